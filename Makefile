@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+# The only makefile. `make help` lists the targets.
+#
+#   O=DIR     build directory (default build)      V=1       show commands
+#   CC=clang  compiler                             WERROR=0  warnings do not stop the build
+#   SAN=address,undefined                          sanitizers
+#
+# A new .c file in a room needs no line here; see the wildcards.
+
+O      ?= build
+CC     := $(if $(filter default,$(origin CC)),gcc,$(CC))
+CLANG  ?= clang
+PREFIX ?= /usr/local
+Q      := $(if $(V),,@)
+SHELL  := /bin/bash
+# Remember which commit a binary was built from; records name it.
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+
+WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef $(if $(filter 0,$(WERROR)),,-Werror)
+OPT    := -O2 -g -fno-omit-frame-pointer
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
+CFLAGS_ALL := -std=gnu11 -D_GNU_SOURCE -I. -I$(O) $(OPT) $(WARN) $(SANFLAGS) -pthread -MMD -MP $(CFLAGS)
+LDFLAGS_ALL := $(SANFLAGS) -pthread $(LDFLAGS)
+
+BENCH_LIBS := -lbpf -lelf -lz -lpfm -ljansson -lsqlite3 -linih -lncursesw -ltinfo -lgsl -lgslcblas -lnl-route-3 -lnl-3 -llzma -lzstd -lmd -lm
+VMM_LIBS   := -lmd -lm
+
+.PHONY: all
+all: $(O)/vmm $(O)/bench
+
+# ---- sources ----------------------------------------------------------------------------------
+rwildcard = $(foreach d,$(wildcard $(1)/*),$(call rwildcard,$(d),$(2)) $(filter $(subst *,%,$(2)),$(d)))
+obj = $(patsubst %.c,$(O)/%.o,$(1))
+
+BASE_SRC  := $(wildcard base/*.c)
+VMM_SRC   := $(filter-out vmm/main.c vmm/%_main.c,$(call rwildcard,vmm,*.c))
+# Programs of the workloads room (agent, micro guest) and of the lab are built apart, below.
+BENCH_SRC := $(filter-out bench/main.c,$(wildcard bench/*.c)) \
+	     $(filter-out %.bpf.c,$(wildcard probes/*.c)) \
+	     $(wildcard workloads/*.c results/*.c analysis/*.c)
+
+$(O)/libbase.a: $(call obj,$(BASE_SRC))
+$(O)/libvmm.a: $(call obj,$(VMM_SRC))
+$(O)/libbench.a: $(call obj,$(BENCH_SRC))
+%.a:
+	@mkdir -p $(@D)
+	@echo "  AR      $@"
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) $(CFLAGS_ALL) -c -o $@ $<
+
+LINK = @echo "  LD      $@"; $(CC) $(LDFLAGS_ALL) -o $@
+
+$(O)/vmm: $(O)/vmm/main.o $(O)/libvmm.a $(O)/libbase.a
+	$(LINK) $^ $(VMM_LIBS)
+
+$(O)/bench: $(O)/bench/main.o $(O)/libbench.a $(O)/libbase.a
+	$(LINK) $^ $(BENCH_LIBS)
+
+# The version string is compiled into one small file only.
+$(O)/version.h: FORCE
+	@mkdir -p $(@D); echo '#define EXITLAB_VERSION "$(VERSION)"' | cmp -s - $@ || echo '#define EXITLAB_VERSION "$(VERSION)"' > $@
+.PHONY: FORCE
+FORCE:
+
+# ---- BPF probes: probes/x.bpf.c -> $(O)/probes/x.skel.h ---------------------------------------
+BPF_SRC  := $(wildcard probes/*.bpf.c)
+BPF_SKEL := $(patsubst probes/%.bpf.c,$(O)/probes/%.skel.h,$(BPF_SRC))
+$(O)/probes/%.bpf.o: probes/%.bpf.c $(wildcard probes/*.h)
+	@mkdir -p $(@D)
+	@echo "  BPF     $<"
+	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_x86 -D__bpf__ -O2 -g -Wall -Werror -I. -I/usr/include/x86_64-linux-gnu -c -o $@ $<
+$(O)/probes/%.skel.h: $(O)/probes/%.bpf.o
+	@echo "  SKEL    $@"
+	$(Q)PATH=$$PATH:/usr/sbin bpftool gen skeleton $< > $@.tmp && mv $@.tmp $@
+$(call obj,$(filter-out %.bpf.c,$(wildcard probes/*.c))): | $(BPF_SKEL)
+
+# ---- unit tests: tests/unit/ROOM_NAME_test.c; vmm_* link the VMM, all others bench ------------
+UNIT_SRC := $(wildcard tests/unit/*_test.c)
+UNIT_BIN := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(UNIT_SRC))
+$(O)/tests/unit/vmm_%_test: $(O)/tests/unit/vmm_%_test.o $(O)/libvmm.a $(O)/libbase.a
+	$(LINK) $^ $(VMM_LIBS) -lcmocka
+$(O)/tests/unit/%_test: $(O)/tests/unit/%_test.o $(O)/libbench.a $(O)/libbase.a
+	$(LINK) $^ $(BENCH_LIBS) -lcmocka
+.PHONY: unit-bins
+unit-bins: $(UNIT_BIN)
+
+.PHONY: unit
+unit: ## the unit tier, under ASan and UBSan
+	$(Q)$(MAKE) --no-print-directory O=$(O)/asan SAN=address,undefined unit-bins
+	$(Q)tests/run unit
+
+.PHONY: setup
+setup: ## install what is needed (Debian packages only) and unpack the kernels
+	$(Q)./setup.sh
+
+.PHONY: clean
+clean:
+	rm -rf $(O)
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+-include $(shell find $(O) -name '*.d' -not -path '$(O)/asan/*' -not -path '$(O)/clang/*' 2>/dev/null)

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sha256.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+ssize_t fd_read_full(int fd, void *buf, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = read(fd, (char *)buf + done, len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+int fd_write_all(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int file_read(const char *path, struct strbuf *out)
+{
+	char chunk[16384];
+	ssize_t n;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	while ((n = fd_read_full(fd, chunk, sizeof(chunk))) > 0)
+		strbuf_add(out, chunk, (size_t)n);
+	close(fd);
+	return n < 0 ? (int)n : 0;
+}
+
+char *file_read_line(const char *path)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	if (file_read(path, &sb))
+		strbuf_reset(&sb);
+	while (sb.len && (sb.buf[sb.len - 1] == '\n' || sb.buf[sb.len - 1] == ' '))
+		sb.buf[--sb.len] = '\0';
+	return strbuf_take(&sb);
+}
+
+int file_read_u64(const char *path, uint64_t *out)
+{
+	struct strbuf sb = STRBUF_INIT;
+	int err = file_read(path, &sb);
+
+	if (!err) {
+		sb.buf = sb.buf ? sb.buf : xstrdup("");
+		sb.buf[strcspn(sb.buf, " \n")] = '\0';
+		err = parse_u64(sb.buf, out);
+	}
+	strbuf_free(&sb);
+	return err;
+}
+
+int file_write(const char *path, const char *text)
+{
+	int err, fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	err = fd_write_all(fd, text, strlen(text));
+	close(fd);
+	return err;
+}
+
+int file_sync_dir(const char *dir)
+{
+	int err, fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	err = fsync(fd) ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+int file_write_atomic(const char *path, const void *data, size_t len)
+{
+	char *tmp = xasprintf("%s.tmp.%d", path, getpid());
+	char *slash, *dir = xstrdup(path);
+	int err, fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	if (fd < 0) {
+		err = -errno;
+		goto out;
+	}
+	err = fd_write_all(fd, data, len);
+	if (!err && fsync(fd))
+		err = -errno;
+	if (close(fd) && !err)
+		err = -errno;
+	if (!err && rename(tmp, path))
+		err = -errno;
+	if (err) {
+		unlink(tmp);
+		goto out;
+	}
+	slash = strrchr(dir, '/');
+	if (slash)
+		*slash = '\0';
+	err = file_sync_dir(slash ? dir : ".");
+out:
+	free(tmp);
+	free(dir);
+	return err;
+}
+
+int dir_make_all(const char *path)
+{
+	char *p = xstrdup(path);
+	int err = 0;
+
+	for (char *s = p + 1; !err; s++) {
+		char c = *s;
+
+		if (c && c != '/')
+			continue;
+		*s = '\0';
+		if (mkdir(p, 0755) && errno != EEXIST)
+			err = -errno;
+		*s = c;
+		if (!c)
+			break;
+	}
+	free(p);
+	return err;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+int dir_remove_all(const char *path)
+{
+	if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT))
+		return errno == ENOENT ? 0 : -errno;
+	return 0;
+}
+
+bool file_exists(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+int file_sha256(const char *path, char hex[65])
+{
+	errno = 0;
+	if (!SHA256File(path, hex))
+		return errno ? -errno : -EIO;
+	return 0;
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/opts.h"
+
+static size_t edit_distance(const char *a, const char *b)
+{
+	size_t la = strlen(a), lb = strlen(b), row[64];
+
+	if (lb >= ARRAY_SIZE(row))
+		return SIZE_MAX;
+	for (size_t j = 0; j <= lb; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= la; i++) {
+		size_t diag = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= lb; j++) {
+			size_t up = row[j], best = diag + (a[i - 1] != b[j - 1]);
+
+			best = MIN(best, MIN(up, row[j - 1]) + 1);
+			diag = up;
+			row[j] = best;
+		}
+	}
+	return row[lb];
+}
+
+const char *opts_nearest(const char *s, const char *const *words)
+{
+	size_t best = MAX(strlen(s) / 3, 2) + 1;
+	const char *found = NULL;
+
+	for (; *words; words++) {
+		size_t d = edit_distance(s, *words);
+
+		if (d < best) {
+			best = d;
+			found = *words;
+		}
+	}
+	return found;
+}
+
+static const struct opt *opt_find(const struct command *cmd, const char *name, size_t len)
+{
+	for (const struct opt *o = cmd->opts; o && o->name; o++)
+		if (strlen(o->name) == len && !memcmp(o->name, name, len))
+			return o;
+	return NULL;
+}
+
+static void unknown_option(const struct command *cmd, const char *arg)
+{
+	const char *names[128], *near;
+	size_t n = 0;
+
+	for (const struct opt *o = cmd->opts; o && o->name && n < ARRAY_SIZE(names) - 1; o++)
+		names[n++] = o->name;
+	names[n] = NULL;
+	near = opts_nearest(arg + strspn(arg, "-"), names);
+	if (near)
+		log_error("%s: unknown option %s; did you mean --%s?", cmd->name, arg, near);
+	else
+		log_error("%s: unknown option %s; see %s --help", cmd->name, arg, cmd->name);
+}
+
+static bool word_allowed(const char *words, const char *value)
+{
+	size_t len = strlen(value);
+
+	if (!strchr(words, '|'))
+		return true;
+	while (*words) {
+		size_t n = strcspn(words, "|");
+
+		if (n == len && !memcmp(words, value, n))
+			return true;
+		words += n + (words[n] == '|');
+	}
+	return false;
+}
+
+static void list_add(struct opt_list *list, const char *value)
+{
+	list->item = xrealloc(list->item, (list->n + 1) * sizeof(*list->item));
+	list->item[list->n++] = value;
+}
+
+static int opt_store(const struct command *cmd, const struct opt *o, const char *value, void *dest)
+{
+	void *to = (char *)dest + o->offset;
+	int err = 0;
+
+	switch (o->type) {
+	case OPT_FLAG:
+		*(bool *)to = true;
+		return 0;
+	case OPT_OPTIONAL:
+		*(const char **)to = value ? value : "";
+		break;
+	case OPT_STR:
+		*(const char **)to = value;
+		break;
+	case OPT_LIST:
+		list_add(to, value);
+		break;
+	case OPT_U64:
+		err = parse_u64(value, to);
+		break;
+	case OPT_SIZE:
+		err = parse_size(value, to);
+		break;
+	case OPT_DURATION:
+		err = parse_duration(value, to);
+		break;
+	}
+	if (!err && o->arg && value && *value && !word_allowed(o->arg, value))
+		err = -EINVAL;
+	if (err)
+		log_error("%s: --%s=%s: not a valid value; expected %s (%s)", cmd->name, o->name,
+			  value, o->arg, o->help);
+	return err;
+}
+
+static bool takes_value(const struct opt *o)
+{
+	return o->type != OPT_FLAG && o->type != OPT_OPTIONAL;
+}
+
+/* argv[*i] is a long option; consumes its value. */
+static int parse_long(const struct command *cmd, int argc, char **argv, int *i, void *dest)
+{
+	char *arg = argv[*i], *name = arg + 2, *eq = strchr(name, '=');
+	size_t len = eq ? (size_t)(eq - name) : strlen(name);
+	const struct opt *o = opt_find(cmd, name, len);
+	const char *value = eq ? eq + 1 : NULL;
+
+	if (!o && !eq && !strncmp(name, "no-", 3)) {
+		o = opt_find(cmd, name + 3, len - 3);
+		if (o && o->type == OPT_FLAG) {
+			*(bool *)((char *)dest + o->offset) = false;
+			return 0;
+		}
+		o = NULL;
+	}
+	if (!o) {
+		unknown_option(cmd, arg);
+		return -EINVAL;
+	}
+	if (o->type == OPT_FLAG && value) {
+		log_error("%s: --%s takes no value", cmd->name, o->name);
+		return -EINVAL;
+	}
+	if (takes_value(o) && !value) {
+		if (*i + 1 >= argc) {
+			log_error("%s: --%s wants a value (%s)", cmd->name, o->name, o->arg);
+			return -EINVAL;
+		}
+		value = argv[++*i];
+	}
+	return opt_store(cmd, o, value, dest);
+}
+
+static int parse_short(const struct command *cmd, int argc, char **argv, int *i, void *dest)
+{
+	const char *arg = argv[*i];
+
+	for (const char *c = arg + 1; *c; c++) {
+		const struct opt *o = cmd->opts;
+		const char *value = NULL;
+		int err;
+
+		while (o && o->name && o->letter != *c)
+			o++;
+		if (!o || !o->name) {
+			unknown_option(cmd, arg);
+			return -EINVAL;
+		}
+		if (takes_value(o)) {
+			if (!c[1] && *i + 1 >= argc) {
+				log_error("%s: -%c wants a value (%s)", cmd->name, *c, o->arg);
+				return -EINVAL;
+			}
+			value = c[1] ? c + 1 : argv[++*i];
+		}
+		err = opt_store(cmd, o, value, dest);
+		if (err || value)
+			return err;
+	}
+	return 0;
+}
+
+int opts_parse(const char *prog, const struct command *cmd, int *argc, char **argv, void *dest)
+{
+	int n = 1, err = 0;
+
+	for (int i = 1; i < *argc && !err; i++) {
+		char *arg = argv[i];
+
+		if (!strcmp(arg, "--")) {
+			while (++i < *argc)
+				argv[n++] = argv[i];
+		} else if (!strcmp(arg, "--help") || !strcmp(arg, "-h")) {
+			opts_help(prog, cmd, stdout);
+			return 1;
+		} else if (!strncmp(arg, "--", 2)) {
+			err = parse_long(cmd, *argc, argv, &i, dest);
+		} else if (arg[0] == '-' && arg[1]) {
+			err = parse_short(cmd, *argc, argv, &i, dest);
+		} else {
+			argv[n++] = arg;
+		}
+	}
+	*argc = n;
+	argv[n] = NULL;
+	return err ? -EINVAL : 0;
+}
+
+static int opt_label(const struct opt *o, char *buf, size_t size)
+{
+	char letter[8] = "    ";
+
+	if (o->letter)
+		snprintf(letter, sizeof(letter), "-%c, ", o->letter);
+	return snprintf(buf, size, "  %s--%s%s%s%s", letter, o->name,
+			o->type == OPT_OPTIONAL ? "[=" : takes_value(o) ? "=" : "",
+			o->type == OPT_FLAG ? "" : o->arg, o->type == OPT_OPTIONAL ? "]" : "");
+}
+
+static void print_lines(FILE *out, const char *text)
+{
+	while (*text) {
+		size_t n = strcspn(text, "\n");
+
+		fprintf(out, "  %.*s\n", (int)n, text);
+		text += n + (text[n] == '\n');
+	}
+}
+
+void opts_help(const char *prog, const struct command *cmd, FILE *out)
+{
+	char label[128];
+
+	fprintf(out, "%s%s%s: %s\n\nUsage: %s%s%s [options]%s%s\n", prog, *cmd->name ? " " : "",
+		cmd->name, cmd->summary, prog, *cmd->name ? " " : "", cmd->name,
+		cmd->args ? " " : "", cmd->args ? cmd->args : "");
+	if (cmd->details)
+		fprintf(out, "\n%s\n", cmd->details);
+	if (cmd->opts && cmd->opts->name)
+		fprintf(out, "\nOptions:\n");
+	for (const struct opt *o = cmd->opts; o && o->name; o++) {
+		int n = opt_label(o, label, sizeof(label));
+
+		fprintf(out, "%-32s%s%s\n", label, n >= 32 ? "\n                                " : "",
+			o->help);
+	}
+	if (cmd->examples) {
+		fprintf(out, "\nExamples:\n");
+		print_lines(out, cmd->examples);
+	}
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/proc.h"
+
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1u << 2)
+#endif
+
+static int set_affinity(const char *cpus)
+{
+	cpu_set_t set;
+	char *end;
+
+	CPU_ZERO(&set);
+	while (*cpus) {
+		long lo = strtol(cpus, &end, 10), hi = lo;
+
+		if (end == cpus)
+			return -EINVAL;
+		if (*end == '-')
+			hi = strtol(end + 1, &end, 10);
+		for (long c = lo; c <= hi && c < CPU_SETSIZE; c++)
+			CPU_SET((size_t)c, &set);
+		cpus = end + (*end == ',');
+	}
+	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+}
+
+static int redirect(int from, int to, bool null_when_zero)
+{
+	if (from > 0)
+		return dup2(from, to) < 0 ? -errno : 0;
+	if (null_when_zero) {
+		int fd = open("/dev/null", O_RDONLY);
+
+		if (fd < 0 || dup2(fd, to) < 0)
+			return -errno;
+		if (fd != to)
+			close(fd);
+	}
+	return 0;
+}
+
+static int child_setup(const struct proc_opts *o)
+{
+	int err;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (o->new_group)
+		setpgid(0, 0);
+	if (o->netns_fd > 0 && setns(o->netns_fd, CLONE_NEWNET))
+		return -errno;
+	err = o->cpus ? set_affinity(o->cpus) : 0;
+	err = err ? err : redirect(o->stdin_fd, 0, true);
+	err = err ? err : redirect(o->stdout_fd, 1, false);
+	err = err ? err : redirect(o->stderr_fd, 2, false);
+	if (err)
+		return err;
+	syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC);
+	for (int i = 0; i < o->n_keep; i++)
+		fcntl(o->keep_fds[i], F_SETFD, 0);
+	return 0;
+}
+
+static _Noreturn void child_exec(char *const argv[], const struct proc_opts *o, int gate, int status)
+{
+	int err = child_setup(o);
+	char go;
+
+	if (!err && gate >= 0 && read(gate, &go, 1) != 1)
+		_exit(127); /* the parent gave up on us */
+	if (!err) {
+		execvp(argv[0], argv);
+		err = -errno;
+	}
+	if (write(status, &err, sizeof(err)) < 0) {
+		/* The parent has gone; nothing to tell it. */
+	}
+	_exit(127);
+}
+
+int proc_spawn(struct proc *p, char *const argv[], const struct proc_opts *opts)
+{
+	static const struct proc_opts none;
+	int gate[2] = {-1, -1}, status[2] = {-1, -1}, err = 0;
+
+	opts = opts ? opts : &none;
+	*p = (struct proc)PROC_INIT;
+	if (pipe2(status, O_CLOEXEC) || (opts->hold && pipe2(gate, O_CLOEXEC))) {
+		err = -errno;
+		goto out;
+	}
+	p->pid = fork();
+	if (p->pid < 0) {
+		err = -errno;
+		p->pid = 0;
+		goto out;
+	}
+	if (!p->pid)
+		child_exec(argv, opts, gate[0], status[1]);
+	close_fd(&status[1]);
+	p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
+	if (opts->hold) {
+		p->gate_fd = gate[1];
+		gate[1] = -1;
+	} else if (read(status[0], &err, sizeof(err)) == sizeof(err)) {
+		proc_end(p, 0);
+	} else {
+		err = 0;
+	}
+out:
+	close_fd(&status[0]);
+	close_fd(&status[1]);
+	close_fd(&gate[0]);
+	close_fd(&gate[1]);
+	return err;
+}
+
+int proc_release(struct proc *p)
+{
+	int err = p->gate_fd < 0 ? 0 : fd_write_all(p->gate_fd, "g", 1);
+
+	close_fd(&p->gate_fd);
+	return err;
+}
+
+static int reap(struct proc *p)
+{
+	int status = 0;
+
+	while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	p->pid = 0;
+	close_fd(&p->pidfd);
+	close_fd(&p->gate_fd);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int proc_wait(struct proc *p, uint64_t timeout_ns)
+{
+	uint64_t deadline = clock_ns() + timeout_ns;
+	struct pollfd pfd = {p->pidfd, POLLIN, 0};
+
+	if (!p->pid)
+		return -ESRCH;
+	for (;;) {
+		uint64_t now = clock_ns();
+		int left_ms = now >= deadline ? 0 : (int)MIN((deadline - now) / 1000000 + 1, 1u << 30);
+		int n = poll(&pfd, 1, left_ms);
+
+		if (n > 0)
+			return reap(p);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (clock_ns() >= deadline)
+			return -ETIMEDOUT;
+	}
+}
+
+void proc_end(struct proc *p, uint64_t grace_ns)
+{
+	if (!p->pid)
+		return;
+	if (grace_ns) {
+		kill(p->pid, SIGTERM);
+		if (proc_wait(p, grace_ns) != -ETIMEDOUT)
+			return;
+	}
+	kill(p->pid, SIGKILL);
+	reap(p);
+}
+
+int proc_run(char *const argv[], struct strbuf *out, uint64_t timeout_ns)
+{
+	struct proc p;
+	struct proc_opts o = {0};
+	int fds[2] = {-1, -1}, err;
+	uint64_t deadline = clock_ns() + timeout_ns;
+
+	if (out && pipe2(fds, O_CLOEXEC | O_NONBLOCK))
+		return -errno;
+	o.stdout_fd = fds[1];
+	err = proc_spawn(&p, argv, &o);
+	close_fd(&fds[1]);
+	while (!err && out) {
+		struct pollfd pfd = {fds[0], POLLIN, 0};
+		char buf[4096];
+		ssize_t n;
+
+		if (clock_ns() >= deadline) {
+			err = -ETIMEDOUT;
+			break;
+		}
+		if (poll(&pfd, 1, 100) <= 0)
+			continue;
+		n = read(fds[0], buf, sizeof(buf));
+		if (n <= 0)
+			break;
+		strbuf_add(out, buf, (size_t)n);
+	}
+	close_fd(&fds[0]);
+	if (!err) {
+		uint64_t now = clock_ns();
+
+		err = proc_wait(&p, now < deadline ? deadline - now : 0);
+	}
+	if (err < 0)
+		proc_end(&p, 0);
+	return err;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* Child processes: started held back (so that probes can attach), watched, ended with a deadline. */
+#ifndef BASE_PROC_H
+#define BASE_PROC_H
+
+#include <sys/types.h>
+#include "base/util.h"
+
+struct proc {
+	pid_t pid;   /* 0: not running */
+	int pidfd;   /* readable when it has ended; -1 */
+	int gate_fd; /* >= 0: still held back before exec */
+};
+
+#define PROC_INIT {0, -1, -1}
+
+struct proc_opts {
+	int stdin_fd, stdout_fd, stderr_fd; /* 0: /dev/null for stdin, inherit for the others */
+	const int *keep_fds;                /* fds that stay open in the child, at the same number */
+	int n_keep;
+	int netns_fd;      /* > 0: the child enters this network namespace first */
+	const char *cpus;  /* affinity list "0,2-3", or NULL */
+	bool hold;         /* wait for proc_release before exec */
+	bool new_group;    /* its own process group (Ctrl-C reaches only us) */
+};
+
+/* Start argv[0] (looked up in PATH). The child dies with us (PR_SET_PDEATHSIG). 0 or -errno; exec failure is
+ * reported here too unless opts->hold. */
+int proc_spawn(struct proc *p, char *const argv[], const struct proc_opts *opts);
+/* Let a held child exec. */
+int proc_release(struct proc *p);
+/* Wait up to timeout_ns; exit status as in the shell (128 + signal), or -ETIMEDOUT. */
+int proc_wait(struct proc *p, uint64_t timeout_ns);
+/* SIGTERM, then SIGKILL after grace_ns; reaps. Fine to call on an ended one. */
+void proc_end(struct proc *p, uint64_t grace_ns);
+/* Run to the end, capturing stdout (may be NULL); status or -errno. */
+struct strbuf;
+int proc_run(char *const argv[], struct strbuf *out, uint64_t timeout_ns);
+
+#endif

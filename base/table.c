@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/table.h"
+
+struct table {
+	size_t columns, cells, cap;
+	bool *right;
+	char **cell; /* the header is the first row */
+};
+
+static void table_push(struct table *t, char *text)
+{
+	if (t->cells == t->cap) {
+		t->cap = MAX(64, t->cap * 2);
+		t->cell = xrealloc(t->cell, t->cap * sizeof(*t->cell));
+	}
+	t->cell[t->cells++] = text;
+}
+
+struct table *table_new(int columns, ...)
+{
+	struct table *t = xcalloc(1, sizeof(*t));
+	va_list ap;
+
+	t->columns = (size_t)columns;
+	t->right = xcalloc(t->columns, sizeof(*t->right));
+	va_start(ap, columns);
+	for (size_t i = 0; i < t->columns; i++) {
+		char *name = xstrdup(va_arg(ap, const char *));
+		size_t len = strlen(name);
+
+		t->right[i] = name[0] == ':';
+		if (t->right[i])
+			memmove(name, name + 1, len);
+		else if (len && name[len - 1] == ':')
+			name[len - 1] = '\0';
+		table_push(t, name);
+	}
+	va_end(ap);
+	return t;
+}
+
+void table_cell(struct table *t, const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+
+	va_start(ap, fmt);
+	if (vasprintf(&s, fmt, ap) < 0)
+		die(EXIT_CANNOT, "out of memory");
+	va_end(ap);
+	table_push(t, s);
+}
+
+/* Columns on screen: bytes that do not continue a UTF-8 sequence. */
+static size_t text_width(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s; s++)
+		n += (*s & 0xc0) != 0x80;
+	return n;
+}
+
+static void print_cell(FILE *out, const char *s, size_t width, bool right, bool last)
+{
+	size_t pad = width - text_width(s);
+
+	if (right)
+		fprintf(out, "%*s%s", (int)pad, "", s);
+	else
+		fprintf(out, "%s%*s", s, last ? 0 : (int)pad, "");
+	fputs(last ? "" : "  ", out);
+}
+
+void table_print(struct table *t, FILE *out)
+{
+	size_t *width = xcalloc(t->columns, sizeof(*width));
+	bool bold = term_colour(fileno(out));
+
+	while (t->cells % t->columns)
+		table_push(t, xstrdup(""));
+	for (size_t i = 0; i < t->cells; i++)
+		width[i % t->columns] = MAX(width[i % t->columns], text_width(t->cell[i]));
+	for (size_t i = 0; i < t->cells; i++) {
+		size_t col = i % t->columns;
+
+		if (bold && !i)
+			fputs("\033[1m", out);
+		print_cell(out, t->cell[i], width[col], t->right[col], col == t->columns - 1);
+		if (col == t->columns - 1)
+			fputs(bold && i == col ? "\033[0m\n" : "\n", out);
+		free(t->cell[i]);
+	}
+	free(t->cell);
+	free(t->right);
+	free(width);
+	free(t);
+}
+
+static char *ring_buffer(size_t *size)
+{
+	static char ring[16][32];
+	static unsigned next;
+
+	*size = sizeof(ring[0]);
+	return ring[next++ % ARRAY_SIZE(ring)];
+}
+
+static int digits_after_point(double v)
+{
+	return v < 9.995 ? 2 : v < 99.95 ? 1 : 0;
+}
+
+const char *fmt_si(double v)
+{
+	static const char *const prefix[] = {"", " k", " M", " G", " T", " P"};
+	size_t size, p = 0;
+	char *buf = ring_buffer(&size);
+	double a = fabs(v);
+
+	while (a >= 999.5 && p < ARRAY_SIZE(prefix) - 1) {
+		a /= 1000;
+		p++;
+	}
+	snprintf(buf, size, "%s%.*f%s", v < 0 ? "-" : "",
+		 !p && a == floor(a) ? 0 : digits_after_point(a), a, prefix[p]);
+	return buf;
+}
+
+const char *fmt_ns(double ns)
+{
+	static const char *const unit[] = {"ns", "us", "ms", "s"};
+	size_t size, u = 0;
+	char *buf = ring_buffer(&size);
+
+	while (fabs(ns) >= 999.5 && u < ARRAY_SIZE(unit) - 1) {
+		ns /= 1000;
+		u++;
+	}
+	snprintf(buf, size, "%.*f %s", u ? digits_after_point(fabs(ns)) : 0, ns, unit[u]);
+	return buf;
+}

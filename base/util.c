@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/util.h"
+
+void *xcalloc(size_t n, size_t size)
+{
+	void *p = calloc(n ? n : 1, size ? size : 1);
+
+	if (!p)
+		die(EXIT_CANNOT, "out of memory (%zu x %zu bytes)", n, size);
+	return p;
+}
+
+void *xrealloc(void *old, size_t size)
+{
+	void *p = realloc(old, size ? size : 1);
+
+	if (!p)
+		die(EXIT_CANNOT, "out of memory (%zu bytes)", size);
+	return p;
+}
+
+char *xstrdup(const char *s)
+{
+	char *p = strdup(s);
+
+	if (!p)
+		die(EXIT_CANNOT, "out of memory");
+	return p;
+}
+
+char *xasprintf(const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&s, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		die(EXIT_CANNOT, "out of memory");
+	return s;
+}
+
+void close_fd(int *fd)
+{
+	int saved = errno;
+
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+	errno = saved;
+}
+
+/* strtoull accepts "-1" and leading blanks; an option must not. */
+static int parse_prefix(const char *s, uint64_t *out, const char **end)
+{
+	char *e;
+
+	if (*s < '0' || *s > '9')
+		return -EINVAL;
+	errno = 0;
+	*out = strtoull(s, &e, 0);
+	if (errno)
+		return -errno;
+	*end = e;
+	return 0;
+}
+
+int parse_u64(const char *s, uint64_t *out)
+{
+	const char *end;
+	int err = parse_prefix(s, out, &end);
+
+	return err ? err : *end ? -EINVAL : 0;
+}
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+static int parse_with_units(const char *s, const struct unit *units, size_t n, uint64_t *out)
+{
+	const char *end;
+	uint64_t v;
+	int err = parse_prefix(s, &v, &end);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < n; i++) {
+		if (strcasecmp(end, units[i].name))
+			continue;
+		return __builtin_mul_overflow(v, units[i].factor, out) ? -ERANGE : 0;
+	}
+	return -EINVAL;
+}
+
+int parse_size(const char *s, uint64_t *out)
+{
+	static const struct unit units[] = {
+		{"", 1},      {"B", 1},     {"K", KIB},       {"KiB", KIB},    {"M", MIB},
+		{"MiB", MIB}, {"G", GIB},   {"GiB", GIB},     {"T", KIB * GIB},
+	};
+
+	return parse_with_units(s, units, ARRAY_SIZE(units), out);
+}
+
+int parse_duration(const char *s, uint64_t *out_ns)
+{
+	static const struct unit units[] = {
+		{"", 1000000000}, {"s", 1000000000},    {"ms", 1000000},
+		{"us", 1000},     {"ns", 1},            {"m", 60000000000},
+		{"h", 3600000000000},
+	};
+
+	return parse_with_units(s, units, ARRAY_SIZE(units), out_ns);
+}
+
+int parse_bool(const char *s, bool *out)
+{
+	static const struct {
+		const char *word;
+		bool value;
+	} words[] = {
+		{"on", true},  {"yes", true}, {"true", true},   {"1", true},
+		{"off", false}, {"no", false}, {"false", false}, {"0", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (!strcmp(s, words[i].word)) {
+			*out = words[i].value;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* Small things that every room uses. */
+#ifndef BASE_UTIL_H
+#define BASE_UTIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b)     ((a) < (b) ? (a) : (b))
+#define MAX(a, b)     ((a) > (b) ? (a) : (b))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+
+#define KIB (1024ull)
+#define MIB (1024ull * KIB)
+#define GIB (1024ull * MIB)
+
+#define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+
+static inline uint64_t align_up(uint64_t v, uint64_t a)
+{
+	return (v + a - 1) & ~(a - 1);
+}
+
+static inline uint64_t align_down(uint64_t v, uint64_t a)
+{
+	return v & ~(a - 1);
+}
+
+static inline bool is_pow2(uint64_t v)
+{
+	return v && !(v & (v - 1));
+}
+
+/* [off, off+len) lies within [0, size); safe for every value. */
+static inline bool range_ok(uint64_t off, uint64_t len, uint64_t size)
+{
+	return off <= size && len <= size - off;
+}
+
+/* Allocation that ends the program when memory is out: for command-line code. Device and probe
+ * code that runs on a guest's behalf uses calloc and returns -ENOMEM. */
+void *xcalloc(size_t n, size_t size);
+void *xrealloc(void *p, size_t size);
+char *xstrdup(const char *s);
+char *xasprintf(const char *fmt, ...) PRINTF(1, 2);
+
+/* close(*fd) when open and set it to -1; errno is kept. */
+void close_fd(int *fd);
+
+/* Parse a whole string. 0, -EINVAL or -ERANGE. Base 0: 0x and 0 prefixes are known. */
+int parse_u64(const char *s, uint64_t *out);
+/* "512M", "2G", "64K", "1500": bytes, powers of two. */
+int parse_size(const char *s, uint64_t *out);
+/* "10", "10s", "250ms", "2m": nanoseconds; a bare number is seconds. */
+int parse_duration(const char *s, uint64_t *out_ns);
+/* on/off, yes/no, true/false, 1/0. */
+int parse_bool(const char *s, bool *out);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The probes of one measured process, as the runner and `bench profile` use them:
+ *
+ *      probes_open(&p, &opts)    load and attach, before the guest runs (the VMM may still be held before exec)
+ *      probes_read(p, &json)     what the window holds now
+ *      probes_close(p)           detach; everything also dies with our fds
+ *
+ * With opts.window the BPF side counts only between the guest's marker writes (workloads/protocol.h).
+ */
+#ifndef PROBES_PROBES_H
+#define PROBES_PROBES_H
+
+#include <jansson.h>
+#include <sys/types.h>
+#include "base/util.h"
+
+struct probes;
+
+struct probes_opts {
+	pid_t pid;            /* tgid to watch; 0: every KVM process */
+	bool window;          /* gate on the marker port; else count from open to read */
+	bool exits, notify, cpu, mmu; /* which probes */
+	const char *counters; /* libpfm4 event list, or NULL */
+	const char *trace;    /* Chrome/Perfetto trace file, or NULL */
+	int vcpu;             /* -1: all */
+	bool key_rip;
+};
+
+/* 0; -EOPNOTSUPP and friends with one logged line that says what is missing and what still works. */
+int probes_open(struct probes **out, const struct probes_opts *opts);
+void probes_close(struct probes *p);
+
+/*
+ * {"window": {"opened": bool, "closed": bool, "open_ns": n, "close_ns": n},
+ *  "exits": [{"vcpu", "reason", "key", "count", "total_ns", "guest_ns", "kvm_fast_ns", "kvm_ns", "user_ns", "hlt": bool, "hist": {...}}],
+ *  "notify": {"kicks_ioeventfd": n, "kicks_userspace": n, "msi": n, "injected": n, "eoi": n, "wakeups": n, "kick_to_service": hist, ...},
+ *  "threads": [{"tid", "name", "role": "vcpu|io|vhost|other", "cpu_ns", "guest_ns", "runq_ns"}],
+ *  "mmu": {...}, "counters": [{"event", "tid", "count", "scale"}],
+ *  "totals": {"exits", "pio", "mmio", "hlt", "injected", "userspace_exits"}, "lost": n, "overhead_ns": n, "backend": "svm"}
+ */
+int probes_read(struct probes *p, json_t **out);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* An event loop in a thread of its own (epoll): queue pairs, consoles and timers live on one. */
+#ifndef VMM_CORE_EVLOOP_H
+#define VMM_CORE_EVLOOP_H
+
+#include "base/util.h"
+
+struct evloop;
+typedef void (*evloop_fn)(void *arg, uint32_t epoll_events);
+
+/* Thread named name (15 characters at most: it shows in top and in the CPU probe). */
+int evloop_create(struct evloop **out, const char *name);
+/* Stops the thread, joins it, frees. */
+void evloop_destroy(struct evloop *l);
+int evloop_add(struct evloop *l, int fd, uint32_t epoll_events, evloop_fn fn, void *arg);
+int evloop_mod(struct evloop *l, int fd, uint32_t epoll_events);
+/* After return the callback runs no more (synchronous, from any thread incl. the loop's own). */
+void evloop_del(struct evloop *l, int fd);
+/* Run fn on the loop's thread and wait for it (runs at once when called there). */
+void evloop_call(struct evloop *l, void (*fn)(void *arg), void *arg);
+/* Called each round before epoll_wait; returns true to poll again without sleeping (busy polling). */
+void evloop_set_poll(struct evloop *l, bool (*fn)(void *arg), void *arg);
+int evloop_tid(const struct evloop *l);
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* Every PCI device there is; devices.c is the one list. */
+#ifndef VMM_DEVICES_H
+#define VMM_DEVICES_H
+
+#include "vmm/pci/pci.h"
+
+/* NULL when there is no such device. */
+const struct pci_ops *device_find(const char *name);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The VMM's statistics page: shared memory (a memfd given with --stats fd=N) that the VMM writes and anyone may read
+ * at any time. One writer per counter, plain aligned 64-bit stores, so a reader never sees a torn value; there is no
+ * lock. Counters only grow; snapshots at the window's edges are taken by the VMM itself (struct stats_window) when it
+ * sees the marker write, so that a reader needs no timing of its own.
+ */
+#ifndef VMM_STATS_PAGE_H
+#define VMM_STATS_PAGE_H
+
+#include <stdint.h>
+
+#define STATS_MAGIC   0x4c54584545475053ull
+#define STATS_VERSION 1
+#define STATS_VCPUS   8
+#define STATS_QUEUES  64 /* queue slots over all devices */
+#define STATS_REGIONS 64 /* named address ranges */
+#define STATS_BATCH   16 /* log2 buckets */
+#define STATS_NAME    32
+
+/* Userspace exits by KVM exit reason; index is KVM_EXIT_*, larger ones land in the last slot. */
+#define STATS_REASONS 48
+
+struct stats_vcpu {
+	uint64_t exits[STATS_REASONS];      /* returns of KVM_RUN */
+	uint64_t handler_ns[STATS_REASONS]; /* time from return to the next KVM_RUN */
+	int32_t tid, pad;
+};
+
+struct stats_queue {
+	char name[STATS_NAME];   /* "virtio-net0 txq0" */
+	uint64_t kicks;          /* notifications received (eventfd reads count what they held) */
+	uint64_t spurious_kicks; /* found nothing to do */
+	uint64_t interrupts;     /* raised */
+	uint64_t suppressed;     /* not raised because the guest did not ask */
+	uint64_t descs;          /* buffers completed */
+	uint64_t bytes;
+	uint64_t stops;          /* ran out of buffers, or peer full */
+	uint64_t bad;            /* malformed rings or descriptors */
+	uint64_t batch[STATS_BATCH]; /* buffers per service run, log2 buckets */
+};
+
+/* A BAR, a register or a port with a name: what a probe shows instead of an address. Narrower entries win. */
+struct stats_region {
+	char name[STATS_NAME]; /* "e1000 TDT", "virtio-net0 txq0 kick", "COM1" */
+	uint64_t base, len;    /* current address; changes when the guest moves a BAR; len 0 = unmapped */
+	uint32_t is_pio, pad;
+};
+
+struct stats_counters {
+	struct stats_vcpu vcpu[STATS_VCPUS];
+	struct stats_queue queue[STATS_QUEUES];
+};
+
+struct stats_page {
+	uint64_t magic;
+	uint32_t version, size;
+	uint32_t n_vcpus, n_queues, n_regions, pad;
+	uint64_t start_ns;  /* CLOCK_MONOTONIC of main() */
+	uint64_t run_ns;    /* of the first KVM_RUN */
+	uint64_t booted_ns; /* of MARKER_BOOTED, 0 before */
+	uint64_t open_ns, close_ns;
+	struct stats_region region[STATS_REGIONS];
+	struct stats_counters now;      /* live */
+	struct stats_counters at_open;  /* copies taken at the marker writes */
+	struct stats_counters at_close;
+	/* KVM's own binary statistics as text "name value\n" (VM, then "vcpuN/name value"), read at the same moments. */
+	char kvm_open[32768], kvm_close[32768], kvm_exit[32768];
+};
+
+#endif
