@@ -26,7 +26,7 @@ BENCH_LIBS := -lbpf -lelf -lz -lpfm -ljansson -lsqlite3 -linih -lncursesw -ltinf
 VMM_LIBS   := -lmd -lm
 
 .PHONY: all
-all: $(O)/vmm $(O)/bench
+all: $(foreach p,vmm bench,$(if $(wildcard $(p)/main.c),$(O)/$(p))) $(O)/libbase.a
 
 # ---- sources ----------------------------------------------------------------------------------
 rwildcard = $(foreach d,$(wildcard $(1)/*),$(call rwildcard,$(d),$(2)) $(filter $(subst *,%,$(2)),$(d)))
