@@ -4,7 +4,7 @@
 #define RESULTS_RECORD_H
 
 #include <jansson.h>
-#include "base/hist.h"
+#include "base/hist_json.h"
 
 #define RECORD_SCHEMA 1
 
@@ -17,9 +17,6 @@ struct metric_info {
 /* Exact name, else NULL. The table ends with a NULL name. */
 const struct metric_info *metric_find(const char *name);
 extern const struct metric_info metric_table[];
-
-json_t *hist_to_json(const struct hist *h);
-int hist_from_json(const json_t *j, struct hist *h);
 
 /* 0, or -EINVAL with the first offending path logged. Unknown members are allowed, a newer schema is not. */
 int record_validate(const json_t *rec, const char *name_for_messages);
