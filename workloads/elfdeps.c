@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+#include <elf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "workloads/elfdeps.h"
+
+/* Debian's loader searches these without being told. */
+static const char *const lib_dirs[] = {
+	"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64",
+	"/lib",                  "/usr/lib",
+};
+
+struct elf {
+	const char *buf;
+	size_t len;
+	const Elf64_Phdr *ph;
+	unsigned n_ph;
+};
+
+static int elf_parse(struct elf *e, const struct strbuf *sb)
+{
+	const Elf64_Ehdr *eh = (const void *)sb->buf;
+
+	if (sb->len < sizeof(*eh) || memcmp(eh->e_ident, ELFMAG, SELFMAG) ||
+	    eh->e_ident[EI_CLASS] != ELFCLASS64 || eh->e_machine != EM_X86_64 ||
+	    eh->e_phentsize != sizeof(Elf64_Phdr) || eh->e_phoff % 8 ||
+	    !range_ok(eh->e_phoff, (uint64_t)eh->e_phnum * sizeof(Elf64_Phdr), sb->len))
+		return -ENOEXEC;
+	*e = (struct elf){sb->buf, sb->len, (const void *)(sb->buf + eh->e_phoff), eh->e_phnum};
+	return 0;
+}
+
+static const Elf64_Phdr *segment(const struct elf *e, unsigned type)
+{
+	for (unsigned i = 0; i < e->n_ph; i++) {
+		if (e->ph[i].p_type == type && range_ok(e->ph[i].p_offset, e->ph[i].p_filesz, e->len))
+			return &e->ph[i];
+	}
+	return NULL;
+}
+
+/* The terminated string at a virtual address, or NULL. */
+static const char *string_at(const struct elf *e, uint64_t vaddr)
+{
+	for (unsigned i = 0; i < e->n_ph; i++) {
+		const Elf64_Phdr *p = &e->ph[i];
+		uint64_t off;
+
+		if (p->p_type != PT_LOAD || vaddr < p->p_vaddr || vaddr - p->p_vaddr >= p->p_filesz ||
+		    !range_ok(p->p_offset, p->p_filesz, e->len))
+			continue;
+		off = p->p_offset + (vaddr - p->p_vaddr);
+		return memchr(e->buf + off, 0, e->len - off) ? e->buf + off : NULL;
+	}
+	return NULL;
+}
+
+static bool has(const struct module_list *l, const char *path)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		if (!strcmp(l->item[i], path))
+			return true;
+	}
+	return false;
+}
+
+static void push(struct module_list *l, const char *path)
+{
+	l->item = xrealloc(l->item, (l->n + 1) * sizeof(*l->item));
+	l->item[l->n++] = xstrdup(path);
+}
+
+static int add_library(const char *name, const char *wanted_by, struct module_list *out)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(lib_dirs); i++) {
+		char *path = xasprintf("%s/%s", lib_dirs[i], name);
+		bool found = file_exists(path);
+
+		if (found && !has(out, path))
+			push(out, path);
+		free(path);
+		if (found)
+			return 0;
+	}
+	log_error("%s: needs the library %s, which is not in the usual directories", wanted_by, name);
+	return -ENOENT;
+}
+
+static int add_needed(const struct elf *e, const char *path, struct module_list *out)
+{
+	const Elf64_Phdr *p = segment(e, PT_DYNAMIC);
+	const Elf64_Dyn *dyn = p && p->p_offset % 8 == 0 ? (const void *)(e->buf + p->p_offset) : NULL;
+	size_t n = dyn ? p->p_filesz / sizeof(*dyn) : 0;
+	uint64_t strtab = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < n && dyn[i].d_tag != DT_NULL; i++) {
+		if (dyn[i].d_tag == DT_STRTAB)
+			strtab = dyn[i].d_un.d_ptr;
+	}
+	for (size_t i = 0; !err && i < n && dyn[i].d_tag != DT_NULL; i++) {
+		const char *name;
+
+		if (dyn[i].d_tag != DT_NEEDED)
+			continue;
+		name = string_at(e, strtab + dyn[i].d_un.d_val);
+		err = name ? add_library(name, path, out) : -ENOEXEC;
+	}
+	return err;
+}
+
+static int add_interpreter(const struct elf *e, struct module_list *out)
+{
+	const Elf64_Phdr *p = segment(e, PT_INTERP);
+	const char *name = p ? e->buf + p->p_offset : NULL;
+
+	if (!p)
+		return 0;
+	if (!p->p_filesz || name[p->p_filesz - 1])
+		return -ENOEXEC;
+	if (!has(out, name))
+		push(out, name);
+	return 0;
+}
+
+static int add_of(const char *path, struct module_list *out)
+{
+	struct strbuf sb = STRBUF_INIT;
+	struct elf e;
+	int err = file_read(path, &sb);
+	bool said = false;
+
+	err = err ? err : elf_parse(&e, &sb);
+	err = err ? err : add_interpreter(&e, out);
+	if (!err) {
+		err = add_needed(&e, path, out);
+		said = err == -ENOENT;
+	}
+	if (err && !said)
+		log_error("%s: %s", path, err == -ENOEXEC ? "not a usable x86-64 ELF file" : strerror(-err));
+	strbuf_free(&sb);
+	return err;
+}
+
+int elf_deps(const char *program, struct module_list *out)
+{
+	size_t next = out->n;
+	int err = add_of(program, out);
+
+	for (; !err && next < out->n; next++) {
+		char *path = xstrdup(out->item[next]); /* the list moves while it grows */
+
+		err = add_of(path, out);
+		free(path);
+	}
+	return err;
+}

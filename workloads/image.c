@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "workloads/elfdeps.h"
+#include "workloads/image.h"
+
+static const char *const no_modules[] = {NULL};
+static const char *const e1000_modules[] = {"e1000", NULL};
+static const char *const virtio_modules[] = {"virtio_pci", "virtio_net", NULL};
+
+static const struct {
+	const char *mode;
+	const char *const *modules;
+} mode_modules[] = {
+	{"", no_modules},           {"none", no_modules},      {"host", no_modules},
+	{"e1000", e1000_modules},   {"virtio", virtio_modules}, {"vhost", virtio_modules},
+	{"vhost-user", virtio_modules},
+};
+
+const char *const *image_mode_modules(const char *mode)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(mode_modules); i++) {
+		if (!strcmp(mode_modules[i].mode, mode))
+			return mode_modules[i].modules;
+	}
+	return NULL;
+}
+
+static int add_module(struct cpio *c, const char *moddir, const char *path, size_t index)
+{
+	char *base = module_name(path), *name = xasprintf("modules/%02zu-%s.ko", index, base);
+	void *data;
+	size_t len;
+	int err = module_read(moddir, path, &data, &len);
+
+	if (!err) {
+		err = cpio_add_data(c, name, 0644, data, len);
+		free(data);
+	}
+	free(name);
+	free(base);
+	return err;
+}
+
+int image_add_modules(struct cpio *c, const char *moddir, const char *const *modules)
+{
+	struct module_list files = MODULE_LIST_INIT;
+	int err = modules_resolve(moddir, modules, &files);
+
+	for (size_t i = 0; !err && i < files.n; i++)
+		err = add_module(c, moddir, files.item[i], i);
+	module_list_free(&files);
+	return err;
+}
+
+int image_add_program(struct cpio *c, const char *host_path)
+{
+	struct module_list libs = MODULE_LIST_INIT;
+	int err = elf_deps(host_path, &libs);
+
+	err = err ? err : cpio_add_file(c, host_path, 0755, host_path);
+	for (size_t i = 0; !err && i < libs.n; i++)
+		err = cpio_add_file(c, libs.item[i], 0755, libs.item[i]);
+	module_list_free(&libs);
+	return err;
+}
+
+static int add_skeleton(struct cpio *c)
+{
+	static const char *const dirs[] = {"dev", "proc", "sys", "tmp"};
+	int err = cpio_add_node(c, "dev/console", S_IFCHR | 0600, 5, 1);
+
+	for (size_t i = 0; !err && i < ARRAY_SIZE(dirs); i++)
+		err = cpio_add_dir(c, dirs[i], 0755);
+	return err;
+}
+
+int image_cpio(const struct image_spec *spec, struct cpio **out)
+{
+	struct cpio *c = cpio_new();
+	int err = add_skeleton(c);
+
+	err = err ? err : cpio_add_file(c, "init", 0755, spec->agent);
+	if (!err && spec->job) {
+		char *line = xasprintf("%s\n", spec->job);
+
+		err = cpio_add_data(c, "exitlab.job", 0644, line, strlen(line));
+		free(line);
+	}
+	if (!err && spec->modules && spec->modules[0])
+		err = image_add_modules(c, spec->moddir, spec->modules);
+	for (const char *const *p = spec->programs; !err && p && *p; p++)
+		err = image_add_program(c, *p);
+	for (size_t i = 0; !err && i < spec->n_files; i++)
+		err = cpio_add_file(c, spec->files[i].path, spec->files[i].perm,
+				    spec->files[i].host_path);
+	if (err)
+		cpio_free(c);
+	else
+		*out = c;
+	return err;
+}
+
+static int write_file(struct cpio *c, const char *path)
+{
+	char *tmp = xasprintf("%s.tmp.%d", path, getpid());
+	int err, fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	err = fd < 0 ? -errno : cpio_write(c, fd);
+	if (fd >= 0 && close(fd) && !err)
+		err = -errno;
+	if (!err && rename(tmp, path))
+		err = -errno;
+	if (err) {
+		unlink(tmp);
+		log_error("%s: the guest's image cannot be written: %s", path, strerror(-err));
+	}
+	free(tmp);
+	return err;
+}
+
+static bool same_content(struct cpio *c, const char *path)
+{
+	char want[65], have[65];
+
+	if (file_sha256(path, have))
+		return false;
+	cpio_sha256(c, want);
+	return !strcmp(want, have);
+}
+
+int image_build(const struct image_spec *spec, const char *out_path)
+{
+	struct cpio *c;
+	int err = image_cpio(spec, &c);
+
+	if (err)
+		return err;
+	if (!same_content(c, out_path))
+		err = write_file(c, out_path);
+	cpio_free(c);
+	return err;
+}
+
+int image_build_in(const struct image_spec *spec, const char *dir, char **path)
+{
+	struct cpio *c;
+	char hex[65];
+	int err = image_cpio(spec, &c);
+
+	if (err)
+		return err;
+	err = dir_make_all(dir);
+	if (err)
+		log_error("%s: %s", dir, strerror(-err));
+	cpio_sha256(c, hex);
+	*path = xasprintf("%s/%.16s.cpio", dir, hex);
+	if (!err && !file_exists(*path))
+		err = write_file(c, *path);
+	if (err) {
+		free(*path);
+		*path = NULL;
+	}
+	cpio_free(c);
+	return err;
+}

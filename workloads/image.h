@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The Linux guest's initramfs: the agent as /init, the job, and exactly the modules that a mode needs. Equal inputs give
+ * equal bytes, so an image is named by its hash and kept.
+ *
+ *      /init               the agent
+ *      /exitlab.job        one line, workloads/job.h
+ *      /modules/NN-NAME.ko loaded in this order (names sort in load order)
+ *      /dev/console        so that a panic or an early message has somewhere to go
+ *      files and programs  at the paths given
+ */
+#ifndef WORKLOADS_IMAGE_H
+#define WORKLOADS_IMAGE_H
+
+#include "workloads/cpio.h"
+#include "workloads/modules.h"
+
+struct image_file {
+	const char *path;      /* in the guest */
+	const char *host_path;
+	mode_t perm;
+};
+
+struct image_spec {
+	const char *agent;           /* static program: build/agent */
+	const char *moddir;          /* .../lib/modules/VERSION; may be NULL when modules is empty */
+	const char *const *modules;  /* NULL-terminated names, without dependencies; or NULL */
+	const char *job;             /* job line, or NULL */
+	const struct image_file *files;
+	size_t n_files;
+	const char *const *programs; /* NULL-terminated host paths; their shared libraries come along; or NULL */
+};
+
+/*
+ * The module names of a net mode ("e1000", "virtio", "vhost", "vhost-user"; "host", "none" and "" need none), or NULL for one
+ * that is not in the table ("sriov": ask modules_for_pci for the function's driver).
+ */
+const char *const *image_mode_modules(const char *mode);
+
+/* 0 or -errno (logged). An existing file with the same content is left alone; otherwise it is replaced atomically. */
+int image_build(const struct image_spec *spec, const char *out_path);
+/* Into DIR/SHA256.cpio unless it is there already; *path is the caller's to free. */
+int image_build_in(const struct image_spec *spec, const char *dir, char **path);
+/* For the lab, which adds more to it: the entries of spec in a new archive. */
+int image_cpio(const struct image_spec *spec, struct cpio **out);
+/* Modules with their dependencies as /modules/NN-NAME.ko. */
+int image_add_modules(struct cpio *c, const char *moddir, const char *const *modules);
+/* A program and its libraries at their own paths. */
+int image_add_program(struct cpio *c, const char *host_path);
+
+#endif

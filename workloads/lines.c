@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "workloads/lines.h"
+
+#define PREFIX "exitlab "
+
+/* Copy the next word into buf and return what follows it, or NULL when there is none or it is too long. */
+static const char *next_word(const char *s, char *buf, size_t size)
+{
+	size_t len;
+
+	s += strspn(s, " ");
+	len = strcspn(s, " \r\n");
+	if (!len || len >= size)
+		return NULL;
+	memcpy(buf, s, len);
+	buf[len] = '\0';
+	return s + len;
+}
+
+static int parse_double(const char *s, const char **rest, double *out)
+{
+	char word[64], *end;
+
+	*rest = next_word(s, word, sizeof(word));
+	if (!*rest)
+		return -EBADMSG;
+	*out = strtod(word, &end);
+	return *end || !isfinite(*out) ? -EBADMSG : 0;
+}
+
+static int parse_metric(const char *s, struct agent_line *out)
+{
+	s = next_word(s, out->name, sizeof(out->name));
+	return s ? parse_double(s, &s, &out->value) : -EBADMSG;
+}
+
+static int parse_count(const char *s, const char **rest, uint64_t *out)
+{
+	char word[32];
+
+	*rest = next_word(s, word, sizeof(word));
+	return *rest && !parse_u64(word, out) ? 0 : -EBADMSG;
+}
+
+/* "3:10,70:2": every slot in range, and together they are the count. */
+static int parse_slots(const char *s, struct hist *h)
+{
+	uint64_t total = 0;
+
+	s += strspn(s, " ");
+	while (*s >= '0' && *s <= '9') {
+		char *end;
+		unsigned long long slot = strtoull(s, &end, 10), n;
+
+		if (*end != ':' || slot >= HIST_SLOTS)
+			return -EBADMSG;
+		n = strtoull(end + 1, &end, 10);
+		h->slots[slot] += n;
+		total += n;
+		s = end + (*end == ',');
+	}
+	return total == h->count && !s[strspn(s, " \r\n")] ? 0 : -EBADMSG;
+}
+
+static int parse_hist(const char *s, struct agent_line *out)
+{
+	struct hist *h = &out->hist;
+	uint64_t *const field[] = {&h->count, &h->sum, &h->min, &h->max};
+
+	s = next_word(s, out->name, sizeof(out->name));
+	if (!s)
+		return -EBADMSG;
+	hist_init(h);
+	for (size_t i = 0; i < ARRAY_SIZE(field); i++) {
+		if (parse_count(s, &s, field[i]))
+			return -EBADMSG;
+	}
+	if (!h->count)
+		h->min = UINT64_MAX;
+	return parse_slots(s, h);
+}
+
+static int parse_hello(const char *s, struct agent_line *out)
+{
+	if (parse_double(s, &s, &out->value))
+		return -EBADMSG;
+	return next_word(s, out->name, sizeof(out->name)) ? 0 : -EBADMSG;
+}
+
+static int parse_text(const char *s, struct agent_line *out)
+{
+	s += strspn(s, " ");
+	snprintf(out->text, sizeof(out->text), "%.*s", (int)strcspn(s, "\r\n"), s);
+	return 0;
+}
+
+static int parse_nothing(const char *s, struct agent_line *out)
+{
+	(void)out;
+	return s[strspn(s, " \r\n")] ? -EBADMSG : 0;
+}
+
+static const struct {
+	const char *word;
+	enum line_kind kind;
+	int (*parse)(const char *rest, struct agent_line *out);
+} kinds[] = {
+	{"hello", LINE_HELLO, parse_hello},    {"ready", LINE_READY, parse_nothing},
+	{"metric", LINE_METRIC, parse_metric}, {"hist", LINE_HIST, parse_hist},
+	{"note", LINE_NOTE, parse_text},       {"fail", LINE_FAIL, parse_text},
+	{"done", LINE_DONE, parse_nothing},
+};
+
+int line_parse(const char *text, struct agent_line *out)
+{
+	char word[16];
+	const char *rest;
+
+	memset(out, 0, offsetof(struct agent_line, hist));
+	if (strncmp(text, PREFIX, strlen(PREFIX)))
+		return 0;
+	rest = next_word(text + strlen(PREFIX), word, sizeof(word));
+	for (size_t i = 0; rest && i < ARRAY_SIZE(kinds); i++) {
+		if (strcmp(word, kinds[i].word))
+			continue;
+		out->kind = kinds[i].kind;
+		return kinds[i].parse(rest, out);
+	}
+	return -EBADMSG;
+}
+
+void line_add_hist(struct strbuf *sb, const char *name, const struct hist *h)
+{
+	const char *sep = "";
+
+	strbuf_addf(sb, PREFIX "hist %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " ", name,
+		    h->count, h->sum, h->count ? h->min : 0, h->max);
+	for (unsigned i = 0; i < HIST_SLOTS; i++) {
+		if (!h->slots[i])
+			continue;
+		strbuf_addf(sb, "%s%u:%" PRIu64, sep, i, h->slots[i]);
+		sep = ",";
+	}
+	strbuf_addc(sb, '\n');
+}
+
+void line_add_metric(struct strbuf *sb, const char *name, double value)
+{
+	bool whole = value == floor(value) && fabs(value) < 1e18;
+
+	strbuf_addf(sb, whole ? PREFIX "metric %s %.0f\n" : PREFIX "metric %s %.6g\n", name, value);
+}
