@@ -26,11 +26,11 @@ BENCH_LIBS := -lbpf -lelf -lz -lpfm -ljansson -lsqlite3 -linih -lncursesw -ltinf
 VMM_LIBS   := -lmd -lm
 
 .PHONY: all
-all: $(foreach p,vmm bench,$(if $(wildcard $(p)/main.c),$(O)/$(p))) $(O)/libbase.a
+all: $(foreach p,vmm bench,$(if $(wildcard $(p)/main.c),$(O)/$(p))) $(O)/lab-init
 
 # ---- sources ----------------------------------------------------------------------------------
 rwildcard = $(foreach d,$(wildcard $(1)/*),$(call rwildcard,$(d),$(2)) $(filter $(subst *,%,$(2)),$(d)))
-obj = $(patsubst %.c,$(O)/%.o,$(1))
+obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
 
 BASE_SRC  := $(wildcard base/*.c)
 VMM_SRC   := $(filter-out vmm/main.c vmm/%_main.c,$(call rwildcard,vmm,*.c))
@@ -44,23 +44,31 @@ $(O)/libvmm.a: $(call obj,$(VMM_SRC))
 $(O)/libbench.a: $(call obj,$(BENCH_SRC))
 %.a:
 	@mkdir -p $(@D)
-	@echo "  AR      $@"
+	$(SAY) "  AR      $@"
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(O)/%.o: %.c
+$(O)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	@echo "  CC      $<"
+	$(SAY) "  CC      $<"
 	$(Q)$(CC) $(CFLAGS_ALL) -c -o $@ $<
 
-LINK = @echo "  LD      $@"; $(CC) $(LDFLAGS_ALL) -o $@
+SAY  := $(if $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),@:,@echo)
+LINK = $(if $(V),,$(SAY) "  LD      $@";) mkdir -p $(@D); $(CC) $(LDFLAGS_ALL) -o $@
 
-$(O)/vmm: $(O)/vmm/main.o $(O)/libvmm.a $(O)/libbase.a
+$(O)/vmm: $(O)/obj/vmm/main.o $(O)/libvmm.a $(O)/libbase.a
 	$(LINK) $^ $(VMM_LIBS)
 
-$(O)/bench: $(O)/bench/main.o $(O)/libbench.a $(O)/libbase.a
+$(O)/bench: $(O)/obj/bench/main.o $(O)/libbench.a $(O)/libbase.a
 	$(LINK) $^ $(BENCH_LIBS)
 
+# Process 1 of the lab.
+$(O)/lab-init: bench/labinit/init.c bench/lab_wire.h
+	@mkdir -p $(@D)
+	$(SAY) "  CC      $@"
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -I. -O2 -g $(WARN) -static -o $@ $<
+
 # The version string is compiled into one small file only.
+$(O)/obj/bench/main.o: $(O)/version.h
 $(O)/version.h: FORCE
 	@mkdir -p $(@D); echo '#define EXITLAB_VERSION "$(VERSION)"' | cmp -s - $@ || echo '#define EXITLAB_VERSION "$(VERSION)"' > $@
 .PHONY: FORCE
@@ -71,19 +79,19 @@ BPF_SRC  := $(wildcard probes/*.bpf.c)
 BPF_SKEL := $(patsubst probes/%.bpf.c,$(O)/probes/%.skel.h,$(BPF_SRC))
 $(O)/probes/%.bpf.o: probes/%.bpf.c $(wildcard probes/*.h)
 	@mkdir -p $(@D)
-	@echo "  BPF     $<"
+	$(SAY) "  BPF     $<"
 	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_x86 -D__bpf__ -O2 -g -Wall -Werror -I. -I/usr/include/x86_64-linux-gnu -c -o $@ $<
 $(O)/probes/%.skel.h: $(O)/probes/%.bpf.o
-	@echo "  SKEL    $@"
+	$(SAY) "  SKEL    $@"
 	$(Q)PATH=$$PATH:/usr/sbin bpftool gen skeleton $< > $@.tmp && mv $@.tmp $@
 $(call obj,$(filter-out %.bpf.c,$(wildcard probes/*.c))): | $(BPF_SKEL)
 
 # ---- unit tests: tests/unit/ROOM_NAME_test.c; vmm_* link the VMM, all others bench ------------
 UNIT_SRC := $(wildcard tests/unit/*_test.c)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(UNIT_SRC))
-$(O)/tests/unit/vmm_%_test: $(O)/tests/unit/vmm_%_test.o $(O)/libvmm.a $(O)/libbase.a
+$(O)/tests/unit/vmm_%_test: $(O)/obj/tests/unit/vmm_%_test.o $(O)/libvmm.a $(O)/libbase.a
 	$(LINK) $^ $(VMM_LIBS) -lcmocka
-$(O)/tests/unit/%_test: $(O)/tests/unit/%_test.o $(O)/libbench.a $(O)/libbase.a
+$(O)/tests/unit/%_test: $(O)/obj/tests/unit/%_test.o $(O)/libbench.a $(O)/libbase.a
 	$(LINK) $^ $(BENCH_LIBS) -lcmocka
 .PHONY: unit-bins
 unit-bins: $(UNIT_BIN)

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+#include "bench/bench.h"
+
+bool bench_parse(const struct command *cmd, int *argc, char **argv, void *dest, int *status)
+{
+	int err = opts_parse("bench", cmd, argc, argv, dest);
+
+	*status = err < 0 ? EXIT_USAGE : EXIT_OK;
+	return err == 0;
+}

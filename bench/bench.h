@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What the subcommands share. A new subcommand: one cmd_NAME.c that ends in a const struct command, and one row here. */
+#ifndef BENCH_BENCH_H
+#define BENCH_BENCH_H
+
+#include "base/log.h"
+#include "base/opts.h"
+
+#define BENCH_COMMANDS(X)                                                                         \
+	X(lab)
+
+#define X(name) extern const struct command cmd_##name;
+BENCH_COMMANDS(X)
+#undef X
+
+/* opts_parse for a subcommand: true to go on, false with *status set (help shown, or usage error). */
+bool bench_parse(const struct command *cmd, int *argc, char **argv, void *dest, int *status);
+
+#endif

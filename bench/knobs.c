@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/opts.h"
+#include "bench/knobs.h"
+#include "workloads/job.h"
+
+#define VIRTIO "virtio vhost vhost-user"
+
+const struct knob_info knob_table[] = {
+	{"ring", KNOB_NET, "split|packed", VIRTIO, "packed", "layout of the virtqueues"},
+	{"event_idx", KNOB_NET, "on|off", VIRTIO, "event_idx", "notifications suppressed by index instead of by flag"},
+	{"indirect", KNOB_NET, "on|off", VIRTIO, "indirect_desc", "descriptor tables outside the ring"},
+	{"in_order", KNOB_NET, "on|off", "virtio vhost-user", NULL, "buffers used in the order in which they were made available"},
+	{"queues", KNOB_NET, "N", VIRTIO, "", "queue pairs (default 1)"},
+	{"irq", KNOB_NET, "intx|msi|msix", "", "", "interrupt mechanism"},
+	{"ioeventfd", KNOB_NET, "on|off", VIRTIO, "ioeventfd", "doorbells answered in the kernel"},
+	{"offload", KNOB_NET, "on|off", "", "", "checksum and segmentation offloads"},
+	{"mrg_rxbuf", KNOB_NET, "on|off", VIRTIO, "mrg_rxbuf", "mergeable receive buffers"},
+	{"poll_us", KNOB_NET, "N", "virtio vhost", NULL, "busy polling of the I/O thread before it sleeps"},
+	{"coalesce", KNOB_NET, "on|off", "e1000", NULL, "honour the interrupt throttling registers"},
+	{"coalesce_us", KNOB_NET, "N", "e1000 virtio", NULL, "shortest time between two interrupts"},
+	{"io", KNOB_NET, "vcpu|thread", "e1000", NULL, "transmit in the vCPU's exit or in an I/O thread"},
+	{"irqchip", KNOB_MACHINE, "kernel|split", "", "", "interrupt controllers in KVM, or IOAPIC and PIC in the VMM"},
+	{"cpus", KNOB_MACHINE, "N", "", "", "virtual CPUs (default 1)"},
+	{"mem", KNOB_MACHINE, "SIZE", "", "", "guest memory (default 256M)"},
+	{"kernel", KNOB_MACHINE, "vmlinux|bzimage", "", "", "image to boot (default: builtin vmlinux through PVH, qemu bzimage)"},
+	{NULL, 0, NULL, NULL, NULL, NULL},
+};
+
+const struct knob_info *knob_find(const char *name)
+{
+	for (const struct knob_info *k = knob_table; k->name; k++)
+		if (!strcmp(k->name, name))
+			return k;
+	return NULL;
+}
+
+const char *knobs_get(const struct knobs *ks, const char *name, const char *fallback)
+{
+	for (size_t i = 0; i < ks->n; i++)
+		if (!strcmp(ks->k[i].name, name))
+			return ks->k[i].value;
+	return fallback;
+}
+
+uint64_t knobs_u64(const struct knobs *ks, const char *name, uint64_t fallback)
+{
+	const char *v = knobs_get(ks, name, NULL);
+	uint64_t n;
+
+	return v && !parse_size(v, &n) ? n : fallback;
+}
+
+void knobs_set(struct knobs *ks, const char *name, const char *value)
+{
+	for (size_t i = 0; i < ks->n; i++) {
+		if (!strcmp(ks->k[i].name, name)) {
+			ks->k[i].value = value;
+			return;
+		}
+	}
+	ks->k = xrealloc(ks->k, (ks->n + 1) * sizeof(*ks->k));
+	ks->k[ks->n++] = (struct knob){name, value};
+}
+
+static bool word_in(const char *words, char sep, const char *word)
+{
+	size_t len = strlen(word);
+
+	while (*words) {
+		const char *end = strchrnul(words, sep);
+
+		if ((size_t)(end - words) == len && !memcmp(words, word, len))
+			return true;
+		words = end + (*end == sep);
+	}
+	return false;
+}
+
+static int unknown_knob(const char *name)
+{
+	const char *names[128], *near;
+	size_t n = 0;
+
+	for (const struct knob_info *k = knob_table; k->name; k++)
+		names[n++] = k->name;
+	for (const struct job_key *k = job_keys; k->name && n < ARRAY_SIZE(names) - 1; k++)
+		names[n++] = k->name;
+	names[n] = NULL;
+	near = opts_nearest(name, names);
+	log_error("--set %s: no such knob%s%s; see bench list knobs", name, near ? "; did you mean " : "", near ? near : "");
+	return -EINVAL;
+}
+
+int knob_check(const char *name, const char *value, const char *mode)
+{
+	const struct knob_info *k = knob_find(name);
+	struct workload_job job;
+	uint64_t n;
+
+	if (!k) {
+		if (!job_key_find(name))
+			return unknown_knob(name);
+		job_defaults(&job);
+		if (job_set(&job, name, value)) {
+			log_error("--set %s=%s: not a valid value; see bench list knobs", name, value);
+			return -EINVAL;
+		}
+		return 0;
+	}
+	if (strchr(k->values, '|') ? !word_in(k->values, '|', value) : parse_size(value, &n) != 0) {
+		log_error("--set %s=%s: expected %s (%s)", name, value, k->values, k->help);
+		return -EINVAL;
+	}
+	if (*k->modes && !word_in(k->modes, ' ', mode)) {
+		log_error("--set %s=%s: mode %s has no such knob; it is one of: %s", name, value, *mode ? mode : "(none)",
+			  k->modes);
+		return -EINVAL;
+	}
+	return 0;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Where things are: in a checkout (build/bench beside its tools) or installed (PREFIX/bin and PREFIX/libexec/exitlab). */
+#ifndef BENCH_PATHS_H
+#define BENCH_PATHS_H
+
+/* A program or image of ours ("vmm", "agent", "lab-init", "micro.elf"); NULL when it is not there (logged). */
+const char *path_tool(const char *name);
+/* Root of the checkout that this bench was built in, or NULL when installed. */
+const char *path_checkout(void);
+/* $EXITLAB_CACHE, else $XDG_CACHE_HOME/exitlab, else ~/.cache/exitlab. */
+const char *path_cache(void);
+/* An unpacked kernel: which is "default", "newer" or a release. file: "vmlinux", "vmlinuz", "modules" or "".
+ * Links are resolved. Caller frees; NULL when it is not there (logged, with what to do). */
+char *path_kernel(const char *which, const char *file);
+/* Our own executable. */
+const char *path_self(void);
+
+#endif

@@ -1,0 +1,174 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Install what Exitlab needs (Debian packages only) and unpack the kernels that the lab and the guests boot.
+# Idempotent; a second run with nothing missing takes well under a second.
+#
+#   ./setup.sh              packages and the distribution's kernel
+#   ./setup.sh --newer      also the newer kernel from backports, for checks against two KVM versions
+#   ./setup.sh --check      install nothing; say what is missing (exit 3)
+set -euo pipefail
+cd "$(dirname "$0")"
+
+build_packages="build-essential clang llvm pkg-config git bpftool libbpf-dev libelf-dev zlib1g-dev
+	libpfm4-dev libjansson-dev libsqlite3-dev libinih-dev libncurses-dev libgsl-dev libnl-route-3-dev
+	liblzma-dev libzstd-dev libmd-dev libcmocka-dev"
+run_packages="gnuplot-nox iproute2 ethtool kmod xz-utils iperf3 procps"
+test_packages="bats sqlite3 cpio acpica-tools poppler-utils linux-perf trace-cmd tcpdump shellcheck python3 tmux
+	clang-format clang-tidy cppcheck libclang-rt-14-dev chromium"
+qemu_package=qemu-system-x86
+qemu_min=1:8.0 # the igb SR-IOV card
+
+cache=${EXITLAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/exitlab}
+mode=install newer=
+
+for arg in "$@"; do
+	case $arg in
+	--check) mode=check ;;
+	--newer) newer=1 ;;
+	-h | --help) sed -n '3,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	*) echo "setup: unknown option $arg; see ./setup.sh --help" >&2; exit 2 ;;
+	esac
+done
+
+say() { echo "setup: $*" >&2; }
+fail() { say "error: $*"; exit 3; }
+
+installed() { dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
+available() { [ -n "$(apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: \((none)\)\{0,1\}//p')" ]; }
+
+missing_packages() {
+	# A package that this release does not have (libclang-rt-14-dev on another Debian) is no reason to stop.
+	# shellcheck disable=SC2086
+	dpkg-query -W -f='${Package} ${db:Status-Status}\n' $build_packages $run_packages $test_packages 2>/dev/null |
+		awk '$2 == "installed" { print $1 }' | sort -u >"$tmp/have"
+	# shellcheck disable=SC2086
+	printf '%s\n' $build_packages $run_packages $test_packages | sort -u | comm -23 - "$tmp/have"
+}
+
+qemu_ok() {
+	local have
+	have=$(dpkg-query -W -f='${Version}' $qemu_package 2>/dev/null) || return 1
+	dpkg --compare-versions "$have" ge $qemu_min
+}
+
+apt() { DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@"; }
+
+# The mirror is the one that this machine already uses; only the suite is added.
+add_backports() {
+	local list=/etc/apt/sources.list.d/exitlab-backports.list codename site key
+	[ -e $list ] && return
+	# shellcheck disable=SC1091
+	codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+	site=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 'Created-By: Packages' |
+		awk -v c="$codename" '$2 == c { print $1; exit }')
+	[ -n "$site" ] || fail "no apt source for $codename found (apt-get indextargets); add one and try again"
+	key=/usr/share/keyrings/debian-archive-keyring.gpg
+	say "adding the suite $codename-backports of this machine's own mirror"
+	echo "deb [signed-by=$key] $site $codename-backports main" >$list
+	apt update
+}
+
+install_packages() {
+	local want=$1 p names=()
+	say "installing:" $want
+	[ -n "$(find /var/lib/apt/lists -name '*_Packages*' -mmin -1440 2>/dev/null | head -1)" ] || apt update
+	for p in $want; do
+		if available "$p"; then names+=("$p"); else say "warning: no package $p in this release; left out"; fi
+	done
+	[ ${#names[@]} -eq 0 ] || apt install -y --no-install-recommends "${names[@]}" >/dev/null ||
+		{ apt update && apt install -y --no-install-recommends "${names[@]}" >/dev/null; } ||
+		fail "apt-get could not install the packages above"
+}
+
+install_qemu() {
+	local cand
+	cand=$(apt-cache policy $qemu_package | sed -n 's/^ *Candidate: //p')
+	say "installing QEMU"
+	if dpkg --compare-versions "$cand" ge $qemu_min; then
+		apt install -y --no-install-recommends $qemu_package >/dev/null
+	else
+		add_backports
+		# shellcheck disable=SC1091
+		apt install -y --no-install-recommends -t "$(. /etc/os-release && echo "$VERSION_CODENAME")-backports" \
+			$qemu_package >/dev/null
+	fi
+	qemu_ok || fail "QEMU is still older than ${qemu_min#*:}, which lacks the igb SR-IOV card"
+}
+
+u8() { od -An -tu1 -j$(($2)) -N1 "$1" | tr -d ' '; }
+u32() { od -An -tu4 -j$(($2)) -N4 "$1" | tr -d ' '; }
+
+# bzImage boot protocol 2.08: the compressed vmlinux lies at payload_offset behind the setup sectors.
+extract_vmlinux() {
+	local image=$1 out=$2 start len
+	start=$(((($(u8 "$image" 0x1f1)) + 1) * 512 + $(u32 "$image" 0x248)))
+	len=$(u32 "$image" 0x24c)
+	tail -c +$((start + 1)) "$image" | head -c "$len" >"$tmp/payload" || true
+	case $(od -An -tx1 -N4 "$tmp/payload" | tr -d ' ') in
+	fd377a58) xz -dc --single-stream <"$tmp/payload" >"$out" || true ;; # 4 bytes of size follow the stream
+	1f8b*) gzip -dc <"$tmp/payload" >"$out" 2>/dev/null || true ;;
+	28b52ffd) zstd -qdc <"$tmp/payload" >"$out" 2>/dev/null || true ;;
+	*) fail "$image: unknown compression of the kernel" ;;
+	esac
+	[ "$(od -An -tx1 -N4 "$out" | tr -d ' ')" = 7f454c46 ] || fail "$image: no ELF kernel inside"
+}
+
+# unpack_kernel LINK VERSION-OF-METAPACKAGE: the kernel that linux-image-amd64 of that version depends on.
+unpack_kernel() {
+	local link=$1 meta=$2 pkg release dir
+	pkg=$(apt-cache show "linux-image-amd64=$meta" | sed -n 's/^Depends: \(linux-image-[^ ,]*\).*/\1/p' | head -1)
+	[ -n "$pkg" ] || fail "linux-image-amd64: no such package known to apt; run apt-get update"
+	release=${pkg#linux-image-}
+	dir=$cache/kernels/$release
+	say "unpacking $pkg into $dir (not installed into the system)"
+	mkdir -p "$cache/kernels"
+	rm -rf "$dir.tmp"
+	mkdir "$dir.tmp"
+	(cd "$tmp" && apt-get -qq download "$pkg" 2>/dev/null) || fail "apt-get could not download $pkg"
+	dpkg -x "$tmp"/"$pkg"_*.deb "$dir.tmp/root"
+	[ -d "$dir.tmp/root/lib" ] || ln -s usr/lib "$dir.tmp/root/lib"
+	/sbin/depmod -b "$dir.tmp/root" "$release"
+	ln -s "root/boot/vmlinuz-$release" "$dir.tmp/vmlinuz"
+	extract_vmlinux "$dir.tmp/vmlinuz" "$dir.tmp/vmlinux"
+	ln -s "root/lib/modules/$release" "$dir.tmp/modules"
+	rm -rf "$dir"
+	mv "$dir.tmp" "$dir"
+	ln -sfn "$release" "$cache/kernels/$link"
+	rm -f "$tmp/payload" "$tmp/$pkg"_*.deb
+}
+
+kernel_ok() { [ -s "$cache/kernels/$1/vmlinux" ]; }
+kernel_version() { # the newest version of the metapackage in (or, with "newer", above) the plain suite
+	apt-cache madison linux-image-amd64 | awk -F'|' -v n="$1" '
+		{ gsub(/ /, "", $2); b = $3 ~ /backports/ } (n == "newer") == b { print $2; exit }'
+}
+
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+need=$(missing_packages)
+# A package that the release lacks was said once; remember it.
+[ -z "$need" ] || [ ! -e "$cache/absent" ] || need=$(printf '%s\n' $need | grep -vxFf "$cache/absent" || true)
+qemu_ok && need_qemu= || need_qemu=1
+kernel_ok default && need_kernel= || need_kernel=1
+{ [ -z "$newer" ] || kernel_ok newer; } && need_newer= || need_newer=1
+
+[ -n "$need$need_qemu$need_kernel$need_newer" ] || exit 0
+
+if [ $mode = check ] || { [ "$(id -u)" != 0 ] && [ -n "$need$need_qemu" ]; }; then
+	[ -z "$need$need_qemu" ] || say "missing packages:" $need ${need_qemu:+"$qemu_package (>= ${qemu_min#*:})"}
+	[ -z "$need_kernel" ] || say "missing: the unpacked kernel in $cache/kernels"
+	fail "run this once as root: $PWD/setup.sh"
+fi
+if [ -n "$need" ]; then
+	install_packages "$need"
+	mkdir -p "$cache"
+	missing_packages >"$cache/absent"
+fi
+[ -z "$need_qemu" ] || install_qemu
+[ -z "$need_kernel" ] || { [ -n "$(kernel_version plain)" ] || apt update; unpack_kernel default "$(kernel_version plain)"; }
+if [ -n "$need_newer" ]; then
+	add_backports
+	unpack_kernel newer "$(kernel_version newer)"
+fi
+say "ready"
