@@ -45,21 +45,20 @@ struct virtq {
 	struct virtq_map map;
 	bool packed, event_idx, indirect, in_order;
 	bool broken;
-	bool kicks_off;       /* last told the driver not to kick */
-	bool last_call_valid; /* call_idx means something */
-	bool avail_wrap, used_wrap;
-	uint16_t avail_idx;  /* next entry to pop; split: free-running */
-	uint16_t seen_idx;   /* split: the driver's index as last read */
-	uint16_t used_idx;   /* next entry to push; split: free-running */
-	uint16_t published;  /* split: used_idx that the driver can see */
-	uint16_t call_idx;   /* used_idx at the last virtq_should_call */
-	bool call_wrap;
-	uint16_t batch_start;  /* packed: entry whose flags are written last */
-	uint16_t batch_flags;
-	uint16_t batch_n;      /* pushed and not yet published */
-	uint16_t order_id, order_n, order_desc; /* in-order batch not written yet */
-	uint16_t in_flight;    /* chains popped and not pushed */
-	uint8_t busy[VIRTQ_SIZE_MAX];    /* per ID: in flight */
+	bool avail_wrap, used_wrap; /* packed */
+	uint16_t avail_idx; /* next entry to pop; split: free-running */
+	uint16_t seen_idx;  /* split: the driver's index as last read */
+	uint16_t used_idx;  /* next entry to push; split: free-running */
+	uint16_t held;      /* packed: ring entries popped and not pushed */
+	uint16_t in_flight; /* chains popped and not pushed */
+	uint16_t unseen;    /* used entries since the last virtq_should_call */
+	/* Pushed and not yet published. */
+	uint16_t batch_n;
+	bool batch_pending; /* packed, with the entry whose flags are written last */
+	uint16_t batch_start, batch_flags;
+	/* In order: buffers that one used entry will stand for. */
+	uint16_t order_n, order_desc, order_id;
+	bool busy[VIRTQ_SIZE_MAX]; /* split: this head is in flight */
 };
 
 /*
@@ -69,11 +68,12 @@ struct virtq {
 int virtq_start(struct virtq *vq, const struct gmem *gm, const struct virtq_layout *l, uint64_t features, uint32_t base);
 int virtq_start_map(struct virtq *vq, const struct gmem *gm, const struct virtq_map *map, uint64_t features, uint32_t base);
 /* What vhost calls the vring base. Split: index of the next chain; packed: avail index and wrap bit in bits 0..15, used in
- * 16..31. Chains in flight are counted as not popped (so give them up first in the order of popping). */
+ * 16..31. Give chains in flight back (virtq_unpop) before. */
 uint32_t virtq_base(const struct virtq *vq);
 uint32_t virtq_base_new(uint64_t features);
 
-/* 1 and *c filled, 0 when there is none, -EBADMSG. iov has room for max_iov entries; a longer chain is a bad one. */
+/* 1 and *c filled, 0 when there is none, -EBADMSG (*c is lost in both cases). iov has room for max_iov
+ * entries; a longer chain is a bad one. */
 int virtq_pop(struct virtq *vq, struct virtq_chain *c, struct iovec *iov, unsigned max_iov);
 /* Give the last popped chain back, as if never popped: newest first. */
 void virtq_unpop(struct virtq *vq, const struct virtq_chain *c);
