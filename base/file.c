@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -172,6 +173,90 @@ int dir_remove_all(const char *path)
 	if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT))
 		return errno == ENOENT ? 0 : -errno;
 	return 0;
+}
+
+/* Call visit for each entry of dir with its full path and type; the first error ends it. */
+static int dir_each(const char *dir, int (*visit)(const char *path, mode_t type, const char *to), const char *to)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	int err = 0;
+
+	if (!d)
+		return -errno;
+	while (!err && (e = readdir(d))) {
+		char *path, *dest;
+		struct stat st;
+
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+			continue;
+		path = xasprintf("%s/%s", dir, e->d_name);
+		dest = to ? xasprintf("%s/%s", to, e->d_name) : NULL;
+		err = lstat(path, &st) ? -errno : visit(path, st.st_mode & S_IFMT, dest);
+		free(path);
+		free(dest);
+	}
+	closedir(d);
+	return err;
+}
+
+static int sync_entry(const char *path, mode_t type, const char *to)
+{
+	int fd, err;
+
+	(void)to;
+	if (type == S_IFDIR)
+		return dir_sync_all(path);
+	if (type != S_IFREG)
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = fsync(fd) ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+int dir_sync_all(const char *path)
+{
+	int err = dir_each(path, sync_entry, NULL);
+
+	return err ? err : file_sync_dir(path);
+}
+
+static int copy_file(const char *from, const char *to)
+{
+	char chunk[65536];
+	int out = -1, err = 0, in = open(from, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (in < 0)
+		return -errno;
+	out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (out < 0)
+		err = -errno;
+	while (!err && (n = fd_read_full(in, chunk, sizeof(chunk))))
+		err = n < 0 ? (int)n : fd_write_all(out, chunk, (size_t)n);
+	close_fd(&in);
+	if (out >= 0 && close(out) && !err)
+		err = -errno;
+	return err;
+}
+
+static int copy_entry(const char *path, mode_t type, const char *to)
+{
+	if (type == S_IFREG)
+		return copy_file(path, to);
+	if (type != S_IFDIR)
+		return 0;
+	if (mkdir(to, 0755) && errno != EEXIST)
+		return -errno;
+	return dir_copy_all(path, to);
+}
+
+int dir_copy_all(const char *from, const char *to)
+{
+	return dir_each(from, copy_entry, to);
 }
 
 bool file_exists(const char *path)

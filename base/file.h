@@ -21,6 +21,10 @@ int file_sync_dir(const char *dir);
 int dir_make_all(const char *path);
 /* rm -r; does not follow links, stays on the file system it started on. */
 int dir_remove_all(const char *path);
+/* fsync of every regular file and directory below and of path itself. */
+int dir_sync_all(const char *path);
+/* cp -r of regular files and directories into an existing directory; links and devices are passed over. */
+int dir_copy_all(const char *from, const char *to);
 bool file_exists(const char *path);
 /* Hex SHA-256 of a file into hex[65]. */
 int file_sha256(const char *path, char hex[65]);

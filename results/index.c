@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: MIT
+#include <dirent.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "results/index.h"
+#include "results/record.h"
+
+#define INDEX_LAYOUT 1
+
+static const char index_sql[] =
+	"CREATE TABLE run(id TEXT PRIMARY KEY, ord INT, started TEXT, workload TEXT, mode TEXT, vmm TEXT,"
+	" guest TEXT, substrate TEXT, time_base TEXT, knobs TEXT, series TEXT, version TEXT, ok INT,"
+	" samples INT, ok_samples INT, readable INT) WITHOUT ROWID;"
+	"CREATE INDEX run_ord ON run(ord);"
+	"CREATE TABLE metric(run TEXT, name TEXT, median REAL, low REAL, high REAL, n INT,"
+	" PRIMARY KEY(run, name)) WITHOUT ROWID;"
+	"CREATE TABLE accepted(run TEXT, metric TEXT, why TEXT, PRIMARY KEY(run, metric)) WITHOUT ROWID;"
+	"PRAGMA user_version=1;";
+
+static int index_error(sqlite3 *db, const char *what)
+{
+	int code = sqlite3_errcode(db);
+
+	switch (code) {
+	case SQLITE_FULL:
+		log_error("store index: %s: disk full; free some space, the index completes itself later", what);
+		return -ENOSPC;
+	case SQLITE_READONLY:
+		log_error("store index: %s: read-only", what);
+		return -EROFS;
+	case SQLITE_BUSY:
+		log_error("store index: %s: another bench has held it for 10 s; try again", what);
+		return -EBUSY;
+	default:
+		log_error("store index: %s: %s; delete index.sqlite, it will be built anew", what,
+			  sqlite3_errmsg(db));
+		return -EIO;
+	}
+}
+
+int index_exec(sqlite3 *db, const char *sql)
+{
+	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : index_error(db, "update");
+}
+
+static int64_t query_int(sqlite3 *db, const char *sql, int *code)
+{
+	sqlite3_stmt *st = NULL;
+	int64_t v = 0;
+
+	*code = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
+	if (*code == SQLITE_OK)
+		*code = sqlite3_step(st);
+	if (*code == SQLITE_ROW)
+		v = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return v;
+}
+
+static int make_tables(sqlite3 *db)
+{
+	int err, code;
+
+	/* A second bench may be doing the same: the winner's tables are found inside the transaction. */
+	err = index_exec(db, "BEGIN IMMEDIATE");
+	if (err)
+		return err;
+	if (query_int(db, "PRAGMA user_version", &code) != INDEX_LAYOUT)
+		err = index_exec(db, index_sql);
+	index_exec(db, err ? "ROLLBACK" : "COMMIT");
+	return err;
+}
+
+int index_open(sqlite3 **out, const char *path, bool writable)
+{
+	int code, flags = writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+	sqlite3 *db = NULL;
+	int64_t layout;
+	int err = 0;
+
+	*out = NULL;
+	code = sqlite3_open_v2(path ? path : ":memory:", &db, flags, NULL);
+	if (code != SQLITE_OK) {
+		err = writable ? index_error(db, "open") : -EUCLEAN;
+		goto fail;
+	}
+	sqlite3_busy_timeout(db, 10000);
+	layout = query_int(db, "PRAGMA user_version", &code);
+	if (code == SQLITE_ROW && writable)
+		code = sqlite3_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
+	if (code != SQLITE_ROW && code != SQLITE_OK) {
+		err = code == SQLITE_NOTADB || code == SQLITE_CORRUPT || !writable ?
+			      -EUCLEAN : index_error(db, "open");
+		goto fail;
+	}
+	if (layout != INDEX_LAYOUT)
+		err = layout || !writable ? -EUCLEAN : make_tables(db);
+	if (err)
+		goto fail;
+	*out = db;
+	return 0;
+fail:
+	sqlite3_close(db);
+	return err;
+}
+
+int64_t index_last_order(sqlite3 *db)
+{
+	int code;
+
+	return query_int(db, "SELECT max(ord) FROM run", &code);
+}
+
+/* fmt: s string, i int64, d double (NAN: NULL). */
+static int run_sql(sqlite3 *db, const char *sql, const char *fmt, ...)
+{
+	sqlite3_stmt *st = NULL;
+	va_list ap;
+	int code = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
+
+	va_start(ap, fmt);
+	for (int i = 1; code == SQLITE_OK && *fmt; i++, fmt++) {
+		double d;
+
+		switch (*fmt) {
+		case 's':
+			code = sqlite3_bind_text(st, i, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
+			break;
+		case 'i':
+			code = sqlite3_bind_int64(st, i, va_arg(ap, int64_t));
+			break;
+		default:
+			d = va_arg(ap, double);
+			code = isnan(d) ? sqlite3_bind_null(st, i) : sqlite3_bind_double(st, i, d);
+		}
+	}
+	va_end(ap);
+	if (code == SQLITE_OK)
+		code = sqlite3_step(st);
+	/* The error must be read before finalize. */
+	code = code == SQLITE_DONE ? 0 : index_error(db, "update");
+	sqlite3_finalize(st);
+	return code;
+}
+
+int index_delete(sqlite3 *db, const char *id)
+{
+	int err = run_sql(db, "DELETE FROM run WHERE id=?", "s", id);
+
+	err = err ? err : run_sql(db, "DELETE FROM metric WHERE run=?", "s", id);
+	return err ? err : run_sql(db, "DELETE FROM accepted WHERE run=?", "s", id);
+}
+
+static double number_or_nan(const json_t *j)
+{
+	return json_is_number(j) ? json_number_value(j) : NAN;
+}
+
+static int add_metrics(sqlite3 *db, const char *id, const json_t *summary)
+{
+	const char *name;
+	json_t *m;
+
+	json_object_foreach((json_t *)summary, name, m) {
+		int err = run_sql(db, "INSERT INTO metric VALUES(?,?,?,?,?,?)", "ssdddi", id, name,
+				  number_or_nan(json_object_get(m, "median")),
+				  number_or_nan(json_object_get(m, "ci_low")),
+				  number_or_nan(json_object_get(m, "ci_high")),
+				  (int64_t)json_integer_value(json_object_get(m, "n")));
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int add_accepted(sqlite3 *db, const char *id, const json_t *accepted)
+{
+	const char *metric;
+	json_t *why;
+
+	json_object_foreach((json_t *)accepted, metric, why) {
+		int err = run_sql(db, "INSERT INTO accepted VALUES(?,?,?)", "sss", id, metric,
+				  json_is_string(why) ? json_string_value(why) : "");
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* The version of the program under test, which is what a history is about. */
+static const char *vmm_version(const json_t *rec)
+{
+	json_t *in;
+	size_t i;
+
+	json_array_foreach(json_object_get(rec, "inputs"), i, in)
+		if (!strcmp(record_str(in, "name"), "vmm"))
+			return record_str(in, "version");
+	return "";
+}
+
+static int64_t count_ok(const json_t *samples)
+{
+	int64_t ok = 0;
+	json_t *s;
+	size_t i;
+
+	json_array_foreach(samples, i, s)
+		ok += json_is_true(json_object_get(s, "ok"));
+	return ok;
+}
+
+static int add_rows(sqlite3 *db, const char *id, const json_t *rec, const json_t *accepted)
+{
+	json_t *samples = json_object_get(rec, "samples"), *knobs = json_object_get(rec, "knobs");
+	char *knob_text = knobs ? json_dumps(knobs, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	char *series = record_series(rec);
+	int err = index_delete(db, id);
+
+	err = err ? err : run_sql(
+		db, "INSERT INTO run VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1)", "sissssssssssiii", id,
+		(int64_t)json_integer_value(json_object_get(rec, "order")), record_str(rec, "started"),
+		record_str(rec, "workload"), record_str(rec, "mode"), record_str(rec, "vmm"),
+		record_str(rec, "guest"), record_str(rec, "substrate"), record_str(rec, "time_base"),
+		knob_text ? knob_text : "{}", series, vmm_version(rec),
+		(int64_t)json_is_true(json_object_get(rec, "ok")), (int64_t)json_array_size(samples),
+		count_ok(samples));
+	err = err ? err : add_metrics(db, id, json_object_get(rec, "summary"));
+	err = err ? err : add_accepted(db, id, accepted);
+	free(series);
+	free(knob_text);
+	return err;
+}
+
+int index_add(sqlite3 *db, const char *id, const json_t *rec, const json_t *accepted)
+{
+	int err = index_exec(db, "SAVEPOINT add_run");
+
+	if (err)
+		return err;
+	err = add_rows(db, id, rec, accepted);
+	if (err)
+		index_exec(db, "ROLLBACK TO add_run");
+	index_exec(db, "RELEASE add_run");
+	return err;
+}
+
+int index_add_dir(sqlite3 *db, const char *runs_dir, const char *id)
+{
+	char *path = xasprintf("%s/%s/record.json", runs_dir, id);
+	char *marks = xasprintf("%s/%s/accepted.json", runs_dir, id);
+	json_t *rec = record_read(path), *accepted = json_load_file(marks, 0, NULL);
+	int err;
+
+	/* Remembered as unreadable, so that it is reported once and not parsed at every start. */
+	if (rec)
+		err = index_add(db, id, rec, accepted);
+	else
+		err = run_sql(db, "INSERT OR REPLACE INTO run(id, ord, readable) VALUES(?,0,0)", "s", id);
+	json_decref(rec);
+	json_decref(accepted);
+	free(path);
+	free(marks);
+	return err;
+}
+
+/* ---- agreement with the directories ---- */
+
+struct names {
+	char **name;
+	size_t n, cap;
+};
+
+static void names_add(struct names *v, const char *s)
+{
+	if (v->n == v->cap) {
+		v->cap = MAX(256, v->cap * 2);
+		v->name = xrealloc(v->name, v->cap * sizeof(*v->name));
+	}
+	v->name[v->n++] = xstrdup(s);
+}
+
+static void names_free(struct names *v)
+{
+	for (size_t i = 0; i < v->n; i++)
+		free(v->name[i]);
+	free(v->name);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int names_of_dir(const char *dir, struct names *out)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	if (!d)
+		return -errno;
+	while ((e = readdir(d)))
+		if (e->d_name[0] != '.')
+			names_add(out, e->d_name);
+	closedir(d);
+	if (out->n)
+		qsort(out->name, out->n, sizeof(*out->name), by_name);
+	return 0;
+}
+
+static int names_of_index(sqlite3 *db, struct names *out)
+{
+	sqlite3_stmt *st = NULL;
+	int code = sqlite3_prepare_v2(db, "SELECT id FROM run ORDER BY id", -1, &st, NULL);
+
+	while (code == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
+		names_add(out, (const char *)sqlite3_column_text(st, 0));
+	code = code == SQLITE_OK ? sqlite3_reset(st) : code;
+	sqlite3_finalize(st);
+	return code == SQLITE_OK ? 0 : index_error(db, "list");
+}
+
+/* Merge of two sorted lists. Another bench may have added or removed a run since we read the directory, so a run
+ * leaves the index only when its directory is really gone. */
+static int apply_difference(sqlite3 *db, const char *runs_dir, const struct names *dirs,
+			    const struct names *rows, bool all)
+{
+	size_t d = 0, r = 0;
+	int err = 0;
+
+	while (!err && (d < dirs->n || r < rows->n)) {
+		int order = d == dirs->n ? 1 : r == rows->n ? -1 : strcmp(dirs->name[d], rows->name[r]);
+
+		if (order < 0 || (!order && all)) {
+			err = index_add_dir(db, runs_dir, dirs->name[d]);
+		} else if (order > 0) {
+			char *path = xasprintf("%s/%s", runs_dir, rows->name[r]);
+
+			if (!file_exists(path))
+				err = index_delete(db, rows->name[r]);
+			free(path);
+		}
+		d += order <= 0;
+		r += order >= 0;
+	}
+	return err;
+}
+
+static bool same_names(const struct names *a, const struct names *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->name[i], b->name[i]))
+			return false;
+	return true;
+}
+
+int index_sync(sqlite3 *db, const char *runs_dir, bool all)
+{
+	struct names dirs = {0}, rows = {0};
+	int err = names_of_dir(runs_dir, &dirs);
+
+	if (err)
+		log_error("%s: %s", runs_dir, strerror(-err));
+	err = err ? err : names_of_index(db, &rows);
+	if (!err && (all || !same_names(&dirs, &rows))) {
+		err = index_exec(db, "BEGIN IMMEDIATE");
+		if (!err) {
+			err = apply_difference(db, runs_dir, &dirs, &rows, all);
+			index_exec(db, err ? "ROLLBACK" : "COMMIT");
+		}
+	}
+	names_free(&dirs);
+	names_free(&rows);
+	return err;
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "results/store_impl.h"
+
+static int query_error(struct store *s, sqlite3_stmt *st)
+{
+	log_error("store %s: index: %s; delete index.sqlite, it will be built anew", s->dir,
+		  sqlite3_errmsg(s->db));
+	sqlite3_finalize(st);
+	return -EIO;
+}
+
+static void add_conditions(struct strbuf *sql, const struct run_filter *f)
+{
+	static const char *const column[] = {"workload", "mode", "vmm", "substrate", "series"};
+	const char *const value[] = {f->workload, f->mode, f->vmm, f->substrate, f->series};
+
+	strbuf_adds(sql, " WHERE readable");
+	for (size_t i = 0; i < ARRAY_SIZE(column); i++)
+		if (value[i])
+			strbuf_addf(sql, " AND %s=?%zu", column[i], i + 1);
+	if (f->since)
+		strbuf_adds(sql, " AND started>=?6");
+	if (f->ok_only)
+		strbuf_adds(sql, " AND ok");
+}
+
+static int prepare(struct store *s, sqlite3_stmt **st, const char *sql, const struct run_filter *f)
+{
+	const char *const value[] = {f->workload, f->mode, f->vmm, f->substrate, f->series, f->since};
+	int code = sqlite3_prepare_v2(s->db, sql, -1, st, NULL);
+
+	for (size_t i = 0; i < ARRAY_SIZE(value) && code == SQLITE_OK; i++)
+		if (value[i])
+			code = sqlite3_bind_text(*st, (int)i + 1, value[i], -1, SQLITE_STATIC);
+	return code == SQLITE_OK ? 0 : query_error(s, *st);
+}
+
+static char *text_column(sqlite3_stmt *st, int i)
+{
+	const char *t = (const char *)sqlite3_column_text(st, i);
+
+	return xstrdup(t ? t : "");
+}
+
+static void read_row(sqlite3_stmt *st, struct run_row *r)
+{
+	char **const text[] = {&r->started, &r->workload, &r->mode, &r->vmm, &r->guest,
+			       &r->substrate, &r->time_base, &r->knobs, &r->series, &r->version};
+	int c = 0;
+
+	snprintf(r->id, sizeof(r->id), "%s", (const char *)sqlite3_column_text(st, c++));
+	r->order = sqlite3_column_int64(st, c++);
+	for (size_t i = 0; i < ARRAY_SIZE(text); i++)
+		*text[i] = text_column(st, c++);
+	r->ok = sqlite3_column_int(st, c++);
+	r->samples = sqlite3_column_int(st, c++);
+	r->ok_samples = sqlite3_column_int(st, c++);
+}
+
+static void *grow(void *array, size_t n, size_t size)
+{
+	return n && (n & (n - 1)) ? array : xrealloc(array, MAX(n * 2, 1) * size);
+}
+
+int store_list(struct store *s, const struct run_filter *f, struct run_row **rows, size_t *n)
+{
+	static const struct run_filter any;
+	struct strbuf sql = STRBUF_INIT;
+	sqlite3_stmt *st = NULL;
+	int err, code;
+
+	*rows = NULL;
+	*n = 0;
+	f = f ? f : &any;
+	strbuf_adds(&sql, "SELECT * FROM (SELECT id, ord, started, workload, mode, vmm, guest, substrate, "
+			  "time_base, knobs, series, version, ok, samples, ok_samples FROM run");
+	add_conditions(&sql, f);
+	strbuf_addf(&sql, " ORDER BY ord DESC LIMIT %lld) ORDER BY ord",
+		    f->last && f->last < INT32_MAX ? (long long)f->last : -1);
+	err = prepare(s, &st, strbuf_str(&sql), f);
+	strbuf_free(&sql);
+	if (err)
+		return err;
+	while ((code = sqlite3_step(st)) == SQLITE_ROW) {
+		*rows = grow(*rows, *n, sizeof(**rows));
+		read_row(st, &(*rows)[(*n)++]);
+	}
+	if (code != SQLITE_DONE)
+		return query_error(s, st);
+	sqlite3_finalize(st);
+	return 0;
+}
+
+void run_rows_free(struct run_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct run_row *r = &rows[i];
+		char *const text[] = {r->started, r->workload, r->mode, r->vmm, r->guest,
+				      r->substrate, r->time_base, r->knobs, r->series, r->version};
+
+		for (size_t k = 0; k < ARRAY_SIZE(text); k++)
+			free(text[k]);
+	}
+	free(rows);
+}
+
+size_t store_unreadable(struct store *s)
+{
+	sqlite3_stmt *st = NULL;
+	size_t n = 0;
+
+	if (sqlite3_prepare_v2(s->db, "SELECT count(*) FROM run WHERE NOT readable", -1, &st, NULL) ==
+		    SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
+		n = (size_t)sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return n;
+}
+
+/* One copy of each name, newest first because rows come sorted. */
+static const char *intern(struct store *s, const char *name)
+{
+	for (size_t i = s->n_strings; i-- > 0;)
+		if (!strcmp(s->strings[i], name))
+			return s->strings[i];
+	s->strings = grow(s->strings, s->n_strings, sizeof(*s->strings));
+	return s->strings[s->n_strings++] = xstrdup(name);
+}
+
+static double double_or_nan(sqlite3_stmt *st, int i)
+{
+	return sqlite3_column_type(st, i) == SQLITE_NULL ? NAN : sqlite3_column_double(st, i);
+}
+
+int store_series(struct store *s, const struct run_filter *f, const char *metric,
+		 struct series_point **points, size_t *n)
+{
+	static const struct run_filter any;
+	struct strbuf sql = STRBUF_INIT;
+	sqlite3_stmt *st = NULL;
+	int err, code;
+
+	*points = NULL;
+	*n = 0;
+	f = f ? f : &any;
+	strbuf_adds(&sql, "SELECT run.id, ord, series, name, median, low, high, n, accepted.metric "
+			  "FROM run JOIN metric ON metric.run=run.id LEFT JOIN accepted ON "
+			  "accepted.run=run.id AND accepted.metric=metric.name");
+	add_conditions(&sql, f);
+	if (metric)
+		strbuf_adds(&sql, " AND name=?7");
+	strbuf_adds(&sql, " ORDER BY series, name, ord");
+	err = prepare(s, &st, strbuf_str(&sql), f);
+	strbuf_free(&sql);
+	if (err)
+		return err;
+	if (metric && sqlite3_bind_text(st, 7, metric, -1, SQLITE_STATIC) != SQLITE_OK)
+		return query_error(s, st);
+	while ((code = sqlite3_step(st)) == SQLITE_ROW) {
+		struct series_point *p;
+
+		*points = grow(*points, *n, sizeof(**points));
+		p = &(*points)[(*n)++];
+		snprintf(p->id, sizeof(p->id), "%s", (const char *)sqlite3_column_text(st, 0));
+		p->order = sqlite3_column_int64(st, 1);
+		p->series = intern(s, (const char *)sqlite3_column_text(st, 2));
+		p->metric = intern(s, (const char *)sqlite3_column_text(st, 3));
+		p->median = sqlite3_column_double(st, 4);
+		p->low = double_or_nan(st, 5);
+		p->high = double_or_nan(st, 6);
+		p->n = sqlite3_column_int(st, 7);
+		p->accepted = sqlite3_column_type(st, 8) != SQLITE_NULL;
+	}
+	if (code != SQLITE_DONE)
+		return query_error(s, st);
+	sqlite3_finalize(st);
+	return 0;
+}
+
+int store_accept(struct store *s, const char *ref, const char *metric, const char *why)
+{
+	char *path, *text, id[32];
+	json_t *rec, *marks;
+	int err = store_need_write(s, "mark a run");
+
+	err = err ? err : store_resolve(s, ref, id);
+	if (err)
+		return err;
+	rec = store_load(s, id);
+	if (!rec)
+		return -EINVAL;
+	err = json_object_get(json_object_get(rec, "summary"), metric) ? 0 : -ENOENT;
+	json_decref(rec);
+	if (err) {
+		log_error("%s: run %s has no metric of this name; see bench show %s", metric, id, id);
+		return err;
+	}
+	path = xasprintf("%s/%s/accepted.json", s->runs, id);
+	marks = json_load_file(path, 0, NULL);
+	marks = marks ? marks : json_object();
+	json_object_set_new(marks, metric, json_string(why));
+	text = json_dumps(marks, JSON_INDENT(1) | JSON_SORT_KEYS);
+	err = text ? file_write_atomic(path, text, strlen(text)) : -EINVAL;
+	if (err)
+		store_fail(s, "mark a run", err);
+	err = err ? err : index_add_dir(s->db, s->runs, id);
+	free(text);
+	free(path);
+	json_decref(marks);
+	return err;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside of the store, shared by store.c, lookup.c and query.c only. */
+#ifndef RESULTS_STORE_IMPL_H
+#define RESULTS_STORE_IMPL_H
+
+#include "results/index.h"
+#include "results/query.h"
+#include "results/store.h"
+
+struct pending {
+	char id[32];
+	int lock_fd;
+	struct pending *next;
+};
+
+struct store {
+	char *dir, *runs, *tmp;
+	bool writable;
+	sqlite3 *db;
+	struct pending *pending;
+	char **strings; /* names handed out by store_series */
+	size_t n_strings;
+};
+
+/* "store DIR: cannot WHAT: WHY; WHAT TO DO" once; gives err back. */
+int store_fail(const struct store *s, const char *what, int err);
+int store_need_write(const struct store *s, const char *what);
+/* dir (inside tmp/) with its record becomes runs/id. The store's lock is held. Sets .order when absent. */
+int store_enter(struct store *s, const char *id, const char *dir, json_t *record);
+/* ref to an id within the store. */
+int store_resolve(struct store *s, const char *ref, char id[32]);
+
+#endif
