@@ -577,9 +577,9 @@ int lab_run(const struct lab_spec *spec, int *status)
 		err = spec->deterministic ? session_sealed(&lab, lab.ctl_fd) : session(&lab);
 		if (lab.raw)
 			tcsetattr(STDIN_FILENO, TCSANOW, &lab.saved_termios);
-		if (err)
+		if (err || lab.timed_out)
 			explain(&lab);
-		else if (proc_wait(&lab.qemu, 10 * NSEC_PER_SEC) == -ETIMEDOUT)
+		if (!err && proc_wait(&lab.qemu, 10 * NSEC_PER_SEC) == -ETIMEDOUT)
 			log_warn("lab: did not power off; ended");
 	}
 	proc_end(&lab.qemu, 0);

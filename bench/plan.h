@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* A plan: cells (one combination of mode, VMM and knobs each, one record each) and the order of their boots. */
+#ifndef BENCH_PLAN_H
+#define BENCH_PLAN_H
+
+#include "base/opts.h"
+#include "bench/adapter.h"
+#include "bench/knobs.h"
+#include "workloads/workloads.h"
+
+struct run_args {
+	const char *modes, *vmms, *guest, *on, *tool, *store, *kernel, *topology, *pin;
+	struct opt_list set;
+	uint64_t reps, warmup, duration_ns, work, seed, timeout_ns;
+	bool json, dry_run, deterministic, overhead, no_probes, ipv6;
+};
+
+struct cell {
+	const struct workload *workload;
+	const struct vmm_adapter *vmm; /* NULL in mode host */
+	const char *mode, *variant;    /* "" when none */
+	const char *guest;             /* linux, micro, none (mode host) */
+	struct knobs knobs;
+	char *label;                   /* "vhost/builtin ring=packed": unique in the plan */
+};
+
+struct plan_step {
+	size_t cell;
+	unsigned rep;
+	bool warmup; /* measured by nobody: it fills caches */
+};
+
+struct plan {
+	struct cell *cell;
+	size_t n_cells;
+	struct plan_step *step;
+	size_t n_steps;
+	unsigned reps;
+	uint64_t seed;
+	const struct run_args *args;
+};
+
+/* 0, or -EINVAL / -ENOTSUP with one logged line. */
+int plan_make(struct plan *p, const char *workload, const struct run_args *args);
+void plan_free(struct plan *p);
+/* What the cells need of the machine that runs them (needs bits of the workload, of modes and of VMMs). */
+unsigned plan_needs(const struct plan *p);
+void plan_print(const struct plan *p, FILE *out);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The network between guest and peer. Everything is anonymous or bound to our fds, so the kernel cleans up whatever
+ * happens to us: namespaces without a name, a TAP that is not persistent, veth ends inside such namespaces.
+ *
+ *   local:   guest eth0 -- VMM -- TAP tap0 in the peer's namespace
+ *   host:    agent's namespace veth -- veth peer's namespace (no VM: the baseline)
+ */
+#ifndef BENCH_WIRE_H
+#define BENCH_WIRE_H
+
+#include "base/util.h"
+
+#define WIRE_QUEUES 16
+
+struct wire {
+	int peer_ns, agent_ns;     /* namespace fds; agent_ns only without a VM, else -1 */
+	int tap_fd[WIRE_QUEUES];   /* -1 ends */
+	char guest_addr[48];       /* with prefix length, for the job */
+	char peer_addr[48];        /* without */
+	char mac[18];
+};
+
+/* ipv6 chooses the addresses of the job; both families are configured. 0 or -errno (logged). */
+int wire_tap(struct wire *w, unsigned queues, bool ipv6);
+int wire_veth(struct wire *w, bool ipv6);
+void wire_close(struct wire *w);
+
+/* A new network namespace with its loopback up; fd or -errno. */
+int wire_new_netns(void);
+
+#endif
