@@ -12,9 +12,9 @@
 #define MAX(a, b)     ((a) > (b) ? (a) : (b))
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
-#define KIB (1024ull)
-#define MIB (1024ull * KIB)
-#define GIB (1024ull * MIB)
+#define KIB ((uint64_t)1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
 
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 

@@ -24,7 +24,7 @@ struct bus_ops {
 	void (*write)(void *dev, uint64_t off, unsigned len, uint64_t val);
 };
 int vm_map(struct vm *vm, bool pio, uint64_t base, uint64_t len, const struct bus_ops *ops, void *dev);
-void vm_unmap(struct vm *vm, bool pio, uint64_t base);
+void vm_unmap(struct vm *vm, bool pio, uint64_t base, const void *dev); /* dev: a guest can put two BARs at one base */
 
 /* A doorbell that KVM turns into an eventfd without leaving the kernel. */
 struct ioeventfd {

@@ -4,8 +4,11 @@
  * list, MSI and MSI-X tables, INTx routing, and checks the width and bounds of every access before it calls a device:
  * a device sees a BAR index and an offset, never an address.
  *
- * Locking: bar_read, bar_write and reset run under the device's lock (one vCPU at a time). Interrupt calls
- * (pci_irq_*) may come from any thread and take no device lock.
+ * Every access that reaches a device is 1, 2, 4 or 8 bytes wide, naturally aligned and inside the BAR; any other reads
+ * as all-ones and is dropped when written.
+ *
+ * Locking: all callbacks but init and exit run under the device's lock (one vCPU at a time). Interrupt calls
+ * (pci_irq_*) may come from any thread and take no device lock. Order: device lock, irq lock, then the VM's locks.
  */
 #ifndef VMM_PCI_PCI_H
 #define VMM_PCI_PCI_H
@@ -43,7 +46,16 @@ struct pci_bar {
 	uint64_t size; /* power of two */
 	uint64_t base; /* where the guest put it */
 	bool mapped;
+	/* The rest is the core's. */
+	uint8_t index;
+	uint64_t firmware_base; /* where it lies after a reset */
+	struct pci_dev *dev;
+	struct stats_region *region;
 };
+
+struct pci_doorbell;
+struct pci_backing;
+struct pci_reg_name;
 
 struct pci_msix_vector {
 	uint64_t addr;
@@ -70,8 +82,14 @@ struct pci_dev {
 	unsigned n_vectors;
 	struct pci_msix_vector *vector;
 	int msix_bar;
-	unsigned msix_cap, msi_cap;
-	bool intx_level;
+	int msix_pba_bar;
+	uint64_t msix_table, msix_pba; /* offsets in their BARs */
+	unsigned msix_cap, msi_cap;    /* 0: none */
+	bool intx_level, intx_asserted; /* what the device wants, what the line shows */
+	pthread_mutex_t irq_lock; /* vectors */
+	struct pci_doorbell *doorbells;
+	struct pci_backing *backings;
+	struct pci_reg_name *reg_names;
 };
 
 /* ---- for init ---- */
@@ -81,6 +99,8 @@ int pci_add_bar(struct pci_dev *dev, int bar, enum pci_bar_kind kind, uint64_t s
 int pci_add_cap(struct pci_dev *dev, uint8_t id, const void *body, unsigned body_len);
 /* The MSI-X table and PBA get a BAR of their own, handled by the core. */
 int pci_add_msix(struct pci_dev *dev, int bar, unsigned vectors);
+/* The same inside BARs that exist already (VFIO): the core answers these parts of them, the device the rest. */
+int pci_add_msix_at(struct pci_dev *dev, int bar, uint64_t table, int pba_bar, uint64_t pba, unsigned vectors);
 int pci_add_msi(struct pci_dev *dev, unsigned vectors);
 void pci_add_intx(struct pci_dev *dev); /* interrupt pin A */
 

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "vmm/core/evloop.h"
+
+#define EVENTS_A_ROUND 16
+
+struct handler {
+	struct handler *next;
+	int fd;
+	bool dead; /* deleted: not called again, freed between rounds */
+	evloop_fn fn;
+	void *arg;
+};
+
+struct call {
+	struct call *next;
+	void (*fn)(void *arg);
+	void *arg;
+	bool done;
+};
+
+struct evloop {
+	pthread_t thread;
+	char name[16];
+	int epfd, wakefd;
+	int tid; /* 0 until the thread runs */
+	bool stop;
+	bool (*poll)(void *arg);
+	void *poll_arg;
+	pthread_mutex_t lock; /* the fields below */
+	pthread_cond_t done;
+	struct handler *handlers;
+	struct call *calls;
+};
+
+static void wake(struct evloop *l)
+{
+	uint64_t one = 1;
+
+	if (write(l->wakefd, &one, sizeof(one)) < 0) {
+		/* The counter is full: the thread is awake already. */
+	}
+}
+
+static bool on_loop(const struct evloop *l)
+{
+	return pthread_equal(pthread_self(), l->thread);
+}
+
+static void run_calls(struct evloop *l)
+{
+	struct call *c;
+
+	pthread_mutex_lock(&l->lock);
+	while ((c = l->calls)) {
+		l->calls = c->next;
+		pthread_mutex_unlock(&l->lock);
+		c->fn(c->arg);
+		pthread_mutex_lock(&l->lock);
+		c->done = true;
+		pthread_cond_broadcast(&l->done);
+	}
+	pthread_mutex_unlock(&l->lock);
+}
+
+static void free_dead(struct evloop *l)
+{
+	pthread_mutex_lock(&l->lock);
+	for (struct handler **at = &l->handlers; *at;) {
+		struct handler *h = *at;
+
+		if (h->dead) {
+			*at = h->next;
+			free(h);
+		} else {
+			at = &h->next;
+		}
+	}
+	pthread_mutex_unlock(&l->lock);
+}
+
+static void dispatch(struct evloop *l, const struct epoll_event *ev, int n)
+{
+	for (int i = 0; i < n; i++) {
+		struct handler *h = ev[i].data.ptr;
+		uint64_t count;
+
+		if (h) {
+			if (!__atomic_load_n(&h->dead, __ATOMIC_ACQUIRE))
+				h->fn(h->arg, ev[i].events);
+		} else if (read(l->wakefd, &count, sizeof(count)) < 0) {
+			/* Drained by nobody else; nothing to do. */
+		}
+	}
+}
+
+static void *loop_main(void *arg)
+{
+	struct epoll_event ev[EVENTS_A_ROUND];
+	struct evloop *l = arg;
+
+	pthread_setname_np(pthread_self(), l->name);
+	__atomic_store_n(&l->tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&l->stop, __ATOMIC_ACQUIRE)) {
+		bool (*poll)(void *) = __atomic_load_n(&l->poll, __ATOMIC_ACQUIRE);
+		bool busy = poll && poll(l->poll_arg);
+		int n = epoll_wait(l->epfd, ev, EVENTS_A_ROUND, busy ? 0 : -1);
+
+		dispatch(l, ev, n);
+		run_calls(l);
+		if (n > 0)
+			free_dead(l);
+	}
+	run_calls(l);
+	return NULL;
+}
+
+int evloop_create(struct evloop **out, const char *name)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+	struct evloop *l = calloc(1, sizeof(*l));
+	int err;
+
+	if (!l)
+		return -ENOMEM;
+	pthread_mutex_init(&l->lock, NULL);
+	pthread_cond_init(&l->done, NULL);
+	strncpy(l->name, name, sizeof(l->name) - 1);
+	l->epfd = epoll_create1(EPOLL_CLOEXEC);
+	l->wakefd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	err = l->epfd < 0 || l->wakefd < 0 || epoll_ctl(l->epfd, EPOLL_CTL_ADD, l->wakefd, &ev) < 0
+		      ? -errno
+		      : -pthread_create(&l->thread, NULL, loop_main, l);
+	if (err) {
+		log_error("event loop %s: %s", name, strerror(-err));
+		close_fd(&l->epfd);
+		close_fd(&l->wakefd);
+		free(l);
+		return err;
+	}
+	*out = l;
+	return 0;
+}
+
+void evloop_destroy(struct evloop *l)
+{
+	if (!l)
+		return;
+	__atomic_store_n(&l->stop, true, __ATOMIC_RELEASE);
+	wake(l);
+	pthread_join(l->thread, NULL);
+	while (l->handlers) {
+		struct handler *h = l->handlers;
+
+		l->handlers = h->next;
+		free(h);
+	}
+	close_fd(&l->epfd);
+	close_fd(&l->wakefd);
+	pthread_cond_destroy(&l->done);
+	pthread_mutex_destroy(&l->lock);
+	free(l);
+}
+
+static struct handler *handler_find(struct evloop *l, int fd)
+{
+	struct handler *h = l->handlers;
+
+	while (h && (h->fd != fd || h->dead))
+		h = h->next;
+	return h;
+}
+
+int evloop_add(struct evloop *l, int fd, uint32_t epoll_events, evloop_fn fn, void *arg)
+{
+	struct handler *h = calloc(1, sizeof(*h));
+	struct epoll_event ev = {.events = epoll_events, .data.ptr = h};
+	int err = 0;
+
+	if (!h)
+		return -ENOMEM;
+	h->fd = fd;
+	h->fn = fn;
+	h->arg = arg;
+	pthread_mutex_lock(&l->lock);
+	if (epoll_ctl(l->epfd, EPOLL_CTL_ADD, fd, &ev) < 0) {
+		err = -errno;
+		free(h);
+	} else {
+		h->next = l->handlers;
+		l->handlers = h;
+	}
+	pthread_mutex_unlock(&l->lock);
+	return err;
+}
+
+int evloop_mod(struct evloop *l, int fd, uint32_t epoll_events)
+{
+	struct epoll_event ev = {.events = epoll_events};
+	int err = -ENOENT;
+
+	pthread_mutex_lock(&l->lock);
+	ev.data.ptr = handler_find(l, fd);
+	if (ev.data.ptr)
+		err = epoll_ctl(l->epfd, EPOLL_CTL_MOD, fd, &ev) < 0 ? -errno : 0;
+	pthread_mutex_unlock(&l->lock);
+	return err;
+}
+
+static void barrier(void *arg)
+{
+	(void)arg;
+}
+
+void evloop_del(struct evloop *l, int fd)
+{
+	struct handler *h;
+
+	pthread_mutex_lock(&l->lock);
+	h = handler_find(l, fd);
+	if (h) {
+		epoll_ctl(l->epfd, EPOLL_CTL_DEL, fd, NULL);
+		__atomic_store_n(&h->dead, true, __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&l->lock);
+	/* A call runs between rounds: once it has, no callback of this fd is under way. */
+	if (h)
+		evloop_call(l, barrier, NULL);
+}
+
+void evloop_call(struct evloop *l, void (*fn)(void *arg), void *arg)
+{
+	struct call c = {.fn = fn, .arg = arg}, **at;
+
+	if (on_loop(l)) {
+		fn(arg);
+		return;
+	}
+	pthread_mutex_lock(&l->lock);
+	for (at = &l->calls; *at; at = &(*at)->next)
+		;
+	*at = &c;
+	wake(l);
+	while (!c.done)
+		pthread_cond_wait(&l->done, &l->lock);
+	pthread_mutex_unlock(&l->lock);
+}
+
+static void set_poll(void *arg)
+{
+	struct evloop *l = ((void **)arg)[0];
+
+	l->poll_arg = ((void **)arg)[2];
+	l->poll = (bool (*)(void *))((void **)arg)[1];
+}
+
+void evloop_set_poll(struct evloop *l, bool (*fn)(void *arg), void *arg)
+{
+	void *args[] = {l, (void *)fn, arg};
+
+	/* On the loop's own thread: function and argument always change together. */
+	evloop_call(l, set_poll, args);
+}
+
+int evloop_tid(const struct evloop *l)
+{
+	int tid;
+
+	while (!(tid = __atomic_load_n(&l->tid, __ATOMIC_ACQUIRE)))
+		sched_yield();
+	return tid;
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "vmm/core/gmem.h"
+
+struct gmem {
+	uint64_t size;
+	int fd;
+	void *base; /* one mapping; the regions are parts of it */
+	struct gmem_region region[2];
+	size_t n;
+};
+
+static int gmem_map(struct gmem *gm)
+{
+	gm->fd = memfd_create("guest-memory", MFD_CLOEXEC);
+	if (gm->fd < 0 || ftruncate(gm->fd, (off_t)gm->size) < 0)
+		return -errno;
+	gm->base = mmap(NULL, gm->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, gm->fd, 0);
+	return gm->base == MAP_FAILED ? -errno : 0;
+}
+
+static void gmem_split(struct gmem *gm)
+{
+	uint64_t low = MIN(gm->size, GMEM_HOLE_START);
+
+	gm->region[gm->n++] = (struct gmem_region){0, low, gm->base, 0};
+	if (gm->size > low)
+		gm->region[gm->n++] = (struct gmem_region){GMEM_HOLE_END, gm->size - low,
+							   (char *)gm->base + low, low};
+}
+
+int gmem_create(struct gmem **out, uint64_t size_bytes)
+{
+	struct gmem *gm;
+	int err;
+
+	if (!size_bytes || size_bytes & 4095) {
+		log_error("guest memory of %" PRIu64 " bytes: want a multiple of 4 KiB", size_bytes);
+		return -EINVAL;
+	}
+	gm = calloc(1, sizeof(*gm));
+	if (!gm)
+		return -ENOMEM;
+	gm->size = size_bytes;
+	gm->base = MAP_FAILED;
+	err = gmem_map(gm);
+	if (err) {
+		log_error("guest memory of %" PRIu64 " MiB: %s", size_bytes / MIB, strerror(-err));
+		gmem_destroy(gm);
+		return err;
+	}
+	gmem_split(gm);
+	*out = gm;
+	return 0;
+}
+
+void gmem_destroy(struct gmem *gm)
+{
+	if (!gm)
+		return;
+	if (gm->base != MAP_FAILED)
+		munmap(gm->base, gm->size);
+	close_fd(&gm->fd);
+	free(gm);
+}
+
+int gmem_fd(const struct gmem *gm)
+{
+	return gm->fd;
+}
+
+uint64_t gmem_size(const struct gmem *gm)
+{
+	return gm->size;
+}
+
+const struct gmem_region *gmem_regions(const struct gmem *gm, size_t *n)
+{
+	*n = gm->n;
+	return gm->region;
+}
+
+void *gmem_ptr(const struct gmem *gm, gpa_t gpa, uint64_t len)
+{
+	for (size_t i = 0; len && i < gm->n; i++) {
+		const struct gmem_region *r = &gm->region[i];
+
+		if (gpa >= r->gpa && range_ok(gpa - r->gpa, len, r->size))
+			return (char *)r->hva + (gpa - r->gpa);
+	}
+	return NULL;
+}
+
+int gmem_read(const struct gmem *gm, gpa_t gpa, void *buf, uint64_t len)
+{
+	const void *p = gmem_ptr(gm, gpa, len);
+
+	if (!p)
+		return len ? -EFAULT : 0;
+	memcpy(buf, p, len);
+	return 0;
+}
+
+int gmem_write(const struct gmem *gm, gpa_t gpa, const void *buf, uint64_t len)
+{
+	void *p = gmem_ptr(gm, gpa, len);
+
+	if (!p)
+		return len ? -EFAULT : 0;
+	memcpy(p, buf, len);
+	return 0;
+}
