@@ -67,6 +67,13 @@ $(O)/lab-init: bench/labinit/init.c bench/lab_wire.h
 	$(SAY) "  CC      $@"
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -I. -O2 -g $(WARN) -static -o $@ $<
 
+# The Linux guest's init, which is also the peer: static, because the initramfs holds nothing else (dynamic under sanitizers).
+AGENT_OBJ := $(call obj,$(filter-out workloads/agent/main.c,$(wildcard workloads/agent/*.c)) workloads/job.c workloads/lines.c)
+$(O)/libagent.a: $(AGENT_OBJ)
+$(O)/agent: $(O)/obj/workloads/agent/main.o $(O)/libagent.a $(O)/libbase.a
+	$(LINK) $(if $(SAN),,-static) $^ -lmd -lm
+all: $(O)/agent
+
 # The version string is compiled into one small file only.
 $(O)/obj/bench/main.o: $(O)/version.h
 $(O)/version.h: FORCE

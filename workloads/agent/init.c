@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+/* The agent as PID 1 of the guest. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "workloads/agent/agent.h"
+
+static void mount_all(void)
+{
+	static const struct {
+		const char *type, *dir;
+	} mounts[] = {{"devtmpfs", "/dev"}, {"proc", "/proc"}, {"sysfs", "/sys"}, {"tmpfs", "/tmp"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
+		mkdir(mounts[i].dir, 0755);
+		mount(mounts[i].type, mounts[i].dir, mounts[i].type, 0, NULL);
+	}
+}
+
+/* The second serial port, raw; the console when the VMM has none (its lines then mix with the kernel's). */
+static int open_report(void)
+{
+	struct termios tio;
+	int fd = open("/dev/ttyS1", O_WRONLY | O_NOCTTY | O_CLOEXEC);
+
+	if (fd >= 0 && tcgetattr(fd, &tio)) /* EIO: no UART there */
+		close_fd(&fd);
+	if (fd < 0)
+		return open("/dev/console", O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	cfmakeraw(&tio);
+	cfsetspeed(&tio, B115200);
+	tcsetattr(fd, TCSANOW, &tio);
+	return fd;
+}
+
+static void say_hello(uint64_t booted_ns)
+{
+	struct utsname u;
+	char line[160];
+
+	uname(&u);
+	snprintf(line, sizeof(line), "hello %d %s", PROTOCOL_VERSION, u.release);
+	report_line(line);
+	report_metric("guest_boot_ns", (double)booted_ns);
+	report_flush();
+}
+
+static int load_module(const char *name)
+{
+	char path[288];
+	int fd, err = 0;
+
+	snprintf(path, sizeof(path), "/modules/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
+		err = errno == EEXIST ? 0 : -errno;
+	close_fd(&fd);
+	return err ? agent_fail(err, "module %s: %s", name, strerror(-err)) : 0;
+}
+
+static int is_file(const struct dirent *d)
+{
+	return d->d_name[0] != '.';
+}
+
+/* Names sort in load order; see workloads/image.h. */
+static int load_modules(void)
+{
+	struct dirent **name;
+	int err = 0, n = scandir("/modules", &name, is_file, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		err = err ? err : load_module(name[i]->d_name);
+		free(name[i]);
+	}
+	if (n >= 0)
+		free(name);
+	return err;
+}
+
+static int read_job(struct workload_job *job)
+{
+	struct strbuf sb = STRBUF_INIT;
+	char bad[64] = "";
+	int err = file_read("/exitlab.job", &sb);
+
+	if (err)
+		agent_fail(err, "/exitlab.job: %s", strerror(-err));
+	else if ((err = job_parse(job, strbuf_str(&sb), bad)))
+		agent_fail(err, "/exitlab.job: bad key or value: %s", bad);
+	strbuf_free(&sb);
+	return err;
+}
+
+int init_main(void)
+{
+	static struct agent a = {.vm = true};
+	int marked = marker_write(MARKER_BOOTED);
+	uint64_t booted_ns = clock_ns();
+
+	mount_all();
+	report_open(open_report());
+	say_hello(booted_ns);
+	if (marked)
+		agent_fail(marked, "the marker port cannot be written: %s", strerror(-marked));
+	if (!agent_failed() && !read_job(&a.job) && !load_modules())
+		agent_run(&a);
+	report_line("done");
+	report_flush();
+	reboot(RB_POWER_OFF);
+	for (;;)
+		pause(); /* PID 1 must not return */
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+/* tool=iperf3: Debian's iperf3 in the same two places, as an independent check of our engine. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "workloads/agent/peer.h"
+#include "workloads/agent/throughput.h"
+
+#define OMIT_S 1 /* iperf3 leaves out its first second; our window opens after it */
+
+/* execvp with stdout into out (-1: nowhere). */
+static pid_t start(char *const argv[], int out)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		int null = open("/dev/null", O_RDWR);
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(null, 0);
+		dup2(out < 0 ? null : out, 1);
+		if (out < 0)
+			dup2(null, 2);
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	return pid;
+}
+
+/* ---- peer ---- */
+
+/* " LOCAL:PORT REMOTE:0000 0A ...": state 0A is LISTEN. */
+static bool listening_row(const char *at_port)
+{
+	const char *row_end = at_port + strcspn(at_port, "\n");
+	const char *state = strstr(at_port, ":0000 0A ");
+
+	return state && state < row_end;
+}
+
+static bool listens(uint64_t port)
+{
+	static const char *const tables[] = {"/proc/net/tcp6", "/proc/net/tcp"};
+	char local[8];
+	bool found = false;
+
+	snprintf(local, sizeof(local), ":%04X ", (unsigned)port);
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		struct strbuf sb = STRBUF_INIT;
+
+		file_read(tables[i], &sb);
+		for (const char *p = strstr(strbuf_str(&sb), local); p; p = strstr(p + 1, local))
+			found |= listening_row(p);
+		strbuf_free(&sb);
+	}
+	return found;
+}
+
+int peer_iperf(struct session *s)
+{
+	char port[24], line[64];
+	char *argv[] = {(char *)"iperf3", (char *)"-s", (char *)"-1", (char *)"-p", port, NULL};
+	uint64_t deadline = clock_ns() + 3 * NSEC_PER_SEC;
+	bool up = false;
+	pid_t pid;
+	int err;
+
+	snprintf(port, sizeof(port), "%" PRIu64, s->job.port + 1);
+	pid = start(argv, -1);
+	while (!up && clock_ns() < deadline && waitpid(pid, NULL, WNOHANG) == 0) {
+		clock_sleep_ns(5 * NSEC_PER_MSEC);
+		up = listens(s->job.port + 1);
+	}
+	if (!up) {
+		wire_say(s->control, "err iperf3 does not start here; install Debian's iperf3");
+		err = -ENOENT;
+	} else {
+		err = wire_say(s->control, "ok");
+		while (!err && wire_line(s->control, line, sizeof(line)) >= 0)
+			; /* until the agent closes */
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return err;
+}
+
+/* ---- agent ---- */
+
+/* "bits_per_second" of the first object of that name; negative when absent. */
+static double object_rate(const char *json, const char *object)
+{
+	static const char key[] = "\"bits_per_second\":";
+	const char *p = strstr(json, object), *end = p ? strchr(p, '}') : NULL;
+
+	p = p ? strstr(p, key) : NULL;
+	return p && p < end ? strtod(p + strlen(key), NULL) : -1;
+}
+
+static int parse(struct agent *a, const char *json, double *bps)
+{
+	const char *error = strstr(json, "\"error\":");
+	double reverse = 0;
+
+	if (error)
+		return agent_fail(-EIO, "iperf3: %.*s", (int)strcspn(error + 8, "\n"), error + 8);
+	*bps = object_rate(json, "\"sum_received\":");
+	if (a->job.direction == JOB_BOTH)
+		reverse = object_rate(json, "\"sum_received_bidir_reverse\":");
+	if (*bps < 0 || reverse < 0)
+		return agent_fail(-EIO, "iperf3: its output has no sum_received");
+	*bps += reverse;
+	return 0;
+}
+
+struct command_line {
+	char port[24], seconds[24], streams[8], length[24], omit[8];
+	char *argv[20];
+};
+
+static void build_args(struct agent *a, struct command_line *c)
+{
+	const struct workload_job *job = &a->job;
+	char *fixed[] = {(char *)"iperf3", (char *)"-J", (char *)"-c", (char *)a->job.peer,
+			 (char *)"-p", c->port, (char *)"-t", c->seconds, (char *)"-P", c->streams,
+			 (char *)"-l", c->length, (char *)"-O", c->omit};
+	size_t n = ARRAY_SIZE(fixed);
+
+	snprintf(c->port, sizeof(c->port), "%" PRIu64, job->port + 1);
+	snprintf(c->seconds, sizeof(c->seconds), "%" PRIu64,
+		 (uint64_t)((job->duration_ns + NSEC_PER_SEC - 1) / NSEC_PER_SEC));
+	snprintf(c->streams, sizeof(c->streams), "%u", (unsigned)job->streams % 1000);
+	snprintf(c->length, sizeof(c->length), "%" PRIu64, job->msg_size ? job->msg_size : 128 << 10);
+	snprintf(c->omit, sizeof(c->omit), "%d", OMIT_S);
+	memcpy(c->argv, fixed, sizeof(fixed));
+	if (job->direction != JOB_TX)
+		c->argv[n++] = (char *)(job->direction == JOB_RX ? "-R" : "--bidir");
+	c->argv[n] = NULL;
+}
+
+static int collect(int fd, pid_t pid, struct strbuf *out)
+{
+	char chunk[4096];
+	ssize_t n;
+	int status = 0;
+
+	while ((n = fd_read_full(fd, chunk, sizeof(chunk))) > 0)
+		strbuf_add(out, chunk, (size_t)n);
+	waitpid(pid, &status, 0);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		return agent_fail(-ENOENT, "iperf3 is not in the guest's image");
+	return 0;
+}
+
+int iperf_run(struct agent *a)
+{
+	struct command_line c;
+	struct strbuf json = STRBUF_INIT;
+	struct window w = {0};
+	double bps = 0;
+	int pipefd[2], err;
+	pid_t pid;
+
+	if (a->job.work)
+		return agent_fail(-EINVAL, "iperf3 runs for a duration, not for fixed work");
+	if (pipe2(pipefd, O_CLOEXEC))
+		return agent_fail(-errno, "pipe: %s", strerror(errno));
+	report_line("ready");
+	report_flush();
+	build_args(a, &c);
+	pid = start(c.argv, pipefd[1]);
+	close(pipefd[1]);
+	clock_sleep_ns(OMIT_S * NSEC_PER_SEC);
+	window_open(a, &w);
+	clock_sleep_ns(a->job.duration_ns);
+	window_close(a, &w);
+	err = collect(pipefd[0], pid, &json);
+	close(pipefd[0]);
+	err = err ? err : parse(a, strbuf_str(&json), &bps);
+	if (!err) {
+		report_metric("throughput_bps", bps);
+		window_report(a, &w);
+	}
+	strbuf_free(&json);
+	return err;
+}

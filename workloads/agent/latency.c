@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+/*
+ * net-latency: one request, one answer of the same size and content, over one TCP connection. The time of a transaction
+ * runs from its intended start: with a rate, transaction i is due at t0 + i / rate whether or not its predecessor has
+ * been answered, so that a stall is charged to all that it delayed.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "workloads/agent/wire.h"
+
+#define MSG_MAX (1u << 20)
+
+struct pinger {
+	int fd;
+	size_t size;
+	unsigned char *out, *in;
+	uint64_t number;
+};
+
+static void sleep_until(uint64_t ns)
+{
+	struct timespec ts = {(time_t)(ns / NSEC_PER_SEC), (long)(ns % NSEC_PER_SEC)};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
+		;
+}
+
+static int transact(struct pinger *p)
+{
+	int err;
+
+	p->number++;
+	memcpy(p->out, &p->number, MIN(p->size, sizeof(p->number)));
+	err = wire_send_all(p->fd, p->out, p->size);
+	err = err ? err : wire_recv_all(p->fd, p->in, p->size);
+	if (err)
+		return agent_fail(err, "transaction %llu: %s", (unsigned long long)p->number, strerror(-err));
+	if (memcmp(p->in, p->out, p->size))
+		return agent_fail(-EBADMSG, "integrity: transaction %llu came back changed",
+				  (unsigned long long)p->number);
+	return 0;
+}
+
+/* Until ns have passed (or work transactions are done, if not 0); h may be NULL. */
+static int run_for(struct pinger *p, uint64_t rate, uint64_t ns, uint64_t work, struct hist *h)
+{
+	uint64_t t0 = clock_ns(), now = t0;
+	int err = 0;
+
+	for (uint64_t i = 0; !err && (work ? i < work : now - t0 < ns); i++) {
+		uint64_t due = rate ? t0 + (uint64_t)((double)i * 1e9 / (double)rate) : now;
+
+		if (rate && due > now)
+			sleep_until(due);
+		err = transact(p);
+		now = clock_ns();
+		if (h && !err)
+			hist_add(h, now - due);
+	}
+	return err;
+}
+
+static void report(struct agent *a, const struct window *w, const struct hist *h)
+{
+	static const struct {
+		const char *name;
+		double q;
+	} quantile[] = {{"latency_ns", 0.5}, {"latency_p90_ns", 0.9}, {"latency_p99_ns", 0.99},
+			{"latency_p999_ns", 0.999}};
+
+	report_metric("transactions", (double)h->count);
+	report_metric("transactions_per_s", (double)h->count * 1e9 / (double)window_ns(w));
+	for (size_t i = 0; i < ARRAY_SIZE(quantile); i++)
+		report_metric(quantile[i].name, (double)hist_quantile(h, quantile[i].q));
+	report_hist("latency_ns", h);
+	window_report(a, w);
+}
+
+static int measure(struct agent *a, struct pinger *p)
+{
+	static struct hist h;
+	struct window w = {0};
+	int err;
+
+	hist_init(&h);
+	for (size_t i = 0; i < p->size; i++)
+		p->out[i] = (unsigned char)(i * 131 + a->job.seed);
+	report_line("ready");
+	report_flush();
+	err = run_for(p, a->job.rate, a->job.warmup_ns, a->job.work ? 16 : 0, NULL);
+	window_open(a, &w);
+	err = err ? err : run_for(p, a->job.rate, a->job.duration_ns, a->job.work, &h);
+	window_close(a, &w);
+	if (!err)
+		report(a, &w, &h);
+	return err;
+}
+
+int run_latency(struct agent *a)
+{
+	struct wire_hello hello = {WIRE_MAGIC, WIRE_DATA, 0, 0, 0};
+	struct pinger p = {.size = a->job.msg_size ? a->job.msg_size : 1};
+	int control, err = 0;
+
+	if (p.size > MSG_MAX || a->job.streams != 1 || a->job.tool != JOB_ENGINE)
+		return agent_fail(-EINVAL, "net-latency: one stream of our engine, msg_size at most %u", MSG_MAX);
+	control = wire_control(a);
+	if (control < 0)
+		return control;
+	p.fd = wire_connect(&a->job, &hello, 5 * NSEC_PER_SEC);
+	p.out = malloc(p.size);
+	p.in = malloc(p.size);
+	if (p.fd < 0 || !p.out || !p.in)
+		err = agent_fail(-EIO, "no data connection");
+	err = err ? err : measure(a, &p);
+	free(p.out);
+	free(p.in);
+	close_fd(&p.fd);
+	close(control);
+	return err;
+}

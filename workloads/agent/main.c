@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "workloads/agent/agent.h"
+
+static const struct agent_workload table[] = {
+	{"null", false, run_null},
+	{"boot", false, run_null},
+	{"idle", false, run_idle},
+	{"compute", false, run_compute},
+	{"timer", false, run_timer},
+	{"ipi", false, run_ipi},
+	{"memory", false, run_memory},
+	{"net-throughput", true, run_throughput},
+	{"net-latency", true, run_latency},
+	{"net-pps", true, run_pps},
+};
+
+const struct agent_workload *agent_workload_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		if (!strcmp(table[i].name, name))
+			return &table[i];
+	}
+	return NULL;
+}
+
+int agent_run(struct agent *a)
+{
+	const struct agent_workload *w = agent_workload_find(a->job.workload);
+	int err;
+
+	if (!w)
+		return agent_fail(-ENOENT, "workload %s: the agent does not know it",
+				  a->job.workload);
+	/* idle brings the interface up as well when the job has an address: a quiet NIC is part of a quiet guest. */
+	err = w->net || a->job.addr[0] ? net_setup(a) : 0;
+	return err ? err : w->run(a);
+}
+
+static int parse_args(struct workload_job *job, char **argv)
+{
+	char line[JOB_LINE_MAX] = "", bad[64] = "";
+	size_t len = 0;
+
+	for (; *argv; argv++)
+		len += (size_t)snprintf(line + MIN(len, sizeof(line)),
+					len < sizeof(line) ? sizeof(line) - len : 0, "%s ", *argv);
+	if (len < sizeof(line) && !job_parse(job, line, bad))
+		return 0;
+	log_error("bad key or value: %s; KEY=VALUE as in workloads/job.h", bad);
+	return -EINVAL;
+}
+
+static int run_main(struct agent *a)
+{
+	struct utsname u;
+	char line[160];
+
+	uname(&u);
+	snprintf(line, sizeof(line), "hello %d %s", PROTOCOL_VERSION, u.release);
+	report_line(line);
+	report_flush();
+	agent_run(a);
+	report_line("done");
+	report_flush();
+	return agent_failed() ? EXIT_FAILED : EXIT_OK;
+}
+
+static const char usage[] =
+	"Usage: agent run|peer KEY=VALUE...\n"
+	"As PID 1 the agent is the init of an Exitlab guest. Keys (workloads/job.h):\n";
+
+static void print_usage(FILE *out)
+{
+	fputs(usage, out);
+	for (const struct job_key *k = job_keys; k->name; k++)
+		fprintf(out, "  %-12s %s (default %s)\n", k->name, k->help, *k->def ? k->def : "none");
+}
+
+int main(int argc, char **argv)
+{
+	static struct agent a;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (getpid() == 1)
+		return init_main();
+	log_init("agent", LOG_INFO);
+	if (argc >= 2 && !strcmp(argv[1], "--help")) {
+		print_usage(stdout);
+		return EXIT_OK;
+	}
+	if (argc < 2 || (strcmp(argv[1], "run") && strcmp(argv[1], "peer"))) {
+		print_usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (parse_args(&a.job, argv + 2))
+		return EXIT_USAGE;
+	return !strcmp(argv[1], "run") ? run_main(&a) : peer_main(&a);
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+/* The peer: listens, serves one agent after another, says on stdout what it saw. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "workloads/agent/peer.h"
+#include "workloads/agent/throughput.h"
+
+static const struct {
+	const char *name;
+	int (*run)(struct session *s);
+} sessions[] = {
+	{"net-throughput", peer_throughput},
+	{"net-latency", peer_latency},
+	{"net-pps", peer_pps},
+};
+
+static uint64_t process_cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+void peer_clock_start(struct session *s)
+{
+	s->cpu_ns = process_cpu_ns();
+	s->wall_ns = clock_ns();
+}
+
+void peer_clock_stop(struct session *s)
+{
+	s->cpu_ns = process_cpu_ns() - s->cpu_ns;
+	s->wall_ns = clock_ns() - s->wall_ns;
+}
+
+static int listen_on(uint64_t port)
+{
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+	struct sockaddr_in any4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	int one = 1, off = 0, err, fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool v6 = fd >= 0;
+
+	if (!v6)
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (v6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	err = bind(fd, v6 ? (struct sockaddr *)&any : (struct sockaddr *)&any4,
+		   v6 ? sizeof(any) : sizeof(any4));
+	if (err || listen(fd, 256)) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/* A connection and its hello. timeout_ms -1 waits for ever. */
+static int accept_hello(int listen_fd, struct wire_hello *hello, union wire_addr *from, int timeout_ms)
+{
+	struct pollfd pfd = {listen_fd, POLLIN, 0};
+	socklen_t len = sizeof(*from);
+	int err, fd, n = poll(&pfd, 1, timeout_ms);
+
+	if (n <= 0)
+		return n ? -errno : -ETIMEDOUT;
+	fd = accept4(listen_fd, from ? &from->sa : NULL, from ? &len : NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	wire_tune(fd);
+	err = wire_recv_all(fd, hello, sizeof(*hello));
+	if (!err && hello->magic != WIRE_MAGIC)
+		err = -EPROTO;
+	if (err)
+		close(fd);
+	return err ? err : fd;
+}
+
+int peer_accept_data(struct session *s, struct wire_hello *hello)
+{
+	int fd = accept_hello(s->listen_fd, hello, NULL, WIRE_STALL_S * 1000);
+
+	if (fd >= 0 && hello->kind != WIRE_DATA) {
+		close(fd);
+		return -EPROTO;
+	}
+	return fd;
+}
+
+static int run_session(struct session *s)
+{
+	char line[JOB_LINE_MAX], bad[64] = "";
+	int n = wire_line(s->control, line, sizeof(line));
+
+	if (n < 0)
+		return n;
+	if (job_parse(&s->job, line, bad)) {
+		wire_say(s->control, "err bad key or value in the job: %s", bad);
+		return -EPROTO;
+	}
+	if (s->job.tool == JOB_IPERF3)
+		return peer_iperf(s);
+	for (size_t i = 0; i < ARRAY_SIZE(sessions); i++) {
+		if (!strcmp(sessions[i].name, s->job.workload))
+			return sessions[i].run(s);
+	}
+	wire_say(s->control, "err the peer does not know the workload %s", s->job.workload);
+	return -ENOENT;
+}
+
+/* The control connection may be quiet for as long as a window lasts. */
+static void no_stall_limit(int fd)
+{
+	struct timeval none = {0, 0};
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
+}
+
+static void serve(int listen_fd)
+{
+	for (;;) {
+		static struct session s;
+		struct wire_hello hello;
+		int err;
+
+		memset(&s, 0, sizeof(s));
+		s.listen_fd = listen_fd;
+		s.control = accept_hello(listen_fd, &hello, &s.from, -1);
+		if (s.control < 0)
+			continue;
+		no_stall_limit(s.control);
+		err = hello.kind == WIRE_CONTROL ? run_session(&s) : -EPROTO;
+		report_note("peer: %s: %s, cpu %.3f s of %.3f s",
+			    s.job.workload[0] ? s.job.workload : "session",
+			    err ? strerror(-err) : "ok", (double)s.cpu_ns / 1e9,
+			    (double)s.wall_ns / 1e9);
+		report_flush();
+		close(s.control);
+	}
+}
+
+int peer_main(struct agent *a)
+{
+	int fd;
+
+	if ((a->job.ifname[0] || a->job.addr[0]) && net_setup(a)) {
+		report_flush();
+		return EXIT_CANNOT;
+	}
+	fd = listen_on(a->job.port);
+	if (fd < 0) {
+		log_error("port %llu: cannot listen: %s", (unsigned long long)a->job.port,
+			  strerror(-fd));
+		return EXIT_CANNOT;
+	}
+	report_line("ready");
+	report_flush();
+	serve(fd);
+	return EXIT_OK;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The peer's side of each network workload. */
+#ifndef WORKLOADS_AGENT_PEER_H
+#define WORKLOADS_AGENT_PEER_H
+
+#include "base/strbuf.h"
+#include "workloads/agent/wire.h"
+
+struct session {
+	struct workload_job job;
+	int listen_fd, control;
+	union wire_addr from; /* the agent */
+	uint64_t cpu_ns, wall_ns;
+};
+
+/* Each runs one session to its end; an error closes it and the peer waits for the next. */
+int peer_throughput(struct session *s);
+int peer_latency(struct session *s);
+int peer_pps(struct session *s);
+int peer_iperf(struct session *s);
+
+/* The next data connection: fd and its hello, or -errno. */
+int peer_accept_data(struct session *s, struct wire_hello *hello);
+/* Start and end of the measured part: CPU time of this process and wall time. */
+void peer_clock_start(struct session *s);
+void peer_clock_stop(struct session *s);
+
+#endif

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+/*
+ * net-pps, both sides. The agent directs trials of a given rate and length. Without a rate it first floods, which bounds the
+ * answer from above, then halves the interval (on the log scale) until it is 2 % wide, and confirms the best loss-free rate in
+ * a longer trial before it opens the window for one at that rate. The window holds that trial alone.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "workloads/agent/peer.h"
+#include "workloads/agent/udp.h"
+
+#define SEARCH_STEPS 10
+
+struct director {
+	struct agent *a;
+	struct udp_flow flow;
+	int control;
+	uint32_t trial;
+};
+
+struct outcome {
+	uint64_t sent, received, bad, reordered, ns;
+};
+
+/* ---- agent ---- */
+
+static int udp_to_peer(struct agent *a)
+{
+	union wire_addr to, any;
+	int fd;
+
+	if (wire_addr(&to, a->job.peer, a->job.port))
+		return -EINVAL;
+	any = to;
+	if (to.sa.sa_family == AF_INET6)
+		any.in6.sin6_addr = in6addr_any;
+	else
+		any.in4.sin_addr.s_addr = htonl(INADDR_ANY);
+	/* Loopback: both ends on one host want different ports. The peer learns ours from the first line. */
+	any.in4.sin_port = 0;
+	fd = socket(to.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, &any.sa, wire_addr_len(&any)) || connect(fd, &to.sa, wire_addr_len(&to))) {
+		int err = -errno;
+
+		close_fd(&fd);
+		return err;
+	}
+	return fd;
+}
+
+static int run_trial(struct director *d, uint64_t rate, uint64_t ns, struct outcome *out, struct window *w)
+{
+	int direction = d->a->job.direction;
+	char line[256];
+	int64_t sent = 0;
+	uint64_t received, t0;
+	int err;
+
+	udp_begin_trial(&d->flow, ++d->trial);
+	err = wire_say(d->control, "trial id=%u rate=%" PRIu64 " ns=%" PRIu64, d->trial, rate, ns);
+	err = err ? err : wire_expect(d->control, "ok", line, sizeof(line));
+	if (err)
+		return err;
+	if (w)
+		window_open(d->a, w);
+	t0 = clock_ns();
+	if (direction == JOB_RX)
+		clock_sleep_ns(ns);
+	else
+		sent = udp_send(&d->flow, rate, ns);
+	out->ns = clock_ns() - t0;
+	if (w)
+		window_close(d->a, w);
+	if (sent < 0)
+		return agent_fail((int)sent, "UDP send: %s", strerror((int)-sent));
+	err = wire_say(d->control, "end");
+	err = err ? err : wire_expect(d->control, "result", line, sizeof(line));
+	if (err)
+		return err;
+	received = udp_settle(&d->flow);
+	out->sent = (uint64_t)sent + wire_value(line, "tx");
+	out->received = received + wire_value(line, "rx");
+	out->bad = d->flow.bad + wire_value(line, "bad");
+	out->reordered = d->flow.reordered + wire_value(line, "reordered");
+	return out->bad ? agent_fail(-EBADMSG, "integrity: %" PRIu64 " damaged datagrams", out->bad) : 0;
+}
+
+static uint64_t lost(const struct outcome *o)
+{
+	return o->sent > o->received ? o->sent - o->received : 0;
+}
+
+static bool clean(const struct director *d, const struct outcome *o)
+{
+	return o->sent && lost(o) * 1000000 <= o->sent * d->a->job.loss_ppm;
+}
+
+static uint64_t per_second(uint64_t n, uint64_t ns)
+{
+	return ns ? (uint64_t)((double)n * 1e9 / (double)ns) : 0;
+}
+
+/* Per direction: with both, each side sends at the rate. */
+static uint64_t sides(const struct director *d)
+{
+	return d->a->job.direction == JOB_BOTH ? 2 : 1;
+}
+
+static int search(struct director *d, uint64_t *rate)
+{
+	uint64_t ns = MAX(d->a->job.duration_ns / 8, 100 * NSEC_PER_MSEC), low = 0, high, next;
+	struct outcome o;
+	int err = run_trial(d, 0, ns, &o, NULL);
+
+	if (err)
+		return err;
+	high = per_second(o.sent, o.ns) / sides(d) + 1;
+	next = MAX(per_second(o.received, o.ns) / sides(d), 1);
+	for (int i = 0; !err && i < SEARCH_STEPS && high > low + low / 50 + 1; i++) {
+		err = run_trial(d, next, ns, &o, NULL);
+		if (clean(d, &o))
+			low = next;
+		else
+			high = next;
+		next = low ? (uint64_t)sqrt((double)low * (double)high) : high / 2;
+		next = MAX(next, 1);
+	}
+	for (int i = 0; !err && low && i < 5; i++) {
+		err = run_trial(d, low, d->a->job.duration_ns / 2, &o, NULL);
+		if (clean(d, &o))
+			break;
+		low -= low / 10;
+	}
+	if (!err && !low)
+		return agent_fail(-EIO, "no loss-free rate: datagrams are lost at any rate");
+	*rate = low;
+	return err;
+}
+
+static void report(struct director *d, const struct window *w, const struct outcome *o, uint64_t searched)
+{
+	report_metric("offered_per_s", (double)o->sent * 1e9 / (double)o->ns);
+	report_metric("delivered_per_s", (double)o->received * 1e9 / (double)o->ns);
+	report_metric("loss_pct", o->sent ? 100.0 * (double)lost(o) / (double)o->sent : 0);
+	report_metric("reordered", (double)o->reordered);
+	if (searched)
+		report_metric("lossfree_per_s", (double)(searched * sides(d)));
+	window_report(d->a, w);
+}
+
+static int direct(struct director *d)
+{
+	const struct workload_job *job = &d->a->job;
+	uint64_t rate = job->rate, searched = 0;
+	struct window w = {0};
+	struct outcome o;
+	int err = 0;
+
+	report_line("ready");
+	report_flush();
+	if (!rate && !job->flood) {
+		err = search(d, &searched);
+		rate = searched;
+	} else if (job->warmup_ns) {
+		err = run_trial(d, rate, job->warmup_ns, &o, NULL);
+	}
+	err = err ? err : run_trial(d, rate, job->duration_ns, &o, &w);
+	if (!err && !o.received)
+		err = agent_fail(-EIO, "not one datagram of %" PRIu64 " arrived", o.sent);
+	if (!err)
+		report(d, &w, &o, searched);
+	return err;
+}
+
+int run_pps(struct agent *a)
+{
+	static struct director d;
+	union wire_addr me;
+	socklen_t len = sizeof(me);
+	int fd, err;
+
+	if (!udp_size(&a->job) || a->job.tool != JOB_ENGINE || a->job.work)
+		return agent_fail(-EINVAL, "net-pps: our engine, msg_size %d to %d, a duration", UDP_MIN, UDP_MAX);
+	d.a = a;
+	d.control = wire_control(a);
+	if (d.control < 0)
+		return d.control;
+	fd = udp_to_peer(a);
+	if (fd < 0 || getsockname(fd, &me.sa, &len))
+		err = agent_fail(-EIO, "no UDP socket");
+	else
+		err = wire_say(d.control, "udp port=%u", ntohs(me.in4.sin_port));
+	err = err ? err : udp_start(&d.flow, fd, &a->job);
+	err = err ? err : direct(&d);
+	udp_stop(&d.flow);
+	close_fd(&fd);
+	close(d.control);
+	return err;
+}
+
+/* ---- peer ---- */
+
+static int udp_to_agent(struct session *s, uint64_t agent_port)
+{
+	union wire_addr own = {.in6 = {.sin6_family = s->from.sa.sa_family,
+				       .sin6_port = htons((uint16_t)s->job.port)}};
+	int one = 1, err, fd = socket(s->from.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	s->from.in6.sin6_port = htons((uint16_t)agent_port);
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, &own.sa, wire_addr_len(&own)) || connect(fd, &s->from.sa, wire_addr_len(&s->from))) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static int serve_trial(struct session *s, struct udp_flow *f, const char *line)
+{
+	int64_t sent = 0;
+	uint64_t received;
+	char end[64];
+	int err;
+
+	udp_begin_trial(f, (uint32_t)wire_value(line, "id"));
+	err = wire_say(s->control, "ok");
+	if (!err && s->job.direction != JOB_TX)
+		sent = udp_send(f, wire_value(line, "rate"), wire_value(line, "ns"));
+	err = err ? err : wire_line(s->control, end, sizeof(end));
+	if (err < 0 || sent < 0)
+		return sent < 0 ? (int)sent : err;
+	received = udp_settle(f);
+	return wire_say(s->control,
+			"result tx=%" PRId64 " rx=%" PRIu64 " bad=%" PRIu64 " reordered=%" PRIu64, sent,
+			received, f->bad, f->reordered);
+}
+
+int peer_pps(struct session *s)
+{
+	static struct udp_flow f;
+	char line[128];
+	int fd = -1, n, err = wire_say(s->control, "ok");
+
+	memset(&f, 0, sizeof(f));
+	n = err ? err : wire_line(s->control, line, sizeof(line));
+	err = n < 0 ? n : 0;
+	if (!err && udp_size(&s->job)) {
+		fd = udp_to_agent(s, wire_value(line, "port"));
+		err = fd < 0 ? fd : udp_start(&f, fd, &s->job);
+	}
+	peer_clock_start(s);
+	while (!err) {
+		n = wire_line(s->control, line, sizeof(line));
+		if (n < 0)
+			break; /* the agent has all it wanted */
+		err = serve_trial(s, &f, line);
+	}
+	peer_clock_stop(s);
+	if (err)
+		wire_say(s->control, "err UDP: %s", strerror(-err));
+	udp_stop(&f);
+	close_fd(&fd);
+	return err;
+}

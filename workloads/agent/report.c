@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+
+#include "base/file.h"
+#include "workloads/agent/agent.h"
+#include "workloads/lines.h"
+
+static int report_fd = 1;
+static struct strbuf lines = STRBUF_INIT;
+static bool failed;
+
+void report_open(int fd)
+{
+	report_fd = fd;
+}
+
+void report_line(const char *line)
+{
+	strbuf_addf(&lines, "exitlab %s\n", line);
+}
+
+void report_metric(const char *name, double value)
+{
+	line_add_metric(&lines, name, value);
+}
+
+void report_hist(const char *name, const struct hist *h)
+{
+	line_add_hist(&lines, name, h);
+}
+
+static void add_text(const char *kind, const char *fmt, va_list ap)
+{
+	char text[224];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	for (char *p = text; *p; p++)
+		*p = *p == '\n' ? ' ' : *p;
+	strbuf_addf(&lines, "exitlab %s %s\n", kind, text);
+}
+
+void report_note(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add_text("note", fmt, ap);
+	va_end(ap);
+}
+
+int agent_fail(int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!failed) {
+		va_start(ap, fmt);
+		add_text("fail", fmt, ap);
+		va_end(ap);
+	}
+	failed = true;
+	return err ? err : -1;
+}
+
+bool agent_failed(void)
+{
+	return failed;
+}
+
+void report_flush(void)
+{
+	fd_write_all(report_fd, strbuf_str(&lines), lines.len);
+	tcdrain(report_fd);
+	strbuf_reset(&lines);
+}

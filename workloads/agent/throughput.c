@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+/* net-throughput: the agent's side. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "workloads/agent/throughput.h"
+
+void set_add(struct stream_set *set, const struct workload_job *job, int fd, bool sender, uint32_t index)
+{
+	set->s[set->n++] = (struct stream){
+		.fd = fd,
+		.sender = sender,
+		.index = index,
+		.seed = (uint32_t)job->seed,
+		.verify = job->verify,
+		.corrupt = job->corrupt && sender,
+		.msg_size = job->msg_size,
+		/* The first stream takes the remainder. */
+		.limit = job->work ? job->work / job->streams + (index ? 0 : job->work % job->streams)
+				   : 0,
+		.stop = &set->stop,
+	};
+}
+
+int set_start(struct stream_set *set)
+{
+	int err = 0;
+
+	for (unsigned i = 0; !err && i < set->n; i++)
+		err = stream_start(&set->s[i]);
+	return err;
+}
+
+void set_stop(struct stream_set *set)
+{
+	__atomic_store_n(&set->stop, true, __ATOMIC_RELAXED);
+}
+
+void set_join_side(struct stream_set *set, bool sender)
+{
+	for (unsigned i = 0; i < set->n; i++) {
+		if (set->s[i].sender == sender)
+			stream_join(&set->s[i]);
+	}
+}
+
+int set_join(struct stream_set *set)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < set->n; i++) {
+		stream_join(&set->s[i]);
+		err = err ? err : set->s[i].err;
+	}
+	return err ? err : set_bad(set) ? -EBADMSG : 0;
+}
+
+void set_close(struct stream_set *set)
+{
+	/* Threads may still sit in the kernel when we come here after an error. */
+	for (unsigned i = 0; i < set->n; i++)
+		shutdown(set->s[i].fd, SHUT_RDWR);
+	set_stop(set);
+	for (unsigned i = 0; i < set->n; i++) {
+		stream_join(&set->s[i]);
+		close(set->s[i].fd);
+	}
+	set->n = 0;
+}
+
+uint64_t set_bytes(const struct stream_set *set, bool sender)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < set->n; i++)
+		sum += set->s[i].sender == sender ? stream_bytes(&set->s[i]) : 0;
+	return sum;
+}
+
+uint64_t set_acked(const struct stream_set *set)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < set->n; i++)
+		sum += set->s[i].sender ? stream_acked(&set->s[i]) : 0;
+	return sum;
+}
+
+uint64_t set_bad(const struct stream_set *set)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < set->n; i++)
+		sum += set->s[i].bad;
+	return sum;
+}
+
+uint64_t set_blocks(const struct stream_set *set)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < set->n; i++)
+		sum += set->s[i].blocks_checked;
+	return sum;
+}
+
+static int connect_all(struct agent *a, struct stream_set *set)
+{
+	unsigned tx = streams_tx(&a->job), n = tx + streams_rx(&a->job);
+
+	for (unsigned i = 0; i < n; i++) {
+		bool sender = i < tx;
+		uint32_t index = sender ? i : i - tx;
+		struct wire_hello hello = {WIRE_MAGIC, WIRE_DATA, !sender, index, 0};
+		int fd = wire_connect(&a->job, &hello, 5 * NSEC_PER_SEC);
+
+		if (fd < 0)
+			return agent_fail(fd, "stream %u: no connection: %s", i, strerror(-fd));
+		set_add(set, &a->job, fd, sender, index);
+	}
+	return 0;
+}
+
+struct totals {
+	uint64_t tx, rx;
+};
+
+/* A sender knows what arrived by the peer's acknowledgements, a receiver by what it has verified. */
+static struct totals arrived(const struct stream_set *set)
+{
+	return (struct totals){set_acked(set), set_bytes(set, false)};
+}
+
+/* Both ends must have seen the same bytes, and all of them intact. */
+static int compare(const struct stream_set *set, const char *result)
+{
+	uint64_t sent = set_bytes(set, true), got = set_bytes(set, false);
+	uint64_t peer_got = wire_value(result, "rx"), peer_sent = wire_value(result, "tx");
+	uint64_t bad = set_bad(set) + wire_value(result, "bad");
+
+	if (bad)
+		return agent_fail(-EBADMSG, "integrity: %" PRIu64 " damaged blocks of 64 KiB", bad);
+	if (sent != peer_got || got != peer_sent)
+		return agent_fail(-EBADMSG,
+				  "integrity: sent %" PRIu64 " of which %" PRIu64 " arrived, received %" PRIu64
+				  " of %" PRIu64 " bytes",
+				  sent, peer_got, got, peer_sent);
+	return 0;
+}
+
+static void report(struct agent *a, const struct window *w, struct totals moved, uint64_t blocks,
+		   const char *result)
+{
+	double s = (double)window_ns(w) / 1e9;
+	uint64_t peer_ns = wire_value(result, "ns");
+
+	report_metric("throughput_bps", (double)(moved.tx + moved.rx) * 8 / s);
+	if (a->job.direction == JOB_BOTH) {
+		report_metric("throughput_tx_bps", (double)moved.tx * 8 / s);
+		report_metric("throughput_rx_bps", (double)moved.rx * 8 / s);
+	}
+	report_metric("bytes", (double)(moved.tx + moved.rx));
+	report_metric("checked_blocks", (double)(blocks + wire_value(result, "blocks")));
+	if (peer_ns)
+		report_metric("peer_cpu_pct", 100.0 * (double)wire_value(result, "cpu_ns") / (double)peer_ns);
+	window_report(a, w);
+}
+
+static int timed_window(struct agent *a, struct stream_set *set, struct window *w, struct totals *moved)
+{
+	struct totals t0, t1;
+
+	clock_sleep_ns(a->job.warmup_ns);
+	window_open(a, w);
+	t0 = arrived(set);
+	clock_sleep_ns(a->job.duration_ns);
+	t1 = arrived(set);
+	window_close(a, w);
+	*moved = (struct totals){t1.tx - t0.tx, t1.rx - t0.rx};
+	return 0;
+}
+
+static int finish(struct agent *a, int control, struct stream_set *set, char *result, size_t size)
+{
+	int err;
+
+	set_stop(set);
+	set_join_side(set, true);
+	err = wire_say(control, "stop");
+	if (err)
+		return agent_fail(err, "peer went away: %s", strerror(-err));
+	err = set_join(set);
+	if (err && err != -EBADMSG)
+		return agent_fail(err, "a stream broke off: %s", strerror(-err));
+	(void)a;
+	return wire_expect(control, "result", result, size);
+}
+
+/* Fixed work: the window is from the first byte until the receiving side has verified the last one. */
+static int fixed_work(struct agent *a, int control, struct stream_set *set, struct window *w,
+		      struct totals *moved, char *result, size_t size)
+{
+	int err;
+
+	window_open(a, w);
+	err = wire_say(control, "go");
+	err = err ? err : set_start(set);
+	if (err)
+		return agent_fail(err, "start: %s", strerror(-err));
+	err = set_join(set);
+	if (err && err != -EBADMSG)
+		return agent_fail(err, "a stream broke off: %s", strerror(-err));
+	err = wire_expect(control, "result", result, size);
+	window_close(a, w);
+	*moved = (struct totals){set_bytes(set, true), set_bytes(set, false)};
+	return err;
+}
+
+static int transfer(struct agent *a, int control, struct stream_set *set)
+{
+	struct window w = {0};
+	struct totals moved = {0, 0};
+	char result[256];
+	int err;
+
+	report_line("ready");
+	report_flush();
+	if (a->job.work) {
+		err = fixed_work(a, control, set, &w, &moved, result, sizeof(result));
+	} else {
+		err = wire_say(control, "go");
+		err = err ? err : set_start(set);
+		if (err)
+			return agent_fail(err, "start: %s", strerror(-err));
+		err = timed_window(a, set, &w, &moved);
+		err = err ? err : finish(a, control, set, result, sizeof(result));
+	}
+	err = err ? err : compare(set, result);
+	if (!err)
+		report(a, &w, moved, set_blocks(set), result);
+	return err;
+}
+
+int run_throughput(struct agent *a)
+{
+	static struct stream_set set;
+	int control, err;
+
+	if (a->job.streams < 1 || a->job.streams > STREAM_MAX || a->job.msg_size > STREAM_MSG_MAX)
+		return agent_fail(-EINVAL, "streams must be 1 to %u, msg_size at most %u", STREAM_MAX,
+				  STREAM_MSG_MAX);
+	control = wire_control(a);
+	if (control < 0)
+		return control;
+	if (a->job.tool == JOB_IPERF3) {
+		err = iperf_run(a);
+	} else {
+		err = connect_all(a, &set);
+		err = err ? err : transfer(a, control, &set);
+		set_close(&set);
+	}
+	close(control);
+	return err;
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <string.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "workloads/agent/udp.h"
+
+struct datagram {
+	uint32_t trial, tag;
+	uint64_t number;
+} __attribute__((packed));
+
+size_t udp_size(const struct workload_job *job)
+{
+	size_t size = job->msg_size ? job->msg_size : UDP_MIN;
+
+	return size < UDP_MIN || size > UDP_MAX ? 0 : size;
+}
+
+static unsigned char fill_byte(uint64_t number, uint32_t seed)
+{
+	return (unsigned char)(number * 167 + seed * 13 + 91);
+}
+
+static void write_datagram(unsigned char *buf, const struct udp_flow *f, uint64_t number)
+{
+	struct datagram d = {f->trial, ~f->trial ^ f->seed, number};
+
+	memcpy(buf, &d, sizeof(d));
+	memset(buf + sizeof(d), fill_byte(number, f->seed), f->size - sizeof(d));
+}
+
+/* All body bytes equal the one that the number gives: compare the body with itself shifted by one. */
+static bool body_ok(const unsigned char *body, size_t len, unsigned char want)
+{
+	return !len || (body[0] == want && !memcmp(body, body + 1, len - 1));
+}
+
+static void count(struct udp_flow *f, const unsigned char *buf, size_t len)
+{
+	uint32_t trial = __atomic_load_n(&f->trial, __ATOMIC_ACQUIRE);
+	struct datagram d;
+
+	if (len < sizeof(d))
+		return;
+	memcpy(&d, buf, sizeof(d));
+	if (d.trial != trial)
+		return;
+	if (d.tag != (~trial ^ f->seed) || len != f->size ||
+	    !body_ok(buf + sizeof(d), len - sizeof(d), fill_byte(d.number, f->seed))) {
+		f->bad++;
+		return;
+	}
+	f->reordered += d.number < f->expected;
+	f->expected = MAX(f->expected, d.number + 1);
+	__atomic_store_n(&f->received, f->received + 1, __ATOMIC_RELAXED);
+}
+
+static void *receive(void *arg)
+{
+	static const int flags = MSG_WAITFORONE;
+	static unsigned char buf[UDP_BATCH][UDP_MAX + 1];
+	struct udp_flow *f = arg;
+	struct mmsghdr msg[UDP_BATCH] = {0};
+	struct iovec iov[UDP_BATCH];
+
+	for (int i = 0; i < UDP_BATCH; i++) {
+		iov[i] = (struct iovec){buf[i], sizeof(buf[i])};
+		msg[i].msg_hdr.msg_iov = &iov[i];
+		msg[i].msg_hdr.msg_iovlen = 1;
+	}
+	while (!__atomic_load_n(&f->stop, __ATOMIC_RELAXED)) {
+		int n = recvmmsg(f->fd, msg, UDP_BATCH, flags, NULL);
+
+		for (int i = 0; i < n; i++)
+			count(f, buf[i], msg[i].msg_len);
+	}
+	return NULL;
+}
+
+int udp_start(struct udp_flow *f, int fd, const struct workload_job *job)
+{
+	struct timeval wake = {0, 50000};
+	int err;
+
+	*f = (struct udp_flow){.fd = fd, .size = udp_size(job), .seed = (uint32_t)job->seed};
+	wire_udp_buffers(fd);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wake, sizeof(wake));
+	err = pthread_create(&f->thread, NULL, receive, f);
+	f->started = !err;
+	return -err;
+}
+
+void udp_stop(struct udp_flow *f)
+{
+	__atomic_store_n(&f->stop, true, __ATOMIC_RELAXED);
+	if (f->started)
+		pthread_join(f->thread, NULL);
+	f->started = false;
+}
+
+/* Both sides are quiet between trials (udp_settle), so the counters have no writer here. */
+void udp_begin_trial(struct udp_flow *f, uint32_t trial)
+{
+	f->received = f->bad = f->reordered = f->expected = 0;
+	__atomic_store_n(&f->trial, trial, __ATOMIC_RELEASE);
+}
+
+static int send_batch(struct udp_flow *f, uint64_t number, unsigned n)
+{
+	static unsigned char buf[UDP_BATCH][UDP_MAX];
+	struct mmsghdr msg[UDP_BATCH];
+	struct iovec iov[UDP_BATCH];
+	int sent;
+
+	memset(msg, 0, n * sizeof(*msg));
+	for (unsigned i = 0; i < n; i++) {
+		write_datagram(buf[i], f, number + i);
+		iov[i] = (struct iovec){buf[i], f->size};
+		msg[i].msg_hdr.msg_iov = &iov[i];
+		msg[i].msg_hdr.msg_iovlen = 1;
+	}
+	sent = sendmmsg(f->fd, msg, n, 0);
+	if (sent < 0)
+		return errno == EINTR || errno == ENOBUFS || errno == EAGAIN ? 0 : -errno;
+	return sent;
+}
+
+int64_t udp_send(struct udp_flow *f, uint64_t rate, uint64_t ns)
+{
+	uint64_t t0 = clock_ns(), now, sent = 0;
+
+	while ((now = clock_ns()) - t0 < ns) {
+		uint64_t due = rate ? (uint64_t)((double)(now - t0) * (double)rate / 1e9) + 1
+				    : sent + UDP_BATCH;
+		int n;
+
+		if (due <= sent) {
+			/* Not below 50 us: shorter sleeps cost more than the burst that they avoid. */
+			clock_sleep_ns(MAX((uint64_t)(1e9 / (double)rate), 50 * NSEC_PER_USEC));
+			continue;
+		}
+		n = send_batch(f, sent, (unsigned)MIN(due - sent, UDP_BATCH));
+		if (n < 0)
+			return n;
+		sent += (uint64_t)n;
+	}
+	return (int64_t)sent;
+}
+
+uint64_t udp_settle(struct udp_flow *f)
+{
+	uint64_t deadline = clock_ns() + NSEC_PER_SEC, before, after;
+
+	after = __atomic_load_n(&f->received, __ATOMIC_RELAXED);
+	do {
+		before = after;
+		clock_sleep_ns(30 * NSEC_PER_MSEC);
+		after = __atomic_load_n(&f->received, __ATOMIC_RELAXED);
+	} while (after != before && clock_ns() < deadline);
+	return after;
+}

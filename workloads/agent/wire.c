@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "workloads/agent/wire.h"
+
+int wire_addr(union wire_addr *out, const char *ip, uint64_t port)
+{
+	memset(out, 0, sizeof(*out));
+	if (port < 1 || port > 65534)
+		return -EINVAL;
+	if (strchr(ip, ':')) {
+		out->in6.sin6_family = AF_INET6;
+		out->in6.sin6_port = htons((uint16_t)port);
+		return inet_pton(AF_INET6, ip, &out->in6.sin6_addr) == 1 ? 0 : -EINVAL;
+	}
+	out->in4.sin_family = AF_INET;
+	out->in4.sin_port = htons((uint16_t)port);
+	return inet_pton(AF_INET, ip, &out->in4.sin_addr) == 1 ? 0 : -EINVAL;
+}
+
+socklen_t wire_addr_len(const union wire_addr *a)
+{
+	return a->sa.sa_family == AF_INET6 ? sizeof(a->in6) : sizeof(a->in4);
+}
+
+void wire_tune(int fd)
+{
+	struct timeval stall = {WIRE_STALL_S, 0};
+	int one = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &stall, sizeof(stall));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &stall, sizeof(stall));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
+
+void wire_udp_buffers(int fd)
+{
+	int size = 4 << 20;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)))
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
+int wire_send_all(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len) {
+		ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int wire_recv_all(int fd, void *data, size_t len)
+{
+	char *p = data;
+
+	while (len) {
+		ssize_t n = recv(fd, p, len, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return !n ? -EPIPE : errno == EAGAIN ? -ETIMEDOUT : -errno;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int connect_once(const union wire_addr *to, const struct wire_hello *hello)
+{
+	int err, fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	wire_tune(fd);
+	err = connect(fd, &to->sa, wire_addr_len(to)) ? -errno : 0;
+	err = err ? err : wire_send_all(fd, hello, sizeof(*hello));
+	if (err)
+		close(fd);
+	return err ? err : fd;
+}
+
+int wire_connect(const struct workload_job *job, const struct wire_hello *hello, uint64_t timeout_ns)
+{
+	uint64_t deadline = clock_ns() + timeout_ns;
+	union wire_addr to;
+	int fd = wire_addr(&to, job->peer, job->port);
+
+	if (fd)
+		return fd;
+	for (;;) {
+		fd = connect_once(&to, hello);
+		if (fd >= 0 || clock_ns() >= deadline)
+			return fd;
+		clock_sleep_ns(20 * NSEC_PER_MSEC);
+	}
+}
+
+int wire_say(int fd, const char *fmt, ...)
+{
+	char line[JOB_LINE_MAX];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line) - 1, fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof(line) - 1)
+		return -ERANGE;
+	line[n] = '\n';
+	return wire_send_all(fd, line, (size_t)n + 1);
+}
+
+/* Control lines are few and short: a byte at a time is simple and never reads past the line. */
+int wire_line(int fd, char *buf, size_t size)
+{
+	for (size_t n = 0; n < size; n++) {
+		int err = wire_recv_all(fd, buf + n, 1);
+
+		if (err)
+			return err;
+		if (buf[n] == '\n') {
+			buf[n] = '\0';
+			return (int)n;
+		}
+	}
+	return -ERANGE;
+}
+
+uint64_t wire_value(const char *line, const char *key)
+{
+	char pattern[40];
+	const char *p;
+
+	snprintf(pattern, sizeof(pattern), " %s=", key);
+	p = strstr(line, pattern);
+	return p ? strtoull(p + strlen(pattern), NULL, 10) : 0;
+}
+
+int wire_expect(int fd, const char *word, char *buf, size_t size)
+{
+	int n = wire_line(fd, buf, size);
+
+	if (n < 0)
+		return agent_fail(n, "peer: no answer (%s expected): %s", word, strerror(-n));
+	if (strncmp(buf, word, strlen(word)))
+		return agent_fail(-EPROTO, "peer: %s", buf);
+	return 0;
+}
+
+int wire_control(struct agent *a)
+{
+	struct wire_hello hello = {.magic = WIRE_MAGIC, .kind = WIRE_CONTROL};
+	char line[JOB_LINE_MAX];
+	int err, fd = wire_connect(&a->job, &hello, 20 * NSEC_PER_SEC);
+
+	if (fd < 0)
+		return agent_fail(fd, "peer %s port %llu cannot be reached: %s", a->job.peer,
+				  (unsigned long long)a->job.port, strerror(-fd));
+	err = job_write(&a->job, line, sizeof(line));
+	err = err < 0 ? err : wire_say(fd, "%s", line);
+	err = err ? agent_fail(err, "peer: job not taken: %s", strerror(-err))
+		  : wire_expect(fd, "ok", line, sizeof(line));
+	if (err)
+		close(fd);
+	return err ? err : fd;
+}
