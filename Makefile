@@ -61,6 +61,9 @@ $(O)/vmm: $(O)/obj/vmm/main.o $(O)/libvmm.a $(O)/libbase.a
 $(O)/bench: $(O)/obj/bench/main.o $(O)/libbench.a $(O)/libbase.a
 	$(LINK) $^ $(BENCH_LIBS)
 
+# Files embedded in the program (ASSET in assets.c).
+$(O)/obj/analysis/assets.o: analysis/style.gp
+
 # Process 1 of the lab.
 $(O)/lab-init: bench/labinit/init.c bench/lab_wire.h
 	@mkdir -p $(@D)
@@ -102,6 +105,15 @@ $(O)/tests/unit/%_test: $(O)/obj/tests/unit/%_test.o $(O)/libbench.a $(O)/libbas
 	$(LINK) $^ $(BENCH_LIBS) -lcmocka
 .PHONY: unit-bins
 unit-bins: $(UNIT_BIN)
+
+# ---- golden figures: synthetic records drawn as text and compared ------------------------------
+GOLDEN_OBJ := $(call obj,tests/golden/fixture.c tests/golden/sets.c)
+$(O)/tests/unit/analysis_figures_test: $(GOLDEN_OBJ)
+$(O)/tests/golden/gen: $(call obj,tests/golden/gen.c) $(GOLDEN_OBJ) $(O)/libbench.a $(O)/libbase.a
+	$(LINK) $^ $(BENCH_LIBS)
+.PHONY: golden
+golden: $(O)/tests/golden/gen ## store what the figures write for the synthetic records, after a look at them
+	$(Q)rm -rf tests/golden/figures && $< figures tests/golden/figures 3.3in none
 
 .PHONY: unit
 unit: ## the unit tier, under ASan and UBSan

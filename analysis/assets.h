@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* Files of this folder that are part of the program: embedded, NUL-terminated. */
+#ifndef ANALYSIS_ASSETS_H
+#define ANALYSIS_ASSETS_H
+
+extern const char asset_style_gp[];
+
+#endif

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: MIT
+/* Exits by reason: how many a second, what one costs, and where that time goes. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/figure.h"
+#include "analysis/view.h"
+
+#define PARTS 8 /* fills of style.gp */
+
+/* One reason over all its keys. */
+struct reason {
+	char name[48];
+	double count, total_ns, kvm_ns, user_ns;
+	double p50_ns, p99_ns; /* of its most frequent key */
+	double key_count;
+};
+
+static struct reason *reason_get(struct reason **list, size_t *n, const char *name)
+{
+	for (size_t i = 0; i < *n; i++)
+		if (!strcmp((*list)[i].name, name))
+			return &(*list)[i];
+	*list = xrealloc(*list, (*n + 1) * sizeof(**list));
+	memset(&(*list)[*n], 0, sizeof(**list));
+	snprintf((*list)[*n].name, sizeof((*list)[*n].name), "%s", name);
+	return &(*list)[(*n)++];
+}
+
+/* Add the record's exits to the list, keys folded into their reason. */
+static void reasons_add(const json_t *rec, struct reason **list, size_t *n)
+{
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach(json_object_get(rec, "exits"), i, e) {
+		struct reason *r = reason_get(list, n, view_str(e, "reason"));
+		double count = view_num(e, "count");
+
+		r->count += count;
+		r->total_ns += view_num(e, "total_ns");
+		r->kvm_ns += view_num(e, "kvm_ns");
+		r->user_ns += view_num(e, "user_ns");
+		if (count > r->key_count) {
+			r->key_count = count;
+			r->p50_ns = view_num(e, "p50_ns");
+			r->p99_ns = view_num(e, "p99_ns");
+		}
+	}
+}
+
+static int by_count(const void *a, const void *b)
+{
+	const struct reason *p = a, *q = b;
+
+	if (p->count != q->count)
+		return p->count < q->count ? 1 : -1;
+	return strcmp(p->name, q->name);
+}
+
+static int by_total(const void *a, const void *b)
+{
+	const struct reason *p = a, *q = b;
+
+	if (p->total_ns != q->total_ns)
+		return p->total_ns < q->total_ns ? 1 : -1;
+	return strcmp(p->name, q->name);
+}
+
+static double count_of(const json_t *rec, const char *name)
+{
+	const json_t *e;
+	double sum = 0;
+	size_t i;
+
+	json_array_foreach(json_object_get(rec, "exits"), i, e)
+		if (!strcmp(view_str(e, "reason"), name))
+			sum += view_num(e, "count");
+	return sum;
+}
+
+static double count_all(const json_t *rec)
+{
+	const json_t *e;
+	double sum = 0;
+	size_t i;
+
+	json_array_foreach(json_object_get(rec, "exits"), i, e)
+		sum += view_num(e, "count");
+	return sum;
+}
+
+/* Seconds of the mean window, from the windows themselves; 0 when unknown. */
+static double window_s(const json_t *rec)
+{
+	const json_t *s;
+	double sum = 0;
+	size_t i, n = 0;
+
+	json_array_foreach(json_object_get(rec, "samples"), i, s) {
+		if (!json_is_true(json_object_get(s, "ok")))
+			continue;
+		sum += view_window_ns(rec, s);
+		n++;
+	}
+	return n ? sum / (double)n / 1e9 : 0;
+}
+
+static bool all_windows_known(const struct fig_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (window_s(set->rec[i]) <= 0)
+			return false;
+	return true;
+}
+
+/* One stacked part: x, its foot and its top at every record. foot[] grows. */
+static void stack_block(struct fig_doc *doc, const char *name, const double *value, double *foot, size_t n)
+{
+	strbuf_addf(&doc->dat, "# %s: position low high\n", name);
+	for (size_t i = 0; i < n; i++) {
+		strbuf_addf(&doc->dat, "%zu %.6g %.6g\n", i, foot[i], foot[i] + value[i]);
+		foot[i] += value[i];
+	}
+	strbuf_adds(&doc->dat, "\n\n");
+}
+
+static void key_at_side(struct fig_doc *doc)
+{
+	if (doc->width_in >= FIG_WIDE_IN)
+		strbuf_adds(&doc->gp, "set key outside right center vertical Left reverse invert\n");
+	else
+		strbuf_adds(&doc->gp, "set key outside top center horizontal Left reverse maxcols 3\n");
+}
+
+static void exits_blocks(const struct fig_set *set, struct fig_doc *doc, const struct reason *list, size_t n,
+			 double *foot)
+{
+	bool rate = all_windows_known(set);
+	double *value = xcalloc(set->n, sizeof(*value)), *div = xcalloc(set->n, sizeof(*div));
+	size_t parts = MIN(n, (size_t)PARTS);
+
+	for (size_t i = 0; i < set->n; i++)
+		div[i] = rate ? window_s(set->rec[i]) : 1;
+	for (size_t r = 0; r < parts; r++) {
+		bool rest = r == PARTS - 1 && n > PARTS;
+
+		for (size_t i = 0; i < set->n; i++)
+			value[i] = (rest ? count_all(set->rec[i]) - foot[i] * div[i] : count_of(set->rec[i], list[r].name)) /
+				   div[i];
+		stack_block(doc, rest ? "other" : list[r].name, value, foot, set->n);
+	}
+	strbuf_addf(&doc->dat, "# totals: position total\n");
+	for (size_t i = 0; i < set->n; i++)
+		strbuf_addf(&doc->dat, "%zu %.6g\n", i, foot[i]);
+	free(value);
+	free(div);
+}
+
+static void exits_plot(const struct fig_set *set, struct fig_doc *doc, const struct reason *list, size_t n, double max)
+{
+	const char *prefix;
+	double scale = fig_si(max, &prefix);
+	size_t parts = MIN(n, (size_t)PARTS);
+
+	strbuf_addf(&doc->gp, "set ylabel \"Exits (%s%s)\"\nunit = %g\nset yrange [0:%.4g]\n", prefix,
+		    all_windows_known(set) ? "/s" : " per window", scale, max / scale * 1.12);
+	key_at_side(doc);
+	strbuf_adds(&doc->gp, "plot ");
+	for (size_t r = 0; r < parts; r++) {
+		strbuf_addf(&doc->gp, "dat index %zu using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror "
+				      "@fill%zu lw 0.5 title ", r, r + 1);
+		fig_quote(&doc->gp, r == PARTS - 1 && n > PARTS ? "other" : list[r].name);
+		strbuf_adds(&doc->gp, ", \\\n     ");
+	}
+	strbuf_addf(&doc->gp, "dat index %zu using 1:($2/unit):(sprintf(\"%%.3g%s\", $2/unit)) with labels offset 0,0.5 "
+			      "notitle\n", parts, prefix);
+}
+
+int fig_exits(const struct fig_set *set, struct fig_doc *doc)
+{
+	struct reason *list = NULL;
+	double *foot = xcalloc(set->n, sizeof(*foot)), max = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->n; i++)
+		reasons_add(set->rec[i], &list, &n);
+	if (!n) {
+		free(foot);
+		return fig_missing(doc, "no record has exits by reason");
+	}
+	qsort(list, n, sizeof(*list), by_count);
+	fig_category_axis(set, doc);
+	exits_blocks(set, doc, list, n, foot);
+	for (size_t i = 0; i < set->n; i++)
+		max = fmax(max, foot[i]);
+	exits_plot(set, doc, list, n, max);
+	strbuf_addf(&doc->caption, "Means over boots, keys folded into their reason%s; above: the sum.",
+		    n > PARTS ? ", rare reasons summed as other" : "");
+	free(list);
+	free(foot);
+	return 0;
+}
+
+/* ---- one exit: rows are reasons ---- */
+
+#define ROWS 10
+
+/* Reasons of one record by total time, the costliest first, with times. */
+static size_t costly_reasons(const struct fig_set *set, struct fig_doc *doc, struct reason **list)
+{
+	size_t n = 0, kept = 0;
+
+	*list = NULL;
+	reasons_add(set->rec[0], list, &n);
+	for (size_t i = 0; i < n; i++)
+		if ((*list)[i].count > 0 && (*list)[i].total_ns > 0)
+			(*list)[kept++] = (*list)[i];
+	if (n && !kept)
+		fig_missing(doc, "the record's exits carry no times");
+	else if (!n)
+		fig_missing(doc, "the record has no exits by reason");
+	qsort(*list, kept, sizeof(**list), by_total);
+	return MIN(kept, (size_t)ROWS);
+}
+
+static void row_axis(struct fig_doc *doc, const struct reason *list, size_t n)
+{
+	doc->height_in = MAX(0.45 * doc->height_in, 0.75 + 0.2 * (double)n);
+	strbuf_addf(&doc->gp, "set yrange [%g:-0.6]\nset ytics scale 0 (", (double)n - 0.4);
+	for (size_t i = 0; i < n; i++) {
+		strbuf_adds(&doc->gp, i ? ", " : "");
+		fig_quote_tic(&doc->gp, list[i].name);
+		strbuf_addf(&doc->gp, " %zu", i);
+	}
+	strbuf_adds(&doc->gp, ")\nset grid noytics xtics\n");
+}
+
+int fig_exit_cost(const struct fig_set *set, struct fig_doc *doc)
+{
+	struct reason *list;
+	size_t n = costly_reasons(set, doc, &list);
+
+	if (!n) {
+		free(list);
+		return -ENODATA;
+	}
+	row_axis(doc, list, n);
+	strbuf_adds(&doc->dat, "# reason mean_us p50_us p99_us count_per_sample; percentiles of the reason's most frequent key\n");
+	for (size_t i = 0; i < n; i++) {
+		fig_quote(&doc->dat, list[i].name);
+		strbuf_addf(&doc->dat, " %.6g %.6g %.6g %.6g\n", list[i].total_ns / list[i].count / 1e3, list[i].p50_ns / 1e3,
+			    list[i].p99_ns / 1e3, list[i].count);
+	}
+	strbuf_adds(&doc->gp,
+		    "set rmargin 3\nset autoscale xfix\nset offsets graph 0.04, graph 0.04, 0, 0\nset logscale x 10\nset format x \"%g\"\nset xlabel \"Handling time (us)\"\n"
+		    "set key outside top center horizontal\n"
+		    "plot dat using 3:0:($4-$3):(0) with vectors nohead lw 1.4 lc rgb \"#0072B2\" notitle, \\\n"
+		    "     dat using 3:0 with points pt 7 ps 0.6 lc rgb \"#0072B2\" title \"median\", \\\n"
+		    "     dat using 4:0 with points pt 2 ps 0.5 lc rgb \"#D55E00\" title \"p99\", \\\n"
+		    "     dat using 2:0 with points pt 12 ps 0.7 lw 1.2 lc rgb \"#202020\" title \"mean\"\n");
+	strbuf_addf(&doc->caption, "%s, %s: from median to 99th percentile (p99) of each reason's most frequent key, and the mean "
+				   "over all keys; costliest %zu reasons by total time, logarithmic axis.",
+		    view_str(set->rec[0], "workload"), view_str(set->rec[0], "mode"), n);
+	free(list);
+	return 0;
+}
+
+int fig_exit_breakdown(const struct fig_set *set, struct fig_doc *doc)
+{
+	struct reason *list;
+	size_t n = costly_reasons(set, doc, &list);
+	double max = 0;
+
+	if (!n) {
+		free(list);
+		return -ENODATA;
+	}
+	row_axis(doc, list, n);
+	strbuf_adds(&doc->dat, "# reason fast_us slow_us user_us: mean of one exit\n");
+	for (size_t i = 0; i < n; i++) {
+		double c = list[i].count * 1e3, fast = list[i].total_ns - list[i].kvm_ns - list[i].user_ns;
+
+		fig_quote(&doc->dat, list[i].name);
+		strbuf_addf(&doc->dat, " %.6g %.6g %.6g\n", fmax(fast, 0) / c, list[i].kvm_ns / c, list[i].user_ns / c);
+		max = fmax(max, list[i].total_ns / c);
+	}
+	strbuf_addf(&doc->gp,
+		    "set xlabel \"Mean time of one exit (us)\"\nset xrange [0:%.4g]\n"
+		    "set key outside top center horizontal Left reverse\nh = 0.34\n"
+		    "plot dat using 2:0:(0):2:($0-h):($0+h) with boxxyerror @fill5 lw 0.5 title \"KVM, fast path\", \\\n"
+		    "     dat using 2:0:2:($2+$3):($0-h):($0+h) with boxxyerror @fill1 lw 0.5 title \"KVM, slow path\", \\\n"
+		    "     dat using 2:0:($2+$3):($2+$3+$4):($0-h):($0+h) with boxxyerror @fill2 lw 0.5 title \"userspace\", \\\n"
+		    "     dat using ($2+$3+$4):0:(sprintf(\" %%.3g\", $2+$3+$4)) with labels left notitle\n",
+		    max * 1.14);
+	strbuf_addf(&doc->caption, "%s, %s: mean time of one exit, split into KVM's fast path, KVM's slow path and userspace; "
+				   "costliest %zu reasons by total time.",
+		    view_str(set->rec[0], "workload"), view_str(set->rec[0], "mode"), n);
+	free(list);
+	return 0;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Figures. A figure is one row of figure_table: it turns records into a data file (.dat), the body of a gnuplot
+ * script (.gp) and a sentence for the caption. Everything else (terminal, style, size, running gnuplot) is common.
+ *
+ * To add one: write `int fig_NAME(const struct fig_set *, struct fig_doc *)` in an analysis/fig_*.c file, give it a
+ * row in figures.c, and run `make golden` to store what it writes for the synthetic records.
+ */
+#ifndef ANALYSIS_FIGURE_H
+#define ANALYSIS_FIGURE_H
+
+#include <jansson.h>
+#include "analysis/stats.h"
+#include "base/strbuf.h"
+
+/* The records to draw, in the order given; borrowed. */
+struct fig_set {
+	json_t **rec;
+	size_t n;
+};
+
+enum fig_format { FIG_PDF, FIG_SVG, FIG_PNG };
+
+struct fig_doc {
+	double width_in;  /* of the whole figure */
+	double height_in; /* the row's aspect times width unless the figure changes it */
+	struct strbuf dat, gp;
+	struct strbuf caption; /* what is drawn, in words; n, interval and platform are added */
+	struct strbuf missing; /* why it could not be drawn */
+};
+
+struct figure {
+	const char *name, *title;
+	const char *needs;  /* what the records must hold */
+	const char *supply; /* a command that supplies it */
+	double aspect;      /* height by width at column width */
+	bool each;          /* draws one record: several give several files */
+	/* 0, or -ENODATA with doc->missing set. */
+	int (*draw)(const struct fig_set *set, struct fig_doc *doc);
+};
+
+/* Ends with a NULL name. */
+extern const struct figure figure_table[];
+const struct figure *figure_find(const char *name);
+
+#define FIG_WIDE_IN 5.0 /* from here on there is room for a key at the side */
+
+struct fig_target {
+	const char *dir, *stem; /* DIR/STEM.pdf, .gp, .dat, .txt and DIR/style.gp */
+	enum fig_format format;
+	double width_in;
+	bool only_text; /* do not run gnuplot */
+};
+
+/*
+ * Draw one figure. 0; -ENODATA with *why set (caller frees) when the records lack what it needs;
+ * other -errno with a logged line.
+ */
+int figure_render(const struct figure *fig, const struct fig_set *set, const struct fig_target *to, char **why);
+const char *figure_format_name(enum fig_format f);
+int figure_format_parse(const char *s, enum fig_format *out);
+/* "3.3in", "85mm", "8.5cm", "3.3": inches between 1 and 20, else -EINVAL. */
+int figure_width_parse(const char *s, double *out);
+/* True when all records share substrate and time base; else *what names the difference. */
+bool figure_set_comparable(const struct fig_set *set, const char **what);
+
+/* ---- for the fig_*.c files ---- */
+
+/* What tells record i from the others: "vhost", "vhost, qemu", "virtio, queues=4"; the setting `ignore` is left out. */
+char *fig_label(const struct fig_set *set, size_t i, const char *ignore);
+/* Line type of style.gp: by mode while the modes tell the records apart, else by position. */
+int fig_linetype(const struct fig_set *set, size_t i);
+/* -ENODATA with the reason. */
+int fig_missing(struct fig_doc *doc, const char *fmt, ...) PRINTF(2, 3);
+/* Text as a gnuplot string, quotes included. */
+void fig_quote(struct strbuf *sb, const char *s);
+/* The same for a label of a tic, where gnuplot takes % for a format. */
+void fig_quote_tic(struct strbuf *sb, const char *s);
+/* A number, or "NaN" as gnuplot reads it. */
+void fig_num(struct strbuf *sb, double v);
+/* 1, 1e3, 1e6 ... for an axis that reaches max, and the SI prefix that goes with it. */
+double fig_si(double max, const char **prefix);
+/* x axis with one label per record, turned when they would not fit side by side. */
+void fig_category_axis(const struct fig_set *set, struct fig_doc *doc);
+/* The first of names (NULL-terminated) that every record's summary has, or NULL. */
+const char *fig_common_metric(const struct fig_set *set, const char *const *names);
+
+/* Lines over a setting: one series per label, points sorted by x. */
+struct fig_point {
+	double x;
+	const json_t *rec;
+};
+struct fig_series {
+	char *label;
+	int linetype;
+	struct fig_point *point;
+	size_t n;
+};
+/* Series of the records that have the setting; 0 when none has at least two points. Free with fig_series_free. */
+size_t fig_series_build(const struct fig_set *set, const char *setting, struct fig_series **out);
+void fig_series_free(struct fig_series *s, size_t n);
+/* Tics at the settings that were measured, "64", "1Ki", "8k". */
+void fig_setting_tics(struct fig_doc *doc, const struct fig_series *s, size_t n);
+/* Labelled tics at 1, 2 and 5 on a logarithmic axis ("x" or "y") of few decades. */
+void fig_log_tics(struct fig_doc *doc, const char *axis, double low, double high);
+/* Direct labels at the right end of lines: y in [0, 1] of the axis; labels that would touch are moved apart. */
+struct fig_end_label {
+	const char *text;
+	int linetype;
+	double y;
+};
+void fig_end_labels(struct fig_doc *doc, struct fig_end_label *l, size_t n, double plot_height_in);
+
+/* Dots side by side on a logarithmic axis: several values at each record. */
+struct fig_dots {
+	const char *name;
+	int linetype, point;
+	const void *arg;
+	bool (*value)(const json_t *rec, const void *arg, struct interval *out);
+};
+int fig_dots_draw(const struct fig_set *set, struct fig_doc *doc, const struct fig_dots *d, size_t n, const char *ylabel);
+/* Quantile q of latency: median over the boots with its interval; false without a latency histogram. */
+bool fig_latency_quantile(const json_t *rec, double q, struct interval *out);
+
+int fig_throughput(const struct fig_set *set, struct fig_doc *doc);
+int fig_exits(const struct fig_set *set, struct fig_doc *doc);
+int fig_packet_events(const struct fig_set *set, struct fig_doc *doc);
+int fig_batch(const struct fig_set *set, struct fig_doc *doc);
+int fig_cpu(const struct fig_set *set, struct fig_doc *doc);
+int fig_message_size(const struct fig_set *set, struct fig_doc *doc);
+int fig_latency_cdf(const struct fig_set *set, struct fig_doc *doc);
+int fig_latency_percentiles(const struct fig_set *set, struct fig_doc *doc);
+int fig_load(const struct fig_set *set, struct fig_doc *doc);
+int fig_exit_cost(const struct fig_set *set, struct fig_doc *doc);
+int fig_exit_breakdown(const struct fig_set *set, struct fig_doc *doc);
+int fig_scaling_vms(const struct fig_set *set, struct fig_doc *doc);
+int fig_scaling_queues(const struct fig_set *set, struct fig_doc *doc);
+int fig_timeline(const struct fig_set *set, struct fig_doc *doc);
+
+#endif

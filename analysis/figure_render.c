@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+/* From a row of the table to files: head of the .gp, .dat, caption, style, gnuplot. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/assets.h"
+#include "analysis/figure.h"
+#include "analysis/view.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/proc.h"
+
+#define FONT_PT   7
+#define PNG_DPI   300.0
+#define SVG_DPI   96.0
+#define PT_PER_IN 72.0
+
+static const char *const format_names[] = {"pdf", "svg", "png"};
+
+const char *figure_format_name(enum fig_format f)
+{
+	return format_names[f];
+}
+
+int figure_format_parse(const char *s, enum fig_format *out)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(format_names); i++) {
+		if (!strcmp(s, format_names[i])) {
+			*out = (enum fig_format)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+int figure_width_parse(const char *s, double *out)
+{
+	static const struct {
+		const char *unit;
+		double in;
+	} units[] = {{"in", 1}, {"cm", 1 / 2.54}, {"mm", 1 / 25.4}, {"", 1}};
+	char *end;
+	double v = strtod(s, &end);
+
+	for (size_t i = 0; end != s && i < ARRAY_SIZE(units); i++) {
+		if (strcmp(end, units[i].unit))
+			continue;
+		*out = v * units[i].in;
+		return *out >= 1 && *out <= 20 ? 0 : -EINVAL;
+	}
+	return -EINVAL;
+}
+
+bool figure_set_comparable(const struct fig_set *set, const char **what)
+{
+	static const char *const fields[] = {"substrate", "time_base"};
+
+	for (size_t f = 0; f < ARRAY_SIZE(fields); f++) {
+		for (size_t i = 1; i < set->n; i++) {
+			if (strcmp(view_str(set->rec[i], fields[f]), view_str(set->rec[0], fields[f]))) {
+				*what = fields[f];
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+/* FONT_PT text at every size: the terminals count in points, in 1/96 in and in pixels. */
+static void add_terminal(struct strbuf *gp, const struct fig_target *to, const struct fig_doc *doc)
+{
+	double w = doc->width_in, h = doc->height_in;
+
+	switch (to->format) {
+	case FIG_PDF:
+		strbuf_addf(gp, "set terminal pdfcairo noenhanced size %.2fin,%.2fin font \"Liberation Sans,%d\" "
+				"fontscale 1.0\n", w, h, FONT_PT);
+		break;
+	case FIG_SVG:
+		strbuf_addf(gp, "set terminal svg noenhanced size %.0f,%.0f fixed font \"Arial,%d\" fontscale %.3f "
+				"linewidth %.3f\n", w * SVG_DPI, h * SVG_DPI, FONT_PT, SVG_DPI / PT_PER_IN,
+			    SVG_DPI / PT_PER_IN);
+		break;
+	case FIG_PNG:
+		strbuf_addf(gp, "set terminal pngcairo noenhanced size %.0f,%.0f font \"Liberation Sans,%d\" "
+				"fontscale %.3f linewidth %.3f pointscale %.3f\n", w * PNG_DPI, h * PNG_DPI, FONT_PT,
+			    PNG_DPI / PT_PER_IN, PNG_DPI / PT_PER_IN, PNG_DPI / PT_PER_IN);
+		break;
+	}
+}
+
+static void add_head(struct strbuf *gp, const struct figure *fig, const struct fig_target *to,
+		     const struct fig_doc *doc)
+{
+	strbuf_addf(gp, "# Exitlab figure \"%s\": %s.\n# Draw it again, in this folder: gnuplot %s.gp\n", fig->name,
+		    fig->title, to->stem);
+	add_terminal(gp, to, doc);
+	strbuf_adds(gp, "set output ");
+	strbuf_addf(gp, "\"%s.%s\"\n", to->stem, figure_format_name(to->format));
+	strbuf_addf(gp, "load \"style.gp\"\ndat = \"%s.dat\"\n\n", to->stem);
+}
+
+static void add_range(struct strbuf *sb, const char *what, size_t low, size_t high)
+{
+	if (low == high)
+		strbuf_addf(sb, "%s = %zu", what, low);
+	else
+		strbuf_addf(sb, "%s = %zu to %zu", what, low, high);
+}
+
+static void add_n(struct strbuf *sb, const struct fig_set *set)
+{
+	size_t low = SIZE_MAX, high = 0;
+
+	for (size_t i = 0; i < set->n; i++) {
+		low = MIN(low, view_n(set->rec[i]));
+		high = MAX(high, view_n(set->rec[i]));
+	}
+	add_range(sb, "n", low, high);
+	strbuf_adds(sb, " boots per configuration. ");
+	if (low < STATS_MIN_N)
+		strbuf_addf(sb, "No interval is drawn where n is below %d: too few boots. ", STATS_MIN_N);
+}
+
+static void add_distinct(struct strbuf *sb, const struct fig_set *set, const char *path, bool env)
+{
+	size_t shown = 0;
+
+	for (size_t i = 0; i < set->n; i++) {
+		const char *s = env ? view_env(set->rec[i], path) : view_str(set->rec[i], path);
+		size_t k = 0;
+
+		while (k < i && strcmp(s, env ? view_env(set->rec[k], path) : view_str(set->rec[k], path)))
+			k++;
+		if (k == i)
+			strbuf_addf(sb, "%s%s", shown++ ? " and " : "", *s ? s : "not recorded");
+	}
+}
+
+static void add_caption(struct strbuf *sb, const struct figure *fig, const struct fig_set *set,
+			const struct fig_doc *doc)
+{
+	strbuf_addf(sb, "%s. %s ", fig->title, strbuf_str(&doc->caption));
+	add_n(sb, set);
+	strbuf_adds(sb, "Platform: ");
+	add_distinct(sb, set, "cpu", true);
+	strbuf_adds(sb, ", Linux ");
+	add_distinct(sb, set, "kernel", true);
+	strbuf_adds(sb, "; substrate: ");
+	add_distinct(sb, set, "substrate", false);
+	strbuf_adds(sb, "; time base: ");
+	add_distinct(sb, set, "time_base", false);
+	strbuf_adds(sb, ". Runs:");
+	for (size_t i = 0; i < set->n; i++)
+		strbuf_addf(sb, " %s", view_str(set->rec[i], "id"));
+	strbuf_adds(sb, ".\n");
+}
+
+static int write_beside(const struct fig_target *to, const char *name, const char *ext, const struct strbuf *text)
+{
+	char *path = xasprintf("%s/%s%s", to->dir, name, ext);
+	int err = file_write_atomic(path, strbuf_str(text), text->len);
+
+	if (err)
+		log_error("%s: cannot write: %s", path, strerror(-err));
+	free(path);
+	return err;
+}
+
+static int write_files(const struct figure *fig, const struct fig_set *set, const struct fig_target *to,
+		       struct fig_doc *doc)
+{
+	struct strbuf gp = STRBUF_INIT, caption = STRBUF_INIT, style = STRBUF_INIT;
+	int err = dir_make_all(to->dir);
+
+	if (err)
+		log_error("%s: cannot make this folder: %s", to->dir, strerror(-err));
+	add_head(&gp, fig, to, doc);
+	strbuf_add(&gp, strbuf_str(&doc->gp), doc->gp.len);
+	add_caption(&caption, fig, set, doc);
+	strbuf_adds(&style, asset_style_gp);
+	if (!err)
+		err = write_beside(to, to->stem, ".gp", &gp);
+	if (!err)
+		err = write_beside(to, to->stem, ".dat", &doc->dat);
+	if (!err)
+		err = write_beside(to, to->stem, ".txt", &caption);
+	if (!err)
+		err = write_beside(to, "style", ".gp", &style);
+	strbuf_free(&gp);
+	strbuf_free(&caption);
+	strbuf_free(&style);
+	return err;
+}
+
+/* gnuplot runs inside the folder, as its user would. */
+static int run_gnuplot(const struct fig_target *to)
+{
+	char *script = xasprintf("%s.gp", to->stem);
+	char *argv[] = {"sh", "-c", "cd \"$1\" && exec gnuplot \"$2\"", "sh", (char *)to->dir, script, NULL};
+	int status = proc_run(argv, NULL, 60 * NSEC_PER_SEC);
+
+	if (status == 127)
+		log_error("gnuplot: not found; install it (Debian: gnuplot-nox); %s/%s is ready to be drawn", to->dir,
+			  script);
+	else if (status)
+		log_error("gnuplot: failed on %s/%s (status %d); its message is above", to->dir, script, status);
+	free(script);
+	return status == 127 ? -ENOENT : status ? -EIO : 0;
+}
+
+int figure_render(const struct figure *fig, const struct fig_set *set, const struct fig_target *to, char **why)
+{
+	struct fig_doc doc = {.width_in = to->width_in};
+	int err;
+
+	*why = NULL;
+	/* A wide figure need not be as tall as it is wide. */
+	doc.height_in = to->width_in >= FIG_WIDE_IN ? fig->aspect * to->width_in * 0.62 : fig->aspect * to->width_in;
+	err = fig->draw(set, &doc);
+	if (err == -ENODATA)
+		*why = strbuf_take(&doc.missing);
+	if (!err)
+		err = write_files(fig, set, to, &doc);
+	if (!err && !to->only_text)
+		err = run_gnuplot(to);
+	strbuf_free(&doc.dat);
+	strbuf_free(&doc.gp);
+	strbuf_free(&doc.caption);
+	strbuf_free(&doc.missing);
+	return err;
+}
