@@ -74,7 +74,7 @@ $(O)/lab-init: bench/labinit/init.c bench/lab_wire.h
 AGENT_OBJ := $(call obj,$(filter-out workloads/agent/main.c,$(wildcard workloads/agent/*.c)) workloads/job.c workloads/lines.c)
 $(O)/libagent.a: $(AGENT_OBJ)
 $(O)/agent: $(O)/obj/workloads/agent/main.o $(O)/libagent.a $(O)/libbase.a
-	$(LINK) $(if $(SAN),,-static) $^ -lmd -lm
+	$(LINK) $(if $(SAN),,-static -s) $^ -lmd -lm
 all: $(O)/agent
 
 # The version string is compiled into one small file only.

@@ -76,8 +76,8 @@ struct window {
 };
 void window_open(const struct agent *a, struct window *w);
 void window_close(const struct agent *a, struct window *w);
-/* window_ns, guest_busy_pct, guest_interrupts and, with a network, packets and bytes of the device. */
-void window_report(const struct agent *a, const struct window *w);
+/* ops (operations of the workload, 0: it has none) and their rate, window_ns, cpu_guest_seen_pct, guest_interrupts and, with a network, packets and bytes of the device. */
+void window_report(const struct agent *a, const struct window *w, uint64_t ops);
 static inline uint64_t window_ns(const struct window *w)
 {
 	return w->close_ns - w->open_ns;

@@ -16,7 +16,7 @@ int run_null(struct agent *a)
 	report_line("ready");
 	window_open(a, &w);
 	window_close(a, &w);
-	window_report(a, &w);
+	window_report(a, &w, 0);
 	return 0;
 }
 
@@ -30,7 +30,7 @@ int run_idle(struct agent *a)
 	window_open(a, &w);
 	clock_sleep_ns(a->job.duration_ns);
 	window_close(a, &w);
-	window_report(a, &w);
+	window_report(a, &w, 0);
 	return 0;
 }
 
@@ -79,8 +79,7 @@ int run_compute(struct agent *a)
 	report_note("compute: %llu rounds gave %016llx", (unsigned long long)rounds,
 		    (unsigned long long)second);
 	report_metric("compute_ns", (double)window_ns(&w));
-	report_metric("rounds_per_s", (double)rounds * 1e9 / (double)window_ns(&w));
-	window_report(a, &w);
+	window_report(a, &w, rounds);
 	return 0;
 }
 
@@ -118,9 +117,7 @@ int run_timer(struct agent *a)
 	window_close(a, &w);
 	report_metric("timer_late_ns", (double)hist_quantile(&late, 0.5));
 	report_metric("timer_late_p99_ns", (double)hist_quantile(&late, 0.99));
-	report_metric("timers", (double)n);
-	report_metric("timers_per_s", (double)n * 1e9 / (double)window_ns(&w));
 	report_hist("timer_late_ns", &late);
-	window_report(a, &w);
+	window_report(a, &w, n);
 	return 0;
 }

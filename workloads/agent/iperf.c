@@ -188,7 +188,7 @@ int iperf_run(struct agent *a)
 	err = err ? err : parse(a, strbuf_str(&json), &bps);
 	if (!err) {
 		report_metric("throughput_bps", bps);
-		window_report(a, &w);
+		window_report(a, &w, 0);
 	}
 	strbuf_free(&json);
 	return err;

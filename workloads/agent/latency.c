@@ -73,12 +73,12 @@ static void report(struct agent *a, const struct window *w, const struct hist *h
 	} quantile[] = {{"latency_ns", 0.5}, {"latency_p90_ns", 0.9}, {"latency_p99_ns", 0.99},
 			{"latency_p999_ns", 0.999}};
 
-	report_metric("transactions", (double)h->count);
 	report_metric("transactions_per_s", (double)h->count * 1e9 / (double)window_ns(w));
 	for (size_t i = 0; i < ARRAY_SIZE(quantile); i++)
 		report_metric(quantile[i].name, (double)hist_quantile(h, quantile[i].q));
+	report_metric("latency_max_ns", (double)h->max);
 	report_hist("latency_ns", h);
-	window_report(a, w);
+	window_report(a, w, h->count);
 }
 
 static int measure(struct agent *a, struct pinger *p)

@@ -124,10 +124,10 @@ int run_memory(struct agent *a)
 	err = measure(a, mem, order, pages, &r);
 	window_close(a, &w);
 	if (!err) {
-		report_metric("touch_ns", (double)r.touch_ns / (double)pages);
-		report_metric("walk_ns", (double)r.walk_ns / (double)r.steps);
-		report_metric("protect_ns", (double)r.protect_ns / (double)r.protects);
-		window_report(a, &w);
+		report_metric("first_touch_ns", (double)r.touch_ns / (double)pages);
+		report_metric("tlb_miss_ns", (double)r.walk_ns / (double)r.steps);
+		report_metric("pt_update_ns", (double)r.protect_ns / (double)r.protects);
+		window_report(a, &w, 0);
 	}
 	munmap(mem, bytes);
 	free(order);

@@ -152,7 +152,7 @@ static void report(struct director *d, const struct window *w, const struct outc
 	report_metric("reordered", (double)o->reordered);
 	if (searched)
 		report_metric("lossfree_per_s", (double)(searched * sides(d)));
-	window_report(d->a, w);
+	window_report(d->a, w, 0);
 }
 
 static int direct(struct director *d)

@@ -166,7 +166,7 @@ static void report(struct agent *a, const struct window *w, struct totals moved,
 	report_metric("checked_blocks", (double)(blocks + wire_value(result, "blocks")));
 	if (peer_ns)
 		report_metric("peer_cpu_pct", 100.0 * (double)wire_value(result, "cpu_ns") / (double)peer_ns);
-	window_report(a, w);
+	window_report(a, w, 0);
 }
 
 static int timed_window(struct agent *a, struct stream_set *set, struct window *w, struct totals *moved)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -88,15 +89,20 @@ static void report_net(const struct window *w)
 		report_metric("packet_bytes", (double)bytes / (double)(rx + tx));
 }
 
-void window_report(const struct agent *a, const struct window *w)
+void window_report(const struct agent *a, const struct window *w, uint64_t ops)
 {
 	uint64_t total = w->total_close - w->total_open;
 
 	report_metric("window_ns", (double)window_ns(w));
+	if (ops) {
+		report_metric("ops", (double)ops);
+		report_metric("ops_per_s", (double)ops * 1e9 / (double)window_ns(w));
+		report_metric("op_ns", (double)window_ns(w) / (double)ops);
+	}
 	if (a->vm) {
 		if (total)
-			report_metric("guest_busy_pct",
-				      100.0 * (double)(w->busy_close - w->busy_open) / (double)total);
+			report_metric("cpu_guest_seen_pct", 100.0 * (double)sysconf(_SC_NPROCESSORS_ONLN) *
+						(double)(w->busy_close - w->busy_open) / (double)total);
 		report_metric("guest_interrupts", (double)(w->intr_close - w->intr_open));
 		report_metric("guest_switches", (double)(w->ctxt_close - w->ctxt_open));
 	}

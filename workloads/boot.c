@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+/* The number is taken outside: from the start of the VMM to MARKER_BOOTED, the first act of the guest's init. */
+#include "workloads/table.h"
+
+const struct workload workload_boot = {
+	.name = "boot",
+	.summary = "power-on to the guest's init",
+	.guests = GUEST_LINUX | GUEST_MICRO,
+	.flags = WORKLOAD_WHOLE_BOOT,
+	.metrics = "boot_ns boot_kernel_ns boot_vmm_ns boot_exits guest_boot_ns",
+};

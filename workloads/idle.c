@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+#include "base/clock.h"
+#include "workloads/table.h"
+
+const struct workload workload_idle = {
+	.name = "idle",
+	.summary = "a guest that does nothing: what silence costs",
+	.guests = GUEST_LINUX,
+	.duration_ns = 5 * NSEC_PER_SEC,
+	.metrics = "exits_per_s cpu_pct guest_interrupts guest_switches",
+};

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#include "workloads/table.h"
+
+static void defaults(struct workload_job *job)
+{
+	job->work = 10000;
+}
+
+const struct workload workload_ipi = {
+	.name = "ipi",
+	.summary = "one vCPU interrupts another, running and asleep (cpus=2)",
+	.guests = GUEST_LINUX | GUEST_NONE,
+	.metrics = "ipi_ns ipi_p99_ns ipi_wake_ns exits_per_op",
+	.defaults = defaults,
+};
