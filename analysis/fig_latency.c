@@ -24,7 +24,7 @@ bool fig_latency_quantile(const json_t *rec, double q, struct interval *out)
 		if (json_is_true(json_object_get(s, "ok")) && j && !hist_from_json(j, h) && h->count)
 			x[n++] = (double)hist_quantile(h, q);
 	}
-	*out = stats_median_ci(x, n, SEED);
+	*out = stats_median_ci(x, n);
 	free(h);
 	free(x);
 	return n > 0;

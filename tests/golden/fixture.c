@@ -186,7 +186,7 @@ static json_t *metric_summary(const json_t *samples, const char *name)
 	json_array_foreach(samples, i, s)
 		if (n < ARRAY_SIZE(x))
 			x[n++] = json_number_value(json_object_get(json_object_get(s, "metrics"), name));
-	iv = stats_median_ci(x, n, 1);
+	iv = stats_median_ci(x, n);
 	m = json_pack("{s:f, s:i, s:s}", "median", iv.point, "n", (int)n, "unit", info ? info->unit : "");
 	json_object_set_new(m, "ci_low", isfinite(iv.low) ? json_real(iv.low) : json_null());
 	json_object_set_new(m, "ci_high", isfinite(iv.high) ? json_real(iv.high) : json_null());
