@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,15 +13,18 @@
 struct gmem {
 	uint64_t size;
 	int fd;
-	void *base; /* one mapping; the regions are parts of it */
-	struct gmem_region region[2];
+	void *base; /* one mapping; the regions are parts of it. MAP_FAILED: adopted ones, not ours to unmap */
+	struct gmem_region region[GMEM_REGIONS_MAX];
 	size_t n;
 };
 
 static int gmem_map(struct gmem *gm)
 {
-	gm->fd = memfd_create("guest-memory", MFD_CLOEXEC);
+	gm->fd = memfd_create("guest-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (gm->fd < 0 || ftruncate(gm->fd, (off_t)gm->size) < 0)
+		return -errno;
+	/* Whoever is given the fd (vhost-user) must not be able to cut it: our next access would be a SIGBUS. */
+	if (fcntl(gm->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return -errno;
 	gm->base = mmap(NULL, gm->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, gm->fd, 0);
 	return gm->base == MAP_FAILED ? -errno : 0;
@@ -57,6 +61,26 @@ int gmem_create(struct gmem **out, uint64_t size_bytes)
 		return err;
 	}
 	gmem_split(gm);
+	*out = gm;
+	return 0;
+}
+
+int gmem_adopt(struct gmem **out, const struct gmem_region *regions, size_t n)
+{
+	struct gmem *gm;
+
+	if (n > GMEM_REGIONS_MAX)
+		return -EINVAL;
+	gm = calloc(1, sizeof(*gm));
+	if (!gm)
+		return -ENOMEM;
+	gm->fd = -1;
+	gm->base = MAP_FAILED;
+	gm->n = n;
+	for (size_t i = 0; i < n; i++) {
+		gm->region[i] = regions[i];
+		gm->size += regions[i].size;
+	}
 	*out = gm;
 	return 0;
 }

@@ -25,6 +25,10 @@ struct gmem;
 
 /* 0 or -errno (message logged). size is a multiple of 4 KiB. */
 int gmem_create(struct gmem **out, uint64_t size_bytes);
+/* Memory that someone else owns and has mapped (the guest of a vhost-user front-end). It outlives the gmem; there is no
+ * gmem_fd. -EINVAL: too many regions. */
+#define GMEM_REGIONS_MAX 32
+int gmem_adopt(struct gmem **out, const struct gmem_region *regions, size_t n);
 void gmem_destroy(struct gmem *gm);
 int gmem_fd(const struct gmem *gm);
 uint64_t gmem_size(const struct gmem *gm);
