@@ -48,7 +48,6 @@ static const struct rule front_rules[] = {
 	[VU_SET_PROTOCOL_FEATURES] = {"SET_PROTOCOL_FEATURES", U64, 0, 0, EMPTY, false},
 	[VU_GET_QUEUE_NUM] = {"GET_QUEUE_NUM", EMPTY, 0, 0, U64, false},
 	[VU_SET_VRING_ENABLE] = {"SET_VRING_ENABLE", STATE, 0, 0, EMPTY, false},
-	[VU_NET_SET_MTU] = {"NET_SET_MTU", U64, 0, 0, EMPTY, false},
 	[VU_SET_BACKEND_REQ_FD] = {"SET_BACKEND_REQ_FD", 0, 8, 1, 1, EMPTY, false},
 	[VU_GET_CONFIG] = {"GET_CONFIG", CONF, 0, 0, 0, sizeof(struct vu_config), false},
 	[VU_SET_CONFIG] = {"SET_CONFIG", CONF, 0, 0, EMPTY, false},

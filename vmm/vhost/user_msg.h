@@ -29,7 +29,6 @@ enum vu_request {
 	VU_SET_PROTOCOL_FEATURES = 16,
 	VU_GET_QUEUE_NUM = 17, /* of a network device: queue pairs */
 	VU_SET_VRING_ENABLE = 18,
-	VU_NET_SET_MTU = 20,
 	VU_SET_BACKEND_REQ_FD = 21,
 	VU_GET_CONFIG = 24,
 	VU_SET_CONFIG = 25,
@@ -51,7 +50,6 @@ enum vu_back_request {
 enum vu_protocol_feature {
 	VU_P_MQ = 0,
 	VU_P_REPLY_ACK = 3,
-	VU_P_NET_MTU = 4,
 	VU_P_BACKEND_REQ = 5,
 	VU_P_CONFIG = 9,
 	VU_P_INFLIGHT_SHMFD = 12,
