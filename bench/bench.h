@@ -7,7 +7,8 @@
 #include "base/opts.h"
 
 #define BENCH_COMMANDS(X)                                                                         \
-	X(lab)
+	X(lab)                                                                                    \
+	X(run)
 
 #define X(name) extern const struct command cmd_##name;
 BENCH_COMMANDS(X)

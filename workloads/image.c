@@ -78,6 +78,9 @@ static int add_skeleton(struct cpio *c)
 	static const char *const dirs[] = {"dev", "proc", "sys", "tmp"};
 	int err = cpio_add_node(c, "dev/console", S_IFCHR | 0600, 5, 1);
 
+	/* The marker comes before anything is mounted. */
+	err = err ? err : cpio_add_node(c, "dev/port", S_IFCHR | 0600, 1, 4);
+
 	for (size_t i = 0; !err && i < ARRAY_SIZE(dirs); i++)
 		err = cpio_add_dir(c, dirs[i], 0755);
 	return err;

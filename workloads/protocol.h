@@ -2,11 +2,13 @@
 /*
  * The contract between a guest and whoever measures it. Two parts:
  *
- * 1. The marker port. The guest writes 32 bits to a PIO port that no PC device uses; every VMM answers it with an
+ * 1. The marker port. The guest writes one byte to a PIO port that no PC device uses; every VMM answers it with an
  *    exit to userspace and ignores it. The BPF probes see the write in the kvm_pio tracepoint, our VMM sees the exit.
+ *    One byte, because /dev/port writes bytes; an I/O permission bitmap would allow more, but QEMU's emulation of a
+ *    nested guest refuses it (it wants an idle TSS where VMRUN loads a busy one).
  *
- *        bits 31..16  MARKER_MAGIC
- *        bits 15..0   enum marker_op
+ *        bits 7..4  MARKER_MAGIC
+ *        bits 3..0  enum marker_op
  *
  * 2. The agent's line protocol on the second serial port (ttyS1; a micro guest writes the same lines to COM2):
  *
@@ -29,7 +31,7 @@
 #define PROTOCOL_VERSION 1
 
 #define MARKER_PORT  0x0e10
-#define MARKER_MAGIC 0xe17au
+#define MARKER_MAGIC 0xeu
 
 enum marker_op {
 	MARKER_BOOTED = 1, /* first act of the agent (or of the micro guest's ring-0 entry) */
@@ -37,6 +39,6 @@ enum marker_op {
 	MARKER_CLOSE = 3,  /* window closes */
 };
 
-#define MARKER_VALUE(op) (MARKER_MAGIC << 16 | (op))
+#define MARKER_VALUE(op) (MARKER_MAGIC << 4 | (op))
 
 #endif

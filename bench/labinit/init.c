@@ -250,8 +250,8 @@ static void mount_shares(const char *root)
 		snprintf(tag, sizeof(tag), "%.*s", (int)(dir - rw), rw);
 		snprintf(path, sizeof(path), "%s%s", root, dir + 1);
 		make_dirs(path);
-		/* No cache here: both sides may write. */
-		do_mount(tag, path, "9p", 0, P9_OPTIONS ",cache=none");
+		/* No data cache, since both sides may write, but shared mappings for SQLite. */
+		do_mount(tag, path, "9p", 0, P9_OPTIONS ",cache=mmap");
 	}
 }
 

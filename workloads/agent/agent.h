@@ -56,7 +56,7 @@ int agent_fail(int err, const char *fmt, ...) PRINTF(2, 3);
 bool agent_failed(void);
 
 /* ---- marker.c ---- */
-/* Asks for the port, writes, gives it back: a task with an I/O bitmap is slower to switch to. */
+/* Through /dev/port; keeps it open. */
 int marker_write(enum marker_op op);
 
 /* ---- netdev.c ---- */

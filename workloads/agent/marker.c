@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
-#include <sys/io.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "workloads/agent/agent.h"
 
 int marker_write(enum marker_op op)
 {
-	if (ioperm(MARKER_PORT, 4, 1))
+	static int port_fd = -1;
+	uint8_t value = MARKER_VALUE(op);
+
+	if (port_fd < 0)
+		port_fd = open("/dev/port", O_WRONLY | O_CLOEXEC);
+	if (port_fd < 0)
 		return -errno;
-	outl(MARKER_VALUE(op), MARKER_PORT);
-	ioperm(MARKER_PORT, 4, 0);
-	return 0;
+	return pwrite(port_fd, &value, 1, MARKER_PORT) == 1 ? 0 : -errno;
 }

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/bench.h"
+#include "bench/run.h"
+
+static const struct opt run_opts[] = {
+	{"mode", 'm', OPT_STR, offsetof(struct run_args, modes), "M[,M...]", "device paths: host, e1000, virtio, vhost, vhost-user, sriov"},
+	{"vmm", 0, OPT_STR, offsetof(struct run_args, vmms), "V[,V...]", "VMMs: builtin (default), qemu, qemu:accel=tcg"},
+	{"guest", 'g', OPT_STR, offsetof(struct run_args, guest), "linux|micro", "guest (default: the workload's first)"},
+	{"on", 0, OPT_STR, offsetof(struct run_args, on), "auto|host|lab", "substrate (default auto: the host when it can, else the lab)"},
+	{"set", 's', OPT_LIST, offsetof(struct run_args, set), "K=V[,V...]", "a knob or a key of the job; several values make a matrix"},
+	{"reps", 'n', OPT_U64, offsetof(struct run_args, reps), "N", "boots per cell (default 10)"},
+	{"warmup", 0, OPT_U64, offsetof(struct run_args, warmup), "N", "boots per cell before those, not counted (default 0)"},
+	{"duration", 'd', OPT_DURATION, offsetof(struct run_args, duration_ns), "TIME", "length of the window"},
+	{"work", 'w', OPT_SIZE, offsetof(struct run_args, work), "N", "fixed work instead: bytes, transactions, iterations"},
+	{"tool", 0, OPT_STR, offsetof(struct run_args, tool), "engine|iperf3", "traffic generator"},
+	{"ipv6", '6', OPT_FLAG, offsetof(struct run_args, ipv6), NULL, "IPv6 instead of IPv4"},
+	{"kernel", 0, OPT_STR, offsetof(struct run_args, kernel), "NAME", "guest kernel: default, newer, or a release in the cache"},
+	{"seed", 0, OPT_U64, offsetof(struct run_args, seed), "N", "of the order of boots (default: the clock)"},
+	{"no-probes", 0, OPT_FLAG, offsetof(struct run_args, no_probes), NULL, "attach no eBPF: throughput and latency only"},
+	{"timeout", 't', OPT_DURATION, offsetof(struct run_args, timeout_ns), "TIME", "of the whole plan in the lab"},
+	{"store", 0, OPT_STR, offsetof(struct run_args, store), "DIR", "where records are kept"},
+	{"dry-run", 0, OPT_FLAG, offsetof(struct run_args, dry_run), NULL, "show the plan and stop"},
+	{"json", 'j', OPT_FLAG, offsetof(struct run_args, json), NULL, "the record alone on stdout"},
+	OPT_END,
+};
+
+static int run_main(int argc, char **argv)
+{
+	struct run_args args = {0};
+	int status, all_argc = argc;
+	char **all = xcalloc((size_t)argc + 2, sizeof(*all));
+
+	/* As typed, for the record: parsing reorders argv. */
+	all[0] = (char *)"bench";
+	memcpy(all + 1, argv, (size_t)argc * sizeof(*all));
+	if (!bench_parse(&cmd_run, &argc, argv, &args, &status))
+		return status;
+	if (argc != 2) {
+		log_error("run: expected one workload%s; see bench list workloads", argc > 2 ? ", not several" : "");
+		return EXIT_USAGE;
+	}
+	if (workloads_validate())
+		return EXIT_BUG;
+	return run_workload(argv[1], &args, all_argc + 1, all);
+}
+
+const struct command cmd_run = {
+	.name = "run",
+	.args = "WORKLOAD",
+	.summary = "boot guests, run a workload over device paths, measure and compare",
+	.details = "Every sample is one boot. Several modes, VMMs or knob values are one plan: booted interleaved in randomised\n"
+		   "ABBA order, compared in one table, one record each. Progress goes to stderr, the table to stdout.\n"
+		   "Exit status: 0 done, 1 a sample or check failed, 2 usage, 3 this substrate cannot, 130 interrupted.",
+	.examples = "bench run boot --vmm=builtin,qemu\n"
+		    "bench run net-throughput --mode=vhost\n"
+		    "bench run net-throughput --mode=e1000,virtio,vhost --vmm=builtin,qemu --reps=6\n"
+		    "bench run net-latency --mode=virtio --set event_idx=on,off\n"
+		    "bench run exit-cost --guest=micro --on=host",
+	.opts = run_opts,
+	.run = run_main,
+};

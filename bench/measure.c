@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hist.h"
+#include "base/hist_json.h"
+#include "base/log.h"
+#include "bench/measure.h"
+
+static double number(const json_t *obj, const char *name)
+{
+	return json_number_value(json_object_get(obj, name));
+}
+
+static void put(json_t *metrics, const char *name, double v)
+{
+	json_object_set_new(metrics, name, json_real(v));
+}
+
+static void check(json_t *sample, const char *name, bool ok, const char *detail)
+{
+	json_array_append_new(json_object_get(sample, "checks"),
+			      json_pack("{s:s, s:b, s:s}", "name", name, "ok", ok, "detail", detail));
+}
+
+/* The guest counts its window on its own clock; the probes saw the same two marker writes. */
+static double window_ns(const struct observed *o)
+{
+	json_t *w = json_object_get(o->probes, "window");
+	double open = number(w, "open_ns"), close = number(w, "close_ns");
+
+	if (o->whole_boot)
+		return (double)o->boot_ns;
+	if (close > open)
+		return close - open;
+	if (o->stats && o->stats->close_ns > o->stats->open_ns)
+		return (double)(o->stats->close_ns - o->stats->open_ns);
+	return number(o->agent, "window_ns");
+}
+
+/* ---- exits ---- */
+
+
+static const char *row_key(const json_t *row, char *buf, size_t size)
+{
+	const char *key = json_string_value(json_object_get(row, "key"));
+
+	snprintf(buf, size, "%s|%s", json_string_value(json_object_get(row, "reason")), key ? key : "");
+	return buf;
+}
+
+static void add_number(json_t *into, const char *name, const json_t *from)
+{
+	double sum = number(into, name) + number(from, name);
+
+	json_object_set_new(into, name, json_integer((json_int_t)sum));
+}
+
+/* The probes have a row per vCPU; a record has one per reason and key. */
+static void merge_exit(json_t *merged, const json_t *row)
+{
+	static const char *const sums[] = {"count", "total_ns", "guest_ns", "kvm_fast_ns", "kvm_ns", "user_ns"};
+	char id[256];
+	json_t *into = json_object_get(merged, row_key(row, id, sizeof(id)));
+	static struct hist a, b;
+
+	if (!into) {
+		json_object_set_new(merged, id, json_deep_copy(row));
+		json_object_del(json_object_get(merged, id), "vcpu");
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(sums); i++)
+		add_number(into, sums[i], row);
+	if (!hist_from_json(json_object_get(into, "hist"), &a) && !hist_from_json(json_object_get(row, "hist"), &b)) {
+		hist_merge(&a, &b);
+		json_object_set_new(into, "hist", hist_to_json(&a));
+	}
+}
+
+static json_t *merged_exits(const json_t *probes)
+{
+	json_t *merged = json_object(), *out = json_array(), *row;
+	const char *id;
+	size_t i;
+
+	json_array_foreach(json_object_get(probes, "exits"), i, row)
+		merge_exit(merged, row);
+	json_object_foreach(merged, id, row) {
+		json_t *hist = json_object_get(row, "hist");
+
+		json_object_set(row, "p50_ns", json_object_get(hist, "p50"));
+		json_object_set(row, "p99_ns", json_object_get(hist, "p99"));
+		json_array_append(out, row);
+	}
+	json_decref(merged);
+	return out;
+}
+
+/* ---- metrics ---- */
+
+static void per_packet(json_t *m, const char *name, double n, double packets)
+{
+	if (packets > 0)
+		put(m, name, n / packets);
+}
+
+static void exit_metrics(const struct observed *o, json_t *m, double packets, double ns)
+{
+	json_t *totals = json_object_get(o->probes, "totals"), *notify = json_object_get(o->probes, "notify");
+	double exits = number(totals, "exits"), user = number(totals, "userspace_exits");
+	double kicks = number(notify, "kicks_ioeventfd") + number(notify, "kicks_userspace");
+
+	if (!totals)
+		return;
+	put(m, "exits", exits);
+	if (ns > 0)
+		put(m, "exits_per_s", exits / (ns / 1e9));
+	per_packet(m, "exits_per_packet", exits, packets);
+	per_packet(m, "userspace_exits_per_packet", user, packets);
+	per_packet(m, "kicks_per_packet", kicks, packets);
+	if (notify)
+		per_packet(m, "interrupts_per_packet", number(notify, "injected"), packets);
+	if (kicks > 0 && packets > 0)
+		put(m, "batch_packets", packets / kicks);
+}
+
+static void cpu_metrics(const struct observed *o, json_t *m, double packets, double ns)
+{
+	json_t *threads = json_object_get(o->probes, "threads"), *t;
+	double cpu = 0, guest = 0;
+	size_t i;
+
+	if (!json_array_size(threads) || ns <= 0)
+		return;
+	json_array_foreach(threads, i, t) {
+		cpu += number(t, "cpu_ns");
+		guest += number(t, "guest_ns");
+	}
+	put(m, "cpu_host_pct", 100 * (cpu - guest) / ns);
+	put(m, "cpu_guest_pct", 100 * guest / ns);
+	per_packet(m, "cpu_ns_per_packet", cpu, packets);
+}
+
+/* What our own VMM counted per queue in the window. */
+static void queue_metrics(const struct observed *o, json_t *m)
+{
+	double sum[5] = {0};
+
+	if (!o->stats || !o->stats->n_queues)
+		return;
+	for (uint32_t i = 0; i < MIN(o->stats->n_queues, STATS_QUEUES); i++) {
+		const struct stats_queue *a = &o->stats->at_open.queue[i], *b = &o->stats->at_close.queue[i];
+
+		sum[0] += (double)(b->kicks - a->kicks);
+		sum[1] += (double)(b->spurious_kicks - a->spurious_kicks);
+		sum[2] += (double)(b->interrupts - a->interrupts);
+		sum[3] += (double)(b->suppressed - a->suppressed);
+		sum[4] += (double)(b->bad - a->bad);
+	}
+	put(m, "vmm_kicks", sum[0]);
+	put(m, "vmm_spurious_kicks", sum[1]);
+	put(m, "vmm_interrupts", sum[2]);
+	put(m, "vmm_suppressed", sum[3]);
+	put(m, "vmm_bad", sum[4]);
+}
+
+/* ---- checks ---- */
+
+/* "name value" in the text of KVM's own statistics; -1 when it is not there. */
+static double kvm_stat(const char *text, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *s = text; s && *s; s = strchr(s, '\n'), s = s ? s + 1 : NULL)
+		if (!strncmp(s, name, len) && s[len] == ' ')
+			return strtod(s + len, NULL);
+	return -1;
+}
+
+static double kvm_stat_vcpus(const char *text, unsigned vcpus, const char *name)
+{
+	double sum = 0, v;
+	char full[64];
+
+	for (unsigned i = 0; i < vcpus; i++) {
+		snprintf(full, sizeof(full), "vcpu%u/%s", i, name);
+		v = kvm_stat(text, full);
+		if (v < 0)
+			return -1;
+		sum += v;
+	}
+	return sum;
+}
+
+/* Our count of all exits against KVM's own, taken by the VMM at the same two marker writes. */
+static bool cross_check(const struct observed *o, json_t *sample)
+{
+	json_t *totals = json_object_get(o->probes, "totals");
+	char detail[160];
+	double ours, a, b;
+	bool ok;
+
+	if (!totals || !o->stats || o->whole_boot)
+		return true;
+	a = kvm_stat_vcpus(o->stats->kvm_open, o->stats->n_vcpus, "exits");
+	b = kvm_stat_vcpus(o->stats->kvm_close, o->stats->n_vcpus, "exits");
+	if (a < 0 || b < 0)
+		return true;
+	ours = number(totals, "exits");
+	/*
+	 * The window's edges are themselves exits to userspace on one vCPU; the others run on while the VMM reads. KVM
+	 * leaves fast-path exits out of its counter; the probe says how many there were.
+	 */
+	ok = ours - number(totals, "fastpath_uncounted") >= b - a - 2 * o->stats->n_vcpus &&
+	     ours - number(totals, "fastpath_uncounted") <= b - a + 2 * o->stats->n_vcpus;
+	snprintf(detail, sizeof(detail), "probes %.0f exits, KVM's own statistics %.0f", ours, b - a);
+	check(sample, "cross_check", ok, detail);
+	return ok;
+}
+
+static bool check_lost(const struct observed *o, json_t *sample)
+{
+	double lost = number(o->probes, "lost");
+	char detail[64];
+
+	if (!o->probes)
+		return true;
+	snprintf(detail, sizeof(detail), "%.0f events lost", lost);
+	check(sample, "lost_events", lost == 0, detail);
+	return lost == 0;
+}
+
+int measure_sample(const struct observed *o, json_t *sample, char **why)
+{
+	json_t *m = json_object();
+	double packets = number(o->agent, "packets"), ns = window_ns(o);
+	bool lost_ok, cross_ok;
+
+	json_object_set_new(sample, "checks", json_array());
+	json_object_update(m, o->agent);
+	if (o->boot_ns)
+		put(m, "boot_ns", (double)o->boot_ns);
+	exit_metrics(o, m, packets, ns);
+	cpu_metrics(o, m, packets, ns);
+	queue_metrics(o, m);
+	if (json_object_get(o->probes, "overhead_ns") && ns > 0)
+		put(m, "overhead_pct", 100 * number(o->probes, "overhead_ns") / ns);
+	json_object_set_new(sample, "exits", merged_exits(o->probes));
+	json_object_set(sample, "threads", json_object_get(o->probes, "threads"));
+	json_object_set(sample, "hists", o->hists);
+	lost_ok = check_lost(o, sample);
+	cross_ok = cross_check(o, sample);
+	if (!lost_ok || !cross_ok) {
+		*why = xasprintf("check %s failed: see .samples[].checks", lost_ok ? "cross_check" : "lost_events");
+		json_decref(m);
+		return -EIO;
+	}
+	json_object_set_new(sample, "metrics", m);
+	return 0;
+}

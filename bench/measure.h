@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* From what was observed (agent's lines, probes, statistics page) to the metrics and checks of a sample. */
+#ifndef BENCH_MEASURE_H
+#define BENCH_MEASURE_H
+
+#include <jansson.h>
+#include "vmm/stats_page.h"
+
+struct observed {
+	json_t *agent;                  /* metrics that the guest reported: name -> number */
+	json_t *hists;                  /* histograms that the guest reported: name -> hist */
+	json_t *peer;                   /* metrics of the other end, or NULL */
+	json_t *probes;                 /* probes_read, or NULL */
+	const struct stats_page *stats; /* or NULL */
+	uint64_t boot_ns;               /* power-on to the agent's first word; 0: not seen */
+	bool whole_boot;                /* the window is the boot */
+};
+
+/* Fills sample["metrics"], ["exits"], ["threads"], ["hists"], ["checks"]. 0, or -EIO with *why set: void. */
+int measure_sample(const struct observed *o, json_t *sample, char **why);
+
+#endif

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "base/strbuf.h"
+#include "base/table.h"
+#include "bench/plan.h"
+
+#define DEFAULT_REPS 10
+
+static int unknown_workload(const char *name)
+{
+	const char *names[64], *near;
+	size_t n = 0;
+
+	for (size_t i = 0; workload_table[i] && n < ARRAY_SIZE(names) - 1; i++)
+		names[n++] = workload_table[i]->name;
+	names[n] = NULL;
+	near = opts_nearest(name, names);
+	log_error("no workload %s%s%s; see bench list workloads", name, near ? "; did you mean " : "", near ? near : "");
+	return -EINVAL;
+}
+
+/* Split "a,b" into words of the caller's. */
+static size_t split(const char *list, char ***words)
+{
+	char *copy = xstrdup(list), *save, **w = NULL;
+	size_t n = 0;
+
+	for (char *s = strtok_r(copy, ",", &save); s; s = strtok_r(NULL, ",", &save)) {
+		w = xrealloc(w, (n + 1) * sizeof(*w));
+		w[n++] = xstrdup(s);
+	}
+	free(copy);
+	*words = w;
+	return n;
+}
+
+/* The knobs of combination number c: a mixed-radix number with one digit a --set. */
+static int combine_knobs(const struct run_args *args, size_t c, const char *mode, struct knobs *ks)
+{
+	for (size_t i = 0; i < args->set.n; i++) {
+		const char *eq = strchr(args->set.item[i], '=');
+		char *name, **values;
+		size_t n;
+		int err;
+
+		if (!eq || eq == args->set.item[i] || !eq[1]) {
+			log_error("--set %s: expected knob=value[,value...]", args->set.item[i]);
+			return -EINVAL;
+		}
+		name = xasprintf("%.*s", (int)(eq - args->set.item[i]), args->set.item[i]);
+		n = split(eq + 1, &values);
+		err = n ? knob_check(name, values[c % n], mode) : -EINVAL;
+		if (err)
+			return err;
+		knobs_set(ks, name, values[c % n]);
+		c /= n;
+	}
+	return 0;
+}
+
+static size_t combinations(const struct run_args *args)
+{
+	size_t total = 1;
+
+	for (size_t i = 0; i < args->set.n; i++) {
+		const char *eq = strchr(args->set.item[i], '=');
+		size_t n = 1;
+
+		for (const char *s = eq ? eq : ""; *s; s++)
+			n += *s == ',';
+		total *= n;
+	}
+	return total;
+}
+
+static char *cell_label(const struct cell *c)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	strbuf_adds(&sb, *c->mode ? c->mode : c->workload->name);
+	if (c->vmm)
+		strbuf_addf(&sb, "/%s%s%s", c->vmm->name, *c->variant ? ":" : "", c->variant);
+	for (size_t i = 0; i < c->knobs.n; i++)
+		strbuf_addf(&sb, " %s=%s", c->knobs.k[i].name, c->knobs.k[i].value);
+	return strbuf_take(&sb);
+}
+
+static int check_mode(const struct workload *wl, const char *mode, const char *guest)
+{
+	static const char *const modes[] = {"host", "e1000", "virtio", "vhost", "vhost-user", "sriov", NULL};
+	const char *near;
+
+	if (!*mode)
+		return 0;
+	if (!(wl->flags & WORKLOAD_NET)) {
+		log_error("%s has no device path; leave --mode out", wl->name);
+		return -EINVAL;
+	}
+	for (size_t i = 0; modes[i]; i++) {
+		if (strcmp(mode, modes[i]))
+			continue;
+		if (!strcmp(guest, "micro") && strcmp(mode, "e1000") && strcmp(mode, "virtio")) {
+			log_error("--mode=%s: the micro guest drives e1000 and virtio only", mode);
+			return -ENOTSUP;
+		}
+		return 0;
+	}
+	near = opts_nearest(mode, modes);
+	log_error("no mode %s%s%s; see bench list modes", mode, near ? "; did you mean " : "", near ? near : "");
+	return -EINVAL;
+}
+
+static int add_cell(struct plan *p, const struct workload *wl, const char *mode, const char *vmm, size_t combo)
+{
+	size_t name_len = strcspn(vmm, ":");
+	struct cell c = {
+		.workload = wl,
+		.mode = mode,
+		.variant = vmm[name_len] ? vmm + name_len + 1 : "",
+		.vmm = vmm_adapter_find(vmm, name_len),
+		.guest = p->args->guest ? p->args->guest : wl->guests & GUEST_LINUX ? "linux" : "micro",
+	};
+	int err;
+
+	if (!c.vmm) {
+		log_error("no VMM %s; see bench list vmms", vmm);
+		return -EINVAL;
+	}
+	if (!strcmp(mode, "host")) {
+		c.vmm = NULL;
+		c.variant = "";
+		c.guest = "none";
+	}
+	if ((!strcmp(c.guest, "linux") && !(wl->guests & GUEST_LINUX)) ||
+	    (!strcmp(c.guest, "micro") && !(wl->guests & GUEST_MICRO))) {
+		log_error("%s does not run in the %s guest", wl->name, c.guest);
+		return -ENOTSUP;
+	}
+	err = check_mode(wl, mode, c.guest);
+	err = err ? err : combine_knobs(p->args, combo, mode, &c.knobs);
+	if (err)
+		return err;
+	if (p->args->tool)
+		knobs_set(&c.knobs, "tool", p->args->tool);
+	c.label = cell_label(&c);
+	for (size_t i = 0; i < p->n_cells; i++) {
+		if (!strcmp(p->cell[i].label, c.label)) { /* mode host does not vary with the VMM */
+			free(c.label);
+			return 0;
+		}
+	}
+	p->cell = xrealloc(p->cell, (p->n_cells + 1) * sizeof(*p->cell));
+	p->cell[p->n_cells++] = c;
+	return 0;
+}
+
+static void add_step(struct plan *p, size_t cell, unsigned rep, bool warmup)
+{
+	p->step[p->n_steps++] = (struct plan_step){cell, rep, warmup};
+}
+
+/*
+ * ABBA: every round boots each cell once, in an order drawn anew, and the next round runs it backwards, so that a drift
+ * of the machine falls on all cells alike.
+ */
+static void order_steps(struct plan *p, unsigned warmup)
+{
+	size_t *round = xcalloc(p->n_cells, sizeof(*round));
+	struct rng rng;
+
+	rng_seed(&rng, p->seed);
+	p->step = xcalloc(p->n_cells * (p->reps + warmup), sizeof(*p->step));
+	for (size_t i = 0; i < p->n_cells; i++)
+		round[i] = i;
+	for (unsigned w = 0; w < warmup; w++)
+		for (size_t i = 0; i < p->n_cells; i++)
+			add_step(p, i, w, true);
+	for (unsigned r = 0; r < p->reps; r++) {
+		for (size_t i = p->n_cells; r % 2 == 0 && i > 1; i--) {
+			size_t j = rng_below(&rng, i), t = round[i - 1];
+
+			round[i - 1] = round[j];
+			round[j] = t;
+		}
+		for (size_t i = 0; i < p->n_cells; i++)
+			add_step(p, round[r % 2 ? p->n_cells - 1 - i : i], r, false);
+	}
+	free(round);
+}
+
+int plan_make(struct plan *p, const char *name, const struct run_args *args)
+{
+	const struct workload *wl = workload_find(name);
+	char **modes, **vmms;
+	size_t n_modes, n_vmms, n_sets = combinations(args);
+	int err = 0;
+
+	*p = (struct plan){.args = args, .reps = args->reps ? (unsigned)args->reps : DEFAULT_REPS};
+	p->seed = args->seed ? args->seed : clock_ns();
+	if (!wl)
+		return unknown_workload(name);
+	n_modes = split(args->modes ? args->modes : wl->flags & WORKLOAD_NET ? "virtio" : "", &modes);
+	if (!n_modes) {
+		modes = xcalloc(1, sizeof(*modes));
+		modes[n_modes++] = xstrdup("");
+	}
+	n_vmms = split(args->vmms ? args->vmms : "builtin", &vmms);
+	for (size_t m = 0; m < n_modes && !err; m++)
+		for (size_t v = 0; v < n_vmms && !err; v++)
+			for (size_t s = 0; s < n_sets && !err; s++)
+				err = add_cell(p, wl, modes[m], vmms[v], s);
+	if (!err)
+		order_steps(p, (unsigned)args->warmup);
+	return err;
+}
+
+void plan_free(struct plan *p)
+{
+	for (size_t i = 0; i < p->n_cells; i++) {
+		free(p->cell[i].label);
+		free(p->cell[i].knobs.k);
+	}
+	free(p->cell);
+	free(p->step);
+}
+
+static unsigned mode_needs(const char *mode)
+{
+	static const struct {
+		const char *mode;
+		unsigned needs;
+	} table[] = {
+		{"host", NEED_ROOT},
+		{"e1000", NEED_ROOT | NEED_TAP},
+		{"virtio", NEED_ROOT | NEED_TAP},
+		{"vhost", NEED_ROOT | NEED_TAP | NEED_VHOST},
+		{"vhost-user", NEED_ROOT | NEED_TAP},
+		{"sriov", NEED_ROOT | NEED_VFIO},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (!strcmp(mode, table[i].mode))
+			return table[i].needs;
+	return 0;
+}
+
+unsigned plan_needs(const struct plan *p)
+{
+	unsigned needs = 0;
+
+	for (size_t i = 0; i < p->n_cells; i++) {
+		const struct cell *c = &p->cell[i];
+
+		needs |= c->workload->needs | mode_needs(c->mode);
+		if (c->vmm && strcmp(c->variant, "accel=tcg"))
+			needs |= strcmp(c->guest, "linux") ? NEED_KVM : NEED_KVM_LINUX;
+	}
+	return needs;
+}
+
+void plan_print(const struct plan *p, FILE *out)
+{
+	struct table *t = table_new(4, ":step", "cell:", ":boot", "kind:");
+
+	for (size_t i = 0; i < p->n_steps; i++) {
+		table_cell(t, "%zu", i + 1);
+		table_cell(t, "%s", p->cell[p->step[i].cell].label);
+		table_cell(t, "%u", p->step[i].rep + 1);
+		table_cell(t, "%s", p->step[i].warmup ? "warm-up" : "sample");
+	}
+	table_print(t, out);
+	fprintf(out, "%zu cells, %zu boots, seed %llu\n", p->n_cells, p->n_steps, (unsigned long long)p->seed);
+}

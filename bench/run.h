@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* A plan carried out: samples, records, comparison. */
+#ifndef BENCH_RUN_H
+#define BENCH_RUN_H
+
+#include <jansson.h>
+#include "bench/plan.h"
+#include "results/record.h"
+
+struct run_result {
+	json_t *records; /* array, one per cell */
+	bool ok;         /* every sample and check */
+	bool interrupted;
+};
+
+/* Run every boot of the plan here (not in a lab) and commit one record per cell. 0 or -errno (logged). */
+int run_plan(const struct plan *p, struct store *store, int argc, char **argv, struct run_result *out);
+/* The same inside one lab; its records land in our store. */
+int run_plan_in_lab(const struct plan *p, const char *workload, struct store *store, int argc, char **argv,
+		    struct run_result *out);
+
+/* Whole command: choose the substrate, run, print. Exit status. */
+int run_workload(const char *workload, const struct run_args *args, int argc, char **argv);
+
+/* ---- record.c side: turning samples into a record (run_record.c) ---- */
+json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const char *plan_id, const char *started,
+		   const char *kernel_dir, int argc, char **argv);
+/* exits.csv and hist-NAME.csv beside the record. */
+int run_write_csv(const char *run_dir, const json_t *record);
+/* Comparison of every record with the first. */
+json_t *run_comparison(const json_t *records);
+/* The one table of a run on stdout. */
+void run_print_table(const json_t *records, const struct workload *wl);
+
+#endif

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/stats.h"
+#include "base/strbuf.h"
+#include "base/table.h"
+#include "bench/run.h"
+
+static double summary(const json_t *rec, const char *metric, const char *what)
+{
+	const json_t *m = json_object_get(json_object_get(rec, "summary"), metric);
+
+	return json_number_value(json_object_get(m, what));
+}
+
+static bool has(const json_t *rec, const char *metric)
+{
+	return json_object_get(json_object_get(rec, "summary"), metric) != NULL;
+}
+
+static const char *value_text(const char *metric, double v)
+{
+	const struct metric_info *info = metric_find(metric);
+
+	if (info && !strcmp(info->unit, "ns"))
+		return fmt_ns(v);
+	return fmt_si(v);
+}
+
+/* "1.23 G [1.20 G, 1.26 G]", the interval only when there are enough boots for one. */
+static void headline_cell(struct table *t, const json_t *rec, const char *metric)
+{
+	if (!has(rec, metric))
+		table_cell(t, "-");
+	else if (summary(rec, metric, "n") < STATS_MIN_N)
+		table_cell(t, "%s", value_text(metric, summary(rec, metric, "median")));
+	else
+		table_cell(t, "%s [%s, %s]", value_text(metric, summary(rec, metric, "median")),
+			   value_text(metric, summary(rec, metric, "ci_low")),
+			   value_text(metric, summary(rec, metric, "ci_high")));
+}
+
+static void ratio_cell(struct table *t, const json_t *base, const json_t *rec, const char *metric)
+{
+	size_t na, nb;
+	double *a = record_values(base, metric, &na), *b = record_values(rec, metric, &nb);
+	struct interval r = {0, 0, 0, 0};
+
+	if (na && nb)
+		r = stats_ratio_ci(a, na, b, nb, 1);
+	if (!na || !nb)
+		table_cell(t, "-");
+	else if (MIN(na, nb) < STATS_MIN_N)
+		table_cell(t, "%.2f", r.point);
+	else
+		table_cell(t, "%.2f [%.2f, %.2f]", r.point, r.low, r.high);
+	free(a);
+	free(b);
+}
+
+static const char *row_name(const json_t *rec)
+{
+	return record_str(json_object_get(rec, "plan"), "cell");
+}
+
+static size_t failed_samples(const json_t *rec)
+{
+	json_t *s;
+	size_t i, n = 0;
+
+	json_array_foreach(json_object_get(rec, "samples"), i, s)
+		n += !json_is_true(json_object_get(s, "ok"));
+	return n;
+}
+
+/* Columns after the headline and its ratio; those that no record has are left out. */
+static size_t choose_columns(const json_t *records, const struct workload *wl, char **metric, size_t max)
+{
+	char *copy = xstrdup(wl->metrics), *save;
+	size_t n = 0;
+
+	for (char *w = strtok_r(copy, " ", &save); w && n < max; w = strtok_r(NULL, " ", &save)) {
+		json_t *rec;
+		size_t i;
+		bool any = !n; /* the headline is always shown */
+
+		json_array_foreach(records, i, rec)
+			any |= has(rec, w);
+		if (any)
+			metric[n++] = xstrdup(w);
+	}
+	free(copy);
+	return n;
+}
+
+static void print_failures(const json_t *records)
+{
+	json_t *rec, *s;
+	size_t i, k;
+
+	json_array_foreach(records, i, rec)
+		json_array_foreach(json_object_get(rec, "samples"), k, s)
+			if (!json_is_true(json_object_get(s, "ok")))
+				printf("FAILED %s boot %zu: %s\n", row_name(rec), k + 1, record_str(s, "error"));
+}
+
+static void print_footer(const json_t *records)
+{
+	const json_t *first = json_array_get(records, 0);
+	size_t n = json_array_size(json_object_get(first, "samples")), i;
+	json_t *rec;
+
+	printf("\nsubstrate %s, times %s; n = %zu boots%s", record_str(first, "substrate"), record_str(first, "time_base"), n,
+	       n < STATS_MIN_N ? " (too few for an interval)" : ", medians with 95 % intervals");
+	if (json_is_number(json_object_get(first, "overhead_pct")))
+		printf("; probes' own CPU %.1f %%", json_number_value(json_object_get(first, "overhead_pct")));
+	printf("\nrecords:");
+	json_array_foreach(records, i, rec)
+		printf(" %s", record_str(rec, "id"));
+	printf("\n");
+}
+
+static struct table *make_table(const json_t *records, char **metric, size_t n, bool ratio)
+{
+	/* table_new takes its columns as arguments; tables of a run have between 2 and 10. */
+	char *head[10] = {"path:", "", "", "", "", "", "", "", "", ""};
+	size_t columns = 1;
+	struct table *t;
+
+	for (size_t i = 0; i < n; i++) {
+		head[columns++] = xasprintf(":%s", metric[i]);
+		if (!i && ratio)
+			head[columns++] = xasprintf(":x of %s", row_name(json_array_get(records, 0)));
+	}
+	t = table_new((int)columns, head[0], head[1], head[2], head[3], head[4], head[5], head[6], head[7], head[8], head[9]);
+	for (size_t i = 1; i < columns; i++)
+		free(head[i]);
+	return t;
+}
+
+void run_print_table(const json_t *records, const struct workload *wl)
+{
+	char *metric[8];
+	size_t n = choose_columns(records, wl, metric, ARRAY_SIZE(metric)), i;
+	bool ratio = json_array_size(records) > 1;
+	struct table *t = make_table(records, metric, n, ratio);
+	json_t *rec;
+
+	json_array_foreach(records, i, rec) {
+		size_t failed = failed_samples(rec);
+
+		if (failed)
+			table_cell(t, "%s (%zu FAILED)", row_name(rec), failed);
+		else
+			table_cell(t, "%s", row_name(rec));
+		headline_cell(t, rec, metric[0]);
+		if (ratio)
+			ratio_cell(t, json_array_get(records, 0), rec, metric[0]);
+		for (size_t k = 1; k < n; k++) {
+			if (has(rec, metric[k]))
+				table_cell(t, "%s", value_text(metric[k], summary(rec, metric[k], "median")));
+			else
+				table_cell(t, "-");
+		}
+	}
+	table_print(t, stdout);
+	print_failures(records);
+	print_footer(records);
+	for (i = 0; i < n; i++)
+		free(metric[i]);
+}
