@@ -101,6 +101,8 @@ UNIT_SRC := $(wildcard tests/unit/*_test.c)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(UNIT_SRC))
 $(O)/tests/unit/vmm_%_test: $(O)/obj/tests/unit/vmm_%_test.o $(O)/libvmm.a $(O)/libbase.a
 	$(LINK) $^ $(VMM_LIBS) -lcmocka
+$(O)/tests/unit/workloads_%_test: $(O)/obj/tests/unit/workloads_%_test.o $(O)/libagent.a $(O)/libbench.a $(O)/libbase.a
+	$(LINK) $^ $(BENCH_LIBS) -lcmocka
 $(O)/tests/unit/%_test: $(O)/obj/tests/unit/%_test.o $(O)/libbench.a $(O)/libbase.a
 	$(LINK) $^ $(BENCH_LIBS) -lcmocka
 .PHONY: unit-bins

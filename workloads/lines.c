@@ -24,6 +24,12 @@ static const char *next_word(const char *s, char *buf, size_t size)
 	return s + len;
 }
 
+static bool at_end(const char *s)
+{
+	s += strspn(s, " \r");
+	return !*s || *s == '\n';
+}
+
 static int parse_double(const char *s, const char **rest, double *out)
 {
 	char word[64], *end;
@@ -66,7 +72,7 @@ static int parse_slots(const char *s, struct hist *h)
 		total += n;
 		s = end + (*end == ',');
 	}
-	return total == h->count && !s[strspn(s, " \r\n")] ? 0 : -EBADMSG;
+	return total == h->count && at_end(s) ? 0 : -EBADMSG;
 }
 
 static int parse_hist(const char *s, struct agent_line *out)
@@ -104,7 +110,7 @@ static int parse_text(const char *s, struct agent_line *out)
 static int parse_nothing(const char *s, struct agent_line *out)
 {
 	(void)out;
-	return s[strspn(s, " \r\n")] ? -EBADMSG : 0;
+	return at_end(s) ? 0 : -EBADMSG;
 }
 
 static const struct {

@@ -67,15 +67,18 @@ static int listen_on(uint64_t port)
 	return fd;
 }
 
-/* A connection and its hello. timeout_ms -1 waits for ever. */
-static int accept_hello(int listen_fd, struct wire_hello *hello, union wire_addr *from, int timeout_ms)
+/* A connection and its hello, within timeout_ms (-1: for ever), unless control (-1: none) is closed first. */
+static int accept_hello(int listen_fd, int control, struct wire_hello *hello, union wire_addr *from,
+			int timeout_ms)
 {
-	struct pollfd pfd = {listen_fd, POLLIN, 0};
+	struct pollfd pfd[2] = {{listen_fd, POLLIN, 0}, {control, POLLRDHUP, 0}};
 	socklen_t len = sizeof(*from);
-	int err, fd, n = poll(&pfd, 1, timeout_ms);
+	int err, fd, n = poll(pfd, 2, timeout_ms);
 
 	if (n <= 0)
 		return n ? -errno : -ETIMEDOUT;
+	if (pfd[1].revents)
+		return -EPIPE;
 	fd = accept4(listen_fd, from ? &from->sa : NULL, from ? &len : NULL, SOCK_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -90,7 +93,7 @@ static int accept_hello(int listen_fd, struct wire_hello *hello, union wire_addr
 
 int peer_accept_data(struct session *s, struct wire_hello *hello)
 {
-	int fd = accept_hello(s->listen_fd, hello, NULL, WIRE_STALL_S * 1000);
+	int fd = accept_hello(s->listen_fd, s->control, hello, NULL, WIRE_STALL_S * 1000);
 
 	if (fd >= 0 && hello->kind != WIRE_DATA) {
 		close(fd);
@@ -137,7 +140,7 @@ static void serve(int listen_fd)
 
 		memset(&s, 0, sizeof(s));
 		s.listen_fd = listen_fd;
-		s.control = accept_hello(listen_fd, &hello, &s.from, -1);
+		s.control = accept_hello(listen_fd, -1, &hello, &s.from, -1);
 		if (s.control < 0)
 			continue;
 		no_stall_limit(s.control);

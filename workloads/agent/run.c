@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <string.h>
+
+#include "workloads/agent/agent.h"
+
+static const struct agent_workload table[] = {
+	{"null", false, run_null},
+	{"boot", false, run_null},
+	{"idle", false, run_idle},
+	{"compute", false, run_compute},
+	{"timer", false, run_timer},
+	{"ipi", false, run_ipi},
+	{"memory", false, run_memory},
+	{"net-throughput", true, run_throughput},
+	{"net-latency", true, run_latency},
+	{"net-pps", true, run_pps},
+};
+
+const struct agent_workload *agent_workload_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		if (!strcmp(table[i].name, name))
+			return &table[i];
+	}
+	return NULL;
+}
+
+int agent_run(struct agent *a)
+{
+	const struct agent_workload *w = agent_workload_find(a->job.workload);
+	int err;
+
+	if (!w)
+		return agent_fail(-ENOENT, "workload %s: the agent does not know it",
+				  a->job.workload);
+	/* idle brings the interface up as well when the job has an address: a quiet NIC is part of a quiet guest. */
+	err = w->net || a->job.addr[0] ? net_setup(a) : 0;
+	return err ? err : w->run(a);
+}
