@@ -7,8 +7,12 @@
 #include "base/opts.h"
 
 #define BENCH_COMMANDS(X)                                                                         \
-	X(lab)                                                                                    \
-	X(run)
+	X(run)                                                                             \
+	X(show)                                                                            \
+	X(rm)                                                                              \
+	X(export)                                                                          \
+	X(import)                                                                          \
+	X(lab)
 
 #define X(name) extern const struct command cmd_##name;
 BENCH_COMMANDS(X)
