@@ -62,7 +62,7 @@ $(O)/bench: $(O)/obj/bench/main.o $(O)/libbench.a $(O)/libbase.a
 	$(LINK) $^ $(BENCH_LIBS)
 
 # Files embedded in the program (ASSET in assets.c).
-$(O)/obj/analysis/assets.o: analysis/style.gp
+$(O)/obj/analysis/assets.o: $(wildcard analysis/*.gp analysis/*.css analysis/*.js)
 
 # Process 1 of the lab.
 $(O)/lab-init: bench/labinit/init.c bench/lab_wire.h
@@ -104,7 +104,7 @@ $(O)/tests/unit/vmm_%_test: $(O)/obj/tests/unit/vmm_%_test.o $(O)/libvmm.a $(O)/
 $(O)/tests/unit/workloads_%_test: $(O)/obj/tests/unit/workloads_%_test.o $(O)/libagent.a $(O)/libbench.a $(O)/libbase.a
 	$(LINK) $^ $(BENCH_LIBS) -lcmocka
 $(O)/tests/unit/%_test: $(O)/obj/tests/unit/%_test.o $(O)/libbench.a $(O)/libbase.a
-	$(LINK) $^ $(BENCH_LIBS) -lcmocka
+	$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(BENCH_LIBS) -lcmocka
 .PHONY: unit-bins
 unit-bins: $(UNIT_BIN)
 

@@ -6,12 +6,14 @@
 #include "base/log.h"
 #include "base/opts.h"
 
-#define BENCH_COMMANDS(X)                                                                         \
-	X(run)                                                                             \
-	X(show)                                                                            \
-	X(rm)                                                                              \
-	X(export)                                                                          \
-	X(import)                                                                          \
+#define BENCH_COMMANDS(X)                                                                 \
+	X(run)                                                                            \
+	X(show)                                                                           \
+	X(rm)                                                                             \
+	X(export)                                                                         \
+	X(import)                                                                         \
+	X(plot)                                                                           \
+	X(report)                                                                         \
 	X(lab)
 
 #define X(name) extern const struct command cmd_##name;
