@@ -26,6 +26,7 @@ struct call {
 	struct call *next;
 	void (*fn)(void *arg);
 	void *arg;
+	bool posted; /* nobody waits: free it when it has run */
 	bool done;
 };
 
@@ -68,7 +69,10 @@ static void run_calls(struct evloop *l)
 		c->fn(c->arg);
 		pthread_mutex_lock(&l->lock);
 		c->done = true;
-		pthread_cond_broadcast(&l->done);
+		if (c->posted)
+			free(c);
+		else
+			pthread_cond_broadcast(&l->done);
 	}
 	pthread_mutex_unlock(&l->lock);
 }
@@ -238,19 +242,39 @@ void evloop_del(struct evloop *l, int fd)
 		evloop_call(l, barrier, NULL);
 }
 
+/* Under l->lock. */
+static void enqueue(struct evloop *l, struct call *c)
+{
+	struct call **at = &l->calls;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = c;
+	wake(l);
+}
+
+void evloop_post(struct evloop *l, void (*fn)(void *arg), void *arg)
+{
+	struct call *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return;
+	*c = (struct call){.fn = fn, .arg = arg, .posted = true};
+	pthread_mutex_lock(&l->lock);
+	enqueue(l, c);
+	pthread_mutex_unlock(&l->lock);
+}
+
 void evloop_call(struct evloop *l, void (*fn)(void *arg), void *arg)
 {
-	struct call c = {.fn = fn, .arg = arg}, **at;
+	struct call c = {.fn = fn, .arg = arg};
 
 	if (on_loop(l)) {
 		fn(arg);
 		return;
 	}
 	pthread_mutex_lock(&l->lock);
-	for (at = &l->calls; *at; at = &(*at)->next)
-		;
-	*at = &c;
-	wake(l);
+	enqueue(l, &c);
 	while (!c.done)
 		pthread_cond_wait(&l->done, &l->lock);
 	pthread_mutex_unlock(&l->lock);

@@ -109,9 +109,10 @@ static const struct vm_backend fake_backend = {
 struct vm *fake_vm_create(uint64_t mem_bytes)
 {
 	struct fake *f = calloc(1, sizeof(*f));
+	const struct vm_opts opts = {.mem_bytes = mem_bytes, .n_cpus = 1, .stats_fd = -1, .shared_memory = true};
 	struct vm *vm;
 
-	if (!f || vm_create(&vm, mem_bytes, 1, -1, &fake_backend)) {
+	if (!f || vm_create(&vm, &opts, &fake_backend)) {
 		free(f);
 		return NULL;
 	}

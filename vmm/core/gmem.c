@@ -18,7 +18,25 @@ struct gmem {
 	size_t n;
 };
 
-static int gmem_map(struct gmem *gm)
+static int map_private(struct gmem *gm)
+{
+	const uint64_t huge = 2 * MIB;
+	char *p;
+
+	/* Aligned as the guest sees it, else no huge page of ours is one of the guest's. */
+	p = mmap(NULL, gm->size + huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	gm->base = (void *)align_up((uintptr_t)p, huge);
+	if ((char *)gm->base > p)
+		munmap(p, (size_t)((char *)gm->base - p));
+	munmap((char *)gm->base + gm->size, (size_t)(p + huge - (char *)gm->base));
+	/* A kernel without them says no: small pages then. */
+	madvise(gm->base, gm->size, MADV_HUGEPAGE);
+	return 0;
+}
+
+static int map_shared(struct gmem *gm)
 {
 	gm->fd = memfd_create("guest-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (gm->fd < 0 || ftruncate(gm->fd, (off_t)gm->size) < 0)
@@ -40,7 +58,7 @@ static void gmem_split(struct gmem *gm)
 							   (char *)gm->base + low, low};
 }
 
-int gmem_create(struct gmem **out, uint64_t size_bytes)
+static int create(struct gmem **out, uint64_t size_bytes, int (*map)(struct gmem *gm))
 {
 	struct gmem *gm;
 	int err;
@@ -53,8 +71,9 @@ int gmem_create(struct gmem **out, uint64_t size_bytes)
 	if (!gm)
 		return -ENOMEM;
 	gm->size = size_bytes;
+	gm->fd = -1;
 	gm->base = MAP_FAILED;
-	err = gmem_map(gm);
+	err = map(gm);
 	if (err) {
 		log_error("guest memory of %" PRIu64 " MiB: %s", size_bytes / MIB, strerror(-err));
 		gmem_destroy(gm);
@@ -83,6 +102,16 @@ int gmem_adopt(struct gmem **out, const struct gmem_region *regions, size_t n)
 	}
 	*out = gm;
 	return 0;
+}
+
+int gmem_create(struct gmem **out, uint64_t size_bytes)
+{
+	return create(out, size_bytes, map_shared);
+}
+
+int gmem_create_private(struct gmem **out, uint64_t size_bytes)
+{
+	return create(out, size_bytes, map_private);
 }
 
 void gmem_destroy(struct gmem *gm)

@@ -29,6 +29,9 @@ int gmem_create(struct gmem **out, uint64_t size_bytes);
  * gmem_fd. -EINVAL: too many regions. */
 #define GMEM_REGIONS_MAX 32
 int gmem_adopt(struct gmem **out, const struct gmem_region *regions, size_t n);
+/* Anonymous memory instead of a memfd: it can have huge pages, so that the guest's first touches cause far fewer
+ * nested page faults; nothing can share it (gmem_fd is -1). */
+int gmem_create_private(struct gmem **out, uint64_t size_bytes);
 void gmem_destroy(struct gmem *gm);
 int gmem_fd(const struct gmem *gm);
 uint64_t gmem_size(const struct gmem *gm);

@@ -32,25 +32,31 @@ struct vm {
 	struct stats_page *stats;
 	struct pci_core *pci;
 	unsigned n_cpus;
+	bool may_reboot;
 
 	pthread_mutex_t lock; /* slots and routes below; taken after any device's lock */
 	bool slot_used[VM_SLOTS];
 	bool route_used[VM_GSI_ROUTES];
 
 	pthread_mutex_t end_lock;
-	pthread_cond_t end_cond;
+	int end_fd; /* readable once the run has ended */
 	bool ended;
 	enum vm_end end_why;
 	int end_status;
 	void (*on_end)(struct vm *vm); /* kick the vCPUs; under no lock */
 };
 
-/* Everything that needs no KVM: memory, buses, statistics page (stats_fd -1: private), PCI core. */
-int vm_create(struct vm **out, uint64_t mem_bytes, unsigned n_cpus, int stats_fd,
-	      const struct vm_backend *backend);
+struct vm_opts {
+	uint64_t mem_bytes;
+	unsigned n_cpus;
+	int stats_fd;       /* -1: a private page */
+	bool shared_memory; /* guest memory in a memfd */
+	bool may_reboot;    /* keep what a reset must put back */
+};
+
+/* Everything that needs no KVM: memory, buses, statistics page, PCI core. */
+int vm_create(struct vm **out, const struct vm_opts *opts, const struct vm_backend *backend);
 void vm_destroy(struct vm *vm);
-/* Block until vm_end, then say how it ended. */
-enum vm_end vm_wait_end(struct vm *vm, int *status);
 bool vm_has_ended(struct vm *vm);
 /* Before a reboot: forget the end. */
 void vm_clear_end(struct vm *vm);

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "base/log.h"
 #include "vmm/core/machine.h"
 #include "vmm/pci/core.h"
 
-int vm_create(struct vm **out, uint64_t mem_bytes, unsigned n_cpus, int stats_fd,
-	      const struct vm_backend *backend)
+int vm_create(struct vm **out, const struct vm_opts *opts, const struct vm_backend *backend)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
 	int err;
@@ -15,15 +18,17 @@ int vm_create(struct vm **out, uint64_t mem_bytes, unsigned n_cpus, int stats_fd
 	if (!vm)
 		return -ENOMEM;
 	vm->backend = backend;
-	vm->n_cpus = n_cpus;
+	vm->n_cpus = opts->n_cpus;
+	vm->may_reboot = opts->may_reboot;
 	bus_init(&vm->pio, "port");
 	bus_init(&vm->mmio, "memory-mapped");
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_mutex_init(&vm->end_lock, NULL);
-	pthread_cond_init(&vm->end_cond, NULL);
-	err = stats_create(&vm->stats, stats_fd, n_cpus);
+	vm->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	err = vm->end_fd < 0 ? -errno : stats_create(&vm->stats, opts->stats_fd, opts->n_cpus);
 	if (!err)
-		err = gmem_create(&vm->gm, mem_bytes);
+		err = opts->shared_memory ? gmem_create(&vm->gm, opts->mem_bytes)
+					  : gmem_create_private(&vm->gm, opts->mem_bytes);
 	if (!err)
 		err = pci_core_create(&vm->pci, vm);
 	if (err) {
@@ -41,7 +46,7 @@ void vm_destroy(struct vm *vm)
 	pci_core_destroy(vm->pci);
 	gmem_destroy(vm->gm);
 	stats_destroy(vm->stats);
-	pthread_cond_destroy(&vm->end_cond);
+	close_fd(&vm->end_fd);
 	pthread_mutex_destroy(&vm->end_lock);
 	pthread_mutex_destroy(&vm->lock);
 	bus_destroy(&vm->mmio);
@@ -168,7 +173,8 @@ void vm_end(struct vm *vm, enum vm_end why, int status)
 		vm->end_why = why;
 		vm->end_status = status;
 		__atomic_store_n(&vm->ended, true, __ATOMIC_RELEASE);
-		pthread_cond_broadcast(&vm->end_cond);
+		if (write(vm->end_fd, &(uint64_t){1}, 8) < 0)
+			log_error("end of the run: %s", strerror(errno));
 	}
 	pthread_mutex_unlock(&vm->end_lock);
 	if (first && vm->on_end)
@@ -180,20 +186,11 @@ bool vm_has_ended(struct vm *vm)
 	return __atomic_load_n(&vm->ended, __ATOMIC_ACQUIRE);
 }
 
-enum vm_end vm_wait_end(struct vm *vm, int *status)
-{
-	enum vm_end why;
-
-	pthread_mutex_lock(&vm->end_lock);
-	while (!vm->ended)
-		pthread_cond_wait(&vm->end_cond, &vm->end_lock);
-	why = vm->end_why;
-	*status = vm->end_status;
-	pthread_mutex_unlock(&vm->end_lock);
-	return why;
-}
-
 void vm_clear_end(struct vm *vm)
 {
+	uint64_t n;
+
+	if (read(vm->end_fd, &n, sizeof(n)) < 0)
+		log_error("start after a reset: %s", strerror(errno));
 	__atomic_store_n(&vm->ended, false, __ATOMIC_RELEASE);
 }

@@ -29,7 +29,8 @@ struct pci_core {
 };
 
 int pci_core_create(struct pci_core **out, struct vm *vm);
-/* Ends all devices. */
+/* Ends all devices, while the rest of the machine is still there. */
+void pci_end_all(struct pci_core *core);
 void pci_core_destroy(struct pci_core *core);
 /* Put a device into the next free slot. Reads all options of opts. 0 or -errno (logged). */
 int pci_attach(struct pci_core *core, const struct pci_ops *ops, const struct dev_opts *opts,

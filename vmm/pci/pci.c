@@ -41,13 +41,20 @@ static void dev_free(struct pci_dev *dev)
 	free(dev);
 }
 
+void pci_end_all(struct pci_core *core)
+{
+	for (int i = 0; i < PCI_SLOTS; i++) {
+		if (core->dev[i])
+			dev_free(core->dev[i]);
+		core->dev[i] = NULL;
+	}
+}
+
 void pci_core_destroy(struct pci_core *core)
 {
 	if (!core)
 		return;
-	for (int i = 0; i < PCI_SLOTS; i++)
-		if (core->dev[i])
-			dev_free(core->dev[i]);
+	pci_end_all(core);
 	pthread_mutex_destroy(&core->line_lock);
 	free(core);
 }

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The devices that every machine has, at the addresses that PCs have them (docs/vmm.md lists them). */
+#ifndef VMM_PLATFORM_PLATFORM_H
+#define VMM_PLATFORM_PLATFORM_H
+
+#include "vmm/core/machine.h"
+
+struct platform;
+
+struct platform_opts {
+	const char *console; /* "stdio", a file, "none" */
+	const char *agent;   /* COM2: "none", "stdio", "fd=N", "unix:PATH", a file */
+};
+
+/* All of them; no KVM needed. 0 or -errno (logged). */
+int platform_create(struct platform **out, struct vm *vm, const struct platform_opts *opts);
+void platform_destroy(struct platform *p);
+void platform_reset(struct platform *p);
+
+/* Build the ACPI tables into guest memory; returns the address of the RSDP. */
+gpa_t acpi_install(struct vm *vm);
+
+#endif

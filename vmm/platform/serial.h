@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* A 16550A serial port. */
+#ifndef VMM_PLATFORM_SERIAL_H
+#define VMM_PLATFORM_SERIAL_H
+
+#include "vmm/core/vm.h"
+
+struct serial;
+struct channel;
+
+/* ch is where its bytes go and come from, may be NULL. */
+int serial_create(struct serial **out, struct vm *vm, const char *name, uint16_t port, unsigned gsi,
+		  struct channel *ch);
+void serial_destroy(struct serial *s);
+void serial_reset(struct serial *s);
+/* Bytes from outside; returns how many fitted into the FIFO. */
+size_t serial_input(struct serial *s, const uint8_t *buf, size_t n);
+
+#endif
