@@ -5,6 +5,7 @@
 
 /* Every device that --device, --net and --vfio can make; each file in net/, virtio/ and vfio/ exports one. */
 static const struct pci_ops *const devices[] = {
+	&virtio_net_ops,
 	NULL,
 };
 

@@ -5,6 +5,8 @@
 
 #include "vmm/pci/pci.h"
 
+extern const struct pci_ops virtio_net_ops;
+
 /* NULL when there is no such device. */
 const struct pci_ops *device_find(const char *name);
 

@@ -19,6 +19,9 @@
 #ifndef VMM_NET_BACKEND_H
 #define VMM_NET_BACKEND_H
 
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
 #include "vmm/core/dev_opts.h"
 #include "vmm/core/vm.h"
 #include "vmm/virtio/virtqueue.h"
@@ -26,6 +29,12 @@
 #define NET_PAIRS_MAX 8
 #define NET_RINGS_MAX (2 * NET_PAIRS_MAX)
 #define NET_HDR_LEN   12 /* struct virtio_net_hdr_mrg_rxbuf: always, as VIRTIO_F_VERSION_1 is */
+
+/* Not yet in every linux/virtio_net.h. */
+#define NET_F_GUEST_USO4 54
+#define NET_F_GUEST_USO6 55
+#define NET_F_HOST_USO   56
+#define NET_GSO_UDP_L4   5
 
 struct net_backend;
 
@@ -103,12 +112,12 @@ struct net_backend {
 
 /* Bits that depend on the backend. */
 #define NET_BACKEND_FEATURES                                                                                        \
-	(1ull << 0 /* CSUM */ | 1ull << 1 /* GUEST_CSUM */ | 1ull << 2 /* CTRL_GUEST_OFFLOADS */ |                  \
-	 1ull << 7 /* GUEST_TSO4 */ | 1ull << 8 /* GUEST_TSO6 */ | 1ull << 9 /* GUEST_ECN */ |                      \
-	 1ull << 11 /* HOST_TSO4 */ | 1ull << 12 /* HOST_TSO6 */ | 1ull << 13 /* HOST_ECN */ |                      \
-	 1ull << 15 /* MRG_RXBUF */ | 1ull << 28 /* INDIRECT_DESC */ | 1ull << 29 /* EVENT_IDX */ |                 \
-	 1ull << 34 /* RING_PACKED */ | 1ull << 35 /* IN_ORDER */ | 1ull << 54 /* GUEST_USO4 */ |                   \
-	 1ull << 55 /* GUEST_USO6 */ | 1ull << 56 /* HOST_USO */)
+	(1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_GUEST_CSUM | 1ull << VIRTIO_NET_F_CTRL_GUEST_OFFLOADS |   \
+	 1ull << VIRTIO_NET_F_GUEST_TSO4 | 1ull << VIRTIO_NET_F_GUEST_TSO6 | 1ull << VIRTIO_NET_F_GUEST_ECN |       \
+	 1ull << VIRTIO_NET_F_HOST_TSO4 | 1ull << VIRTIO_NET_F_HOST_TSO6 | 1ull << VIRTIO_NET_F_HOST_ECN |          \
+	 1ull << VIRTIO_NET_F_MRG_RXBUF | 1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << VIRTIO_RING_F_EVENT_IDX |   \
+	 1ull << VIRTIO_F_RING_PACKED | 1ull << VIRTIO_F_IN_ORDER | 1ull << NET_F_GUEST_USO4 |                      \
+	 1ull << NET_F_GUEST_USO6 | 1ull << NET_F_HOST_USO)
 
 extern const struct net_backend_ops net_backend_virtio;
 extern const struct net_backend_ops net_backend_vhost;

@@ -21,11 +21,6 @@
 #endif
 #define TUN_F_USO (TUN_F_USO4 | TUN_F_USO6)
 
-/* Newer than Debian 12's headers. */
-#define NET_F_GUEST_USO4 54
-#define NET_F_GUEST_USO6 55
-#define NET_F_HOST_USO   56
-
 #define BIT(n) (1ull << (n))
 
 uint64_t tap_features(const struct tap *t)
