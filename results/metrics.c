@@ -20,6 +20,7 @@ const struct metric_info metric_table[] = {
 	{"delivered_per_s", "1/s", HIGHER, "datagrams received per second, all receivers"},
 	{"lossfree_per_s", "1/s", HIGHER, "highest rate of datagrams found without loss"},
 	{"reordered", "1", LOWER, "datagrams that came after a later one"},
+	{"wire_packets", "1", NEITHER, "packets as a wire of this MTU carries them, both directions"},
 	{"rx_packets", "1", NEITHER, "packets the guest's device received in the window"},
 	{"tx_packets", "1", NEITHER, "packets the guest's device sent in the window"},
 	{"packet_bytes", "B", NEITHER, "mean size of a packet at the guest's device"},

@@ -60,14 +60,18 @@ uint64_t stream_bytes(const struct stream *s)
 	return __atomic_load_n(&s->bytes, __ATOMIC_RELAXED);
 }
 
-uint64_t stream_acked(const struct stream *s)
+struct stream_progress stream_progress(const struct stream *s)
 {
 	struct tcp_info info = {0};
 	socklen_t len = sizeof(info);
+	uint64_t in;
 
 	if (getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &len))
-		return 0;
-	return info.tcpi_bytes_acked;
+		return (struct stream_progress){0, 0};
+	in = s->sender ? info.tcpi_segs_in
+		       : info.tcpi_bytes_received / MAX(info.tcpi_rcv_mss, 1u);
+	return (struct stream_progress){s->sender ? info.tcpi_bytes_acked : stream_bytes(s),
+					info.tcpi_segs_out + in};
 }
 
 static void add_bytes(struct stream *s, uint64_t n)

@@ -44,8 +44,17 @@ struct stream {
 int stream_start(struct stream *s);
 void stream_join(struct stream *s);
 uint64_t stream_bytes(const struct stream *s);
-/* Bytes that the other side's TCP has acknowledged so far. */
-uint64_t stream_acked(const struct stream *s);
+/* What has arrived so far: acknowledged by the other side's TCP, or received here. */
+struct stream_progress {
+	uint64_t bytes;
+	/*
+	 * Packets as a wire of this MTU would carry them, acknowledgements included. With segmentation offload a device
+	 * handles up to 64 KiB as one packet and counts it so (virtio) or by its segments (e1000): device counters of
+	 * two modes are not of one unit, this is. Sent ones are TCP's count, received ones are bytes / segment size.
+	 */
+	uint64_t wire_packets;
+};
+struct stream_progress stream_progress(const struct stream *s);
 
 /* For the unit tests: fill n blocks from number first on; count of bad blocks in a buffer of whole blocks. */
 void stream_pattern(unsigned char *block, uint32_t seed);

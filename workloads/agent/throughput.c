@@ -80,15 +80,6 @@ uint64_t set_bytes(const struct stream_set *set, bool sender)
 	return sum;
 }
 
-uint64_t set_acked(const struct stream_set *set)
-{
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < set->n; i++)
-		sum += set->s[i].sender ? stream_acked(&set->s[i]) : 0;
-	return sum;
-}
-
 uint64_t set_bad(const struct stream_set *set)
 {
 	uint64_t sum = 0;
@@ -125,13 +116,20 @@ static int connect_all(struct agent *a, struct stream_set *set)
 }
 
 struct totals {
-	uint64_t tx, rx;
+	uint64_t tx, rx, wire_packets;
 };
 
-/* A sender knows what arrived by the peer's acknowledgements, a receiver by what it has verified. */
 static struct totals arrived(const struct stream_set *set)
 {
-	return (struct totals){set_acked(set), set_bytes(set, false)};
+	struct totals t = {0};
+
+	for (unsigned i = 0; i < set->n; i++) {
+		struct stream_progress p = stream_progress(&set->s[i]);
+
+		*(set->s[i].sender ? &t.tx : &t.rx) += p.bytes;
+		t.wire_packets += p.wire_packets;
+	}
+	return t;
 }
 
 /* Both ends must have seen the same bytes, and all of them intact. */
@@ -163,6 +161,7 @@ static void report(struct agent *a, const struct window *w, struct totals moved,
 		report_metric("throughput_rx_bps", (double)moved.rx * 8 / s);
 	}
 	report_metric("bytes", (double)(moved.tx + moved.rx));
+	report_metric("wire_packets", (double)moved.wire_packets);
 	report_metric("checked_blocks", (double)(blocks + wire_value(result, "blocks")));
 	if (peer_ns)
 		report_metric("peer_cpu_pct", 100.0 * (double)wire_value(result, "cpu_ns") / (double)peer_ns);
@@ -179,7 +178,7 @@ static int timed_window(struct agent *a, struct stream_set *set, struct window *
 	clock_sleep_ns(a->job.duration_ns);
 	t1 = arrived(set);
 	window_close(a, w);
-	*moved = (struct totals){t1.tx - t0.tx, t1.rx - t0.rx};
+	*moved = (struct totals){t1.tx - t0.tx, t1.rx - t0.rx, t1.wire_packets - t0.wire_packets};
 	return 0;
 }
 
@@ -215,14 +214,14 @@ static int fixed_work(struct agent *a, int control, struct stream_set *set, stru
 		return agent_fail(err, "a stream broke off: %s", strerror(-err));
 	err = wire_expect(control, "result", result, size);
 	window_close(a, w);
-	*moved = (struct totals){set_bytes(set, true), set_bytes(set, false)};
+	*moved = (struct totals){set_bytes(set, true), set_bytes(set, false), arrived(set).wire_packets};
 	return err;
 }
 
 static int transfer(struct agent *a, int control, struct stream_set *set)
 {
 	struct window w = {0};
-	struct totals moved = {0, 0};
+	struct totals moved = {0};
 	char result[256];
 	int err;
 

@@ -34,7 +34,6 @@ void set_join_side(struct stream_set *set, bool sender);
 void set_close(struct stream_set *set);
 /* Sums over the streams of one direction. */
 uint64_t set_bytes(const struct stream_set *set, bool sender);
-uint64_t set_acked(const struct stream_set *set);
 uint64_t set_bad(const struct stream_set *set);
 /* Whole blocks that were received and looked at. */
 uint64_t set_blocks(const struct stream_set *set);
