@@ -62,7 +62,7 @@ $(O)/bench: $(O)/obj/bench/main.o $(O)/libbench.a $(O)/libbase.a
 	$(LINK) $^ $(BENCH_LIBS)
 
 # Files embedded in the program (ASSET in assets.c).
-$(O)/obj/analysis/assets.o: analysis/style.gp
+$(O)/obj/analysis/assets.o: $(wildcard analysis/*.gp analysis/*.css analysis/*.js)
 
 # Process 1 of the lab.
 $(O)/lab-init: bench/labinit/init.c bench/lab_wire.h
@@ -104,7 +104,7 @@ $(O)/tests/unit/vmm_%_test: $(O)/obj/tests/unit/vmm_%_test.o $(O)/libvmm.a $(O)/
 $(O)/tests/unit/workloads_%_test: $(O)/obj/tests/unit/workloads_%_test.o $(O)/libagent.a $(O)/libbench.a $(O)/libbase.a
 	$(LINK) $^ $(BENCH_LIBS) -lcmocka
 $(O)/tests/unit/%_test: $(O)/obj/tests/unit/%_test.o $(O)/libbench.a $(O)/libbase.a
-	$(LINK) $^ $(BENCH_LIBS) -lcmocka
+	$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(BENCH_LIBS) -lcmocka
 .PHONY: unit-bins
 unit-bins: $(UNIT_BIN)
 
@@ -117,14 +117,40 @@ $(O)/tests/golden/gen: $(call obj,tests/golden/gen.c) $(GOLDEN_OBJ) $(O)/libbenc
 golden: $(O)/tests/golden/gen ## store what the figures write for the synthetic records, after a look at them
 	$(Q)rm -rf tests/golden/figures && $< figures tests/golden/figures 3.3in none
 
-.PHONY: unit
-unit: ## the unit tier, under ASan and UBSan
-	$(Q)$(MAKE) --no-print-directory O=$(O)/asan SAN=address,undefined unit-bins
-	$(Q)tests/run unit
-
 .PHONY: setup
 setup: ## install what is needed (Debian packages only) and unpack the kernels
 	$(Q)./setup.sh
+
+.PHONY: asan
+asan: ## everything under ASan and UBSan, in $(O)/asan
+	$(Q)$(MAKE) --no-print-directory O=$(O)/asan SAN=address,undefined all unit-bins
+
+.PHONY: unit
+unit: ## the unit tests, under ASan and UBSan
+	$(Q)$(MAKE) --no-print-directory O=$(O)/asan SAN=address,undefined unit-bins
+	$(Q)O=$(O) tests/run unit
+
+# setup first, then the build with what it installed: two makes, because wildcards and pkg paths are read at start.
+.PHONY: check
+check: setup ## set up, build, and run all tests; the last line counts them
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) all
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) O=$(O)/asan SAN=address,undefined unit-bins
+	$(Q)O=$(O) tests/run
+
+.PHONY: demo
+demo: setup ## set up, build, and run the main job
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) all
+	$(O)/bench run net-throughput --mode=vhost --reps=3 --duration=3s
+	@echo; echo "The figure of it: $(O)/bench plot last --figure=all --format=png --out=."
+
+.PHONY: lint
+lint: ## clang-tidy, cppcheck, clang-format
+	$(Q)tests/lint
+
+.PHONY: install
+install: all ## to PREFIX (default /usr/local), below DESTDIR
+	install -D -m755 $(O)/bench $(DESTDIR)$(PREFIX)/bin/bench
+	for p in vmm agent lab-init vhost-user-net micro.elf; do if [ -e $(O)/$$p ]; then install -D -m755 $(O)/$$p $(DESTDIR)$(PREFIX)/libexec/exitlab/$$p || exit 1; fi; done
 
 .PHONY: clean
 clean:

@@ -12,3 +12,4 @@
 		".previous\n")
 
 ASSET(asset_style_gp, "style.gp");
+ASSET(asset_report_css, "report.css");

@@ -35,7 +35,7 @@ static double bars_data(const struct fig_set *set, struct fig_doc *doc, const ch
 	double *ref, max = 0;
 	size_t n_ref = view_samples(set->rec[base], metric, &ref);
 
-	strbuf_addf(dat, "# %s of each record. Interval: 95 %% bootstrap interval of the median; ratio to record %zu.\n"
+	strbuf_addf(dat, "# %s of each record. Interval: 95 %% interval of the median; ratio to record %zu.\n"
 			 "# label median low high n ratio ratio_low ratio_high linetype\n", metric, base);
 	for (size_t i = 0; i < set->n; i++) {
 		struct interval iv, ratio;
@@ -103,7 +103,7 @@ int fig_throughput(const struct fig_set *set, struct fig_doc *doc)
 	strbuf_addf(&doc->gp, "set ylabel \"%s (%s%s)\"\n", axis->what, prefix, axis->unit);
 	bars_plot(doc, max, scale, "sprintf($6 < 0.095 ? \"%.3f×\" : \"%.2f×\", $6)");
 	label = fig_label(set, base, NULL);
-	strbuf_addf(&doc->caption, "Bars: median of %s; whiskers: its 95 %% bootstrap interval; circles: single boots; "
+	strbuf_addf(&doc->caption, "Bars: median of %s; whiskers: its 95 %% interval; circles: single boots; "
 				   "above: ratio of medians to %s.", metric, label);
 	free(label);
 	return 0;
@@ -120,6 +120,6 @@ int fig_batch(const struct fig_set *set, struct fig_doc *doc)
 	strbuf_adds(&doc->gp, "set ylabel \"Packets per service run\"\n");
 	bars_plot(doc, bars_data(set, doc, metric, baseline(set)), 1, "sprintf(\"%.3g\", $2)");
 	strbuf_adds(&doc->caption, "Bars: median of batch_packets, the packets that one service run of a queue handles; "
-				   "whiskers: its 95 % bootstrap interval; circles: single boots.");
+				   "whiskers: its 95 % interval; circles: single boots.");
 	return 0;
 }

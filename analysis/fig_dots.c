@@ -93,7 +93,7 @@ int fig_dots_draw(const struct fig_set *set, struct fig_doc *doc, const struct f
 		comma = ", \\\n     ";
 	}
 	strbuf_adds(&doc->gp, "\n");
-	strbuf_adds(&doc->caption, "Points: medians on a logarithmic axis; whiskers: 95 % bootstrap intervals");
+	strbuf_adds(&doc->caption, "Points: medians on a logarithmic axis; whiskers: 95 % intervals");
 	return 0;
 }
 

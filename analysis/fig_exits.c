@@ -223,7 +223,8 @@ static size_t costly_reasons(const struct fig_set *set, struct fig_doc *doc, str
 		fig_missing(doc, "the record's exits carry no times");
 	else if (!n)
 		fig_missing(doc, "the record has no exits by reason");
-	qsort(*list, kept, sizeof(**list), by_total);
+	if (kept)
+		qsort(*list, kept, sizeof(**list), by_total);
 	return MIN(kept, (size_t)ROWS);
 }
 

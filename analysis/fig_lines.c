@@ -134,7 +134,7 @@ int fig_message_size(const struct fig_set *set, struct fig_doc *doc)
 	lines_panel(doc, s, n, &foot, &b[1], n, "");
 	strbuf_adds(&doc->gp, "unset multiplot\n");
 	strbuf_adds(&doc->caption, "Points: medians of throughput_bps (top) and exits_per_s (bottom), logarithmic axes; "
-				   "whiskers: 95 % bootstrap intervals.");
+				   "whiskers: 95 % intervals.");
 	fig_series_free(s, n);
 	return 0;
 }
@@ -165,7 +165,7 @@ int fig_load(const struct fig_set *set, struct fig_doc *doc)
 
 	strbuf_adds(&doc->gp, "set xlabel \"Offered load (1/s)\"\nset logscale x 2\n");
 	strbuf_adds(&doc->caption, "Points: median over boots of the 99th percentile, measured from the intended start; "
-				   "whiskers: 95 % bootstrap intervals.");
+				   "whiskers: 95 % intervals.");
 	return one_panel(set, doc, "rate", &p, "the records lack a latency histogram");
 }
 
@@ -174,7 +174,7 @@ static int scaling(const struct fig_set *set, struct fig_doc *doc, const char *s
 	struct panel p = {"Throughput (%sb/s)", throughput, false, true, doc->height_in, true};
 
 	strbuf_addf(&doc->gp, "set xlabel \"%s\"\nset logscale x 2\n", xlabel);
-	strbuf_adds(&doc->caption, "Points: medians of the sum of throughput_bps; whiskers: 95 % bootstrap intervals.");
+	strbuf_adds(&doc->caption, "Points: medians of the sum of throughput_bps; whiskers: 95 % intervals.");
 	return one_panel(set, doc, setting, &p, "the records lack throughput_bps");
 }
 

@@ -6,9 +6,15 @@
 #include "base/log.h"
 #include "base/opts.h"
 
-#define BENCH_COMMANDS(X)                                                                         \
-	X(lab)                                                                                    \
-	X(run)
+#define BENCH_COMMANDS(X)                                                                 \
+	X(run)                                                                            \
+	X(show)                                                                           \
+	X(rm)                                                                             \
+	X(export)                                                                         \
+	X(import)                                                                         \
+	X(plot)                                                                           \
+	X(report)                                                                         \
+	X(lab)
 
 #define X(name) extern const struct command cmd_##name;
 BENCH_COMMANDS(X)

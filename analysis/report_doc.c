@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/assets.h"
+#include "analysis/report_doc.h"
+
+/* Characters that a format takes for its own, and what stands for them. */
+struct escape {
+	char c;
+	const char *text;
+};
+
+static const struct escape html_escapes[] = {{'<', "&lt;"}, {'>', "&gt;"}, {'&', "&amp;"}, {'"', "&quot;"}, {0, NULL}};
+static const struct escape md_escapes[] = {{'|', "\\|"}, {'*', "\\*"}, {'_', "\\_"}, {'<', "&lt;"}, {'`', "\\`"}, {0, NULL}};
+static const struct escape tex_escapes[] = {
+	{'%', "\\%"}, {'&', "\\&"}, {'#', "\\#"}, {'_', "\\_"}, {'$', "\\$"}, {'{', "\\{"}, {'}', "\\}"},
+	{'~', "\\textasciitilde{}"}, {'^', "\\textasciicircum{}"}, {'\\', "\\textbackslash{}"}, {'<', "\\textless{}"},
+	{'>', "\\textgreater{}"}, {0, NULL},
+};
+static const struct escape *const escapes[] = {html_escapes, md_escapes, tex_escapes};
+
+static void add_text(struct doc *d, const char *s)
+{
+	for (; *s; s++) {
+		const struct escape *e = escapes[d->format];
+
+		while (e->c && e->c != *s)
+			e++;
+		if (e->c)
+			strbuf_adds(&d->out, e->text);
+		else
+			strbuf_addc(&d->out, *s);
+	}
+}
+
+/* One text between what opens and closes it in each format. */
+static void add_between(struct doc *d, const char *const open[3], const char *text, const char *const close[3])
+{
+	strbuf_adds(&d->out, open[d->format]);
+	add_text(d, text);
+	strbuf_adds(&d->out, close[d->format]);
+}
+
+static void add_each(struct doc *d, const char *html, const char *md, const char *tex)
+{
+	const char *const text[] = {html, md, tex};
+
+	strbuf_adds(&d->out, text[d->format]);
+}
+
+void doc_begin(struct doc *d, enum doc_format format, const char *title)
+{
+	static const char *const open[] = {"</style>\n<title>", "# ", "\\title{"};
+	static const char *const close[] = {"</title>\n</head>\n<body>\n<main>\n", "\n\n", "}\n\\date{}\n\\begin{document}\n\\maketitle\n"};
+
+	*d = (struct doc){.format = format};
+	if (format == DOC_HTML)
+		strbuf_addf(&d->out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+				     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<style>\n%s",
+			    asset_report_css);
+	if (format == DOC_TEX)
+		strbuf_adds(&d->out, "\\documentclass[10pt]{article}\n\\usepackage[utf8]{inputenc}\n\\usepackage[T1]{fontenc}\n"
+				     "\\usepackage{booktabs}\n\\usepackage{graphicx}\n\\usepackage[margin=2.5cm]{geometry}\n"
+				     "\\DeclareUnicodeCharacter{00D7}{\\ensuremath{\\times}}\n"
+				     "\\setlength{\\parindent}{0pt}\\setlength{\\parskip}{4pt}\n");
+	add_between(d, open, title, close);
+	if (format == DOC_HTML) {
+		strbuf_adds(&d->out, "<h1>");
+		add_text(d, title);
+		strbuf_adds(&d->out, "</h1>\n");
+	}
+}
+
+void doc_end(struct doc *d)
+{
+	add_each(d, "</main>\n</body>\n</html>\n", "", "\\end{document}\n");
+}
+
+void doc_heading(struct doc *d, const char *text)
+{
+	static const char *const open[] = {"<h2>", "## ", "\\section{"}, *const close[] = {"</h2>\n", "\n\n", "}\n"};
+
+	add_between(d, open, text, close);
+}
+
+void doc_subheading(struct doc *d, const char *text)
+{
+	static const char *const open[] = {"<h3>", "### ", "\\subsection{"}, *const close[] = {"</h3>\n", "\n\n", "}\n"};
+
+	add_between(d, open, text, close);
+}
+
+void doc_para(struct doc *d, const char *text)
+{
+	static const char *const open[] = {"<p>", "", ""}, *const close[] = {"</p>\n", "\n\n", "\n\n"};
+
+	add_between(d, open, text, close);
+}
+
+void doc_item_begin(struct doc *d)
+{
+	add_each(d, "<ul>\n", "", "\\begin{itemize}\n");
+}
+
+void doc_item(struct doc *d, const char *text)
+{
+	static const char *const open[] = {"<li>", "- ", "\\item "}, *const close[] = {"</li>\n", "\n", "\n"};
+
+	add_between(d, open, text, close);
+}
+
+void doc_item_end(struct doc *d)
+{
+	add_each(d, "</ul>\n", "\n", "\\end{itemize}\n\n");
+}
+
+static void table_open(struct doc *d, const char *const *header)
+{
+	if (d->format == DOC_HTML)
+		strbuf_adds(&d->out, "<div class=\"wide\"><table>\n<thead>");
+	if (d->format != DOC_TEX)
+		return;
+	/* A table wider than the page is set smaller rather than cut off. */
+	strbuf_addf(&d->out, "\\par\\noindent%s\\begin{tabular}{@{}", d->columns > 5 ? "\\resizebox{\\textwidth}{!}{" : "{\\small");
+	for (size_t i = 0; i < d->columns; i++)
+		strbuf_adds(&d->out, header[i][0] == ':' ? "r" : d->columns == 2 && i ? "p{0.7\\textwidth}" : "l");
+	strbuf_adds(&d->out, "@{}}\n\\toprule\n");
+}
+
+/* The line under the header. */
+static void table_rule(struct doc *d, const char *const *header)
+{
+	add_each(d, "</thead>\n<tbody>\n", "|", "\\midrule\n");
+	if (d->format != DOC_MD)
+		return;
+	for (size_t i = 0; i < d->columns; i++)
+		strbuf_adds(&d->out, header[i][0] == ':' ? "---:|" : "---|");
+	strbuf_addc(&d->out, '\n');
+}
+
+void doc_table_begin(struct doc *d, size_t columns, const char *const *header)
+{
+	d->columns = columns;
+	d->cell = 0;
+	table_open(d, header);
+	d->header = true;
+	d->right = 0;
+	for (size_t i = 0; i < columns; i++)
+		d->right |= header[i][0] == ':' ? 1ul << i : 0;
+	for (size_t i = 0; i < columns; i++)
+		doc_cell(d, header[i] + (header[i][0] == ':'));
+	d->header = false;
+	table_rule(d, header);
+}
+
+void doc_cell(struct doc *d, const char *text)
+{
+	size_t column = d->cell++ % d->columns;
+	bool last = column == d->columns - 1;
+	const char *align = d->right >> column & 1 ? " class=\"r\"" : "";
+
+	if (!column)
+		add_each(d, "<tr>", "| ", "");
+	if (d->format == DOC_HTML)
+		strbuf_addf(&d->out, "<t%c%s>", d->header || !column ? 'h' : 'd', align);
+	add_text(d, text);
+	if (d->format == DOC_HTML)
+		strbuf_adds(&d->out, d->header || !column ? "</th>" : "</td>");
+	else if (!last)
+		add_each(d, "", " | ", " & ");
+	if (last)
+		add_each(d, "</tr>\n", " |\n", " \\\\\n");
+}
+
+void doc_table_end(struct doc *d)
+{
+	while (d->cell % d->columns)
+		doc_cell(d, "");
+	add_each(d, "</tbody></table></div>\n", "\n", "\\bottomrule\n\\end{tabular}}\\par\\bigskip\n\n");
+}
+
+/* Several drawings in one page must not share ids. */
+static void add_svg(struct doc *d, const char *svg)
+{
+	static const char *const ids[] = {"gpPat", "gpPt", "gpDot", "gnuplot_", "textbox", "greybox"};
+
+	svg = strstr(svg, "<svg") ? strstr(svg, "<svg") : svg;
+	while (*svg) {
+		for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+			if (!strncmp(svg, ids[i], strlen(ids[i])))
+				strbuf_addf(&d->out, "f%u", d->figures);
+		strbuf_addc(&d->out, *svg++);
+	}
+}
+
+void doc_figure(struct doc *d, const char *svg, const char *path, const char *caption)
+{
+	static const char *const open[] = {"<figcaption>", "*", "\\caption{"}, *const close[] = {"</figcaption></figure>\n", "*\n\n", "}\n"};
+
+	d->figures++;
+	add_each(d, "<figure>", "", "\\begin{figure}[htbp]\\centering\n");
+	if (d->format == DOC_HTML)
+		add_svg(d, svg);
+	else
+		strbuf_addf(&d->out, d->format == DOC_MD ? "![](%s)\n\n" : "\\includegraphics{%s}\n", path);
+	add_between(d, open, caption, close);
+	add_each(d, "", "", "\\end{figure}\n\n");
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "bench/bench.h"
+#include "results/query.h"
+#include "results/store.h"
+
+struct import_args {
+	const char *store;
+	bool all;
+};
+
+static const struct opt import_opts[] = {
+	{"all", 'a', OPT_FLAG, offsetof(struct import_args, all), NULL, "build the store's index anew from its run directories"},
+	{"store", 0, OPT_STR, offsetof(struct import_args, store), "DIR", "the store to import into"},
+	OPT_END,
+};
+
+struct tally {
+	size_t added, known, bad;
+};
+
+static void count(struct tally *t, int err)
+{
+	t->added += !err;
+	t->known += err == -EEXIST;
+	t->bad += err && err != -EEXIST;
+}
+
+static void import_record(struct store *store, const char *dir, json_t *rec, struct tally *t)
+{
+	count(t, rec ? store_import_dir(store, dir, rec) : -EINVAL);
+	json_decref(rec);
+}
+
+static void import_run(struct store *store, const char *dir, struct tally *t)
+{
+	char *path = xasprintf("%s/record.json", dir);
+
+	import_record(store, dir, record_read(path), t);
+	free(path);
+}
+
+/* All runs of another store. */
+static void import_store(struct store *store, const char *runs, struct tally *t)
+{
+	struct dirent **entry;
+	int n = scandir(runs, &entry, NULL, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		if (entry[i]->d_name[0] != '.') {
+			char *dir = xasprintf("%s/%s", runs, entry[i]->d_name);
+
+			import_run(store, dir, t);
+			free(dir);
+		}
+		free(entry[i]);
+	}
+	if (n >= 0)
+		free(entry);
+}
+
+/* What `bench export` and `bench run --json` wrote: one record, or an object with .records. */
+static void import_file(struct store *store, const char *path, struct tally *t)
+{
+	json_error_t e;
+	json_t *doc = json_load_file(path, 0, &e), *records = json_object_get(doc, "records"), *rec;
+	size_t i;
+
+	if (!doc)
+		log_error("%s: %s", path, e.text);
+	if (!json_is_array(records)) {
+		count(t, doc ? store_import_dir(store, NULL, doc) : -EINVAL);
+	} else {
+		json_array_foreach(records, i, rec)
+			count(t, store_import_dir(store, NULL, rec));
+	}
+	json_decref(doc);
+}
+
+static void import_path(struct store *store, const char *path, struct tally *t)
+{
+	char *runs = xasprintf("%s/runs", path), *record = xasprintf("%s/record.json", path);
+
+	if (file_exists(record)) {
+		import_run(store, path, t);
+	} else if (file_exists(runs)) {
+		import_store(store, runs, t);
+	} else if (file_exists(path)) {
+		import_file(store, path, t);
+	} else {
+		log_error("%s: %s", path, strerror(ENOENT));
+		t->bad++;
+	}
+	free(runs);
+	free(record);
+}
+
+static int import_main(int argc, char **argv)
+{
+	struct import_args a = {0};
+	struct tally t = {0};
+	struct store *store;
+	int status;
+
+	if (!bench_parse(&cmd_import, &argc, argv, &a, &status))
+		return status;
+	if (a.all == (argc > 1)) {
+		log_error("import: give paths of runs, stores or exported JSON, or --all to rebuild the index");
+		return EXIT_USAGE;
+	}
+	if (store_open(&store, a.store))
+		return EXIT_CANNOT;
+	if (a.all) {
+		status = store_reindex(store) || store_unreadable(store) ? EXIT_FAILED : EXIT_OK;
+	} else {
+		for (int i = 1; i < argc; i++)
+			import_path(store, argv[i], &t);
+		printf("%zu imported, %zu already there, %zu refused\n", t.added, t.known, t.bad);
+		status = t.bad ? EXIT_FAILED : EXIT_OK;
+	}
+	store_close(store);
+	return status;
+}
+
+const struct command cmd_import = {
+	.name = "import",
+	.args = "PATH... | --all",
+	.summary = "take runs from elsewhere into the store, or rebuild its index",
+	.details = "PATH is a run directory, another store, or a JSON file of `bench export` or `bench run --json`.\n"
+		   "A run keeps its ID; one that is already there is passed over.",
+	.examples = "bench import /mnt/other/results/store\nbench import run.json\nbench import --all",
+	.opts = import_opts,
+	.run = import_main,
+};

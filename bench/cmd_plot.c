@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/bench.h"
+#include "bench/runs.h"
+#include "analysis/view.h"
+
+struct plot_args {
+	const char *figure, *format, *width, *out, *store;
+	bool force;
+};
+
+static const struct opt plot_opts[] = {
+	{"figure", 'f', OPT_STR, offsetof(struct plot_args, figure), "NAME", "a name from `bench list figures`, several with commas, or all (default)"},
+	{"format", 0, OPT_STR, offsetof(struct plot_args, format), "pdf|svg|png", "default pdf, or as --out ends"},
+	{"width", 'w', OPT_STR, offsetof(struct plot_args, width), "WIDTH", "3.3in (one column, default), 7in (two), or any in, cm or mm"},
+	{"out", 'o', OPT_STR, offsetof(struct plot_args, out), "FILE", "file of one figure, folder of several (default: NAME.FORMAT, figures/)"},
+	{"store", 0, OPT_STR, offsetof(struct plot_args, store), "DIR", "where the records are"},
+	{"force", 0, OPT_FLAG, offsetof(struct plot_args, force), NULL, "draw records of different substrates or time bases together"},
+	OPT_END,
+};
+
+/* Where one figure goes; dir and stem are the caller's to free. */
+static void place_figure(const struct plot_args *a, const struct figure *fig, bool alone, char **dir, char **stem)
+{
+	const char *slash = a->out ? strrchr(a->out, '/') : NULL, *base, *dot;
+
+	if (!alone || !a->out) {
+		*dir = xstrdup(a->out ? a->out : alone ? "." : "figures");
+		*stem = xstrdup(fig->name);
+		return;
+	}
+	base = slash ? slash + 1 : a->out;
+	dot = strrchr(base, '.');
+	*dir = slash ? xasprintf("%.*s", (int)MAX(slash - a->out, 1), a->out) : xstrdup(".");
+	*stem = *base ? xasprintf("%.*s", dot ? (int)(dot - base) : (int)strlen(base), base) : xstrdup(fig->name);
+}
+
+static int draw_set(const struct figure *fig, const struct fig_set *set, struct fig_target *to, bool must)
+{
+	char *why;
+	int err = figure_render(fig, set, to, &why);
+
+	if (!err)
+		log_info("%s/%s.%s drawn, with its .gp, .dat and caption (.txt)", to->dir, to->stem,
+			 figure_format_name(to->format));
+	if (err == -ENODATA && must)
+		log_error("figure %s: %s; `%s` would supply it", fig->name, why, fig->supply);
+	if (err == -ENODATA && !must)
+		log_info("figure %s left out: %s; `%s` would supply it", fig->name, why, fig->supply);
+	free(why);
+	return err;
+}
+
+/* Figures of one record are drawn once for each: NAME-LABEL. */
+static int draw_figure(const struct plot_args *a, const struct figure *fig, const struct fig_set *set,
+		       struct fig_target *to, bool alone)
+{
+	char *dir, *stem;
+	int err = 0;
+
+	place_figure(a, fig, alone, &dir, &stem);
+	to->dir = dir;
+	to->stem = stem;
+	if (!fig->each || set->n == 1)
+		err = draw_set(fig, set, to, alone);
+	for (size_t i = 0; fig->each && set->n > 1 && i < set->n; i++) {
+		struct fig_set one = {&set->rec[i], 1};
+		char *label = fig_label(set, i, NULL), *name = xasprintf("%s-%s", stem, label);
+		int status;
+
+		for (char *p = name; *p; p++)
+			if (strchr(" ,=/", *p))
+				*p = '_';
+		to->stem = name;
+		status = draw_set(fig, &one, to, alone);
+		err = status ? status : err;
+		free(name);
+		free(label);
+	}
+	free(dir);
+	free(stem);
+	return err;
+}
+
+/* Every figure named in a comma list; NULL and -EINVAL for an unknown one. */
+static int choose_figures(const char *names, const struct figure **list, size_t *n)
+{
+	char *copy, *word, *save = NULL;
+	int err = 0;
+
+	*n = 0;
+	if (!names || !strcmp(names, "all")) {
+		for (const struct figure *f = figure_table; f->name; f++)
+			list[(*n)++] = f;
+		return 0;
+	}
+	copy = xstrdup(names);
+	for (word = strtok_r(copy, ",", &save); word && !err && *n < 64; word = strtok_r(NULL, ",", &save)) {
+		list[*n] = figure_find(word);
+		err = list[*n] ? 0 : -EINVAL;
+		if (err)
+			log_error("no figure %s; see bench list figures", word);
+		else
+			(*n)++;
+	}
+	free(copy);
+	return err;
+}
+
+static int read_args(const struct plot_args *a, struct fig_target *to)
+{
+	const char *dot = a->out ? strrchr(a->out, '.') : NULL;
+
+	to->format = FIG_PDF;
+	to->width_in = 3.3;
+	if (a->format)
+		figure_format_parse(a->format, &to->format);
+	else if (dot)
+		figure_format_parse(dot + 1, &to->format);
+	if (a->width && figure_width_parse(a->width, &to->width_in)) {
+		log_error("--width=%s: not a width between 1in and 20in; try 3.3in or 85mm", a->width);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int draw_all(const struct plot_args *a, const struct fig_set *set, struct fig_target *to,
+		    const struct figure **list, size_t n)
+{
+	const char *what;
+	size_t drawn = 0;
+	int status = EXIT_OK;
+
+	if (!figure_set_comparable(set, &what) && !a->force) {
+		log_error("plot: the runs differ in %s; their times do not compare. Give runs of one, or --force", what);
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; i < n; i++) {
+		int err = draw_figure(a, list[i], set, to, n == 1);
+
+		drawn += !err;
+		if (err && err != -ENODATA)
+			status = EXIT_CANNOT;
+	}
+	if (!drawn && n > 1 && !status)
+		log_error("plot: these runs hold the data of none of the figures; see bench list figures");
+	return drawn || status ? status : EXIT_FAILED;
+}
+
+static int plot_main(int argc, char **argv)
+{
+	const struct figure *list[64];
+	struct plot_args a = {0};
+	struct fig_target to = {0};
+	struct fig_set set;
+	int status;
+	size_t n;
+
+	if (!bench_parse(&cmd_plot, &argc, argv, &a, &status))
+		return status;
+	if (argc < 2) {
+		log_error("plot: which runs? Give run ids or `last`; see bench plot --help");
+		return EXIT_USAGE;
+	}
+	if (read_args(&a, &to) || choose_figures(a.figure, list, &n))
+		return EXIT_USAGE;
+	if (runs_load(a.store, argc, argv, &set))
+		return EXIT_USAGE;
+	status = draw_all(&a, &set, &to, list, n);
+	runs_free(&set);
+	return status;
+}
+
+const struct command cmd_plot = {
+	.name = "plot",
+	.args = "RUN...",
+	.summary = "paper-ready figures of stored runs, with data and script beside them",
+	.details = "Each figure FILE.pdf comes with FILE.gp (run it again with gnuplot in that folder), FILE.dat (the\n"
+		   "numbers drawn), FILE.txt (a caption with platform, substrate, n and interval) and style.gp.",
+	.examples = "bench plot last --figure=exit-breakdown\n"
+		    "bench plot 20260314 20260315 --figure=throughput --width=7in --out fig1.pdf\n"
+		    "bench plot last last~1 last~2 --format=svg --out figures/",
+	.opts = plot_opts,
+	.run = plot_main,
+};

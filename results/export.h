@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* Records in the formats of others. */
+#ifndef RESULTS_EXPORT_H
+#define RESULTS_EXPORT_H
+
+#include <stdio.h>
+#include "results/record.h"
+
+struct export_format {
+	const char *name, *text;
+	void (*write)(json_t *const *rec, size_t n, FILE *out);
+};
+/* json, csv, openmetrics, bmf; ends with a NULL name. */
+extern const struct export_format export_formats[];
+const struct export_format *export_find(const char *name);
+
+#endif

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+load ../helper
+
+@test "no arguments: usage on stderr, status 2" {
+	run "$bench"
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"Usage: bench"* ]]
+}
+
+@test "every command has a help text with examples" {
+	for c in $("$bench" --help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p' | sort -u); do
+		[ "$c" = bench ] && continue
+		run "$bench" "$c" --help
+		[ "$status" -eq 0 ] || { echo "$c: $output"; false; }
+		[[ "$output" == *"Usage: bench $c"* ]]
+		[[ "$output" == *"Examples:"* ]] || { echo "$c has no examples"; false; }
+	done
+}
+
+@test "a mistyped command, option, workload, mode, knob: the nearest one is named" {
+	fails 2 "did you mean bench run" "$bench" rum
+	fails 2 "did you mean --mode" "$bench" run boot --mod=x
+	fails 2 "did you mean net-throughput" "$bench" run net-throughputt
+	fails 2 "did you mean vhost" "$bench" run net-throughput --mode=vhots
+	fails 2 "did you mean event_idx" "$bench" run net-throughput --mode=virtio --set event_idk=on
+	fails 2 "expected split\|packed" "$bench" run net-throughput --mode=virtio --set ring=round
+	fails 2 "mode e1000 has no such knob" "$bench" run net-throughput --mode=e1000 --set ring=packed
+	fails 2 "no VMM foo" "$bench" run boot --vmm=foo
+}
+
+@test "a plan is ABBA: every second round runs the first one backwards" {
+	run "$bench" run net-throughput --mode=e1000,virtio,vhost --reps=4 --seed=7 --dry-run
+	[ "$status" -eq 0 ]
+	mapfile -t cells < <(sed -n 's/^ *[0-9]\+  \([a-z0-9]*\)\/builtin .*/\1/p' <<<"$output")
+	[ "${#cells[@]}" -eq 12 ]
+	[ "${cells[0]}" = "${cells[5]}" ] && [ "${cells[1]}" = "${cells[4]}" ] && [ "${cells[2]}" = "${cells[3]}" ]
+}
+
+@test "the same seed gives the same plan, knob lists make a matrix" {
+	a=$("$bench" run net-throughput --mode=virtio --set ring=split,packed --set event_idx=on,off --reps=3 --seed=5 --dry-run)
+	b=$("$bench" run net-throughput --mode=virtio --set ring=split,packed --set event_idx=on,off --reps=3 --seed=5 --dry-run)
+	[ "$a" = "$b" ]
+	[[ "$a" == *"4 cells, 12 boots"* ]]
+}
+
+@test "lab: bad use is told in one line" {
+	fails 2 "expected .exec" "$bench" lab
+	fails 3 "not installed; run ./setup.sh" env EXITLAB_QEMU=/nonexistent "$bench" lab exec -- true
+	fails 3 "no unpacked kernel.*setup.sh" env EXITLAB_CACHE=/nonexistent "$bench" lab exec -- true
+}

@@ -1,0 +1,17 @@
+# Exitlab figure "batch": Packets served per notification.
+# Draw it again, in this folder: gnuplot batch.gp
+set terminal pdfcairo noenhanced size 3.30in,2.05in font "Liberation Sans,7" fontscale 1.0
+set output "batch.pdf"
+load "style.gp"
+dat = "batch.dat"
+
+set xrange [-0.6:4.6]
+set xtics scale 0 ("e1000" 0, "virtio" 1, "vhost" 2, "vhost-\nuser" 3, "sriov" 4)
+set bmargin 2.8
+set ylabel "Packets per service run"
+unit = 1
+set yrange [0:37.24]
+plot dat index 0 using 0:($2/unit):9 with boxes lc variable notitle, \
+     dat index 0 using 0:($3/unit):(0):(($4-$3)/unit) @whisker lc rgb "#000000" notitle, \
+     dat index 1 using 1:($2/unit) with points pt 6 ps 0.22 lw 0.5 lc rgb "#000000" notitle, \
+     dat index 0 using 0:(34.72):(sprintf("%.3g", $2)) with labels notitle

@@ -1,0 +1,18 @@
+# Exitlab figure "exit-breakdown": Where the time of one exit goes.
+# Draw it again, in this folder: gnuplot exit-breakdown.gp
+set terminal pdfcairo noenhanced size 3.30in,2.75in font "Liberation Sans,7" fontscale 1.0
+set output "exit-breakdown.pdf"
+load "style.gp"
+dat = "exit-breakdown.dat"
+
+set yrange [9.6:-0.6]
+set ytics scale 0 ("hlt" 0, "npf" 1, "interrupt" 2, "io" 3, "msr" 4, "vintr" 5, "cpuid" 6, "write_cr0" 7, "0x8b" 8, "xsetbv" 9)
+set grid noytics xtics
+set xlabel "Mean time of one exit (us)"
+set xrange [0:46.74]
+set key outside top center horizontal Left reverse
+h = 0.34
+plot dat using 2:0:(0):2:($0-h):($0+h) with boxxyerror @fill5 lw 0.5 title "KVM, fast path", \
+     dat using 2:0:2:($2+$3):($0-h):($0+h) with boxxyerror @fill1 lw 0.5 title "KVM, slow path", \
+     dat using 2:0:($2+$3):($2+$3+$4):($0-h):($0+h) with boxxyerror @fill2 lw 0.5 title "userspace", \
+     dat using ($2+$3+$4):0:(sprintf(" %.3g", $2+$3+$4)) with labels left notitle

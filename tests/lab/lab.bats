@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+load ../helper
+
+@test "the lab has KVM with nested paging, vhost-net, TAP, VFIO, two SR-IOV cards, tracefs, BTF" {
+	[ -c /dev/kvm ]
+	[ -c /dev/vhost-net ]
+	[ -c /dev/net/tun ]
+	[ "$(cat /sys/module/kvm_amd/parameters/npt)" = Y ]
+	[ -d /sys/bus/pci/drivers/vfio-pci ]
+	[ "$(cat /sys/bus/pci/devices/*/sriov_totalvfs | sort | uniq -c | awk '{print $1 "x" $2}')" = 2x7 ]
+	[ -d /sys/kernel/tracing/events/kvm/kvm_exit ]
+	[ -s /sys/kernel/btf/kvm ]
+	dmesg | grep -q "DMAR-IR: Enabled IRQ remapping"
+}
+
+@test "the checkout is writable, the rest of the host is not changed" {
+	touch "$O/.lab-wrote-this"
+	rm "$O/.lab-wrote-this"
+	touch /usr/only-in-the-overlay
+}
+
+@test "boot: builtin and qemu reach the agent" {
+	run "$bench" run boot --on=host --vmm=builtin,qemu --reps=1 --json --store=/tmp/store-boot
+	[ "$status" -eq 0 ] || { echo "$output"; false; }
+}
