@@ -139,7 +139,7 @@ static int wait_for(int sock, short events, uint64_t deadline_ns)
 	return n < 0 ? -errno : n ? 0 : -ETIMEDOUT;
 }
 
-/* fds are taken only with the first bytes of a header; the kernel drops those that come at any other place. */
+/* fds are taken only by the first read of a header; the kernel drops those that come at any other place. */
 static ssize_t recv_some(int sock, void *buf, size_t len, struct vu_msg *fds_into)
 {
 	char control[CMSG_SPACE(VU_FDS_MAX * sizeof(int))] __attribute__((aligned(8)));
