@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The VMM's end of vhost-user: against our own back-end half, which dies and comes back, and against back-ends that answer
+ * wrongly. The other end runs in a thread of the test.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/virtio_net.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "vmm/vhost/user_back.h"
+
+#define BIT(n) (1ull << (n))
+#define FEATURES (BIT(0) | BIT(28) | BIT(29))
+#define QUEUE_SIZE 256
+
+static char path[64];
+
+/* ---- a net_backend below the back-end, and what the front half is told ---- */
+
+#define LOAD(v) __atomic_load_n(&(v), __ATOMIC_ACQUIRE)
+
+static struct {
+	unsigned starts;
+	bool served; /* stop finds that chains were served */
+	uint32_t base[4];
+	bool ready[4];
+	unsigned pairs;
+} seen;
+
+static int up, down, broken; /* calls of the front half */
+
+static int sink_start(struct net_backend *be, uint64_t features, unsigned n)
+{
+	(void)features;
+	for (unsigned i = 0; i < n; i++) {
+		seen.base[i] = be->rings[i].base;
+		seen.ready[i] = be->rings[i].ready;
+	}
+	__atomic_add_fetch(&seen.starts, 1, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static void sink_stop(struct net_backend *be)
+{
+	for (unsigned i = 0; i < 2 * be->pairs; i++)
+		if (be->rings[i].ready && LOAD(seen.served))
+			be->rings[i].base = 40 + i;
+}
+
+static int sink_set_pairs(struct net_backend *be, unsigned pairs)
+{
+	(void)be;
+	__atomic_store_n(&seen.pairs, pairs, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static int sink_set_offloads(struct net_backend *be, uint64_t f)
+{
+	(void)be;
+	(void)f;
+	return 0;
+}
+
+static const struct net_backend_ops sink_ops = {"sink", NULL, NULL, sink_start, sink_stop, NULL, NULL,
+						sink_set_pairs, sink_set_offloads, NULL};
+
+static void on_call(void *front, unsigned ring)
+{
+	(void)front;
+	(void)ring;
+}
+
+static void on_broken(void *front, unsigned ring)
+{
+	(void)front;
+	(void)ring;
+	__atomic_add_fetch(&broken, 1, __ATOMIC_RELEASE);
+}
+
+static void on_link(void *front, bool is_up)
+{
+	(void)front;
+	__atomic_add_fetch(is_up ? &up : &down, 1, __ATOMIC_RELEASE);
+}
+
+static const struct net_front_ops front_ops = {on_call, on_broken, on_link};
+
+/* ---- the other end ---- */
+
+enum bad {
+	GOOD,
+	WRONG_REQUEST,
+	NO_REPLY_FLAG,
+	SHORT_ANSWER,
+	LONG_ANSWER,
+	BIG_SIZE,
+	FDS_IN_ANSWER,
+	MANY_FDS_IN_ANSWER,
+	HANGS_UP,
+	HALF_ANSWER,
+	NO_VERSION_1,
+	BAD_KINDS,
+};
+
+static struct {
+	pthread_t thread;
+	int listener;
+	bool stop;
+	enum bad bad;
+	struct net_backend be;
+	struct vu_back back;
+} peer;
+
+/* An answer to m as the kind of badness wants it; false: hang up. */
+static bool answer_badly(int sock, const struct vu_msg *m)
+{
+	struct vu_msg r = vu_msg_u64(m->request, BIT(32) | BIT(30) | FEATURES);
+	char control[CMSG_SPACE(200 * sizeof(int))] __attribute__((aligned(8))) = {0};
+	uint32_t hdr[3];
+	struct iovec iov[2] = {{hdr, 12}, {r.p.raw, 0}};
+	struct msghdr h = {.msg_iov = iov, .msg_iovlen = 2};
+	unsigned n_fds = 0;
+
+	r.flags |= VU_FLAG_REPLY;
+	switch (peer.bad) {
+	case WRONG_REQUEST:
+		r.request++;
+		break;
+	case NO_REPLY_FLAG:
+		r.flags &= ~VU_FLAG_REPLY;
+		break;
+	case SHORT_ANSWER:
+		r.size = 4;
+		break;
+	case LONG_ANSWER:
+		r.size = 16;
+		break;
+	case BIG_SIZE:
+		r.size = UINT32_MAX;
+		break;
+	case FDS_IN_ANSWER:
+		n_fds = 1;
+		break;
+	case MANY_FDS_IN_ANSWER:
+		n_fds = 200;
+		break;
+	case HANGS_UP:
+		return false;
+	case NO_VERSION_1:
+		r.p.u64 = BIT(0);
+		break;
+	default:
+		break;
+	}
+	memcpy(hdr, &r.request, sizeof(hdr));
+	iov[1].iov_len = MIN(r.size, sizeof(r.p));
+	if (n_fds) {
+		struct cmsghdr *c = (struct cmsghdr *)control;
+
+		h.msg_control = control;
+		h.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		for (unsigned i = 0; i < n_fds; i++)
+			memcpy(CMSG_DATA(c) + i * sizeof(int), &sock, sizeof(int));
+	}
+	if (peer.bad == HALF_ANSWER)
+		return send(sock, hdr, 7, MSG_NOSIGNAL) < 0;
+	return sendmsg(sock, &h, MSG_NOSIGNAL) > 0;
+}
+
+static void serve_badly(int sock)
+{
+	struct vu_msg m;
+
+	while (vu_recv(sock, VU_FROM_FRONT, &m, NSEC_PER_SEC) > 0) {
+		bool want = vu_has_reply(m.request) || m.flags & VU_FLAG_NEED_REPLY;
+
+		vu_close_fds(&m);
+		if (want && !answer_badly(sock, &m))
+			break;
+	}
+	close(sock);
+}
+
+static void *peer_main(void *arg)
+{
+	(void)arg;
+	while (!LOAD(peer.stop)) {
+		int sock = peer.back.sock;
+		struct pollfd p[] = {{peer.listener, POLLIN, 0}, {sock, POLLIN, 0}};
+
+		if (poll(p, 2, 10) <= 0)
+			continue;
+		if (p[1].revents && vu_back_serve(&peer.back) <= 0)
+			vu_back_hang_up(&peer.back);
+		if (!p[0].revents)
+			continue;
+		sock = accept4(peer.listener, NULL, NULL, SOCK_CLOEXEC);
+		if (sock < 0)
+			continue;
+		if (peer.bad)
+			serve_badly(sock);
+		else
+			vu_back_connect(&peer.back, sock);
+	}
+	vu_back_exit(&peer.back);
+	return NULL;
+}
+
+static void peer_start(enum bad bad)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	unlink(path);
+	peer.stop = false;
+	peer.bad = bad;
+	peer.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(peer.listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(peer.listener, 4), 0);
+	peer.be = (struct net_backend){.ops = &sink_ops, .dev_name = "peer", .pairs = 2, .features = FEATURES, .mtu = 1400};
+	assert_int_equal(vu_back_init(&peer.back, &peer.be), 0);
+	assert_int_equal(pthread_create(&peer.thread, NULL, peer_main, NULL), 0);
+}
+
+static void peer_kill(void)
+{
+	__atomic_store_n(&peer.stop, true, __ATOMIC_RELEASE);
+	pthread_join(peer.thread, NULL);
+	close(peer.listener);
+}
+
+/* ---- our end ---- */
+
+static struct net_backend be;
+
+static int open_front(unsigned pairs)
+{
+	char text[96];
+	struct dev_opts *o;
+	int err;
+
+	snprintf(text, sizeof(text), "path=%s", path);
+	assert_int_equal(dev_opts_parse(&o, text), 0);
+	be = (struct net_backend){.ops = &net_backend_vhost_user, .dev_name = "test", .pairs = pairs,
+				  .front_ops = &front_ops};
+	assert_int_equal(gmem_create(&be.gm, 4 * MIB), 0);
+	for (unsigned i = 0; i < 2 * pairs; i++) {
+		gpa_t at = 0x10000 * (i + 1);
+
+		be.rings[i].layout = (struct virtq_layout){QUEUE_SIZE, at, at + 0x4000, at + 0x8000};
+		be.rings[i].ready = true;
+		be.rings[i].kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		be.rings[i].call_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	}
+	up = down = broken = 0;
+	memset(&seen, 0, sizeof(seen));
+	err = be.ops->open(&be, o);
+	dev_opts_free(o);
+	return err;
+}
+
+static void close_front(void)
+{
+	be.ops->close(&be);
+	for (unsigned i = 0; i < 2 * be.pairs; i++) {
+		close(be.rings[i].kick_fd);
+		close(be.rings[i].call_fd);
+	}
+	gmem_destroy(be.gm);
+}
+
+#define WAIT_FOR(cond)                                                  \
+	do {                                                            \
+		for (int ms_ = 0; ms_ < 5000 && !(cond); ms_++)         \
+			clock_sleep_ns(NSEC_PER_MSEC);                  \
+		assert_true(cond);                                      \
+	} while (0)
+
+static int open_fds(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 512; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void set_used_idx(unsigned ring, uint16_t idx)
+{
+	assert_int_equal(gmem_write(be.gm, be.rings[ring].layout.device + 2, &idx, sizeof(idx)), 0);
+}
+
+/* ---- tests ---- */
+
+static void test_start_and_stop(void **state)
+{
+	(void)state;
+	peer_start(GOOD);
+	assert_int_equal(open_front(2), 0);
+	assert_int_equal(be.features, FEATURES);
+	assert_int_equal(be.mtu, 1400);
+	be.rings[0].base = 3;
+	be.rings[2].ready = false;
+	assert_int_equal(be.ops->start(&be, FEATURES | BIT(32), 4), 0);
+	assert_true(seen.ready[0] && seen.ready[1]);
+	assert_false(seen.ready[2] || seen.ready[3]); /* the second pair is not in use yet */
+	assert_int_equal(be.ops->set_pairs(&be, 2), 0);
+	assert_true(seen.ready[3]);
+	assert_false(seen.ready[2]);
+	assert_int_equal(seen.pairs, 2);
+	__atomic_store_n(&seen.served, true, __ATOMIC_RELEASE);
+	be.ops->stop(&be);
+	assert_int_equal(be.rings[0].base, 40);
+	assert_int_equal(be.rings[1].base, 41);
+	assert_int_equal(be.rings[2].base, 0);
+	close_front();
+	peer_kill();
+}
+
+static void test_back_end_comes_back(void **state)
+{
+	uint64_t n;
+	int before = open_fds();
+
+	(void)state;
+	peer_start(GOOD);
+	assert_int_equal(open_front(1), 0);
+	assert_int_equal(be.ops->start(&be, FEATURES | BIT(32), 2), 0);
+	for (int round = 1; round <= 3; round++) {
+		set_used_idx(0, (uint16_t)(100 * round));
+		set_used_idx(1, (uint16_t)(65000 + round));
+		peer_kill();
+		WAIT_FOR(LOAD(down) == round);
+		while (read(be.rings[0].kick_fd, &n, sizeof(n)) > 0)
+			;
+		memset(&seen, 0, sizeof(seen));
+		peer_start(GOOD);
+		WAIT_FOR(LOAD(up) == round);
+		assert_true(seen.ready[0] && seen.ready[1]);
+		assert_int_equal(seen.base[0], 100 * round);
+		assert_int_equal(seen.base[1], 65000 + round);
+		/* Whatever the guest had rung for is looked at again. */
+		assert_int_equal(read(be.rings[0].kick_fd, &n, sizeof(n)), sizeof(n));
+	}
+	be.ops->stop(&be);
+	assert_int_equal(broken, 0);
+	close_front();
+	peer_kill();
+	assert_int_equal(open_fds(), before);
+}
+
+/* A device that is set up, stopped and set up again while there is no back-end: nothing fails, all of it happens later. */
+static void test_restart_without_back_end(void **state)
+{
+	(void)state;
+	peer_start(GOOD);
+	assert_int_equal(open_front(1), 0);
+	assert_int_equal(be.ops->start(&be, FEATURES | BIT(32), 2), 0);
+	set_used_idx(0, 9);
+	peer_kill();
+	WAIT_FOR(LOAD(down) == 1);
+	be.ops->stop(&be);
+	assert_int_equal(be.rings[0].base, 9);
+	be.rings[0].base = 0;
+	be.rings[1].ready = false;
+	assert_int_equal(be.ops->start(&be, FEATURES | BIT(32), 2), 0);
+	set_used_idx(0, 0);
+	memset(&seen, 0, sizeof(seen));
+	peer_start(GOOD);
+	WAIT_FOR(LOAD(up) == 1);
+	assert_true(seen.ready[0]);
+	assert_false(seen.ready[1]);
+	assert_int_equal(seen.base[0], 0);
+	close_front();
+	peer_kill();
+}
+
+/* A packed ring in memory does not say where the dead one was: the device is told instead of guessing. */
+static void test_packed_ring_is_not_guessed(void **state)
+{
+	(void)state;
+	peer_start(GOOD);
+	assert_int_equal(open_front(1), 0);
+	/* The peer refuses the bit, but the front-end's own idea of the ring is what counts here. */
+	be.features |= BIT(34);
+	be.ops->start(&be, FEATURES | BIT(32) | BIT(34), 2);
+	peer_kill();
+	WAIT_FOR(LOAD(broken) == 2);
+	close_front();
+}
+
+static void test_ring_outside_memory(void **state)
+{
+	(void)state;
+	peer_start(GOOD);
+	assert_int_equal(open_front(1), 0);
+	be.rings[1].layout.desc = 4 * MIB - 16;
+	assert_int_equal(be.ops->start(&be, FEATURES | BIT(32), 2), 0);
+	assert_int_equal(broken, 1);
+	assert_true(seen.ready[0]);
+	assert_false(seen.ready[1]);
+	close_front();
+	peer_kill();
+}
+
+static void test_nobody_there(void **state)
+{
+	int before = open_fds();
+
+	(void)state;
+	unlink(path);
+	assert_int_equal(open_front(1), -ENOENT);
+	close_front();
+	assert_int_equal(open_fds(), before);
+}
+
+static void test_too_few_queues(void **state)
+{
+	(void)state;
+	peer_start(GOOD);
+	assert_int_equal(open_front(3), -EOPNOTSUPP);
+	close_front();
+	peer_kill();
+}
+
+static void test_bad_back_ends(void **state)
+{
+	int err_fd = dup(2), null = open("/dev/null", O_WRONLY);
+
+	(void)state;
+	dup2(null, 2); /* each refusal is logged, hundreds of lines */
+	for (enum bad bad = WRONG_REQUEST; bad < BAD_KINDS; bad++) {
+		int before;
+
+		peer_start(bad);
+		before = open_fds();
+		for (int i = 0; i < 20; i++) {
+			if (open_front(1) == 0)
+				fail_msg("badness %d was believed", (int)bad);
+			close_front();
+		}
+		/* The peer closes its ends a moment later. */
+		WAIT_FOR(open_fds() == before);
+		peer_kill();
+	}
+	dup2(err_fd, 2);
+	close(err_fd);
+	close(null);
+}
+
+/* The back-end holds our memory's fd: it must not be able to cut it. */
+static void test_memory_cannot_be_cut(void **state)
+{
+	struct gmem *gm;
+
+	(void)state;
+	assert_int_equal(gmem_create(&gm, MIB), 0);
+	assert_int_equal(ftruncate(gmem_fd(gm), 0), -1);
+	assert_int_equal(ftruncate(gmem_fd(gm), 2 * MIB), -1);
+	gmem_destroy(gm);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_start_and_stop),
+		cmocka_unit_test(test_back_end_comes_back),
+		cmocka_unit_test(test_restart_without_back_end),
+		cmocka_unit_test(test_packed_ring_is_not_guessed),
+		cmocka_unit_test(test_ring_outside_memory),
+		cmocka_unit_test(test_nobody_there),
+		cmocka_unit_test(test_too_few_queues),
+		cmocka_unit_test(test_bad_back_ends),
+		cmocka_unit_test(test_memory_cannot_be_cut),
+	};
+	int r;
+
+	log_init("front_test", LOG_ERROR);
+	snprintf(path, sizeof(path), "/tmp/vuf_test.%d", getpid());
+	r = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(path);
+	return r;
+}
