@@ -61,6 +61,11 @@ $(O)/vmm: $(O)/obj/vmm/main.o $(O)/libvmm.a $(O)/libbase.a
 $(O)/bench: $(O)/obj/bench/main.o $(O)/libbench.a $(O)/libbase.a
 	$(LINK) $^ $(BENCH_LIBS)
 
+# The stand-alone vhost-user back-end.
+$(O)/vhost-user-net: $(O)/obj/vmm/vhost/user_net_main.o $(O)/libvmm.a $(O)/libbase.a
+	$(LINK) $^ $(VMM_LIBS)
+all: $(O)/vhost-user-net
+
 # Files embedded in the program (ASSET in assets.c).
 $(O)/obj/analysis/assets.o: $(wildcard analysis/*.gp analysis/*.css analysis/*.js)
 

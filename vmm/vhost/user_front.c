@@ -420,6 +420,10 @@ static int front_open(struct net_backend *be, const struct dev_opts *opts)
 		log_error("%s: mode=vhost-user needs path=SOCKET of the back-end", be->dev_name);
 		return -EINVAL;
 	}
+	if (gmem_fd(be->gm) < 0) {
+		log_error("%s: mode=vhost-user: guest memory is private to this process; add --share-memory", be->dev_name);
+		return -EINVAL;
+	}
 	f->path = strdup(path);
 	err = f->path ? open_watch(f) : -ENOMEM;
 	if (err)

@@ -262,11 +262,11 @@ static const struct virtio_ops vnet_ops_no_reset = {
 	.notify = vnet_notify,
 };
 
-static const struct net_backend_ops *const backends[] = {&net_backend_virtio, &net_backend_vhost};
+static const struct net_backend_ops *const backends[] = {&net_backend_virtio, &net_backend_vhost, &net_backend_vhost_user};
 
 static int pick_backend(struct vnet *net, const struct dev_opts *o)
 {
-	static const char *const modes[] = {"virtio", "vhost", NULL};
+	static const char *const modes[] = {"virtio", "vhost", "vhost-user", NULL};
 	int mode = 0;
 
 	if (dev_opts_word(o, "mode", modes, &mode))
