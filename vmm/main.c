@@ -15,6 +15,7 @@
 #include "vmm/core/kvm.h"
 #include "vmm/devices.h"
 #include "vmm/pci/core.h"
+#include "vmm/platform/acpi.h"
 #include "vmm/platform/platform.h"
 #include "version.h"
 
@@ -244,9 +245,12 @@ static int open_files(struct machine *m)
 
 static int load(struct machine *m)
 {
+	const struct acpi_config acpi = {m->vm->n_cpus, strcmp(m->args.irqchip, "split") != 0};
 	struct boot_entry entry;
-	int err = boot_load(m->vm->gm, &m->image, &entry);
+	int err = acpi_build(m->vm->gm, &acpi, &m->image.rsdp);
 
+	if (!err)
+		err = boot_load(m->vm->gm, &m->image, &entry);
 	return err ? err : boot_enter(m->vm, &entry);
 }
 

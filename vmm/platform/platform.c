@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "vmm/platform/channel.h"
 #include "vmm/platform/platform.h"
+#include "vmm/platform/pm.h"
 #include "vmm/platform/ports.h"
 #include "vmm/platform/serial.h"
 #include "vmm/platform/terminal.h"
@@ -16,6 +17,9 @@ struct platform {
 	struct evloop *loop; /* the serial ports' other ends */
 	struct channel *channel[PORTS];
 	struct serial *serial[PORTS];
+	struct pm *pm;
+	struct rtc *rtc;
+	struct i8042 *i8042;
 };
 
 static int add_serial(struct platform *p, struct vm *vm, int i, const char *what, const char *spec)
@@ -46,6 +50,12 @@ int platform_create(struct platform **out, struct vm *vm, const struct platform_
 	if (!err)
 		err = add_serial(p, vm, 1, "agent channel", opts->agent);
 	if (!err)
+		err = pm_create(&p->pm, vm);
+	if (!err)
+		err = rtc_create(&p->rtc, vm);
+	if (!err)
+		err = i8042_create(&p->i8042, vm);
+	if (!err)
 		err = ports_init(vm);
 	if (err) {
 		platform_destroy(p);
@@ -59,6 +69,9 @@ void platform_reset(struct platform *p)
 {
 	for (int i = 0; i < PORTS; i++)
 		serial_reset(p->serial[i]);
+	pm_reset(p->pm);
+	rtc_reset(p->rtc);
+	i8042_reset(p->i8042);
 }
 
 void platform_destroy(struct platform *p)
@@ -70,6 +83,9 @@ void platform_destroy(struct platform *p)
 		channel_close(p->channel[i]);
 	for (int i = 0; i < PORTS; i++)
 		serial_destroy(p->serial[i]);
+	pm_destroy(p->pm);
+	rtc_destroy(p->rtc);
+	i8042_destroy(p->i8042);
 	evloop_destroy(p->loop);
 	terminal_restore();
 	free(p);

@@ -17,7 +17,4 @@ int platform_create(struct platform **out, struct vm *vm, const struct platform_
 void platform_destroy(struct platform *p);
 void platform_reset(struct platform *p);
 
-/* Build the ACPI tables into guest memory; returns the address of the RSDP. */
-gpa_t acpi_install(struct vm *vm);
-
 #endif
