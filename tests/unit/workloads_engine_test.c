@@ -238,7 +238,7 @@ static void all_runs(const struct place *p)
 
 static struct place loopback(void)
 {
-	return (struct place){-1, -1, "ifname=lo peer=127.0.0.1", "", free_port()};
+	return (struct place){-1, -1, "ifname=lo peer=127.0.0.1", "addr=192.0.2.1/24", free_port()};
 }
 
 static void over_loopback(void **state)
@@ -320,7 +320,7 @@ static void over_veth(void **state)
 		skip();
 	assert_int_equal(wire_veth(&w, false), 0);
 	snprintf(agent_keys, sizeof(agent_keys), "peer=%s addr=%s", w.peer_addr, w.guest_addr);
-	p = (struct place){w.agent_ns, w.peer_ns, agent_keys, "", 5301};
+	p = (struct place){w.agent_ns, w.peer_ns, agent_keys, agent_keys, 5301};
 	all_runs(&p);
 	wire_close(&w);
 }
