@@ -155,10 +155,10 @@ static void serve(int listen_fd)
 }
 
 /* Of the job only the port is ours: address and interface are the agent's, our side of the wire is there already. */
+/* Of the job only the port is ours: address and interface are the agent's, our side of the wire is there already. */
 int peer_main(struct agent *a)
 {
 	int fd = listen_on(a->job.port);
-
 
 	if (fd < 0) {
 		log_error("port %llu: cannot listen: %s", (unsigned long long)a->job.port,
