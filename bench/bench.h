@@ -1,23 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What the subcommands share. A new subcommand: one cmd_NAME.c that ends in a const struct command, and one row here. */
+/* What the subcommands share. A new subcommand: one cmd_NAME.c that ends in a const struct command, one row in commands.h. */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 
 #include "base/log.h"
 #include "base/opts.h"
 
-#define BENCH_COMMANDS(X)                                                                 \
-	X(run)                                                                            \
-	X(show)                                                                           \
-	X(rm)                                                                             \
-	X(export)                                                                         \
-	X(import)                                                                         \
-	X(plot)                                                                           \
-	X(report)                                                                         \
-	X(lab)
-
 #define X(name) extern const struct command cmd_##name;
-BENCH_COMMANDS(X)
+#include "bench/commands.h"
 #undef X
 
 /* opts_parse for a subcommand: true to go on, false with *status set (help shown, or usage error). */

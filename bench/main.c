@@ -7,7 +7,9 @@
 #include "version.h"
 
 #define X(name) &cmd_##name,
-static const struct command *const commands[] = {BENCH_COMMANDS(X)};
+static const struct command *const commands[] = {
+#include "bench/commands.h"
+};
 #undef X
 
 static void usage(FILE *out)

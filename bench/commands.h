@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* The subcommands, in the order of the help text: X(NAME) for the cmd_NAME of cmd_NAME.c. Included with X defined. */
+X(run)
+X(plot)
+X(report)
+X(show)
+X(list)
+X(rm)
+X(export)
+X(import)
+X(lab)
