@@ -192,14 +192,16 @@ static int add_accepted(sqlite3 *db, const char *id, const json_t *accepted)
 	return 0;
 }
 
-/* The version of the program under test, which is what a history is about. */
+/* The version of the program under test, which is what a history is about; .vmm may be "qemu:accel=tcg". */
 static const char *vmm_version(const json_t *rec)
 {
+	const char *vmm = record_str(rec, "vmm");
+	size_t len = strcspn(vmm, ":");
 	json_t *in;
 	size_t i;
 
 	json_array_foreach(json_object_get(rec, "inputs"), i, in)
-		if (!strcmp(record_str(in, "name"), "vmm"))
+		if (!strncmp(record_str(in, "name"), vmm, len) && !record_str(in, "name")[len])
 			return record_str(in, "version");
 	return "";
 }
@@ -237,35 +239,36 @@ static int add_rows(sqlite3 *db, const char *id, const json_t *rec, const json_t
 	return err;
 }
 
-int index_add(sqlite3 *db, const char *id, const json_t *rec, const json_t *accepted)
+int index_add_run(sqlite3 *db, const char *runs_dir, const char *id, const json_t *rec)
 {
+	char *marks = xasprintf("%s/%s/accepted.json", runs_dir, id);
+	json_t *accepted = json_load_file(marks, 0, NULL);
 	int err = index_exec(db, "SAVEPOINT add_run");
 
-	if (err)
-		return err;
-	err = add_rows(db, id, rec, accepted);
-	if (err)
-		index_exec(db, "ROLLBACK TO add_run");
-	index_exec(db, "RELEASE add_run");
+	if (!err) {
+		err = add_rows(db, id, rec, accepted);
+		if (err)
+			index_exec(db, "ROLLBACK TO add_run");
+		index_exec(db, "RELEASE add_run");
+	}
+	json_decref(accepted);
+	free(marks);
 	return err;
 }
 
 int index_add_dir(sqlite3 *db, const char *runs_dir, const char *id)
 {
 	char *path = xasprintf("%s/%s/record.json", runs_dir, id);
-	char *marks = xasprintf("%s/%s/accepted.json", runs_dir, id);
-	json_t *rec = record_read(path), *accepted = json_load_file(marks, 0, NULL);
+	json_t *rec = record_read(path);
 	int err;
 
 	/* Remembered as unreadable, so that it is reported once and not parsed at every start. */
 	if (rec)
-		err = index_add(db, id, rec, accepted);
+		err = index_add_run(db, runs_dir, id, rec);
 	else
 		err = run_sql(db, "INSERT OR REPLACE INTO run(id, ord, readable) VALUES(?,0,0)", "s", id);
 	json_decref(rec);
-	json_decref(accepted);
 	free(path);
-	free(marks);
 	return err;
 }
 

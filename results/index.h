@@ -12,8 +12,8 @@
 
 /* path NULL: in memory. -EUCLEAN: damaged or of another layout, delete it and try again; nothing is logged then. */
 int index_open(sqlite3 **db, const char *path, bool writable);
-/* Add or replace one run, its metrics and its accepted marks (an object METRIC -> reason, or NULL). */
-int index_add(sqlite3 *db, const char *id, const json_t *rec, const json_t *accepted);
+/* Add or replace one run, its metrics and the accepted marks in its directory. */
+int index_add_run(sqlite3 *db, const char *runs_dir, const char *id, const json_t *rec);
 int index_delete(sqlite3 *db, const char *id);
 /* Make the index agree with the directories under runs_dir; all: read every record again. 0 or -errno, logged. */
 int index_sync(sqlite3 *db, const char *runs_dir, bool all);

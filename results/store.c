@@ -379,9 +379,13 @@ static int64_t next_order(struct store *s)
 static int write_record(const char *dir, json_t *record)
 {
 	char *path = xasprintf("%s/record.json", dir);
-	char *text = json_dumps(record, JSON_INDENT(1) | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
-	int err = text ? file_write_atomic(path, text, strlen(text)) : -EINVAL;
+	char *text = json_dumps(record, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int err = fd < 0 ? -errno : text ? fd_write_all(fd, text, strlen(text)) : -EINVAL;
 
+	/* Synced with the rest of its directory. */
+	if (fd >= 0 && close(fd) && !err)
+		err = -errno;
 	free(text);
 	free(path);
 	return err;
@@ -407,7 +411,7 @@ int store_enter(struct store *s, const char *id, const char *dir, json_t *record
 	}
 	/* Should this fail the next start completes the index. */
 	if (!err)
-		index_add_dir(s->db, s->runs, id);
+		index_add_run(s->db, s->runs, id, record);
 	free(to);
 	return err;
 }
