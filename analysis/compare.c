@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/compare.h"
+#include "results/record.h"
+
+const char *verdict_text(enum verdict v)
+{
+	static const char *const text[] = {"better", "WORSE", "changed", "no evidence of a change", "equal",
+					   "too few boots"};
+
+	return text[v];
+}
+
+/* ---- values grouped by boot ---- */
+
+struct boots {
+	double *x;
+	size_t *start; /* boots + 1 */
+	size_t n;
+};
+
+static bool value_of(const json_t *sample, const char *metric, double *out)
+{
+	const json_t *v = json_object_get(json_object_get(sample, "metrics"), metric);
+
+	*out = json_number_value(v);
+	return json_is_true(json_object_get(sample, "ok")) && json_is_number(v);
+}
+
+/* Samples without .boot are a boot each. */
+static json_int_t boot_of(const json_t *sample, size_t index)
+{
+	const json_t *boot = json_object_get(sample, "boot");
+
+	return json_is_integer(boot) ? json_integer_value(boot) : (json_int_t)index;
+}
+
+static bool seen_before(const json_t *samples, size_t index)
+{
+	json_int_t boot = boot_of(json_array_get(samples, index), index);
+
+	for (size_t i = 0; i < index; i++)
+		if (boot_of(json_array_get(samples, i), i) == boot)
+			return true;
+	return false;
+}
+
+static void boots_of(const json_t *rec, const char *metric, struct boots *b)
+{
+	const json_t *samples = json_object_get(rec, "samples");
+	size_t n = json_array_size(samples), used = 0;
+
+	*b = (struct boots){xcalloc(n, sizeof(*b->x)), xcalloc(n + 1, sizeof(*b->start)), 0};
+	for (size_t i = 0; i < n; i++) {
+		json_int_t boot = boot_of(json_array_get(samples, i), i);
+
+		if (seen_before(samples, i))
+			continue;
+		for (size_t k = i; k < n; k++) {
+			const json_t *s = json_array_get(samples, k);
+
+			if (boot_of(s, k) == boot && value_of(s, metric, &b->x[used]))
+				used++;
+		}
+		if (used > b->start[b->n])
+			b->start[++b->n] = used;
+	}
+}
+
+static void boots_free(struct boots *b)
+{
+	free(b->x);
+	free(b->start);
+}
+
+static double *boot_medians(const struct boots *b)
+{
+	double *m = xcalloc(b->n, sizeof(*m));
+
+	for (size_t i = 0; i < b->n; i++)
+		m[i] = stats_median(b->x + b->start[i], b->start[i + 1] - b->start[i]);
+	return m;
+}
+
+double *compare_boot_values(const json_t *rec, const char *metric, size_t *n)
+{
+	struct boots b;
+	double *m;
+
+	boots_of(rec, metric, &b);
+	*n = b.n;
+	m = b.n ? boot_medians(&b) : NULL;
+	boots_free(&b);
+	return m;
+}
+
+/* ---- one row ---- */
+
+static bool all_equal(const struct boots *a, const struct boots *b)
+{
+	size_t na = a->start[a->n], nb = b->start[b->n];
+
+	for (size_t i = 0; i < na; i++)
+		if (a->x[i] != a->x[0])
+			return false;
+	for (size_t i = 0; i < nb; i++)
+		if (b->x[i] != a->x[0])
+			return false;
+	return true;
+}
+
+static bool grouped(const struct boots *b)
+{
+	return b->start[b->n] > b->n;
+}
+
+static void effect_of(struct compare_row *r, const struct boots *a, const struct boots *b, const double *ma,
+		      const double *mb, uint64_t seed)
+{
+	if (grouped(a) || grouped(b))
+		r->effect = stats_nested_ratio_ci(&(struct stats_nested){a->x, a->start, a->n},
+						  &(struct stats_nested){b->x, b->start, b->n}, seed);
+	else
+		r->effect = stats_ratio_ci(ma, a->n, mb, b->n, seed);
+	r->is_ratio = !isnan(r->effect.point);
+	if (!r->is_ratio)
+		r->effect = stats_difference_ci(ma, a->n, mb, b->n, seed);
+	r->detectable = r->is_ratio ? stats_detectable_ratio(&r->effect) : NAN;
+}
+
+static void fill_row(struct compare_row *r, const struct boots *a, const struct boots *b, uint64_t seed)
+{
+	double *ma = boot_medians(a), *mb = boot_medians(b);
+
+	r->base = stats_median(a->x, a->start[a->n]);
+	r->changed = stats_median(b->x, b->start[b->n]);
+	effect_of(r, a, b, ma, mb, seed);
+	r->bimodal = stats_bimodal(ma, a->n) || stats_bimodal(mb, b->n);
+	r->p_adjusted = r->effect.n < STATS_MIN_N ? NAN : stats_ranksum_p(ma, a->n, mb, b->n, seed);
+	r->verdict = all_equal(a, b) ? VERDICT_EQUAL : VERDICT_NO_EVIDENCE;
+	free(ma);
+	free(mb);
+}
+
+static enum verdict direction(const struct compare_row *r, bool up)
+{
+	if (!r->better)
+		return VERDICT_CHANGED;
+	return up == (r->better > 0) ? VERDICT_BETTER : VERDICT_WORSE;
+}
+
+static void judge(struct compare_row *r)
+{
+	double none = r->is_ratio ? 1 : 0;
+
+	if (r->verdict == VERDICT_EQUAL)
+		return;
+	/* Equal medians of unequal values still show that something changed, in a direction that cannot be told. */
+	if (r->exact)
+		r->verdict = r->changed == r->base ? VERDICT_CHANGED : direction(r, r->changed > r->base);
+	else if (isnan(r->effect.low))
+		r->verdict = VERDICT_TOO_FEW;
+	else if ((r->effect.low > none || r->effect.high < none) && r->p_adjusted <= COMPARE_ALPHA)
+		r->verdict = direction(r, r->effect.low > none);
+}
+
+static void adjust(struct compare_row *rows, size_t n)
+{
+	double *p = xcalloc(n, sizeof(*p));
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!isnan(rows[i].p_adjusted))
+			p[k++] = rows[i].p_adjusted;
+	stats_adjust_bh(p, k, p);
+	k = 0;
+	for (size_t i = 0; i < n; i++)
+		if (!isnan(rows[i].p_adjusted))
+			rows[i].p_adjusted = p[k++];
+	free(p);
+}
+
+/* ---- all rows ---- */
+
+static size_t metric_rank(const char *name)
+{
+	const struct metric_info *m = metric_find(name);
+
+	return m ? (size_t)(m - metric_table) : SIZE_MAX;
+}
+
+static int by_table(const void *a, const void *b)
+{
+	const struct compare_row *x = a, *y = b;
+	size_t rx = metric_rank(x->metric), ry = metric_rank(y->metric);
+
+	return rx == ry ? strcmp(x->metric, y->metric) : rx < ry ? -1 : 1;
+}
+
+static bool have_row(const struct compare_row *rows, size_t n, const char *metric)
+{
+	while (n--)
+		if (!strcmp(rows[n].metric, metric))
+			return true;
+	return false;
+}
+
+size_t compare_records(const json_t *base, const json_t *changed, uint64_t seed, struct compare_row **out)
+{
+	bool exact = !strcmp(record_str(base, "time_base"), "virtual") &&
+		     !strcmp(record_str(changed, "time_base"), "virtual");
+	struct compare_row *rows = NULL;
+	const json_t *sample;
+	const char *name;
+	json_t *v;
+	size_t n = 0, i;
+
+	json_array_foreach(json_object_get(base, "samples"), i, sample) {
+		json_object_foreach(json_object_get(sample, "metrics"), name, v) {
+			struct boots a, b;
+
+			if (have_row(rows, n, name))
+				continue;
+			boots_of(base, name, &a);
+			boots_of(changed, name, &b);
+			if (a.n && b.n) {
+				const struct metric_info *m = metric_find(name);
+
+				rows = xrealloc(rows, (n + 1) * sizeof(*rows));
+				rows[n] = (struct compare_row){.metric = name, .better = m ? m->better : 0, .exact = exact};
+				fill_row(&rows[n++], &a, &b, seed);
+			}
+			boots_free(&a);
+			boots_free(&b);
+		}
+	}
+	adjust(rows, n);
+	for (i = 0; i < n; i++)
+		judge(&rows[i]);
+	if (n)
+		qsort(rows, n, sizeof(*rows), by_table);
+	*out = rows;
+	return n;
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/compare.h"
+#include "base/table.h"
+#include "bench/bench.h"
+#include "bench/runs.h"
+
+struct compare_args {
+	const char *store;
+	struct opt_list metric;
+	uint64_t seed;
+	bool force, json;
+};
+
+static const struct opt compare_opts[] = {
+	{"metric", 'm', OPT_LIST, offsetof(struct compare_args, metric), "NAME", "only this one (may be given several times)"},
+	{"force", 'f', OPT_FLAG, offsetof(struct compare_args, force), NULL, "across substrates, workloads or kernels all the same"},
+	{"seed", 0, OPT_U64, offsetof(struct compare_args, seed), "N", "of the bootstrap (default 1)"},
+	{"json", 'j', OPT_FLAG, offsetof(struct compare_args, json), NULL, "rows as JSON"},
+	{"store", 0, OPT_STR, offsetof(struct compare_args, store), "DIR", "look there for runs"},
+	OPT_END,
+};
+
+static bool wanted(const struct compare_args *a, const char *metric)
+{
+	for (size_t i = 0; i < a->metric.n; i++)
+		if (!strcmp(a->metric.item[i], metric))
+			return true;
+	return !a->metric.n;
+}
+
+/* ---- table ---- */
+
+/* "+4.8 %", "-23 %", "x 3.21" beyond a factor of two; a plain difference when there is no ratio. */
+static void change_text(char *buf, size_t size, const struct compare_row *r, double v)
+{
+	if (isnan(v))
+		snprintf(buf, size, "-");
+	else if (!r->is_ratio)
+		snprintf(buf, size, "%s%s", v > 0 ? "+" : "", metric_text(r->metric, v));
+	else if (v > 2 || v < 0.5)
+		snprintf(buf, size, "x %.3g", v);
+	else
+		snprintf(buf, size, "%+.*f %%", fabs(v - 1) < 0.0995 ? 2 : 1, 100 * (v - 1));
+}
+
+static void print_row(struct table *t, const struct compare_row *r)
+{
+	char point[32], low[32], high[32];
+
+	change_text(point, sizeof(point), r, r->effect.point);
+	change_text(low, sizeof(low), r, r->effect.low);
+	change_text(high, sizeof(high), r, r->effect.high);
+	table_cell(t, "%s", r->metric);
+	table_cell(t, "%s", metric_text(r->metric, r->base));
+	table_cell(t, "%s", metric_text(r->metric, r->changed));
+	table_cell(t, "%s", r->verdict == VERDICT_EQUAL ? "0" : point);
+	if (isnan(r->effect.low) || r->exact)
+		table_cell(t, "%s", r->exact ? "exact" : "-");
+	else
+		table_cell(t, "%s to %s", low, high);
+	if (isnan(r->detectable) || r->exact)
+		table_cell(t, "-");
+	else if (r->detectable > 2)
+		table_cell(t, "x %.3g", r->detectable);
+	else
+		table_cell(t, "%.*f %%", r->detectable < 1.0995 ? 2 : 1, 100 * (r->detectable - 1));
+	table_cell(t, "%s%s", verdict_text(r->verdict), r->bimodal ? " (two modes)" : "");
+}
+
+static void print_table(const struct compare_row *rows, size_t n, const struct compare_args *a)
+{
+	struct table *t = table_new(7, "metric:", ":base", ":new", ":change", ":95 % interval", ":detectable", "verdict:");
+
+	for (size_t i = 0; i < n; i++)
+		if (wanted(a, rows[i].metric))
+			print_row(t, &rows[i]);
+	table_print(t, stdout);
+}
+
+static void print_side(const char *word, const json_t *rec)
+{
+	const char *mode = record_str(rec, "mode");
+
+	printf("%s  %s  %s%s%s  %s, %s  %s\n", word, record_str(rec, "id"), record_str(rec, "workload"), *mode ? " " : "", mode,
+	       record_str(rec, "vmm"), record_str(rec, "substrate"), record_str(rec, "started"));
+}
+
+static void print_differences(const struct compare_difference *d, size_t n)
+{
+	if (!n)
+		return;
+	printf("what differs:\n");
+	for (size_t i = 0; i < n; i++)
+		printf("  %s: %.48s -> %.48s\n", d[i].what, d[i].base, d[i].changed);
+}
+
+static void print_text(const json_t *base, const json_t *changed, const struct compare_row *rows, size_t n,
+		       const struct compare_difference *d, size_t nd, const struct compare_args *a)
+{
+	print_side("base", base);
+	print_side("new ", changed);
+	print_differences(d, nd);
+	printf("\n");
+	print_table(rows, n, a);
+	printf("\nchange: ratio of medians, bootstrapped over boots; detectable: found in 4 of 5 repetitions with this many "
+	       "boots;\na verdict needs the interval and a rank test at a false discovery rate of 5 %%.\n");
+}
+
+/* ---- json ---- */
+
+static json_t *number_or_null(double v)
+{
+	return isfinite(v) ? json_real(v) : json_null();
+}
+
+static json_t *row_json(const struct compare_row *r)
+{
+	static const char *const verdict[] = {"better", "worse", "changed", "no_evidence", "equal", "too_few"};
+
+	return json_pack("{s:s,s:o,s:o,s:s,s:o,s:o,s:o,s:i,s:o,s:o,s:b,s:b,s:s}", "metric", r->metric, "base",
+			 number_or_null(r->base), "new", number_or_null(r->changed), "effect",
+			 r->is_ratio ? "ratio" : "difference", "point", number_or_null(r->effect.point), "ci_low",
+			 number_or_null(r->effect.low), "ci_high", number_or_null(r->effect.high), "n", (int)r->effect.n,
+			 "p_adjusted", number_or_null(r->p_adjusted), "detectable_ratio", number_or_null(r->detectable),
+			 "exact", r->exact, "bimodal", r->bimodal, "verdict", verdict[r->verdict]);
+}
+
+static void print_json(const json_t *base, const json_t *changed, const struct compare_row *rows, size_t n,
+		       const struct compare_difference *d, size_t nd, const struct compare_args *a)
+{
+	json_t *list = json_array(), *differ = json_array(), *doc;
+
+	for (size_t i = 0; i < n; i++)
+		if (wanted(a, rows[i].metric))
+			json_array_append_new(list, row_json(&rows[i]));
+	for (size_t i = 0; i < nd; i++)
+		json_array_append_new(differ, json_pack("{s:s,s:s,s:s,s:b}", "what", d[i].what, "base", d[i].base, "new",
+							d[i].changed, "blocking", d[i].blocking));
+	doc = json_pack("{s:s,s:s,s:o,s:o}", "base", record_str(base, "id"), "new", record_str(changed, "id"),
+			"differences", differ, "rows", list);
+	json_dumpf(doc, stdout, JSON_INDENT(1));
+	putchar('\n');
+	json_decref(doc);
+}
+
+/* ---- command ---- */
+
+static bool refused(const json_t *changed, const struct compare_difference *d, size_t n)
+{
+	if (!n || !d[0].blocking)
+		return false;
+	for (size_t i = 0; i < n && d[i].blocking; i++)
+		log_error("compare: %s: another %s: %.60s -> %.60s", record_str(changed, "id"), d[i].what, d[i].base,
+			  d[i].changed);
+	log_error("compare: across these the numbers say nothing about what was changed; --force compares all the same");
+	return true;
+}
+
+static int compare_two(const json_t *base, const json_t *changed, const struct compare_args *a)
+{
+	struct compare_difference *d;
+	struct compare_row *rows = NULL;
+	size_t nd = compare_differences(base, changed, &d), n;
+	int status = EXIT_OK;
+
+	if (!a->force && refused(changed, d, nd)) {
+		status = EXIT_CANNOT;
+		goto out;
+	}
+	n = compare_records(base, changed, a->seed, &rows);
+	if (!n) {
+		log_error("compare: %s and %s have no metric in common", record_str(base, "id"), record_str(changed, "id"));
+		status = EXIT_CANNOT;
+		goto out;
+	}
+	(a->json ? print_json : print_text)(base, changed, rows, n, d, nd, a);
+out:
+	free(rows);
+	compare_differences_free(d, nd);
+	return status;
+}
+
+static int compare_main(int argc, char **argv)
+{
+	struct compare_args a = {.seed = 1};
+	struct fig_set set;
+	int status;
+
+	if (!bench_parse(&cmd_compare, &argc, argv, &a, &status))
+		return status;
+	if (argc != 3) {
+		log_error("compare: expected BASE NEW; see bench list runs");
+		return EXIT_USAGE;
+	}
+	if (runs_load(a.store, argc, argv, &set))
+		return EXIT_CANNOT;
+	status = compare_two(set.rec[0], set.rec[1], &a);
+	runs_free(&set);
+	return status;
+}
+
+const struct command cmd_compare = {
+	.name = "compare",
+	.args = "BASE NEW",
+	.summary = "two runs metric by metric: effect, interval, verdict, and what could have been seen",
+	.details = "Refuses runs on different substrates, workloads, guests or kernels, since their difference says nothing\n"
+		   "about the change in question. Runs in virtual time (--deterministic) are compared exactly.",
+	.examples = "bench compare last~1 last\nbench compare 20260314-092653 last --metric=throughput_bps --json",
+	.opts = compare_opts,
+	.run = compare_main,
+};

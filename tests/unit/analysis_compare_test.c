@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "analysis/compare.h"
+#include "base/clock.h"
+#include "base/rng.h"
+#include "tests/unit/fake_record.h"
+
+/* n boots around level with 1 % noise. */
+static json_t *noisy(const char *metric, double level, int n, uint64_t seed)
+{
+	double x[100];
+	struct rng r;
+
+	rng_seed(&r, seed);
+	for (int i = 0; i < n; i++)
+		x[i] = level * (1 + 0.01 * rng_normal(&r));
+	return fake_record("virtio", metric, x, n);
+}
+
+static void verdicts(void **state)
+{
+	static const struct {
+		const char *metric;
+		double base, changed;
+		int n;
+		enum verdict want;
+	} cases[] = {
+		{"throughput_bps", 1e9, 1.1e9, 10, VERDICT_BETTER},
+		{"throughput_bps", 1e9, 0.9e9, 10, VERDICT_WORSE},
+		{"latency_ns", 5e4, 6e4, 10, VERDICT_WORSE},
+		{"latency_ns", 5e4, 4e4, 10, VERDICT_BETTER},
+		{"packets", 1e6, 2e6, 10, VERDICT_CHANGED},
+		{"no_such_metric", 1, 2, 10, VERDICT_CHANGED},
+		{"throughput_bps", 1e9, 1e9, 10, VERDICT_NO_EVIDENCE},
+		{"throughput_bps", 1e9, 0.5e9, 5, VERDICT_TOO_FEW},
+		{"kicks_per_packet", 0, 0, 10, VERDICT_EQUAL},
+		{"kicks_per_packet", 0, 0.5, 10, VERDICT_WORSE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		json_t *a = noisy(cases[i].metric, cases[i].base, cases[i].n, 1);
+		json_t *b = noisy(cases[i].metric, cases[i].changed, cases[i].n, 2);
+		struct compare_row *rows;
+
+		assert_int_equal(compare_records(a, b, 1, &rows), 1);
+		if (rows[0].verdict != cases[i].want)
+			fail_msg("case %zu: %s", i, verdict_text(rows[0].verdict));
+		assert_int_equal(rows[0].is_ratio, cases[i].base > 0);
+		free(rows);
+		json_decref(a);
+		json_decref(b);
+	}
+}
+
+/* In virtual time one exit more is a change, with any number of boots. */
+static void virtual_time_is_exact(void **state)
+{
+	static const struct {
+		double a[2], b[2];
+		enum verdict want;
+	} cases[] = {
+		{{100, 100}, {100, 100}, VERDICT_EQUAL},
+		{{100, 100}, {101, 101}, VERDICT_WORSE},
+		{{100, 100}, {99, 99}, VERDICT_BETTER},
+		{{99, 101}, {98, 102}, VERDICT_CHANGED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		json_t *a = fake_record("virtio", "exits", cases[i].a, 2), *b = fake_record("virtio", "exits", cases[i].b, 2);
+		struct compare_row *rows;
+
+		json_object_set_new(a, "time_base", json_string("virtual"));
+		json_object_set_new(b, "time_base", json_string("virtual"));
+		assert_int_equal(compare_records(a, b, 1, &rows), 1);
+		assert_true(rows[0].exact);
+		assert_int_equal(rows[0].verdict, cases[i].want);
+		free(rows);
+		json_decref(a);
+		json_decref(b);
+	}
+}
+
+static void windows_of_a_boot_count_once(void **state)
+{
+	json_t *rec = noisy("throughput_bps", 1e9, 12, 1), *sample;
+	struct compare_row *rows;
+	double *x;
+	size_t i, n;
+
+	(void)state;
+	json_array_foreach(json_object_get(rec, "samples"), i, sample)
+		json_object_set_new(sample, "boot", json_integer((json_int_t)(i % 3)));
+	x = compare_boot_values(rec, "throughput_bps", &n);
+	assert_int_equal(n, 3);
+	free(x);
+	assert_int_equal(compare_records(rec, rec, 1, &rows), 1);
+	assert_int_equal(rows[0].effect.n, 3);
+	assert_int_equal(rows[0].verdict, VERDICT_TOO_FEW); /* twelve windows are not twelve boots */
+	free(rows);
+	json_decref(rec);
+}
+
+/* Twenty metrics without a change: at 5 % each, one would cry wolf in most comparisons. */
+static void false_discoveries_are_kept_down(void **state)
+{
+	int alarms = 0;
+
+	(void)state;
+	for (uint64_t run = 0; run < 20; run++) {
+		json_t *a = noisy("m0", 1, 8, run * 100), *b = noisy("m0", 1, 8, run * 100 + 50);
+		struct compare_row *rows;
+		struct rng r;
+		json_t *s;
+		size_t n, i;
+
+		rng_seed(&r, run);
+		for (int k = 1; k < 20; k++) {
+			char name[8];
+
+			snprintf(name, sizeof(name), "m%d", k);
+			json_array_foreach(json_object_get(a, "samples"), i, s)
+				json_object_set_new(json_object_get(s, "metrics"), name, json_real(10 + rng_normal(&r)));
+			json_array_foreach(json_object_get(b, "samples"), i, s)
+				json_object_set_new(json_object_get(s, "metrics"), name, json_real(10 + rng_normal(&r)));
+		}
+		n = compare_records(a, b, run, &rows);
+		assert_int_equal(n, 20);
+		for (i = 0; i < n; i++)
+			alarms += rows[i].verdict == VERDICT_CHANGED;
+		free(rows);
+		json_decref(a);
+		json_decref(b);
+	}
+	assert_true(alarms <= 3);
+}
+
+static void differences_are_named(void **state)
+{
+	json_t *a = noisy("throughput_bps", 1e9, 3, 1), *b = json_deep_copy(a);
+	struct compare_difference *d;
+	size_t n = compare_differences(a, b, &d);
+
+	(void)state;
+	assert_int_equal(n, 0);
+	compare_differences_free(d, n);
+	json_object_set_new(b, "mode", json_string("vhost"));
+	json_object_set_new(b, "environment", json_pack("{s:s,s:{s:s}}", "kernel", "6.1", "lab", "qemu", "10.0"));
+	json_object_set_new(b, "knobs", json_pack("{s:s}", "ring", "packed"));
+	json_object_set_new(json_object_get(b, "params"), "reps", json_integer(20));
+	n = compare_differences(a, b, &d);
+	assert_int_equal(n, 4);
+	assert_string_equal(d[0].what, "host kernel");
+	assert_true(d[0].blocking && !d[1].blocking);
+	assert_string_equal(d[0].base, "-");
+	assert_string_equal(d[0].changed, "6.1");
+	assert_string_equal(d[1].what, "mode");
+	assert_string_equal(d[2].what, "ring");
+	assert_string_equal(d[3].what, "lab.qemu");
+	compare_differences_free(d, n);
+	json_decref(a);
+	json_decref(b);
+}
+
+static void every_blocking_difference_blocks(void **state)
+{
+	static const char *const keys[] = {"workload", "substrate", "time_base", "guest"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		json_t *a = noisy("throughput_bps", 1e9, 3, 1), *b = json_deep_copy(a);
+		struct compare_difference *d;
+		size_t n;
+
+		json_object_set_new(b, keys[i], json_string("other"));
+		n = compare_differences(a, b, &d);
+		assert_int_equal(n, 1);
+		assert_true(d[0].blocking);
+		assert_string_equal(d[0].what, keys[i]);
+		compare_differences_free(d, n);
+		json_decref(a);
+		json_decref(b);
+	}
+}
+
+static void a_hundred_by_a_hundred_takes_under_a_second(void **state)
+{
+	json_t *a = noisy("throughput_bps", 1e9, 100, 1), *b = noisy("throughput_bps", 1e9, 100, 2);
+	struct compare_row *rows;
+	uint64_t t = clock_ns();
+
+	(void)state;
+	assert_int_equal(compare_records(a, b, 1, &rows), 1);
+	t = clock_ns() - t;
+	print_message("%.0f ms\n", (double)t / 1e6);
+	assert_true(t < NSEC_PER_SEC);
+	free(rows);
+	json_decref(a);
+	json_decref(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(verdicts),
+		cmocka_unit_test(virtual_time_is_exact),
+		cmocka_unit_test(windows_of_a_boot_count_once),
+		cmocka_unit_test(false_discoveries_are_kept_down),
+		cmocka_unit_test(differences_are_named),
+		cmocka_unit_test(every_blocking_difference_blocks),
+		cmocka_unit_test(a_hundred_by_a_hundred_takes_under_a_second),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
