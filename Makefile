@@ -120,7 +120,7 @@ $(O)/micro/%.o: %.S
 # Loaders disagree about ELF64 (QEMU refuses it), so what boots is ELF32; micro.elf64 is for gdb.
 $(O)/micro.elf: $(MICRO_OBJ) workloads/micro/link.ld
 	@echo "  LD      $@"
-	$(Q)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
+	$(Q)$(CC) -nostdlib -static -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
 		-Wl,-T,workloads/micro/link.ld -o $(O)/micro.elf64 $(MICRO_OBJ)
 	$(Q)objcopy -O elf32-i386 -S $(O)/micro.elf64 $@
 
