@@ -11,7 +11,9 @@
 
 static char *builtin_unusable(void)
 {
-	if (!path_find("vmm"))
+	const char *vmm = path_tool("vmm");
+
+	if (!vmm)
 		return xstrdup("build/vmm is not there; run make");
 	if (!file_exists("/dev/kvm"))
 		return xstrdup("no /dev/kvm; load kvm_intel or kvm_amd, or use --on=lab");

@@ -262,16 +262,18 @@ static const struct virtio_ops vnet_ops_no_reset = {
 	.notify = vnet_notify,
 };
 
-static const struct net_backend_ops *const backends[] = {&net_backend_virtio, &net_backend_vhost, &net_backend_vhost_user};
+const struct net_backend_ops *vnet_backends[VNET_BACKENDS] = {&net_backend_virtio, &net_backend_vhost, &net_backend_vhost_user};
 
 static int pick_backend(struct vnet *net, const struct dev_opts *o)
 {
-	static const char *const modes[] = {"virtio", "vhost", "vhost-user", NULL};
+	const char *modes[VNET_BACKENDS + 1] = {NULL};
 	int mode = 0;
 
+	for (int i = 0; i < VNET_BACKENDS && vnet_backends[i]; i++)
+		modes[i] = vnet_backends[i]->name;
 	if (dev_opts_word(o, "mode", modes, &mode))
 		return -EINVAL;
-	net->be.ops = backends[mode];
+	net->be.ops = vnet_backends[mode];
 	return 0;
 }
 

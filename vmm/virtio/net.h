@@ -25,6 +25,10 @@ struct vnet {
 	char q_name[VIRTIO_QUEUES_MAX][8];
 };
 
+/* The values of mode=, the first is the default. Tests put one of their own behind them. */
+#define VNET_BACKENDS 4
+extern const struct net_backend_ops *vnet_backends[VNET_BACKENDS];
+
 /* Index of the control queue; -1 when it was not negotiated (5.1.2: it follows the pairs in use). */
 int vnet_ctrl_queue(const struct vnet *net);
 /* Serve the control queue; under the device's lock. */

@@ -26,6 +26,11 @@
 #define VIRTIO_NO_VECTOR  0xffff
 #define VIRTIO_BIT(n)     (1ull << (n))
 
+/* What every device on our virtqueues can offer. */
+#define VIRTIO_RING_BITS                                                                                            \
+	(VIRTIO_BIT(VIRTIO_RING_F_INDIRECT_DESC) | VIRTIO_BIT(VIRTIO_RING_F_EVENT_IDX) |                            \
+	 VIRTIO_BIT(VIRTIO_F_RING_PACKED) | VIRTIO_BIT(VIRTIO_F_IN_ORDER))
+
 struct virtio_dev;
 
 struct virtio_ops {
