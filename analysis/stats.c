@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <gsl/gsl_cdf.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -309,18 +310,18 @@ struct interval stats_nested_ratio_ci(const struct stats_nested *a, const struct
 }
 
 /*
- * Largest c with P(U < c) <= 2.5 % under no difference, U the Mann-Whitney statistic: the distribution by the recursion
+ * Largest c with P(U < c) <= tail under no difference, U the Mann-Whitney statistic: the distribution by the recursion
  * f(u; m, n) = f(u - n; m - 1, n) + f(u; m, n - 1), as a partition count. Normal approximation above 50 values a side.
  */
-static size_t rank_cut(size_t na, size_t nb)
+static size_t rank_cut(size_t na, size_t nb, double tail)
 {
 	size_t most = na * nb, c = 0;
-	double total = 0, tail = 0, *f;
+	double total = 0, below = 0, *f;
 
 	if (na > 50 || nb > 50) {
 		double mean = (double)most / 2, sd = sqrt((double)most * (double)(na + nb + 1) / 12);
 
-		return (size_t)MAX(0, floor(mean - 1.959964 * sd));
+		return (size_t)MAX(0, floor(mean - gsl_cdf_ugaussian_Qinv(tail) * sd));
 	}
 	f = xcalloc(most + 1, sizeof(*f));
 	f[0] = 1;
@@ -333,13 +334,13 @@ static size_t rank_cut(size_t na, size_t nb)
 	}
 	for (size_t u = 0; u <= most; u++)
 		total += f[u];
-	while (c <= most && tail + f[c] <= 0.025 * total)
-		tail += f[c++];
+	while (c <= most && below + f[c] <= tail * total)
+		below += f[c++];
 	free(f);
 	return c;
 }
 
-struct interval stats_hl_ratio_ci(const double *a, size_t na, const double *b, size_t nb)
+struct interval stats_hl_ratio_ci(const double *a, size_t na, const double *b, size_t nb, double confidence)
 {
 	struct interval ci = {NAN, NAN, NAN, MIN(na, nb)};
 	double *la, *lb, *d;
@@ -351,7 +352,7 @@ struct interval stats_hl_ratio_ci(const double *a, size_t na, const double *b, s
 	lb = logs(b, nb);
 	d = differences(la, na, lb, nb);
 	ci.point = exp(sorted_quantile(d, na * nb, 0.5));
-	c = ci.n >= STATS_MIN_N ? rank_cut(na, nb) : 0;
+	c = ci.n >= STATS_MIN_N ? rank_cut(na, nb, (1 - confidence) / 2) : 0;
 	if (c) {
 		ci.low = exp(d[c - 1]);
 		ci.high = exp(d[na * nb - c]);

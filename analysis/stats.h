@@ -49,9 +49,9 @@ struct interval stats_nested_ratio_ci(const struct stats_nested *a, const struct
 
 /*
  * Ratio b/a by the Hodges-Lehmann shift of the logarithms, with the interval that inverts the rank sum test: exact for
- * any distribution, at least 95 %. It needs a third fewer boots than the ratio of medians to see the same effect.
+ * any distribution: it covers at least what confidence (0.95) asks. It needs a third fewer boots than the ratio of medians to see the same effect.
  */
-struct interval stats_hl_ratio_ci(const double *a, size_t na, const double *b, size_t nb);
+struct interval stats_hl_ratio_ci(const double *a, size_t na, const double *b, size_t nb, double confidence);
 
 /*
  * Two-sided permutation test of the difference of means; all permutations when there are no more than STATS_RESAMPLES,

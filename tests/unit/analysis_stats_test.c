@@ -59,7 +59,7 @@ static void intervals(void **state)
 	near(ci.point, 0.9756742464304602, 1e-12, "ratio");
 	near(ci.low, 0.9602094240837693, 5e-4, "ratio low");
 	near(ci.high, 0.9867070451529827, 5e-4, "ratio high");
-	ci = stats_hl_ratio_ci(base_run, N, new_run, N);
+	ci = stats_hl_ratio_ci(base_run, N, new_run, N, 0.95);
 	near(ci.point, 0.9750134285881137, 1e-9, "HL ratio");
 	near(ci.low, 0.9602094240837696, 1e-9, "HL low");
 	near(ci.high, 0.9852164730728618, 1e-9, "HL high");
@@ -77,7 +77,7 @@ static void no_interval_without_grounds(void **state)
 	ci = stats_ratio_ci(base_run, 5, new_run, N, 1);
 	assert_true(!isnan(ci.point) && isnan(ci.low));
 	assert_true(isnan(stats_ratio_ci(zeros, 6, new_run, N, 1).point));
-	assert_true(isnan(stats_hl_ratio_ci(zeros, 6, new_run, N).point));
+	assert_true(isnan(stats_hl_ratio_ci(zeros, 6, new_run, N, 0.95).point));
 	ci = stats_difference_ci(zeros, 6, zeros, 6, 1);
 	assert_true(ci.point == 0 && ci.low <= 0 && ci.high >= 0);
 	ci = stats_ratio_ci(new_run, N, new_run, N, 1);
@@ -196,7 +196,7 @@ static void coverage(void **state)
 			median += ci.low <= true_median[kind] && true_median[kind] <= ci.high;
 			ci = stats_ratio_ci(a, 10, b, 10, (uint64_t)i);
 			ratio += ci.low <= 1 && 1 <= ci.high;
-			ci = stats_hl_ratio_ci(a, 10, b, 10);
+			ci = stats_hl_ratio_ci(a, 10, b, 10, 0.95);
 			hl += ci.low <= 1 && 1 <= ci.high;
 		}
 		print_message("kind %d, %d experiments: median %.2f %%, ratio %.2f %%, HL %.2f %%\n", kind, total,

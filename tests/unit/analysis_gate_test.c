@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MIT
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include "analysis/gate.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "tests/unit/fake_record.h"
+
+#define BOOTS   10
+#define CONFIRM (BOOTS * GATE_CONFIRM_FACTOR)
+
+/* Hands out prepared records and counts how many were asked for. */
+struct supply {
+	json_t *rec[2];
+	int taken;
+};
+
+static json_t *take(void *ctx, const char *what)
+{
+	struct supply *s = ctx;
+
+	assert_string_equal(what, s->taken ? "confirmation" : "screening");
+	assert_true(s->taken < 2);
+	return s->rec[s->taken++];
+}
+
+/* Realistic noise: 3 %, and one boot in fifty is disturbed by 20 %. */
+static double noisy(struct rng *r, double level, bool outliers)
+{
+	double x = level * (1 + 0.03 * rng_normal(r));
+
+	return outliers && !rng_below(r, 50) ? x * 0.8 : x;
+}
+
+static json_t *sample_of(struct rng *r, const char *metric, double level, bool outliers, int boots)
+{
+	double x[BOOTS * GATE_CONFIRM_FACTOR];
+
+	for (int i = 0; i < boots; i++)
+		x[i] = noisy(r, level, outliers);
+	return fake_record("virtio", metric, x, boots);
+}
+
+static void add_metric(json_t *rec, const char *metric, struct rng *r, double level, bool outliers)
+{
+	json_t *s;
+	size_t i;
+
+	json_array_foreach(json_object_get(rec, "samples"), i, s)
+		json_object_set_new(json_object_get(s, "metrics"), metric, json_real(noisy(r, level, outliers)));
+	json_object_set(json_object_get(rec, "summary"), metric,
+			json_object_iter_value(json_object_iter(json_object_get(rec, "summary"))));
+}
+
+/* Runs a gate over records that it then releases; true when it trips. */
+static bool trips(json_t *base, json_t *screen, json_t *confirm, struct gate *g)
+{
+	struct supply s = {{screen, confirm}, 0};
+	json_t *a, *b;
+	bool tripped;
+
+	assert_int_equal(gate_run(g, base, &(struct gate_source){take, &s}, NULL, NULL, &a, &b), 0);
+	tripped = g->tripped;
+	assert_ptr_equal(b, s.taken > 1 ? confirm : NULL);
+	json_decref(base);
+	json_decref(screen);
+	json_decref(confirm);
+	return tripped;
+}
+
+static int experiments(int quick)
+{
+	return getenv("EXITLAB_SOAK") ? 1000 : quick;
+}
+
+/* Six independent metrics, nothing changed: 0.85 % of 8,000. */
+static void same_against_same_does_not_trip(void **state)
+{
+	static const char *const more[] = {"packets_per_s", "cpu_ns_per_packet", "latency_ns", "exits_per_s", "cpu_host_pct"};
+	int total = experiments(150), tripped = 0;
+	struct rng r;
+
+	(void)state;
+	rng_seed(&r, 4);
+	for (int i = 0; i < total; i++) {
+		json_t *rec[3];
+		struct gate g;
+
+		for (int k = 0; k < 3; k++) {
+			rec[k] = sample_of(&r, "throughput_bps", 1e9, true, k < 2 ? BOOTS : CONFIRM);
+			for (size_t m = 0; m < ARRAY_SIZE(more); m++)
+				add_metric(rec[k], more[m], &r, 1e4, true);
+		}
+		tripped += trips(rec[0], rec[1], rec[2], &g);
+		assert_int_equal(g.n, 6);
+		gate_free(&g);
+	}
+	print_message("%d of %d A/A gates tripped\n", tripped, total);
+	assert_true(tripped <= total / 100);
+}
+
+static void one_metric_same_does_not_trip(void **state)
+{
+	int total = experiments(300), tripped = 0;
+	struct rng r;
+
+	(void)state;
+	rng_seed(&r, 2);
+	for (int i = 0; i < total; i++) {
+		struct gate g;
+
+		tripped += trips(sample_of(&r, "throughput_bps", 1e9, true, BOOTS),
+				 sample_of(&r, "throughput_bps", 1e9, true, BOOTS),
+				 sample_of(&r, "throughput_bps", 1e9, true, CONFIRM), &g);
+		gate_free(&g);
+	}
+	print_message("%d of %d A/A gates tripped\n", tripped, total);
+	assert_true(tripped <= total / 100);
+}
+
+static void five_percent_slower_is_caught(void **state)
+{
+	int total = experiments(300), tripped = 0;
+	struct rng r;
+
+	(void)state;
+	rng_seed(&r, 3);
+	for (int i = 0; i < total; i++) {
+		struct gate g;
+
+		tripped += trips(sample_of(&r, "throughput_bps", 1e9, false, BOOTS),
+				 sample_of(&r, "throughput_bps", 0.95e9, false, BOOTS),
+				 sample_of(&r, "throughput_bps", 0.95e9, false, CONFIRM), &g);
+		gate_free(&g);
+	}
+	print_message("%d of %d slowdowns caught\n", tripped, total);
+	assert_true(tripped >= total * 9 / 10);
+}
+
+static json_t *constant(const char *metric, double a, double b, int n)
+{
+	double x[BOOTS];
+
+	for (int i = 0; i < n; i++)
+		x[i] = i % 2 ? b : a;
+	return fake_record("virtio", metric, x, n);
+}
+
+static void results(void **state)
+{
+	static const struct {
+		const char *metric;
+		double base[2], screen[2], confirm[2];
+		int n;
+		enum gate_result want;
+		bool confirmed;
+	} cases[] = {
+		{"throughput_bps", {100, 101}, {80, 81}, {80, 81}, 10, GATE_TRIPPED, true},
+		{"throughput_bps", {100, 101}, {80, 81}, {100, 101}, 10, GATE_NOT_CONFIRMED, true},
+		{"throughput_bps", {100, 101}, {120, 121}, {0, 0}, 10, GATE_BETTER, false},
+		{"throughput_bps", {100, 101}, {100, 101}, {0, 0}, 10, GATE_PASS, false},
+		{"latency_ns", {100, 101}, {120, 121}, {120, 121}, 10, GATE_TRIPPED, true},
+		{"latency_ns", {100, 101}, {80, 81}, {0, 0}, 10, GATE_BETTER, false},
+		{"throughput_bps", {100, 101}, {50, 51}, {0, 0}, 5, GATE_TOO_FEW, false},
+		/* Clear, but under the relative floor of 1 %. */
+		{"throughput_bps", {1000, 1000}, {995, 995}, {0, 0}, 10, GATE_PASS, false},
+		{"kicks_per_packet", {0, 0}, {0.5, 0.5}, {0.5, 0.5}, 10, GATE_TRIPPED, true},
+		{"kicks_per_packet", {0, 0}, {0, 0}, {0, 0}, 10, GATE_PASS, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		json_t *base = constant(cases[i].metric, cases[i].base[0], cases[i].base[1], cases[i].n);
+		json_t *screen = constant(cases[i].metric, cases[i].screen[0], cases[i].screen[1], cases[i].n);
+		json_t *confirm = constant(cases[i].metric, cases[i].confirm[0], cases[i].confirm[1], cases[i].n);
+		struct supply s = {{screen, confirm}, 0};
+		struct gate g;
+		json_t *a, *b;
+
+		assert_int_equal(gate_run(&g, base, &(struct gate_source){take, &s}, NULL, NULL, &a, &b), 0);
+		assert_int_equal(g.n, 1);
+		if (g.row[0].result != cases[i].want)
+			fail_msg("case %zu: %s", i, gate_result_text(g.row[0].result));
+		assert_int_equal(g.tripped, cases[i].want == GATE_TRIPPED);
+		assert_int_equal(g.undecided, cases[i].want == GATE_TOO_FEW);
+		assert_int_equal(s.taken, 1 + cases[i].confirmed);
+		gate_free(&g);
+		json_decref(base);
+		json_decref(screen);
+		json_decref(confirm);
+	}
+}
+
+/* One needless exit per packet in virtual time: named, without a second sample. */
+static void exact_counts(void **state)
+{
+	static const struct {
+		const char *metric;
+		double base, screen[2];
+		enum gate_result want;
+	} cases[] = {
+		{"exits", 23884, {23884, 23884}, GATE_PASS},
+		{"exits", 23884, {23885, 23885}, GATE_TRIPPED},
+		{"exits", 23884, {23884, 23885}, GATE_TRIPPED},
+		{"exits", 23884, {23883, 23883}, GATE_BETTER},
+		{"packets", 1000, {1001, 1001}, GATE_TRIPPED},
+		{"packets", 1000, {1000, 1000}, GATE_PASS},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		json_t *base = constant(cases[i].metric, cases[i].base, cases[i].base, 2);
+		json_t *screen = constant(cases[i].metric, cases[i].screen[0], cases[i].screen[1], 2);
+		struct supply s = {{screen, NULL}, 0};
+		struct gate g;
+		json_t *a, *b;
+
+		json_object_set_new(base, "time_base", json_string("virtual"));
+		json_object_set_new(screen, "time_base", json_string("virtual"));
+		assert_int_equal(gate_run(&g, base, &(struct gate_source){take, &s}, NULL, NULL, &a, &b), 0);
+		assert_true(g.exact);
+		if (g.row[0].result != cases[i].want)
+			fail_msg("case %zu: %s", i, gate_result_text(g.row[0].result));
+		gate_free(&g);
+		json_decref(base);
+		json_decref(screen);
+	}
+}
+
+static void changed_exits_are_named(void **state)
+{
+	json_t *base = json_pack("{s:[{s:s,s:s,s:i},{s:s,s:s,s:i}]}", "exits", "reason", "io", "key", "0x3f8", "count", 8445,
+				 "reason", "npf", "key", "", "count", 5);
+	json_t *screen = json_pack("{s:[{s:s,s:s,s:i},{s:s,s:s,s:i}]}", "exits", "reason", "io", "key", "0x3f8", "count",
+				   8446, "reason", "msr", "key", "", "count", 7);
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	(void)state;
+	gate_print_exits(base, screen, f);
+	fclose(f);
+	assert_string_equal(text, "exit io 0x3f8: 8445 -> 8446 per boot\n"
+				  "exit npf: 5 -> 0 per boot\n"
+				  "exit msr: 0 -> 7 per boot\n");
+	free(text);
+	json_decref(base);
+	json_decref(screen);
+}
+
+static json_t *take_nothing(void *ctx, const char *what)
+{
+	(void)ctx;
+	(void)what;
+	return NULL;
+}
+
+static void a_gate_without_a_sample_does_not_pass(void **state)
+{
+	json_t *base = constant("throughput_bps", 1, 1, 10), *a, *b;
+	struct gate g;
+
+	(void)state;
+	assert_int_equal(gate_run(&g, base, &(struct gate_source){take_nothing, NULL}, NULL, NULL, &a, &b), -EIO);
+	gate_free(&g);
+	json_decref(base);
+}
+
+static void floors(void **state)
+{
+	static const struct {
+		const char *text;
+		int err;
+		size_t n;
+	} cases[] = {
+		{"throughput_bps 2% 1e6\n* 5%\n", 0, 2},
+		{"# all\n\nlatency_ns 3 % # why\n", 0, 1},
+		{"latency_ns 3\n", -EINVAL, 0},
+		{"latency_ns 3% 5 6\n", -EINVAL, 0},
+		{"latency_ns -3%\n", -EINVAL, 0},
+		{"", 0, 0},
+	};
+	char *dir = fake_dir(), *path = xasprintf("%s/floors", dir);
+	struct gate_floors f;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(file_write_atomic(path, cases[i].text, strlen(cases[i].text)), 0);
+		assert_int_equal(gate_floors_read(&f, path), cases[i].err);
+		assert_int_equal(f.n, cases[i].n);
+		if (!i) {
+			assert_true(f.v[0].relative == 0.02 && f.v[0].absolute == 1e6);
+			assert_true(f.v[1].relative == 0.05);
+		}
+		gate_floors_free(&f);
+	}
+	assert_int_equal(gate_floors_read(&f, "/nonexistent/floors"), -ENOENT);
+	dir_remove_all(dir);
+	free(path);
+	free(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(same_against_same_does_not_trip),
+		cmocka_unit_test(one_metric_same_does_not_trip),
+		cmocka_unit_test(five_percent_slower_is_caught),
+		cmocka_unit_test(results),
+		cmocka_unit_test(exact_counts),
+		cmocka_unit_test(changed_exits_are_named),
+		cmocka_unit_test(a_gate_without_a_sample_does_not_pass),
+		cmocka_unit_test(floors),
+	};
+
+	log_init("test", LOG_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
