@@ -251,6 +251,8 @@ static int load(struct machine *m)
 
 	if (!err)
 		err = boot_load(m->vm->gm, &m->image, &entry);
+	blob_drop(&m->image.kernel);
+	blob_drop(&m->image.initrd);
 	return err ? err : boot_enter(m->vm, &entry);
 }
 

@@ -43,6 +43,12 @@ int blob_open(struct blob *b, const char *what, const char *path)
 	return err ? err : b->size ? 0 : -ENOEXEC;
 }
 
+void blob_drop(const struct blob *b)
+{
+	if (b->data)
+		madvise((void *)b->data, b->size, MADV_DONTNEED);
+}
+
 void blob_close(struct blob *b)
 {
 	if (b->data)

@@ -53,6 +53,8 @@ int boot_load(struct gmem *gm, const struct boot_image *img, struct boot_entry *
 
 /* Map a file to read; -errno logged with what ("kernel", "initrd"). */
 int blob_open(struct blob *b, const char *what, const char *path);
+/* Give the pages that were read back to the page cache; they come again when needed. */
+void blob_drop(const struct blob *b);
 void blob_close(struct blob *b);
 
 /* ---- shared by the loaders ---- */

@@ -41,6 +41,7 @@ struct vm {
 	pthread_mutex_t end_lock;
 	int end_fd; /* readable once the run has ended */
 	bool ended;
+	bool panicked; /* the guest said so on its console: a reset is then a crash */
 	enum vm_end end_why;
 	int end_status;
 	void (*on_end)(struct vm *vm); /* kick the vCPUs; under no lock */

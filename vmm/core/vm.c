@@ -165,13 +165,14 @@ int vm_irqfd(struct vm *vm, int fd, int gsi, int resample_fd, bool add)
 
 void vm_end(struct vm *vm, enum vm_end why, int status)
 {
-	bool first;
+	bool first, crashed;
 
 	pthread_mutex_lock(&vm->end_lock);
 	first = !vm->ended;
 	if (first) {
-		vm->end_why = why;
-		vm->end_status = status;
+		crashed = why == VM_END_RESET && vm->panicked;
+		vm->end_why = crashed ? VM_END_CRASH : why;
+		vm->end_status = crashed ? 1 : status;
 		__atomic_store_n(&vm->ended, true, __ATOMIC_RELEASE);
 		if (write(vm->end_fd, &(uint64_t){1}, 8) < 0)
 			log_error("end of the run: %s", strerror(errno));
@@ -179,6 +180,20 @@ void vm_end(struct vm *vm, enum vm_end why, int status)
 	pthread_mutex_unlock(&vm->end_lock);
 	if (first && vm->on_end)
 		vm->on_end(vm);
+}
+
+void vm_note_panic(struct vm *vm)
+{
+	bool again;
+
+	pthread_mutex_lock(&vm->end_lock);
+	again = vm->panicked;
+	vm->panicked = true;
+	pthread_mutex_unlock(&vm->end_lock);
+	if (again)
+		vm_end(vm, VM_END_CRASH, 1);
+	else
+		log_error("guest: its kernel panicked; its console says why");
 }
 
 bool vm_has_ended(struct vm *vm)

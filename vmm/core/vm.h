@@ -53,5 +53,8 @@ int vm_irqfd(struct vm *vm, int fd, int gsi, int resample_fd, bool add); /* resa
 /* End the run; the first call wins. */
 enum vm_end { VM_END_POWEROFF, VM_END_RESET, VM_END_CRASH };
 void vm_end(struct vm *vm, enum vm_end why, int status);
+/* The guest's kernel said that it panicked: a reset is now a crash. Linux says so twice when it will not reset: then the
+ * run ends here. */
+void vm_note_panic(struct vm *vm);
 
 #endif

@@ -86,7 +86,7 @@ static void add_package(struct strbuf *out, struct strbuf *body)
 		strbuf_addc(out, (char)(extra << 6 | (len & 15)));
 		add_le(out, len >> 4, extra);
 	}
-	strbuf_add(out, body->buf, body->len);
+	strbuf_add(out, strbuf_str(body), body->len);
 	strbuf_free(body);
 }
 
@@ -94,7 +94,7 @@ static void add_package(struct strbuf *out, struct strbuf *body)
 static void add_block(struct strbuf *out, const char *op, size_t op_len, struct strbuf *head, struct strbuf *body)
 {
 	strbuf_add(out, op, op_len);
-	strbuf_add(head, body->buf, body->len);
+	strbuf_add(head, strbuf_str(body), body->len);
 	strbuf_free(body);
 	add_package(out, head);
 }

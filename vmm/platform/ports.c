@@ -26,7 +26,7 @@ static void panic_write(void *arg, uint64_t off, unsigned len, uint64_t val)
 	(void)len;
 	if (!(val & PANIC_PANICKED))
 		return;
-	log_error("guest: its kernel panicked; its console says why");
+	vm_note_panic(arg);
 	vm_end(arg, VM_END_CRASH, 1);
 }
 

@@ -11,6 +11,9 @@
 
 #define FIFO 64u
 
+/* What Linux prints before it halts or resets: without a panic device in every guest, its console is who tells. */
+#define PANIC_TEXT "Kernel panic - not syncing"
+
 struct serial {
 	struct vm *vm;
 	struct channel *ch;
@@ -19,6 +22,7 @@ struct serial {
 	uint8_t ier, lcr, mcr, scr, fcr, dll, dlm;
 	bool thr_irq; /* "transmitter empty" not acknowledged yet */
 	bool overrun, line;
+	size_t matched; /* bytes of PANIC_TEXT seen in a row */
 	uint8_t fifo[FIFO];
 	unsigned head, tail; /* free running */
 };
@@ -130,12 +134,31 @@ static uint8_t reg_read(struct serial *s, unsigned reg)
 	}
 }
 
+static void watch_for_panic(struct serial *s, uint8_t byte)
+{
+	/* No proper prefix of the text is also its suffix but "K": starting over is enough. */
+	if (byte != PANIC_TEXT[s->matched])
+		s->matched = 0;
+	if (byte != PANIC_TEXT[s->matched])
+		return;
+	if (++s->matched < sizeof(PANIC_TEXT) - 1)
+		return;
+	s->matched = 0;
+	vm_note_panic(s->vm);
+}
+
+static void transmit(struct serial *s, uint8_t byte)
+{
+	channel_put(s->ch, byte);
+	watch_for_panic(s, byte);
+}
+
 static void write_thr(struct serial *s, uint8_t val)
 {
 	if (s->mcr & UART_MCR_LOOP)
 		receive(s, val);
 	else
-		channel_put(s->ch, val);
+		transmit(s, val);
 	s->thr_irq = true;
 }
 
