@@ -83,7 +83,7 @@ $(O)/agent: $(O)/obj/workloads/agent/main.o $(O)/libagent.a $(O)/libbase.a
 all: $(O)/agent
 
 # The version string is compiled into one small file only.
-$(O)/obj/bench/main.o $(O)/obj/bench/environment.o: $(O)/version.h
+$(O)/obj/bench/main.o $(O)/obj/bench/environment.o $(O)/obj/vmm/main.o: $(O)/version.h
 $(O)/version.h: FORCE
 	@mkdir -p $(@D); echo '#define EXITLAB_VERSION "$(VERSION)"' | cmp -s - $@ || echo '#define EXITLAB_VERSION "$(VERSION)"' > $@
 .PHONY: FORCE
@@ -100,6 +100,29 @@ $(O)/probes/%.skel.h: $(O)/probes/%.bpf.o
 	$(SAY) "  SKEL    $@"
 	$(Q)PATH=$$PATH:/usr/sbin bpftool gen skeleton $< > $@.tmp && mv $@.tmp $@
 $(call obj,$(filter-out %.bpf.c,$(wildcard probes/*.c))): | $(BPF_SKEL)
+
+# ---- the micro guest: freestanding, multiboot ELF32 with 64-bit code inside -------------------
+MICRO_SRC := $(wildcard workloads/micro/*.c workloads/micro/*.S) workloads/job.c
+MICRO_OBJ := $(patsubst %,$(O)/micro/%.o,$(basename $(MICRO_SRC)))
+# general-regs-only: no SSE state to save in interrupts; omit-frame-pointer and no builtin loops: string.c is memcpy itself.
+MICRO_CFLAGS := -std=gnu11 -I. -O2 -g $(WARN) -m64 -ffreestanding -fno-pic -fno-stack-protector -mno-red-zone \
+	-mgeneral-regs-only -fcf-protection=none -fomit-frame-pointer -fno-asynchronous-unwind-tables \
+	$(if $(findstring gcc,$(CC)),-fno-tree-loop-distribute-patterns) -MMD -MP
+all: $(O)/micro.elf
+$(O)/micro/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC      $< (micro)"
+	$(Q)$(CC) $(MICRO_CFLAGS) -c -o $@ $<
+$(O)/micro/%.o: %.S
+	@mkdir -p $(@D)
+	@echo "  AS      $< (micro)"
+	$(Q)$(CC) $(MICRO_CFLAGS) -c -o $@ $<
+# Loaders disagree about ELF64 (QEMU refuses it), so what boots is ELF32; micro.elf64 is for gdb.
+$(O)/micro.elf: $(MICRO_OBJ) workloads/micro/link.ld
+	@echo "  LD      $@"
+	$(Q)$(CC) -nostdlib -static -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
+		-Wl,-T,workloads/micro/link.ld -o $(O)/micro.elf64 $(MICRO_OBJ)
+	$(Q)objcopy -O elf32-i386 -S $(O)/micro.elf64 $@
 
 # ---- unit tests: tests/unit/ROOM_NAME_test.c; vmm_* link the VMM, all others bench ------------
 UNIT_SRC := $(wildcard tests/unit/*_test.c)

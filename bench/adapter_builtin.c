@@ -11,9 +11,7 @@
 
 static char *builtin_unusable(void)
 {
-	const char *vmm = path_tool("vmm");
-
-	if (!vmm)
+	if (!path_find("vmm"))
 		return xstrdup("build/vmm is not there; run make");
 	if (!file_exists("/dev/kvm"))
 		return xstrdup("no /dev/kvm; load kvm_intel or kvm_amd, or use --on=lab");

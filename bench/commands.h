@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The subcommands, in the order of the help text: X(NAME) for the cmd_NAME of cmd_NAME.c. Included with X defined. */
+X(doctor)
 X(run)
 X(plot)
 X(report)
+X(dashboard)
 X(show)
 X(list)
 X(rm)

@@ -29,7 +29,7 @@ static const char *self_dir(void)
 	return dir;
 }
 
-const char *path_tool(const char *name)
+const char *path_find(const char *name)
 {
 	static const char *const places[] = {"", "/../libexec/exitlab"};
 
@@ -40,8 +40,16 @@ const char *path_tool(const char *name)
 			return path;
 		free(path);
 	}
-	log_error("%s: not found beside %s; run make", name, path_self());
 	return NULL;
+}
+
+const char *path_tool(const char *name)
+{
+	const char *path = path_find(name);
+
+	if (!path)
+		log_error("%s: not found beside %s; run make", name, path_self());
+	return path;
 }
 
 const char *path_checkout(void)

@@ -5,6 +5,8 @@
 
 /* A program or image of ours ("vmm", "agent", "lab-init", "micro.elf"); NULL when it is not there (logged). */
 const char *path_tool(const char *name);
+/* The same, without a word when it is not there. */
+const char *path_find(const char *name);
 /* Root of the checkout that this bench was built in, or NULL when installed. */
 const char *path_checkout(void);
 /* $EXITLAB_CACHE, else $XDG_CACHE_HOME/exitlab, else ~/.cache/exitlab. */

@@ -216,6 +216,7 @@ static void add_names(json_t *rec, const struct fixture *f)
 	clock_iso8601(at, started, sizeof(started));
 	clock_iso8601(at + 50, finished, sizeof(finished));
 	json_object_set_new(rec, "id", json_string(id));
+	json_object_set_new(rec, "order", json_integer(at * 1000));
 	json_object_set_new(rec, "plan_id", json_string("synthetic"));
 	json_object_set_new(rec, "started", json_string(started));
 	json_object_set_new(rec, "finished", json_string(finished));
@@ -244,8 +245,8 @@ json_t *fixture_record(const struct fixture *f)
 	for (int i = 0; i < f->samples; i++)
 		json_array_append_new(samples, sample_json(f, l, &r, i));
 	add_names(rec, f);
-	json_object_set_new(rec, "inputs", json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "name", "vmm", "path", "build/vmm", "sha256",
-						     zeros, "version", "synthetic", "build", "release"));
+	json_object_set_new(rec, "inputs", json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "name", strcmp(f->mode, "host") ? "builtin" : "peer", "path", "build/vmm", "sha256",
+						     zeros, "version", f->version ? f->version : "synthetic", "build", "release"));
 	json_object_set_new(rec, "exits", exits_json(samples, l));
 	json_object_set_new(rec, "summary", summary_json(samples));
 	json_object_set_new(rec, "samples", samples);
@@ -255,9 +256,9 @@ json_t *fixture_record(const struct fixture *f)
 	return rec;
 }
 
-#define NET(mode, setting, value, seed) {"net-throughput", mode, setting, value, 10, 0, seed, 0}
-#define LAT(mode, setting, value, seed) {"net-latency", mode, setting, value, 10, 0, seed, 0}
-#define END                             {NULL, NULL, NULL, 0, 0, 0, 0, 0}
+#define NET(mode, setting, value, seed) {"net-throughput", mode, setting, value, 10, 0, seed, 0, NULL}
+#define LAT(mode, setting, value, seed) {"net-latency", mode, setting, value, 10, 0, seed, 0, NULL}
+#define END                             {NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL}
 
 const struct fixture fixture_modes[] = {
 	NET("host", NULL, 0, 1), NET("e1000", NULL, 0, 2), NET("virtio", NULL, 0, 3), NET("vhost", NULL, 0, 4),
@@ -287,5 +288,5 @@ const struct fixture fixture_vms[] = {
 const struct fixture fixture_queues[] = {COUNTS("queues", "virtio", 110), COUNTS("queues", "vhost", 115), END};
 
 const struct fixture fixture_few[] = {
-	{"net-throughput", "virtio", NULL, 0, 3, 0, 121, 0}, {"net-throughput", "vhost", NULL, 0, 3, 0, 122, 0}, END,
+	{"net-throughput", "virtio", NULL, 0, 3, 0, 121, 0, NULL}, {"net-throughput", "vhost", NULL, 0, 3, 0, 122, 0, NULL}, END,
 };

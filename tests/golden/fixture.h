@@ -18,6 +18,7 @@ struct fixture {
 	double factor;       /* on throughput and exits; 0 counts as 1 */
 	uint64_t seed;
 	int64_t started;     /* seconds since 1970 */
+	const char *version; /* of the VMM; NULL: "synthetic" */
 };
 
 json_t *fixture_record(const struct fixture *f);

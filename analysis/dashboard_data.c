@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT
+/* From the index to series with levels, changes and verdicts. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "analysis/dashboard.h"
+#include "analysis/stats.h"
+#include "base/log.h"
+
+#define MIN_RUNS    10 /* fewer show a history but get no verdict */
+#define RECENT_RUNS 60 /* an older change has become the level */
+#define AA_FLOOR    0.01
+
+static const char *const usual_metrics[] = {
+	"throughput_bps", "transactions_per_s", "packets_per_s", "latency_ns", "latency_p99_ns", "exits_per_packet",
+	"userspace_exits_per_packet", "kicks_per_packet", "interrupts_per_packet", "cpu_ns_per_packet", "boot_ns",
+	"boot_exits", "vmm_overhead_bytes", "exit_cost_ns", "exits_per_op", "ops_per_s", "op_ns", "compute_ns", NULL,
+};
+
+const char *const dash_verdict_class[DASH_VERDICTS] = {"steady", "worse", "better", "changed", "few"};
+
+static int by_id(const void *a, const void *b)
+{
+	return strcmp(((const struct run_row *)a)->id, ((const struct run_row *)b)->id);
+}
+
+const struct run_row *dash_run(const struct dash *d, const char *id)
+{
+	struct run_row key = {.ok = false};
+
+	snprintf(key.id, sizeof(key.id), "%s", id);
+	return bsearch(&key, d->row, d->rows, sizeof(*d->row), by_id);
+}
+
+void dash_day(const struct series_point *p, char buf[11])
+{
+	time_t t = p->order / 1000;
+	struct tm tm;
+
+	gmtime_r(&t, &tm);
+	strftime(buf, 11, "%Y-%m-%d", &tm);
+}
+
+/* ---- configurations ---- */
+
+static char *next_part(const char **s)
+{
+	size_t len = strcspn(*s, "/;");
+	char *part = xasprintf("%.*s", (int)len, *s);
+
+	*s += len;
+	if (**s == '/')
+		(*s)++;
+	return part;
+}
+
+/* Is ";name=value" a setting of every configuration? Then it tells nothing. */
+static bool shared(const struct dash *d, const char *setting, size_t len)
+{
+	for (size_t i = 0; i < d->configs; i++) {
+		const char *p = strchr(d->config[i].key, ';');
+
+		while (p && strncmp(p, setting, len))
+			p = strchr(p + 1, ';');
+		if (!p || (p[len] && p[len] != ';'))
+			return false;
+	}
+	return true;
+}
+
+static void name_config(const struct dash *d, struct dash_config *c)
+{
+	char **const part[] = {&c->workload, &c->mode, &c->vmm, &c->guest, &c->substrate, &c->time_base};
+	struct strbuf sb = STRBUF_INIT;
+	const char *s = c->key;
+
+	for (size_t i = 0; i < ARRAY_SIZE(part); i++)
+		*part[i] = next_part(&s);
+	while (*s == ';') {
+		size_t len = 1 + strcspn(s + 1, ";");
+
+		if (!shared(d, s, len))
+			strbuf_addf(&sb, "%s%.*s", sb.len ? " " : "", (int)len - 1, s + 1);
+		s += len;
+	}
+	c->settings = sb.len ? strbuf_take(&sb) : xstrdup("");
+}
+
+static void add_configs(struct dash *d)
+{
+	for (size_t i = 0; i < d->points; i++) {
+		if (i && d->point[i].series == d->point[i - 1].series)
+			continue;
+		d->config = xrealloc(d->config, (d->configs + 1) * sizeof(*d->config));
+		d->config[d->configs++] = (struct dash_config){.key = d->point[i].series};
+	}
+	for (size_t i = 0; i < d->configs; i++)
+		name_config(d, &d->config[i]);
+}
+
+/* ---- series ---- */
+
+static bool wanted(const char *metric, const struct dashboard_opts *opts)
+{
+	const char *const *list = opts->metrics ? opts->metrics : usual_metrics;
+
+	while (*list && strcmp(*list, metric))
+		list++;
+	return *list && metric_find(metric);
+}
+
+static char *title_of(const struct dash_config *c)
+{
+	const char *const part[] = {c->mode, c->vmm, strcmp(c->guest, "linux") ? c->guest : "", c->settings};
+	struct strbuf sb = STRBUF_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(part); i++)
+		if (*part[i])
+			strbuf_addf(&sb, "%s%s", sb.len ? ", " : "", part[i]);
+	if (!sb.len)
+		strbuf_adds(&sb, c->workload);
+	strbuf_addf(&sb, " (%s%s%s)", c->substrate, strcmp(c->time_base, "real") ? ", " : "",
+		    strcmp(c->time_base, "real") ? c->time_base : "");
+	return strbuf_take(&sb);
+}
+
+/* The name is stable over the years: it depends on the series only. */
+static char *page_of(const struct dash_config *c, const char *metric)
+{
+	uint32_t hash = 2166136261u;
+	char *page;
+
+	for (const char *s = c->key; *s; s++)
+		hash = (hash ^ (unsigned char)*s) * 16777619u;
+	page = xasprintf("%s-%s-%s-%s-%08x.html", c->workload, *c->mode ? c->mode : "none", *c->vmm ? c->vmm : "none", metric, hash);
+	for (char *p = page; *p; p++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-_.", *p))
+			*p = '_';
+	return page;
+}
+
+static size_t last_accepted(const struct dash_series *s)
+{
+	for (size_t i = s->n; i-- > 0;)
+		if (s->p[i].accepted)
+			return i;
+	return 0;
+}
+
+static void judge(struct dash_series *s)
+{
+	const struct dash_change *c = s->changes ? &s->change[s->changes - 1] : NULL;
+	bool open = c && (c->at > last_accepted(s) || (!last_accepted(s) && !s->p[0].accepted)) && s->n - c->at <= RECENT_RUNS;
+	char day[11];
+
+	if (s->n < MIN_RUNS) {
+		s->verdict = DASH_FEW;
+		s->comment = xasprintf("too few runs for a verdict (%zu)", s->n);
+		return;
+	}
+	if (!open) {
+		s->verdict = DASH_STEADY;
+		s->comment = xasprintf("steady for %zu runs", s->n - (c ? c->at : 0));
+		return;
+	}
+	dash_day(&s->p[c->at], day);
+	s->verdict = s->metric->better * (c->after - c->before) > 0 ? DASH_BETTER :
+		     s->metric->better * (c->after - c->before) < 0 ? DASH_WORSE : DASH_CHANGED;
+	s->comment = xasprintf("%s %+.2g %% %s since %s%s", c->after > c->before ? "▲" : "▼",
+			       c->before != 0 ? 100 * (c->after / c->before - 1) : INFINITY, dash_verdict_class[s->verdict], day,
+			       c->provisional ? " (provisional)" : "");
+}
+
+static void add_series(struct dash *d, const struct dashboard_opts *opts)
+{
+	size_t config = 0;
+
+	for (size_t i = 0, end; i < d->points; i = end) {
+		const struct series_point *p = &d->point[i];
+		struct dash_series *s;
+
+		for (end = i + 1; end < d->points && d->point[end].series == p->series && d->point[end].metric == p->metric;)
+			end++;
+		while (d->config[config].key != p->series)
+			config++;
+		if (!wanted(p->metric, opts))
+			continue;
+		d->series = xrealloc(d->series, (d->n + 1) * sizeof(*d->series));
+		s = &d->series[d->n++];
+		*s = (struct dash_series){.config = &d->config[config], .metric = metric_find(p->metric), .p = p, .n = end - i};
+		s->title = title_of(s->config);
+		s->page = page_of(s->config, p->metric);
+		dash_find_changes(s);
+		judge(s);
+	}
+}
+
+/* ---- false alarms ---- */
+
+static bool apart(const struct series_point *a, const struct series_point *b)
+{
+	double gap = fmax(b->low - a->high, a->low - b->high);
+
+	return gap > AA_FLOOR * fabs(a->median);
+}
+
+static bool named_build(const char *version)
+{
+	size_t len = strlen(version);
+
+	return len && strcmp(version, "unknown") && (len < 6 || strcmp(version + len - 6, "-dirty"));
+}
+
+/* Two runs of one build, one after the other, are an A/A experiment: where their intervals lie apart, a gate would have
+ * raised a false alarm. */
+static void count_false_alarms(struct dash *d)
+{
+	for (size_t k = 0; k < d->n; k++) {
+		const struct dash_series *s = &d->series[k];
+
+		for (size_t i = 1; i < s->n; i++) {
+			const struct run_row *a = dash_run(d, s->p[i - 1].id), *b = dash_run(d, s->p[i].id);
+
+			if (!a || !b || !named_build(a->version) || strcmp(a->version, b->version) ||
+			    !isfinite(s->p[i].low) || !isfinite(s->p[i - 1].low))
+				continue;
+			d->aa_pairs++;
+			d->aa_alarms += apart(&s->p[i - 1], &s->p[i]);
+		}
+	}
+}
+
+int dash_collect(struct dash *d, struct store *store, const struct dashboard_opts *opts)
+{
+	struct run_filter filter = {.since = opts->since, .ok_only = true};
+	int err = store_list(store, &filter, &d->row, &d->rows);
+
+	if (!err)
+		err = store_series(store, &filter, NULL, &d->point, &d->points);
+	if (err)
+		return err;
+	qsort(d->row, d->rows, sizeof(*d->row), by_id);
+	add_configs(d);
+	add_series(d, opts);
+	count_false_alarms(d);
+	return 0;
+}
+
+void dash_free(struct dash *d)
+{
+	for (size_t i = 0; i < d->configs; i++) {
+		struct dash_config *c = &d->config[i];
+		char *const part[] = {c->workload, c->mode, c->vmm, c->guest, c->substrate, c->time_base, c->settings};
+
+		for (size_t k = 0; k < ARRAY_SIZE(part); k++)
+			free(part[k]);
+	}
+	for (size_t i = 0; i < d->n; i++) {
+		free(d->series[i].change);
+		free(d->series[i].page);
+		free(d->series[i].title);
+		free(d->series[i].comment);
+	}
+	free(d->config);
+	free(d->series);
+	free(d->point);
+	run_rows_free(d->row, d->rows);
+}
