@@ -23,10 +23,11 @@ static void add_net(const struct vmm_want *w, struct arglist *a)
 	struct strbuf sb = STRBUF_INIT;
 
 	strbuf_addf(&sb, "mode=%s,mac=%s", w->mode, w->mac);
-	for (int i = 0; i < ADAPTER_QUEUES && w->tap_fd[i] >= 0; i++)
-		strbuf_addf(&sb, "%s%d", i ? ":" : ",fd=", w->tap_fd[i]);
+	/* With vhost-user the TAP is the back-end's. */
 	if (w->vhost_user_socket)
-		strbuf_addf(&sb, ",socket=%s", w->vhost_user_socket);
+		strbuf_addf(&sb, ",path=%s", w->vhost_user_socket);
+	for (int i = 0; i < ADAPTER_QUEUES && w->tap_fd[i] >= 0 && !w->vhost_user_socket; i++)
+		strbuf_addf(&sb, "%s%d", i ? ":" : ",fd=", w->tap_fd[i]);
 	for (size_t i = 0; i < w->knobs->n; i++) {
 		const struct knob_info *k = knob_find(w->knobs->k[i].name);
 

@@ -218,7 +218,7 @@ static int start_vhost_user(struct run *r)
 	const char *program;
 	struct strbuf fds = STRBUF_INIT;
 	struct proc_opts o = {.keep_fds = r->wire.tap_fd};
-	char *argv[8];
+	char *argv[5];
 	int err;
 
 	if (strcmp(r->cell->mode, "vhost-user"))
@@ -233,13 +233,14 @@ static int start_vhost_user(struct run *r)
 	}
 	argv[0] = (char *)program;
 	argv[1] = xasprintf("--socket=%s", r->socket);
-	argv[2] = xasprintf("--fd=%s", strbuf_str(&fds));
-	argv[3] = NULL;
+	argv[2] = xasprintf("--tap=fd=%s", strbuf_str(&fds));
+	argv[3] = xasprintf("--queues=%d", o.n_keep);
+	argv[4] = NULL;
 	err = spawn_logged(r, &r->backend, argv, &o, "vhost-user.log");
 	for (int i = 0; !err && i < 500 && !file_exists(r->socket); i++)
 		clock_sleep_ns(10 * NSEC_PER_MSEC);
-	free(argv[1]);
-	free(argv[2]);
+	for (int i = 1; argv[i]; i++)
+		free(argv[i]);
 	strbuf_free(&fds);
 	return err;
 }
