@@ -4,9 +4,8 @@
  * confirmation sample, alone and not pooled with the first, before the gate trips.
  *
  * The confirmation should have twice the boots: it is rarely taken, and with 10 boots in the baseline and 10 in the
- * screening, 3 % noise and one metric, 0.4 % of A/A gates trip (0.85 % with six
- * independent metrics) and 91 % of slowdowns of 5 % are caught; with 10 boots in
- * the confirmation as well, 0.35 % and 88 % (20,000 simulated gates each).
+ * screening, 3 % noise and one metric, 0.4 % of A/A gates trip (0.85 % with six independent metrics) and 91 % of
+ * slowdowns of 5 % are caught; with 10 boots in the confirmation as well, 88 % (8,000 simulated gates each).
  */
 #ifndef ANALYSIS_GATE_H
 #define ANALYSIS_GATE_H

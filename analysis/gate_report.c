@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#include <math.h>
+#include <string.h>
+
+#include "analysis/gate_report.h"
+#include "base/table.h"
+#include "results/record.h"
+
+static const char *value_text(const char *metric, double v)
+{
+	const struct metric_info *info = metric_find(metric);
+
+	return info && !strcmp(info->unit, "ns") ? fmt_ns(v) : fmt_si(v);
+}
+
+/* "-4.8 % (-6.1 to -3.0)"; exact values have no interval. */
+static void change_text(char *buf, size_t size, const struct interval *ci)
+{
+	if (isnan(ci->point))
+		snprintf(buf, size, "-");
+	else if (isnan(ci->low))
+		snprintf(buf, size, "%+.4g %%", 100 * (ci->point - 1));
+	else
+		snprintf(buf, size, "%+.1f %% (%+.1f to %+.1f)", 100 * (ci->point - 1), 100 * (ci->low - 1),
+			 100 * (ci->high - 1));
+}
+
+struct cells {
+	const char *base, *screen_value;
+	char screen[64], confirm[64], floor[48], exact[2][32];
+};
+
+static void fill(struct cells *c, const struct gate *g, const struct gate_row *r)
+{
+	/* Exact counts in full: the last digit is what it is about. */
+	for (int i = 0; i < 2; i++)
+		snprintf(c->exact[i], sizeof(c->exact[i]), "%.15g", i ? r->screen_value : r->base);
+	c->base = g->exact ? c->exact[0] : value_text(r->metric, r->base);
+	c->screen_value = g->exact ? c->exact[1] : value_text(r->metric, r->screen_value);
+	change_text(c->screen, sizeof(c->screen), &r->screen);
+	change_text(c->confirm, sizeof(c->confirm), &r->confirm);
+	if (g->exact)
+		snprintf(c->floor, sizeof(c->floor), "none");
+	else if (r->floor.absolute > 0)
+		snprintf(c->floor, sizeof(c->floor), "%.3g %%, %s", 100 * r->floor.relative,
+			 value_text(r->metric, r->floor.absolute));
+	else
+		snprintf(c->floor, sizeof(c->floor), "%.3g %%", 100 * r->floor.relative);
+}
+
+static const char *headline(const struct gate *g)
+{
+	return g->tripped ? "TRIPPED" : g->undecided ? "not decided: too few boots" : "passed";
+}
+
+void gate_write_text(const struct gate *g, const struct gate_names *names, FILE *out)
+{
+	struct table *t = table_new(7, "metric:", ":baseline", ":now", ":screening", ":confirmation", ":floor", "result:");
+
+	fprintf(out, "%s\nbaseline %s, screening %s%s%s\n\n", names->series, names->base, names->screen,
+		names->confirm ? ", confirmation " : "", names->confirm ? names->confirm : "");
+	for (size_t i = 0; i < g->n; i++) {
+		struct cells c;
+
+		fill(&c, g, &g->row[i]);
+		table_cell(t, "%s", g->row[i].metric);
+		table_cell(t, "%s", c.base);
+		table_cell(t, "%s", c.screen_value);
+		table_cell(t, "%s", c.screen);
+		table_cell(t, "%s", c.confirm);
+		table_cell(t, "%s", c.floor);
+		table_cell(t, "%s", gate_result_text(g->row[i].result));
+	}
+	table_print(t, out);
+	fprintf(out, "\ngate %s\n", headline(g));
+}
+
+void gate_write_markdown(const struct gate *g, const struct gate_names *names, FILE *out)
+{
+	fprintf(out, "### bench gate: %s\n\n`%s`: baseline `%s`, screening `%s`", headline(g), names->series, names->base,
+		names->screen);
+	if (names->confirm)
+		fprintf(out, ", confirmation `%s`", names->confirm);
+	fprintf(out, "\n\n| metric | baseline | now | screening | confirmation | floor | result |\n"
+		     "|---|--:|--:|--:|--:|--:|---|\n");
+	for (size_t i = 0; i < g->n; i++) {
+		const struct gate_row *r = &g->row[i];
+		const char *bold = r->result == GATE_TRIPPED ? "**" : "";
+		struct cells c;
+
+		fill(&c, g, r);
+		fprintf(out, "| `%s` | %s | %s | %s | %s | %s | %s%s%s |\n", r->metric, c.base, c.screen_value, c.screen, c.confirm,
+			c.floor, bold, gate_result_text(r->result), bold);
+	}
+	if (!g->exact)
+		fprintf(out, "\nChanges are Hodges-Lehmann ratios with 95 %% intervals; the gate trips when screening and confirmation "
+			     "both exclude no change, beyond the floor.\n");
+}
+
+static void xml(const char *s, FILE *out)
+{
+	for (; *s; s++) {
+		switch (*s) {
+		case '<':
+			fputs("&lt;", out);
+			break;
+		case '>':
+			fputs("&gt;", out);
+			break;
+		case '&':
+			fputs("&amp;", out);
+			break;
+		case '"':
+			fputs("&quot;", out);
+			break;
+		default:
+			fputc(*s, out);
+		}
+	}
+}
+
+static size_t count(const struct gate *g, enum gate_result result)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->n; i++)
+		n += g->row[i].result == result;
+	return n;
+}
+
+void gate_write_junit(const struct gate *g, const struct gate_names *names, FILE *out)
+{
+	fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"bench gate\" tests=\"%zu\" failures=\"%zu\" "
+		     "errors=\"%zu\">\n", g->n, count(g, GATE_TRIPPED), count(g, GATE_TOO_FEW));
+	for (size_t i = 0; i < g->n; i++) {
+		const struct gate_row *r = &g->row[i];
+		struct cells c;
+
+		fill(&c, g, r);
+		fprintf(out, " <testcase classname=\"");
+		xml(names->series, out);
+		fprintf(out, "\" name=\"");
+		xml(r->metric, out);
+		fprintf(out, "\">");
+		if (r->result == GATE_TRIPPED)
+			fprintf(out, "<failure message=\"%s to %s: %s; confirmed %s; floor %s\"/>", c.base, c.screen_value, c.screen,
+				c.confirm, c.floor);
+		else if (r->result == GATE_TOO_FEW)
+			fprintf(out, "<error message=\"too few boots for an interval\"/>");
+		fprintf(out, "</testcase>\n");
+	}
+	fprintf(out, "</testsuite>\n");
+}

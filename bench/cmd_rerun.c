@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "bench/bench.h"
+#include "bench/environment.h"
+#include "bench/rerun.h"
+#include "bench/runs.h"
+
+struct rerun_args {
+	const char *store;
+	uint64_t reps;
+	bool dry_run, strict;
+};
+
+static const struct opt rerun_opts[] = {
+	{"reps", 'n', OPT_U64, offsetof(struct rerun_args, reps), "N", "boots (default: as many as the record has)"},
+	{"strict", 0, OPT_FLAG, offsetof(struct rerun_args, strict), NULL, "do not run when anything differs"},
+	{"dry-run", 0, OPT_FLAG, offsetof(struct rerun_args, dry_run), NULL, "say what differs and the command, and stop"},
+	{"store", 0, OPT_STR, offsetof(struct rerun_args, store), "DIR", "where the run is and the new one goes"},
+	OPT_END,
+};
+
+/* Number of inputs that are not what they were. */
+static size_t check_inputs(const json_t *rec)
+{
+	size_t differ = 0, i;
+	json_t *in;
+
+	json_array_foreach(json_object_get(rec, "inputs"), i, in) {
+		const char *path = record_str(in, "path"), *was = record_str(in, "sha256");
+		char now[65];
+		int err = file_sha256(path, now);
+
+		if (!err && !strcmp(now, was))
+			continue;
+		differ++;
+		if (err)
+			printf("differs: input %s: %s: %s\n", record_str(in, "name"), path, strerror(-err));
+		else
+			printf("differs: input %s: %s: SHA-256 was %.12s, is %.12s (version then: %s)\n", record_str(in, "name"),
+			       path, was, now, record_str(in, "version"));
+	}
+	return differ;
+}
+
+static size_t check_environment(const json_t *rec)
+{
+	static const char *const keys[] = {"kernel", "cpu", "microcode", "cpus", "governor", "smt", "no_turbo", "qemu"};
+	const json_t *was = json_object_get(rec, "environment");
+	json_t *is = environment_json();
+	size_t differ = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const json_t *a = json_object_get(was, keys[i]), *b = json_object_get(is, keys[i]);
+		char *ta, *tb;
+
+		if (!a || json_equal(a, b))
+			continue;
+		ta = json_dumps(a, JSON_ENCODE_ANY);
+		tb = b ? json_dumps(b, JSON_ENCODE_ANY) : xstrdup("nothing");
+		printf("differs: %s: was %s, is %s\n", keys[i], ta, tb);
+		free(ta);
+		free(tb);
+		differ++;
+	}
+	json_decref(is);
+	return differ;
+}
+
+static int run_again(const json_t *rec, const struct rerun_args *a)
+{
+	char **argv = rerun_argv(rec, a->reps, a->store);
+	size_t last = 0;
+
+	/* For people: the table, not the record. */
+	while (argv[last + 1])
+		last++;
+	free(argv[last]);
+	argv[last] = NULL;
+	printf("bench");
+	for (char **w = argv + 1; *w; w++)
+		printf(" %s", *w);
+	printf("\n");
+	fflush(stdout);
+	if (!a->dry_run) {
+		execv(argv[0], argv);
+		log_error("%s: %s", argv[0], strerror(errno));
+	}
+	rerun_free(argv);
+	return a->dry_run ? EXIT_OK : EXIT_CANNOT;
+}
+
+static int rerun_main(int argc, char **argv)
+{
+	struct rerun_args a = {0};
+	struct fig_set set;
+	size_t differ;
+	int status;
+
+	if (!bench_parse(&cmd_rerun, &argc, argv, &a, &status))
+		return status;
+	if (argc != 2) {
+		log_error("rerun: which run? see bench list runs");
+		return EXIT_USAGE;
+	}
+	if (runs_load(a.store, argc, argv, &set))
+		return EXIT_CANNOT;
+	differ = check_inputs(set.rec[0]);
+	/* What the lab's inside says of itself only a lab could compare. */
+	if (!strcmp(record_str(set.rec[0], "substrate"), "host"))
+		differ += check_environment(set.rec[0]);
+	if (!differ)
+		printf("every input is what it was\n");
+	if (differ && a.strict)
+		status = EXIT_FAILED;
+	else
+		status = run_again(set.rec[0], &a);
+	runs_free(&set);
+	return status;
+}
+
+const struct command cmd_rerun = {
+	.name = "rerun",
+	.args = "RUN",
+	.summary = "measure again what a stored run measured, after naming what has changed since",
+	.details = "Compares the SHA-256 of every input and, for runs on the host, kernel, CPU, microcode and settings.\n"
+		   "Runs the record's one configuration again, whatever plan it came from.",
+	.examples = "bench rerun last\nbench rerun 20260314-092653 --dry-run",
+	.opts = rerun_opts,
+	.run = rerun_main,
+};
