@@ -8,43 +8,78 @@
 
 #include "analysis/figure.h"
 #include "analysis/view.h"
+#include "base/hist_json.h"
 
 #define PARTS 8 /* fills of style.gp */
 
 /* One reason over all its keys. */
 struct reason {
 	char name[48];
-	double count, total_ns, kvm_ns, user_ns;
-	double p50_ns, p99_ns; /* of its most frequent key */
+	double count, total_ns, fast_ns, slow_ns, user_ns;
+	double p50_ns, p99_ns; /* over all keys with histograms, else of the most frequent key */
 	double key_count;
+	struct hist *hist;     /* NULL without histograms */
 };
 
-static struct reason *reason_get(struct reason **list, size_t *n, const char *name)
+struct reasons {
+	struct reason *list;
+	size_t n;
+};
+
+static struct reason *reason_get(struct reasons *all, const char *name)
 {
-	for (size_t i = 0; i < *n; i++)
-		if (!strcmp((*list)[i].name, name))
-			return &(*list)[i];
-	*list = xrealloc(*list, (*n + 1) * sizeof(**list));
-	memset(&(*list)[*n], 0, sizeof(**list));
-	snprintf((*list)[*n].name, sizeof((*list)[*n].name), "%s", name);
-	return &(*list)[(*n)++];
+	struct reason *r;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (!strcmp(all->list[i].name, name))
+			return &all->list[i];
+	all->list = xrealloc(all->list, (all->n + 1) * sizeof(*all->list));
+	r = &all->list[all->n++];
+	*r = (struct reason){.count = 0};
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	return r;
+}
+
+static void reason_hist(struct reason *r, const json_t *j)
+{
+	struct hist *h = xcalloc(1, sizeof(*h));
+
+	if (!r->hist) {
+		r->hist = xcalloc(1, sizeof(*r->hist));
+		hist_init(r->hist);
+	}
+	if (!hist_from_json(j, h))
+		hist_merge(r->hist, h);
+	r->p50_ns = (double)hist_quantile(r->hist, 0.5);
+	r->p99_ns = (double)hist_quantile(r->hist, 0.99);
+	free(h);
+}
+
+static void reasons_free(struct reasons *all)
+{
+	for (size_t i = 0; i < all->n; i++)
+		free(all->list[i].hist);
+	free(all->list);
 }
 
 /* Add the record's exits to the list, keys folded into their reason. */
-static void reasons_add(const json_t *rec, struct reason **list, size_t *n)
+static void reasons_add(const json_t *rec, struct reasons *all)
 {
 	const json_t *e;
 	size_t i;
 
 	json_array_foreach(json_object_get(rec, "exits"), i, e) {
-		struct reason *r = reason_get(list, n, view_str(e, "reason"));
+		struct reason *r = reason_get(all, view_str(e, "reason"));
 		double count = view_num(e, "count");
 
 		r->count += count;
 		r->total_ns += view_num(e, "total_ns");
-		r->kvm_ns += view_num(e, "kvm_ns");
+		r->fast_ns += view_num(e, "kvm_fast_ns");
+		r->slow_ns += view_num(e, "kvm_ns");
 		r->user_ns += view_num(e, "user_ns");
-		if (count > r->key_count) {
+		if (json_object_get(e, "hist"))
+			reason_hist(r, json_object_get(e, "hist"));
+		else if (count > r->key_count) {
 			r->key_count = count;
 			r->p50_ns = view_num(e, "p50_ns");
 			r->p99_ns = view_num(e, "p99_ns");
@@ -182,25 +217,24 @@ static void exits_plot(const struct fig_set *set, struct fig_doc *doc, const str
 
 int fig_exits(const struct fig_set *set, struct fig_doc *doc)
 {
-	struct reason *list = NULL;
+	struct reasons all = {NULL, 0};
 	double *foot = xcalloc(set->n, sizeof(*foot)), max = 0;
-	size_t n = 0;
 
 	for (size_t i = 0; i < set->n; i++)
-		reasons_add(set->rec[i], &list, &n);
-	if (!n) {
+		reasons_add(set->rec[i], &all);
+	if (!all.n) {
 		free(foot);
 		return fig_missing(doc, "no record has exits by reason");
 	}
-	qsort(list, n, sizeof(*list), by_count);
+	qsort(all.list, all.n, sizeof(*all.list), by_count);
 	fig_category_axis(set, doc);
-	exits_blocks(set, doc, list, n, foot);
+	exits_blocks(set, doc, all.list, all.n, foot);
 	for (size_t i = 0; i < set->n; i++)
 		max = fmax(max, foot[i]);
-	exits_plot(set, doc, list, n, max);
+	exits_plot(set, doc, all.list, all.n, max);
 	strbuf_addf(&doc->caption, "Means over boots, keys folded into their reason%s; above: the sum.",
-		    n > PARTS ? ", rare reasons summed as other" : "");
-	free(list);
+		    all.n > PARTS ? ", rare reasons summed as other" : "");
+	reasons_free(&all);
 	free(foot);
 	return 0;
 }
@@ -210,22 +244,19 @@ int fig_exits(const struct fig_set *set, struct fig_doc *doc)
 #define ROWS 10
 
 /* Reasons of one record by total time, the costliest first, with times. */
-static size_t costly_reasons(const struct fig_set *set, struct fig_doc *doc, struct reason **list)
+static size_t costly_reasons(const struct fig_set *set, struct fig_doc *doc, struct reasons *all)
 {
-	size_t n = 0, kept = 0;
+	size_t timed = 0;
 
-	*list = NULL;
-	reasons_add(set->rec[0], list, &n);
-	for (size_t i = 0; i < n; i++)
-		if ((*list)[i].count > 0 && (*list)[i].total_ns > 0)
-			(*list)[kept++] = (*list)[i];
-	if (n && !kept)
-		fig_missing(doc, "the record's exits carry no times");
-	else if (!n)
-		fig_missing(doc, "the record has no exits by reason");
-	if (kept)
-		qsort(*list, kept, sizeof(**list), by_total);
-	return MIN(kept, (size_t)ROWS);
+	*all = (struct reasons){NULL, 0};
+	reasons_add(set->rec[0], all);
+	if (all->n)
+		qsort(all->list, all->n, sizeof(*all->list), by_total);
+	while (timed < all->n && all->list[timed].total_ns > 0 && all->list[timed].count > 0)
+		timed++;
+	if (!timed)
+		fig_missing(doc, all->n ? "the record's exits carry no times" : "the record has no exits by reason");
+	return MIN(timed, (size_t)ROWS);
 }
 
 static void row_axis(struct fig_doc *doc, const struct reason *list, size_t n)
@@ -242,15 +273,16 @@ static void row_axis(struct fig_doc *doc, const struct reason *list, size_t n)
 
 int fig_exit_cost(const struct fig_set *set, struct fig_doc *doc)
 {
-	struct reason *list;
-	size_t n = costly_reasons(set, doc, &list);
+	struct reasons all;
+	size_t n = costly_reasons(set, doc, &all);
+	const struct reason *list = all.list;
 
 	if (!n) {
-		free(list);
+		reasons_free(&all);
 		return -ENODATA;
 	}
 	row_axis(doc, list, n);
-	strbuf_adds(&doc->dat, "# reason mean_us p50_us p99_us count_per_sample; percentiles of the reason's most frequent key\n");
+	strbuf_adds(&doc->dat, "# reason mean_us p50_us p99_us count_per_sample; percentiles over all keys where histograms were kept, else of the most frequent key\n");
 	for (size_t i = 0; i < n; i++) {
 		fig_quote(&doc->dat, list[i].name);
 		strbuf_addf(&doc->dat, " %.6g %.6g %.6g %.6g\n", list[i].total_ns / list[i].count / 1e3, list[i].p50_ns / 1e3,
@@ -263,30 +295,30 @@ int fig_exit_cost(const struct fig_set *set, struct fig_doc *doc)
 		    "     dat using 3:0 with points pt 7 ps 0.6 lc rgb \"#0072B2\" title \"median\", \\\n"
 		    "     dat using 4:0 with points pt 2 ps 0.5 lc rgb \"#D55E00\" title \"p99\", \\\n"
 		    "     dat using 2:0 with points pt 12 ps 0.7 lw 1.2 lc rgb \"#202020\" title \"mean\"\n");
-	strbuf_addf(&doc->caption, "%s, %s: from median to 99th percentile (p99) of each reason's most frequent key, and the mean "
-				   "over all keys; costliest %zu reasons by total time, logarithmic axis.",
+	strbuf_addf(&doc->caption, "%s, %s: from median to 99th percentile (p99), and the mean; costliest %zu reasons by total time, logarithmic axis.",
 		    view_str(set->rec[0], "workload"), view_str(set->rec[0], "mode"), n);
-	free(list);
+	reasons_free(&all);
 	return 0;
 }
 
 int fig_exit_breakdown(const struct fig_set *set, struct fig_doc *doc)
 {
-	struct reason *list;
-	size_t n = costly_reasons(set, doc, &list);
+	struct reasons all;
+	size_t n = costly_reasons(set, doc, &all);
+	const struct reason *list = all.list;
 	double max = 0;
 
 	if (!n) {
-		free(list);
+		reasons_free(&all);
 		return -ENODATA;
 	}
 	row_axis(doc, list, n);
 	strbuf_adds(&doc->dat, "# reason fast_us slow_us user_us: mean of one exit\n");
 	for (size_t i = 0; i < n; i++) {
-		double c = list[i].count * 1e3, fast = list[i].total_ns - list[i].kvm_ns - list[i].user_ns;
+		double c = list[i].count * 1e3;
 
 		fig_quote(&doc->dat, list[i].name);
-		strbuf_addf(&doc->dat, " %.6g %.6g %.6g\n", fmax(fast, 0) / c, list[i].kvm_ns / c, list[i].user_ns / c);
+		strbuf_addf(&doc->dat, " %.6g %.6g %.6g\n", list[i].fast_ns / c, list[i].slow_ns / c, list[i].user_ns / c);
 		max = fmax(max, list[i].total_ns / c);
 	}
 	strbuf_addf(&doc->gp,
@@ -300,6 +332,6 @@ int fig_exit_breakdown(const struct fig_set *set, struct fig_doc *doc)
 	strbuf_addf(&doc->caption, "%s, %s: mean time of one exit, split into KVM's fast path, KVM's slow path and userspace; "
 				   "costliest %zu reasons by total time.",
 		    view_str(set->rec[0], "workload"), view_str(set->rec[0], "mode"), n);
-	free(list);
+	reasons_free(&all);
 	return 0;
 }

@@ -16,10 +16,11 @@ static const char *const metrics[] = {"throughput_bps", "transactions_per_s", "p
 static double position(const struct fig_set *set, size_t i, size_t k)
 {
 	const json_t *order = json_object_get(json_object_get(set->rec[i], "plan"), "order"), *o;
-	char want[128];
+	const char *cell = view_str(set->rec[i], "plan.cell");
+	char want[256];
 	size_t at;
 
-	snprintf(want, sizeof(want), "%s/%s/%zu", view_str(set->rec[i], "mode"), view_str(set->rec[i], "vmm"), k);
+	snprintf(want, sizeof(want), "%s/%zu", cell, k);
 	json_array_foreach(order, at, o)
 		if (json_is_string(o) && !strcmp(json_string_value(o), want))
 			return (double)at + 1;

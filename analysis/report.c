@@ -27,20 +27,6 @@ void report_value(const char *unit, double v, char *buf, size_t size)
 		snprintf(buf, size, "%s%s", fmt_si(v), short_unit);
 }
 
-/* Spaces that no line is broken at, but for the one before an interval. */
-static char *keep_together(const char *s)
-{
-	struct strbuf sb = STRBUF_INIT;
-
-	for (; *s; s++) {
-		if (*s == ' ' && s[1] != '[')
-			strbuf_adds(&sb, "\u00a0");
-		else
-			strbuf_addc(&sb, *s);
-	}
-	return strbuf_take(&sb);
-}
-
 /* ---- header of every table over the records ---- */
 
 struct header {
@@ -74,6 +60,18 @@ static void header_free(struct header *h)
 
 /* ---- sections ---- */
 
+static void value_cell(struct doc *d, const char *unit, const struct interval *iv)
+{
+	char mid[48], low[48], high[48], interval[120] = "";
+
+	report_value(unit, iv->point, mid, sizeof(mid));
+	report_value(unit, iv->low, low, sizeof(low));
+	report_value(unit, iv->high, high, sizeof(high));
+	if (isfinite(iv->low) && isfinite(iv->high))
+		snprintf(interval, sizeof(interval), "[%s, %s]", low, high);
+	doc_cell_value(d, mid, interval);
+}
+
 static void add_results(struct doc *d, const struct fig_set *set)
 {
 	struct header h = header_of(set, "metric");
@@ -91,19 +89,10 @@ static void add_results(struct doc *d, const struct fig_set *set)
 			continue;
 		doc_cell(d, m->name);
 		for (size_t i = 0; i < set->n; i++) {
-			char mid[48], low[48], high[48], cell[200], *kept;
-
-			if (!view_summary(set->rec[i], m->name, &iv)) {
+			if (view_summary(set->rec[i], m->name, &iv))
+				value_cell(d, m->unit, &iv);
+			else
 				doc_cell(d, "");
-				continue;
-			}
-			report_value(m->unit, iv.point, mid, sizeof(mid));
-			report_value(m->unit, iv.low, low, sizeof(low));
-			report_value(m->unit, iv.high, high, sizeof(high));
-			snprintf(cell, sizeof(cell), isfinite(iv.low) ? "%s [%s, %s]" : "%s", mid, low, high);
-			kept = keep_together(cell);
-			doc_cell(d, kept);
-			free(kept);
 		}
 	}
 	doc_cell(d, "boots (n)");

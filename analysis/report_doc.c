@@ -61,7 +61,7 @@ void doc_begin(struct doc *d, enum doc_format format, const char *title)
 				     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<style>\n%s",
 			    asset_report_css);
 	if (format == DOC_TEX)
-		strbuf_adds(&d->out, "\\documentclass[10pt]{article}\n\\usepackage[utf8]{inputenc}\n\\usepackage[T1]{fontenc}\n"
+		strbuf_adds(&d->out, "\\documentclass[10pt]{article}\n\\usepackage[utf8]{inputenc}\n\\IfFileExists{lmodern.sty}{\\usepackage{lmodern}\\usepackage[T1]{fontenc}}{}\n"
 				     "\\usepackage{booktabs}\n\\usepackage{graphicx}\n\\usepackage[margin=2.5cm]{geometry}\n"
 				     "\\DeclareUnicodeCharacter{00D7}{\\ensuremath{\\times}}\n"
 				     "\\setlength{\\parindent}{0pt}\\setlength{\\parskip}{4pt}\n");
@@ -116,6 +116,12 @@ void doc_item_end(struct doc *d)
 	add_each(d, "</ul>\n", "\n", "\\end{itemize}\n\n");
 }
 
+/* Two columns are names and text: the text may run over several lines. */
+static bool wraps(const struct doc *d)
+{
+	return d->columns == 2 && !d->right;
+}
+
 static void table_open(struct doc *d, const char *const *header)
 {
 	if (d->format == DOC_HTML)
@@ -123,9 +129,9 @@ static void table_open(struct doc *d, const char *const *header)
 	if (d->format != DOC_TEX)
 		return;
 	/* A table wider than the page is set smaller rather than cut off. */
-	strbuf_addf(&d->out, "\\par\\noindent%s\\begin{tabular}{@{}", d->columns > 5 ? "\\resizebox{\\textwidth}{!}{" : "{\\small");
+	strbuf_addf(&d->out, "\\par\\noindent%s\\begin{tabular}{@{}", wraps(d) ? "{\\small" : "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{");
 	for (size_t i = 0; i < d->columns; i++)
-		strbuf_adds(&d->out, header[i][0] == ':' ? "r" : d->columns == 2 && i ? "p{0.7\\textwidth}" : "l");
+		strbuf_adds(&d->out, header[i][0] == ':' ? "r" : wraps(d) && i ? "p{0.7\\textwidth}" : "l");
 	strbuf_adds(&d->out, "@{}}\n\\toprule\n");
 }
 
@@ -144,34 +150,60 @@ void doc_table_begin(struct doc *d, size_t columns, const char *const *header)
 {
 	d->columns = columns;
 	d->cell = 0;
-	table_open(d, header);
-	d->header = true;
 	d->right = 0;
 	for (size_t i = 0; i < columns; i++)
 		d->right |= header[i][0] == ':' ? 1ul << i : 0;
+	table_open(d, header);
+	d->header = true;
 	for (size_t i = 0; i < columns; i++)
 		doc_cell(d, header[i] + (header[i][0] == ':'));
 	d->header = false;
 	table_rule(d, header);
 }
 
-void doc_cell(struct doc *d, const char *text)
+static void cell_open(struct doc *d)
 {
-	size_t column = d->cell++ % d->columns;
-	bool last = column == d->columns - 1;
+	size_t column = d->cell % d->columns;
 	const char *align = d->right >> column & 1 ? " class=\"r\"" : "";
 
 	if (!column)
 		add_each(d, "<tr>", "| ", "");
 	if (d->format == DOC_HTML)
 		strbuf_addf(&d->out, "<t%c%s>", d->header || !column ? 'h' : 'd', align);
-	add_text(d, text);
+}
+
+static void cell_close(struct doc *d)
+{
+	size_t column = d->cell++ % d->columns;
+
 	if (d->format == DOC_HTML)
 		strbuf_adds(&d->out, d->header || !column ? "</th>" : "</td>");
-	else if (!last)
-		add_each(d, "", " | ", " & ");
-	if (last)
+	if (column == d->columns - 1)
 		add_each(d, "</tr>\n", " |\n", " \\\\\n");
+	else
+		add_each(d, "", " | ", " & ");
+}
+
+void doc_cell(struct doc *d, const char *text)
+{
+	cell_open(d);
+	add_text(d, text);
+	cell_close(d);
+}
+
+void doc_cell_value(struct doc *d, const char *value, const char *interval)
+{
+	static const char *const open[] = {"<small>", " ", "\\\\[-1pt]\\scriptsize "}, *const close[] = {"</small>", "", "}"};
+
+	if (!*interval) {
+		doc_cell(d, value);
+		return;
+	}
+	cell_open(d);
+	add_each(d, "", "", "\\shortstack[r]{");
+	add_text(d, value);
+	add_between(d, open, interval, close);
+	cell_close(d);
 }
 
 void doc_table_end(struct doc *d)

@@ -28,6 +28,8 @@ void doc_item_end(struct doc *d);
 /* Columns as in base/table.h: ":name" is right aligned. The first row is the header. */
 void doc_table_begin(struct doc *d, size_t columns, const char *const *header);
 void doc_cell(struct doc *d, const char *text);
+/* A value above its interval (may be ""). */
+void doc_cell_value(struct doc *d, const char *value, const char *interval);
 void doc_table_end(struct doc *d);
 /* svg: its text for HTML; path: relative to the document for the other formats. */
 void doc_figure(struct doc *d, const char *svg, const char *path, const char *caption);

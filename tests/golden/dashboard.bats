@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+# The dashboard over a synthetic store, driven in headless Chromium.
+load ../helper
+
+setup_file() {
+	cd "$BATS_TEST_DIRNAME/../.." || exit 1
+	: "${O:=build}"
+	make -s O="$O" "$O/tests/golden/gen" "$O/bench"
+	"$O/tests/golden/gen" store "$BATS_FILE_TMPDIR/store" 120
+	"$O/bench" -q dashboard --store "$BATS_FILE_TMPDIR/store" --out "$BATS_FILE_TMPDIR/site"
+	timeout 120 /usr/bin/python3 tests/golden/browser.py "$BATS_FILE_TMPDIR/site" >"$BATS_FILE_TMPDIR/browser" 2>&1 || true
+}
+
+# in_browser CHECK: browser.py said ok to it.
+in_browser() {
+	if grep -q "^no Chromium" "$BATS_FILE_TMPDIR/browser"; then
+		skip "no Chromium here (Debian: chromium)"
+	fi
+	grep -qx "ok $1" "$BATS_FILE_TMPDIR/browser" || { cat "$BATS_FILE_TMPDIR/browser"; return 1; }
+}
+
+@test "pages load within 2 s" { in_browser loads_quickly; }
+@test "overview: filter by text and by verdict" { in_browser overview_filters; }
+@test "overview: by keyboard" { in_browser overview_keyboard; }
+@test "history: hover shows run and build, and links the record" { in_browser hover; }
+@test "history: drag, double click and buttons zoom" { in_browser zoom; }
+@test "history: by keyboard" { in_browser keyboard; }
+@test "history: the known change is marked once, exits over time are drawn" { in_browser change_is_marked; }
+@test "dark when the system is, light when asked" { in_browser dark_mode; }
+@test "a phone's width: nothing sticks out" { in_browser narrow; }
+@test "no request leaves file://" { in_browser stays_on_disk; }
+@test "no console error" { in_browser quiet; }
+
+@test "the new slowdown is flagged worse, the old gain has become the level" {
+	run grep -o 'data-verdict="[a-z]*" data-text="net-throughput [a-z0-9-]*, builtin (host) throughput_bps' "$BATS_FILE_TMPDIR/site/index.html"
+	[[ "$output" == *'"worse" data-text="net-throughput vhost, builtin'* ]]
+	[[ "$output" == *'"steady" data-text="net-throughput e1000, builtin'* ]]
+	[ "$(grep -c worse <<<"$output")" -eq 1 ]
+	grep -q '▼ -[56]\.[0-9] % worse since 2024-01-25' "$BATS_FILE_TMPDIR/site/index.html"
+}
+
+@test "bench accept ends the flag" {
+	cp -r "$BATS_FILE_TMPDIR/store" "$BATS_TEST_TMPDIR/store"
+	"$bench" accept --help >/dev/null 2>&1 || skip "no bench accept in this build"
+	id=$(grep -o '"i":72,' -m1 "$BATS_FILE_TMPDIR"/site/s/net-throughput-vhost-builtin-throughput_bps-*.html | head -1)
+	[ -n "$id" ]
+	run=$(cd "$BATS_TEST_TMPDIR/store/runs" && printf '%s\n' *-000483)
+	"$bench" -q accept --store "$BATS_TEST_TMPDIR/store" "$run" throughput_bps --why "known price of a fix"
+	"$bench" -q dashboard --store "$BATS_TEST_TMPDIR/store" --out "$BATS_TEST_TMPDIR/site" --metric throughput_bps
+	! grep -q 'data-verdict="worse"' "$BATS_TEST_TMPDIR/site/index.html"
+}
+
+@test "its own false-alarm rate is shown and small" {
+	run grep -o 'false-alarm rate: [0-9]* of [0-9]* pairs' "$BATS_FILE_TMPDIR/site/index.html"
+	[[ "$output" =~ ([0-9]+)\ of\ ([0-9]+) ]]
+	[ "${BASH_REMATCH[2]}" -ge 500 ]
+	[ $((BASH_REMATCH[1] * 100)) -le "${BASH_REMATCH[2]}" ]
+}
+
+@test "an empty store and an unknown metric" {
+	"$bench" -q dashboard --store "$BATS_TEST_TMPDIR/none" --out "$BATS_TEST_TMPDIR/site"
+	grep -q "No runs yet" "$BATS_TEST_TMPDIR/site/index.html"
+	fails 2 "no such metric" "$bench" dashboard --store "$BATS_TEST_TMPDIR/none" --metric speed
+}
+
+@test "--since leaves older runs out" {
+	"$bench" -q dashboard --store "$BATS_FILE_TMPDIR/store" --out "$BATS_TEST_TMPDIR/site" --since 2024-02
+	grep -q "of 246 runs" "$BATS_TEST_TMPDIR/site/index.html" || { grep -o "series of [0-9]* runs" "$BATS_TEST_TMPDIR/site/index.html"; false; }
+}
