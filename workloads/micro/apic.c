@@ -136,7 +136,7 @@ bool apic_timer_init(unsigned irq)
 	return timer_khz > 0;
 }
 
-/* Ring 0. */
+/* Ring 0. 0 disarms. */
 static void arm_here(uint64_t tsc)
 {
 	uint64_t now, count;
@@ -144,6 +144,10 @@ static void arm_here(uint64_t tsc)
 	if (timer_is_deadline) {
 		__asm__ volatile("wrmsr" : : "c"(MSR_TSC_DEADLINE), "a"((uint32_t)tsc), "d"((uint32_t)(tsc >> 32))
 				 : "memory");
+		return;
+	}
+	if (!tsc) {
+		write_here(REG_TIMER_INITIAL, 0);
 		return;
 	}
 	now = rdtsc();

@@ -194,6 +194,22 @@ end_of_interrupt:
 	pop	%rax
 	iretq
 
+	/* The timer ends what ring0_try called and what does not come back by itself. */
+	.globl gate_rescue
+gate_rescue:
+	cmpq	$0, try_stack
+	je	end_of_interrupt
+	pushq	$SEL_KERNEL_DATA
+	lea	8(%rsp), %rax
+	push	%rax
+	pushq	$2
+	pushq	$SEL_KERNEL_CODE
+	pushq	$1f
+	jmp	end_of_interrupt	/* returns here */
+1:	mov	try_stack, %rsp
+	mov	$TRY_FAULTED, %rax
+	jmp	try_out
+
 	/* Exceptions: vector and error code on the stack, then cpu_exception(frame). */
 	.globl gate_exceptions
 	.align GATE_SIZE

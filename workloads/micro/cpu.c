@@ -29,7 +29,7 @@ struct frame {
 
 extern uint64_t gdt[];
 extern uint64_t pdpt[];
-extern uint8_t gate_divide[], gate_spurious[], gate_irqs[], gate_exceptions[];
+extern uint8_t gate_divide[], gate_spurious[], gate_rescue[], gate_irqs[], gate_exceptions[];
 extern uint8_t ap_trampoline[], ap_trampoline_end[];
 
 struct gate idt[256] __attribute__((aligned(16)));
@@ -83,6 +83,7 @@ static void idt_build(void)
 	set_gate(0, gate_divide, GATE_INTERRUPT);
 	for (unsigned i = 0; i < N_IRQS; i++)
 		set_gate(VEC_IRQ_BASE + i, gate_irqs + i * GATE_SIZE, GATE_INTERRUPT);
+	set_gate(VEC_RESCUE, gate_rescue, GATE_INTERRUPT);
 	set_gate(VEC_SPURIOUS, gate_spurious, GATE_INTERRUPT);
 }
 
@@ -123,6 +124,18 @@ uint64_t ring0_try(uint64_t (*fn)(uint64_t arg), uint64_t arg)
 	struct call c = {fn, arg};
 
 	return ring0(do_try, (uint64_t)&c);
+}
+
+uint64_t ring0_try_for(uint64_t timeout_ns, uint64_t (*fn)(uint64_t arg), uint64_t arg)
+{
+	uint64_t result;
+
+	if (!apic_timer_init(VEC_RESCUE - VEC_IRQ_BASE))
+		return (uint64_t)TRY_FAULTED;
+	apic_timer_at(rdtsc() + ns_to_tsc(timeout_ns));
+	result = ring0_try(fn, arg);
+	apic_timer_at(0);
+	return result;
 }
 
 static uint64_t do_rdmsr(uint64_t msr)

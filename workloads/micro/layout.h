@@ -25,6 +25,7 @@
 #define VEC_IRQ_BASE  0x40
 #define N_IRQS        16
 #define IRQ_STRIDE    64 /* a cache line per counter */
+#define VEC_RESCUE    0x50
 #define VEC_SPURIOUS  0xff
 
 #define APIC_BASE  0xfee00000

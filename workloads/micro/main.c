@@ -31,6 +31,7 @@ static int job_null(const struct workload_job *job)
 static const struct micro_job jobs[] = {
 	{"null", job_null},
 	{"boot", job_null},
+	{"exit-cost", job_exit_cost},
 };
 
 /* Above the image and above what the loader may have put there (command line, lists): 1 MiB up from its end. */

@@ -83,6 +83,8 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t sub)
 uint64_t ring0(uint64_t (*fn)(uint64_t arg), uint64_t arg);
 /* The same; an exception in fn comes back as TRY_FAULTED. First CPU only. */
 uint64_t ring0_try(uint64_t (*fn)(uint64_t arg), uint64_t arg);
+/* Comes back after timeout_ns at the latest, as TRY_FAULTED, if fn runs with interrupts on. Takes the APIC's timer. */
+uint64_t ring0_try_for(uint64_t timeout_ns, uint64_t (*fn)(uint64_t arg), uint64_t arg);
 uint64_t msr_read(uint32_t msr);
 /* 0, or TRY_FAULTED when there is no such MSR. */
 uint64_t msr_write(uint32_t msr, uint64_t value);
