@@ -43,10 +43,12 @@ static void add_kernel(const struct vmm_want *w, struct arglist *a)
 {
 	bool bzimage = !strcmp(knobs_get(w->knobs, "kernel", "vmlinux"), "bzimage");
 
-	if (w->micro)
+	if (w->micro) {
 		arglist_add(a, "--kernel=%s", w->kernel);
-	else
+		arglist_add(a, "--device=exitlab-testdev"); /* what exit-cost measures against */
+	} else {
 		arglist_add(a, "--kernel=%s/%s", w->kernel, bzimage ? "vmlinuz" : "vmlinux");
+	}
 	if (w->initrd)
 		arglist_add(a, "--initrd=%s", w->initrd);
 	arglist_add(a, "--cmdline=%s", w->cmdline);

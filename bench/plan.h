@@ -24,6 +24,12 @@ struct cell {
 	char *label;                   /* "vhost/builtin ring=packed": unique in the plan */
 };
 
+/* vCPUs: the knob, else the workload's default. */
+static inline unsigned cell_cpus(const struct cell *c)
+{
+	return (unsigned)knobs_u64(&c->knobs, "cpus", c->workload->cpus ? c->workload->cpus : 1);
+}
+
 struct plan_step {
 	size_t cell;
 	unsigned rep;

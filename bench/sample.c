@@ -252,7 +252,7 @@ static int vmm_argv(struct run *r, struct arglist *a)
 		.micro = is_micro(r),
 		.kernel = r->want->kernel_dir,
 		.initrd = r->image,
-		.cpus = (unsigned)knobs_u64(&r->cell->knobs, "cpus", 1),
+		.cpus = cell_cpus(r->cell),
 		.mem_bytes = knobs_u64(&r->cell->knobs, "mem", DEFAULT_MEM),
 		.mode = r->cell->mode,
 		.knobs = &r->cell->knobs,

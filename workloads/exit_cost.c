@@ -7,5 +7,8 @@ const struct workload workload_exit_cost = {
 	.summary = "round trip of each kind of exit, from inside a micro guest",
 	.needs = NEED_KVM,
 	.guests = GUEST_MICRO,
-	.metrics = "exit_cost_ns cpuid_ns pio_ns mmio_ns ioeventfd_ns",
+	.cpus = 2, /* ipi */
+	.metrics = "exit_cost_ns exit_cost_ns.pio_kernel exit_cost_ns.pio_user exit_cost_ns.mmio_user "
+		   "exit_cost_ns.mmio_write_user exit_cost_ns.ioeventfd exit_cost_ns.msi_self exit_cost_ns.hlt_wake "
+		   "exit_cost_ns.hypercall exit_cost_ns.ipi",
 };

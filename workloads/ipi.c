@@ -11,5 +11,6 @@ const struct workload workload_ipi = {
 	.summary = "one vCPU interrupts another, running and asleep (cpus=2)",
 	.guests = GUEST_LINUX | GUEST_NONE,
 	.metrics = "ipi_ns ipi_p99_ns ipi_wake_ns exits_per_op",
+	.cpus = 2,
 	.defaults = defaults,
 };

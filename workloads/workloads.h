@@ -32,6 +32,7 @@ struct workload {
 	unsigned needs;          /* enum workload_need, beyond what mode and guest need */
 	unsigned guests;         /* enum workload_guest; the lowest bit is the default */
 	unsigned flags;
+	unsigned cpus;           /* default vCPUs; 0: one */
 	uint64_t duration_ns;    /* default window; 0: fixed work decides */
 	const char *metrics;     /* blank-separated names; the first is the headline of the table */
 	/* Optional: defaults of the job beyond job_defaults(), then a check of the whole (-EINVAL, logged). */
