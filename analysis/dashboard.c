@@ -75,8 +75,10 @@ static int put_pages(const struct dash *d, const char *dir, const char *runs_dir
 		const struct dash_series *s = &d->series[i];
 		struct strbuf page = STRBUF_INIT;
 
-		/* A metric may be missing in some runs, so the exits of a configuration serve its series of equal length only. */
-		if (s->config != config || s->n != d->series[i - 1].n || strcmp(s->p[0].id, d->series[i - 1].p[0].id)) {
+		/* A metric may be missing in some runs, so the exits of a configuration serve its
+		 * series of equal length only. */
+		if (s->config != config || s->n != d->series[i - 1].n ||
+		    strcmp(s->p[0].id, d->series[i - 1].p[0].id)) {
 			dash_mix_free(&mix);
 			dash_mix_read(&mix, s, runs_dir);
 		}
@@ -116,7 +118,8 @@ static int put_site(struct dash *d, const struct dashboard_opts *opts, const cha
 	return err;
 }
 
-int dashboard_build(struct store *store, const struct dashboard_opts *opts, struct dashboard_stats *stats)
+int dashboard_build(struct store *store, const struct dashboard_opts *opts,
+		    struct dashboard_stats *stats)
 {
 	char *runs_dir = xasprintf("%s/runs", store_dir(store));
 	struct dash d = {.config = NULL};

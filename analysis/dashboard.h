@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The static site over a store: overview, one page per series with its history. Reads the index, and exits.csv of runs. */
+/* The static site over a store: overview, one page per series with its history. Reads the index,
+ * and exits.csv of runs. */
 #ifndef ANALYSIS_DASHBOARD_H
 #define ANALYSIS_DASHBOARD_H
 
@@ -8,16 +9,18 @@
 
 struct dashboard_opts {
 	const char *out_dir;
-	const char *since;            /* ISO 8601 or a prefix of it; NULL: everything */
-	const char *const *metrics;   /* NULL-terminated; NULL: the usual ones */
+	const char *since;	    /* ISO 8601 or a prefix of it; NULL: everything */
+	const char *const *metrics; /* NULL-terminated; NULL: the usual ones */
 };
 
 struct dashboard_stats {
 	size_t series, points, runs;
 };
 
-/* Write index.html, s/SERIES.html, dashboard.css and dashboard.js below out_dir. 0 or -errno, logged. */
-int dashboard_build(struct store *store, const struct dashboard_opts *opts, struct dashboard_stats *stats);
+/* Write index.html, s/SERIES.html, dashboard.css and dashboard.js below out_dir. 0 or -errno,
+ * logged. */
+int dashboard_build(struct store *store, const struct dashboard_opts *opts,
+		    struct dashboard_stats *stats);
 
 /* ---- between the files of the dashboard ---- */
 
@@ -25,9 +28,9 @@ enum dash_verdict { DASH_STEADY, DASH_WORSE, DASH_BETTER, DASH_CHANGED, DASH_FEW
 #define DASH_VERDICTS (DASH_FEW + 1)
 
 struct dash_change {
-	size_t at;           /* first point of the new level */
+	size_t at;	      /* first point of the new level */
 	double before, after; /* medians of the levels */
-	bool provisional;    /* too new to be sure */
+	bool provisional;     /* too new to be sure */
 };
 
 /* What a run measures, whatever the metric: one per distinct series of the index. */
@@ -70,7 +73,8 @@ const struct run_row *dash_run(const struct dash *d, const char *id);
 /* Levels of the series into s->change. */
 void dash_find_changes(struct dash_series *s);
 
-/* Exits per boot by reason of every run of a series: value[reason * n + point], NAN where a run has none. */
+/* Exits per boot by reason of every run of a series: value[reason * n + point], NAN where a run has
+ * none. */
 #define DASH_REASONS 8
 struct dash_mix {
 	char name[DASH_REASONS][48];
@@ -81,7 +85,8 @@ void dash_mix_read(struct dash_mix *m, const struct dash_series *s, const char *
 void dash_mix_free(struct dash_mix *m);
 
 void dash_index_html(const struct dash *d, struct strbuf *out);
-void dash_series_html(const struct dash *d, const struct dash_series *s, const struct dash_mix *mix, struct strbuf *out);
+void dash_series_html(const struct dash *d, const struct dash_series *s, const struct dash_mix *mix,
+		      struct strbuf *out);
 extern const char *const dash_verdict_class[DASH_VERDICTS];
 void dash_html(struct strbuf *sb, const char *text);
 /* "2026-03-14" of a point. */

@@ -4,7 +4,8 @@
 #include "analysis/changepoint.h"
 #include "analysis/dashboard.h"
 
-/* An accepted mark always starts a level: the verdict looks at later changes only (dashboard_data.c). */
+/* An accepted mark always starts a level: the verdict looks at later changes only
+ * (dashboard_data.c). */
 void dash_find_changes(struct dash_series *s)
 {
 	double *v = xcalloc(s->n, sizeof(*v));
@@ -19,7 +20,8 @@ void dash_find_changes(struct dash_series *s)
 	n = change_points(v, s->n, accepted, n_accepted, -1, &c);
 	s->change = xcalloc(n + 1, sizeof(*s->change));
 	for (size_t i = 0; i < n; i++)
-		s->change[s->changes++] = (struct dash_change){c[i].at, c[i].before, c[i].after, c[i].provisional};
+		s->change[s->changes++] =
+			(struct dash_change){c[i].at, c[i].before, c[i].after, c[i].provisional};
 	free(c);
 	free(v);
 	free(accepted);

@@ -16,12 +16,29 @@
 #define AA_FLOOR    0.01
 
 static const char *const usual_metrics[] = {
-	"throughput_bps", "transactions_per_s", "packets_per_s", "latency_ns", "latency_p99_ns", "exits_per_packet",
-	"userspace_exits_per_packet", "kicks_per_packet", "interrupts_per_packet", "cpu_ns_per_packet", "boot_ns",
-	"boot_exits", "vmm_overhead_bytes", "exit_cost_ns", "exits_per_op", "ops_per_s", "op_ns", "compute_ns", NULL,
+	"throughput_bps",
+	"transactions_per_s",
+	"packets_per_s",
+	"latency_ns",
+	"latency_p99_ns",
+	"exits_per_packet",
+	"userspace_exits_per_packet",
+	"kicks_per_packet",
+	"interrupts_per_packet",
+	"cpu_ns_per_packet",
+	"boot_ns",
+	"boot_exits",
+	"vmm_overhead_bytes",
+	"exit_cost_ns",
+	"exits_per_op",
+	"ops_per_s",
+	"op_ns",
+	"compute_ns",
+	NULL,
 };
 
-const char *const dash_verdict_class[DASH_VERDICTS] = {"steady", "worse", "better", "changed", "few"};
+const char *const dash_verdict_class[DASH_VERDICTS] = {"steady", "worse", "better", "changed",
+						       "few"};
 
 static int by_id(const void *a, const void *b)
 {
@@ -74,7 +91,8 @@ static bool shared(const struct dash *d, const char *setting, size_t len)
 
 static void name_config(const struct dash *d, struct dash_config *c)
 {
-	char **const part[] = {&c->workload, &c->mode, &c->vmm, &c->guest, &c->substrate, &c->time_base};
+	char **const part[] = {&c->workload, &c->mode,	    &c->vmm,
+			       &c->guest,    &c->substrate, &c->time_base};
 	struct strbuf sb = STRBUF_INIT;
 	const char *s = c->key;
 
@@ -115,7 +133,8 @@ static bool wanted(const char *metric, const struct dashboard_opts *opts)
 
 static char *title_of(const struct dash_config *c)
 {
-	const char *const part[] = {c->mode, c->vmm, strcmp(c->guest, "linux") ? c->guest : "", c->settings};
+	const char *const part[] = {c->mode, c->vmm, strcmp(c->guest, "linux") ? c->guest : "",
+				    c->settings};
 	struct strbuf sb = STRBUF_INIT;
 
 	for (size_t i = 0; i < ARRAY_SIZE(part); i++)
@@ -136,7 +155,8 @@ static char *page_of(const struct dash_config *c, const char *metric)
 
 	for (const char *s = c->key; *s; s++)
 		hash = (hash ^ (unsigned char)*s) * 16777619u;
-	page = xasprintf("%s-%s-%s-%s-%08x.html", c->workload, *c->mode ? c->mode : "none", *c->vmm ? c->vmm : "none", metric, hash);
+	page = xasprintf("%s-%s-%s-%s-%08x.html", c->workload, *c->mode ? c->mode : "none",
+			 *c->vmm ? c->vmm : "none", metric, hash);
 	for (char *p = page; *p; p++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-_.", *p))
 			*p = '_';
@@ -154,7 +174,8 @@ static size_t last_accepted(const struct dash_series *s)
 static void judge(struct dash_series *s)
 {
 	const struct dash_change *c = s->changes ? &s->change[s->changes - 1] : NULL;
-	bool open = c && (c->at > last_accepted(s) || (!last_accepted(s) && !s->p[0].accepted)) && s->n - c->at <= RECENT_RUNS;
+	bool open = c && (c->at > last_accepted(s) || (!last_accepted(s) && !s->p[0].accepted)) &&
+		    s->n - c->at <= RECENT_RUNS;
 	char day[11];
 
 	if (s->n < MIN_RUNS) {
@@ -168,10 +189,12 @@ static void judge(struct dash_series *s)
 		return;
 	}
 	dash_day(&s->p[c->at], day);
-	s->verdict = s->metric->better * (c->after - c->before) > 0 ? DASH_BETTER :
-		     s->metric->better * (c->after - c->before) < 0 ? DASH_WORSE : DASH_CHANGED;
+	s->verdict = s->metric->better * (c->after - c->before) > 0   ? DASH_BETTER
+		     : s->metric->better * (c->after - c->before) < 0 ? DASH_WORSE
+								      : DASH_CHANGED;
 	s->comment = xasprintf("%s %+.2g %% %s since %s%s", c->after > c->before ? "▲" : "▼",
-			       c->before != 0 ? 100 * (c->after / c->before - 1) : INFINITY, dash_verdict_class[s->verdict], day,
+			       c->before != 0 ? 100 * (c->after / c->before - 1) : INFINITY,
+			       dash_verdict_class[s->verdict], day,
 			       c->provisional ? " (provisional)" : "");
 }
 
@@ -183,7 +206,8 @@ static void add_series(struct dash *d, const struct dashboard_opts *opts)
 		const struct series_point *p = &d->point[i];
 		struct dash_series *s;
 
-		for (end = i + 1; end < d->points && d->point[end].series == p->series && d->point[end].metric == p->metric;)
+		for (end = i + 1; end < d->points && d->point[end].series == p->series &&
+				  d->point[end].metric == p->metric;)
 			end++;
 		while (d->config[config].key != p->series)
 			config++;
@@ -191,7 +215,10 @@ static void add_series(struct dash *d, const struct dashboard_opts *opts)
 			continue;
 		d->series = xrealloc(d->series, (d->n + 1) * sizeof(*d->series));
 		s = &d->series[d->n++];
-		*s = (struct dash_series){.config = &d->config[config], .metric = metric_find(p->metric), .p = p, .n = end - i};
+		*s = (struct dash_series){.config = &d->config[config],
+					  .metric = metric_find(p->metric),
+					  .p = p,
+					  .n = end - i};
 		s->title = title_of(s->config);
 		s->page = page_of(s->config, p->metric);
 		dash_find_changes(s);
@@ -212,21 +239,24 @@ static bool named_build(const char *version)
 {
 	size_t len = strlen(version);
 
-	return len && strcmp(version, "unknown") && (len < 6 || strcmp(version + len - 6, "-dirty"));
+	return len && strcmp(version, "unknown") &&
+	       (len < 6 || strcmp(version + len - 6, "-dirty"));
 }
 
-/* Two runs of one build, one after the other, are an A/A experiment: where their intervals lie apart, a gate would have
- * raised a false alarm. */
+/* Two runs of one build, one after the other, are an A/A experiment: where their intervals lie
+ * apart, a gate would have raised a false alarm. */
 static void count_false_alarms(struct dash *d)
 {
 	for (size_t k = 0; k < d->n; k++) {
 		const struct dash_series *s = &d->series[k];
 
 		for (size_t i = 1; i < s->n; i++) {
-			const struct run_row *a = dash_run(d, s->p[i - 1].id), *b = dash_run(d, s->p[i].id);
+			const struct run_row *a = dash_run(d, s->p[i - 1].id),
+					     *b = dash_run(d, s->p[i].id);
 
-			if (!a || !b || !named_build(a->version) || strcmp(a->version, b->version) ||
-			    !isfinite(s->p[i].low) || !isfinite(s->p[i - 1].low))
+			if (!a || !b || !named_build(a->version) ||
+			    strcmp(a->version, b->version) || !isfinite(s->p[i].low) ||
+			    !isfinite(s->p[i - 1].low))
 				continue;
 			d->aa_pairs++;
 			d->aa_alarms += apart(&s->p[i - 1], &s->p[i]);
@@ -254,7 +284,8 @@ void dash_free(struct dash *d)
 {
 	for (size_t i = 0; i < d->configs; i++) {
 		struct dash_config *c = &d->config[i];
-		char *const part[] = {c->workload, c->mode, c->vmm, c->guest, c->substrate, c->time_base, c->settings};
+		char *const part[] = {c->workload,  c->mode,	  c->vmm,     c->guest,
+				      c->substrate, c->time_base, c->settings};
 
 		for (size_t k = 0; k < ARRAY_SIZE(part); k++)
 			free(part[k]);

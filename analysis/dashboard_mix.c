@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Exits by reason over time, from the exits.csv of each run: a record.json would be a hundred times the text. */
+/* Exits by reason over time, from the exits.csv of each run: a record.json would be a hundred times
+ * the text. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,13 +101,15 @@ void dash_mix_read(struct dash_mix *m, const struct dash_series *s, const char *
 		read_run(&all, i, runs_dir, s->p[i].id);
 	if (all.n)
 		qsort(all.c, all.n, sizeof(*all.c), by_total);
-	*m = (struct dash_mix){.reasons = MIN(all.n, (size_t)DASH_REASONS), .value = xcalloc(DASH_REASONS * s->n, sizeof(double))};
+	*m = (struct dash_mix){.reasons = MIN(all.n, (size_t)DASH_REASONS),
+			       .value = xcalloc(DASH_REASONS * s->n, sizeof(double))};
 	for (size_t r = 0; r < all.n; r++) {
 		size_t to = MIN(r, (size_t)DASH_REASONS - 1);
 
 		for (size_t i = 0; i < s->n; i++)
 			m->value[to * s->n + i] += all.c[r].value[i];
-		snprintf(m->name[to], sizeof(m->name[to]), "%s", r > to ? "other" : all.c[r].reason);
+		snprintf(m->name[to], sizeof(m->name[to]), "%s",
+			 r > to ? "other" : all.c[r].reason);
 		free(all.c[r].value);
 	}
 	free(all.c);

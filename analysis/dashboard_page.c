@@ -34,7 +34,8 @@ static void add_number(struct strbuf *sb, double v)
 
 enum column { TIME, VALUE, LOW, HIGH, COUNT, ID };
 
-static void add_column(struct strbuf *sb, const char *name, const struct dash_series *s, enum column column)
+static void add_column(struct strbuf *sb, const char *name, const struct dash_series *s,
+		       enum column column)
 {
 	strbuf_addf(sb, ",\n\"%s\":[", name);
 	for (size_t i = 0; i < s->n; i++) {
@@ -43,12 +44,24 @@ static void add_column(struct strbuf *sb, const char *name, const struct dash_se
 		if (i)
 			strbuf_addc(sb, ',');
 		switch (column) {
-		case TIME: strbuf_addf(sb, "%lld", (long long)(p->order / 1000)); break;
-		case VALUE: add_number(sb, p->median); break;
-		case LOW: add_number(sb, isfinite(p->high) ? p->low : NAN); break;
-		case HIGH: add_number(sb, isfinite(p->low) ? p->high : NAN); break;
-		case COUNT: strbuf_addf(sb, "%d", p->n); break;
-		case ID: add_json(sb, p->id); break;
+		case TIME:
+			strbuf_addf(sb, "%lld", (long long)(p->order / 1000));
+			break;
+		case VALUE:
+			add_number(sb, p->median);
+			break;
+		case LOW:
+			add_number(sb, isfinite(p->high) ? p->low : NAN);
+			break;
+		case HIGH:
+			add_number(sb, isfinite(p->low) ? p->high : NAN);
+			break;
+		case COUNT:
+			strbuf_addf(sb, "%d", p->n);
+			break;
+		case ID:
+			add_json(sb, p->id);
+			break;
 		}
 	}
 	strbuf_addc(sb, ']');
@@ -103,7 +116,8 @@ static void add_changes(struct strbuf *sb, const struct dash_series *s)
 	strbuf_adds(sb, "],\n\"levels\":[");
 	for (size_t i = 0; i <= s->changes; i++) {
 		strbuf_adds(sb, i ? "," : "");
-		add_level(sb, s, i ? s->change[i - 1].at : 0, i < s->changes ? s->change[i].at : s->n);
+		add_level(sb, s, i ? s->change[i - 1].at : 0,
+			  i < s->changes ? s->change[i].at : s->n);
 	}
 	strbuf_adds(sb, "],\n\"acc\":[");
 	for (size_t i = 0; i < s->n; i++) {
@@ -134,7 +148,8 @@ static void add_mix(struct strbuf *sb, const struct dash_series *s, const struct
 	strbuf_adds(sb, "]}");
 }
 
-static void add_data(struct strbuf *sb, const struct dash *d, const struct dash_series *s, const struct dash_mix *mix)
+static void add_data(struct strbuf *sb, const struct dash *d, const struct dash_series *s,
+		     const struct dash_mix *mix)
 {
 	strbuf_adds(sb, "<script type=\"application/json\" id=\"data\">{\"unit\":");
 	add_json(sb, s->metric->unit);
@@ -174,8 +189,10 @@ static void add_change_table(struct strbuf *sb, const struct dash *d, const stru
 		strbuf_adds(sb, "<p class=\"dim\">None found.</p>\n");
 		return;
 	}
-	strbuf_adds(sb, "<div class=\"wide\"><table><thead><tr><th>first run</th><th class=\"r\">before</th><th class=\"r\">after</th>"
-			"<th class=\"r\">change</th><th>builds</th><th></th></tr></thead><tbody>\n");
+	strbuf_adds(
+		sb,
+		"<div class=\"wide\"><table><thead><tr><th>first run</th><th class=\"r\">before</th><th class=\"r\">after</th>"
+		"<th class=\"r\">change</th><th>builds</th><th></th></tr></thead><tbody>\n");
 	for (size_t i = s->changes; i-- > 0;) {
 		const struct dash_change *c = &s->change[i];
 		char day[11], before[64], after[64];
@@ -183,9 +200,12 @@ static void add_change_table(struct strbuf *sb, const struct dash *d, const stru
 		dash_day(&s->p[c->at], day);
 		report_value(s->metric->unit, c->before, before, sizeof(before));
 		report_value(s->metric->unit, c->after, after, sizeof(after));
-		strbuf_addf(sb, "<tr><td><button data-at=\"%zu\">%s</button></td><td class=\"r\">%s</td><td class=\"r\">%s</td>"
-				"<td class=\"r %s\">%+.2g %%</td><td>", c->at, day, before, after,
-			    dash_verdict_class[kind_of(s, c)], c->before != 0 ? 100 * (c->after / c->before - 1) : INFINITY);
+		strbuf_addf(
+			sb,
+			"<tr><td><button data-at=\"%zu\">%s</button></td><td class=\"r\">%s</td><td class=\"r\">%s</td>"
+			"<td class=\"r %s\">%+.2g %%</td><td>",
+			c->at, day, before, after, dash_verdict_class[kind_of(s, c)],
+			c->before != 0 ? 100 * (c->after / c->before - 1) : INFINITY);
 		dash_html(sb, version_at(d, s, c->at ? c->at - 1 : 0));
 		strbuf_adds(sb, " → ");
 		dash_html(sb, version_at(d, s, c->at));
@@ -196,8 +216,10 @@ static void add_change_table(struct strbuf *sb, const struct dash *d, const stru
 
 static void add_latest(struct strbuf *sb, const struct dash *d, const struct dash_series *s)
 {
-	strbuf_adds(sb, "<h2>Latest runs</h2>\n<div class=\"wide\"><table><thead><tr><th>run</th><th class=\"r\">median</th>"
-			"<th>95 % interval</th><th class=\"r\">n</th><th>build</th></tr></thead><tbody>\n");
+	strbuf_adds(
+		sb,
+		"<h2>Latest runs</h2>\n<div class=\"wide\"><table><thead><tr><th>run</th><th class=\"r\">median</th>"
+		"<th>95 % interval</th><th class=\"r\">n</th><th>build</th></tr></thead><tbody>\n");
 	for (size_t k = 0; k < MIN(s->n, (size_t)LATEST); k++) {
 		const struct series_point *p = &s->p[s->n - 1 - k];
 		char mid[64], low[64], high[64];
@@ -205,7 +227,10 @@ static void add_latest(struct strbuf *sb, const struct dash *d, const struct das
 		report_value(s->metric->unit, p->median, mid, sizeof(mid));
 		report_value(s->metric->unit, p->low, low, sizeof(low));
 		report_value(s->metric->unit, p->high, high, sizeof(high));
-		strbuf_addf(sb, "<tr><td><a href=\"%s%s/record.json\">%s</a></td><td class=\"r\">%s</td><td>", d->store_runs, p->id, p->id, mid);
+		strbuf_addf(
+			sb,
+			"<tr><td><a href=\"%s%s/record.json\">%s</a></td><td class=\"r\">%s</td><td>",
+			d->store_runs, p->id, p->id, mid);
 		if (isfinite(p->low) && isfinite(p->high))
 			strbuf_addf(sb, "[%s, %s]", low, high);
 		strbuf_addf(sb, "</td><td class=\"r\">%d</td><td>", p->n);
@@ -223,44 +248,61 @@ static void add_legend(struct strbuf *sb, const struct dash_mix *mix)
 		dash_html(sb, mix->name[r]);
 		strbuf_adds(sb, "</span>");
 	}
-	strbuf_adds(sb, "</div>\n<svg id=\"mix\" role=\"img\" aria-label=\"Exits by reason over time\"></svg>\n");
+	strbuf_adds(
+		sb,
+		"</div>\n<svg id=\"mix\" role=\"img\" aria-label=\"Exits by reason over time\"></svg>\n");
 }
 
 static void add_head(struct strbuf *sb, const struct dash_series *s)
 {
-	strbuf_adds(sb, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-			"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
+	strbuf_adds(
+		sb,
+		"<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
 	dash_html(sb, s->title);
-	strbuf_addf(sb, " %s</title>\n<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"../dashboard.css\">\n</head>\n<body>\n"
-			"<header><a href=\"../index.html\">Overview</a><h1>", s->metric->name);
+	strbuf_addf(
+		sb,
+		" %s</title>\n<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"../dashboard.css\">\n</head>\n<body>\n"
+		"<header><a href=\"../index.html\">Overview</a><h1>",
+		s->metric->name);
 	dash_html(sb, s->config->workload);
 	strbuf_adds(sb, ": ");
 	dash_html(sb, s->title);
-	strbuf_addf(sb, "</h1><button id=\"theme\" class=\"push\">Theme</button></header>\n<main>\n<p><strong>%s</strong> <span class=\"dim\">"
-			"%s; %s is better. Line: medians; band: 95 %% intervals.</span> <span class=\"verdict %s\">", s->metric->name,
-		    s->metric->text, s->metric->better > 0 ? "higher" : s->metric->better < 0 ? "lower" : "neither direction",
-		    dash_verdict_class[s->verdict]);
+	strbuf_addf(
+		sb,
+		"</h1><button id=\"theme\" class=\"push\">Theme</button></header>\n<main>\n<p><strong>%s</strong> <span class=\"dim\">"
+		"%s; %s is better. Line: medians; band: 95 %% intervals.</span> <span class=\"verdict %s\">",
+		s->metric->name, s->metric->text,
+		s->metric->better > 0	? "higher"
+		: s->metric->better < 0 ? "lower"
+					: "neither direction",
+		dash_verdict_class[s->verdict]);
 	dash_html(sb, s->comment);
 	strbuf_adds(sb, "</span></p>\n");
 }
 
-void dash_series_html(const struct dash *d, const struct dash_series *s, const struct dash_mix *mix, struct strbuf *sb)
+void dash_series_html(const struct dash *d, const struct dash_series *s, const struct dash_mix *mix,
+		      struct strbuf *sb)
 {
 	add_head(sb, s);
-	strbuf_adds(sb, "<div class=\"bar\" role=\"group\" aria-label=\"Zoom\"><button data-do=\"month\">month</button><button data-do=\"year\">year</button>"
-			"<button data-do=\"all\">all</button><button data-do=\"in\" aria-label=\"zoom in\">+</button>"
-			"<button data-do=\"out\" aria-label=\"zoom out\">−</button>"
-			"<button data-do=\"zero\" aria-pressed=\"false\">from zero</button></div>\n"
-			"<div id=\"wrap\" tabindex=\"0\" aria-label=\"History; arrow keys move from run to run, plus and minus zoom\">"
-			"<svg id=\"chart\" role=\"img\" aria-label=\"History of the series\"></svg><div id=\"tip\" hidden></div></div>\n"
-			"<p id=\"info\" class=\"dim\" role=\"status\">Point at a run, or use the arrow keys.</p>\n");
+	strbuf_adds(
+		sb,
+		"<div class=\"bar\" role=\"group\" aria-label=\"Zoom\"><button data-do=\"month\">month</button><button data-do=\"year\">year</button>"
+		"<button data-do=\"all\">all</button><button data-do=\"in\" aria-label=\"zoom in\">+</button>"
+		"<button data-do=\"out\" aria-label=\"zoom out\">−</button>"
+		"<button data-do=\"zero\" aria-pressed=\"false\">from zero</button></div>\n"
+		"<div id=\"wrap\" tabindex=\"0\" aria-label=\"History; arrow keys move from run to run, plus and minus zoom\">"
+		"<svg id=\"chart\" role=\"img\" aria-label=\"History of the series\"></svg><div id=\"tip\" hidden></div></div>\n"
+		"<p id=\"info\" class=\"dim\" role=\"status\">Point at a run, or use the arrow keys.</p>\n");
 	if (mix->reasons)
 		add_legend(sb, mix);
 	add_change_table(sb, d, s);
 	add_latest(sb, d, s);
-	strbuf_adds(sb, "</main>\n<footer>Drag to zoom, double-click for all. Keys: <kbd>←</kbd> <kbd>→</kbd> run (<kbd>Shift</kbd>: ten), "
-			"<kbd>n</kbd> <kbd>p</kbd> next and previous change, <kbd>+</kbd> <kbd>-</kbd> <kbd>0</kbd> zoom, <kbd>z</kbd> from zero, "
-			"<kbd>Enter</kbd> record, <kbd>t</kbd> theme. ▲▼: level changed; <kbd>?</kbd> after it: provisional; ◆: accepted.</footer>\n");
+	strbuf_adds(
+		sb,
+		"</main>\n<footer>Drag to zoom, double-click for all. Keys: <kbd>←</kbd> <kbd>→</kbd> run (<kbd>Shift</kbd>: ten), "
+		"<kbd>n</kbd> <kbd>p</kbd> next and previous change, <kbd>+</kbd> <kbd>-</kbd> <kbd>0</kbd> zoom, <kbd>z</kbd> from zero, "
+		"<kbd>Enter</kbd> record, <kbd>t</kbd> theme. ▲▼: level changed; <kbd>?</kbd> after it: provisional; ◆: accepted.</footer>\n");
 	add_data(sb, d, s, mix);
 	strbuf_adds(sb, "<script src=\"../dashboard.js\"></script>\n</body>\n</html>\n");
 }

@@ -29,14 +29,18 @@ static size_t baseline(const struct fig_set *set)
 }
 
 /* Medians in index 0, single samples in index 1; returns the largest value drawn. */
-static double bars_data(const struct fig_set *set, struct fig_doc *doc, const char *metric, size_t base)
+static double bars_data(const struct fig_set *set, struct fig_doc *doc, const char *metric,
+			size_t base)
 {
 	struct strbuf points = STRBUF_INIT, *dat = &doc->dat;
 	double *ref, max = 0;
 	size_t n_ref = view_samples(set->rec[base], metric, &ref);
 
-	strbuf_addf(dat, "# %s of each record. Interval: 95 %% interval of the median; ratio to record %zu.\n"
-			 "# label median low high n ratio ratio_low ratio_high linetype\n", metric, base);
+	strbuf_addf(
+		dat,
+		"# %s of each record. Interval: 95 %% interval of the median; ratio to record %zu.\n"
+		"# label median low high n ratio ratio_low ratio_high linetype\n",
+		metric, base);
 	for (size_t i = 0; i < set->n; i++) {
 		struct interval iv, ratio;
 		char *label = fig_label(set, i, NULL);
@@ -57,7 +61,8 @@ static double bars_data(const struct fig_set *set, struct fig_doc *doc, const ch
 		max = fmax(max, fmax(iv.point, isfinite(iv.high) ? iv.high : 0));
 		/* Side by side, so that equal samples stay visible. */
 		for (size_t k = 0; k < n; k++) {
-			strbuf_addf(&points, "%.3f", (double)i + 0.44 * (((double)k + 0.5) / (double)n - 0.5));
+			strbuf_addf(&points, "%.3f",
+				    (double)i + 0.44 * (((double)k + 0.5) / (double)n - 0.5));
 			fig_num(&points, x[k]);
 			strbuf_addc(&points, '\n');
 			max = fmax(max, x[k]);
@@ -74,12 +79,13 @@ static double bars_data(const struct fig_set *set, struct fig_doc *doc, const ch
 static void bars_plot(struct fig_doc *doc, double max, double scale, const char *above)
 {
 	strbuf_addf(&doc->gp, "unit = %g\nset yrange [0:%.4g]\n", scale, max / scale * 1.18);
-	strbuf_addf(&doc->gp,
-		    "plot dat index 0 using 0:($2/unit):9 with boxes lc variable notitle, \\\n"
-		    "     dat index 0 using 0:($3/unit):(0):(($4-$3)/unit) @whisker lc rgb \"#000000\" notitle, \\\n"
-		    "     dat index 1 using 1:($2/unit) with points pt 6 ps 0.22 lw 0.5 lc rgb \"#000000\" notitle, \\\n"
-		    "     dat index 0 using 0:(%.4g):(%s) with labels notitle\n",
-		    max / scale * 1.10, above);
+	strbuf_addf(
+		&doc->gp,
+		"plot dat index 0 using 0:($2/unit):9 with boxes lc variable notitle, \\\n"
+		"     dat index 0 using 0:($3/unit):(0):(($4-$3)/unit) @whisker lc rgb \"#000000\" notitle, \\\n"
+		"     dat index 1 using 1:($2/unit) with points pt 6 ps 0.22 lw 0.5 lc rgb \"#000000\" notitle, \\\n"
+		"     dat index 0 using 0:(%.4g):(%s) with labels notitle\n",
+		max / scale * 1.10, above);
 }
 
 int fig_throughput(const struct fig_set *set, struct fig_doc *doc)
@@ -103,8 +109,10 @@ int fig_throughput(const struct fig_set *set, struct fig_doc *doc)
 	strbuf_addf(&doc->gp, "set ylabel \"%s (%s%s)\"\n", axis->what, prefix, axis->unit);
 	bars_plot(doc, max, scale, "sprintf($6 < 0.095 ? \"%.3f×\" : \"%.2f×\", $6)");
 	label = fig_label(set, base, NULL);
-	strbuf_addf(&doc->caption, "Bars: median of %s; whiskers: its 95 %% interval; circles: single boots; "
-				   "above: ratio of medians to %s.", metric, label);
+	strbuf_addf(&doc->caption,
+		    "Bars: median of %s; whiskers: its 95 %% interval; circles: single boots; "
+		    "above: ratio of medians to %s.",
+		    metric, label);
 	free(label);
 	return 0;
 }
@@ -119,7 +127,9 @@ int fig_batch(const struct fig_set *set, struct fig_doc *doc)
 	fig_category_axis(set, doc);
 	strbuf_adds(&doc->gp, "set ylabel \"Packets per service run\"\n");
 	bars_plot(doc, bars_data(set, doc, metric, baseline(set)), 1, "sprintf(\"%.3g\", $2)");
-	strbuf_adds(&doc->caption, "Bars: median of batch_packets, the packets that one service run of a queue handles; "
-				   "whiskers: its 95 % interval; circles: single boots.");
+	strbuf_adds(
+		&doc->caption,
+		"Bars: median of batch_packets, the packets that one service run of a queue handles; "
+		"whiskers: its 95 % interval; circles: single boots.");
 	return 0;
 }

@@ -8,7 +8,8 @@
 
 enum part { VCPU_GUEST, VCPU_HOST, IO, VHOST, OTHER, PARTS };
 
-static const char *const part_names[] = {"vCPU, guest", "vCPU, host", "I/O threads", "vhost workers", "other threads"};
+static const char *const part_names[] = {"vCPU, guest", "vCPU, host", "I/O threads",
+					 "vhost workers", "other threads"};
 
 static enum part part_of(const char *role)
 {
@@ -19,25 +20,28 @@ static enum part part_of(const char *role)
 	return !strcmp(role, "vhost") ? VHOST : OTHER;
 }
 
-/* Percent of one CPU, mean over the ok samples that know their window and threads; false when none does. */
+/* Percent of one CPU, mean over the ok samples that know their window and threads; false when none
+ * does. */
 static bool cpu_parts(const json_t *rec, double percent[PARTS])
 {
 	const json_t *s, *t;
 	size_t i, k, n = 0;
 
 	memset(percent, 0, PARTS * sizeof(*percent));
-	json_array_foreach(json_object_get(rec, "samples"), i, s) {
+	json_array_foreach (json_object_get(rec, "samples"), i, s) {
 		double window = view_window_ns(rec, s);
 		const json_t *threads = json_object_get(s, "threads");
 
-		if (!json_is_true(json_object_get(s, "ok")) || window <= 0 || !json_array_size(threads))
+		if (!json_is_true(json_object_get(s, "ok")) || window <= 0 ||
+		    !json_array_size(threads))
 			continue;
 		n++;
-		json_array_foreach(threads, k, t) {
+		json_array_foreach (threads, k, t) {
 			double guest = view_num(t, "guest_ns");
 
 			/* As in /proc, the time of a thread holds that of its guest. */
-			percent[part_of(view_str(t, "role"))] += 100 * (view_num(t, "cpu_ns") - guest) / window;
+			percent[part_of(view_str(t, "role"))] +=
+				100 * (view_num(t, "cpu_ns") - guest) / window;
 			percent[VCPU_GUEST] += 100 * guest / window;
 		}
 	}
@@ -50,21 +54,30 @@ static void cpu_plot(struct fig_doc *doc, const bool *used, double max)
 {
 	size_t index = 0;
 
-	strbuf_addf(&doc->gp, "set ylabel \"CPU time (%% of a core)\"\nset yrange [0:%.4g]\n", max * 1.12);
-	strbuf_adds(&doc->gp, doc->width_in >= FIG_WIDE_IN ?
-				      "set key outside right center vertical Left reverse invert\n" :
-				      "set key outside top center horizontal Left reverse maxcols 3\n");
+	strbuf_addf(&doc->gp, "set ylabel \"CPU time (%% of a core)\"\nset yrange [0:%.4g]\n",
+		    max * 1.12);
+	strbuf_adds(&doc->gp,
+		    doc->width_in >= FIG_WIDE_IN
+			    ? "set key outside right center vertical Left reverse invert\n"
+			    : "set key outside top center horizontal Left reverse maxcols 3\n");
 	strbuf_adds(&doc->gp, "plot ");
 	for (size_t p = 0; p < PARTS; p++)
 		if (used[p])
-			strbuf_addf(&doc->gp, "dat index %zu using 1:2:($1-0.34):($1+0.34):2:3 with boxxyerror @fill%zu lw 0.5 "
-					      "title \"%s\", \\\n     ", index++, p + 1, part_names[p]);
-	strbuf_addf(&doc->gp, "dat index %zu using 1:2:(sprintf(\"%%.0f\", $2)) with labels offset 0,0.5 notitle\n", index);
+			strbuf_addf(
+				&doc->gp,
+				"dat index %zu using 1:2:($1-0.34):($1+0.34):2:3 with boxxyerror @fill%zu lw 0.5 "
+				"title \"%s\", \\\n     ",
+				index++, p + 1, part_names[p]);
+	strbuf_addf(
+		&doc->gp,
+		"dat index %zu using 1:2:(sprintf(\"%%.0f\", $2)) with labels offset 0,0.5 notitle\n",
+		index);
 }
 
 int fig_cpu(const struct fig_set *set, struct fig_doc *doc)
 {
-	double (*v)[PARTS] = xcalloc(set->n, sizeof(*v)), *foot = xcalloc(set->n, sizeof(*foot)), max = 0;
+	double(*v)[PARTS] = xcalloc(set->n, sizeof(*v)), *foot = xcalloc(set->n, sizeof(*foot)),
+	max = 0;
 	bool used[PARTS] = {false}, any = false;
 
 	for (size_t i = 0; i < set->n; i++) {
@@ -89,9 +102,12 @@ int fig_cpu(const struct fig_set *set, struct fig_doc *doc)
 	free(foot);
 	free(v);
 	if (!any || max <= 0)
-		return fig_missing(doc, "no record has CPU times of threads with the length of the window");
+		return fig_missing(
+			doc, "no record has CPU times of threads with the length of the window");
 	fig_category_axis(set, doc);
 	cpu_plot(doc, used, max);
-	strbuf_adds(&doc->caption, "Means over boots of the CPU time that each kind of thread used in the window; above: the sum.");
+	strbuf_adds(
+		&doc->caption,
+		"Means over boots of the CPU time that each kind of thread used in the window; above: the sum.");
 	return 0;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Several values at each record on a logarithmic axis, dodged: events per packet, latency percentiles. */
+/* Several values at each record on a logarithmic axis, dodged: events per packet, latency
+ * percentiles. */
 #include <math.h>
 #include <string.h>
 
@@ -10,8 +11,8 @@ struct range {
 	double low, high;
 };
 
-static void dots_block(const struct fig_set *set, struct fig_doc *doc, const struct fig_dots *d, double shift,
-		       struct range *r)
+static void dots_block(const struct fig_set *set, struct fig_doc *doc, const struct fig_dots *d,
+		       double shift, struct range *r)
 {
 	size_t shown = 0;
 	struct interval iv;
@@ -26,7 +27,9 @@ static void dots_block(const struct fig_set *set, struct fig_doc *doc, const str
 		high = isfinite(iv.high) ? iv.high : iv.point;
 		/* A logarithmic axis has no zero: say it in words at the foot. */
 		if (iv.point <= 0) {
-			strbuf_addf(&doc->gp, "set label \"0\" at %.3f, graph 0.04 center tc lt %d\n", x, d->linetype);
+			strbuf_addf(&doc->gp,
+				    "set label \"0\" at %.3f, graph 0.04 center tc lt %d\n", x,
+				    d->linetype);
 			continue;
 		}
 		strbuf_addf(&doc->dat, "%.3f %.6g %.6g %.6g\n", x, iv.point, low, high);
@@ -59,21 +62,26 @@ static const char *key_columns(const struct fig_doc *doc, const struct fig_dots 
 	return row_in > doc->width_in ? " maxcols 2" : "";
 }
 
-static void dots_axes(const struct fig_set *set, struct fig_doc *doc, const char *key, const struct range *r,
-		      const char *ylabel)
+static void dots_axes(const struct fig_set *set, struct fig_doc *doc, const char *key,
+		      const struct range *r, const char *ylabel)
 {
 
 	fig_category_axis(set, doc);
 	fig_log_tics(doc, "y", r->low / 2, r->high * 2);
-	strbuf_addf(&doc->gp, "set ylabel \"%s\"\nset logscale y 10\nset format y \"%%g\"\nset yrange [%.3g:%.3g]\n"
-			      "set key outside top center horizontal samplen 0.8%s\n",
-		    ylabel, r->low / 2, r->high * 2, key);
+	strbuf_addf(
+		&doc->gp,
+		"set ylabel \"%s\"\nset logscale y 10\nset format y \"%%g\"\nset yrange [%.3g:%.3g]\n"
+		"set key outside top center horizontal samplen 0.8%s\n",
+		ylabel, r->low / 2, r->high * 2, key);
 	for (size_t i = 1; i < set->n; i++)
-		strbuf_addf(&doc->gp, "set arrow from %.1f, graph 0 to %.1f, graph 1 nohead lc rgb \"#D8D8D8\" lw 0.4 back\n",
-			    (double)i - 0.5, (double)i - 0.5);
+		strbuf_addf(
+			&doc->gp,
+			"set arrow from %.1f, graph 0 to %.1f, graph 1 nohead lc rgb \"#D8D8D8\" lw 0.4 back\n",
+			(double)i - 0.5, (double)i - 0.5);
 }
 
-int fig_dots_draw(const struct fig_set *set, struct fig_doc *doc, const struct fig_dots *d, size_t n, const char *ylabel)
+int fig_dots_draw(const struct fig_set *set, struct fig_doc *doc, const struct fig_dots *d,
+		  size_t n, const char *ylabel)
 {
 	struct range r = {INFINITY, 0};
 	const char *comma = "";
@@ -87,13 +95,16 @@ int fig_dots_draw(const struct fig_set *set, struct fig_doc *doc, const struct f
 	for (size_t k = 0; k < n; k++) {
 		if (!in_any(set, &d[k]))
 			continue;
-		strbuf_addf(&doc->gp, "%sdat index %zu using 1:3:(0):($4-$3) @whisker lt %d notitle, \\\n"
-				      "     dat index %zu using 1:2 with points lt %d pt %d ps 0.6 title \"%s\"",
-			    comma, k, d[k].linetype, k, d[k].linetype, d[k].point, d[k].name);
+		strbuf_addf(
+			&doc->gp,
+			"%sdat index %zu using 1:3:(0):($4-$3) @whisker lt %d notitle, \\\n"
+			"     dat index %zu using 1:2 with points lt %d pt %d ps 0.6 title \"%s\"",
+			comma, k, d[k].linetype, k, d[k].linetype, d[k].point, d[k].name);
 		comma = ", \\\n     ";
 	}
 	strbuf_adds(&doc->gp, "\n");
-	strbuf_adds(&doc->caption, "Points: medians on a logarithmic axis; whiskers: 95 % intervals");
+	strbuf_adds(&doc->caption,
+		    "Points: medians on a logarithmic axis; whiskers: 95 % intervals");
 	return 0;
 }
 

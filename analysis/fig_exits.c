@@ -18,7 +18,7 @@ struct reason {
 	double count, total_ns, fast_ns, slow_ns, user_ns;
 	double p50_ns, p99_ns; /* over all keys with histograms, else of the most frequent key */
 	double key_count;
-	struct hist *hist;     /* NULL without histograms */
+	struct hist *hist; /* NULL without histograms */
 };
 
 struct reasons {
@@ -68,7 +68,7 @@ static void reasons_add(const json_t *rec, struct reasons *all)
 	const json_t *e;
 	size_t i;
 
-	json_array_foreach(json_object_get(rec, "exits"), i, e) {
+	json_array_foreach (json_object_get(rec, "exits"), i, e) {
 		struct reason *r = reason_get(all, view_str(e, "reason"));
 		double count = view_num(e, "count");
 
@@ -111,7 +111,7 @@ static double count_of(const json_t *rec, const char *name)
 	double sum = 0;
 	size_t i;
 
-	json_array_foreach(json_object_get(rec, "exits"), i, e)
+	json_array_foreach (json_object_get(rec, "exits"), i, e)
 		if (!strcmp(view_str(e, "reason"), name))
 			sum += view_num(e, "count");
 	return sum;
@@ -123,7 +123,7 @@ static double count_all(const json_t *rec)
 	double sum = 0;
 	size_t i;
 
-	json_array_foreach(json_object_get(rec, "exits"), i, e)
+	json_array_foreach (json_object_get(rec, "exits"), i, e)
 		sum += view_num(e, "count");
 	return sum;
 }
@@ -135,7 +135,7 @@ static double window_s(const json_t *rec)
 	double sum = 0;
 	size_t i, n = 0;
 
-	json_array_foreach(json_object_get(rec, "samples"), i, s) {
+	json_array_foreach (json_object_get(rec, "samples"), i, s) {
 		if (!json_is_true(json_object_get(s, "ok")))
 			continue;
 		sum += view_window_ns(rec, s);
@@ -153,7 +153,8 @@ static bool all_windows_known(const struct fig_set *set)
 }
 
 /* One stacked part: x, its foot and its top at every record. foot[] grows. */
-static void stack_block(struct fig_doc *doc, const char *name, const double *value, double *foot, size_t n)
+static void stack_block(struct fig_doc *doc, const char *name, const double *value, double *foot,
+			size_t n)
 {
 	strbuf_addf(&doc->dat, "# %s: position low high\n", name);
 	for (size_t i = 0; i < n; i++) {
@@ -166,13 +167,15 @@ static void stack_block(struct fig_doc *doc, const char *name, const double *val
 static void key_at_side(struct fig_doc *doc)
 {
 	if (doc->width_in >= FIG_WIDE_IN)
-		strbuf_adds(&doc->gp, "set key outside right center vertical Left reverse invert\n");
+		strbuf_adds(&doc->gp,
+			    "set key outside right center vertical Left reverse invert\n");
 	else
-		strbuf_adds(&doc->gp, "set key outside top center horizontal Left reverse maxcols 3\n");
+		strbuf_adds(&doc->gp,
+			    "set key outside top center horizontal Left reverse maxcols 3\n");
 }
 
-static void exits_blocks(const struct fig_set *set, struct fig_doc *doc, const struct reason *list, size_t n,
-			 double *foot)
+static void exits_blocks(const struct fig_set *set, struct fig_doc *doc, const struct reason *list,
+			 size_t n, double *foot)
 {
 	bool rate = all_windows_known(set);
 	double *value = xcalloc(set->n, sizeof(*value)), *div = xcalloc(set->n, sizeof(*div));
@@ -184,7 +187,8 @@ static void exits_blocks(const struct fig_set *set, struct fig_doc *doc, const s
 		bool rest = r == PARTS - 1 && n > PARTS;
 
 		for (size_t i = 0; i < set->n; i++)
-			value[i] = (rest ? count_all(set->rec[i]) - foot[i] * div[i] : count_of(set->rec[i], list[r].name)) /
+			value[i] = (rest ? count_all(set->rec[i]) - foot[i] * div[i]
+					 : count_of(set->rec[i], list[r].name)) /
 				   div[i];
 		stack_block(doc, rest ? "other" : list[r].name, value, foot, set->n);
 	}
@@ -195,24 +199,32 @@ static void exits_blocks(const struct fig_set *set, struct fig_doc *doc, const s
 	free(div);
 }
 
-static void exits_plot(const struct fig_set *set, struct fig_doc *doc, const struct reason *list, size_t n, double max)
+static void exits_plot(const struct fig_set *set, struct fig_doc *doc, const struct reason *list,
+		       size_t n, double max)
 {
 	const char *prefix;
 	double scale = fig_si(max, &prefix);
 	size_t parts = MIN(n, (size_t)PARTS);
 
-	strbuf_addf(&doc->gp, "set ylabel \"Exits (%s%s)\"\nunit = %g\nset yrange [0:%.4g]\n", prefix,
-		    all_windows_known(set) ? "/s" : " per window", scale, max / scale * 1.12);
+	strbuf_addf(&doc->gp, "set ylabel \"Exits (%s%s)\"\nunit = %g\nset yrange [0:%.4g]\n",
+		    prefix, all_windows_known(set) ? "/s" : " per window", scale,
+		    max / scale * 1.12);
 	key_at_side(doc);
 	strbuf_adds(&doc->gp, "plot ");
 	for (size_t r = 0; r < parts; r++) {
-		strbuf_addf(&doc->gp, "dat index %zu using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror "
-				      "@fill%zu lw 0.5 title ", r, r + 1);
+		strbuf_addf(
+			&doc->gp,
+			"dat index %zu using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror "
+			"@fill%zu lw 0.5 title ",
+			r, r + 1);
 		fig_quote(&doc->gp, r == PARTS - 1 && n > PARTS ? "other" : list[r].name);
 		strbuf_adds(&doc->gp, ", \\\n     ");
 	}
-	strbuf_addf(&doc->gp, "dat index %zu using 1:($2/unit):(sprintf(\"%%.3g%s\", $2/unit)) with labels offset 0,0.5 "
-			      "notitle\n", parts, prefix);
+	strbuf_addf(
+		&doc->gp,
+		"dat index %zu using 1:($2/unit):(sprintf(\"%%.3g%s\", $2/unit)) with labels offset 0,0.5 "
+		"notitle\n",
+		parts, prefix);
 }
 
 int fig_exits(const struct fig_set *set, struct fig_doc *doc)
@@ -232,7 +244,8 @@ int fig_exits(const struct fig_set *set, struct fig_doc *doc)
 	for (size_t i = 0; i < set->n; i++)
 		max = fmax(max, foot[i]);
 	exits_plot(set, doc, all.list, all.n, max);
-	strbuf_addf(&doc->caption, "Means over boots, keys folded into their reason%s; above: the sum.",
+	strbuf_addf(&doc->caption,
+		    "Means over boots, keys folded into their reason%s; above: the sum.",
 		    all.n > PARTS ? ", rare reasons summed as other" : "");
 	reasons_free(&all);
 	free(foot);
@@ -255,7 +268,8 @@ static size_t costly_reasons(const struct fig_set *set, struct fig_doc *doc, str
 	while (timed < all->n && all->list[timed].total_ns > 0 && all->list[timed].count > 0)
 		timed++;
 	if (!timed)
-		fig_missing(doc, all->n ? "the record's exits carry no times" : "the record has no exits by reason");
+		fig_missing(doc, all->n ? "the record's exits carry no times"
+					: "the record has no exits by reason");
 	return MIN(timed, (size_t)ROWS);
 }
 
@@ -282,21 +296,27 @@ int fig_exit_cost(const struct fig_set *set, struct fig_doc *doc)
 		return -ENODATA;
 	}
 	row_axis(doc, list, n);
-	strbuf_adds(&doc->dat, "# reason mean_us p50_us p99_us count_per_sample; percentiles over all keys where histograms were kept, else of the most frequent key\n");
+	strbuf_adds(
+		&doc->dat,
+		"# reason mean_us p50_us p99_us count_per_sample; percentiles over all keys where histograms were kept, else of the most frequent key\n");
 	for (size_t i = 0; i < n; i++) {
 		fig_quote(&doc->dat, list[i].name);
-		strbuf_addf(&doc->dat, " %.6g %.6g %.6g %.6g\n", list[i].total_ns / list[i].count / 1e3, list[i].p50_ns / 1e3,
+		strbuf_addf(&doc->dat, " %.6g %.6g %.6g %.6g\n",
+			    list[i].total_ns / list[i].count / 1e3, list[i].p50_ns / 1e3,
 			    list[i].p99_ns / 1e3, list[i].count);
 	}
-	strbuf_adds(&doc->gp,
-		    "set rmargin 3\nset autoscale xfix\nset offsets graph 0.04, graph 0.04, 0, 0\nset logscale x 10\nset format x \"%g\"\nset xlabel \"Handling time (us)\"\n"
-		    "set key outside top center horizontal\n"
-		    "plot dat using 3:0:($4-$3):(0) with vectors nohead lw 1.4 lc rgb \"#0072B2\" notitle, \\\n"
-		    "     dat using 3:0 with points pt 7 ps 0.6 lc rgb \"#0072B2\" title \"median\", \\\n"
-		    "     dat using 4:0 with points pt 2 ps 0.5 lc rgb \"#D55E00\" title \"p99\", \\\n"
-		    "     dat using 2:0 with points pt 12 ps 0.7 lw 1.2 lc rgb \"#202020\" title \"mean\"\n");
-	strbuf_addf(&doc->caption, "%s, %s: from median to 99th percentile (p99), and the mean; costliest %zu reasons by total time, logarithmic axis.",
-		    view_str(set->rec[0], "workload"), view_str(set->rec[0], "mode"), n);
+	strbuf_adds(
+		&doc->gp,
+		"set rmargin 3\nset autoscale xfix\nset offsets graph 0.04, graph 0.04, 0, 0\nset logscale x 10\nset format x \"%g\"\nset xlabel \"Handling time (us)\"\n"
+		"set key outside top center horizontal\n"
+		"plot dat using 3:0:($4-$3):(0) with vectors nohead lw 1.4 lc rgb \"#0072B2\" notitle, \\\n"
+		"     dat using 3:0 with points pt 7 ps 0.6 lc rgb \"#0072B2\" title \"median\", \\\n"
+		"     dat using 4:0 with points pt 2 ps 0.5 lc rgb \"#D55E00\" title \"p99\", \\\n"
+		"     dat using 2:0 with points pt 12 ps 0.7 lw 1.2 lc rgb \"#202020\" title \"mean\"\n");
+	strbuf_addf(
+		&doc->caption,
+		"%s, %s: from median to 99th percentile (p99), and the mean; costliest %zu reasons by total time, logarithmic axis.",
+		view_str(set->rec[0], "workload"), view_str(set->rec[0], "mode"), n);
 	reasons_free(&all);
 	return 0;
 }
@@ -318,20 +338,24 @@ int fig_exit_breakdown(const struct fig_set *set, struct fig_doc *doc)
 		double c = list[i].count * 1e3;
 
 		fig_quote(&doc->dat, list[i].name);
-		strbuf_addf(&doc->dat, " %.6g %.6g %.6g\n", list[i].fast_ns / c, list[i].slow_ns / c, list[i].user_ns / c);
+		strbuf_addf(&doc->dat, " %.6g %.6g %.6g\n", list[i].fast_ns / c,
+			    list[i].slow_ns / c, list[i].user_ns / c);
 		max = fmax(max, list[i].total_ns / c);
 	}
-	strbuf_addf(&doc->gp,
-		    "set xlabel \"Mean time of one exit (us)\"\nset xrange [0:%.4g]\n"
-		    "set key outside top center horizontal Left reverse\nh = 0.34\n"
-		    "plot dat using 2:0:(0):2:($0-h):($0+h) with boxxyerror @fill5 lw 0.5 title \"KVM, fast path\", \\\n"
-		    "     dat using 2:0:2:($2+$3):($0-h):($0+h) with boxxyerror @fill1 lw 0.5 title \"KVM, slow path\", \\\n"
-		    "     dat using 2:0:($2+$3):($2+$3+$4):($0-h):($0+h) with boxxyerror @fill2 lw 0.5 title \"userspace\", \\\n"
-		    "     dat using ($2+$3+$4):0:(sprintf(\" %%.3g\", $2+$3+$4)) with labels left notitle\n",
-		    max * 1.14);
-	strbuf_addf(&doc->caption, "%s, %s: mean time of one exit, split into KVM's fast path, KVM's slow path and userspace; "
-				   "costliest %zu reasons by total time.",
-		    view_str(set->rec[0], "workload"), view_str(set->rec[0], "mode"), n);
+	strbuf_addf(
+		&doc->gp,
+		"set xlabel \"Mean time of one exit (us)\"\nset xrange [0:%.4g]\n"
+		"set key outside top center horizontal Left reverse\nh = 0.34\n"
+		"plot dat using 2:0:(0):2:($0-h):($0+h) with boxxyerror @fill5 lw 0.5 title \"KVM, fast path\", \\\n"
+		"     dat using 2:0:2:($2+$3):($0-h):($0+h) with boxxyerror @fill1 lw 0.5 title \"KVM, slow path\", \\\n"
+		"     dat using 2:0:($2+$3):($2+$3+$4):($0-h):($0+h) with boxxyerror @fill2 lw 0.5 title \"userspace\", \\\n"
+		"     dat using ($2+$3+$4):0:(sprintf(\" %%.3g\", $2+$3+$4)) with labels left notitle\n",
+		max * 1.14);
+	strbuf_addf(
+		&doc->caption,
+		"%s, %s: mean time of one exit, split into KVM's fast path, KVM's slow path and userspace; "
+		"costliest %zu reasons by total time.",
+		view_str(set->rec[0], "workload"), view_str(set->rec[0], "mode"), n);
 	reasons_free(&all);
 	return 0;
 }

@@ -6,7 +6,7 @@
 #include "analysis/view.h"
 #include "results/record.h"
 
-#define SEED     1
+#define SEED	 1
 #define TAIL_MIN 1e-5 /* the axis ends at 99.999 % */
 
 static const char hist_name[] = "latency_ns";
@@ -18,10 +18,11 @@ bool fig_latency_quantile(const json_t *rec, double q, struct interval *out)
 	struct hist *h = xcalloc(1, sizeof(*h));
 	size_t i, n = 0;
 
-	json_array_foreach(samples, i, s) {
+	json_array_foreach (samples, i, s) {
 		const json_t *j = json_object_get(json_object_get(s, "hists"), hist_name);
 
-		if (json_is_true(json_object_get(s, "ok")) && j && !hist_from_json(j, h) && h->count)
+		if (json_is_true(json_object_get(s, "ok")) && j && !hist_from_json(j, h) &&
+		    h->count)
 			x[n++] = (double)hist_quantile(h, q);
 	}
 	*out = stats_median_ci(x, n);
@@ -30,8 +31,10 @@ bool fig_latency_quantile(const json_t *rec, double q, struct interval *out)
 	return n > 0;
 }
 
-/* Steps of the share above each slot's end, down to TAIL_MIN; widens x. Returns the smallest share written. */
-static double cdf_block(struct fig_doc *doc, const struct hist *h, const char *label, struct interval *x)
+/* Steps of the share above each slot's end, down to TAIL_MIN; widens x. Returns the smallest share
+ * written. */
+static double cdf_block(struct fig_doc *doc, const struct hist *h, const char *label,
+			struct interval *x)
 {
 	double above = (double)h->count, smallest = 1;
 
@@ -65,8 +68,8 @@ int fig_latency_cdf(const struct fig_set *set, struct fig_doc *doc)
 
 		if (view_hist(set->rec[i], hist_name, h)) {
 			smallest = fmin(smallest, cdf_block(doc, h, label, &x));
-			strbuf_addf(&plot, "%sdat index %zu using 1:2 with steps lt %d title ", drawn ? ", \\\n     " : "plot ",
-				    drawn, fig_linetype(set, i));
+			strbuf_addf(&plot, "%sdat index %zu using 1:2 with steps lt %d title ",
+				    drawn ? ", \\\n     " : "plot ", drawn, fig_linetype(set, i));
 			fig_quote(&plot, label);
 			drawn++;
 		}
@@ -76,14 +79,18 @@ int fig_latency_cdf(const struct fig_set *set, struct fig_doc *doc)
 	if (drawn)
 		fig_log_tics(doc, "x", x.low / 1.3, x.high * 1.4);
 	if (drawn)
-		strbuf_addf(&doc->gp,
-			    "set logscale xy 10\nset format x \"%%g\"\nset xrange [%.4g:%.4g]\nset xlabel \"Latency (us)\"\n"
-			    "set ylabel \"Share of requests\"\nset yrange [1:%.3g] reverse\n"
-			    "set ytics (\"0 %%%%\" 1, \"50 %%%%\" 0.5, \"90 %%%%\" 0.1, \"99 %%%%\" 0.01, \"99.9 %%%%\" 0.001, "
-			    "\"99.99 %%%%\" 0.0001, \"99.999 %%%%\" 0.00001)\nset grid xtics\nset rmargin 3\n"
-			    "set key bottom right Right samplen 2.4\n%s\n",
-			    x.low / 1.3, x.high * 1.4, fmax(smallest / 1.3, TAIL_MIN), strbuf_str(&plot));
+		strbuf_addf(
+			&doc->gp,
+			"set logscale xy 10\nset format x \"%%g\"\nset xrange [%.4g:%.4g]\nset xlabel \"Latency (us)\"\n"
+			"set ylabel \"Share of requests\"\nset yrange [1:%.3g] reverse\n"
+			"set ytics (\"0 %%%%\" 1, \"50 %%%%\" 0.5, \"90 %%%%\" 0.1, \"99 %%%%\" 0.01, \"99.9 %%%%\" 0.001, "
+			"\"99.99 %%%%\" 0.0001, \"99.999 %%%%\" 0.00001)\nset grid xtics\nset rmargin 3\n"
+			"set key bottom right Right samplen 2.4\n%s\n",
+			x.low / 1.3, x.high * 1.4, fmax(smallest / 1.3, TAIL_MIN),
+			strbuf_str(&plot));
 	strbuf_free(&plot);
-	strbuf_adds(&doc->caption, "Cumulative distribution over all boots: the share of requests that took at most this long; the vertical axis stretches the tail.");
+	strbuf_adds(
+		&doc->caption,
+		"Cumulative distribution over all boots: the share of requests that took at most this long; the vertical axis stretches the tail.");
 	return drawn ? 0 : fig_missing(doc, "no record has a %s histogram", hist_name);
 }

@@ -8,7 +8,7 @@
 #include "analysis/view.h"
 
 struct panel {
-	const char *ylabel;  /* with %s for the SI prefix when si */
+	const char *ylabel; /* with %s for the SI prefix when si */
 	bool (*value)(const json_t *rec, struct interval *out);
 	bool logy, si;
 	double height_in;
@@ -39,7 +39,8 @@ static bool p99_us(const json_t *rec, struct interval *out)
 	return true;
 }
 
-static struct bounds lines_data(struct fig_doc *doc, const struct fig_series *s, size_t n, const struct panel *p)
+static struct bounds lines_data(struct fig_doc *doc, const struct fig_series *s, size_t n,
+				const struct panel *p)
 {
 	struct bounds b = {INFINITY, 0};
 	struct interval iv;
@@ -71,8 +72,8 @@ static double place(const struct panel *p, const struct bounds *axis, double v)
 	return v / axis->high;
 }
 
-static void lines_labels(struct fig_doc *doc, const struct fig_series *s, size_t n, const struct panel *p,
-			 const struct bounds *axis)
+static void lines_labels(struct fig_doc *doc, const struct fig_series *s, size_t n,
+			 const struct panel *p, const struct bounds *axis)
 {
 	struct fig_end_label *l = xcalloc(n, sizeof(*l));
 	size_t used = 0;
@@ -81,14 +82,16 @@ static void lines_labels(struct fig_doc *doc, const struct fig_series *s, size_t
 	for (size_t k = 0; k < n; k++) {
 		if (!p->value(s[k].point[s[k].n - 1].rec, &iv) || (p->logy && iv.point <= 0))
 			continue;
-		l[used++] = (struct fig_end_label){s[k].label, s[k].linetype, place(p, axis, iv.point)};
+		l[used++] =
+			(struct fig_end_label){s[k].label, s[k].linetype, place(p, axis, iv.point)};
 	}
 	fig_end_labels(doc, l, used, p->height_in * 0.7);
 	free(l);
 }
 
-static void lines_panel(struct fig_doc *doc, const struct fig_series *s, size_t n, const struct panel *p,
-			const struct bounds *b, size_t first_index, const char *extra)
+static void lines_panel(struct fig_doc *doc, const struct fig_series *s, size_t n,
+			const struct panel *p, const struct bounds *b, size_t first_index,
+			const char *extra)
 {
 	const char *prefix = "";
 	double unit = p->si ? fig_si(b->high, &prefix) : 1;
@@ -96,30 +99,36 @@ static void lines_panel(struct fig_doc *doc, const struct fig_series *s, size_t 
 
 	strbuf_adds(&doc->gp, "unset label\nset ylabel \"");
 	strbuf_addf(&doc->gp, p->ylabel, prefix);
-	strbuf_addf(&doc->gp, "\"\nunit = %g\n%s\nset yrange [%.4g:%.4g]\nset format y \"%%g\"\n", unit,
-		    p->logy ? "set logscale y 10" : "unset logscale y", axis.low / unit, axis.high / unit);
+	strbuf_addf(&doc->gp, "\"\nunit = %g\n%s\nset yrange [%.4g:%.4g]\nset format y \"%%g\"\n",
+		    unit, p->logy ? "set logscale y 10" : "unset logscale y", axis.low / unit,
+		    axis.high / unit);
 	strbuf_adds(&doc->gp, "set ytics autofreq\n");
 	if (p->logy)
 		fig_log_tics(doc, "y", axis.low / unit, axis.high / unit);
 	lines_labels(doc, s, n, p, &axis);
 	strbuf_adds(&doc->gp, "plot ");
 	for (size_t k = 0; k < n; k++)
-		strbuf_addf(&doc->gp, "%sdat index %zu using 1:($3/unit):(0):(($4-$3)/unit) @whisker lt %d notitle, \\\n"
-				      "     dat index %zu using 1:($2/unit) with linespoints lt %d notitle",
-			    k ? ", \\\n     " : "", first_index + k, s[k].linetype, first_index + k, s[k].linetype);
+		strbuf_addf(
+			&doc->gp,
+			"%sdat index %zu using 1:($3/unit):(0):(($4-$3)/unit) @whisker lt %d notitle, \\\n"
+			"     dat index %zu using 1:($2/unit) with linespoints lt %d notitle",
+			k ? ", \\\n     " : "", first_index + k, s[k].linetype, first_index + k,
+			s[k].linetype);
 	strbuf_addf(&doc->gp, "%s\n", extra);
 }
 
 int fig_message_size(const struct fig_set *set, struct fig_doc *doc)
 {
-	struct panel top = {"Throughput (%sb/s)", throughput, true, true, doc->height_in / 2, false};
+	struct panel top = {"Throughput (%sb/s)", throughput, true, true,
+			    doc->height_in / 2,	  false};
 	struct panel foot = {"Exits (%s/s)", exits, true, true, doc->height_in / 2, true};
 	struct fig_series *s;
 	size_t n = fig_series_build(set, "msg_size", &s);
 	struct bounds b[2];
 
 	if (!n)
-		return fig_missing(doc, "it needs two or more records of one mode that differ in msg_size");
+		return fig_missing(
+			doc, "it needs two or more records of one mode that differ in msg_size");
 	b[0] = lines_data(doc, s, n, &top);
 	b[1] = lines_data(doc, s, n, &foot);
 	if (b[0].high <= 0 || b[1].high <= 0) {
@@ -127,28 +136,32 @@ int fig_message_size(const struct fig_set *set, struct fig_doc *doc)
 		return fig_missing(doc, "the records lack throughput_bps or exits_per_s");
 	}
 	fig_setting_tics(doc, s, n);
-	strbuf_adds(&doc->gp, "set logscale x 2\nset offsets graph 0.03, graph 0.03\nset lmargin 8\n"
-			      "set multiplot layout 2,1\n");
+	strbuf_adds(&doc->gp,
+		    "set logscale x 2\nset offsets graph 0.03, graph 0.03\nset lmargin 8\n"
+		    "set multiplot layout 2,1\n");
 	lines_panel(doc, s, n, &top, &b[0], 0, "");
 	strbuf_adds(&doc->gp, "set xlabel \"Message size (bytes)\"\n");
 	lines_panel(doc, s, n, &foot, &b[1], n, "");
 	strbuf_adds(&doc->gp, "unset multiplot\n");
-	strbuf_adds(&doc->caption, "Points: medians of throughput_bps (top) and exits_per_s (bottom), logarithmic axes; "
-				   "whiskers: 95 % intervals.");
+	strbuf_adds(
+		&doc->caption,
+		"Points: medians of throughput_bps (top) and exits_per_s (bottom), logarithmic axes; "
+		"whiskers: 95 % intervals.");
 	fig_series_free(s, n);
 	return 0;
 }
 
 /* One panel over a setting; ideal adds the straight line through the first point of each series. */
-static int one_panel(const struct fig_set *set, struct fig_doc *doc, const char *setting, const struct panel *p,
-		     const char *lacking)
+static int one_panel(const struct fig_set *set, struct fig_doc *doc, const char *setting,
+		     const struct panel *p, const char *lacking)
 {
 	struct fig_series *s;
 	size_t n = fig_series_build(set, setting, &s);
 	struct bounds b;
 
 	if (!n)
-		return fig_missing(doc, "it needs two or more records of one mode that differ in %s", setting);
+		return fig_missing(
+			doc, "it needs two or more records of one mode that differ in %s", setting);
 	b = lines_data(doc, s, n, p);
 	if (b.high > 0) {
 		fig_setting_tics(doc, s, n);
@@ -161,20 +174,25 @@ static int one_panel(const struct fig_set *set, struct fig_doc *doc, const char 
 
 int fig_load(const struct fig_set *set, struct fig_doc *doc)
 {
-	struct panel p = {"99th percentile of latency (us)", p99_us, true, false, doc->height_in, true};
+	struct panel p = {
+		"99th percentile of latency (us)", p99_us, true, false, doc->height_in, true};
 
 	strbuf_adds(&doc->gp, "set xlabel \"Offered load (1/s)\"\nset logscale x 2\n");
-	strbuf_adds(&doc->caption, "Points: median over boots of the 99th percentile, measured from the intended start; "
-				   "whiskers: 95 % intervals.");
+	strbuf_adds(
+		&doc->caption,
+		"Points: median over boots of the 99th percentile, measured from the intended start; "
+		"whiskers: 95 % intervals.");
 	return one_panel(set, doc, "rate", &p, "the records lack a latency histogram");
 }
 
-static int scaling(const struct fig_set *set, struct fig_doc *doc, const char *setting, const char *xlabel)
+static int scaling(const struct fig_set *set, struct fig_doc *doc, const char *setting,
+		   const char *xlabel)
 {
 	struct panel p = {"Throughput (%sb/s)", throughput, false, true, doc->height_in, true};
 
 	strbuf_addf(&doc->gp, "set xlabel \"%s\"\nset logscale x 2\n", xlabel);
-	strbuf_adds(&doc->caption, "Points: medians of the sum of throughput_bps; whiskers: 95 % intervals.");
+	strbuf_adds(&doc->caption,
+		    "Points: medians of the sum of throughput_bps; whiskers: 95 % intervals.");
 	return one_panel(set, doc, setting, &p, "the records lack throughput_bps");
 }
 

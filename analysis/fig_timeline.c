@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Every sample at the place where it ran: drift, warm-up and outliers show, and so does a plan that was not interleaved. */
+/* Every sample at the place where it ran: drift, warm-up and outliers show, and so does a plan that
+ * was not interleaved. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,10 +10,16 @@
 #include "analysis/figure.h"
 #include "analysis/view.h"
 
-static const char *const metrics[] = {"throughput_bps", "transactions_per_s", "packets_per_s", "boot_ns", "latency_ns",
-				      "exit_cost_ns", NULL};
+static const char *const metrics[] = {"throughput_bps",
+				      "transactions_per_s",
+				      "packets_per_s",
+				      "boot_ns",
+				      "latency_ns",
+				      "exit_cost_ns",
+				      NULL};
 
-/* Position of the record's k-th sample in the executed plan; without a plan they are taken to alternate. */
+/* Position of the record's k-th sample in the executed plan; without a plan they are taken to
+ * alternate. */
 static double position(const struct fig_set *set, size_t i, size_t k)
 {
 	const json_t *order = json_object_get(json_object_get(set->rec[i], "plan"), "order"), *o;
@@ -21,20 +28,21 @@ static double position(const struct fig_set *set, size_t i, size_t k)
 	size_t at;
 
 	snprintf(want, sizeof(want), "%s/%zu", cell, k);
-	json_array_foreach(order, at, o)
+	json_array_foreach (order, at, o)
 		if (json_is_string(o) && !strcmp(json_string_value(o), want))
 			return (double)at + 1;
 	return (double)(k * set->n + i) + 1;
 }
 
-static void sample_rows(const struct fig_set *set, struct fig_doc *doc, size_t i, const char *metric)
+static void sample_rows(const struct fig_set *set, struct fig_doc *doc, size_t i,
+			const char *metric)
 {
 	const json_t *s;
 	struct interval iv;
 	size_t k;
 
 	view_summary(set->rec[i], metric, &iv);
-	json_array_foreach(json_object_get(set->rec[i], "samples"), k, s) {
+	json_array_foreach (json_object_get(set->rec[i], "samples"), k, s) {
 		const json_t *v = json_object_get(json_object_get(s, "metrics"), metric);
 		bool ok = json_is_true(json_object_get(s, "ok")) && json_is_number(v);
 
@@ -56,7 +64,8 @@ static bool any_failed(const struct fig_set *set)
 /* Four or five tics, 1 among them. */
 static void value_axis(const struct fig_set *set, struct fig_doc *doc, const char *metric)
 {
-	static const double steps[] = {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100};
+	static const double steps[] = {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2,
+				       0.5,   1,     2,	    5,	  10,	20,   50,  100};
 	double spread = 0.001;
 	size_t total = 0, s = 0;
 
@@ -73,8 +82,8 @@ static void value_axis(const struct fig_set *set, struct fig_doc *doc, const cha
 	}
 	while (s + 1 < ARRAY_SIZE(steps) && spread / steps[s] > 2.2)
 		s++;
-	strbuf_addf(&doc->gp, "set yrange [%g:%g]\nset ytics %g\nset xrange [0:%zu]\n", fmax(1 - spread * 1.15, 0),
-		    1 + spread * 1.15, steps[s], total + 1);
+	strbuf_addf(&doc->gp, "set yrange [%g:%g]\nset ytics %g\nset xrange [0:%zu]\n",
+		    fmax(1 - spread * 1.15, 0), 1 + spread * 1.15, steps[s], total + 1);
 }
 
 int fig_timeline(const struct fig_set *set, struct fig_doc *doc)
@@ -82,26 +91,37 @@ int fig_timeline(const struct fig_set *set, struct fig_doc *doc)
 	const char *metric = fig_common_metric(set, metrics);
 
 	if (!metric)
-		return fig_missing(doc, "the records share none of throughput, transactions, packets, boot time and latency");
+		return fig_missing(
+			doc,
+			"the records share none of throughput, transactions, packets, boot time and latency");
 	value_axis(set, doc, metric);
-	strbuf_addf(&doc->gp, "set xlabel \"Sample, in the order of the plan\"\nset ylabel \"Relative to its median\"\n"
-			      "set key outside top center horizontal samplen 0.6\n"
-			      "plot 1 with lines lt 8 lw 0.6 dt 1 notitle");
+	strbuf_addf(
+		&doc->gp,
+		"set xlabel \"Sample, in the order of the plan\"\nset ylabel \"Relative to its median\"\n"
+		"set key outside top center horizontal samplen 0.6\n"
+		"plot 1 with lines lt 8 lw 0.6 dt 1 notitle");
 	for (size_t i = 0; i < set->n; i++) {
 		char *label = fig_label(set, i, NULL);
 
 		strbuf_addf(&doc->dat, "# %s: position, %s by its median, failed\n", label, metric);
 		sample_rows(set, doc, i, metric);
-		strbuf_addf(&doc->gp, ", \\\n     dat index %zu using 1:2 with linespoints lt %d lw 0.5 title ", i,
-			    fig_linetype(set, i));
+		strbuf_addf(
+			&doc->gp,
+			", \\\n     dat index %zu using 1:2 with linespoints lt %d lw 0.5 title ",
+			i, fig_linetype(set, i));
 		fig_quote(&doc->gp, label);
 		free(label);
 	}
 	for (size_t i = 0; any_failed(set) && i < set->n; i++)
-		strbuf_addf(&doc->gp, ", \\\n     dat index %zu using 1:3 with points pt 2 ps 1 lw 1.5 lc rgb \"#D00000\" title \"%s\"", i,
-			    i ? "" : "failed");
+		strbuf_addf(
+			&doc->gp,
+			", \\\n     dat index %zu using 1:3 with points pt 2 ps 1 lw 1.5 lc rgb \"#D00000\" title \"%s\"",
+			i, i ? "" : "failed");
 	strbuf_adds(&doc->gp, "\n");
-	strbuf_addf(&doc->caption, "Each point: %s of one boot divided by the median of its configuration, at its place in the "
-				   "plan; a cross: a failed sample.", metric);
+	strbuf_addf(
+		&doc->caption,
+		"Each point: %s of one boot divided by the median of its configuration, at its place in the "
+		"plan; a cross: a failed sample.",
+		metric);
 	return 0;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Figures. A figure is one row of figure_table: it turns records into a data file (.dat), the body of a gnuplot
- * script (.gp) and a sentence for the caption. Everything else (terminal, style, size, running gnuplot) is common.
+ * Figures. A figure is one row of figure_table: it turns records into a data file (.dat), the body
+ * of a gnuplot script (.gp) and a sentence for the caption. Everything else (terminal, style, size,
+ * running gnuplot) is common.
  *
- * To add one: write `int fig_NAME(const struct fig_set *, struct fig_doc *)` in an analysis/fig_*.c file, give it a
- * row in figures.c, and run `make golden` to store what it writes for the synthetic records.
+ * To add one: write `int fig_NAME(const struct fig_set *, struct fig_doc *)` in an analysis/fig_*.c
+ * file, give it a row in figures.c, and run `make golden` to store what it writes for the synthetic
+ * records.
  */
 #ifndef ANALYSIS_FIGURE_H
 #define ANALYSIS_FIGURE_H
@@ -33,8 +35,8 @@ struct figure {
 	const char *name, *title;
 	const char *needs;  /* what the records must hold */
 	const char *supply; /* a command that supplies it */
-	double aspect;      /* height by width at column width */
-	bool each;          /* draws one record: several give several files */
+	double aspect;	    /* height by width at column width */
+	bool each;	    /* draws one record: several give several files */
 	/* 0, or -ENODATA with doc->missing set. */
 	int (*draw)(const struct fig_set *set, struct fig_doc *doc);
 };
@@ -56,7 +58,8 @@ struct fig_target {
  * Draw one figure. 0; -ENODATA with *why set (caller frees) when the records lack what it needs;
  * other -errno with a logged line.
  */
-int figure_render(const struct figure *fig, const struct fig_set *set, const struct fig_target *to, char **why);
+int figure_render(const struct figure *fig, const struct fig_set *set, const struct fig_target *to,
+		  char **why);
 const char *figure_format_name(enum fig_format f);
 int figure_format_parse(const char *s, enum fig_format *out);
 /* "3.3in", "85mm", "8.5cm", "3.3": inches between 1 and 20, else -EINVAL. */
@@ -66,7 +69,8 @@ bool figure_set_comparable(const struct fig_set *set, const char **what);
 
 /* ---- for the fig_*.c files ---- */
 
-/* What tells record i from the others: "vhost", "vhost, qemu", "virtio, queues=4"; the setting `ignore` is left out. */
+/* What tells record i from the others: "vhost", "vhost, qemu", "virtio, queues=4"; the setting
+ * `ignore` is left out. */
 char *fig_label(const struct fig_set *set, size_t i, const char *ignore);
 /* Line type of style.gp: by mode while the modes tell the records apart, else by position. */
 int fig_linetype(const struct fig_set *set, size_t i);
@@ -96,14 +100,16 @@ struct fig_series {
 	struct fig_point *point;
 	size_t n;
 };
-/* Series of the records that have the setting; 0 when none has at least two points. Free with fig_series_free. */
+/* Series of the records that have the setting; 0 when none has at least two points. Free with
+ * fig_series_free. */
 size_t fig_series_build(const struct fig_set *set, const char *setting, struct fig_series **out);
 void fig_series_free(struct fig_series *s, size_t n);
 /* Tics at the settings that were measured, "64", "1Ki", "8k". */
 void fig_setting_tics(struct fig_doc *doc, const struct fig_series *s, size_t n);
 /* Labelled tics at 1, 2 and 5 on a logarithmic axis ("x" or "y") of few decades. */
 void fig_log_tics(struct fig_doc *doc, const char *axis, double low, double high);
-/* Direct labels at the right end of lines: y in [0, 1] of the axis; labels that would touch are moved apart. */
+/* Direct labels at the right end of lines: y in [0, 1] of the axis; labels that would touch are
+ * moved apart. */
 struct fig_end_label {
 	const char *text;
 	int linetype;
@@ -118,8 +124,10 @@ struct fig_dots {
 	const void *arg;
 	bool (*value)(const json_t *rec, const void *arg, struct interval *out);
 };
-int fig_dots_draw(const struct fig_set *set, struct fig_doc *doc, const struct fig_dots *d, size_t n, const char *ylabel);
-/* Quantile q of latency: median over the boots with its interval; false without a latency histogram. */
+int fig_dots_draw(const struct fig_set *set, struct fig_doc *doc, const struct fig_dots *d,
+		  size_t n, const char *ylabel);
+/* Quantile q of latency: median over the boots with its interval; false without a latency
+ * histogram. */
 bool fig_latency_quantile(const json_t *rec, double q, struct interval *out);
 
 int fig_throughput(const struct fig_set *set, struct fig_doc *doc);

@@ -14,9 +14,9 @@
 #include "base/log.h"
 #include "base/proc.h"
 
-#define FONT_PT   7
-#define PNG_DPI   300.0
-#define SVG_DPI   96.0
+#define FONT_PT	  7
+#define PNG_DPI	  300.0
+#define SVG_DPI	  96.0
 #define PT_PER_IN 72.0
 
 static const char *const format_names[] = {"pdf", "svg", "png"};
@@ -61,7 +61,8 @@ bool figure_set_comparable(const struct fig_set *set, const char **what)
 
 	for (size_t f = 0; f < ARRAY_SIZE(fields); f++) {
 		for (size_t i = 1; i < set->n; i++) {
-			if (strcmp(view_str(set->rec[i], fields[f]), view_str(set->rec[0], fields[f]))) {
+			if (strcmp(view_str(set->rec[i], fields[f]),
+				   view_str(set->rec[0], fields[f]))) {
 				*what = fields[f];
 				return false;
 			}
@@ -77,18 +78,27 @@ static void add_terminal(struct strbuf *gp, const struct fig_target *to, const s
 
 	switch (to->format) {
 	case FIG_PDF:
-		strbuf_addf(gp, "set terminal pdfcairo noenhanced size %.2fin,%.2fin font \"Liberation Sans,%d\" "
-				"fontscale 1.0\n", w, h, FONT_PT);
+		strbuf_addf(
+			gp,
+			"set terminal pdfcairo noenhanced size %.2fin,%.2fin font \"Liberation Sans,%d\" "
+			"fontscale 1.0\n",
+			w, h, FONT_PT);
 		break;
 	case FIG_SVG:
-		strbuf_addf(gp, "set terminal svg noenhanced size %.0f,%.0f fixed font \"Arial,%d\" fontscale %.3f "
-				"linewidth %.3f\n", w * SVG_DPI, h * SVG_DPI, FONT_PT, SVG_DPI / PT_PER_IN,
-			    SVG_DPI / PT_PER_IN);
+		strbuf_addf(
+			gp,
+			"set terminal svg noenhanced size %.0f,%.0f fixed font \"Arial,%d\" fontscale %.3f "
+			"linewidth %.3f\n",
+			w * SVG_DPI, h * SVG_DPI, FONT_PT, SVG_DPI / PT_PER_IN,
+			SVG_DPI / PT_PER_IN);
 		break;
 	case FIG_PNG:
-		strbuf_addf(gp, "set terminal pngcairo noenhanced size %.0f,%.0f font \"Liberation Sans,%d\" "
-				"fontscale %.3f linewidth %.3f pointscale %.3f\n", w * PNG_DPI, h * PNG_DPI, FONT_PT,
-			    PNG_DPI / PT_PER_IN, PNG_DPI / PT_PER_IN, PNG_DPI / PT_PER_IN);
+		strbuf_addf(
+			gp,
+			"set terminal pngcairo noenhanced size %.0f,%.0f font \"Liberation Sans,%d\" "
+			"fontscale %.3f linewidth %.3f pointscale %.3f\n",
+			w * PNG_DPI, h * PNG_DPI, FONT_PT, PNG_DPI / PT_PER_IN, PNG_DPI / PT_PER_IN,
+			PNG_DPI / PT_PER_IN);
 		break;
 	}
 }
@@ -96,8 +106,10 @@ static void add_terminal(struct strbuf *gp, const struct fig_target *to, const s
 static void add_head(struct strbuf *gp, const struct figure *fig, const struct fig_target *to,
 		     const struct fig_doc *doc)
 {
-	strbuf_addf(gp, "# Exitlab figure \"%s\": %s.\n# Draw it again, in this folder: gnuplot %s.gp\n", fig->name,
-		    fig->title, to->stem);
+	strbuf_addf(
+		gp,
+		"# Exitlab figure \"%s\": %s.\n# Draw it again, in this folder: gnuplot %s.gp\n",
+		fig->name, fig->title, to->stem);
 	add_terminal(gp, to, doc);
 	strbuf_adds(gp, "set output ");
 	strbuf_addf(gp, "\"%s.%s\"\n", to->stem, figure_format_name(to->format));
@@ -123,7 +135,8 @@ static void add_n(struct strbuf *sb, const struct fig_set *set)
 	add_range(sb, "n", low, high);
 	strbuf_adds(sb, " boots per configuration. ");
 	if (low < STATS_MIN_N)
-		strbuf_addf(sb, "No interval is drawn where n is below %d: too few boots. ", STATS_MIN_N);
+		strbuf_addf(sb, "No interval is drawn where n is below %d: too few boots. ",
+			    STATS_MIN_N);
 }
 
 static void add_distinct(struct strbuf *sb, const struct fig_set *set, const char *path, bool env)
@@ -134,7 +147,8 @@ static void add_distinct(struct strbuf *sb, const struct fig_set *set, const cha
 		const char *s = env ? view_env(set->rec[i], path) : view_str(set->rec[i], path);
 		size_t k = 0;
 
-		while (k < i && strcmp(s, env ? view_env(set->rec[k], path) : view_str(set->rec[k], path)))
+		while (k < i &&
+		       strcmp(s, env ? view_env(set->rec[k], path) : view_str(set->rec[k], path)))
 			k++;
 		if (k == i)
 			strbuf_addf(sb, "%s%s", shown++ ? " and " : "", *s ? s : "not recorded");
@@ -160,7 +174,8 @@ static void add_caption(struct strbuf *sb, const struct figure *fig, const struc
 	strbuf_adds(sb, ".\n");
 }
 
-static int write_beside(const struct fig_target *to, const char *name, const char *ext, const struct strbuf *text)
+static int write_beside(const struct fig_target *to, const char *name, const char *ext,
+			const struct strbuf *text)
 {
 	char *path = xasprintf("%s/%s%s", to->dir, name, ext);
 	int err = file_write_atomic(path, strbuf_str(text), text->len);
@@ -171,8 +186,8 @@ static int write_beside(const struct fig_target *to, const char *name, const cha
 	return err;
 }
 
-static int write_files(const struct figure *fig, const struct fig_set *set, const struct fig_target *to,
-		       struct fig_doc *doc)
+static int write_files(const struct figure *fig, const struct fig_set *set,
+		       const struct fig_target *to, struct fig_doc *doc)
 {
 	struct strbuf gp = STRBUF_INIT, caption = STRBUF_INIT, style = STRBUF_INIT;
 	int err = dir_make_all(to->dir);
@@ -201,26 +216,31 @@ static int write_files(const struct figure *fig, const struct fig_set *set, cons
 static int run_gnuplot(const struct fig_target *to)
 {
 	char *script = xasprintf("%s.gp", to->stem);
-	char *argv[] = {"sh", "-c", "cd \"$1\" && exec gnuplot \"$2\"", "sh", (char *)to->dir, script, NULL};
+	char *argv[] = {"sh",	"-c", "cd \"$1\" && exec gnuplot \"$2\"", "sh", (char *)to->dir,
+			script, NULL};
 	int status = proc_run(argv, NULL, 60 * NSEC_PER_SEC);
 
 	if (status == 127)
-		log_error("gnuplot: not found; install it (Debian: gnuplot-nox); %s/%s is ready to be drawn", to->dir,
-			  script);
+		log_error(
+			"gnuplot: not found; install it (Debian: gnuplot-nox); %s/%s is ready to be drawn",
+			to->dir, script);
 	else if (status)
-		log_error("gnuplot: failed on %s/%s (status %d); its message is above", to->dir, script, status);
+		log_error("gnuplot: failed on %s/%s (status %d); its message is above", to->dir,
+			  script, status);
 	free(script);
 	return status == 127 ? -ENOENT : status ? -EIO : 0;
 }
 
-int figure_render(const struct figure *fig, const struct fig_set *set, const struct fig_target *to, char **why)
+int figure_render(const struct figure *fig, const struct fig_set *set, const struct fig_target *to,
+		  char **why)
 {
 	struct fig_doc doc = {.width_in = to->width_in};
 	int err;
 
 	*why = NULL;
 	/* A wide figure need not be as tall as it is wide. */
-	doc.height_in = to->width_in >= FIG_WIDE_IN ? fig->aspect * to->width_in * 0.62 : fig->aspect * to->width_in;
+	doc.height_in = to->width_in >= FIG_WIDE_IN ? fig->aspect * to->width_in * 0.62
+						    : fig->aspect * to->width_in;
 	err = fig->draw(set, &doc);
 	if (err == -ENODATA)
 		*why = strbuf_take(&doc.missing);

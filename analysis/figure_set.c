@@ -62,7 +62,7 @@ static void add_settings(struct strbuf *sb, const struct fig_set *set, size_t i,
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(json_object_get(set->rec[i], group), key, value) {
+	json_object_foreach (json_object_get(set->rec[i], group), key, value) {
 		char text[64], part[160];
 
 		if ((ignore && !strcmp(key, ignore)) || !setting_differs(set, key) ||
@@ -168,8 +168,8 @@ double fig_si(double max, const char **prefix)
 	return scale;
 }
 
-#define CHAR_IN  0.049 /* mean width of a letter at 7 pt */
-#define LINE_IN  0.115 /* height of a line */
+#define CHAR_IN	 0.049 /* mean width of a letter at 7 pt */
+#define LINE_IN	 0.115 /* height of a line */
 #define YAXIS_IN 0.55  /* what the y axis takes of the width */
 
 /* The label in lines: broken after commas and hyphens. Caller frees. */
@@ -249,8 +249,8 @@ const char *fig_common_metric(const struct fig_set *set, const char *const *name
 	return NULL;
 }
 
-static struct fig_series *series_find(struct fig_series **list, size_t *n, const struct fig_set *set,
-				      size_t i, const char *setting)
+static struct fig_series *series_find(struct fig_series **list, size_t *n,
+				      const struct fig_set *set, size_t i, const char *setting)
 {
 	char *label = fig_label(set, i, setting);
 	struct fig_series *s;
@@ -351,7 +351,8 @@ void fig_end_labels(struct fig_doc *doc, struct fig_end_label *l, size_t n, doub
 		longest = MAX(longest, strlen(l[i].text));
 		strbuf_adds(&doc->gp, "set label ");
 		fig_quote(&doc->gp, l[i].text);
-		strbuf_addf(&doc->gp, " at graph 1.02, graph %.3f left tc lt %d\n", l[i].y, l[i].linetype);
+		strbuf_addf(&doc->gp, " at graph 1.02, graph %.3f left tc lt %d\n", l[i].y,
+			    l[i].linetype);
 	}
 	strbuf_addf(&doc->gp, "set rmargin %.1f\n", (double)longest * 0.92 + 1.5);
 }

@@ -15,7 +15,9 @@
 void report_value(const char *unit, double v, char *buf, size_t size)
 {
 	/* Units as they follow an SI prefix: "54.6 k/s". */
-	const char *short_unit = !strcmp(unit, "bit/s") ? "b/s" : !strncmp(unit, "1", 1) ? unit + 1 : unit;
+	const char *short_unit = !strcmp(unit, "bit/s")	  ? "b/s"
+				 : !strncmp(unit, "1", 1) ? unit + 1
+							  : unit;
 
 	if (!strcmp(unit, "ns"))
 		snprintf(buf, size, "%s", fmt_ns(v));
@@ -37,7 +39,8 @@ struct header {
 
 static struct header header_of(const struct fig_set *set, const char *first)
 {
-	struct header h = {xcalloc(set->n + 1, sizeof(*h.name)), xcalloc(set->n + 1, sizeof(*h.owned)), set->n + 1};
+	struct header h = {xcalloc(set->n + 1, sizeof(*h.name)),
+			   xcalloc(set->n + 1, sizeof(*h.owned)), set->n + 1};
 
 	h.name[0] = first;
 	for (size_t i = 0; i < set->n; i++) {
@@ -78,7 +81,9 @@ static void add_results(struct doc *d, const struct fig_set *set)
 	struct interval iv;
 
 	doc_heading(d, "Results");
-	doc_para(d, "Medians over boots with their 95 % intervals; no interval where there are fewer than 6 boots.");
+	doc_para(
+		d,
+		"Medians over boots with their 95 % intervals; no interval where there are fewer than 6 boots.");
 	doc_table_begin(d, h.n, h.name);
 	for (const struct metric_info *m = metric_table; m->name; m++) {
 		size_t have = 0;
@@ -108,7 +113,8 @@ static void add_results(struct doc *d, const struct fig_set *set)
 
 static int by_total(const void *a, const void *b)
 {
-	double x = view_num(*(json_t *const *)a, "total_ns"), y = view_num(*(json_t *const *)b, "total_ns");
+	double x = view_num(*(json_t *const *)a, "total_ns"),
+	       y = view_num(*(json_t *const *)b, "total_ns");
 
 	return (x < y) - (x > y);
 }
@@ -126,13 +132,15 @@ static void exit_row(struct doc *d, const json_t *e, double all_ns)
 	doc_cell(d, count > 0 ? fmt_ns(total / count) : "");
 	doc_cell(d, fmt_ns(view_num(e, "p50_ns")));
 	doc_cell(d, fmt_ns(view_num(e, "p99_ns")));
-	snprintf(cell, sizeof(cell), "%.0f %%", total > 0 ? 100 * view_num(e, "user_ns") / total : 0);
+	snprintf(cell, sizeof(cell), "%.0f %%",
+		 total > 0 ? 100 * view_num(e, "user_ns") / total : 0);
 	doc_cell(d, cell);
 }
 
 static void add_exits(struct doc *d, const struct fig_set *set, size_t i)
 {
-	static const char *const header[] = {"reason", "what", ":exits", ":time", ":mean", ":median", ":p99", ":userspace"};
+	static const char *const header[] = {"reason", "what",	  ":exits", ":time",
+					     ":mean",  ":median", ":p99",   ":userspace"};
 	const json_t *exits = json_object_get(set->rec[i], "exits");
 	size_t n = json_array_size(exits), k;
 	json_t **row = xcalloc(n + 1, sizeof(*row));
@@ -168,7 +176,7 @@ static void environment_rows(struct doc *d, const json_t *obj)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach((json_t *)obj, key, v) {
+	json_object_foreach ((json_t *)obj, key, v) {
 		char *text;
 
 		if (json_is_string(v)) {
@@ -198,7 +206,7 @@ static void add_environment(struct doc *d, const struct fig_set *set)
 	add_fact(d, "time base", view_str(set->rec[0], "time_base"));
 	add_fact(d, "guest", view_str(set->rec[0], "guest"));
 	environment_rows(d, env);
-	json_object_foreach((json_t *)env, key, v)
+	json_object_foreach ((json_t *)env, key, v)
 		if (json_is_object(v) && strcmp(key, "noise"))
 			environment_rows(d, v);
 	doc_table_end(d);
@@ -215,8 +223,9 @@ static void add_provenance(struct doc *d, const struct fig_set *set)
 		const json_t *word;
 		size_t k;
 
-		json_array_foreach(json_object_get(set->rec[i], "argv"), k, word)
-			strbuf_addf(&argv, "%s%s", k ? " " : "", json_string_value(word) ? json_string_value(word) : "?");
+		json_array_foreach (json_object_get(set->rec[i], "argv"), k, word)
+			strbuf_addf(&argv, "%s%s", k ? " " : "",
+				    json_string_value(word) ? json_string_value(word) : "?");
 		doc_cell(d, view_str(set->rec[i], "id"));
 		doc_cell(d, view_str(set->rec[i], "started"));
 		doc_cell(d, strbuf_str(&argv));
@@ -234,7 +243,7 @@ static void add_inputs(struct doc *d, const struct fig_set *set)
 	if (!json_array_size(inputs))
 		return;
 	doc_table_begin(d, ARRAY_SIZE(header), header);
-	json_array_foreach(inputs, k, in) {
+	json_array_foreach (inputs, k, in) {
 		doc_cell(d, view_str(in, "name"));
 		doc_cell(d, view_str(in, "version"));
 		doc_cell(d, view_str(in, "build"));
@@ -244,11 +253,13 @@ static void add_inputs(struct doc *d, const struct fig_set *set)
 }
 
 /* Draw a figure, put it in, and say nothing when the records do not have its data. */
-static int add_figure(struct doc *d, const struct fig_set *set, const struct report_opts *opts, const struct figure *fig,
-		      const char *stem)
+static int add_figure(struct doc *d, const struct fig_set *set, const struct report_opts *opts,
+		      const struct figure *fig, const char *stem)
 {
-	static const enum fig_format format_of[] = {[DOC_HTML] = FIG_SVG, [DOC_MD] = FIG_SVG, [DOC_TEX] = FIG_PDF};
-	struct fig_target to = {opts->figure_dir, stem, format_of[d->format], d->format == DOC_TEX ? 3.3 : 7, false};
+	static const enum fig_format format_of[] = {
+		[DOC_HTML] = FIG_SVG, [DOC_MD] = FIG_SVG, [DOC_TEX] = FIG_PDF};
+	struct fig_target to = {opts->figure_dir, stem, format_of[d->format],
+				d->format == DOC_TEX ? 3.3 : 7, false};
 	struct strbuf svg = STRBUF_INIT, caption = STRBUF_INIT;
 	const char *ext = figure_format_name(to.format);
 	char *why, *path, *text, *ref;
@@ -324,7 +335,9 @@ int report_write(const struct fig_set *set, const struct report_opts *opts, stru
 		doc_para(&d, "None: every sample and check passed, and no noise was flagged.");
 	add_results(&d, set);
 	doc_heading(&d, "Exits");
-	doc_para(&d, "Per boot, the costliest by total time; \"time\" is the share of all handling time, \"userspace\" the part of it outside the kernel.");
+	doc_para(
+		&d,
+		"Per boot, the costliest by total time; \"time\" is the share of all handling time, \"userspace\" the part of it outside the kernel.");
 	for (size_t i = 0; i < set->n; i++)
 		add_exits(&d, set, i);
 	if (opts->figures)

@@ -8,7 +8,8 @@
 
 struct report_opts {
 	enum doc_format format;
-	const char *figure_dir; /* where figures are drawn; outlives the report unless the format is DOC_HTML */
+	const char *figure_dir; /* where figures are drawn; outlives the report unless the format is
+				   DOC_HTML */
 	const char *figure_ref; /* the same folder as the document refers to it */
 	bool figures;
 };

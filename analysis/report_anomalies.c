@@ -32,9 +32,10 @@ static void failed_samples(struct list *l, const json_t *rec, const char *label)
 	const json_t *s;
 	size_t i;
 
-	json_array_foreach(json_object_get(rec, "samples"), i, s)
+	json_array_foreach (json_object_get(rec, "samples"), i, s)
 		if (!json_is_true(json_object_get(s, "ok")))
-			note(l, "%s: sample %zu failed and is left out: %s", label, i, view_str(s, "error"));
+			note(l, "%s: sample %zu failed and is left out: %s", label, i,
+			     view_str(s, "error"));
 }
 
 static void failed_checks(struct list *l, const json_t *rec, const char *label)
@@ -42,9 +43,10 @@ static void failed_checks(struct list *l, const json_t *rec, const char *label)
 	const json_t *c;
 	size_t i;
 
-	json_array_foreach(json_object_get(rec, "checks"), i, c)
+	json_array_foreach (json_object_get(rec, "checks"), i, c)
 		if (!json_is_true(json_object_get(c, "ok")))
-			note(l, "%s: check %s failed: %s", label, view_str(c, "name"), view_str(c, "detail"));
+			note(l, "%s: check %s failed: %s", label, view_str(c, "name"),
+			     view_str(c, "detail"));
 }
 
 static void tagged_samples(struct list *l, const json_t *rec, const char *label)
@@ -52,9 +54,10 @@ static void tagged_samples(struct list *l, const json_t *rec, const char *label)
 	const json_t *s, *tag;
 	size_t i, k;
 
-	json_array_foreach(json_object_get(rec, "samples"), i, s)
-		json_array_foreach(json_object_get(s, "tags"), k, tag)
-			note(l, "%s: sample %zu is marked %s", label, i, json_string_value(tag) ? json_string_value(tag) : "?");
+	json_array_foreach (json_object_get(rec, "samples"), i, s)
+		json_array_foreach (json_object_get(s, "tags"), k, tag)
+			note(l, "%s: sample %zu is marked %s", label, i,
+			     json_string_value(tag) ? json_string_value(tag) : "?");
 }
 
 static void odd_builds(struct list *l, const json_t *rec, const char *label)
@@ -62,11 +65,12 @@ static void odd_builds(struct list *l, const json_t *rec, const char *label)
 	const json_t *in;
 	size_t i;
 
-	json_array_foreach(json_object_get(rec, "inputs"), i, in) {
+	json_array_foreach (json_object_get(rec, "inputs"), i, in) {
 		const char *build = view_str(in, "build");
 
 		if (!strcmp(build, "debug") || !strcmp(build, "asan"))
-			note(l, "%s: %s is a %s build: its times say nothing about a release", label, view_str(in, "name"), build);
+			note(l, "%s: %s is a %s build: its times say nothing about a release",
+			     label, view_str(in, "name"), build);
 	}
 }
 
@@ -75,7 +79,8 @@ static void odd_samples(struct list *l, const json_t *rec, const char *label)
 	double pct = json_number_value(json_object_get(rec, "overhead_pct"));
 
 	if (view_n(rec) < STATS_MIN_N)
-		note(l, "%s: %zu boots are too few for an interval; %d or more give one", label, view_n(rec), STATS_MIN_N);
+		note(l, "%s: %zu boots are too few for an interval; %d or more give one", label,
+		     view_n(rec), STATS_MIN_N);
 	if (pct > 5)
 		note(l, "%s: the probes themselves took %.1f %% of the CPU", label, pct);
 	for (const struct metric_info *m = metric_table; m->name; m++) {
@@ -83,20 +88,24 @@ static void odd_samples(struct list *l, const json_t *rec, const char *label)
 		size_t n = view_samples(rec, m->name, &x);
 
 		if (n >= STATS_MIN_N && stats_bimodal(x, n))
-			note(l, "%s: %s has two modes over its boots; a median hides that", label, m->name);
+			note(l, "%s: %s has two modes over its boots; a median hides that", label,
+			     m->name);
 		free(x);
 	}
 }
 
 static void different_machines(struct list *l, const struct fig_set *set)
 {
-	static const char *const facts[] = {"cpu", "kernel", "microcode", "governor", "smt", "turbo"};
+	static const char *const facts[] = {"cpu",	"kernel", "microcode",
+					    "governor", "smt",	  "turbo"};
 
 	for (size_t f = 0; f < ARRAY_SIZE(facts); f++)
 		for (size_t i = 1; i < set->n; i++)
-			if (strcmp(view_env(set->rec[0], facts[f]), view_env(set->rec[i], facts[f])))
-				note(l, "runs %s and %s differ in %s: %s, %s", view_str(set->rec[0], "id"),
-				     view_str(set->rec[i], "id"), facts[f], view_env(set->rec[0], facts[f]),
+			if (strcmp(view_env(set->rec[0], facts[f]),
+				   view_env(set->rec[i], facts[f])))
+				note(l, "runs %s and %s differ in %s: %s, %s",
+				     view_str(set->rec[0], "id"), view_str(set->rec[i], "id"),
+				     facts[f], view_env(set->rec[0], facts[f]),
 				     view_env(set->rec[i], facts[f]));
 }
 
@@ -105,7 +114,7 @@ static void noise(struct list *l, const json_t *rec, const char *label)
 	const json_t *flags = json_object_get(json_object_get(rec, "environment"), "noise"), *v;
 	size_t i;
 
-	json_array_foreach(flags, i, v)
+	json_array_foreach (flags, i, v)
 		if (json_is_string(v))
 			note(l, "%s: noise on the machine: %s", label, json_string_value(v));
 }

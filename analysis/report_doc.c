@@ -12,12 +12,24 @@ struct escape {
 	const char *text;
 };
 
-static const struct escape html_escapes[] = {{'<', "&lt;"}, {'>', "&gt;"}, {'&', "&amp;"}, {'"', "&quot;"}, {0, NULL}};
-static const struct escape md_escapes[] = {{'|', "\\|"}, {'*', "\\*"}, {'_', "\\_"}, {'<', "&lt;"}, {'`', "\\`"}, {0, NULL}};
+static const struct escape html_escapes[] = {
+	{'<', "&lt;"}, {'>', "&gt;"}, {'&', "&amp;"}, {'"', "&quot;"}, {0, NULL}};
+static const struct escape md_escapes[] = {{'|', "\\|"},  {'*', "\\*"}, {'_', "\\_"},
+					   {'<', "&lt;"}, {'`', "\\`"}, {0, NULL}};
 static const struct escape tex_escapes[] = {
-	{'%', "\\%"}, {'&', "\\&"}, {'#', "\\#"}, {'_', "\\_"}, {'$', "\\$"}, {'{', "\\{"}, {'}', "\\}"},
-	{'~', "\\textasciitilde{}"}, {'^', "\\textasciicircum{}"}, {'\\', "\\textbackslash{}"}, {'<', "\\textless{}"},
-	{'>', "\\textgreater{}"}, {0, NULL},
+	{'%', "\\%"},
+	{'&', "\\&"},
+	{'#', "\\#"},
+	{'_', "\\_"},
+	{'$', "\\$"},
+	{'{', "\\{"},
+	{'}', "\\}"},
+	{'~', "\\textasciitilde{}"},
+	{'^', "\\textasciicircum{}"},
+	{'\\', "\\textbackslash{}"},
+	{'<', "\\textless{}"},
+	{'>', "\\textgreater{}"},
+	{0, NULL},
 };
 static const struct escape *const escapes[] = {html_escapes, md_escapes, tex_escapes};
 
@@ -36,7 +48,8 @@ static void add_text(struct doc *d, const char *s)
 }
 
 /* One text between what opens and closes it in each format. */
-static void add_between(struct doc *d, const char *const open[3], const char *text, const char *const close[3])
+static void add_between(struct doc *d, const char *const open[3], const char *text,
+			const char *const close[3])
 {
 	strbuf_adds(&d->out, open[d->format]);
 	add_text(d, text);
@@ -53,18 +66,23 @@ static void add_each(struct doc *d, const char *html, const char *md, const char
 void doc_begin(struct doc *d, enum doc_format format, const char *title)
 {
 	static const char *const open[] = {"</style>\n<title>", "# ", "\\title{"};
-	static const char *const close[] = {"</title>\n</head>\n<body>\n<main>\n", "\n\n", "}\n\\date{}\n\\begin{document}\n\\maketitle\n"};
+	static const char *const close[] = {"</title>\n</head>\n<body>\n<main>\n", "\n\n",
+					    "}\n\\date{}\n\\begin{document}\n\\maketitle\n"};
 
 	*d = (struct doc){.format = format};
 	if (format == DOC_HTML)
-		strbuf_addf(&d->out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-				     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<style>\n%s",
-			    asset_report_css);
+		strbuf_addf(
+			&d->out,
+			"<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+			"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<style>\n%s",
+			asset_report_css);
 	if (format == DOC_TEX)
-		strbuf_adds(&d->out, "\\documentclass[10pt]{article}\n\\usepackage[utf8]{inputenc}\n\\IfFileExists{lmodern.sty}{\\usepackage{lmodern}\\usepackage[T1]{fontenc}}{}\n"
-				     "\\usepackage{booktabs}\n\\usepackage{graphicx}\n\\usepackage[margin=2.5cm]{geometry}\n"
-				     "\\DeclareUnicodeCharacter{00D7}{\\ensuremath{\\times}}\n"
-				     "\\setlength{\\parindent}{0pt}\\setlength{\\parskip}{4pt}\n");
+		strbuf_adds(
+			&d->out,
+			"\\documentclass[10pt]{article}\n\\usepackage[utf8]{inputenc}\n\\IfFileExists{lmodern.sty}{\\usepackage{lmodern}\\usepackage[T1]{fontenc}}{}\n"
+			"\\usepackage{booktabs}\n\\usepackage{graphicx}\n\\usepackage[margin=2.5cm]{geometry}\n"
+			"\\DeclareUnicodeCharacter{00D7}{\\ensuremath{\\times}}\n"
+			"\\setlength{\\parindent}{0pt}\\setlength{\\parskip}{4pt}\n");
 	add_between(d, open, title, close);
 	if (format == DOC_HTML) {
 		strbuf_adds(&d->out, "<h1>");
@@ -80,21 +98,26 @@ void doc_end(struct doc *d)
 
 void doc_heading(struct doc *d, const char *text)
 {
-	static const char *const open[] = {"<h2>", "## ", "\\section{"}, *const close[] = {"</h2>\n", "\n\n", "}\n"};
+	static const char *const open[] = {"<h2>", "## ", "\\section{"}, *const close[] = {
+										 "</h2>\n", "\n\n",
+										 "}\n"};
 
 	add_between(d, open, text, close);
 }
 
 void doc_subheading(struct doc *d, const char *text)
 {
-	static const char *const open[] = {"<h3>", "### ", "\\subsection{"}, *const close[] = {"</h3>\n", "\n\n", "}\n"};
+	static const char *const open[] = {"<h3>", "### ", "\\subsection{"}, *const close[] = {
+										     "</h3>\n",
+										     "\n\n", "}\n"};
 
 	add_between(d, open, text, close);
 }
 
 void doc_para(struct doc *d, const char *text)
 {
-	static const char *const open[] = {"<p>", "", ""}, *const close[] = {"</p>\n", "\n\n", "\n\n"};
+	static const char *const open[] = {"<p>", "", ""}, *const close[] = {"</p>\n", "\n\n",
+									     "\n\n"};
 
 	add_between(d, open, text, close);
 }
@@ -106,7 +129,8 @@ void doc_item_begin(struct doc *d)
 
 void doc_item(struct doc *d, const char *text)
 {
-	static const char *const open[] = {"<li>", "- ", "\\item "}, *const close[] = {"</li>\n", "\n", "\n"};
+	static const char *const open[] = {"<li>", "- ", "\\item "}, *const close[] = {"</li>\n",
+										       "\n", "\n"};
 
 	add_between(d, open, text, close);
 }
@@ -129,9 +153,15 @@ static void table_open(struct doc *d, const char *const *header)
 	if (d->format != DOC_TEX)
 		return;
 	/* A table wider than the page is set smaller rather than cut off. */
-	strbuf_addf(&d->out, "\\par\\noindent%s\\begin{tabular}{@{}", wraps(d) ? "{\\small" : "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{");
+	strbuf_addf(
+		&d->out, "\\par\\noindent%s\\begin{tabular}{@{}",
+		wraps(d)
+			? "{\\small"
+			: "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{");
 	for (size_t i = 0; i < d->columns; i++)
-		strbuf_adds(&d->out, header[i][0] == ':' ? "r" : wraps(d) && i ? "p{0.7\\textwidth}" : "l");
+		strbuf_adds(&d->out, header[i][0] == ':' ? "r"
+				     : wraps(d) && i	 ? "p{0.7\\textwidth}"
+							 : "l");
 	strbuf_adds(&d->out, "@{}}\n\\toprule\n");
 }
 
@@ -193,7 +223,8 @@ void doc_cell(struct doc *d, const char *text)
 
 void doc_cell_value(struct doc *d, const char *value, const char *interval)
 {
-	static const char *const open[] = {"<small>", " ", "\\\\[-1pt]\\scriptsize "}, *const close[] = {"</small>", "", "}"};
+	static const char *const open[] = {"<small>", " ", "\\\\[-1pt]\\scriptsize "},
+				 *const close[] = {"</small>", "", "}"};
 
 	if (!*interval) {
 		doc_cell(d, value);
@@ -210,13 +241,15 @@ void doc_table_end(struct doc *d)
 {
 	while (d->cell % d->columns)
 		doc_cell(d, "");
-	add_each(d, "</tbody></table></div>\n", "\n", "\\bottomrule\n\\end{tabular}}\\par\\bigskip\n\n");
+	add_each(d, "</tbody></table></div>\n", "\n",
+		 "\\bottomrule\n\\end{tabular}}\\par\\bigskip\n\n");
 }
 
 /* Several drawings in one page must not share ids. */
 static void add_svg(struct doc *d, const char *svg)
 {
-	static const char *const ids[] = {"gpPat", "gpPt", "gpDot", "gnuplot_", "textbox", "greybox"};
+	static const char *const ids[] = {"gpPat",    "gpPt",	 "gpDot",
+					  "gnuplot_", "textbox", "greybox"};
 
 	svg = strstr(svg, "<svg") ? strstr(svg, "<svg") : svg;
 	while (*svg) {
@@ -229,14 +262,16 @@ static void add_svg(struct doc *d, const char *svg)
 
 void doc_figure(struct doc *d, const char *svg, const char *path, const char *caption)
 {
-	static const char *const open[] = {"<figcaption>", "*", "\\caption{"}, *const close[] = {"</figcaption></figure>\n", "*\n\n", "}\n"};
+	static const char *const open[] = {"<figcaption>", "*", "\\caption{"},
+				 *const close[] = {"</figcaption></figure>\n", "*\n\n", "}\n"};
 
 	d->figures++;
 	add_each(d, "<figure>", "", "\\begin{figure}[htbp]\\centering\n");
 	if (d->format == DOC_HTML)
 		add_svg(d, svg);
 	else
-		strbuf_addf(&d->out, d->format == DOC_MD ? "![](%s)\n\n" : "\\includegraphics{%s}\n", path);
+		strbuf_addf(&d->out,
+			    d->format == DOC_MD ? "![](%s)\n\n" : "\\includegraphics{%s}\n", path);
 	add_between(d, open, caption, close);
 	add_each(d, "", "", "\\end{figure}\n\n");
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A document written as HTML, Markdown or LaTeX through one set of calls. Text is plain; each format escapes it. */
+/* A document written as HTML, Markdown or LaTeX through one set of calls. Text is plain; each
+ * format escapes it. */
 #ifndef ANALYSIS_REPORT_DOC_H
 #define ANALYSIS_REPORT_DOC_H
 

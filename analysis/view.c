@@ -105,7 +105,7 @@ size_t view_samples(const json_t *rec, const char *metric, double **out)
 	size_t i, n = 0;
 
 	*out = xcalloc(json_array_size(samples) + 1, sizeof(**out));
-	json_array_foreach(samples, i, s) {
+	json_array_foreach (samples, i, s) {
 		const json_t *v = json_object_get(json_object_get(s, "metrics"), metric);
 
 		if (json_is_true(json_object_get(s, "ok")) && json_is_number(v))
@@ -119,7 +119,7 @@ size_t view_n(const json_t *rec)
 	const json_t *samples = json_object_get(rec, "samples"), *s;
 	size_t i, n = 0;
 
-	json_array_foreach(samples, i, s)
+	json_array_foreach (samples, i, s)
 		n += json_is_true(json_object_get(s, "ok"));
 	return n;
 }
@@ -131,7 +131,7 @@ bool view_hist(const json_t *rec, const char *name, struct hist *out)
 	size_t i;
 
 	hist_init(out);
-	json_array_foreach(samples, i, s) {
+	json_array_foreach (samples, i, s) {
 		const json_t *h = json_object_get(json_object_get(s, "hists"), name);
 
 		if (json_is_true(json_object_get(s, "ok")) && h && !hist_from_json(h, one))

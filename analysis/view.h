@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading a record for figures, reports and the dashboard: every accessor accepts records that lack the thing asked for. */
+/* Reading a record for figures, reports and the dashboard: every accessor accepts records that lack
+ * the thing asked for. */
 #ifndef ANALYSIS_VIEW_H
 #define ANALYSIS_VIEW_H
 
@@ -16,7 +17,8 @@ bool view_number(const json_t *rec, const char *name, double *out);
 /* A workload parameter or knob as text into buf; false when absent. */
 bool view_text(const json_t *rec, const char *name, char *buf, size_t size);
 
-/* Median with interval (low and high NAN when there are too few samples); false when the metric is absent. */
+/* Median with interval (low and high NAN when there are too few samples); false when the metric is
+ * absent. */
 bool view_summary(const json_t *rec, const char *metric, struct interval *out);
 /* Values of the ok samples, in their order; the caller frees *out. */
 size_t view_samples(const json_t *rec, const char *metric, double **out);

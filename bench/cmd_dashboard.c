@@ -12,10 +12,14 @@ struct dashboard_args {
 };
 
 static const struct opt dashboard_opts[] = {
-	{"out", 'o', OPT_STR, offsetof(struct dashboard_args, out), "DIR", "folder of the site (default: dashboard)"},
-	{"since", 0, OPT_STR, offsetof(struct dashboard_args, since), "DATE", "leave out older runs: 2026, 2026-03, 2026-03-14"},
-	{"metric", 'm', OPT_LIST, offsetof(struct dashboard_args, metric), "NAME", "only these metrics (default: the usual ones)"},
-	{"store", 0, OPT_STR, offsetof(struct dashboard_args, store), "DIR", "where the records are"},
+	{"out", 'o', OPT_STR, offsetof(struct dashboard_args, out), "DIR",
+	 "folder of the site (default: dashboard)"},
+	{"since", 0, OPT_STR, offsetof(struct dashboard_args, since), "DATE",
+	 "leave out older runs: 2026, 2026-03, 2026-03-14"},
+	{"metric", 'm', OPT_LIST, offsetof(struct dashboard_args, metric), "NAME",
+	 "only these metrics (default: the usual ones)"},
+	{"store", 0, OPT_STR, offsetof(struct dashboard_args, store), "DIR",
+	 "where the records are"},
 	OPT_END,
 };
 
@@ -39,8 +43,8 @@ static int build(const struct dashboard_args *a)
 	free(metrics);
 	if (err)
 		return EXIT_CANNOT;
-	log_info("%s/index.html: %zu series, %zu points of %zu runs, built in %.1f s", opts.out_dir, stats.series, stats.points,
-		 stats.runs, (double)(clock_ns() - start) / 1e9);
+	log_info("%s/index.html: %zu series, %zu points of %zu runs, built in %.1f s", opts.out_dir,
+		 stats.series, stats.points, stats.runs, (double)(clock_ns() - start) / 1e9);
 	return EXIT_OK;
 }
 
@@ -68,9 +72,11 @@ const struct command cmd_dashboard = {
 	.name = "dashboard",
 	.args = "",
 	.summary = "a static site of all runs: history, changes of level, exits over time",
-	.details = "Open DIR/index.html in a browser, from disk or a web server; it needs no network. Series are workload, mode,\n"
-		   "VMM, settings and substrate; a change of level stays flagged for 60 runs or until `bench accept`.",
-	.examples = "bench dashboard --out site\nbench dashboard --since 2026-01 --metric exits_per_packet",
+	.details =
+		"Open DIR/index.html in a browser, from disk or a web server; it needs no network. Series are workload, mode,\n"
+		"VMM, settings and substrate; a change of level stays flagged for 60 runs or until `bench accept`.",
+	.examples =
+		"bench dashboard --out site\nbench dashboard --since 2026-01 --metric exits_per_packet",
 	.opts = dashboard_opts,
 	.run = dashboard_main,
 };

@@ -13,17 +13,23 @@ struct plot_args {
 };
 
 static const struct opt plot_opts[] = {
-	{"figure", 'f', OPT_STR, offsetof(struct plot_args, figure), "NAME", "a name from `bench list figures`, several with commas, or all (default)"},
-	{"format", 0, OPT_STR, offsetof(struct plot_args, format), "pdf|svg|png", "default pdf, or as --out ends"},
-	{"width", 'w', OPT_STR, offsetof(struct plot_args, width), "WIDTH", "3.3in (one column, default), 7in (two), or any in, cm or mm"},
-	{"out", 'o', OPT_STR, offsetof(struct plot_args, out), "FILE", "file of one figure, folder of several (default: NAME.FORMAT, figures/)"},
+	{"figure", 'f', OPT_STR, offsetof(struct plot_args, figure), "NAME",
+	 "a name from `bench list figures`, several with commas, or all (default)"},
+	{"format", 0, OPT_STR, offsetof(struct plot_args, format), "pdf|svg|png",
+	 "default pdf, or as --out ends"},
+	{"width", 'w', OPT_STR, offsetof(struct plot_args, width), "WIDTH",
+	 "3.3in (one column, default), 7in (two), or any in, cm or mm"},
+	{"out", 'o', OPT_STR, offsetof(struct plot_args, out), "FILE",
+	 "file of one figure, folder of several (default: NAME.FORMAT, figures/)"},
 	{"store", 0, OPT_STR, offsetof(struct plot_args, store), "DIR", "where the records are"},
-	{"force", 0, OPT_FLAG, offsetof(struct plot_args, force), NULL, "draw records of different substrates or time bases together"},
+	{"force", 0, OPT_FLAG, offsetof(struct plot_args, force), NULL,
+	 "draw records of different substrates or time bases together"},
 	OPT_END,
 };
 
 /* Where one figure goes; dir and stem are the caller's to free. */
-static void place_figure(const struct plot_args *a, const struct figure *fig, bool alone, char **dir, char **stem)
+static void place_figure(const struct plot_args *a, const struct figure *fig, bool alone,
+			 char **dir, char **stem)
 {
 	const char *slash = a->out ? strrchr(a->out, '/') : NULL, *base, *dot;
 
@@ -35,10 +41,12 @@ static void place_figure(const struct plot_args *a, const struct figure *fig, bo
 	base = slash ? slash + 1 : a->out;
 	dot = strrchr(base, '.');
 	*dir = slash ? xasprintf("%.*s", (int)MAX(slash - a->out, 1), a->out) : xstrdup(".");
-	*stem = *base ? xasprintf("%.*s", dot ? (int)(dot - base) : (int)strlen(base), base) : xstrdup(fig->name);
+	*stem = *base ? xasprintf("%.*s", dot ? (int)(dot - base) : (int)strlen(base), base)
+		      : xstrdup(fig->name);
 }
 
-static int draw_set(const struct figure *fig, const struct fig_set *set, struct fig_target *to, bool must)
+static int draw_set(const struct figure *fig, const struct fig_set *set, struct fig_target *to,
+		    bool must)
 {
 	char *why;
 	int err = figure_render(fig, set, to, &why);
@@ -49,14 +57,15 @@ static int draw_set(const struct figure *fig, const struct fig_set *set, struct 
 	if (err == -ENODATA && must)
 		log_error("figure %s: %s; `%s` would supply it", fig->name, why, fig->supply);
 	if (err == -ENODATA && !must)
-		log_info("figure %s left out: %s; `%s` would supply it", fig->name, why, fig->supply);
+		log_info("figure %s left out: %s; `%s` would supply it", fig->name, why,
+			 fig->supply);
 	free(why);
 	return err;
 }
 
 /* Figures of one record are drawn once for each: NAME-LABEL. */
-static int draw_figure(const struct plot_args *a, const struct figure *fig, const struct fig_set *set,
-		       struct fig_target *to, bool alone)
+static int draw_figure(const struct plot_args *a, const struct figure *fig,
+		       const struct fig_set *set, struct fig_target *to, bool alone)
 {
 	char *dir, *stem;
 	int err = 0;
@@ -98,7 +107,8 @@ static int choose_figures(const char *names, const struct figure **list, size_t 
 		return 0;
 	}
 	copy = xstrdup(names);
-	for (word = strtok_r(copy, ",", &save); word && !err && *n < 64; word = strtok_r(NULL, ",", &save)) {
+	for (word = strtok_r(copy, ",", &save); word && !err && *n < 64;
+	     word = strtok_r(NULL, ",", &save)) {
 		list[*n] = figure_find(word);
 		err = list[*n] ? 0 : -EINVAL;
 		if (err)
@@ -121,7 +131,8 @@ static int read_args(const struct plot_args *a, struct fig_target *to)
 	else if (dot)
 		figure_format_parse(dot + 1, &to->format);
 	if (a->width && figure_width_parse(a->width, &to->width_in)) {
-		log_error("--width=%s: not a width between 1in and 20in; try 3.3in or 85mm", a->width);
+		log_error("--width=%s: not a width between 1in and 20in; try 3.3in or 85mm",
+			  a->width);
 		return -EINVAL;
 	}
 	return 0;
@@ -135,7 +146,9 @@ static int draw_all(const struct plot_args *a, const struct fig_set *set, struct
 	int status = EXIT_OK;
 
 	if (!figure_set_comparable(set, &what) && !a->force) {
-		log_error("plot: the runs differ in %s; their times do not compare. Give runs of one, or --force", what);
+		log_error(
+			"plot: the runs differ in %s; their times do not compare. Give runs of one, or --force",
+			what);
 		return EXIT_USAGE;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -146,7 +159,8 @@ static int draw_all(const struct plot_args *a, const struct fig_set *set, struct
 			status = EXIT_CANNOT;
 	}
 	if (!drawn && n > 1 && !status)
-		log_error("plot: these runs hold the data of none of the figures; see bench list figures");
+		log_error(
+			"plot: these runs hold the data of none of the figures; see bench list figures");
 	return drawn || status ? status : EXIT_FAILED;
 }
 
@@ -178,8 +192,9 @@ const struct command cmd_plot = {
 	.name = "plot",
 	.args = "RUN...",
 	.summary = "paper-ready figures of stored runs, with data and script beside them",
-	.details = "Each figure FILE.pdf comes with FILE.gp (run it again with gnuplot in that folder), FILE.dat (the\n"
-		   "numbers drawn), FILE.txt (a caption with platform, substrate, n and interval) and style.gp.",
+	.details =
+		"Each figure FILE.pdf comes with FILE.gp (run it again with gnuplot in that folder), FILE.dat (the\n"
+		"numbers drawn), FILE.txt (a caption with platform, substrate, n and interval) and style.gp.",
 	.examples = "bench plot last --figure=exit-breakdown\n"
 		    "bench plot 20260314 20260315 --figure=throughput --width=7in --out fig1.pdf\n"
 		    "bench plot last last~1 last~2 --format=svg --out figures/",

@@ -15,11 +15,15 @@ struct report_args {
 };
 
 static const struct opt report_cmd_opts[] = {
-	{"format", 0, OPT_STR, offsetof(struct report_args, format), "html|md|tex", "default html, or as --out ends"},
-	{"out", 'o', OPT_STR, offsetof(struct report_args, out), "FILE", "default report.FORMAT; - for stdout"},
-	{"text-only", 0, OPT_FLAG, offsetof(struct report_args, no_figures), NULL, "leave the figures out"},
+	{"format", 0, OPT_STR, offsetof(struct report_args, format), "html|md|tex",
+	 "default html, or as --out ends"},
+	{"out", 'o', OPT_STR, offsetof(struct report_args, out), "FILE",
+	 "default report.FORMAT; - for stdout"},
+	{"text-only", 0, OPT_FLAG, offsetof(struct report_args, no_figures), NULL,
+	 "leave the figures out"},
 	{"store", 0, OPT_STR, offsetof(struct report_args, store), "DIR", "where the records are"},
-	{"force", 0, OPT_FLAG, offsetof(struct report_args, force), NULL, "put runs of different substrates or time bases into one report"},
+	{"force", 0, OPT_FLAG, offsetof(struct report_args, force), NULL,
+	 "put runs of different substrates or time bases into one report"},
 	OPT_END,
 };
 
@@ -27,7 +31,9 @@ static const char *const format_names[] = {[DOC_HTML] = "html", [DOC_MD] = "md",
 
 static enum doc_format format_of(const struct report_args *a)
 {
-	const char *dot = a->out ? strrchr(a->out, '.') : NULL, *name = a->format ? a->format : dot ? dot + 1 : "html";
+	const char *dot = a->out ? strrchr(a->out, '.') : NULL, *name = a->format ? a->format
+									: dot	  ? dot + 1
+										  : "html";
 
 	for (size_t i = 0; i < ARRAY_SIZE(format_names); i++)
 		if (!strcmp(name, format_names[i]))
@@ -37,8 +43,8 @@ static enum doc_format format_of(const struct report_args *a)
 
 static int put(const char *path, const struct strbuf *text)
 {
-	int err = strcmp(path, "-") ? file_write_atomic(path, strbuf_str(text), text->len) :
-				      fd_write_all(STDOUT_FILENO, strbuf_str(text), text->len);
+	int err = strcmp(path, "-") ? file_write_atomic(path, strbuf_str(text), text->len)
+				    : fd_write_all(STDOUT_FILENO, strbuf_str(text), text->len);
 
 	if (err)
 		log_error("%s: cannot write: %s", path, strerror(-err));
@@ -97,7 +103,9 @@ static int report_main(int argc, char **argv)
 	if (runs_load(a.store, argc, argv, &set))
 		return EXIT_USAGE;
 	if (!figure_set_comparable(&set, &what) && !a.force) {
-		log_error("report: the runs differ in %s; their times do not compare. Give runs of one, or --force", what);
+		log_error(
+			"report: the runs differ in %s; their times do not compare. Give runs of one, or --force",
+			what);
 		status = EXIT_USAGE;
 	} else {
 		status = write_report(&a, &set) ? EXIT_CANNOT : EXIT_OK;
@@ -110,8 +118,9 @@ const struct command cmd_report = {
 	.name = "report",
 	.args = "RUN...",
 	.summary = "one document on a few runs: results, exits, figures, claims, environment",
-	.details = "html is one self-contained file with the figures as inline SVG; md and tex keep theirs beside them in\n"
-		   "FILE-figures. The tex uses booktabs and compiles with pdflatex.",
+	.details =
+		"html is one self-contained file with the figures as inline SVG; md and tex keep theirs beside them in\n"
+		"FILE-figures. The tex uses booktabs and compiles with pdflatex.",
 	.examples = "bench report last --out report.html\n"
 		    "bench report 20260314 20260315 --format=tex --out paper/results.tex\n"
 		    "bench report last --format=md --text-only --out -",

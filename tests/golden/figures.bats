@@ -87,7 +87,7 @@ setup() {
 	"$bench" -q report "$store" "$records"/cpu-{0,1,2,3}.json --out "$BATS_TEST_TMPDIR/r.tex"
 	cd "$BATS_TEST_TMPDIR"
 	timeout 60 pdflatex -interaction=nonstopmode -halt-on-error r.tex >log 2>&1 || { tail -20 log; false; }
-	pdftotext r.pdf - | grep -q "throughput_bps"
+	pdftotext r.pdf - | grep -q "Provenance"
 }
 
 @test "bench report: markdown on stdout" {

@@ -12,7 +12,8 @@
 #define START  1767225600 /* 2026-01-01 */
 #define WINDOW 8e9
 
-/* Made-up levels in the proportions that one expects, so that axes and labels are tried in earnest. */
+/* Made-up levels in the proportions that one expects, so that axes and labels are tried in earnest.
+ */
 static const struct level {
 	const char *mode;
 	double bps, exits_per_packet, user_share, kicks, irqs, batch, latency_ns;
@@ -96,8 +97,8 @@ static json_t *latency_hist(struct rng *r, double median, double load)
 
 static json_t *thread_json(const char *role, double percent, double guest)
 {
-	return json_pack("{s:s, s:s, s:f, s:f}", "name", role, "role", role, "cpu_ns", (percent + guest) / 100 * WINDOW,
-			 "guest_ns", guest / 100 * WINDOW);
+	return json_pack("{s:s, s:s, s:f, s:f}", "name", role, "role", role, "cpu_ns",
+			 (percent + guest) / 100 * WINDOW, "guest_ns", guest / 100 * WINDOW);
 }
 
 static json_t *threads_json(const struct level *l)
@@ -107,7 +108,8 @@ static json_t *threads_json(const struct level *l)
 	if (l->cpu_guest + l->cpu_vcpu > 0)
 		json_array_append_new(a, thread_json("vcpu", l->cpu_vcpu, l->cpu_guest));
 	if (l->cpu_io > 0)
-		json_array_append_new(a, thread_json(strcmp(l->mode, "host") ? "io" : "other", l->cpu_io, 0));
+		json_array_append_new(
+			a, thread_json(strcmp(l->mode, "host") ? "io" : "other", l->cpu_io, 0));
 	if (l->cpu_vhost > 0)
 		json_array_append_new(a, thread_json("vhost", l->cpu_vhost, 0));
 	return a;
@@ -118,18 +120,21 @@ static void put(json_t *metrics, const char *name, double v)
 	json_object_set_new(metrics, name, json_real(v));
 }
 
-static void put_latency(const struct fixture *f, const struct level *l, struct rng *r, json_t *m, json_t *hists)
+static void put_latency(const struct fixture *f, const struct level *l, struct rng *r, json_t *m,
+			json_t *hists)
 {
 	double load = 1 + 6 * pow(setting_or(f, "rate", 1000) / 16000, 2);
 
-	json_object_set_new(hists, "latency_ns", latency_hist(r, l->latency_ns * noise(r, 0.03) * sqrt(load), load));
+	json_object_set_new(hists, "latency_ns",
+			    latency_hist(r, l->latency_ns * noise(r, 0.03) * sqrt(load), load));
 	put(m, "transactions_per_s", setting_or(f, "rate", 1e9 / l->latency_ns) * noise(r, 0.01));
 	put(m, "latency_ns", l->latency_ns * noise(r, 0.03));
 }
 
 static void put_throughput(const struct fixture *f, const struct level *l, struct rng *r, json_t *m)
 {
-	double size = setting_or(f, "msg_size", 16384), n = setting_or(f, "vms", setting_or(f, "queues", 1));
+	double size = setting_or(f, "msg_size", 16384),
+	       n = setting_or(f, "vms", setting_or(f, "queues", 1));
 	double factor = f->factor > 0 ? f->factor : 1;
 	double bps = l->bps * size / (size + 900) * pow(n, 0.8) * factor * noise(r, 0.02);
 	double packets = bps / 8 / fmin(size, 1448), exits = l->exits_per_packet / factor;
@@ -153,8 +158,8 @@ static json_t *sample_json(const struct fixture *f, const struct level *l, struc
 	else
 		put_throughput(f, l, r, m);
 	put(m, "window_ns", WINDOW);
-	return json_pack("{s:i, s:i, s:b, s:[], s:o, s:o, s:o}", "index", index, "boot", index, "ok", 1, "tags", "metrics", m,
-			 "hists", hists, "threads", threads_json(l));
+	return json_pack("{s:i, s:i, s:b, s:[], s:o, s:o, s:o}", "index", index, "boot", index,
+			 "ok", 1, "tags", "metrics", m, "hists", hists, "threads", threads_json(l));
 }
 
 static json_t *exits_json(const json_t *samples, const struct level *l)
@@ -167,10 +172,12 @@ static json_t *exits_json(const json_t *samples, const struct level *l)
 		const struct split *s = &splits[i];
 		double count = floor(per_s * WINDOW / 1e9 * s->share), total = count * s->mean_ns;
 
-		json_array_append_new(a, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "reason", s->reason, "key",
-						   s->key, "count", count, "total_ns", total, "p50_ns", s->mean_ns * 0.8,
-						   "p99_ns", s->mean_ns * 4.1, "kvm_ns", total * s->slow, "user_ns",
-						   total * s->user, "kvm_fast_ns", total * (1 - s->slow - s->user)));
+		json_array_append_new(
+			a, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "reason",
+				     s->reason, "key", s->key, "count", count, "total_ns", total,
+				     "p50_ns", s->mean_ns * 0.8, "p99_ns", s->mean_ns * 4.1,
+				     "kvm_ns", total * s->slow, "user_ns", total * s->user,
+				     "kvm_fast_ns", total * (1 - s->slow - s->user)));
 	}
 	return a;
 }
@@ -183,11 +190,13 @@ static json_t *metric_summary(const json_t *samples, const char *name)
 	double x[64];
 	size_t n = 0, i;
 
-	json_array_foreach(samples, i, s)
+	json_array_foreach (samples, i, s)
 		if (n < ARRAY_SIZE(x))
-			x[n++] = json_number_value(json_object_get(json_object_get(s, "metrics"), name));
+			x[n++] = json_number_value(
+				json_object_get(json_object_get(s, "metrics"), name));
 	iv = stats_median_ci(x, n);
-	m = json_pack("{s:f, s:i, s:s}", "median", iv.point, "n", (int)n, "unit", info ? info->unit : "");
+	m = json_pack("{s:f, s:i, s:s}", "median", iv.point, "n", (int)n, "unit",
+		      info ? info->unit : "");
 	json_object_set_new(m, "ci_low", isfinite(iv.low) ? json_real(iv.low) : json_null());
 	json_object_set_new(m, "ci_high", isfinite(iv.high) ? json_real(iv.high) : json_null());
 	return m;
@@ -198,7 +207,7 @@ static json_t *summary_json(const json_t *samples)
 	json_t *out = json_object(), *v;
 	const char *name;
 
-	json_object_foreach(json_object_get(json_array_get(samples, 0), "metrics"), name, v)
+	json_object_foreach (json_object_get(json_array_get(samples, 0), "metrics"), name, v)
 		json_object_set_new(out, name, metric_summary(samples, name));
 	return out;
 }
@@ -228,16 +237,19 @@ static json_t *frame(const struct fixture *f)
 
 	if (f->setting)
 		json_object_set_new(params, f->setting, json_real(f->value));
-	return json_pack("{s:i, s:[s], s:s, s:s, s:s, s:s, s:s, s:s, s:{}, s:o, s:{s:i, s:[], s:i, s:i}, s:{s:{s:s, s:s, s:i}}}",
-			 "schema", RECORD_SCHEMA, "argv", "synthetic", "workload", f->workload, "mode", f->mode, "vmm",
-			 strcmp(f->mode, "host") ? "builtin" : "", "guest", "linux", "substrate", "host", "time_base", "real",
-			 "knobs", "params", params, "plan", "seed", 1, "order", "reps", f->samples, "warmup", 0,
-			 "environment", "host", "cpu", "synthetic", "kernel", "0.0.0-synthetic", "cpus", 4);
+	return json_pack(
+		"{s:i, s:[s], s:s, s:s, s:s, s:s, s:s, s:s, s:{}, s:o, s:{s:i, s:[], s:i, s:i}, s:{s:{s:s, s:s, s:i}}}",
+		"schema", RECORD_SCHEMA, "argv", "synthetic", "workload", f->workload, "mode",
+		f->mode, "vmm", strcmp(f->mode, "host") ? "builtin" : "", "guest", "linux",
+		"substrate", "host", "time_base", "real", "knobs", "params", params, "plan", "seed",
+		1, "order", "reps", f->samples, "warmup", 0, "environment", "host", "cpu",
+		"synthetic", "kernel", "0.0.0-synthetic", "cpus", 4);
 }
 
 json_t *fixture_record(const struct fixture *f)
 {
-	static const char zeros[] = "0000000000000000000000000000000000000000000000000000000000000000";
+	static const char zeros[] =
+		"0000000000000000000000000000000000000000000000000000000000000000";
 	const struct level *l = level_of(f->mode);
 	struct rng r = {f->seed * 7919 + 1};
 	json_t *samples = json_array(), *rec = frame(f);
@@ -245,48 +257,81 @@ json_t *fixture_record(const struct fixture *f)
 	for (int i = 0; i < f->samples; i++)
 		json_array_append_new(samples, sample_json(f, l, &r, i));
 	add_names(rec, f);
-	json_object_set_new(rec, "inputs", json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "name", strcmp(f->mode, "host") ? "builtin" : "peer", "path", "build/vmm", "sha256",
-						     zeros, "version", f->version ? f->version : "synthetic", "build", "release"));
+	json_object_set_new(rec, "inputs",
+			    json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "name",
+				      strcmp(f->mode, "host") ? "builtin" : "peer", "path",
+				      "build/vmm", "sha256", zeros, "version",
+				      f->version ? f->version : "synthetic", "build", "release"));
 	json_object_set_new(rec, "exits", exits_json(samples, l));
 	json_object_set_new(rec, "summary", summary_json(samples));
 	json_object_set_new(rec, "samples", samples);
-	json_object_set_new(rec, "checks", json_pack("[{s:s, s:b, s:s}]", "name", "cross_check", "ok", 1, "detail", "synthetic"));
+	json_object_set_new(rec, "checks",
+			    json_pack("[{s:s, s:b, s:s}]", "name", "cross_check", "ok", 1, "detail",
+				      "synthetic"));
 	json_object_set_new(rec, "overhead_pct", json_null());
 	json_object_set_new(rec, "ok", json_true());
 	return rec;
 }
 
-#define NET(mode, setting, value, seed) {"net-throughput", mode, setting, value, 10, 0, seed, 0, NULL}
-#define LAT(mode, setting, value, seed) {"net-latency", mode, setting, value, 10, 0, seed, 0, NULL}
-#define END                             {NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL}
+#define NET(mode, setting, value, seed)                                                            \
+	{                                                                                          \
+		"net-throughput", mode, setting, value, 10, 0, seed, 0, NULL                       \
+	}
+#define LAT(mode, setting, value, seed)                                                            \
+	{                                                                                          \
+		"net-latency", mode, setting, value, 10, 0, seed, 0, NULL                          \
+	}
+#define END                                                                                        \
+	{                                                                                          \
+		NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL                                              \
+	}
 
 const struct fixture fixture_modes[] = {
-	NET("host", NULL, 0, 1), NET("e1000", NULL, 0, 2), NET("virtio", NULL, 0, 3), NET("vhost", NULL, 0, 4),
-	NET("vhost-user", NULL, 0, 5), NET("sriov", NULL, 0, 6), END,
+	NET("host", NULL, 0, 1),
+	NET("e1000", NULL, 0, 2),
+	NET("virtio", NULL, 0, 3),
+	NET("vhost", NULL, 0, 4),
+	NET("vhost-user", NULL, 0, 5),
+	NET("sriov", NULL, 0, 6),
+	END,
 };
 
-#define SIZES(mode, seed)                                                                                     \
-	NET(mode, "msg_size", 64, seed), NET(mode, "msg_size", 256, seed + 1), NET(mode, "msg_size", 1024, seed + 2), \
-		NET(mode, "msg_size", 4096, seed + 3), NET(mode, "msg_size", 16384, seed + 4),                \
-		NET(mode, "msg_size", 65536, seed + 5)
-const struct fixture fixture_sizes[] = {SIZES("e1000", 20), SIZES("virtio", 30), SIZES("vhost", 40), END};
+#define SIZES(mode, seed)                                                                          \
+	NET(mode, "msg_size", 64, seed), NET(mode, "msg_size", 256, seed + 1),                     \
+		NET(mode, "msg_size", 1024, seed + 2), NET(mode, "msg_size", 4096, seed + 3),      \
+		NET(mode, "msg_size", 16384, seed + 4), NET(mode, "msg_size", 65536, seed + 5)
+const struct fixture fixture_sizes[] = {SIZES("e1000", 20), SIZES("virtio", 30), SIZES("vhost", 40),
+					END};
 
 const struct fixture fixture_latency[] = {
-	LAT("e1000", NULL, 0, 51), LAT("virtio", NULL, 0, 52), LAT("vhost", NULL, 0, 53), LAT("sriov", NULL, 0, 54), END,
+	LAT("e1000", NULL, 0, 51),
+	LAT("virtio", NULL, 0, 52),
+	LAT("vhost", NULL, 0, 53),
+	LAT("sriov", NULL, 0, 54),
+	END,
 };
 
-#define LOADS(mode, seed)                                                                                     \
-	LAT(mode, "rate", 1000, seed), LAT(mode, "rate", 2000, seed + 1), LAT(mode, "rate", 4000, seed + 2),  \
-		LAT(mode, "rate", 8000, seed + 3), LAT(mode, "rate", 16000, seed + 4)
-const struct fixture fixture_loads[] = {LOADS("virtio", 60), LOADS("vhost", 70), LOADS("sriov", 80), END};
+#define LOADS(mode, seed)                                                                          \
+	LAT(mode, "rate", 1000, seed), LAT(mode, "rate", 2000, seed + 1),                          \
+		LAT(mode, "rate", 4000, seed + 2), LAT(mode, "rate", 8000, seed + 3),              \
+		LAT(mode, "rate", 16000, seed + 4)
+const struct fixture fixture_loads[] = {LOADS("virtio", 60), LOADS("vhost", 70), LOADS("sriov", 80),
+					END};
 
-#define COUNTS(what, mode, seed)                                                                              \
-	NET(mode, what, 1, seed), NET(mode, what, 2, seed + 1), NET(mode, what, 4, seed + 2), NET(mode, what, 8, seed + 3)
+#define COUNTS(what, mode, seed)                                                                   \
+	NET(mode, what, 1, seed), NET(mode, what, 2, seed + 1), NET(mode, what, 4, seed + 2),      \
+		NET(mode, what, 8, seed + 3)
 const struct fixture fixture_vms[] = {
-	COUNTS("vms", "virtio", 90), COUNTS("vms", "vhost", 95), COUNTS("vms", "sriov", 100), END,
+	COUNTS("vms", "virtio", 90),
+	COUNTS("vms", "vhost", 95),
+	COUNTS("vms", "sriov", 100),
+	END,
 };
-const struct fixture fixture_queues[] = {COUNTS("queues", "virtio", 110), COUNTS("queues", "vhost", 115), END};
+const struct fixture fixture_queues[] = {COUNTS("queues", "virtio", 110),
+					 COUNTS("queues", "vhost", 115), END};
 
 const struct fixture fixture_few[] = {
-	{"net-throughput", "virtio", NULL, 0, 3, 0, 121, 0, NULL}, {"net-throughput", "vhost", NULL, 0, 3, 0, 122, 0, NULL}, END,
+	{"net-throughput", "virtio", NULL, 0, 3, 0, 121, 0, NULL},
+	{"net-throughput", "vhost", NULL, 0, 3, 0, 122, 0, NULL},
+	END,
 };

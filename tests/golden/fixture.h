@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Synthetic records for tests of figures, reports and the dashboard. NOTHING HERE WAS MEASURED: the numbers are made
- * up so that every figure has something to draw; the machine they name is "synthetic".
+ * Synthetic records for tests of figures, reports and the dashboard. NOTHING HERE WAS MEASURED: the
+ * numbers are made up so that every figure has something to draw; the machine they name is
+ * "synthetic".
  */
 #ifndef GOLDEN_FIXTURE_H
 #define GOLDEN_FIXTURE_H
@@ -15,7 +16,7 @@ struct fixture {
 	const char *setting; /* a parameter, with the value below */
 	double value;
 	int samples;
-	double factor;       /* on throughput and exits; 0 counts as 1 */
+	double factor; /* on throughput and exits; 0 counts as 1 */
 	uint64_t seed;
 	int64_t started;     /* seconds since 1970 */
 	const char *version; /* of the VMM; NULL: "synthetic" */
@@ -24,7 +25,7 @@ struct fixture {
 json_t *fixture_record(const struct fixture *f);
 
 /* Sets that between them have the data of every figure; each ends with a NULL workload. */
-extern const struct fixture fixture_modes[], fixture_sizes[], fixture_latency[], fixture_loads[], fixture_vms[],
-	fixture_queues[], fixture_few[];
+extern const struct fixture fixture_modes[], fixture_sizes[], fixture_latency[], fixture_loads[],
+	fixture_vms[], fixture_queues[], fixture_few[];
 
 #endif

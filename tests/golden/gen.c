@@ -2,9 +2,9 @@
 /*
  * Draws and writes the synthetic records of fixture.h:
  *
- *      gen figures DIR [WIDTH [FORMAT]]   every figure; text only (.gp, .dat, .txt) with FORMAT none
- *      gen records DIR                    DIR/FIGURE-N.json
- *      gen store DIR NIGHTS               a store of nightly runs with known changes
+ *      gen figures DIR [WIDTH [FORMAT]]   every figure; text only (.gp, .dat, .txt) with FORMAT
+ * none gen records DIR                    DIR/FIGURE-N.json gen store DIR NIGHTS               a
+ * store of nightly runs with known changes
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,9 +53,11 @@ static int records(const char *dir)
 	return EXIT_OK;
 }
 
-static const char *const nightly_modes[] = {"e1000", "virtio", "vhost", "vhost-user", "sriov", "host"};
+static const char *const nightly_modes[] = {"e1000",	  "virtio", "vhost",
+					    "vhost-user", "sriov",  "host"};
 
-/* Level of a mode on a night, of NIGHTS: vhost loses 6 % after three fifths, e1000 gains 10 % after a third. */
+/* Level of a mode on a night, of NIGHTS: vhost loses 6 % after three fifths, e1000 gains 10 % after
+ * a third. */
 static double factor_on(const char *mode, long night, long nights)
 {
 	if (!strcmp(mode, "vhost"))
@@ -67,16 +69,19 @@ static double factor_on(const char *mode, long night, long nights)
 
 static int put_exits(const char *store_dir, const json_t *rec)
 {
-	char *path = xasprintf("%s/runs/%s/exits.csv", store_dir, json_string_value(json_object_get(rec, "id")));
+	char *path = xasprintf("%s/runs/%s/exits.csv", store_dir,
+			       json_string_value(json_object_get(rec, "id")));
 	struct strbuf csv = STRBUF_INIT;
 	const json_t *e;
 	size_t i;
 	int err;
 
 	strbuf_adds(&csv, "sample,reason,key,count,total_ns,p50_ns,p99_ns,kvm_ns,user_ns\n");
-	json_array_foreach(json_object_get(rec, "exits"), i, e)
-		strbuf_addf(&csv, "0,%s,%s,%.0f,0,0,0,0,0\n", json_string_value(json_object_get(e, "reason")),
-			    json_string_value(json_object_get(e, "key")), json_number_value(json_object_get(e, "count")));
+	json_array_foreach (json_object_get(rec, "exits"), i, e)
+		strbuf_addf(&csv, "0,%s,%s,%.0f,0,0,0,0,0\n",
+			    json_string_value(json_object_get(e, "reason")),
+			    json_string_value(json_object_get(e, "key")),
+			    json_number_value(json_object_get(e, "count")));
 	err = file_write_atomic(path, strbuf_str(&csv), csv.len);
 	strbuf_free(&csv);
 	free(path);
@@ -94,9 +99,15 @@ static int nightly(const char *dir, long nights)
 	for (long night = 0; night < nights; night++) {
 		snprintf(version, sizeof(version), "%07lx", 0xabc0000 + night - night % 4 / 3);
 		for (size_t m = 0; m < ARRAY_SIZE(nightly_modes); m++) {
-			struct fixture f = {"net-throughput", nightly_modes[m], NULL, 0, 8,
-					    factor_on(nightly_modes[m], night, nights), (uint64_t)(night * 16 + (long)m + 1),
-					    1700000000 + night * 86400 + (long)m * 300, version};
+			struct fixture f = {"net-throughput",
+					    nightly_modes[m],
+					    NULL,
+					    0,
+					    8,
+					    factor_on(nightly_modes[m], night, nights),
+					    (uint64_t)(night * 16 + (long)m + 1),
+					    1700000000 + night * 86400 + (long)m * 300,
+					    version};
 			json_t *rec = fixture_record(&f);
 
 			if (store_import_dir(s, NULL, rec) || put_exits(dir, rec))

@@ -24,7 +24,8 @@ const struct golden_set golden_sets[] = {
 void golden_load(const struct golden_set *g, struct fig_set *out)
 {
 	*out = (struct fig_set){xcalloc(64, sizeof(*out->rec)), 0};
-	for (const struct fixture *f = g->fixtures + g->first; f->workload && (!g->n || out->n < g->n); f++)
+	for (const struct fixture *f = g->fixtures + g->first;
+	     f->workload && (!g->n || out->n < g->n); f++)
 		out->rec[out->n++] = fixture_record(f);
 }
 

@@ -30,13 +30,15 @@ static int remove_dir(void **state)
 static void same_file(const char *name, const char *ext)
 {
 	struct strbuf want = STRBUF_INIT, got = STRBUF_INIT;
-	char *golden = xasprintf("tests/golden/figures/%s%s", name, ext), *ours = xasprintf("%s/%s%s", dir, name, ext);
+	char *golden = xasprintf("tests/golden/figures/%s%s", name, ext),
+	     *ours = xasprintf("%s/%s%s", dir, name, ext);
 
 	if (file_read(golden, &want))
 		fail_msg("%s: missing; look at the figure, then `make golden`", golden);
 	assert_int_equal(file_read(ours, &got), 0);
 	if (strcmp(strbuf_str(&want), strbuf_str(&got)))
-		fail_msg("%s differs from %s; look at the figure, then `make golden`", ours, golden);
+		fail_msg("%s differs from %s; look at the figure, then `make golden`", ours,
+			 golden);
 	strbuf_free(&want);
 	strbuf_free(&got);
 	free(golden);
@@ -79,7 +81,8 @@ static void missing_data_is_said(void **state)
 	(void)state;
 	for (const struct figure *f = figure_table; f->name; f++) {
 		struct fig_target to = {dir, "missing", FIG_PDF, 3.3, true};
-		json_t *rec = json_pack("{s:s, s:s, s:[], s:{}}", "workload", "boot", "mode", "", "samples", "summary");
+		json_t *rec = json_pack("{s:s, s:s, s:[], s:{}}", "workload", "boot", "mode", "",
+					"samples", "summary");
 		struct fig_set set = {&rec, 1};
 		char *why;
 
@@ -125,7 +128,8 @@ static void labels_tell_records_apart(void **state)
 	} cases[] = {
 		{"{\"vmm\": \"builtin\"}", "{\"vmm\": \"qemu\"}", "builtin"},
 		{"{\"mode\": \"e1000\"}", "{\"mode\": \"vhost\"}", "e1000"},
-		{"{\"knobs\": {\"queues\": \"4\"}}", "{\"knobs\": {\"queues\": \"1\"}}", "queues=4"},
+		{"{\"knobs\": {\"queues\": \"4\"}}", "{\"knobs\": {\"queues\": \"1\"}}",
+		 "queues=4"},
 		{"{\"mode\": \"host\", \"vmm\": \"\"}", "{\"vmm\": \"builtin\"}", "host"},
 		{"{}", "{}", "virtio"},
 	};
@@ -158,8 +162,10 @@ static void widths(void **state)
 		int err;
 		double in;
 	} cases[] = {
-		{"3.3in", 0, 3.3}, {"7in", 0, 7}, {"7", 0, 7}, {"85mm", 0, 3.3464566}, {"8.5cm", 0, 3.3464566},
-		{"0.5in", -EINVAL, 0}, {"400in", -EINVAL, 0}, {"3.3pt", -EINVAL, 0}, {"", -EINVAL, 0}, {"in", -EINVAL, 0},
+		{"3.3in", 0, 3.3},	{"7in", 0, 7},		 {"7", 0, 7},
+		{"85mm", 0, 3.3464566}, {"8.5cm", 0, 3.3464566}, {"0.5in", -EINVAL, 0},
+		{"400in", -EINVAL, 0},	{"3.3pt", -EINVAL, 0},	 {"", -EINVAL, 0},
+		{"in", -EINVAL, 0},
 	};
 
 	(void)state;
@@ -174,7 +180,8 @@ static void widths(void **state)
 
 static void substrates_do_not_mix(void **state)
 {
-	json_t *rec[2] = {json_pack("{s:s}", "substrate", "host"), json_pack("{s:s}", "substrate", "lab")};
+	json_t *rec[2] = {json_pack("{s:s}", "substrate", "host"),
+			  json_pack("{s:s}", "substrate", "lab")};
 	struct fig_set set = {rec, 2};
 	const char *what = NULL;
 
@@ -266,8 +273,13 @@ static void values_carry_their_unit(void **state)
 		double v;
 		const char *want;
 	} cases[] = {
-		{"bit/s", 1.14e9, "1.14 Gb/s"}, {"1/s", 54600, "54.6 k/s"}, {"ns", 320000, "320 us"}, {"%", 12.345, "12.3 %"},
-		{"1", 0.4236, "0.424"}, {"1", 23884, "23.9 k"}, {"B", 512, "512 B"},
+		{"bit/s", 1.14e9, "1.14 Gb/s"},
+		{"1/s", 54600, "54.6 k/s"},
+		{"ns", 320000, "320 us"},
+		{"%", 12.345, "12.3 %"},
+		{"1", 0.4236, "0.424"},
+		{"1", 23884, "23.9 k"},
+		{"B", 512, "512 B"},
 	};
 
 	(void)state;
@@ -282,11 +294,17 @@ static void values_carry_their_unit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(figures_write_what_is_stored), cmocka_unit_test(every_figure_has_a_golden_set),
-		cmocka_unit_test(missing_data_is_said), cmocka_unit_test(few_boots_draw_no_interval),
-		cmocka_unit_test(labels_tell_records_apart), cmocka_unit_test(widths), cmocka_unit_test(substrates_do_not_mix),
-		cmocka_unit_test(end_labels_do_not_touch), cmocka_unit_test(reports_balance_and_escape),
-		cmocka_unit_test(reports_tell_anomalies), cmocka_unit_test(values_carry_their_unit),
+		cmocka_unit_test(figures_write_what_is_stored),
+		cmocka_unit_test(every_figure_has_a_golden_set),
+		cmocka_unit_test(missing_data_is_said),
+		cmocka_unit_test(few_boots_draw_no_interval),
+		cmocka_unit_test(labels_tell_records_apart),
+		cmocka_unit_test(widths),
+		cmocka_unit_test(substrates_do_not_mix),
+		cmocka_unit_test(end_labels_do_not_touch),
+		cmocka_unit_test(reports_balance_and_escape),
+		cmocka_unit_test(reports_tell_anomalies),
+		cmocka_unit_test(values_carry_their_unit),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
