@@ -213,7 +213,7 @@ static const char machine_deterministic[] =
 static const char machine_fast[] = "-accel tcg,thread=multi -smp 2 -cpu EPYC-v4,+svm";
 
 static const char kernel_args[] =
-	"console=ttyS0 panic=-1 intel_iommu=on mitigations=off quiet nokaslr nowatchdog random.trust_cpu=on";
+	"console=ttyS0 panic=-1 intel_iommu=on mitigations=off quiet nokaslr nowatchdog tsc=reliable random.trust_cpu=on";
 
 static void build_args(struct args *a, const struct lab *lab, const char *vmlinux, const char *initrd,
 		       struct strbuf *cfg, int peer_fd)
