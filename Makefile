@@ -89,16 +89,18 @@ $(O)/version.h: FORCE
 .PHONY: FORCE
 FORCE:
 
-# ---- BPF probes: probes/x.bpf.c -> $(O)/probes/x.skel.h ---------------------------------------
-BPF_SRC  := $(wildcard probes/*.bpf.c)
-BPF_SKEL := $(patsubst probes/%.bpf.c,$(O)/probes/%.skel.h,$(BPF_SRC))
-$(O)/probes/%.bpf.o: probes/%.bpf.c $(wildcard probes/*.h)
+# ---- BPF probes: probes/*.bpf.c, linked into one object -> $(O)/probes/probes.skel.h ----------
+# One object: the probes share their state and filters, and libbpf reads the kernel's type information once.
+BPF_OBJ  := $(patsubst probes/%.bpf.c,$(O)/probes/%.bpf.o,$(wildcard probes/*.bpf.c))
+BPF_SKEL := $(O)/probes/probes.skel.h
+$(O)/probes/%.bpf.o: probes/%.bpf.c $(wildcard probes/*.h) base/hist.h workloads/protocol.h
 	@mkdir -p $(@D)
 	$(SAY) "  BPF     $<"
-	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_x86 -D__bpf__ -O2 -g -Wall -Werror -I. -I/usr/include/x86_64-linux-gnu -c -o $@ $<
-$(O)/probes/%.skel.h: $(O)/probes/%.bpf.o
+	$(Q)$(CLANG) -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -D__bpf__ -O2 -g -Wall -Werror -I. -I/usr/include/x86_64-linux-gnu -c -o $@ $<
+$(BPF_SKEL): $(BPF_OBJ)
 	$(SAY) "  SKEL    $@"
-	$(Q)PATH=$$PATH:/usr/sbin bpftool gen skeleton $< > $@.tmp && mv $@.tmp $@
+	$(Q)PATH=$$PATH:/usr/sbin; bpftool gen object $(@D)/probes.linked.o $^ && \
+		bpftool gen skeleton $(@D)/probes.linked.o name probes_bpf > $@.tmp && mv $@.tmp $@
 $(call obj,$(filter-out %.bpf.c,$(wildcard probes/*.c))): | $(BPF_SKEL)
 
 # ---- the micro guest: freestanding, multiboot ELF32 with 64-bit code inside -------------------

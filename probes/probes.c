@@ -1,25 +1,304 @@
 // SPDX-License-Identifier: MIT
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
+#include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
-#include "probes/probes.h"
+#include "probes/cpu.h"
+#include "probes/exit.h"
+#include "probes/internal.h"
+#include "probes/mmu.h"
+#include "probes/names.h"
+#include "probes/notify.h"
+#include "probes/reasons.h"
+#include "probes/trace.h"
+
+#define STILL "the VMM's own statistics, throughput and latency still work"
+
+/* libbpf's last complaint: one line of ours quotes it, the rest is for --debug. */
+static char libbpf_last[256];
+
+static int on_libbpf_message(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char line[512];
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	log_debug("%s", line);
+	if (level == LIBBPF_WARN && !libbpf_last[0])
+		snprintf(libbpf_last, sizeof(libbpf_last), "%.250s", line);
+	return 0;
+}
+
+/* ---- what the machine has ---- */
+
+static bool has_capability(int cap)
+{
+	struct strbuf sb = STRBUF_INIT;
+	unsigned long long eff = 0;
+	const char *s;
+
+	if (!file_read("/proc/self/status", &sb) && (s = strstr(strbuf_str(&sb), "CapEff:")))
+		eff = strtoull(s + 7, NULL, 16);
+	strbuf_free(&sb);
+	return eff >> cap & 1;
+}
+
+static bool cpu_flag(const char *flag)
+{
+	struct strbuf sb = STRBUF_INIT;
+	char word[32];
+	bool found;
+
+	snprintf(word, sizeof(word), " %s ", flag);
+	found = !file_read("/proc/cpuinfo", &sb) && strstr(strbuf_str(&sb), word);
+	strbuf_free(&sb);
+	return found;
+}
+
+static enum probe_backend find_backend(void)
+{
+	if (file_exists("/sys/module/kvm_amd") && cpu_flag("svm"))
+		return BACKEND_SVM;
+	if (file_exists("/sys/module/kvm_intel") && cpu_flag("vmx"))
+		return BACKEND_VMX;
+	return BACKEND_OTHER;
+}
+
+/* CAP_SYS_ADMIN stands in for both. */
+static bool may_trace(void)
+{
+	enum { SYS_ADMIN = 21, PERFMON = 38, BPF = 39 };
+
+	return has_capability(SYS_ADMIN) || (has_capability(PERFMON) && has_capability(BPF));
+}
+
+static int check_machine(void)
+{
+	char *lockdown = file_read_line("/sys/kernel/security/lockdown");
+	bool locked = strstr(lockdown, "[confidentiality]");
+
+	free(lockdown);
+	if (locked) {
+		log_error("probes: the kernel is locked down (confidentiality) and lets no BPF program read it; boot "
+			  "without lockdown=confidentiality; " STILL);
+		return -EPERM;
+	}
+	if (!may_trace()) {
+		log_error("probes: no permission to load BPF programs; run as root, or give bench CAP_BPF and CAP_PERFMON; "
+			  STILL);
+		return -EPERM;
+	}
+	if (!file_exists("/sys/kernel/btf/vmlinux")) {
+		log_error("probes: the kernel carries no type information (/sys/kernel/btf/vmlinux); use one built with "
+			  "CONFIG_DEBUG_INFO_BTF; " STILL);
+		return -EOPNOTSUPP;
+	}
+	if (!file_exists("/dev/kvm")) {
+		log_error("probes: no /dev/kvm; load kvm_amd or kvm_intel, or use the lab (--on=lab)");
+		return -ENODEV;
+	}
+	return 0;
+}
+
+bool kernel_before(int major, int minor)
+{
+	struct utsname u;
+	int a = 0, b = 0;
+
+	uname(&u);
+	sscanf(u.release, "%d.%d", &a, &b);
+	return a < major || (a == major && b < minor);
+}
+
+/* ---- open ---- */
+
+static void choose_programs(struct probes *p)
+{
+	bool svm = p->backend == BACKEND_SVM, vmx = p->backend == BACKEND_VMX, other = p->backend == BACKEND_OTHER;
+	bool exits = p->opts.exits, old = kernel_before(5, 16);
+	struct probes_bpf *s = p->skel;
+	const struct {
+		struct bpf_program *prog;
+		bool load;
+	} table[] = {
+		{s->progs.on_exit_svm, exits && svm && !old},
+		{s->progs.on_exit_svm_515, exits && svm && old},
+		{s->progs.on_exit_vmx, exits && vmx && !old},
+		{s->progs.on_exit_vmx_515, exits && vmx && old},
+		{s->progs.on_entry_svm, exits && svm},
+		{s->progs.on_entry_vmx, exits && vmx},
+		{s->progs.on_userspace, exits && !other},
+		{s->progs.on_vmx_mmio, exits && vmx},
+		{s->progs.on_vmx_fast_mmio, exits && vmx},
+		{s->progs.on_run, exits && other},
+		{s->progs.on_run_end, exits && other},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		bpf_program__set_autoload(table[i].prog, table[i].load);
+}
+
+static void set_filters(struct probes *p)
+{
+	struct probes_bpf *s = p->skel;
+
+	s->rodata->cfg_tgid = (uint32_t)p->opts.pid;
+	s->rodata->cfg_vcpu = p->opts.vcpu;
+	s->rodata->cfg_window = p->opts.window;
+	s->data_hot->hot.flags = (p->opts.key_rip ? HOT_RIP : 0) | (p->opts.trace ? HOT_TRACE : 0);
+	snprintf((char *)s->rodata->cfg_vhost, sizeof(s->rodata->cfg_vhost), "vhost-%d", (int)p->opts.pid);
+	if (p->opts.trace)
+		bpf_map__set_max_entries(s->maps.trace_ring, TRACE_RING_BYTES);
+}
+
+static int load_failed(int err)
+{
+	if (err == -EPERM)
+		log_error("probes: the kernel refused the BPF programs (%s); raise `ulimit -l` on kernels before 5.11, or "
+			  "look for a security module that forbids it; " STILL, libbpf_last);
+	else
+		log_error("probes: this kernel's KVM does not fit the BPF programs: %s; " STILL, libbpf_last);
+	return err == -EPERM ? err : -EOPNOTSUPP;
+}
+
+static int map_rows(struct probes *p)
+{
+	void *rows;
+
+	p->rows_size = (size_t)ROWS_DEFAULT * sizeof(struct exit_row);
+	rows = mmap(NULL, p->rows_size, PROT_READ, MAP_SHARED, bpf_map__fd(p->skel->maps.rows), 0);
+	if (rows == MAP_FAILED)
+		return -errno;
+	p->rows = rows;
+	return 0;
+}
+
+static int load_and_attach(struct probes *p)
+{
+	int err;
+
+	libbpf_last[0] = '\0';
+	p->skel = probes_bpf__open();
+	if (!p->skel)
+		return -errno;
+	set_filters(p);
+	choose_programs(p);
+	notify_choose(p);
+	cpu_choose(p);
+	mmu_choose(p);
+	err = probes_bpf__load(p->skel);
+	if (err)
+		return load_failed(err);
+	err = probes_bpf__attach(p->skel);
+	return err ? load_failed(err) : map_rows(p);
+}
 
 int probes_open(struct probes **out, const struct probes_opts *opts)
 {
-	(void)opts;
+	struct probes *p;
+	int err = check_machine();
+
 	*out = NULL;
-	log_error("probes: not supported yet; use --no-probes");
-	return -EOPNOTSUPP;
+	if (err)
+		return err;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	p->opts = *opts;
+	p->stats_fd = -1;
+	p->backend = find_backend();
+	p->names = names_new();
+	libbpf_set_print(on_libbpf_message);
+	err = load_and_attach(p);
+	if (!err && opts->trace)
+		err = trace_open(p);
+	if (err) {
+		probes_close(p);
+		return err;
+	}
+	p->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	p->open_ns = clock_ns();
+	if (!opts->window) {
+		p->skel->bss->window.last_open_ns = p->open_ns;
+		p->skel->data_hot->hot.gate = 1;
+	}
+	*out = p;
+	return 0;
 }
 
 void probes_close(struct probes *p)
 {
-	(void)p;
+	if (!p)
+		return;
+	trace_close(p);
+	close_fd(&p->stats_fd);
+	if (p->rows)
+		munmap((void *)p->rows, p->rows_size);
+	probes_bpf__destroy(p->skel);
+	names_free(p->names);
+	free(p);
+}
+
+/* ---- read ---- */
+
+/* Time in our programs and calls that the kernel skipped, over all of them. */
+static void own_cost(struct probes *p, uint64_t *run_ns, uint64_t *missed)
+{
+	struct bpf_program *prog;
+
+	*run_ns = *missed = 0;
+	bpf_object__for_each_program(prog, p->skel->obj) {
+		struct bpf_prog_info info = {};
+		__u32 len = sizeof(info);
+
+		if (bpf_program__fd(prog) < 0 || bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+			continue;
+		*run_ns += info.run_time_ns;
+		*missed += info.recursion_misses;
+	}
+}
+
+const char *probes_backend_text(struct probes *p)
+{
+	if (p->backend == BACKEND_OTHER && file_exists("/sys/module/kvm_pvm"))
+		return "pvm";
+	return backend_name(p->backend);
 }
 
 int probes_read(struct probes *p, json_t **out)
 {
-	(void)p;
-	*out = NULL;
-	return -EOPNOTSUPP;
+	uint64_t run_ns, missed;
+	json_t *j = json_object();
+
+	own_cost(p, &run_ns, &missed);
+	json_object_set_new(j, "backend", json_string(probes_backend_text(p)));
+	json_object_set_new(j, "window", window_to_json(p));
+	if (p->opts.exits) {
+		json_object_set_new(j, "exits", exits_to_json(p));
+		json_object_set_new(j, "totals", totals_to_json(p));
+	}
+	if (p->opts.notify)
+		json_object_set_new(j, "notify", notify_to_json(p));
+	if (p->opts.cpu)
+		json_object_set_new(j, "threads", cpu_to_json(p));
+	if (p->opts.mmu)
+		json_object_set_new(j, "mmu", mmu_to_json(p));
+	json_object_set_new(j, "lost", json_integer((json_int_t)(p->skel->bss->window.lost + missed)));
+	if (p->stats_fd >= 0)
+		json_object_set_new(j, "overhead_ns", json_integer((json_int_t)run_ns));
+	if (p->backend == BACKEND_OTHER)
+		json_object_set_new(j, "note", json_string(PROBES_NO_KVM_EXIT));
+	*out = j;
+	return 0;
 }

@@ -41,4 +41,9 @@ void probes_close(struct probes *p);
  */
 int probes_read(struct probes *p, json_t **out);
 
+/* "svm", "vmx", "pvm" or "other". */
+const char *probes_backend_text(struct probes *p);
+#define PROBES_NO_KVM_EXIT                                                                        \
+	"this machine's KVM back end emits no kvm_exit: rows are exits to userspace, and KVM's own time is in the guest's"
+
 #endif

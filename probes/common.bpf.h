@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* What every BPF file of the probes needs: the filters, the gate and the way from a vCPU or a task to its state. */
+#ifndef PROBES_COMMON_BPF_H
+#define PROBES_COMMON_BPF_H
+
+#include "probes/kvm_types.bpf.h"
+#include "probes/state.h"
+
+/* Set between open and load; the verifier then removes what they rule out. */
+extern const volatile __u32 cfg_tgid;   /* 0: every process */
+extern const volatile __s32 cfg_vcpu;   /* -1: all */
+extern const volatile bool cfg_window;  /* count between the markers only */
+
+extern struct hot_state hot SEC(".data.hot");
+extern struct window_state window;
+/* A global function takes numbers only, and a pointer becomes one on its way through memory. */
+extern volatile __u64 cpu_scratch[CPU_SLOTS];
+
+/* Slot of a vCPU by its address, made new when it is of the watched process; -1: not watched. */
+int vcpu_find(__u64 vcpu, __u32 cpu, __s32 vcpu_id);
+/* Slot of a thread, or -1; cpu, if below CPU_SLOTS, is where it runs and remembers it. */
+int vcpu_find_tid(__u32 tid, __u32 cpu);
+
+static __always_inline struct vcpu_state *vcpu_slot(int slot)
+{
+	return slot < 0 ? NULL : &hot.vcpu[slot & (PROBE_VCPUS - 1)];
+}
+
+/*
+ * The vCPU's state. A vCPU nearly always exits on the CPU where it last did, so the slot that this CPU used last is
+ * tried first: two loads instead of a hash look-up.
+ */
+static __always_inline struct vcpu_state *vcpu_get(struct kvm_vcpu *vcpu)
+{
+	__u32 cpu = vcpu->cpu & (CPU_SLOTS - 1);
+	struct vcpu_state *s = &hot.vcpu[hot.cpu_slot[cpu] & (PROBE_VCPUS - 1)];
+
+	if (s->vcpu == (__u64)vcpu)
+		return s;
+	cpu_scratch[cpu] = (__u64)vcpu;
+	return vcpu_slot(vcpu_find(cpu_scratch[cpu], cpu, vcpu->vcpu_id));
+}
+
+/* The same for tracepoints that carry no vCPU and fire in its thread. */
+static __always_inline struct vcpu_state *vcpu_current(void)
+{
+	__u32 tid = (__u32)bpf_get_current_pid_tgid();
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct vcpu_state *s = &hot.vcpu[hot.cpu_slot[cpu & (CPU_SLOTS - 1)] & (PROBE_VCPUS - 1)];
+
+	if (s->tid == tid)
+		return s;
+	return vcpu_slot(vcpu_find_tid(tid, cpu));
+}
+
+#endif

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+/*
+ * CPU time of every thread that serves the VM: those of the VMM's process and its vhost kernel threads (a VMM thread
+ * since 6.4). What ran when the window opened or closed is charged to the nanosecond: on_ns is kept all the time and
+ * clamped to the window when a stay on the CPU ends.
+ */
+#include "probes/common.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+#define PF_KTHREAD 0x00200000
+
+extern const volatile char cfg_vhost[16];
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct thread_state);
+} threads SEC(".maps");
+
+static __noinline bool is_vhost(struct task_struct *task)
+{
+	char name[16];
+
+	bpf_probe_read_kernel(name, sizeof(name), task->comm);
+	for (int i = 0; i < 16; i++) {
+		if (name[i] != cfg_vhost[i])
+			return false;
+		if (!name[i])
+			break;
+	}
+	return true;
+}
+
+/* "vhost-" and the VMM's number; without a filter every process that runs a vCPU and every vhost thread. */
+static __always_inline bool serves(struct task_struct *task)
+{
+	if (task->flags & PF_KTHREAD)
+		return task->comm[0] == 'v' && task->comm[1] == 'h' && (!cfg_tgid || is_vhost(task));
+	return !cfg_tgid ? vcpu_find_tid(task->pid, CPU_SLOTS) >= 0 : task->tgid == cfg_tgid;
+}
+
+static __always_inline struct thread_state *thread_get(struct task_struct *task)
+{
+	struct thread_state fresh = {}, *t;
+	__u32 tid = task->pid;
+
+	t = bpf_map_lookup_elem(&threads, &tid);
+	if (t)
+		return t;
+	fresh.tgid = task->tgid;
+	fresh.kernel = !!(task->flags & PF_KTHREAD);
+	fresh.last_delay = task->sched_info.run_delay;
+	bpf_probe_read_kernel(fresh.comm, sizeof(fresh.comm), task->comm);
+	bpf_map_update_elem(&threads, &tid, &fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&threads, &tid);
+}
+
+static __always_inline void charge(struct thread_state *t, __u64 now)
+{
+	__u64 from = t->on_ns, to = hot.gate ? now : window.close_ns;
+
+	if (from < window.last_open_ns)
+		from = window.last_open_ns;
+	if (window.last_open_ns && to > from)
+		t->cpu_ns += to - from;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	__u64 now = 0, delay;
+	struct thread_state *t;
+
+	if (serves(prev) && (t = thread_get(prev))) {
+		now = bpf_ktime_get_ns();
+		delay = prev->sched_info.run_delay;
+		charge(t, now);
+		if (hot.gate)
+			t->runq_ns += delay - t->last_delay;
+		t->last_delay = delay;
+		t->on_ns = 0;
+		t->switches++;
+	}
+	if (serves(next) && (t = thread_get(next)))
+		t->on_ns = now ? now : bpf_ktime_get_ns();
+	return 0;
+}
+
+/* A thread is first seen before it has its name. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_thread_name, struct task_struct *task)
+{
+	__u32 tid = task->pid;
+	struct thread_state *t = bpf_map_lookup_elem(&threads, &tid);
+
+	if (t)
+		bpf_probe_read_kernel(t->comm, sizeof(t->comm), task->comm);
+	return 0;
+}

@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One exit's life: kvm_exit, perhaps kvm_userspace_exit, kvm_entry. The row is written at the entry, when all is known.
+ *
+ * This runs twice per exit, so it is made of loads and stores: no map look-up but one array element (inlined), no hash,
+ * no atomics, and of helpers only the clock and, on SVM, one read of the VMCB.
+ */
+#include "probes/common.bpf.h"
+
+const volatile __u32 cfg_rows = ROWS_DEFAULT;
+
+#include "probes/rows.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+/* ---- reason and key ---- */
+
+/* AMD64 APM volume 2, appendix B: VMCB offsets of EXITCODE, EXITINFO1, EXITINFO2. */
+#define VMCB_EXITCODE 0x70
+#define SVM_IOIO      0x7b
+#define SVM_MSR       0x7c
+#define SVM_VMMCALL   0x81
+#define SVM_NPF       0x400
+/* SDM volume 3, appendix C. */
+#define VMX_EXCEPTION 0
+#define VMX_VMCALL    18
+#define VMX_IO        30
+#define VMX_RDMSR     31
+#define VMX_WRMSR     32
+#define VMX_EPT_MISCONFIG 49
+
+#define PFERR_RSVD (1u << 3) /* KVM marks what is not RAM with reserved bits: this fault is MMIO */
+
+struct vmcb_exit {
+	__u64 code, info1, info2;
+};
+
+static __always_inline __u64 svm_key(struct kvm_vcpu *vcpu, const struct vmcb_exit *e)
+{
+	switch ((__u32)e->code) {
+	case SVM_IOIO:
+		return (e->info1 >> 16 & 0xffff) | (e->info1 & 1 ? KEY_IN : 0);
+	case SVM_MSR:
+		return (__u32)vcpu->arch.regs[1] | (e->info1 & 1 ? KEY_WRITE : 0);
+	case SVM_VMMCALL:
+		return vcpu->arch.regs[0];
+	case SVM_NPF:
+		return e->info1 & PFERR_RSVD ? e->info2 : KEY_NONE;
+	}
+	return KEY_NONE;
+}
+
+static __always_inline void read_svm(struct vcpu_state *s, struct kvm_vcpu *vcpu)
+{
+	struct vcpu_svm *svm = (void *)vcpu;
+	__u32 hflags = vcpu->arch.hflags;
+	struct vmcb_exit e = {};
+
+	/* The pointer changes only when the vCPU enters or leaves its own guest, and hflags with it. */
+	if (!s->vmcb || s->hflags != hflags) {
+		bpf_core_read(&s->vmcb, sizeof(s->vmcb), &svm->vmcb);
+		s->hflags = hflags;
+	}
+	bpf_probe_read_kernel(&e, sizeof(e), (void *)(s->vmcb + VMCB_EXITCODE));
+	s->reason = e.code;
+	s->gpa = e.info2;
+	s->key = svm_key(vcpu, &e);
+}
+
+static __always_inline __u32 vmx_reason(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_vmx___vt *vt = (void *)vcpu;
+	struct vcpu_vmx *vmx = (void *)vcpu;
+	__u32 reason = 0;
+
+	if (bpf_core_field_exists(vt->vt))
+		bpf_core_read(&reason, sizeof(reason), &vt->vt.exit_reason);
+	else if (bpf_core_field_exists(vmx->exit_reason))
+		bpf_core_read(&reason, sizeof(reason), &vmx->exit_reason);
+	return reason;
+}
+
+/* KVM reads these from the VMCS only when its handler asks, hence at the entry, not at the exit. */
+static __always_inline __u64 vmx_qualification(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_vmx___vt *vt = (void *)vcpu;
+	struct vcpu_vmx *vmx = (void *)vcpu;
+	unsigned long q = 0;
+
+	if (bpf_core_field_exists(vt->vt))
+		bpf_core_read(&q, sizeof(q), &vt->vt.exit_qualification);
+	else if (bpf_core_field_exists(vmx->exit_qualification))
+		bpf_core_read(&q, sizeof(q), &vmx->exit_qualification);
+	return q;
+}
+
+static __always_inline __u32 vmx_intr_info(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_vmx___vt *vt = (void *)vcpu;
+	struct vcpu_vmx *vmx = (void *)vcpu;
+	__u32 info = 0;
+
+	if (bpf_core_field_exists(vt->vt))
+		bpf_core_read(&info, sizeof(info), &vt->vt.exit_intr_info);
+	else if (bpf_core_field_exists(vmx->exit_intr_info))
+		bpf_core_read(&info, sizeof(info), &vmx->exit_intr_info);
+	return info;
+}
+
+static __always_inline void read_vmx(struct vcpu_state *s, struct kvm_vcpu *vcpu)
+{
+	s->reason = vmx_reason(vcpu) & 0xffff;
+	s->key = KEY_NONE;
+	if (s->reason == VMX_RDMSR || s->reason == VMX_WRMSR)
+		s->key = (__u32)vcpu->arch.regs[1];
+	else if (s->reason == VMX_VMCALL)
+		s->key = vcpu->arch.regs[0];
+}
+
+static __always_inline void late_vmx(struct vcpu_state *s, struct kvm_vcpu *vcpu)
+{
+	__u64 q;
+
+	if (s->reason == VMX_IO) {
+		q = vmx_qualification(vcpu);
+		s->key = (q >> 16 & 0xffff) | (q & 8 ? KEY_IN : 0);
+	} else if (s->reason == VMX_EXCEPTION) {
+		s->key = vmx_intr_info(vcpu) & 0xff;
+	}
+}
+
+static __always_inline void read_exit(struct vcpu_state *s, struct kvm_vcpu *vcpu, enum probe_backend backend)
+{
+	if (backend == BACKEND_SVM)
+		read_svm(s, vcpu);
+	else
+		read_vmx(s, vcpu);
+	if (hot.flags & HOT_RIP)
+		s->key = vcpu->arch.regs[16];
+}
+
+/* ---- kvm_exit ... kvm_entry ---- */
+
+/* KVM_EXIT_* of <linux/kvm.h>. */
+#define EXIT_IO   2
+#define EXIT_MMIO 6
+
+static __always_inline int exit_begins(struct kvm_vcpu *vcpu, enum probe_backend backend)
+{
+	struct vcpu_state *s = vcpu_get(vcpu);
+	__u64 now;
+
+	if (!s)
+		return 0;
+	if (!hot.gate) {
+		s->where = AT_UNKNOWN;
+		return 0;
+	}
+	now = bpf_ktime_get_ns();
+	s->exit_ns = now;
+	s->user_ns = 0;
+	s->guest_ns = 0;
+	if (s->where == IN_GUEST) {
+		s->guest_ns = now - s->entry_ns;
+		s->guest_total_ns += s->guest_ns;
+	}
+	s->where = IN_EXIT;
+	s->exits++;
+	read_exit(s, vcpu, backend);
+	return 0;
+}
+
+/* Two entries without an exit between them: the fast path re-entered before the place where this kernel traces. */
+static __always_inline void record_untraced(struct vcpu_state *s, struct kvm_vcpu *vcpu,
+					    enum probe_backend backend)
+{
+	struct exit_row *row;
+
+	s->untraced++;
+	read_exit(s, vcpu, backend);
+	row = row_of(s);
+	if (row)
+		row->untraced++;
+}
+
+/*
+ * last_guest_tsc is written after every exit that leaves KVM's inner loop and not by one that the fast path handles, so
+ * an unchanged value says "fast path" exactly, on every back end.
+ */
+static __always_inline int exit_ends(struct kvm_vcpu *vcpu, enum probe_backend backend)
+{
+	struct vcpu_state *s = vcpu_get(vcpu);
+	__u64 now, tsc;
+
+	if (!s || (!hot.gate && s->where != IN_EXIT))
+		return 0;
+	now = bpf_ktime_get_ns();
+	tsc = vcpu->arch.last_guest_tsc;
+	if (s->where == IN_EXIT) {
+		if (backend == BACKEND_VMX && !(hot.flags & HOT_RIP))
+			late_vmx(s, vcpu);
+		record(s, now, tsc == s->last_tsc);
+	} else if (s->where == IN_GUEST) {
+		record_untraced(s, vcpu, backend);
+	}
+	s->where = hot.gate ? IN_GUEST : AT_UNKNOWN;
+	s->last_tsc = tsc;
+	s->entry_ns = now;
+	return 0;
+}
+
+/*
+ * One program per back end: a `const volatile` would cost a load, and a page, each time. The arguments are (vcpu, isa);
+ * before 5.16 ("KVM: x86: Get exit_reason as part of kvm_x86_ops.get_exit_info") the reason came first.
+ */
+SEC("tp_btf/kvm_exit")
+int on_exit_svm(__u64 *ctx)
+{
+	return exit_begins((void *)ctx[0], BACKEND_SVM);
+}
+
+SEC("tp_btf/kvm_exit")
+int on_exit_svm_515(__u64 *ctx)
+{
+	return exit_begins((void *)ctx[1], BACKEND_SVM);
+}
+
+SEC("tp_btf/kvm_exit")
+int on_exit_vmx(__u64 *ctx)
+{
+	return exit_begins((void *)ctx[0], BACKEND_VMX);
+}
+
+SEC("tp_btf/kvm_exit")
+int on_exit_vmx_515(__u64 *ctx)
+{
+	return exit_begins((void *)ctx[1], BACKEND_VMX);
+}
+
+SEC("tp_btf/kvm_entry")
+int on_entry_svm(__u64 *ctx)
+{
+	return exit_ends((void *)ctx[0], BACKEND_SVM);
+}
+
+SEC("tp_btf/kvm_entry")
+int on_entry_vmx(__u64 *ctx)
+{
+	return exit_ends((void *)ctx[0], BACKEND_VMX);
+}
+
+/* Does this userspace exit belong to the window? The marker's own are told apart by the thread that wrote it. */
+static __always_inline bool user_counts(struct vcpu_state *s)
+{
+	__u32 take = s->take_user;
+
+	s->take_user = 0;
+	return take ? take == 1 : hot.gate;
+}
+
+SEC("tp_btf/kvm_userspace_exit")
+int BPF_PROG(on_userspace, __u32 reason, int err)
+{
+	struct vcpu_state *s = vcpu_current();
+
+	if (!s || !user_counts(s))
+		return 0;
+	s->user_exits++;
+	if (s->where == IN_EXIT)
+		s->user_ns = bpf_ktime_get_ns();
+	if (reason != EXIT_MMIO || err < 0)
+		return 0;
+	s->user_mmio++;
+	/* The first access to a page of registers faults like one to RAM; only now is it known for what it is. */
+	if (s->reason == SVM_NPF && s->vmcb && !(hot.flags & HOT_RIP))
+		s->key = s->gpa;
+	return 0;
+}
+
+/* VMX tells an MMIO access by an EPT misconfiguration and not its address; these do. */
+static __always_inline void key_gpa(__u64 gpa)
+{
+	struct vcpu_state *s = vcpu_current();
+
+	if (s && s->where == IN_EXIT && s->reason == VMX_EPT_MISCONFIG)
+		s->key = gpa;
+}
+
+SEC("tp_btf/kvm_mmio")
+int BPF_PROG(on_vmx_mmio, int type, int len, __u64 gpa)
+{
+	key_gpa(gpa);
+	return 0;
+}
+
+SEC("tp_btf/kvm_fast_mmio")
+int BPF_PROG(on_vmx_fast_mmio, __u64 gpa)
+{
+	key_gpa(gpa);
+	return 0;
+}
+
+/* ---- back ends that emit no kvm_exit: KVM_RUN in, kvm_userspace_exit out ---- */
+
+#define SYS_IOCTL 16
+#define KVM_RUN   0xae80
+
+int vcpu_find_run(__u64 vcpu, __s32 vcpu_id);
+
+static __always_inline struct kvm_vcpu *vcpu_of_fd(__u32 fd)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file **files = BPF_CORE_READ(table, fd), *file = NULL;
+
+	if (fd >= BPF_CORE_READ(table, max_fds))
+		return NULL;
+	bpf_probe_read_kernel(&file, sizeof(file), &files[fd]);
+	return BPF_CORE_READ(file, private_data);
+}
+
+/* The slot of this KVM_RUN, made new the first time. */
+static __noinline int slot_of_run(__u32 fd)
+{
+	struct vcpu_state *s = vcpu_current();
+	struct kvm_vcpu *vcpu;
+
+	if (s && s->fd == fd)
+		return s->slot;
+	vcpu = vcpu_of_fd(fd);
+	if (!s)
+		return vcpu_find_run((__u64)vcpu, BPF_CORE_READ(vcpu, vcpu_id));
+	s->fd = fd;
+	s->vcpu = (__u64)vcpu;
+	s->vcpu_id = BPF_CORE_READ(vcpu, vcpu_id);
+	return s->slot;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_run, struct pt_regs___sys *regs, long id)
+{
+	struct vcpu_state *s;
+	__u64 now;
+
+	if (id != SYS_IOCTL || (__u32)regs->si != KVM_RUN)
+		return 0;
+	s = vcpu_slot(slot_of_run(regs->di));
+	if (!s || (!hot.gate && s->where != IN_EXIT))
+		return 0;
+	s->fd = regs->di;
+	now = bpf_ktime_get_ns();
+	if (s->where == IN_EXIT)
+		record(s, now, false);
+	s->where = hot.gate ? IN_GUEST : AT_UNKNOWN;
+	s->entry_ns = now;
+	return 0;
+}
+
+/* The first members of struct kvm_run, fixed by the ABI. */
+struct run_page {
+	__u8 head[32];
+	union {
+		struct {
+			__u8 direction, size; /* direction 0 is in */
+			__u16 port;
+		} io;
+		struct {
+			__u64 gpa;
+			__u8 data[8];
+			__u32 len;
+			__u8 is_write;
+		} mmio;
+	};
+};
+
+static __always_inline __u64 run_key(struct vcpu_state *s, __u32 reason)
+{
+	struct kvm_vcpu *vcpu = (void *)s->vcpu;
+	struct run_page run = {};
+
+	if (!vcpu || (reason != EXIT_IO && reason != EXIT_MMIO))
+		return KEY_NONE;
+	bpf_probe_read_kernel(&run, sizeof(run), BPF_CORE_READ(vcpu, run));
+	if (reason == EXIT_IO)
+		return run.io.port | (run.io.direction ? 0 : KEY_IN);
+	return run.mmio.gpa;
+}
+
+SEC("tp_btf/kvm_userspace_exit")
+int BPF_PROG(on_run_end, __u32 reason, int err)
+{
+	struct vcpu_state *s = vcpu_current();
+	__u64 now;
+
+	if (!s)
+		return 0;
+	if (!user_counts(s)) {
+		s->where = AT_UNKNOWN;
+		return 0;
+	}
+	now = bpf_ktime_get_ns();
+	s->guest_ns = s->where == IN_GUEST ? now - s->entry_ns : 0;
+	s->guest_total_ns += s->guest_ns;
+	s->exit_ns = now;
+	s->user_ns = now;
+	s->where = IN_EXIT;
+	s->exits++;
+	s->user_exits++;
+	s->user_mmio += reason == EXIT_MMIO && err >= 0;
+	s->reason = reason;
+	s->key = err < 0 ? KEY_NONE : run_key(s, reason);
+	return 0;
+}

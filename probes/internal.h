@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside of probes/: one loaded BPF object and what belongs to it. */
+#ifndef PROBES_INTERNAL_H
+#define PROBES_INTERNAL_H
+
+#include "probes/probes.h"
+#include "probes/state.h"
+#include "probes/probes.skel.h"
+
+struct probes {
+	struct probes_opts opts;
+	struct probes_bpf *skel;
+	enum probe_backend backend;
+	const struct exit_row *rows; /* the map itself, read-only */
+	size_t rows_size;
+	int stats_fd; /* keeps the kernel's BPF run-time statistics on */
+	bool kicks_seen; /* this kernel lets us hook eventfd_signal */
+	uint64_t open_ns;
+	struct counters *counters;
+	struct trace *trace;
+	struct names *names;
+};
+
+/* Is the running kernel older than this? */
+bool kernel_before(int major, int minor);
+
+static inline const struct hot_state *probes_hot(const struct probes *p)
+{
+	return &p->skel->data_hot->hot;
+}
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The few kernel fields that the probes read, for CO-RE: libbpf patches every offset from the running kernel's BTF
+ * (vmlinux, or kvm.ko, kvm_amd.ko and kvm_intel.ko when KVM is a module). A `___suffix` is another shape of the same
+ * kernel type; which one holds is asked with bpf_core_field_exists and the rest is then dead code.
+ */
+#ifndef PROBES_KVM_TYPES_BPF_H
+#define PROBES_KVM_TYPES_BPF_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <stdbool.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct pt_regs___sys {
+	unsigned long di, si;
+};
+
+struct kvm {
+	int userspace_pid;
+};
+
+struct kvm_vcpu_arch {
+	unsigned long regs[17]; /* enum kvm_reg: 0 RAX, 1 RCX, ... 16 RIP */
+	__u32 hflags;
+	__u64 last_guest_tsc;
+};
+
+struct kvm_vcpu {
+	struct kvm *kvm;
+	int cpu;
+	int vcpu_id;
+	void *run;
+	struct kvm_vcpu_arch arch;
+};
+
+struct vcpu_svm {
+	struct kvm_vcpu vcpu;
+	void *vmcb;
+};
+
+union vmx_exit_reason {
+	__u32 full;
+};
+
+struct vcpu_vmx {
+	struct kvm_vcpu vcpu;
+	union vmx_exit_reason exit_reason;
+	unsigned long exit_qualification;
+	__u32 exit_intr_info;
+};
+
+/* 6.16 shares these fields with TDX: "KVM: VMX: Move common fields of struct vcpu_{vmx,tdx} to a struct". */
+struct vcpu_vt {
+	union vmx_exit_reason exit_reason;
+	unsigned long exit_qualification;
+	__u32 exit_intr_info;
+};
+
+struct vcpu_vmx___vt {
+	struct vcpu_vt vt;
+};
+
+struct kvm_lapic {
+	struct kvm_vcpu *vcpu;
+};
+
+struct sched_info {
+	unsigned long pcount;
+	unsigned long long run_delay;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct file {
+	void *private_data;
+};
+
+struct task_struct {
+	int pid, tgid;
+	unsigned int flags;
+	char comm[16];
+	struct sched_info sched_info;
+	struct files_struct *files;
+};
+
+#pragma clang attribute pop
+
+#endif

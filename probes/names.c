@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "probes/names.h"
+#include "probes/reasons.h"
+#include "vmm/stats_page.h"
+#include "workloads/protocol.h"
+
+#define STATS_LINK "/memfd:exitlab-stats"
+#define MAX_PAGES  16
+
+struct names {
+	struct {
+		pid_t tgid;
+		const struct stats_page *page; /* NULL: not our VMM */
+	} vm[MAX_PAGES];
+	unsigned n;
+};
+
+struct fixed_name {
+	uint64_t base, len;
+	const char *name;
+};
+
+/* The same in every PC; narrower entries first. */
+static const struct fixed_name pc_ports[] = {
+	{MARKER_PORT, 4, "window marker"},
+	{0x20, 2, "PIC1"}, {0xa0, 2, "PIC2"}, {0x40, 4, "PIT"}, {0x60, 1, "i8042 data"},
+	{0x61, 1, "NMI status"}, {0x64, 1, "i8042 command"}, {0x70, 1, "RTC index"},
+	{0x71, 1, "RTC data"}, {0x80, 1, "POST code"}, {0x92, 1, "A20 gate"}, {0xf4, 4, "debug exit"},
+	{0x170, 8, "IDE2"}, {0x1f0, 8, "IDE1"}, {0x2f8, 8, "COM2"}, {0x3b0, 0x30, "VGA"},
+	{0x3f8, 8, "COM1"}, {0x402, 1, "debug console"}, {0x4d0, 2, "ELCR"}, {0x510, 12, "fw_cfg"},
+	{0xcf8, 4, "PCI config address"}, {0xcfc, 4, "PCI config data"},
+};
+
+static const struct fixed_name pc_memory[] = {
+	{0xfee00020, 4, "LAPIC ID"}, {0xfee00080, 4, "LAPIC TPR"}, {0xfee000b0, 4, "LAPIC EOI"},
+	{0xfee000f0, 4, "LAPIC SVR"}, {0xfee00300, 4, "LAPIC ICR"}, {0xfee00310, 4, "LAPIC ICR high"},
+	{0xfee00320, 4, "LAPIC LVT timer"}, {0xfee00380, 4, "LAPIC timer start"},
+	{0xfee00390, 4, "LAPIC timer count"}, {0xfee003e0, 4, "LAPIC timer divide"},
+	{0xfee00000, 0x1000, "LAPIC"}, {0xfec00000, 0x1000, "IOAPIC"}, {0xfed00000, 0x400, "HPET"},
+	{0xa0000, 0x20000, "VGA memory"},
+};
+
+static const struct fixed_name pc_msrs[] = {
+	{0x10, 1, "TSC"}, {0x1b, 1, "APIC_BASE"}, {0x3b, 1, "TSC_ADJUST"}, {0x48, 1, "SPEC_CTRL"},
+	{0x49, 1, "PRED_CMD"}, {0x8b, 1, "UCODE_REV"}, {0x277, 1, "PAT"}, {0x6e0, 1, "TSC_DEADLINE"},
+	{0x808, 1, "x2APIC TPR"}, {0x80b, 1, "x2APIC EOI"}, {0x830, 1, "x2APIC ICR"},
+	{0x832, 1, "x2APIC LVT timer"}, {0x838, 1, "x2APIC timer start"}, {0x800, 0x100, "x2APIC"},
+	{0x4b564d00, 1, "KVM wall clock"}, {0x4b564d01, 1, "KVM clock"}, {0x4b564d02, 1, "KVM async PF"},
+	{0x4b564d03, 1, "KVM steal time"}, {0x4b564d04, 1, "KVM PV EOI"}, {0xc0000080, 1, "EFER"},
+	{0xc0000081, 1, "STAR"}, {0xc0000082, 1, "LSTAR"}, {0xc0000100, 1, "FS_BASE"},
+	{0xc0000101, 1, "GS_BASE"}, {0xc0000102, 1, "KERNEL_GS_BASE"},
+};
+
+struct names *names_new(void)
+{
+	return calloc(1, sizeof(struct names));
+}
+
+void names_free(struct names *n)
+{
+	for (unsigned i = 0; n && i < n->n; i++)
+		if (n->vm[i].page)
+			munmap((void *)n->vm[i].page, sizeof(struct stats_page));
+	free(n);
+}
+
+static const struct stats_page *map_page(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stats_page *page = MAP_FAILED;
+	struct stat st;
+
+	if (fd < 0)
+		return NULL;
+	if (!fstat(fd, &st) && st.st_size >= (off_t)sizeof(*page))
+		page = mmap(NULL, sizeof(*page), PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	if (page == MAP_FAILED)
+		return NULL;
+	if (page->magic == STATS_MAGIC && page->version == STATS_VERSION)
+		return page;
+	munmap(page, sizeof(*page));
+	return NULL;
+}
+
+/* The memfd among the fds of the process that bears the page's name. */
+static const struct stats_page *find_page(pid_t tgid)
+{
+	const struct stats_page *page = NULL;
+	char dir[64], path[384], link[64];
+	struct dirent *e;
+	ssize_t len;
+	DIR *d;
+
+	snprintf(dir, sizeof(dir), "/proc/%d/fd", (int)tgid);
+	d = opendir(dir);
+	while (d && !page && (e = readdir(d))) {
+		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+		len = readlink(path, link, sizeof(link) - 1);
+		if (len >= (ssize_t)strlen(STATS_LINK) && !strncmp(link, STATS_LINK, strlen(STATS_LINK)))
+			page = map_page(path);
+	}
+	if (d)
+		closedir(d);
+	return page;
+}
+
+static const struct stats_page *page_of(struct names *n, pid_t tgid)
+{
+	for (unsigned i = 0; i < n->n; i++)
+		if (n->vm[i].tgid == tgid)
+			return n->vm[i].page;
+	if (n->n == MAX_PAGES)
+		return NULL;
+	n->vm[n->n].tgid = tgid;
+	n->vm[n->n].page = find_page(tgid);
+	return n->vm[n->n++].page;
+}
+
+static const char *in_page(const struct stats_page *page, bool pio, uint64_t addr)
+{
+	const struct stats_region *best = NULL, *r;
+
+	for (uint32_t i = 0; page && i < MIN(page->n_regions, STATS_REGIONS); i++) {
+		r = &page->region[i];
+		if (!r->is_pio == pio || !r->len || addr < r->base || addr - r->base >= r->len)
+			continue;
+		if (!best || r->len < best->len)
+			best = r;
+	}
+	return best ? best->name : NULL;
+}
+
+static const char *in_table(const struct fixed_name *t, size_t n, uint64_t addr)
+{
+	for (size_t i = 0; i < n; i++)
+		if (addr >= t[i].base && addr - t[i].base < t[i].len)
+			return t[i].name;
+	return NULL;
+}
+
+bool names_find(struct names *n, pid_t tgid, enum probe_backend backend, uint32_t reason, uint64_t key, char *buf,
+		size_t size)
+{
+	enum reason_kind kind = reason_kind(backend, reason);
+	const char *name = NULL;
+
+	if (key == KEY_OTHER)
+		return false;
+	if (kind == KIND_PIO && !(n && (name = in_page(page_of(n, tgid), true, key & 0xffff))))
+		name = in_table(pc_ports, ARRAY_SIZE(pc_ports), key & 0xffff);
+	if (kind == KIND_MMIO && key != KEY_NONE && !(n && (name = in_page(page_of(n, tgid), false, key))))
+		name = in_table(pc_memory, ARRAY_SIZE(pc_memory), key);
+	if (kind == KIND_MSR)
+		name = in_table(pc_msrs, ARRAY_SIZE(pc_msrs), key & 0xffffffff);
+	if (name)
+		snprintf(buf, size, "%.*s", STATS_NAME, name);
+	return name;
+}

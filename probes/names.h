@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an address or a port belongs to: "virtio-net0 txq0 kick", "e1000 TDT", "COM1", "local APIC".
+ *
+ * Our own VMM publishes its regions in its statistics page, a memfd that is found among the fds of the process. For any
+ * other VMM there are the addresses that every PC has.
+ */
+#ifndef PROBES_NAMES_H
+#define PROBES_NAMES_H
+
+#include <sys/types.h>
+#include "probes/state.h"
+
+struct names;
+
+struct names *names_new(void);
+void names_free(struct names *n);
+/* True with the name in buf. n may be NULL. */
+bool names_find(struct names *n, pid_t tgid, enum probe_backend backend, uint32_t reason, uint64_t key, char *buf,
+		size_t size);
+
+#endif

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hist_json.h"
+#include "probes/exit.h"
+#include "probes/internal.h"
+#include "probes/names.h"
+#include "probes/notify.h"
+
+/* Can this kernel hook a function's entry? Some forbid it (no ftrace) though tracepoints work. 0: no. */
+static bool can_hook(const char *function)
+{
+	static const struct bpf_insn nothing[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int id = libbpf_find_vmlinux_btf_id(function, BPF_TRACE_FENTRY), fd;
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY);
+
+	if (id <= 0)
+		return false;
+	opts.attach_btf_id = (__u32)id;
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "hook", "Dual MIT/GPL", nothing, ARRAY_SIZE(nothing), &opts);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static void choose_kick(struct probes *p)
+{
+	struct probes_bpf *s = p->skel;
+	bool mask = false, plain = false;
+
+	/* A kick is recognised by the exit that it happens in. */
+	if (p->opts.notify && p->opts.exits && p->backend != BACKEND_OTHER) {
+		mask = !kernel_before(6, 8) && can_hook("eventfd_signal_mask");
+		plain = kernel_before(6, 8) && can_hook("eventfd_signal");
+	}
+	p->kicks_seen = mask || plain;
+	bpf_program__set_autoload(s->progs.on_kick, plain);
+	bpf_program__set_autoload(s->progs.on_kick_end, plain);
+	bpf_program__set_autoload(s->progs.on_kick_mask, mask);
+	bpf_program__set_autoload(s->progs.on_kick_mask_end, mask);
+	bpf_program__set_autoload(s->progs.on_waking, p->kicks_seen);
+	bpf_program__set_autoload(s->progs.on_service, p->kicks_seen);
+}
+
+void notify_choose(struct probes *p)
+{
+	struct probes_bpf *s = p->skel;
+	struct bpf_program *const programs[] = {
+		s->progs.on_msi, s->progs.on_set_irq, s->progs.on_accept, s->progs.on_inject, s->progs.on_eoi,
+		s->progs.on_pv_eoi, s->progs.on_ipi, s->progs.on_wakeup, s->progs.on_timer_wait,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
+		bpf_program__set_autoload(programs[i], p->opts.notify);
+	choose_kick(p);
+}
+
+static json_t *plain_hist_to_json(const struct plain_hist *h)
+{
+	static struct hist out;
+
+	hist_init(&out);
+	if (h->count) {
+		out.count = h->count;
+		out.sum = h->sum;
+		out.min = h->min;
+		out.max = h->max;
+		memcpy(out.slots, h->slots, sizeof(out.slots));
+	}
+	return hist_to_json(&out);
+}
+
+/* Doorbells that went to userspace: known by the name of the register. */
+static uint64_t kicks_userspace(struct probes *p)
+{
+	struct exit_sum *sums;
+	uint64_t kicks = 0;
+	char name[64];
+	size_t n;
+
+	if (!p->opts.exits || probes_exits(p, &sums, &n))
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (sums[i].user_count && names_find(p->names, sums[i].tgid, p->backend, sums[i].reason, sums[i].key, name,
+						     sizeof(name)) &&
+		    (strstr(name, "kick") || strstr(name, "notify") || strstr(name, " TDT")))
+			kicks += sums[i].user_count;
+	free(sums);
+	return kicks;
+}
+
+json_t *notify_to_json(struct probes *p)
+{
+	const struct notify_state *n = &p->skel->bss->notify;
+	const struct {
+		const char *name;
+		uint64_t value;
+	} counts[] = {
+		{"kicks_userspace", kicks_userspace(p)}, {"msi", n->msi}, {"set_irq", n->set_irq},
+		{"unattributed", n->unattributed}, {"accepted", n->accepted}, {"injected", n->injected},
+		{"eoi", n->eoi}, {"pv_eoi", n->pv_eoi}, {"ipi", n->ipi}, {"wakeups", n->wakeups},
+		{"block_ns", n->block_ns}, {"halt_polls_ok", n->halt_polls_ok},
+		{"halt_poll_ok_ns", n->halt_poll_ok_ns}, {"timer_waits", n->timer_waits},
+	};
+	json_t *j = json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
+		json_object_set_new(j, counts[i].name, json_integer((json_int_t)counts[i].value));
+	/* Absent, not zero, where kicks cannot be seen. */
+	if (p->kicks_seen) {
+		json_object_set_new(j, "kicks_ioeventfd", json_integer((json_int_t)n->kicks_ioeventfd));
+		json_object_set_new(j, "kick_wakeups", json_integer((json_int_t)n->kick_wakeups));
+		json_object_set_new(j, "kick_to_service", plain_hist_to_json(&n->kick_to_service));
+	}
+	json_object_set_new(j, "raise_to_injection", plain_hist_to_json(&n->raise_to_injection));
+	return j;
+}

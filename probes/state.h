@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the BPF programs and the code that reads them share: plain data in mmap'able maps, no system call per read.
+ *
+ *   hot.vcpu[slot]                  one per vCPU, written only by the thread that runs it: no atomics, no locks
+ *   tables[slot][hash(reason, key)] open addressing, EXIT_PROBES tries, gives the number of a row
+ *   rows[row]                       one per (vCPU, reason, key): counts, times, histogram
+ *
+ * An exit touches two pages of this, the first of `hot` and the first of its row: a world switch leaves the TLB cold
+ * (always so in nested and emulated machines), so the pages touched are most of what a probe costs there.
+ *
+ * Rows come from one pool. The last ROWS_RESERVED are kept for (reason, KEY_OTHER), so that a guest that touches
+ * thousands of addresses loses the addresses, never the counts.
+ */
+#ifndef PROBES_STATE_H
+#define PROBES_STATE_H
+
+#include <linux/types.h>
+#include "base/hist.h"
+
+#define PROBE_VCPUS   256
+#define CPU_SLOTS     512
+#define EXIT_TABLE    256
+#define EXIT_PROBES   8
+#define ROWS_DEFAULT  1024
+#define ROWS_RESERVED 128
+
+/* Back ends; the order is that of backend_name(). */
+enum probe_backend {
+	BACKEND_SVM,
+	BACKEND_VMX,
+	BACKEND_OTHER, /* emits no kvm_exit: rows are KVM_RUN's exits to userspace */
+};
+
+/* A key is what the reason makes of it (keys.h); these hold for every reason. */
+#define KEY_NONE   0ull
+#define KEY_OTHER  (~0ull)      /* too many keys */
+#define KEY_IN     (1ull << 16) /* I/O: bits 0-15 the port */
+#define KEY_WRITE  (1ull << 32) /* MSR: bits 0-31 the register; MMIO: see below */
+
+/* Where a vCPU is. */
+enum vcpu_where { AT_UNKNOWN, IN_GUEST, IN_EXIT };
+
+struct exit_slot {
+	__u64 key;
+	__u32 reason;
+	__u32 row; /* row number + 1; 0: free */
+};
+
+struct exit_table {
+	struct exit_slot slot[EXIT_TABLE];
+};
+
+struct vcpu_state {
+	__u64 vcpu;    /* struct kvm_vcpu, 0 when the thread has ended */
+	__u64 vmcb;    /* SVM: its control block, as long as hflags stays the same */
+	__u64 gpa;     /* SVM: EXITINFO2 of the last exit */
+	__u32 tid, tgid;
+	__s32 vcpu_id;
+	__u32 where;
+	__u64 exit_ns, user_ns, entry_ns; /* last of each; user_ns 0: this exit has not gone to userspace */
+	__u64 guest_ns;                   /* length of the last stay in the guest, 0 when not known */
+	__u64 last_tsc;                   /* vcpu->arch.last_guest_tsc at the last entry */
+	__u64 key;
+	__u32 reason;
+	__u32 take_user; /* the next userspace exit counts (1) or does not (2), whatever the gate says */
+	__u32 fd;        /* back ends without kvm_exit: of KVM_RUN */
+	__u32 last_row;  /* row number + 1 of (last_reason, last_key) */
+	__u64 last_key;
+	__u32 last_reason;
+	__u32 slot;      /* own number */
+	__u32 hflags;
+	__u32 ended_tid; /* tid of a thread that has ended, when tid is 0 */
+	__u64 kick_ns;   /* the last eventfd signalled by this vCPU */
+	/* totals */
+	__u64 exits;     /* seen by kvm_exit, or userspace exits where there is none */
+	__u64 untraced;  /* fast-path exits that this kernel does not trace */
+	__u64 user_exits;
+	__u64 user_mmio;
+	__u64 guest_total_ns;
+};
+
+struct hot_state {
+	__u32 gate;  /* counting now */
+	__u32 flags; /* HOT_* */
+	__u16 cpu_slot[CPU_SLOTS]; /* the slot that last ran on this CPU; 0 is never a vCPU */
+	struct vcpu_state vcpu[PROBE_VCPUS];
+};
+
+#define HOT_RIP   1 /* the key is the guest's instruction pointer */
+#define HOT_TRACE 2 /* every exit goes to the ring */
+
+/*
+ * The slots are turned so that the one for 512 ns comes first: the counters and the slots of 0.5 to 100 us, where
+ * nearly every exit lands, then share a page.
+ */
+#define ROW_FIRST_SLOT  256
+#define ROW_SLOT(slot)  ((slot) >= ROW_FIRST_SLOT ? (slot)-ROW_FIRST_SLOT : (slot) + HIST_SLOTS - ROW_FIRST_SLOT)
+
+/* count, sum, min and max are those of the whole time from exit to entry. */
+struct exit_row {
+	__u64 key;
+	__u32 reason;
+	__u32 vcpu;        /* slot */
+	__u64 untraced;    /* entries without an exit before them: no time known, not in count */
+	__u64 fast_count, fast_ns;
+	__u64 user_count, user_ns;
+	__u64 guest_ns;
+	__u64 count, sum, min, max;
+	__u64 slots[HIST_SLOTS];
+} __attribute__((aligned(4096)));
+
+/* The measured window. All times CLOCK_MONOTONIC. */
+struct window_state {
+	__u32 opened, closed, booted, pad;
+	__u64 open_ns, close_ns; /* first opening, last closing */
+	__u64 total_ns;          /* sum of the closed windows */
+	__u64 last_open_ns;
+	__u64 lost;              /* vCPUs beyond PROBE_VCPUS, rows beyond the pool */
+};
+
+/* A histogram of the other probes, in the order of base/hist.h. */
+struct plain_hist {
+	__u64 count, sum, min, max;
+	__u64 slots[HIST_SLOTS];
+};
+
+/* Notifications: counted over all vCPUs, with atomics; none of these is per exit. */
+struct notify_state {
+	__u64 kicks_ioeventfd; /* eventfds signalled by a vCPU inside an exit */
+	__u64 kick_wakeups;    /* of those: woke the thread that serves */
+	__u64 msi, set_irq;    /* raised for this VM: by its threads, its vhost workers, or the kernel for it */
+	__u64 unattributed;    /* raised while another process ran (interrupt context): for which VM is not known */
+	__u64 accepted, injected, eoi, pv_eoi, ipi;
+	__u64 halt_polls_ok, halt_poll_ok_ns; /* wake-ups found by polling */
+	__u64 wakeups, block_ns;              /* wake-ups after sleeping */
+	__u64 timer_waits;
+	struct plain_hist kick_to_service, raise_to_injection;
+};
+
+/* One thread that serves the VM. */
+struct thread_state {
+	__u64 cpu_ns, runq_ns;
+	__u64 on_ns;      /* on a CPU since; 0: not */
+	__u64 last_delay; /* sched_info.run_delay last seen */
+	__u64 switches;
+	__u32 tgid, kernel;
+	char comm[16];
+};
+
+enum mmu_count {
+	MMU_FAULT, MMU_FAULT_NOT_PRESENT, MMU_FAULT_WRITE_PROTECTED, MMU_FAULT_EXEC, MMU_FAULT_MMIO, MMU_FAULT_FAST,
+	MMU_MAP_4K, MMU_MAP_2M, MMU_MAP_1G, MMU_PAGE_ALLOC, MMU_PAGE_ZAP, MMU_SYNC, MMU_UNSYNC, MMU_SPLIT, MMU_ZAP_ALL,
+	MMU_ASYNC_PF, MMU_DIRTY_RING, MMU_UNMAP_RANGE, MMU_COUNTS
+};
+
+/* One exit for --trace. */
+struct exit_event {
+	__u64 exit_ns, user_ns, entry_ns, key;
+	__u32 vcpu, reason;
+};
+
+#endif

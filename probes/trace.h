@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * --trace FILE: every exit as slices in the Chrome trace format (chrome://tracing, ui.perfetto.dev): one track per
+ * vCPU, with guest, KVM and userspace. Bounded: a ring buffer that drops and counts when its reader is late.
+ */
+#ifndef PROBES_TRACE_H
+#define PROBES_TRACE_H
+
+#include <stdio.h>
+#include "probes/probes.h"
+#include "probes/state.h"
+
+#define TRACE_RING_BYTES (8u << 20)
+
+int trace_open(struct probes *p);
+/* Write out what has come; call it a few times a second. */
+void trace_poll(struct probes *p);
+/* Poll once more and finish the file. Fine when there is none. */
+void trace_close(struct probes *p);
+uint64_t trace_drops(struct probes *p);
+
+/* The pieces, for tests: the file's head and tail and one exit. */
+struct trace_slice {
+	int tgid, tid, vcpu;
+	const char *reason, *key;
+	uint64_t guest_from_ns, exit_ns, user_ns, entry_ns; /* guest_from_ns and user_ns 0: none */
+};
+void trace_write_head(FILE *f);
+void trace_write_track(FILE *f, int tgid, int tid, int vcpu);
+void trace_write_exit(FILE *f, const struct trace_slice *s);
+void trace_write_tail(FILE *f, uint64_t drops);
+
+#endif
