@@ -86,6 +86,7 @@ const struct metric_info metric_table[] = {
 	{"tlb_miss_ns", "ns", LOWER, "load that misses the TLB, page walk included"},
 	{"pt_update_ns", "ns", LOWER, "change of one guest page-table entry, flush included"},
 	{"compute_ns", "ns", LOWER, "fixed CPU job from start to end"},
+	{"selftests", "1", NEITHER, "self-tests of the driver that passed"},
 	{"ops", "1", NEITHER, "operations of the workload in the window"},
 	{"ops_per_s", "1/s", HIGHER, "operations of the workload per second"},
 	{"op_ns", "ns", LOWER, "mean time of one operation of the workload"},

@@ -29,6 +29,7 @@ const struct job_key job_keys[] = {
 	{"streams", JOB_U64, F(streams), "1", NULL, "parallel connections per direction"},
 	{"rate", JOB_U64, F(rate), "0", NULL, "per second; 0: closed loop or search"},
 	{"loss_ppm", JOB_U64, F(loss_ppm), "0", NULL, "loss that counts as none in the search"},
+	{"rounds", JOB_U64, F(rounds), "10", NULL, "net-rebind: how often"},
 	{"flood", JOB_BOOL, F(flood), "off", NULL, "send as fast as it goes instead of searching"},
 	{"mem_bytes", JOB_U64, F(mem_bytes), "67108864", NULL, "working set"},
 	{"period_ns", JOB_U64, F(period_ns), "1000000", NULL, "of the timer"},

@@ -40,6 +40,7 @@ struct workload_job {
 	uint64_t streams;
 	uint64_t rate;     /* transactions or packets per second; 0: closed loop, or search */
 	uint64_t loss_ppm; /* net-pps: loss that still counts as none */
+	uint64_t rounds;   /* net-rebind */
 	bool flood;        /* net-pps: as fast as it goes, no search */
 	/* CPU and memory workloads. */
 	uint64_t mem_bytes; /* working set */

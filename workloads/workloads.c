@@ -10,6 +10,8 @@ const struct workload *const workload_table[] = {
 	&workload_net_throughput,
 	&workload_net_latency,
 	&workload_net_pps,
+	&workload_net_rebind,
+	&workload_net_selftest,
 	&workload_boot,
 	&workload_exit_cost,
 	&workload_idle,

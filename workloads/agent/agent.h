@@ -40,6 +40,7 @@ int run_memory(struct agent *a);
 int run_throughput(struct agent *a);
 int run_latency(struct agent *a);
 int run_pps(struct agent *a);
+int run_selftest(struct agent *a);
 
 int init_main(void);
 int peer_main(struct agent *a);
@@ -65,6 +66,8 @@ struct net_counters {
 };
 /* Finds the interface, sets address and MTU, brings it and lo up, waits for the link. Fails the sample. */
 int net_setup(struct agent *a);
+/* Take the driver off the device and put it back; the interface is set up again. Fails the sample. */
+int netdev_rebind(struct agent *a);
 void net_read(const char *ifname, struct net_counters *out);
 
 /* ---- window.c ---- */

@@ -21,6 +21,7 @@ static const struct {
 	{"net-throughput", peer_throughput},
 	{"net-latency", peer_latency},
 	{"net-pps", peer_pps},
+	{"net-rebind", peer_throughput},
 };
 
 static uint64_t process_cpu_ns(void)

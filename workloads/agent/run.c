@@ -15,6 +15,8 @@ static const struct agent_workload table[] = {
 	{"net-throughput", true, run_throughput},
 	{"net-latency", true, run_latency},
 	{"net-pps", true, run_pps},
+	{"net-rebind", true, run_throughput},
+	{"net-selftest", true, run_selftest},
 };
 
 const struct agent_workload *agent_workload_find(const char *name)

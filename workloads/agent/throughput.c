@@ -168,21 +168,51 @@ static void report(struct agent *a, const struct window *w, struct totals moved,
 	window_report(a, w, 0);
 }
 
+/* net-rebind: the driver leaves the device and comes back, again and again; after each time both directions must move. */
+static int rebind_rounds(struct agent *a, const struct stream_set *set)
+{
+	int err = 0;
+
+	for (uint64_t i = 0; !err && i < a->job.rounds; i++) {
+		struct totals before, now;
+		uint64_t deadline;
+
+		err = netdev_rebind(a);
+		before = arrived(set);
+		deadline = clock_ns() + 15 * NSEC_PER_SEC; /* TCP's retransmission may have backed off */
+		do {
+			clock_sleep_ns(10 * NSEC_PER_MSEC);
+			now = arrived(set);
+			if (!err && clock_ns() > deadline)
+				err = agent_fail(-ETIMEDOUT, "round %" PRIu64 ": no traffic after the driver came back",
+						 i + 1);
+		} while (!err && ((streams_tx(&a->job) && now.tx == before.tx) ||
+				  (streams_rx(&a->job) && now.rx == before.rx)));
+	}
+	return err;
+}
+
 static int timed_window(struct agent *a, struct stream_set *set, struct window *w, struct totals *moved)
 {
 	struct totals t0, t1;
+	int err = 0;
 
 	clock_sleep_ns(a->job.warmup_ns);
 	window_open(a, w);
 	t0 = arrived(set);
-	clock_sleep_ns(a->job.duration_ns);
+	if (strcmp(a->job.workload, "net-rebind"))
+		clock_sleep_ns(a->job.duration_ns);
+	else
+		err = rebind_rounds(a, set);
 	t1 = arrived(set);
 	window_close(a, w);
 	*moved = (struct totals){t1.tx - t0.tx, t1.rx - t0.rx, t1.wire_packets - t0.wire_packets};
-	return 0;
+	if (!err && !(moved->tx + moved->rx))
+		err = agent_fail(-EIO, "nothing moved in the window");
+	return err;
 }
 
-static int finish(struct agent *a, int control, struct stream_set *set, char *result, size_t size)
+static int finish(int control, struct stream_set *set, char *result, size_t size)
 {
 	int err;
 
@@ -194,7 +224,6 @@ static int finish(struct agent *a, int control, struct stream_set *set, char *re
 	err = set_join(set);
 	if (err && err != -EBADMSG)
 		return agent_fail(err, "a stream broke off: %s", strerror(-err));
-	(void)a;
 	return wire_expect(control, "result", result, size);
 }
 
@@ -235,7 +264,7 @@ static int transfer(struct agent *a, int control, struct stream_set *set)
 		if (err)
 			return agent_fail(err, "start: %s", strerror(-err));
 		err = timed_window(a, set, &w, &moved);
-		err = err ? err : finish(a, control, set, result, sizeof(result));
+		err = err ? err : finish(control, set, result, sizeof(result));
 	}
 	err = err ? err : compare(set, result);
 	if (!err)

@@ -106,6 +106,8 @@ void window_report(const struct agent *a, const struct window *w, uint64_t ops)
 		report_metric("guest_interrupts", (double)(w->intr_close - w->intr_open));
 		report_metric("guest_switches", (double)(w->ctxt_close - w->ctxt_open));
 	}
-	if (a->ifname[0])
+	/* A driver that came back counts from 0 again. */
+	if (a->ifname[0] && w->net_close.rx_packets >= w->net_open.rx_packets &&
+	    w->net_close.tx_packets >= w->net_open.tx_packets)
 		report_net(w);
 }
