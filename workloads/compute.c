@@ -10,7 +10,7 @@ static void defaults(struct workload_job *job)
 const struct workload workload_compute = {
 	.name = "compute",
 	.summary = "a fixed integer job that stays in the caches",
-	.guests = GUEST_LINUX | GUEST_NONE,
+	.guests = GUEST_LINUX | GUEST_MICRO | GUEST_NONE,
 	.metrics = "compute_ns ops_per_s exits_per_s",
 	.defaults = defaults,
 };

@@ -9,7 +9,7 @@ static void defaults(struct workload_job *job)
 const struct workload workload_ipi = {
 	.name = "ipi",
 	.summary = "one vCPU interrupts another, running and asleep (cpus=2)",
-	.guests = GUEST_LINUX | GUEST_NONE,
+	.guests = GUEST_LINUX | GUEST_MICRO | GUEST_NONE,
 	.metrics = "ipi_ns ipi_p99_ns ipi_wake_ns exits_per_op",
 	.cpus = 2,
 	.defaults = defaults,

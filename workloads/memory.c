@@ -22,7 +22,7 @@ static int check(const struct workload_job *job)
 const struct workload workload_memory = {
 	.name = "memory",
 	.summary = "first touch, TLB misses and page-table updates",
-	.guests = GUEST_LINUX | GUEST_NONE,
+	.guests = GUEST_LINUX | GUEST_MICRO | GUEST_NONE,
 	.metrics = "first_touch_ns tlb_miss_ns pt_update_ns exits",
 	.defaults = defaults,
 	.check = check,

@@ -17,7 +17,7 @@ static int check(const struct workload_job *job)
 const struct workload workload_timer = {
 	.name = "timer",
 	.summary = "periodic sleeps: how late the wake-up comes and what it costs",
-	.guests = GUEST_LINUX | GUEST_NONE,
+	.guests = GUEST_LINUX | GUEST_MICRO | GUEST_NONE,
 	.duration_ns = 2 * NSEC_PER_SEC,
 	.metrics = "timer_late_ns timer_late_p99_ns exits_per_op ops_per_s",
 	.check = check,

@@ -55,3 +55,17 @@ setup() {
 	run micro_vmm "workload=exit-cost op=nothing"
 	[ "$status" -eq 3 ]
 }
+
+@test "timer, ipi, memory, compute: headline figures above 0" {
+	run micro_vmm "workload=timer duration_ns=100000000"
+	[ "$status" -eq 0 ] && [ "$(metric timer_late_ns)" -gt 0 ]
+	run micro_vmm "workload=ipi work=50" --cpus 2
+	[ "$status" -eq 0 ] && [ "$(metric ipi_ns)" -gt 0 ] && [ "$(metric ipi_wake_ns)" -gt 0 ]
+	run micro_vmm "workload=ipi work=50"
+	[ "$status" -eq 3 ] && grep -q "two vCPUs" <<<"$output"
+	run micro_vmm "workload=memory mem_bytes=1048576"
+	[ "$status" -eq 0 ] && [ "$(metric first_touch_ns)" != 0 ]
+	# The checksum that the Linux agent's job gives.
+	run micro_vmm "workload=compute work=100"
+	[ "$status" -eq 0 ] && grep -q "100 rounds gave " <<<"$output"
+}

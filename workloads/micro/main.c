@@ -32,6 +32,10 @@ static const struct micro_job jobs[] = {
 	{"null", job_null},
 	{"boot", job_null},
 	{"exit-cost", job_exit_cost},
+	{"timer", job_timer},
+	{"ipi", job_ipi},
+	{"memory", job_memory},
+	{"compute", job_compute},
 };
 
 /* Above the image and above what the loader may have put there (command line, lists): 1 MiB up from its end. */
@@ -43,12 +47,7 @@ void mem_init(void)
 		heap_end += (uint64_t)multiboot_info->mem_upper * KIB;
 }
 
-uint64_t mem_left(void)
-{
-	return heap_end > heap ? heap_end - heap : 0;
-}
-
-void *mem_alloc(uint64_t size, uint64_t align)
+void *mem_alloc_untouched(uint64_t size, uint64_t align)
 {
 	uint64_t at = align_up(heap, align);
 
@@ -57,8 +56,14 @@ void *mem_alloc(uint64_t size, uint64_t align)
 		return NULL;
 	}
 	heap = at + size;
-	memset((void *)at, 0, size);
 	return (void *)at;
+}
+
+void *mem_alloc(uint64_t size, uint64_t align)
+{
+	void *p = mem_alloc_untouched(size, align);
+
+	return p ? memset(p, 0, size) : NULL;
 }
 
 bool op_wanted(const struct workload_job *job, const char *part)

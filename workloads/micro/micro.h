@@ -129,7 +129,7 @@ uint64_t ns_to_tsc(uint64_t ns);
 /* ---- memory: handed out and never taken back; zeroed ---- */
 void mem_init(void);
 void *mem_alloc(uint64_t size, uint64_t align); /* NULL when there is no more */
-uint64_t mem_left(void);
+void *mem_alloc_untouched(uint64_t size, uint64_t align); /* not even zeroed */
 
 /* ---- the line protocol on COM2 ---- */
 void report_init(void);
