@@ -53,19 +53,30 @@ static const struct opt *opt_find(const struct command *cmd, const char *name, s
 	return NULL;
 }
 
+/* "run: ", or nothing for a program without subcommands. */
+static const char *prefix(const struct command *cmd)
+{
+	static char buf[64];
+
+	snprintf(buf, sizeof(buf), "%s%s", cmd->name, *cmd->name ? ": " : "");
+	return buf;
+}
+
 static void unknown_option(const struct command *cmd, const char *arg)
 {
 	const char *names[128], *near;
+	char word[64];
 	size_t n = 0;
 
 	for (const struct opt *o = cmd->opts; o && o->name && n < ARRAY_SIZE(names) - 1; o++)
 		names[n++] = o->name;
 	names[n] = NULL;
-	near = opts_nearest(arg + strspn(arg, "-"), names);
+	snprintf(word, sizeof(word), "%.*s", (int)strcspn(arg, "="), arg);
+	near = opts_nearest(word + strspn(word, "-"), names);
 	if (near)
-		log_error("%s: unknown option %s; did you mean --%s?", cmd->name, arg, near);
+		log_error("%sunknown option %s; did you mean --%s?", prefix(cmd), word, near);
 	else
-		log_error("%s: unknown option %s; see %s --help", cmd->name, arg, cmd->name);
+		log_error("%sunknown option %s; see --help", prefix(cmd), word);
 }
 
 static bool word_allowed(const char *words, const char *value)
@@ -121,7 +132,7 @@ static int opt_store(const struct command *cmd, const struct opt *o, const char 
 	if (!err && o->arg && value && *value && !word_allowed(o->arg, value))
 		err = -EINVAL;
 	if (err)
-		log_error("%s: --%s=%s: not a valid value; expected %s (%s)", cmd->name, o->name,
+		log_error("%s--%s=%s: not a valid value; expected %s (%s)", prefix(cmd), o->name,
 			  value, o->arg, o->help);
 	return err;
 }
@@ -152,12 +163,12 @@ static int parse_long(const struct command *cmd, int argc, char **argv, int *i, 
 		return -EINVAL;
 	}
 	if (o->type == OPT_FLAG && value) {
-		log_error("%s: --%s takes no value", cmd->name, o->name);
+		log_error("%s--%s takes no value", prefix(cmd), o->name);
 		return -EINVAL;
 	}
 	if (takes_value(o) && !value) {
 		if (*i + 1 >= argc) {
-			log_error("%s: --%s wants a value (%s)", cmd->name, o->name, o->arg);
+			log_error("%s--%s wants a value (%s)", prefix(cmd), o->name, o->arg);
 			return -EINVAL;
 		}
 		value = argv[++*i];
@@ -182,7 +193,7 @@ static int parse_short(const struct command *cmd, int argc, char **argv, int *i,
 		}
 		if (takes_value(o)) {
 			if (!c[1] && *i + 1 >= argc) {
-				log_error("%s: -%c wants a value (%s)", cmd->name, *c, o->arg);
+				log_error("%s-%c wants a value (%s)", prefix(cmd), *c, o->arg);
 				return -EINVAL;
 			}
 			value = c[1] ? c + 1 : argv[++*i];
