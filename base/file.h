@@ -3,6 +3,7 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
+#include <sys/types.h>
 #include "base/strbuf.h"
 
 int file_read(const char *path, struct strbuf *out);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Published or taught figures, and whether records bear them out. */
+#ifndef ANALYSIS_CLAIMS_H
+#define ANALYSIS_CLAIMS_H
+
+#include <jansson.h>
+#include "base/util.h"
+
+enum claim_state {
+	CLAIM_HOLDS,
+	CLAIM_FAILS,
+	CLAIM_CANNOT_TELL,  /* an absolute time of a substrate whose time is not real */
+	CLAIM_NOT_MEASURED, /* no record here says */
+};
+const char *claim_state_text(enum claim_state s); /* "yes", "no", "cannot tell", "not measured" */
+
+struct claim_result {
+	const char *claim, *published;
+	char ours[160]; /* value with its interval; "" when not measured */
+	enum claim_state state;
+	char why[192];  /* why it cannot be told, or the command that would measure it */
+};
+
+/* One result per claim of the table; of several records that fit, the last given counts. The caller frees *out. */
+size_t claims_judge(json_t *const *rec, size_t n, struct claim_result **out);
+
+#endif
