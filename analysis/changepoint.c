@@ -8,7 +8,9 @@
 #include "base/rng.h"
 
 #define PERMUTATIONS 499
-#define WINDOW       60 /* points on each side of a split that its test looks at: bounds the cost of a long series */
+#define WINDOW                                                                                     \
+	60 /* points on each side of a split that its test looks at: bounds the cost of a long     \
+	      series */
 
 struct found {
 	struct change_point *v;
@@ -25,8 +27,9 @@ static double sum_of_distances(const double *x, size_t n, double from)
 }
 
 /*
- * Largest nm/(n+m) (2 E|X-Y| - E|X-X'| - E|Y-Y'|) over the splits of x into n and m points, and where it lies. The sums
- * of distances inside the left part grow point by point, those of the right part shrink. left is scratch of n.
+ * Largest nm/(n+m) (2 E|X-Y| - E|X-X'| - E|Y-Y'|) over the splits of x into n and m points, and
+ * where it lies. The sums of distances inside the left part grow point by point, those of the right
+ * part shrink. left is scratch of n.
  */
 static double best_split(const double *x, size_t n, double *left, size_t *at)
 {
@@ -43,7 +46,9 @@ static double best_split(const double *x, size_t n, double *left, size_t *at)
 		if (n - k < CHANGE_MIN_SEGMENT)
 			continue;
 		between = all - left[k - 1] - right;
-		q = l * r / (l + r) * (2 * between / (l * r) - 2 * left[k - 1] / (l * (l - 1)) - 2 * right / (r * (r - 1)));
+		q = l * r / (l + r) *
+		    (2 * between / (l * r) - 2 * left[k - 1] / (l * (l - 1)) -
+		     2 * right / (r * (r - 1)));
 		if (q > best) {
 			best = q;
 			*at = k;
@@ -150,8 +155,8 @@ static void merge_small(const double *x, size_t n, double least, struct found *f
 	}
 }
 
-size_t change_points(const double *x, size_t n, const size_t *accepted, size_t n_accepted, double min_magnitude,
-		     struct change_point **out)
+size_t change_points(const double *x, size_t n, const size_t *accepted, size_t n_accepted,
+		     double min_magnitude, struct change_point **out)
 {
 	struct found f = {NULL, 0};
 	size_t start = 0;

@@ -18,10 +18,11 @@ struct claim_result {
 	const char *claim, *published;
 	char ours[160]; /* value with its interval; "" when not measured */
 	enum claim_state state;
-	char why[192];  /* why it cannot be told, or the command that would measure it */
+	char why[192]; /* why it cannot be told, or the command that would measure it */
 };
 
-/* One result per claim of the table; of several records that fit, the last given counts. The caller frees *out. */
+/* One result per claim of the table; of several records that fit, the last given counts. The caller
+ * frees *out. */
 size_t claims_judge(json_t *const *rec, size_t n, struct claim_result **out);
 
 #endif

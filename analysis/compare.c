@@ -8,8 +8,8 @@
 
 const char *verdict_text(enum verdict v)
 {
-	static const char *const text[] = {"better", "WORSE", "changed", "no evidence of a change", "equal",
-					   "too few boots"};
+	static const char *const text[] = {
+		"better", "WORSE", "changed", "no evidence of a change", "equal", "too few boots"};
 
 	return text[v];
 }
@@ -117,12 +117,13 @@ static bool grouped(const struct boots *b)
 	return b->start[b->n] > b->n;
 }
 
-static void effect_of(struct compare_row *r, const struct boots *a, const struct boots *b, const double *ma,
-		      const double *mb, uint64_t seed)
+static void effect_of(struct compare_row *r, const struct boots *a, const struct boots *b,
+		      const double *ma, const double *mb, uint64_t seed)
 {
 	if (grouped(a) || grouped(b))
-		r->effect = stats_nested_ratio_ci(&(struct stats_nested){a->x, a->start, a->n},
-						  &(struct stats_nested){b->x, b->start, b->n}, seed);
+		r->effect =
+			stats_nested_ratio_ci(&(struct stats_nested){a->x, a->start, a->n},
+					      &(struct stats_nested){b->x, b->start, b->n}, seed);
 	else
 		r->effect = stats_ratio_ci(ma, a->n, mb, b->n, seed);
 	r->is_ratio = !isnan(r->effect.point);
@@ -131,7 +132,8 @@ static void effect_of(struct compare_row *r, const struct boots *a, const struct
 	r->detectable = r->is_ratio ? stats_detectable_ratio(&r->effect) : NAN;
 }
 
-static void fill_row(struct compare_row *r, const struct boots *a, const struct boots *b, uint64_t seed)
+static void fill_row(struct compare_row *r, const struct boots *a, const struct boots *b,
+		     uint64_t seed)
 {
 	double *ma = boot_medians(a), *mb = boot_medians(b);
 
@@ -158,9 +160,11 @@ static void judge(struct compare_row *r)
 
 	if (r->verdict == VERDICT_EQUAL)
 		return;
-	/* Equal medians of unequal values still show that something changed, in a direction that cannot be told. */
+	/* Equal medians of unequal values still show that something changed, in a direction that
+	 * cannot be told. */
 	if (r->exact)
-		r->verdict = r->changed == r->base ? VERDICT_CHANGED : direction(r, r->changed > r->base);
+		r->verdict = r->changed == r->base ? VERDICT_CHANGED
+						   : direction(r, r->changed > r->base);
 	else if (isnan(r->effect.low))
 		r->verdict = VERDICT_TOO_FEW;
 	else if ((r->effect.low > none || r->effect.high < none) && r->p_adjusted <= COMPARE_ALPHA)
@@ -208,7 +212,8 @@ static bool have_row(const struct compare_row *rows, size_t n, const char *metri
 	return false;
 }
 
-size_t compare_records(const json_t *base, const json_t *changed, uint64_t seed, struct compare_row **out)
+size_t compare_records(const json_t *base, const json_t *changed, uint64_t seed,
+		       struct compare_row **out)
 {
 	bool exact = !strcmp(record_str(base, "time_base"), "virtual") &&
 		     !strcmp(record_str(changed, "time_base"), "virtual");
@@ -218,8 +223,8 @@ size_t compare_records(const json_t *base, const json_t *changed, uint64_t seed,
 	json_t *v;
 	size_t n = 0, i;
 
-	json_array_foreach(json_object_get(base, "samples"), i, sample) {
-		json_object_foreach(json_object_get(sample, "metrics"), name, v) {
+	json_array_foreach (json_object_get(base, "samples"), i, sample) {
+		json_object_foreach (json_object_get(sample, "metrics"), name, v) {
 			struct boots a, b;
 
 			if (have_row(rows, n, name))
@@ -230,7 +235,9 @@ size_t compare_records(const json_t *base, const json_t *changed, uint64_t seed,
 				const struct metric_info *m = metric_find(name);
 
 				rows = xrealloc(rows, (n + 1) * sizeof(*rows));
-				rows[n] = (struct compare_row){.metric = name, .better = m ? m->better : 0, .exact = exact};
+				rows[n] = (struct compare_row){.metric = name,
+							       .better = m ? m->better : 0,
+							       .exact = exact};
 				fill_row(&rows[n++], &a, &b, seed);
 			}
 			boots_free(&a);

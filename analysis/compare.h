@@ -13,39 +13,45 @@ enum verdict {
 	VERDICT_WORSE,
 	VERDICT_CHANGED,     /* of a metric that is neither good nor bad when high */
 	VERDICT_NO_EVIDENCE, /* the interval holds no change */
-	VERDICT_EQUAL,       /* every value of both runs is the same */
+	VERDICT_EQUAL,	     /* every value of both runs is the same */
 	VERDICT_TOO_FEW,     /* fewer boots than an interval needs */
 };
 const char *verdict_text(enum verdict v);
 
 struct compare_row {
-	const char *metric; /* belongs to the record */
-	int better;         /* as in struct metric_info */
+	const char *metric;   /* belongs to the record */
+	int better;	      /* as in struct metric_info */
 	double base, changed; /* medians */
 	/* Ratio changed/base, or their difference when a value is not positive. */
 	struct interval effect;
 	bool is_ratio, exact, bimodal;
-	double p_adjusted;  /* rank sum test, Benjamini-Hochberg over the rows; NAN with too few boots */
-	double detectable;  /* the smallest ratio that would have been found; NAN if none can be told */
+	double p_adjusted; /* rank sum test, Benjamini-Hochberg over the rows; NAN with too few
+			      boots */
+	double detectable; /* the smallest ratio that would have been found; NAN if none can be told
+			    */
 	enum verdict verdict;
 };
 
 /*
- * Rows for the metrics that both records have, in the order of the table of metrics. With several windows per boot the
- * bootstrap is hierarchical and the test sees one value per boot. Records in virtual time are compared exactly: any
- * difference is a change. The caller frees *rows.
+ * Rows for the metrics that both records have, in the order of the table of metrics. With several
+ * windows per boot the bootstrap is hierarchical and the test sees one value per boot. Records in
+ * virtual time are compared exactly: any difference is a change. The caller frees *rows.
  */
-size_t compare_records(const json_t *base, const json_t *changed, uint64_t seed, struct compare_row **rows);
+size_t compare_records(const json_t *base, const json_t *changed, uint64_t seed,
+		       struct compare_row **rows);
 
 struct compare_difference {
 	char *what, *base, *changed;
-	bool blocking; /* measurements across it say nothing: substrate, time base, workload, guest, kernels */
+	bool blocking; /* measurements across it say nothing: substrate, time base, workload, guest,
+			  kernels */
 };
 /* Blocking ones first. Free with compare_differences_free. */
-size_t compare_differences(const json_t *base, const json_t *changed, struct compare_difference **out);
+size_t compare_differences(const json_t *base, const json_t *changed,
+			   struct compare_difference **out);
 void compare_differences_free(struct compare_difference *d, size_t n);
 
-/* One metric of one record, one value per boot (the median of its windows). The caller frees; NULL and 0 when absent. */
+/* One metric of one record, one value per boot (the median of its windows). The caller frees; NULL
+ * and 0 when absent. */
 double *compare_boot_values(const json_t *rec, const char *metric, size_t *n);
 
 #endif

@@ -28,7 +28,8 @@ static void add(struct list *l, bool blocking, const char *what, char *base, cha
 	l->d[l->n++] = (struct compare_difference){xstrdup(what), base, changed, blocking};
 }
 
-static void add_if_unequal(struct list *l, bool blocking, const char *what, const json_t *a, const json_t *b)
+static void add_if_unequal(struct list *l, bool blocking, const char *what, const json_t *a,
+			   const json_t *b)
 {
 	char *ta = text_of(a), *tb = text_of(b);
 
@@ -40,13 +41,15 @@ static void add_if_unequal(struct list *l, bool blocking, const char *what, cons
 	free(tb);
 }
 
-/* The kernel stands above, in a row of its own; the number of boots shows in the intervals; noise is never equal. */
+/* The kernel stands above, in a row of its own; the number of boots shows in the intervals; noise
+ * is never equal. */
 static bool passed_over(const char *key)
 {
 	return !strcmp(key, "kernel") || !strcmp(key, "reps") || !strcmp(key, "noise");
 }
 
-/* Members of either object but those told otherwise or not at all; those of objects inside have a dotted name. */
+/* Members of either object but those told otherwise or not at all; those of objects inside have a
+ * dotted name. */
 static void add_members(struct list *l, const char *prefix, const json_t *a, const json_t *b)
 {
 	json_t *all = json_object(), *v;
@@ -56,7 +59,7 @@ static void add_members(struct list *l, const char *prefix, const json_t *a, con
 		json_object_update(all, (json_t *)a);
 	if (b)
 		json_object_update_missing(all, (json_t *)b);
-	json_object_foreach(all, key, v) {
+	json_object_foreach (all, key, v) {
 		const json_t *va = json_object_get(a, key), *vb = json_object_get(b, key);
 		char *name;
 
@@ -81,7 +84,7 @@ static const json_t *input_named(const json_t *rec, const char *name)
 	json_t *in;
 	size_t i;
 
-	json_array_foreach(json_object_get(rec, "inputs"), i, in)
+	json_array_foreach (json_object_get(rec, "inputs"), i, in)
 		if (!strcmp(record_str(in, "name"), name))
 			return in;
 	return NULL;
@@ -109,7 +112,7 @@ static void add_inputs(struct list *l, const json_t *base, const json_t *changed
 	json_t *in;
 	size_t i;
 
-	json_array_foreach(json_object_get(base, "inputs"), i, in) {
+	json_array_foreach (json_object_get(base, "inputs"), i, in) {
 		const char *name = record_str(in, "name");
 
 		if (input_named(changed, name))
@@ -130,19 +133,23 @@ static void blocking_first(struct list *l)
 	l->d = sorted;
 }
 
-size_t compare_differences(const json_t *base, const json_t *changed, struct compare_difference **out)
+size_t compare_differences(const json_t *base, const json_t *changed,
+			   struct compare_difference **out)
 {
 	static const struct {
 		const char *key;
 		bool blocking;
-	} top[] = {{"workload", true}, {"substrate", true}, {"time_base", true}, {"guest", true}, {"mode", false}, {"vmm", false}};
-	const json_t *ea = json_object_get(base, "environment"), *eb = json_object_get(changed, "environment");
+	} top[] = {{"workload", true}, {"substrate", true}, {"time_base", true},
+		   {"guest", true},    {"mode", false},	    {"vmm", false}};
+	const json_t *ea = json_object_get(base, "environment"),
+		     *eb = json_object_get(changed, "environment");
 	struct list l = {NULL, 0};
 
 	for (size_t i = 0; i < ARRAY_SIZE(top); i++)
 		add_if_unequal(&l, top[i].blocking, top[i].key, json_object_get(base, top[i].key),
 			       json_object_get(changed, top[i].key));
-	add_if_unequal(&l, true, "host kernel", json_object_get(ea, "kernel"), json_object_get(eb, "kernel"));
+	add_if_unequal(&l, true, "host kernel", json_object_get(ea, "kernel"),
+		       json_object_get(eb, "kernel"));
 	add_members(&l, "", json_object_get(base, "knobs"), json_object_get(changed, "knobs"));
 	add_members(&l, "", json_object_get(base, "params"), json_object_get(changed, "params"));
 	add_inputs(&l, base, changed);

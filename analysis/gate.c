@@ -15,7 +15,8 @@
 
 const char *gate_result_text(enum gate_result r)
 {
-	static const char *const text[] = {"pass", "better", "not confirmed", "TRIPPED", "too few boots"};
+	static const char *const text[] = {"pass", "better", "not confirmed", "TRIPPED",
+					   "too few boots"};
 
 	return text[r];
 }
@@ -54,7 +55,9 @@ int gate_floors_read(struct gate_floors *f, const char *path)
 		f->v = xrealloc(f->v, (f->n + 1) * sizeof(*f->v));
 		err = parse_floor(line, &f->v[f->n]);
 		if (err)
-			log_error("%s:%d: expected METRIC RELATIVE%% [ABSOLUTE], e.g. throughput_bps 2%% 1e6", path, number);
+			log_error("%s:%d: expected METRIC RELATIVE%% [ABSOLUTE], e.g. "
+				  "throughput_bps 2%% 1e6",
+				  path, number);
 		else
 			f->n++;
 	}
@@ -95,7 +98,8 @@ static double worsening(const struct gate_row *r, double change)
 
 static bool above_floors(const struct gate_row *r, const struct interval *ci, double value)
 {
-	return worsening(r, ci->point - 1) > r->floor.relative && worsening(r, value - r->base) > r->floor.absolute;
+	return worsening(r, ci->point - 1) > r->floor.relative &&
+	       worsening(r, value - r->base) > r->floor.absolute;
 }
 
 static bool excludes_one(const struct gate_row *r, const struct interval *ci)
@@ -109,13 +113,15 @@ static bool looks_worse(const struct gate_row *r, const struct interval *ci, dou
 }
 
 /*
- * Ratio to the baseline; p of the rank sum test. What may be zero has no ratio: 1 is added to both, which leaves zero
- * against zero as 1 and moves small counts towards it, never away.
+ * Ratio to the baseline; p of the rank sum test. What may be zero has no ratio: 1 is added to both,
+ * which leaves zero against zero as 1 and moves small counts towards it, never away.
  */
-static void measure(const json_t *base, const json_t *rec, const char *metric, struct interval *ci, double *value, double *p)
+static void measure(const json_t *base, const json_t *rec, const char *metric, struct interval *ci,
+		    double *value, double *p)
 {
 	size_t na, nb;
-	double *a = compare_boot_values(base, metric, &na), *b = compare_boot_values(rec, metric, &nb);
+	double *a = compare_boot_values(base, metric, &na),
+	       *b = compare_boot_values(rec, metric, &nb);
 
 	*value = stats_median(b, nb);
 	*ci = stats_hl_ratio_ci(a, na, b, nb, CONFIDENCE);
@@ -148,7 +154,8 @@ static void judge_screening(struct gate_row *r)
 		return;
 	}
 	r->suspect = looks_worse(r, &r->screen, r->screen_value) && r->p_adjusted <= SCREEN_FDR;
-	if (excludes_one(&(struct gate_row){.better = -r->better}, &r->screen) && r->p_adjusted <= SCREEN_FDR)
+	if (excludes_one(&(struct gate_row){.better = -r->better}, &r->screen) &&
+	    r->p_adjusted <= SCREEN_FDR)
 		r->result = GATE_BETTER;
 }
 
@@ -160,7 +167,8 @@ static void judge_confirmation(struct gate_row *r, const json_t *base, const jso
 	if (isnan(r->confirm.low))
 		r->result = GATE_TOO_FEW;
 	else
-		r->result = looks_worse(r, &r->confirm, r->confirm_value) ? GATE_TRIPPED : GATE_NOT_CONFIRMED;
+		r->result = looks_worse(r, &r->confirm, r->confirm_value) ? GATE_TRIPPED
+									  : GATE_NOT_CONFIRMED;
 }
 
 /* ---- exact ---- */
@@ -168,7 +176,8 @@ static void judge_confirmation(struct gate_row *r, const json_t *base, const jso
 static void judge_exact(struct gate_row *r, const json_t *base, const json_t *screen)
 {
 	size_t na, nb;
-	double *a = compare_boot_values(base, r->metric, &na), *b = compare_boot_values(screen, r->metric, &nb);
+	double *a = compare_boot_values(base, r->metric, &na),
+	       *b = compare_boot_values(screen, r->metric, &nb);
 	double least = INFINITY, most = -INFINITY;
 
 	for (size_t i = 0; i < na; i++) {
@@ -177,13 +186,17 @@ static void judge_exact(struct gate_row *r, const json_t *base, const json_t *sc
 	}
 	r->base = stats_median(a, na);
 	r->screen_value = stats_median(b, nb);
-	r->screen = (struct interval){r->base ? r->screen_value / r->base : NAN, NAN, NAN, MIN(na, nb)};
+	r->screen =
+		(struct interval){r->base ? r->screen_value / r->base : NAN, NAN, NAN, MIN(na, nb)};
 	r->result = GATE_PASS;
 	for (size_t i = 0; i < nb; i++) {
 		if (b[i] == least && b[i] == most)
 			continue;
-		/* Two baselines that disagree, or any value off the baseline's: a change, unless it is for the better. */
-		r->result = r->better && worsening(r, b[i] - r->base) < 0 && least == most ? GATE_BETTER : GATE_TRIPPED;
+		/* Two baselines that disagree, or any value off the baseline's: a change, unless it
+		 * is for the better. */
+		r->result = r->better && worsening(r, b[i] - r->base) < 0 && least == most
+				    ? GATE_BETTER
+				    : GATE_TRIPPED;
 		if (r->result == GATE_TRIPPED)
 			break;
 	}
@@ -214,21 +227,24 @@ static bool has_metric(const json_t *rec, const char *metric)
 	return n > 0;
 }
 
-static void make_rows(struct gate *g, const json_t *base, const json_t *screen, const char *const *metrics,
-		      const struct gate_floors *floors)
+static void make_rows(struct gate *g, const json_t *base, const json_t *screen,
+		      const char *const *metrics, const struct gate_floors *floors)
 {
 	json_t *summary = json_object_get(base, "summary"), *v;
 	const char *name;
 
-	json_object_foreach(summary, name, v) {
+	json_object_foreach (summary, name, v) {
 		const struct metric_info *m = metric_find(name);
 
-		if (!chosen(g, metrics, name) || !has_metric(base, name) || !has_metric(screen, name))
+		if (!chosen(g, metrics, name) || !has_metric(base, name) ||
+		    !has_metric(screen, name))
 			continue;
 		g->row = xrealloc(g->row, (g->n + 1) * sizeof(*g->row));
 		g->row[g->n++] = (struct gate_row){
 			.metric = name,
-			.better = m && m->better ? m->better : g->exact ? 0 : -1,
+			.better = m && m->better ? m->better
+				  : g->exact	 ? 0
+						 : -1,
 			.floor = floor_of(floors, name),
 			.confirm = {NAN, NAN, NAN, 0},
 			.confirm_value = NAN,
@@ -272,8 +288,9 @@ static bool is_virtual(const json_t *rec)
 	return !strcmp(record_str(rec, "time_base"), "virtual");
 }
 
-int gate_run(struct gate *g, const json_t *base, const struct gate_source *source, const char *const *metrics,
-	     const struct gate_floors *floors, json_t **screen, json_t **confirm)
+int gate_run(struct gate *g, const json_t *base, const struct gate_source *source,
+	     const char *const *metrics, const struct gate_floors *floors, json_t **screen,
+	     json_t **confirm)
 {
 	*g = (struct gate){.exact = is_virtual(base)};
 	*confirm = NULL;
@@ -282,7 +299,8 @@ int gate_run(struct gate *g, const json_t *base, const struct gate_source *sourc
 		return -EIO;
 	make_rows(g, base, *screen, metrics, floors);
 	if (!g->n) {
-		log_error("gate: the baseline and the new sample have none of the metrics in common; see bench show");
+		log_error("gate: the baseline and the new sample have none of the metrics in "
+			  "common; see bench show");
 		return -ENOENT;
 	}
 	if (g->exact) {
@@ -311,23 +329,25 @@ static double count_of(const json_t *rec, const char *reason, const char *key)
 	json_t *e;
 	size_t i;
 
-	json_array_foreach(json_object_get(rec, "exits"), i, e)
+	json_array_foreach (json_object_get(rec, "exits"), i, e)
 		if (!strcmp(record_str(e, "reason"), reason) && !strcmp(record_str(e, "key"), key))
 			return json_number_value(json_object_get(e, "count"));
 	return 0;
 }
 
-static void print_changed(const json_t *of, const json_t *base, const json_t *screen, bool only_new, FILE *out)
+static void print_changed(const json_t *of, const json_t *base, const json_t *screen, bool only_new,
+			  FILE *out)
 {
 	json_t *e;
 	size_t i;
 
-	json_array_foreach(json_object_get(of, "exits"), i, e) {
+	json_array_foreach (json_object_get(of, "exits"), i, e) {
 		const char *reason = record_str(e, "reason"), *key = record_str(e, "key");
 		double a = count_of(base, reason, key), b = count_of(screen, reason, key);
 
 		if (a != b && !(only_new && a))
-			fprintf(out, "exit %s%s%s: %.10g -> %.10g per boot\n", reason, *key ? " " : "", key, a, b);
+			fprintf(out, "exit %s%s%s: %.10g -> %.10g per boot\n", reason,
+				*key ? " " : "", key, a, b);
 	}
 }
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A regression gate: a screening sample is compared with the baseline; what looks worse must look worse again in a fresh
- * confirmation sample, alone and not pooled with the first, before the gate trips.
+ * A regression gate: a screening sample is compared with the baseline; what looks worse must look
+ * worse again in a fresh confirmation sample, alone and not pooled with the first, before the gate
+ * trips.
  *
- * The confirmation should have twice the boots: it is rarely taken, and with 10 boots in the baseline and 10 in the
- * screening, 3 % noise and one metric, 0.4 % of A/A gates trip (0.85 % with six independent metrics) and 91 % of
- * slowdowns of 5 % are caught; with 10 boots in the confirmation as well, 88 % (8,000 simulated gates each).
+ * The confirmation should have twice the boots: it is rarely taken, and with 10 boots in the
+ * baseline and 10 in the screening, 3 % noise and one metric, 0.4 % of A/A gates trip (0.85 % with
+ * six independent metrics) and 91 % of slowdowns of 5 % are caught; with 10 boots in the
+ * confirmation as well, 88 % (8,000 simulated gates each).
  */
 #ifndef ANALYSIS_GATE_H
 #define ANALYSIS_GATE_H
@@ -16,7 +18,8 @@
 
 #define GATE_CONFIRM_FACTOR 2 /* boots of the confirmation per boot of the screening */
 
-/* Changes at or below a floor never trip. relative 0.02 is 2 %; absolute is in the metric's unit. */
+/* Changes at or below a floor never trip. relative 0.02 is 2 %; absolute is in the metric's unit.
+ */
 struct gate_floor {
 	char *metric; /* "*": every metric without a line of its own */
 	double relative, absolute;
@@ -36,7 +39,7 @@ enum gate_result {
 	GATE_BETTER,
 	GATE_NOT_CONFIRMED, /* looked worse in the screening sample only */
 	GATE_TRIPPED,
-	GATE_TOO_FEW,       /* cannot be judged: fewer boots than an interval needs */
+	GATE_TOO_FEW, /* cannot be judged: fewer boots than an interval needs */
 };
 const char *gate_result_text(enum gate_result r);
 
@@ -44,8 +47,9 @@ struct gate_row {
 	const char *metric; /* belongs to the baseline */
 	int better;
 	double base;
-	struct interval screen, confirm; /* Hodges-Lehmann ratios to the baseline; NAN when not taken */
-	double p_adjusted;               /* of the screening, over all rows */
+	struct interval screen,
+		confirm;   /* Hodges-Lehmann ratios to the baseline; NAN when not taken */
+	double p_adjusted; /* of the screening, over all rows */
 	double screen_value, confirm_value;
 	struct gate_floor floor;
 	bool suspect;
@@ -55,23 +59,27 @@ struct gate_row {
 struct gate {
 	struct gate_row *row;
 	size_t n;
-	bool exact;   /* virtual time: any change that is no improvement trips, without a confirmation */
+	bool exact; /* virtual time: any change that is no improvement trips, without a confirmation
+		     */
 	bool tripped, undecided;
 };
 
-/* Where samples come from: NULL when it failed (logged). The caller of the gate owns what it returns. */
+/* Where samples come from: NULL when it failed (logged). The caller of the gate owns what it
+ * returns. */
 struct gate_source {
 	json_t *(*take)(void *ctx, const char *what);
 	void *ctx;
 };
 
 /*
- * Judge metrics (NULL-terminated names; NULL: every one with a direction). Takes the screening sample and, if something
- * is suspect, the confirmation; both are handed out for the caller's output and to be released (NULL when not taken).
- * 0, or -errno when a sample could not be taken. Free with gate_free.
+ * Judge metrics (NULL-terminated names; NULL: every one with a direction). Takes the screening
+ * sample and, if something is suspect, the confirmation; both are handed out for the caller's
+ * output and to be released (NULL when not taken). 0, or -errno when a sample could not be taken.
+ * Free with gate_free.
  */
-int gate_run(struct gate *g, const json_t *base, const struct gate_source *source, const char *const *metrics,
-	     const struct gate_floors *floors, json_t **screen, json_t **confirm);
+int gate_run(struct gate *g, const json_t *base, const struct gate_source *source,
+	     const char *const *metrics, const struct gate_floors *floors, json_t **screen,
+	     json_t **confirm);
 void gate_free(struct gate *g);
 
 /* In exact mode: one line per exit reason and key whose count changed. */

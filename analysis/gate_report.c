@@ -21,8 +21,8 @@ static void change_text(char *buf, size_t size, const struct interval *ci)
 	else if (isnan(ci->low))
 		snprintf(buf, size, "%+.4g %%", 100 * (ci->point - 1));
 	else
-		snprintf(buf, size, "%+.1f %% (%+.1f to %+.1f)", 100 * (ci->point - 1), 100 * (ci->low - 1),
-			 100 * (ci->high - 1));
+		snprintf(buf, size, "%+.1f %% (%+.1f to %+.1f)", 100 * (ci->point - 1),
+			 100 * (ci->low - 1), 100 * (ci->high - 1));
 }
 
 struct cells {
@@ -55,10 +55,12 @@ static const char *headline(const struct gate *g)
 
 void gate_write_text(const struct gate *g, const struct gate_names *names, FILE *out)
 {
-	struct table *t = table_new(7, "metric:", ":baseline", ":now", ":screening", ":confirmation", ":floor", "result:");
+	struct table *t = table_new(7, "metric:", ":baseline", ":now", ":screening",
+				    ":confirmation", ":floor", "result:");
 
-	fprintf(out, "%s\nbaseline %s, screening %s%s%s\n\n", names->series, names->base, names->screen,
-		names->confirm ? ", confirmation " : "", names->confirm ? names->confirm : "");
+	fprintf(out, "%s\nbaseline %s, screening %s%s%s\n\n", names->series, names->base,
+		names->screen, names->confirm ? ", confirmation " : "",
+		names->confirm ? names->confirm : "");
 	for (size_t i = 0; i < g->n; i++) {
 		struct cells c;
 
@@ -77,8 +79,8 @@ void gate_write_text(const struct gate *g, const struct gate_names *names, FILE 
 
 void gate_write_markdown(const struct gate *g, const struct gate_names *names, FILE *out)
 {
-	fprintf(out, "### bench gate: %s\n\n`%s`: baseline `%s`, screening `%s`", headline(g), names->series, names->base,
-		names->screen);
+	fprintf(out, "### bench gate: %s\n\n`%s`: baseline `%s`, screening `%s`", headline(g),
+		names->series, names->base, names->screen);
 	if (names->confirm)
 		fprintf(out, ", confirmation `%s`", names->confirm);
 	fprintf(out, "\n\n| metric | baseline | now | screening | confirmation | floor | result |\n"
@@ -89,12 +91,15 @@ void gate_write_markdown(const struct gate *g, const struct gate_names *names, F
 		struct cells c;
 
 		fill(&c, g, r);
-		fprintf(out, "| `%s` | %s | %s | %s | %s | %s | %s%s%s |\n", r->metric, c.base, c.screen_value, c.screen, c.confirm,
-			c.floor, bold, gate_result_text(r->result), bold);
+		fprintf(out, "| `%s` | %s | %s | %s | %s | %s | %s%s%s |\n", r->metric, c.base,
+			c.screen_value, c.screen, c.confirm, c.floor, bold,
+			gate_result_text(r->result), bold);
 	}
 	if (!g->exact)
-		fprintf(out, "\nChanges are Hodges-Lehmann ratios with 95 %% intervals; the gate trips when screening and confirmation "
-			     "both exclude no change, beyond the floor.\n");
+		fprintf(out,
+			"\nChanges are Hodges-Lehmann ratios with 95 %% intervals; the gate trips "
+			"when screening and confirmation "
+			"both exclude no change, beyond the floor.\n");
 }
 
 static void xml(const char *s, FILE *out)
@@ -130,8 +135,11 @@ static size_t count(const struct gate *g, enum gate_result result)
 
 void gate_write_junit(const struct gate *g, const struct gate_names *names, FILE *out)
 {
-	fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"bench gate\" tests=\"%zu\" failures=\"%zu\" "
-		     "errors=\"%zu\">\n", g->n, count(g, GATE_TRIPPED), count(g, GATE_TOO_FEW));
+	fprintf(out,
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"bench gate\" "
+		"tests=\"%zu\" failures=\"%zu\" "
+		"errors=\"%zu\">\n",
+		g->n, count(g, GATE_TRIPPED), count(g, GATE_TOO_FEW));
 	for (size_t i = 0; i < g->n; i++) {
 		const struct gate_row *r = &g->row[i];
 		struct cells c;
@@ -143,8 +151,8 @@ void gate_write_junit(const struct gate *g, const struct gate_names *names, FILE
 		xml(r->metric, out);
 		fprintf(out, "\">");
 		if (r->result == GATE_TRIPPED)
-			fprintf(out, "<failure message=\"%s to %s: %s; confirmed %s; floor %s\"/>", c.base, c.screen_value, c.screen,
-				c.confirm, c.floor);
+			fprintf(out, "<failure message=\"%s to %s: %s; confirmed %s; floor %s\"/>",
+				c.base, c.screen_value, c.screen, c.confirm, c.floor);
 		else if (r->result == GATE_TOO_FEW)
 			fprintf(out, "<error message=\"too few boots for an interval\"/>");
 		fprintf(out, "</testcase>\n");

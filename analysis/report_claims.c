@@ -11,8 +11,10 @@ void report_claims(struct doc *d, const struct fig_set *set)
 	size_t n = claims_judge(set->rec, set->n, &r);
 
 	doc_heading(d, "Claims");
-	doc_para(d, "Published or taught figures against these runs. Counts hold on every substrate, ratios within one; absolute "
-		    "times and rates are judged only where time is real.");
+	doc_para(d,
+		 "Published or taught figures against these runs. Counts hold on every substrate, "
+		 "ratios within one; absolute "
+		 "times and rates are judged only where time is real.");
 	doc_table_begin(d, ARRAY_SIZE(header), header);
 	for (size_t i = 0; i < n; i++) {
 		bool measured = r[i].state != CLAIM_NOT_MEASURED;

@@ -162,8 +162,9 @@ static double coin(size_t n, size_t k)
 }
 
 /*
- * Between the k-th and the (n-k+1)-th of n sorted values the median lies with probability 1 - 2 P(Bin < k). With the
- * widest k above 95 % and k + 1 below it, the ends move inwards by lambda, which is not linear in the probability.
+ * Between the k-th and the (n-k+1)-th of n sorted values the median lies with probability 1 - 2
+ * P(Bin < k). With the widest k above 95 % and k + 1 below it, the ends move inwards by lambda,
+ * which is not linear in the probability.
  */
 struct interval stats_median_ci(const double *x, size_t n)
 {
@@ -189,7 +190,8 @@ struct interval stats_median_ci(const double *x, size_t n)
 
 /* ---- bootstrap ---- */
 
-/* Median of one resample of the sorted s: draw positions, count them, walk to the middle. O(n), no sorting. */
+/* Median of one resample of the sorted s: draw positions, count them, walk to the middle. O(n), no
+ * sorting. */
 static double resampled_median(const double *s, size_t n, uint32_t *count, struct rng *r)
 {
 	size_t low = (n - 1) / 2, high = n / 2, seen = 0, i = 0;
@@ -213,7 +215,8 @@ static void take_quantiles(struct interval *ci, double *t, size_t n)
 	ci->high = sorted_quantile(t, n, 0.975);
 }
 
-struct interval stats_difference_ci(const double *a, size_t na, const double *b, size_t nb, uint64_t seed)
+struct interval stats_difference_ci(const double *a, size_t na, const double *b, size_t nb,
+				    uint64_t seed)
 {
 	struct interval ci = {stats_median(b, nb) - stats_median(a, na), NAN, NAN, MIN(na, nb)};
 	double *sa, *sb, *t;
@@ -245,7 +248,8 @@ static struct interval exp_interval(struct interval ci)
 	return (struct interval){exp(ci.point), exp(ci.low), exp(ci.high), ci.n};
 }
 
-struct interval stats_ratio_ci(const double *a, size_t na, const double *b, size_t nb, uint64_t seed)
+struct interval stats_ratio_ci(const double *a, size_t na, const double *b, size_t nb,
+			       uint64_t seed)
 {
 	struct interval ci = {NAN, NAN, NAN, MIN(na, nb)};
 	double *la, *lb;
@@ -255,7 +259,8 @@ struct interval stats_ratio_ci(const double *a, size_t na, const double *b, size
 	la = logs(a, na);
 	lb = logs(b, nb);
 	ci = exp_interval(stats_difference_ci(la, na, lb, nb, seed));
-	/* Of an even number the median of the logs is not the log of the median; report the plain ratio. */
+	/* Of an even number the median of the logs is not the log of the median; report the plain
+	 * ratio. */
 	ci.point = stats_median(b, nb) / stats_median(a, na);
 	free(la);
 	free(lb);
@@ -286,13 +291,15 @@ static size_t largest_draw(const struct stats_nested *v)
 	return most * v->boots;
 }
 
-struct interval stats_nested_ratio_ci(const struct stats_nested *a, const struct stats_nested *b, uint64_t seed)
+struct interval stats_nested_ratio_ci(const struct stats_nested *a, const struct stats_nested *b,
+				      uint64_t seed)
 {
 	struct interval ci = {NAN, NAN, NAN, MIN(a->boots, b->boots)};
 	double *buf, *t;
 	struct rng r;
 
-	if (!ci.n || !all_positive(a->x, a->start[a->boots]) || !all_positive(b->x, b->start[b->boots]))
+	if (!ci.n || !all_positive(a->x, a->start[a->boots]) ||
+	    !all_positive(b->x, b->start[b->boots]))
 		return ci;
 	buf = xcalloc(MAX(largest_draw(a), largest_draw(b)), sizeof(*buf));
 	ci.point = nested_median(b, buf, NULL) / nested_median(a, buf, NULL);
@@ -310,8 +317,9 @@ struct interval stats_nested_ratio_ci(const struct stats_nested *a, const struct
 }
 
 /*
- * Largest c with P(U < c) <= tail under no difference, U the Mann-Whitney statistic: the distribution by the recursion
- * f(u; m, n) = f(u - n; m - 1, n) + f(u; m, n - 1), as a partition count. Normal approximation above 50 values a side.
+ * Largest c with P(U < c) <= tail under no difference, U the Mann-Whitney statistic: the
+ * distribution by the recursion f(u; m, n) = f(u - n; m - 1, n) + f(u; m, n - 1), as a partition
+ * count. Normal approximation above 50 values a side.
  */
 static size_t rank_cut(size_t na, size_t nb, double tail)
 {
@@ -319,7 +327,8 @@ static size_t rank_cut(size_t na, size_t nb, double tail)
 	double total = 0, below = 0, *f;
 
 	if (na > 50 || nb > 50) {
-		double mean = (double)most / 2, sd = sqrt((double)most * (double)(na + nb + 1) / 12);
+		double mean = (double)most / 2,
+		       sd = sqrt((double)most * (double)(na + nb + 1) / 12);
 
 		return (size_t)MAX(0, floor(mean - gsl_cdf_ugaussian_Qinv(tail) * sd));
 	}
@@ -340,7 +349,8 @@ static size_t rank_cut(size_t na, size_t nb, double tail)
 	return c;
 }
 
-struct interval stats_hl_ratio_ci(const double *a, size_t na, const double *b, size_t nb, double confidence)
+struct interval stats_hl_ratio_ci(const double *a, size_t na, const double *b, size_t nb,
+				  double confidence)
 {
 	struct interval ci = {NAN, NAN, NAN, MIN(na, nb)};
 	double *la, *lb, *d;
@@ -365,6 +375,7 @@ struct interval stats_hl_ratio_ci(const double *a, size_t na, const double *b, s
 
 double stats_detectable_ratio(const struct interval *ci)
 {
-	/* The interval is 2 x 1.960 standard errors wide; 80 % power needs 1.960 + 0.842 of them. */
+	/* The interval is 2 x 1.960 standard errors wide; 80 % power needs 1.960 + 0.842 of them.
+	 */
 	return exp((log(ci->high) - log(ci->low)) * (1.960 + 0.842) / (2 * 1.960));
 }

@@ -102,8 +102,8 @@ static double permutation_p(double *v, size_t na, size_t n, uint64_t seed)
 		sum += i < na ? v[i] : 0;
 	}
 	observed = distance(sum, total, na, n);
-	return few_permutations(na, n) ? enumerated_p(v, na, n, total, observed) :
-					 drawn_p(v, na, n, total, observed, seed);
+	return few_permutations(na, n) ? enumerated_p(v, na, n, total, observed)
+				       : drawn_p(v, na, n, total, observed, seed);
 }
 
 double stats_permutation_p(const double *a, size_t na, const double *b, size_t nb, uint64_t seed)
@@ -118,7 +118,8 @@ double stats_permutation_p(const double *a, size_t na, const double *b, size_t n
 	return p;
 }
 
-/* Replace values by their ranks, ties by the mean of theirs. O(n^2) is nothing beside the permutations. */
+/* Replace values by their ranks, ties by the mean of theirs. O(n^2) is nothing beside the
+ * permutations. */
 static void to_ranks(const double *v, double *rank, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -178,13 +179,13 @@ void stats_adjust_bh(const double *p, size_t n, double *adjusted)
 /* ---- two modes ---- */
 
 /*
- * Share of the variance that the best cut into two groups explains, and the cut. 99.5 % of normal and of log-exponential
- * samples of n stay below the limit (40,000 simulated samples for each n).
+ * Share of the variance that the best cut into two groups explains, and the cut. 99.5 % of normal
+ * and of log-exponential samples of n stay below the limit (40,000 simulated samples for each n).
  */
 static const struct {
 	double n, limit;
 } cut_limit[] = {
-	{6, 0.980},  {8, 0.954},  {10, 0.9345},  {12, 0.908},  {15, 0.886},  {20, 0.856},
+	{6, 0.980},  {8, 0.954},  {10, 0.9345},	 {12, 0.908},  {15, 0.886},  {20, 0.856},
 	{30, 0.818}, {50, 0.776}, {100, 0.7335}, {200, 0.703}, {500, 0.677}, {1e9, 0.637},
 };
 

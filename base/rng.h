@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* xoshiro256** (Blackman and Vigna), seeded by splitmix64: the same numbers on every machine for one seed. */
+/* xoshiro256** (Blackman and Vigna), seeded by splitmix64: the same numbers on every machine for
+ * one seed. */
 #ifndef BASE_RNG_H
 #define BASE_RNG_H
 

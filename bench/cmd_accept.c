@@ -7,7 +7,8 @@ struct accept_args {
 };
 
 static const struct opt accept_opts[] = {
-	{"why", 'w', OPT_STR, offsetof(struct accept_args, why), "TEXT", "the reason, kept with the run (required)"},
+	{"why", 'w', OPT_STR, offsetof(struct accept_args, why), "TEXT",
+	 "the reason, kept with the run (required)"},
 	{"store", 0, OPT_STR, offsetof(struct accept_args, store), "DIR", "where the run is"},
 	OPT_END,
 };
@@ -21,7 +22,9 @@ static int accept_main(int argc, char **argv)
 	if (!bench_parse(&cmd_accept, &argc, argv, &a, &status))
 		return status;
 	if (argc < 3 || !a.why || !*a.why) {
-		log_error("accept: %s", argc < 3 ? "expected RUN METRIC..." : "--why=TEXT is missing: the next reader will ask");
+		log_error("accept: %s",
+			  argc < 3 ? "expected RUN METRIC..."
+				   : "--why=TEXT is missing: the next reader will ask");
 		return EXIT_USAGE;
 	}
 	if (store_open(&store, a.store))

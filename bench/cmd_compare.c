@@ -17,9 +17,12 @@ struct compare_args {
 };
 
 static const struct opt compare_opts[] = {
-	{"metric", 'm', OPT_LIST, offsetof(struct compare_args, metric), "NAME", "only this one (may be given several times)"},
-	{"force", 'f', OPT_FLAG, offsetof(struct compare_args, force), NULL, "across substrates, workloads or kernels all the same"},
-	{"seed", 0, OPT_U64, offsetof(struct compare_args, seed), "N", "of the bootstrap (default 1)"},
+	{"metric", 'm', OPT_LIST, offsetof(struct compare_args, metric), "NAME",
+	 "only this one (may be given several times)"},
+	{"force", 'f', OPT_FLAG, offsetof(struct compare_args, force), NULL,
+	 "across substrates, workloads or kernels all the same"},
+	{"seed", 0, OPT_U64, offsetof(struct compare_args, seed), "N",
+	 "of the bootstrap (default 1)"},
 	{"json", 'j', OPT_FLAG, offsetof(struct compare_args, json), NULL, "rows as JSON"},
 	{"store", 0, OPT_STR, offsetof(struct compare_args, store), "DIR", "look there for runs"},
 	OPT_END,
@@ -74,7 +77,8 @@ static void print_row(struct table *t, const struct compare_row *r)
 
 static void print_table(const struct compare_row *rows, size_t n, const struct compare_args *a)
 {
-	struct table *t = table_new(7, "metric:", ":base", ":new", ":change", ":95 % interval", ":detectable", "verdict:");
+	struct table *t = table_new(7, "metric:", ":base", ":new", ":change", ":95 % interval",
+				    ":detectable", "verdict:");
 
 	for (size_t i = 0; i < n; i++)
 		if (wanted(a, rows[i].metric))
@@ -86,8 +90,9 @@ static void print_side(const char *word, const json_t *rec)
 {
 	const char *mode = record_str(rec, "mode");
 
-	printf("%s  %s  %s%s%s  %s, %s  %s\n", word, record_str(rec, "id"), record_str(rec, "workload"), *mode ? " " : "", mode,
-	       record_str(rec, "vmm"), record_str(rec, "substrate"), record_str(rec, "started"));
+	printf("%s  %s  %s%s%s  %s, %s  %s\n", word, record_str(rec, "id"),
+	       record_str(rec, "workload"), *mode ? " " : "", mode, record_str(rec, "vmm"),
+	       record_str(rec, "substrate"), record_str(rec, "started"));
 }
 
 static void print_differences(const struct compare_difference *d, size_t n)
@@ -99,16 +104,19 @@ static void print_differences(const struct compare_difference *d, size_t n)
 		printf("  %s: %.48s -> %.48s\n", d[i].what, d[i].base, d[i].changed);
 }
 
-static void print_text(const json_t *base, const json_t *changed, const struct compare_row *rows, size_t n,
-		       const struct compare_difference *d, size_t nd, const struct compare_args *a)
+static void print_text(const json_t *base, const json_t *changed, const struct compare_row *rows,
+		       size_t n, const struct compare_difference *d, size_t nd,
+		       const struct compare_args *a)
 {
 	print_side("base", base);
 	print_side("new ", changed);
 	print_differences(d, nd);
 	printf("\n");
 	print_table(rows, n, a);
-	printf("\nchange: ratio of medians, bootstrapped over boots; detectable: found in 4 of 5 repetitions with this many "
-	       "boots;\na verdict needs the interval and a rank test at a false discovery rate of 5 %%.\n");
+	printf("\nchange: ratio of medians, bootstrapped over boots; detectable: found in 4 of 5 "
+	       "repetitions with this many "
+	       "boots;\na verdict needs the interval and a rank test at a false discovery rate of "
+	       "5 %%.\n");
 }
 
 /* ---- json ---- */
@@ -120,18 +128,22 @@ static json_t *number_or_null(double v)
 
 static json_t *row_json(const struct compare_row *r)
 {
-	static const char *const verdict[] = {"better", "worse", "changed", "no_evidence", "equal", "too_few"};
+	static const char *const verdict[] = {"better",	     "worse", "changed",
+					      "no_evidence", "equal", "too_few"};
 
-	return json_pack("{s:s,s:o,s:o,s:s,s:o,s:o,s:o,s:i,s:o,s:o,s:b,s:b,s:s}", "metric", r->metric, "base",
-			 number_or_null(r->base), "new", number_or_null(r->changed), "effect",
-			 r->is_ratio ? "ratio" : "difference", "point", number_or_null(r->effect.point), "ci_low",
-			 number_or_null(r->effect.low), "ci_high", number_or_null(r->effect.high), "n", (int)r->effect.n,
-			 "p_adjusted", number_or_null(r->p_adjusted), "detectable_ratio", number_or_null(r->detectable),
-			 "exact", r->exact, "bimodal", r->bimodal, "verdict", verdict[r->verdict]);
+	return json_pack("{s:s,s:o,s:o,s:s,s:o,s:o,s:o,s:i,s:o,s:o,s:b,s:b,s:s}", "metric",
+			 r->metric, "base", number_or_null(r->base), "new",
+			 number_or_null(r->changed), "effect", r->is_ratio ? "ratio" : "difference",
+			 "point", number_or_null(r->effect.point), "ci_low",
+			 number_or_null(r->effect.low), "ci_high", number_or_null(r->effect.high),
+			 "n", (int)r->effect.n, "p_adjusted", number_or_null(r->p_adjusted),
+			 "detectable_ratio", number_or_null(r->detectable), "exact", r->exact,
+			 "bimodal", r->bimodal, "verdict", verdict[r->verdict]);
 }
 
-static void print_json(const json_t *base, const json_t *changed, const struct compare_row *rows, size_t n,
-		       const struct compare_difference *d, size_t nd, const struct compare_args *a)
+static void print_json(const json_t *base, const json_t *changed, const struct compare_row *rows,
+		       size_t n, const struct compare_difference *d, size_t nd,
+		       const struct compare_args *a)
 {
 	json_t *list = json_array(), *differ = json_array(), *doc;
 
@@ -139,10 +151,11 @@ static void print_json(const json_t *base, const json_t *changed, const struct c
 		if (wanted(a, rows[i].metric))
 			json_array_append_new(list, row_json(&rows[i]));
 	for (size_t i = 0; i < nd; i++)
-		json_array_append_new(differ, json_pack("{s:s,s:s,s:s,s:b}", "what", d[i].what, "base", d[i].base, "new",
-							d[i].changed, "blocking", d[i].blocking));
-	doc = json_pack("{s:s,s:s,s:o,s:o}", "base", record_str(base, "id"), "new", record_str(changed, "id"),
-			"differences", differ, "rows", list);
+		json_array_append_new(differ, json_pack("{s:s,s:s,s:s,s:b}", "what", d[i].what,
+							"base", d[i].base, "new", d[i].changed,
+							"blocking", d[i].blocking));
+	doc = json_pack("{s:s,s:s,s:o,s:o}", "base", record_str(base, "id"), "new",
+			record_str(changed, "id"), "differences", differ, "rows", list);
 	json_dumpf(doc, stdout, JSON_INDENT(1));
 	putchar('\n');
 	json_decref(doc);
@@ -155,9 +168,10 @@ static bool refused(const json_t *changed, const struct compare_difference *d, s
 	if (!n || !d[0].blocking)
 		return false;
 	for (size_t i = 0; i < n && d[i].blocking; i++)
-		log_error("compare: %s: another %s: %.60s -> %.60s", record_str(changed, "id"), d[i].what, d[i].base,
-			  d[i].changed);
-	log_error("compare: across these the numbers say nothing about what was changed; --force compares all the same");
+		log_error("compare: %s: another %s: %.60s -> %.60s", record_str(changed, "id"),
+			  d[i].what, d[i].base, d[i].changed);
+	log_error("compare: across these the numbers say nothing about what was changed; --force "
+		  "compares all the same");
 	return true;
 }
 
@@ -174,7 +188,8 @@ static int compare_two(const json_t *base, const json_t *changed, const struct c
 	}
 	n = compare_records(base, changed, a->seed, &rows);
 	if (!n) {
-		log_error("compare: %s and %s have no metric in common", record_str(base, "id"), record_str(changed, "id"));
+		log_error("compare: %s and %s have no metric in common", record_str(base, "id"),
+			  record_str(changed, "id"));
 		status = EXIT_CANNOT;
 		goto out;
 	}
@@ -207,10 +222,15 @@ static int compare_main(int argc, char **argv)
 const struct command cmd_compare = {
 	.name = "compare",
 	.args = "BASE NEW",
-	.summary = "two runs metric by metric: effect, interval, verdict, and what could have been seen",
-	.details = "Refuses runs on different substrates, workloads, guests or kernels, since their difference says nothing\n"
-		   "about the change in question. Runs in virtual time (--deterministic) are compared exactly.",
-	.examples = "bench compare last~1 last\nbench compare 20260314-092653 last --metric=throughput_bps --json",
+	.summary = "two runs metric by metric: effect, interval, verdict, and what could have been "
+		   "seen",
+	.details =
+		"Refuses runs on different substrates, workloads, guests or kernels, since their "
+		"difference says nothing\n"
+		"about the change in question. Runs in virtual time (--deterministic) are "
+		"compared exactly.",
+	.examples = "bench compare last~1 last\nbench compare 20260314-092653 last "
+		    "--metric=throughput_bps --json",
 	.opts = compare_opts,
 	.run = compare_main,
 };

@@ -15,8 +15,10 @@ struct export_args {
 };
 
 static const struct opt export_opts[] = {
-	{"format", 'f', OPT_STR, offsetof(struct export_args, format), "json|csv|openmetrics|bmf", "default json"},
-	{"out", 'o', OPT_STR, offsetof(struct export_args, out), "FILE", "write there instead of stdout"},
+	{"format", 'f', OPT_STR, offsetof(struct export_args, format), "json|csv|openmetrics|bmf",
+	 "default json"},
+	{"out", 'o', OPT_STR, offsetof(struct export_args, out), "FILE",
+	 "write there instead of stdout"},
 	{"all", 0, OPT_FLAG, offsetof(struct export_args, all), NULL, "every run of the store"},
 	{"store", 0, OPT_STR, offsetof(struct export_args, store), "DIR", "look there for runs"},
 	OPT_END,
@@ -44,7 +46,8 @@ static int load_all(const char *dir, struct fig_set *set)
 }
 
 /* Whole or absent, as what reads it may be a scraper that does not ask. */
-static int write_out(const struct export_format *format, const struct fig_set *set, const char *path)
+static int write_out(const struct export_format *format, const struct fig_set *set,
+		     const char *path)
 {
 	char *text = NULL;
 	size_t size;
@@ -76,7 +79,8 @@ static int export_main(int argc, char **argv)
 	if (!bench_parse(&cmd_export, &argc, argv, &a, &status))
 		return status;
 	if (a.all == (argc > 1)) {
-		log_error("export: %s; see bench list runs", a.all ? "either runs or --all" : "which run? or --all");
+		log_error("export: %s; see bench list runs",
+			  a.all ? "either runs or --all" : "which run? or --all");
 		return EXIT_USAGE;
 	}
 	err = a.all ? load_all(a.store, &set) : runs_load(a.store, argc, argv, &set);
@@ -91,8 +95,9 @@ const struct command cmd_export = {
 	.name = "export",
 	.args = "RUN... | --all",
 	.summary = "stored runs as JSON, CSV, OpenMetrics or Bencher's BMF",
-	.examples = "bench export last --format=csv > last.csv\n"
-		    "bench export --all --format=openmetrics --out /var/lib/node_exporter/exitlab.prom",
+	.examples =
+		"bench export last --format=csv > last.csv\n"
+		"bench export --all --format=openmetrics --out /var/lib/node_exporter/exitlab.prom",
 	.opts = export_opts,
 	.run = export_main,
 };

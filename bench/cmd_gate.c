@@ -19,17 +19,27 @@ struct gate_args {
 };
 
 static const struct opt gate_opts[] = {
-	{"baseline", 'b', OPT_STR, offsetof(struct gate_args, baseline), "RUN", "the stored run to hold against"},
-	{"metric", 'm', OPT_LIST, offsetof(struct gate_args, metric), "NAME", "judge only this one (may be given several times)"},
-	{"floors", 0, OPT_STR, offsetof(struct gate_args, floors), "FILE", "lines METRIC RELATIVE% [ABSOLUTE] (default: * 1%)"},
-	{"reps", 'n', OPT_U64, offsetof(struct gate_args, reps), "N", "boots of the screening (default: as the baseline); twice for the confirmation"},
-	{"markdown", 0, OPT_STR, offsetof(struct gate_args, markdown), "FILE", "the table for a pull request"},
+	{"baseline", 'b', OPT_STR, offsetof(struct gate_args, baseline), "RUN",
+	 "the stored run to hold against"},
+	{"metric", 'm', OPT_LIST, offsetof(struct gate_args, metric), "NAME",
+	 "judge only this one (may be given several times)"},
+	{"floors", 0, OPT_STR, offsetof(struct gate_args, floors), "FILE",
+	 "lines METRIC RELATIVE% [ABSOLUTE] (default: * 1%)"},
+	{"reps", 'n', OPT_U64, offsetof(struct gate_args, reps), "N",
+	 "boots of the screening (default: as the baseline); twice for the confirmation"},
+	{"markdown", 0, OPT_STR, offsetof(struct gate_args, markdown), "FILE",
+	 "the table for a pull request"},
 	{"junit", 0, OPT_STR, offsetof(struct gate_args, junit), "FILE", "the verdicts for CI"},
-	{"deterministic", 0, OPT_FLAG, offsetof(struct gate_args, deterministic), NULL, "insist on a baseline in virtual time: exact counts"},
-	{"screening", 0, OPT_STR, offsetof(struct gate_args, screening), "RUN", "take this stored run as the screening sample"},
-	{"confirmation", 0, OPT_STR, offsetof(struct gate_args, confirmation), "RUN", "and this one as the confirmation"},
-	{"force", 'f', OPT_FLAG, offsetof(struct gate_args, force), NULL, "across substrates or kernels all the same"},
-	{"store", 0, OPT_STR, offsetof(struct gate_args, store), "DIR", "where the baseline is and new samples go"},
+	{"deterministic", 0, OPT_FLAG, offsetof(struct gate_args, deterministic), NULL,
+	 "insist on a baseline in virtual time: exact counts"},
+	{"screening", 0, OPT_STR, offsetof(struct gate_args, screening), "RUN",
+	 "take this stored run as the screening sample"},
+	{"confirmation", 0, OPT_STR, offsetof(struct gate_args, confirmation), "RUN",
+	 "and this one as the confirmation"},
+	{"force", 'f', OPT_FLAG, offsetof(struct gate_args, force), NULL,
+	 "across substrates or kernels all the same"},
+	{"store", 0, OPT_STR, offsetof(struct gate_args, store), "DIR",
+	 "where the baseline is and new samples go"},
 	OPT_END,
 };
 
@@ -39,15 +49,17 @@ struct source {
 	const json_t *base;
 };
 
-/* Samples that failed do not count, and what differs beyond the program under test makes the rest worthless. */
+/* Samples that failed do not count, and what differs beyond the program under test makes the rest
+ * worthless. */
 static bool comparable(const struct source *s, const json_t *rec)
 {
 	struct compare_difference *d;
 	size_t n = compare_differences(s->base, rec, &d), blocking = 0;
 
 	for (size_t i = 0; i < n && d[i].blocking && !s->args->force; i++, blocking++)
-		log_error("gate: another %s than the baseline's: %.60s -> %.60s; --force gates all the same", d[i].what, d[i].base,
-			  d[i].changed);
+		log_error("gate: another %s than the baseline's: %.60s -> %.60s; --force gates all "
+			  "the same",
+			  d[i].what, d[i].base, d[i].changed);
 	compare_differences_free(d, n);
 	return !blocking;
 }
@@ -57,16 +69,19 @@ static json_t *take(void *ctx, const char *what)
 	struct source *s = ctx;
 	bool confirming = !strcmp(what, "confirmation");
 	const char *ref = confirming ? s->args->confirmation : s->args->screening;
-	size_t reps = s->args->reps ? (size_t)s->args->reps : json_array_size(json_object_get(s->base, "samples"));
+	size_t reps = s->args->reps ? (size_t)s->args->reps
+				    : json_array_size(json_object_get(s->base, "samples"));
 	json_t *rec;
 
 	if (ref) {
 		rec = store_load(s->store, ref);
 	} else if (s->args->screening) {
-		log_error("gate: something looks worse in the screening; give a second run with --confirmation");
+		log_error("gate: something looks worse in the screening; give a second run with "
+			  "--confirmation");
 		return NULL;
 	} else {
-		char **argv = rerun_argv(s->base, reps * (confirming ? GATE_CONFIRM_FACTOR : 1), s->args->store);
+		char **argv = rerun_argv(s->base, reps * (confirming ? GATE_CONFIRM_FACTOR : 1),
+					 s->args->store);
 
 		log_info("gate: %s sample", what);
 		rec = rerun_take(argv);
@@ -77,11 +92,13 @@ static json_t *take(void *ctx, const char *what)
 		rec = NULL;
 	}
 	if (rec && !json_is_true(json_object_get(rec, "ok")))
-		log_warn("gate: some boots or checks of %s failed; see bench show %s", record_str(rec, "id"), record_str(rec, "id"));
+		log_warn("gate: some boots or checks of %s failed; see bench show %s",
+			 record_str(rec, "id"), record_str(rec, "id"));
 	return rec;
 }
 
-static int write_file(const char *path, void (*write)(const struct gate *, const struct gate_names *, FILE *),
+static int write_file(const char *path,
+		      void (*write)(const struct gate *, const struct gate_names *, FILE *),
 		      const struct gate *g, const struct gate_names *names)
 {
 	char *text = NULL;
@@ -103,11 +120,11 @@ static int write_file(const char *path, void (*write)(const struct gate *, const
 	return err;
 }
 
-static int print_verdict(const struct gate_args *a, const struct gate *g, const json_t *base, const json_t *screen,
-			 const json_t *confirm)
+static int print_verdict(const struct gate_args *a, const struct gate *g, const json_t *base,
+			 const json_t *screen, const json_t *confirm)
 {
-	struct gate_names names = {record_str(base, "id"), record_str(screen, "id"), confirm ? record_str(confirm, "id") : NULL,
-				   record_series(base)};
+	struct gate_names names = {record_str(base, "id"), record_str(screen, "id"),
+				   confirm ? record_str(confirm, "id") : NULL, record_series(base)};
 	int err;
 
 	gate_write_text(g, &names, stdout);
@@ -131,7 +148,8 @@ static int gate(struct source *s, const struct gate_floors *floors)
 
 	for (size_t i = 0; i < a->metric.n; i++)
 		metrics[i] = a->metric.item[i];
-	if (gate_run(&g, s->base, &(struct gate_source){take, s}, a->metric.n ? metrics : NULL, floors, &screen, &confirm))
+	if (gate_run(&g, s->base, &(struct gate_source){take, s}, a->metric.n ? metrics : NULL,
+		     floors, &screen, &confirm))
 		status = EXIT_CANNOT;
 	else
 		status = print_verdict(a, &g, s->base, screen, confirm);
@@ -152,7 +170,10 @@ static int gate_with_store(const struct gate_args *a, const struct gate_floors *
 		return EXIT_CANNOT;
 	s.base = base = store_load(s.store, a->baseline);
 	if (base && a->deterministic && strcmp(record_str(base, "time_base"), "virtual"))
-		log_error("gate: the baseline %s was not measured with --deterministic; measure one that is", a->baseline);
+		log_error(
+			"gate: the baseline %s was not measured with --deterministic; measure one "
+			"that is",
+			a->baseline);
 	else if (base)
 		status = gate(&s, floors);
 	json_decref(base);
@@ -169,8 +190,10 @@ static int gate_main(int argc, char **argv)
 	if (!bench_parse(&cmd_gate, &argc, argv, &a, &status))
 		return status;
 	if (argc != 1 || !a.baseline || (a.confirmation && !a.screening)) {
-		log_error("gate: %s", argc != 1 ? "unexpected argument; the baseline is --baseline=RUN" :
-				      a.baseline ? "--confirmation needs --screening" : "--baseline=RUN is missing");
+		log_error("gate: %s",
+			  argc != 1    ? "unexpected argument; the baseline is --baseline=RUN"
+			  : a.baseline ? "--confirmation needs --screening"
+				       : "--baseline=RUN is missing");
 		return EXIT_USAGE;
 	}
 	if (a.floors && gate_floors_read(&floors, a.floors))
@@ -184,12 +207,18 @@ const struct command cmd_gate = {
 	.name = "gate",
 	.args = "--baseline=RUN",
 	.summary = "measure again what the baseline measured and fail when it has become worse",
-	.details = "Takes a screening sample; what looks worse beyond its floor is confirmed by a fresh sample of twice the boots,\n"
-		   "judged alone. A baseline in virtual time (--deterministic) is compared exactly, and any change that is no\n"
-		   "improvement trips. Exit status: 0 passed, 1 tripped or too few boots to tell, 3 no sample could be taken.",
-	.examples = "bench gate --baseline=20260314-092653\n"
-		    "bench gate --baseline=last --metric=throughput_bps --floors=experiments/floors --junit=gate.xml\n"
-		    "bench gate --deterministic --baseline=last --markdown=\"$GITHUB_STEP_SUMMARY\"",
+	.details =
+		"Takes a screening sample; what looks worse beyond its floor is confirmed by a "
+		"fresh sample of twice the boots,\n"
+		"judged alone. A baseline in virtual time (--deterministic) is compared exactly, "
+		"and any change that is no\n"
+		"improvement trips. Exit status: 0 passed, 1 tripped or too few boots to tell, 3 "
+		"no sample could be taken.",
+	.examples =
+		"bench gate --baseline=20260314-092653\n"
+		"bench gate --baseline=last --metric=throughput_bps --floors=experiments/floors "
+		"--junit=gate.xml\n"
+		"bench gate --deterministic --baseline=last --markdown=\"$GITHUB_STEP_SUMMARY\"",
 	.opts = gate_opts,
 	.run = gate_main,
 };

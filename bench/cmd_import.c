@@ -16,8 +16,10 @@ struct import_args {
 };
 
 static const struct opt import_opts[] = {
-	{"all", 'a', OPT_FLAG, offsetof(struct import_args, all), NULL, "build the store's index anew from its run directories"},
-	{"store", 0, OPT_STR, offsetof(struct import_args, store), "DIR", "the store to import into"},
+	{"all", 'a', OPT_FLAG, offsetof(struct import_args, all), NULL,
+	 "build the store's index anew from its run directories"},
+	{"store", 0, OPT_STR, offsetof(struct import_args, store), "DIR",
+	 "the store to import into"},
 	OPT_END,
 };
 
@@ -77,7 +79,7 @@ static void import_file(struct store *store, const char *path, struct tally *t)
 	if (!json_is_array(records)) {
 		count(t, doc ? store_import_dir(store, NULL, doc) : -EINVAL);
 	} else {
-		json_array_foreach(records, i, rec)
+		json_array_foreach (records, i, rec)
 			count(t, store_import_dir(store, NULL, rec));
 	}
 	json_decref(doc);
@@ -111,7 +113,9 @@ static int import_main(int argc, char **argv)
 	if (!bench_parse(&cmd_import, &argc, argv, &a, &status))
 		return status;
 	if (a.all == (argc > 1)) {
-		log_error("import: give paths of runs, stores or exported JSON, or --all to rebuild the index");
+		log_error(
+			"import: give paths of runs, stores or exported JSON, or --all to rebuild "
+			"the index");
 		return EXIT_USAGE;
 	}
 	if (store_open(&store, a.store))
@@ -132,9 +136,11 @@ const struct command cmd_import = {
 	.name = "import",
 	.args = "PATH... | --all",
 	.summary = "take runs from elsewhere into the store, or rebuild its index",
-	.details = "PATH is a run directory, another store, or a JSON file of `bench export` or `bench run --json`.\n"
+	.details = "PATH is a run directory, another store, or a JSON file of `bench export` or "
+		   "`bench run --json`.\n"
 		   "A run keeps its ID; one that is already there is passed over.",
-	.examples = "bench import /mnt/other/results/store\nbench import run.json\nbench import --all",
+	.examples =
+		"bench import /mnt/other/results/store\nbench import run.json\nbench import --all",
 	.opts = import_opts,
 	.run = import_main,
 };

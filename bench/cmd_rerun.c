@@ -18,10 +18,14 @@ struct rerun_args {
 };
 
 static const struct opt rerun_opts[] = {
-	{"reps", 'n', OPT_U64, offsetof(struct rerun_args, reps), "N", "boots (default: as many as the record has)"},
-	{"strict", 0, OPT_FLAG, offsetof(struct rerun_args, strict), NULL, "do not run when anything differs"},
-	{"dry-run", 0, OPT_FLAG, offsetof(struct rerun_args, dry_run), NULL, "say what differs and the command, and stop"},
-	{"store", 0, OPT_STR, offsetof(struct rerun_args, store), "DIR", "where the run is and the new one goes"},
+	{"reps", 'n', OPT_U64, offsetof(struct rerun_args, reps), "N",
+	 "boots (default: as many as the record has)"},
+	{"strict", 0, OPT_FLAG, offsetof(struct rerun_args, strict), NULL,
+	 "do not run when anything differs"},
+	{"dry-run", 0, OPT_FLAG, offsetof(struct rerun_args, dry_run), NULL,
+	 "say what differs and the command, and stop"},
+	{"store", 0, OPT_STR, offsetof(struct rerun_args, store), "DIR",
+	 "where the run is and the new one goes"},
 	OPT_END,
 };
 
@@ -31,7 +35,7 @@ static size_t check_inputs(const json_t *rec)
 	size_t differ = 0, i;
 	json_t *in;
 
-	json_array_foreach(json_object_get(rec, "inputs"), i, in) {
+	json_array_foreach (json_object_get(rec, "inputs"), i, in) {
 		const char *path = record_str(in, "path"), *was = record_str(in, "sha256");
 		char now[65];
 		int err = file_sha256(path, now);
@@ -40,17 +44,20 @@ static size_t check_inputs(const json_t *rec)
 			continue;
 		differ++;
 		if (err)
-			printf("differs: input %s: %s: %s\n", record_str(in, "name"), path, strerror(-err));
+			printf("differs: input %s: %s: %s\n", record_str(in, "name"), path,
+			       strerror(-err));
 		else
-			printf("differs: input %s: %s: SHA-256 was %.12s, is %.12s (version then: %s)\n", record_str(in, "name"),
-			       path, was, now, record_str(in, "version"));
+			printf("differs: input %s: %s: SHA-256 was %.12s, is %.12s (version then: "
+			       "%s)\n",
+			       record_str(in, "name"), path, was, now, record_str(in, "version"));
 	}
 	return differ;
 }
 
 static size_t check_environment(const json_t *rec)
 {
-	static const char *const keys[] = {"kernel", "cpu", "microcode", "cpus", "governor", "smt", "no_turbo", "qemu"};
+	static const char *const keys[] = {"kernel",   "cpu", "microcode", "cpus",
+					   "governor", "smt", "no_turbo",  "qemu"};
 	const json_t *was = json_object_get(rec, "environment");
 	json_t *is = environment_json();
 	size_t differ = 0;
@@ -128,7 +135,8 @@ const struct command cmd_rerun = {
 	.name = "rerun",
 	.args = "RUN",
 	.summary = "measure again what a stored run measured, after naming what has changed since",
-	.details = "Compares the SHA-256 of every input and, for runs on the host, kernel, CPU, microcode and settings.\n"
+	.details = "Compares the SHA-256 of every input and, for runs on the host, kernel, CPU, "
+		   "microcode and settings.\n"
 		   "Runs the record's one configuration again, whatever plan it came from.",
 	.examples = "bench rerun last\nbench rerun 20260314-092653 --dry-run",
 	.opts = rerun_opts,

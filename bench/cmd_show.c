@@ -15,9 +15,12 @@ struct show_args {
 
 static const struct opt show_opts[] = {
 	{"json", 'j', OPT_FLAG, offsetof(struct show_args, json), NULL, "the record itself"},
-	{"samples", 's', OPT_FLAG, offsetof(struct show_args, samples), NULL, "every boot's values"},
-	{"inputs", 'i', OPT_FLAG, offsetof(struct show_args, inputs), NULL, "binaries and images with their SHA-256"},
-	{"all", 'a', OPT_FLAG, offsetof(struct show_args, all), NULL, "every exit reason, not only the ten dearest"},
+	{"samples", 's', OPT_FLAG, offsetof(struct show_args, samples), NULL,
+	 "every boot's values"},
+	{"inputs", 'i', OPT_FLAG, offsetof(struct show_args, inputs), NULL,
+	 "binaries and images with their SHA-256"},
+	{"all", 'a', OPT_FLAG, offsetof(struct show_args, all), NULL,
+	 "every exit reason, not only the ten dearest"},
 	{"store", 0, OPT_STR, offsetof(struct show_args, store), "DIR", "look there for runs"},
 	OPT_END,
 };
@@ -35,8 +38,9 @@ static void print_pairs(const char *title, const json_t *obj)
 	if (!json_object_size(obj))
 		return;
 	printf("%s", title);
-	json_object_foreach((json_t *)obj, key, v) {
-		char *text = json_is_string(v) ? xstrdup(json_string_value(v)) : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+	json_object_foreach ((json_t *)obj, key, v) {
+		char *text = json_is_string(v) ? xstrdup(json_string_value(v))
+					       : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
 
 		printf(" %s=%s", key, text);
 		free(text);
@@ -48,10 +52,10 @@ static void print_head(const json_t *rec)
 {
 	const char *mode = record_str(rec, "mode"), *vmm = record_str(rec, "vmm");
 
-	printf("%s  %s%s%s%s%s  %s\n", record_str(rec, "id"), record_str(rec, "workload"), *mode ? " " : "", mode,
-	       *vmm ? " in " : "", vmm, record_str(rec, "started"));
-	printf("guest %s, substrate %s, times %s\n", record_str(rec, "guest"), record_str(rec, "substrate"),
-	       record_str(rec, "time_base"));
+	printf("%s  %s%s%s%s%s  %s\n", record_str(rec, "id"), record_str(rec, "workload"),
+	       *mode ? " " : "", mode, *vmm ? " in " : "", vmm, record_str(rec, "started"));
+	printf("guest %s, substrate %s, times %s\n", record_str(rec, "guest"),
+	       record_str(rec, "substrate"), record_str(rec, "time_base"));
 	print_pairs("knobs:", json_object_get(rec, "knobs"));
 	print_pairs("parameters:", json_object_get(rec, "params"));
 }
@@ -65,16 +69,19 @@ static void metric_row(struct table *t, const json_t *rec, const char *name, con
 	table_cell(t, "%s", name);
 	table_cell(t, "%s", metric_text(name, median));
 	if (json_is_number(json_object_get(m, "ci_low")))
-		table_cell(t, "%s to %s", metric_text(name, number(m, "ci_low")), metric_text(name, number(m, "ci_high")));
+		table_cell(t, "%s to %s", metric_text(name, number(m, "ci_low")),
+			   metric_text(name, number(m, "ci_high")));
 	else
 		table_cell(t, "too few boots");
 	x = record_values(rec, name, &n);
 	if (n > 1 && median)
-		table_cell(t, "%.2g %%", 100 * 1.4826 * stats_mad(x, n) / (median < 0 ? -median : median));
+		table_cell(t, "%.2g %%",
+			   100 * 1.4826 * stats_mad(x, n) / (median < 0 ? -median : median));
 	else
 		table_cell(t, "-");
 	table_cell(t, "%zu", n);
-	table_cell(t, "%s%s", info ? info->unit : "", stats_bimodal(x, n) ? "  two modes: the median may name neither" : "");
+	table_cell(t, "%s%s", info ? info->unit : "",
+		   stats_bimodal(x, n) ? "  two modes: the median may name neither" : "");
 	free(x);
 }
 
@@ -87,7 +94,7 @@ static void print_metrics(const json_t *rec)
 	if (!json_object_size(summary))
 		return;
 	t = table_new(6, "metric:", ":median", ":95 % interval", ":spread", ":n", "unit:");
-	json_object_foreach(summary, name, m)
+	json_object_foreach (summary, name, m)
 		metric_row(t, rec, name, m);
 	printf("\n");
 	table_print(t, stdout);
@@ -95,13 +102,14 @@ static void print_metrics(const json_t *rec)
 
 static void print_samples(const json_t *rec)
 {
-	json_t *summary = json_object_get(rec, "summary"), *samples = json_object_get(rec, "samples"), *m, *s;
+	json_t *summary = json_object_get(rec, "summary"),
+	       *samples = json_object_get(rec, "samples"), *m, *s;
 	struct table *t = table_new(3, "metric:", ":boot", ":value");
 	const char *name;
 	size_t i;
 
-	json_object_foreach(summary, name, m) {
-		json_array_foreach(samples, i, s) {
+	json_object_foreach (summary, name, m) {
+		json_array_foreach (samples, i, s) {
 			json_t *v = json_object_get(json_object_get(s, "metrics"), name);
 
 			table_cell(t, "%s", i ? "" : name);
@@ -109,7 +117,8 @@ static void print_samples(const json_t *rec)
 			if (json_is_true(json_object_get(s, "ok")) && json_is_number(v))
 				table_cell(t, "%.10g", json_number_value(v));
 			else
-				table_cell(t, "%s", json_is_true(json_object_get(s, "ok")) ? "-" : "failed");
+				table_cell(t, "%s",
+					   json_is_true(json_object_get(s, "ok")) ? "-" : "failed");
 		}
 	}
 	printf("\n");
@@ -125,7 +134,7 @@ static void print_exits(const json_t *rec, bool all)
 	if (!n)
 		return;
 	t = table_new(7, "exit:", "what:", ":per boot", ":time", ":p50", ":p99", ":in KVM");
-	json_array_foreach(exits, i, e) {
+	json_array_foreach (exits, i, e) {
 		if (i == shown)
 			break;
 		table_cell(t, "%s", record_str(e, "reason"));
@@ -149,15 +158,16 @@ static void print_failures(const json_t *rec)
 	json_t *v, *tag;
 	size_t i, k;
 
-	json_array_foreach(json_object_get(rec, "samples"), i, v) {
+	json_array_foreach (json_object_get(rec, "samples"), i, v) {
 		if (!json_is_true(json_object_get(v, "ok")))
 			printf("boot %zu FAILED: %s\n", i + 1, record_str(v, "error"));
-		json_array_foreach(json_object_get(v, "tags"), k, tag)
+		json_array_foreach (json_object_get(v, "tags"), k, tag)
 			if (json_is_string(tag))
 				printf("boot %zu: %s\n", i + 1, json_string_value(tag));
 	}
-	json_array_foreach(json_object_get(rec, "checks"), i, v)
-		printf("check %s: %s%s%s\n", record_str(v, "name"), json_is_true(json_object_get(v, "ok")) ? "ok" : "FAILED",
+	json_array_foreach (json_object_get(rec, "checks"), i, v)
+		printf("check %s: %s%s%s\n", record_str(v, "name"),
+		       json_is_true(json_object_get(v, "ok")) ? "ok" : "FAILED",
 		       *record_str(v, "detail") ? ", " : "", record_str(v, "detail"));
 }
 
@@ -167,7 +177,7 @@ static void print_inputs(const json_t *rec)
 	json_t *v;
 	size_t i;
 
-	json_array_foreach(json_object_get(rec, "inputs"), i, v) {
+	json_array_foreach (json_object_get(rec, "inputs"), i, v) {
 		table_cell(t, "%s", record_str(v, "name"));
 		table_cell(t, "%s", record_str(v, "build"));
 		table_cell(t, "%.16s", record_str(v, "sha256"));
@@ -184,7 +194,8 @@ static void show(const json_t *rec, const struct show_args *a)
 	if (a->samples)
 		print_samples(rec);
 	print_exits(rec, a->all);
-	if (json_array_size(json_object_get(rec, "checks")) || !json_is_true(json_object_get(rec, "ok")))
+	if (json_array_size(json_object_get(rec, "checks")) ||
+	    !json_is_true(json_object_get(rec, "ok")))
 		printf("\n");
 	print_failures(rec);
 	if (a->inputs)
@@ -226,9 +237,13 @@ const struct command cmd_show = {
 	.name = "show",
 	.args = "[RUN...]",
 	.summary = "what a stored run measured",
-	.details = "RUN is an ID or the beginning of one, last, last~2 (the second before it), or a path to a run directory\n"
-		   "or record.json. Without RUN: the last. Spread is 1.4826 times the median absolute deviation, relative.",
-	.examples = "bench show\nbench show last~1 --samples\nbench show 20260314-0926 --json | jq .summary",
+	.details =
+		"RUN is an ID or the beginning of one, last, last~2 (the second before it), or a "
+		"path to a run directory\n"
+		"or record.json. Without RUN: the last. Spread is 1.4826 times the median "
+		"absolute deviation, relative.",
+	.examples = "bench show\nbench show last~1 --samples\nbench show 20260314-0926 --json | jq "
+		    ".summary",
 	.opts = show_opts,
 	.run = show_main,
 };

@@ -30,13 +30,13 @@ static const struct {
 	const char *key, *option;
 	bool flag;
 } options[] = {
-	{"mode", "mode", false},         {"vmm", "vmm", false},
-	{"guest", "guest", false},       {"on", "on", false},
-	{"reps", "reps", false},         {"warmup", "warmup", false},
+	{"mode", "mode", false},	 {"vmm", "vmm", false},
+	{"guest", "guest", false},	 {"on", "on", false},
+	{"reps", "reps", false},	 {"warmup", "warmup", false},
 	{"duration", "duration", false}, {"work", "work", false},
-	{"tool", "tool", false},         {"seed", "seed", false},
-	{"timeout", "timeout", false},   {"guest_kernel", "kernel", false},
-	{"ipv6", "ipv6", true},          {"deterministic", "deterministic", true},
+	{"tool", "tool", false},	 {"seed", "seed", false},
+	{"timeout", "timeout", false},	 {"guest_kernel", "kernel", false},
+	{"ipv6", "ipv6", true},		 {"deterministic", "deterministic", true},
 	{"probes", "no-probes", true},
 };
 
@@ -58,7 +58,8 @@ static struct pair *find_pair(const struct section *s, const char *key)
 	return NULL;
 }
 
-/* 1: go on. Debian builds inih without line numbers for handlers, so the section has to tell the place. */
+/* 1: go on. Debian builds inih without line numbers for handlers, so the section has to tell the
+ * place. */
 static int on_pair(void *user, const char *section, const char *key, const char *value)
 {
 	struct parsed *p = user;
@@ -71,7 +72,8 @@ static int on_pair(void *user, const char *section, const char *key, const char 
 	}
 	s = section_of(p, section);
 	if (find_pair(s, key)) {
-		log_error("%s: [%s]: %s is there twice; a list is %s=a,b", p->path, section, key, key);
+		log_error("%s: [%s]: %s is there twice; a list is %s=a,b", p->path, section, key,
+			  key);
 		p->err = -EINVAL;
 		return 0;
 	}
@@ -141,7 +143,8 @@ static int add_pair(struct job_experiment *e, const struct pair *p)
 }
 
 /* The section's own keys, then the global ones it does not set itself. */
-static int add_pairs(struct job_experiment *e, const struct parsed *p, const struct section *s, const struct section *global)
+static int add_pairs(struct job_experiment *e, const struct parsed *p, const struct section *s,
+		     const struct section *global)
 {
 	const struct section *const from[] = {s, global};
 
@@ -152,7 +155,8 @@ static int add_pairs(struct job_experiment *e, const struct parsed *p, const str
 			if (k && find_pair(s, pair->key))
 				continue;
 			if (add_pair(e, pair)) {
-				log_error("%s: [%s]: %s=%s: expected on or off", p->path, from[k]->name, pair->key, pair->value);
+				log_error("%s: [%s]: %s=%s: expected on or off", p->path,
+					  from[k]->name, pair->key, pair->value);
 				return -EINVAL;
 			}
 		}
@@ -161,7 +165,8 @@ static int add_pairs(struct job_experiment *e, const struct parsed *p, const str
 }
 
 /* One experiment per workload: a plan has one. */
-static int add_experiments(struct jobfile *f, const struct parsed *p, const struct section *s, const struct section *global)
+static int add_experiments(struct jobfile *f, const struct parsed *p, const struct section *s,
+			   const struct section *global)
 {
 	const struct pair *w = find_pair(s, "workload");
 	char *list, *save;
@@ -170,17 +175,20 @@ static int add_experiments(struct jobfile *f, const struct parsed *p, const stru
 
 	w = w || !global ? w : find_pair(global, "workload");
 	if (!w) {
-		log_error("%s: [%s]: workload= is missing; see bench list workloads", p->path, s->name);
+		log_error("%s: [%s]: workload= is missing; see bench list workloads", p->path,
+			  s->name);
 		return -EINVAL;
 	}
 	list = without_blanks(w->value);
 	several = strchr(list, ',');
-	for (char *name = strtok_r(list, ",", &save); name && !err; name = strtok_r(NULL, ",", &save)) {
+	for (char *name = strtok_r(list, ",", &save); name && !err;
+	     name = strtok_r(NULL, ",", &save)) {
 		struct job_experiment *e;
 
 		f->v = xrealloc(f->v, (f->n + 1) * sizeof(*f->v));
 		e = &f->v[f->n++];
-		*e = (struct job_experiment){.name = several ? xasprintf("%s/%s", s->name, name) : xstrdup(s->name)};
+		*e = (struct job_experiment){.name = several ? xasprintf("%s/%s", s->name, name)
+							     : xstrdup(s->name)};
 		add(e, xstrdup(name));
 		err = add_pairs(e, p, s, global);
 	}

@@ -15,7 +15,8 @@ const char *metric_text(const char *metric, double value)
 
 static void print_rows(const struct run_row *rows, size_t n)
 {
-	struct table *t = table_new(8, "run:", "started:", "workload:", "mode:", "vmm:", "where:", ":boots", "state:");
+	struct table *t = table_new(
+		8, "run:", "started:", "workload:", "mode:", "vmm:", "where:", ":boots", "state:");
 
 	for (size_t i = 0; i < n; i++) {
 		const struct run_row *r = &rows[i];
@@ -26,7 +27,8 @@ static void print_rows(const struct run_row *rows, size_t n)
 		table_cell(t, "%s%s%s", *r->mode ? r->mode : "-", strcmp(r->knobs, "{}") ? " " : "",
 			   strcmp(r->knobs, "{}") ? r->knobs : "");
 		table_cell(t, "%s", *r->vmm ? r->vmm : "-");
-		table_cell(t, "%s%s", r->substrate, strcmp(r->time_base, "virtual") ? "" : " (deterministic)");
+		table_cell(t, "%s%s", r->substrate,
+			   strcmp(r->time_base, "virtual") ? "" : " (deterministic)");
 		table_cell(t, "%d", r->ok_samples);
 		if (r->ok)
 			table_cell(t, "ok");
@@ -45,11 +47,13 @@ static void print_rows_json(const struct run_row *rows, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		const struct run_row *r = &rows[i];
 
-		json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:i,s:i}", "id", r->id,
-						      "started", r->started, "workload", r->workload, "mode", r->mode, "vmm",
-						      r->vmm, "guest", r->guest, "substrate", r->substrate, "time_base",
-						      r->time_base, "series", r->series, "ok", r->ok, "samples", r->samples,
-						      "ok_samples", r->ok_samples));
+		json_array_append_new(
+			list,
+			json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:i,s:i}", "id", r->id,
+				  "started", r->started, "workload", r->workload, "mode", r->mode,
+				  "vmm", r->vmm, "guest", r->guest, "substrate", r->substrate,
+				  "time_base", r->time_base, "series", r->series, "ok", r->ok,
+				  "samples", r->samples, "ok_samples", r->ok_samples));
 	}
 	json_dumpf(list, stdout, JSON_INDENT(1));
 	putchar('\n');
@@ -76,8 +80,8 @@ int runs_list(const char *dir, const struct run_filter *filter, bool json)
 		printf("no runs in %s; make one with `bench run boot`\n", store_dir(store));
 	bad = store_unreadable(store);
 	if (bad)
-		log_warn("%zu run director%s of %s cannot be read; `bench import --all` names %s", bad, bad == 1 ? "y" : "ies",
-			 store_dir(store), bad == 1 ? "it" : "them");
+		log_warn("%zu run director%s of %s cannot be read; `bench import --all` names %s",
+			 bad, bad == 1 ? "y" : "ies", store_dir(store), bad == 1 ? "it" : "them");
 	run_rows_free(rows, n);
 	store_close(store);
 	return EXIT_OK;

@@ -64,11 +64,12 @@ char **rerun_argv(const json_t *rec, uint64_t reps, const char *store)
 	add_option(&w, "on", record_str(rec, "substrate"));
 	if (!strcmp(record_str(rec, "time_base"), "virtual"))
 		add(&w, xstrdup("--deterministic"));
-	json_object_foreach(knobs, name, v)
+	json_object_foreach (knobs, name, v)
 		if (json_is_string(v))
 			add(&w, xasprintf("--set=%s=%s", name, json_string_value(v)));
 	add_params(&w, json_object_get(rec, "params"), knobs);
-	add(&w, xasprintf("--reps=%zu", reps ? (size_t)reps : json_array_size(json_object_get(rec, "samples"))));
+	add(&w, xasprintf("--reps=%zu",
+			  reps ? (size_t)reps : json_array_size(json_object_get(rec, "samples"))));
 	add_option(&w, "store", store ? store : "");
 	add(&w, xstrdup("--json"));
 	return w.v;
@@ -88,7 +89,8 @@ static void leave_it_to_the_child(int sig)
 
 json_t *rerun_take(char **argv)
 {
-	/* Ctrl-C reaches the child too, which ends cleanly and keeps its finished boots; were we to die, so would it. */
+	/* Ctrl-C reaches the child too, which ends cleanly and keeps its finished boots; were we to
+	 * die, so would it. */
 	struct sigaction wait = {.sa_handler = leave_it_to_the_child}, old;
 	struct strbuf out = STRBUF_INIT;
 	json_t *rec = NULL;
@@ -105,7 +107,9 @@ json_t *rerun_take(char **argv)
 		/* Status 1 still has a record: a boot or a check failed, and it says which. */
 		rec = json_loads(strbuf_str(&out), 0, &e);
 		if (!rec)
-			log_error("bench run %s ended with status %d and no record; its messages are above", argv[2], status);
+			log_error("bench run %s ended with status %d and no record; its messages "
+				  "are above",
+				  argv[2], status);
 		else if (record_validate(rec, "bench run")) {
 			json_decref(rec);
 			rec = NULL;

@@ -56,8 +56,8 @@ static void csv_field(const char *s, FILE *out)
 	fputc('"', out);
 }
 
-static void csv_row(const json_t *rec, const char *knobs, size_t sample, const char *metric, const char *value,
-		    FILE *out)
+static void csv_row(const json_t *rec, const char *knobs, size_t sample, const char *metric,
+		    const char *value, FILE *out)
 {
 	const struct metric_info *info = metric_find(metric);
 
@@ -78,15 +78,16 @@ static void csv_record(const json_t *rec, FILE *out)
 	const char *metric;
 	size_t i;
 
-	json_array_foreach(json_object_get(rec, "samples"), i, sample) {
+	json_array_foreach (json_object_get(rec, "samples"), i, sample) {
 		char value[32];
 
-		/* A failed sample is a row without a value, so that nobody counts it as absent or as zero. */
+		/* A failed sample is a row without a value, so that nobody counts it as absent or
+		 * as zero. */
 		if (!json_is_true(json_object_get(sample, "ok"))) {
 			csv_row(rec, knobs, i, "failed", "", out);
 			continue;
 		}
-		json_object_foreach(json_object_get(sample, "metrics"), metric, v) {
+		json_object_foreach (json_object_get(sample, "metrics"), metric, v) {
 			snprintf(value, sizeof(value), "%.17g", json_number_value(v));
 			csv_row(rec, knobs, i, metric, value, out);
 		}
@@ -96,7 +97,8 @@ static void csv_record(const json_t *rec, FILE *out)
 
 static void write_csv(json_t *const *rec, size_t n, FILE *out)
 {
-	fputs("run,started,workload,mode,vmm,guest,substrate,time_base,knobs,sample,metric,value,unit\n", out);
+	fputs("run,started,workload,mode,vmm,guest,substrate,time_base,knobs,sample,metric,value,unit\n",
+	      out);
 	for (size_t i = 0; i < n; i++)
 		csv_record(rec[i], out);
 }
@@ -120,12 +122,14 @@ static double started_seconds(const json_t *rec)
 {
 	struct tm tm = {0};
 
-	return strptime(record_str(rec, "started"), "%Y-%m-%dT%H:%M:%SZ", &tm) ? (double)timegm(&tm) : NAN;
+	return strptime(record_str(rec, "started"), "%Y-%m-%dT%H:%M:%SZ", &tm) ? (double)timegm(&tm)
+									       : NAN;
 }
 
 static void openmetrics_point(const json_t *rec, const char *metric, const char *stat, FILE *out)
 {
-	const json_t *v = json_object_get(json_object_get(json_object_get(rec, "summary"), metric), stat);
+	const json_t *v =
+		json_object_get(json_object_get(json_object_get(rec, "summary"), metric), stat);
 	double at = started_seconds(rec);
 	char *knobs;
 
@@ -156,7 +160,7 @@ static void write_openmetrics(json_t *const *rec, size_t n, FILE *out)
 
 	for (size_t i = 0; i < n; i++)
 		json_object_update_missing(families, json_object_get(rec[i], "summary"));
-	json_object_foreach(families, metric, v) {
+	json_object_foreach (families, metric, v) {
 		const struct metric_info *info = metric_find(metric);
 
 		fprintf(out, "# TYPE exitlab_%s gauge\n", metric);
@@ -177,7 +181,7 @@ static json_t *bmf_measures(const json_t *rec)
 	json_t *measures = json_object(), *m;
 	const char *metric;
 
-	json_object_foreach(json_object_get(rec, "summary"), metric, m) {
+	json_object_foreach (json_object_get(rec, "summary"), metric, m) {
 		json_t *low = json_object_get(m, "ci_low"), *high = json_object_get(m, "ci_high");
 		json_t *value = json_pack("{s:O}", "value", json_object_get(m, "median"));
 

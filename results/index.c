@@ -13,13 +13,16 @@
 #define INDEX_LAYOUT 1
 
 static const char index_sql[] =
-	"CREATE TABLE run(id TEXT PRIMARY KEY, ord INT, started TEXT, workload TEXT, mode TEXT, vmm TEXT,"
-	" guest TEXT, substrate TEXT, time_base TEXT, knobs TEXT, series TEXT, version TEXT, ok INT,"
+	"CREATE TABLE run(id TEXT PRIMARY KEY, ord INT, started TEXT, workload TEXT, mode TEXT, "
+	"vmm TEXT,"
+	" guest TEXT, substrate TEXT, time_base TEXT, knobs TEXT, series TEXT, version TEXT, ok "
+	"INT,"
 	" samples INT, ok_samples INT, readable INT) WITHOUT ROWID;"
 	"CREATE INDEX run_ord ON run(ord);"
 	"CREATE TABLE metric(run TEXT, name TEXT, median REAL, low REAL, high REAL, n INT,"
 	" PRIMARY KEY(run, name)) WITHOUT ROWID;"
-	"CREATE TABLE accepted(run TEXT, metric TEXT, why TEXT, PRIMARY KEY(run, metric)) WITHOUT ROWID;"
+	"CREATE TABLE accepted(run TEXT, metric TEXT, why TEXT, PRIMARY KEY(run, metric)) WITHOUT "
+	"ROWID;"
 	"PRAGMA user_version=1;";
 
 static int index_error(sqlite3 *db, const char *what)
@@ -28,7 +31,9 @@ static int index_error(sqlite3 *db, const char *what)
 
 	switch (code) {
 	case SQLITE_FULL:
-		log_error("store index: %s: disk full; free some space, the index completes itself later", what);
+		log_error("store index: %s: disk full; free some space, the index completes itself "
+			  "later",
+			  what);
 		return -ENOSPC;
 	case SQLITE_READONLY:
 		log_error("store index: %s: read-only", what);
@@ -66,7 +71,8 @@ static int make_tables(sqlite3 *db)
 {
 	int err, code;
 
-	/* A second bench may be doing the same: the winner's tables are found inside the transaction. */
+	/* A second bench may be doing the same: the winner's tables are found inside the
+	 * transaction. */
 	err = index_exec(db, "BEGIN IMMEDIATE");
 	if (err)
 		return err;
@@ -78,7 +84,8 @@ static int make_tables(sqlite3 *db)
 
 int index_open(sqlite3 **out, const char *path, bool writable)
 {
-	int code, flags = writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+	int code, flags = writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+				   : SQLITE_OPEN_READONLY;
 	sqlite3 *db = NULL;
 	int64_t layout;
 	int err = 0;
@@ -92,10 +99,12 @@ int index_open(sqlite3 **out, const char *path, bool writable)
 	sqlite3_busy_timeout(db, 10000);
 	layout = query_int(db, "PRAGMA user_version", &code);
 	if (code == SQLITE_ROW && writable)
-		code = sqlite3_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
+		code = sqlite3_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL", NULL,
+				    NULL, NULL);
 	if (code != SQLITE_ROW && code != SQLITE_OK) {
-		err = code == SQLITE_NOTADB || code == SQLITE_CORRUPT || !writable ?
-			      -EUCLEAN : index_error(db, "open");
+		err = code == SQLITE_NOTADB || code == SQLITE_CORRUPT || !writable
+			      ? -EUCLEAN
+			      : index_error(db, "open");
 		goto fail;
 	}
 	if (layout != INDEX_LAYOUT)
@@ -129,7 +138,8 @@ static int run_sql(sqlite3 *db, const char *sql, const char *fmt, ...)
 
 		switch (*fmt) {
 		case 's':
-			code = sqlite3_bind_text(st, i, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
+			code = sqlite3_bind_text(st, i, va_arg(ap, const char *), -1,
+						 SQLITE_TRANSIENT);
 			break;
 		case 'i':
 			code = sqlite3_bind_int64(st, i, va_arg(ap, int64_t));
@@ -166,7 +176,7 @@ static int add_metrics(sqlite3 *db, const char *id, const json_t *summary)
 	const char *name;
 	json_t *m;
 
-	json_object_foreach((json_t *)summary, name, m) {
+	json_object_foreach ((json_t *)summary, name, m) {
 		int err = run_sql(db, "INSERT INTO metric VALUES(?,?,?,?,?,?)", "ssdddi", id, name,
 				  number_or_nan(json_object_get(m, "median")),
 				  number_or_nan(json_object_get(m, "ci_low")),
@@ -183,7 +193,7 @@ static int add_accepted(sqlite3 *db, const char *id, const json_t *accepted)
 	const char *metric;
 	json_t *why;
 
-	json_object_foreach((json_t *)accepted, metric, why) {
+	json_object_foreach ((json_t *)accepted, metric, why) {
 		int err = run_sql(db, "INSERT INTO accepted VALUES(?,?,?)", "sss", id, metric,
 				  json_is_string(why) ? json_string_value(why) : "");
 		if (err)
@@ -192,7 +202,8 @@ static int add_accepted(sqlite3 *db, const char *id, const json_t *accepted)
 	return 0;
 }
 
-/* The version of the program under test, which is what a history is about; .vmm may be "qemu:accel=tcg". */
+/* The version of the program under test, which is what a history is about; .vmm may be
+ * "qemu:accel=tcg". */
 static const char *vmm_version(const json_t *rec)
 {
 	const char *vmm = record_str(rec, "vmm");
@@ -200,7 +211,7 @@ static const char *vmm_version(const json_t *rec)
 	json_t *in;
 	size_t i;
 
-	json_array_foreach(json_object_get(rec, "inputs"), i, in)
+	json_array_foreach (json_object_get(rec, "inputs"), i, in)
 		if (!strncmp(record_str(in, "name"), vmm, len) && !record_str(in, "name")[len])
 			return record_str(in, "version");
 	return "";
@@ -212,7 +223,7 @@ static int64_t count_ok(const json_t *samples)
 	json_t *s;
 	size_t i;
 
-	json_array_foreach(samples, i, s)
+	json_array_foreach (samples, i, s)
 		ok += json_is_true(json_object_get(s, "ok"));
 	return ok;
 }
@@ -224,14 +235,16 @@ static int add_rows(sqlite3 *db, const char *id, const json_t *rec, const json_t
 	char *series = record_series(rec);
 	int err = index_delete(db, id);
 
-	err = err ? err : run_sql(
-		db, "INSERT INTO run VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1)", "sissssssssssiii", id,
-		(int64_t)json_integer_value(json_object_get(rec, "order")), record_str(rec, "started"),
-		record_str(rec, "workload"), record_str(rec, "mode"), record_str(rec, "vmm"),
-		record_str(rec, "guest"), record_str(rec, "substrate"), record_str(rec, "time_base"),
-		knob_text ? knob_text : "{}", series, vmm_version(rec),
-		(int64_t)json_is_true(json_object_get(rec, "ok")), (int64_t)json_array_size(samples),
-		count_ok(samples));
+	err = err ? err
+		  : run_sql(db, "INSERT INTO run VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1)",
+			    "sissssssssssiii", id,
+			    (int64_t)json_integer_value(json_object_get(rec, "order")),
+			    record_str(rec, "started"), record_str(rec, "workload"),
+			    record_str(rec, "mode"), record_str(rec, "vmm"),
+			    record_str(rec, "guest"), record_str(rec, "substrate"),
+			    record_str(rec, "time_base"), knob_text ? knob_text : "{}", series,
+			    vmm_version(rec), (int64_t)json_is_true(json_object_get(rec, "ok")),
+			    (int64_t)json_array_size(samples), count_ok(samples));
 	err = err ? err : add_metrics(db, id, json_object_get(rec, "summary"));
 	err = err ? err : add_accepted(db, id, accepted);
 	free(series);
@@ -266,7 +279,8 @@ int index_add_dir(sqlite3 *db, const char *runs_dir, const char *id)
 	if (rec)
 		err = index_add_run(db, runs_dir, id, rec);
 	else
-		err = run_sql(db, "INSERT OR REPLACE INTO run(id, ord, readable) VALUES(?,0,0)", "s", id);
+		err = run_sql(db, "INSERT OR REPLACE INTO run(id, ord, readable) VALUES(?,0,0)",
+			      "s", id);
 	json_decref(rec);
 	free(path);
 	return err;
@@ -328,8 +342,8 @@ static int names_of_index(sqlite3 *db, struct names *out)
 	return code == SQLITE_OK ? 0 : index_error(db, "list");
 }
 
-/* Merge of two sorted lists. Another bench may have added or removed a run since we read the directory, so a run
- * leaves the index only when its directory is really gone. */
+/* Merge of two sorted lists. Another bench may have added or removed a run since we read the
+ * directory, so a run leaves the index only when its directory is really gone. */
 static int apply_difference(sqlite3 *db, const char *runs_dir, const struct names *dirs,
 			    const struct names *rows, bool all)
 {
@@ -337,7 +351,9 @@ static int apply_difference(sqlite3 *db, const char *runs_dir, const struct name
 	int err = 0;
 
 	while (!err && (d < dirs->n || r < rows->n)) {
-		int order = d == dirs->n ? 1 : r == rows->n ? -1 : strcmp(dirs->name[d], rows->name[r]);
+		int order = d == dirs->n   ? 1
+			    : r == rows->n ? -1
+					   : strcmp(dirs->name[d], rows->name[r]);
 
 		if (order < 0 || (!order && all)) {
 			err = index_add_dir(db, runs_dir, dirs->name[d]);

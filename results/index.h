@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The SQLite index of a store: a copy of what record.json files say, for quick lists and series. The run directories
- * are the truth; whatever is wrong with the index is answered by building it anew. Only the store uses this.
+ * The SQLite index of a store: a copy of what record.json files say, for quick lists and series.
+ * The run directories are the truth; whatever is wrong with the index is answered by building it
+ * anew. Only the store uses this.
  */
 #ifndef RESULTS_INDEX_H
 #define RESULTS_INDEX_H
@@ -10,12 +11,14 @@
 #include <sqlite3.h>
 #include "base/util.h"
 
-/* path NULL: in memory. -EUCLEAN: damaged or of another layout, delete it and try again; nothing is logged then. */
+/* path NULL: in memory. -EUCLEAN: damaged or of another layout, delete it and try again; nothing is
+ * logged then. */
 int index_open(sqlite3 **db, const char *path, bool writable);
 /* Add or replace one run, its metrics and the accepted marks in its directory. */
 int index_add_run(sqlite3 *db, const char *runs_dir, const char *id, const json_t *rec);
 int index_delete(sqlite3 *db, const char *id);
-/* Make the index agree with the directories under runs_dir; all: read every record again. 0 or -errno, logged. */
+/* Make the index agree with the directories under runs_dir; all: read every record again. 0 or
+ * -errno, logged. */
 int index_sync(sqlite3 *db, const char *runs_dir, bool all);
 /* Add the run in runs_dir/id, or note it as unreadable. */
 int index_add_dir(sqlite3 *db, const char *runs_dir, const char *id);

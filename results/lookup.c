@@ -7,8 +7,10 @@
 #include "base/log.h"
 #include "results/store_impl.h"
 
-/* First column of at most two rows, so that an ambiguous prefix is seen. Number of rows or -errno. */
-static int find_ids(struct store *s, const char *sql, const char *text, int64_t number, char id[2][32])
+/* First column of at most two rows, so that an ambiguous prefix is seen. Number of rows or -errno.
+ */
+static int find_ids(struct store *s, const char *sql, const char *text, int64_t number,
+		    char id[2][32])
 {
 	sqlite3_stmt *st = NULL;
 	int n = 0, code = sqlite3_prepare_v2(s->db, sql, -1, &st, NULL);
@@ -37,8 +39,8 @@ static int resolve_last(struct store *s, const char *ref, char id[32])
 		log_error("%s: not a run; write last, or last~2 for the second before it", ref);
 		return -EINVAL;
 	}
-	n = find_ids(s, "SELECT id FROM run WHERE readable ORDER BY ord DESC LIMIT 1 OFFSET ?", NULL,
-		     (int64_t)back, found);
+	n = find_ids(s, "SELECT id FROM run WHERE readable ORDER BY ord DESC LIMIT 1 OFFSET ?",
+		     NULL, (int64_t)back, found);
 	if (n == 1)
 		strcpy(id, found[0]);
 	else if (!n)
@@ -57,7 +59,8 @@ int store_resolve(struct store *s, const char *ref, char id[32])
 	}
 	if (!strncmp(ref, "last", 4) && (!ref[4] || ref[4] == '~'))
 		return resolve_last(s, ref, id);
-	n = find_ids(s, "SELECT id FROM run WHERE id >= ?1 AND id < ?1 || '~' ORDER BY id", ref, 0, found);
+	n = find_ids(s, "SELECT id FROM run WHERE id >= ?1 AND id < ?1 || '~' ORDER BY id", ref, 0,
+		     found);
 	if (n < 0)
 		return n;
 	/* A whole ID is meant even when it is a prefix of another. */
@@ -66,7 +69,8 @@ int store_resolve(struct store *s, const char *ref, char id[32])
 		return 0;
 	}
 	if (n)
-		log_error("%s: fits %s, %s and perhaps more; give more digits", ref, found[0], found[1]);
+		log_error("%s: fits %s, %s and perhaps more; give more digits", ref, found[0],
+			  found[1]);
 	else
 		log_error("%s: the store %s has no such run; see bench list runs", ref, s->dir);
 	return n ? -EINVAL : -ENOENT;

@@ -34,7 +34,8 @@ static void add_conditions(struct strbuf *sql, const struct run_filter *f)
 
 static int prepare(struct store *s, sqlite3_stmt **st, const char *sql, const struct run_filter *f)
 {
-	const char *const value[] = {f->workload, f->mode, f->vmm, f->substrate, f->series, f->since};
+	const char *const value[] = {f->workload,  f->mode,   f->vmm,
+				     f->substrate, f->series, f->since};
 	int code = sqlite3_prepare_v2(s->db, sql, -1, st, NULL);
 
 	for (size_t i = 0; i < ARRAY_SIZE(value) && code == SQLITE_OK; i++)
@@ -52,7 +53,7 @@ static char *text_column(sqlite3_stmt *st, int i)
 
 static void read_row(sqlite3_stmt *st, struct run_row *r)
 {
-	char **const text[] = {&r->started, &r->workload, &r->mode, &r->vmm, &r->guest,
+	char **const text[] = {&r->started,   &r->workload,  &r->mode,	&r->vmm,    &r->guest,
 			       &r->substrate, &r->time_base, &r->knobs, &r->series, &r->version};
 	int c = 0;
 
@@ -80,8 +81,10 @@ int store_list(struct store *s, const struct run_filter *f, struct run_row **row
 	*rows = NULL;
 	*n = 0;
 	f = f ? f : &any;
-	strbuf_adds(&sql, "SELECT * FROM (SELECT id, ord, started, workload, mode, vmm, guest, substrate, "
-			  "time_base, knobs, series, version, ok, samples, ok_samples FROM run");
+	strbuf_adds(
+		&sql,
+		"SELECT * FROM (SELECT id, ord, started, workload, mode, vmm, guest, substrate, "
+		"time_base, knobs, series, version, ok, samples, ok_samples FROM run");
 	add_conditions(&sql, f);
 	strbuf_addf(&sql, " ORDER BY ord DESC LIMIT %lld) ORDER BY ord",
 		    f->last && f->last < INT32_MAX ? (long long)f->last : -1);
@@ -103,7 +106,7 @@ void run_rows_free(struct run_row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct run_row *r = &rows[i];
-		char *const text[] = {r->started, r->workload, r->mode, r->vmm, r->guest,
+		char *const text[] = {r->started,   r->workload,  r->mode,  r->vmm,    r->guest,
 				      r->substrate, r->time_base, r->knobs, r->series, r->version};
 
 		for (size_t k = 0; k < ARRAY_SIZE(text); k++)
@@ -117,8 +120,9 @@ size_t store_unreadable(struct store *s)
 	sqlite3_stmt *st = NULL;
 	size_t n = 0;
 
-	if (sqlite3_prepare_v2(s->db, "SELECT count(*) FROM run WHERE NOT readable", -1, &st, NULL) ==
-		    SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
+	if (sqlite3_prepare_v2(s->db, "SELECT count(*) FROM run WHERE NOT readable", -1, &st,
+			       NULL) == SQLITE_OK &&
+	    sqlite3_step(st) == SQLITE_ROW)
 		n = (size_t)sqlite3_column_int64(st, 0);
 	sqlite3_finalize(st);
 	return n;
@@ -199,7 +203,8 @@ int store_accept(struct store *s, const char *ref, const char *metric, const cha
 	err = json_object_get(json_object_get(rec, "summary"), metric) ? 0 : -ENOENT;
 	json_decref(rec);
 	if (err) {
-		log_error("%s: run %s has no metric of this name; see bench show %s", metric, id, id);
+		log_error("%s: run %s has no metric of this name; see bench show %s", metric, id,
+			  id);
 		return err;
 	}
 	path = xasprintf("%s/%s/accepted.json", s->runs, id);

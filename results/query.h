@@ -7,7 +7,7 @@
 
 struct run_filter {
 	const char *workload, *mode, *vmm, *substrate, *series; /* NULL: any */
-	const char *since;                                      /* ISO 8601 or a prefix of it */
+	const char *since;					/* ISO 8601 or a prefix of it */
 	bool ok_only;
 	uint64_t last; /* newest N only; 0: all */
 };
@@ -15,7 +15,8 @@ struct run_filter {
 struct run_row {
 	char id[32];
 	int64_t order; /* milliseconds since 1970, see store_commit */
-	char *started, *workload, *mode, *vmm, *guest, *substrate, *time_base, *knobs, *series, *version;
+	char *started, *workload, *mode, *vmm, *guest, *substrate, *time_base, *knobs, *series,
+		*version;
 	bool ok;
 	int samples, ok_samples;
 };
@@ -40,7 +41,8 @@ struct series_point {
 int store_series(struct store *s, const struct run_filter *f, const char *metric,
 		 struct series_point **points, size_t *n);
 
-/* Mark the level of METRIC from this run on as accepted, with the reason; kept in accepted.json of the run. */
+/* Mark the level of METRIC from this run on as accepted, with the reason; kept in accepted.json of
+ * the run. */
 int store_accept(struct store *s, const char *ref, const char *metric, const char *why);
 
 #endif

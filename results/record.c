@@ -19,35 +19,33 @@ struct member {
 };
 
 static const struct member record_members[] = {
-	{"schema", INT, true},      {"id", STR, true},          {"started", STR, true},
-	{"workload", STR, true},    {"mode", STR, true},        {"vmm", STR, true},
-	{"guest", STR, true},       {"substrate", STR, true},   {"time_base", STR, true},
-	{"samples", ARRAY, true},   {"plan_id", STR, false},    {"finished", STR, false},
-	{"order", INT, false},      {"argv", ARRAY, false},     {"knobs", OBJECT, false},
-	{"params", OBJECT, false},  {"plan", OBJECT, false},    {"environment", OBJECT, false},
-	{"inputs", ARRAY, false},   {"summary", OBJECT, false}, {"exits", ARRAY, false},
-	{"checks", ARRAY, false},   {"ok", BOOL, false},        {"overhead_pct", NUM_OR_NULL, false},
+	{"schema", INT, true},	   {"id", STR, true},	       {"started", STR, true},
+	{"workload", STR, true},   {"mode", STR, true},	       {"vmm", STR, true},
+	{"guest", STR, true},	   {"substrate", STR, true},   {"time_base", STR, true},
+	{"samples", ARRAY, true},  {"plan_id", STR, false},    {"finished", STR, false},
+	{"order", INT, false},	   {"argv", ARRAY, false},     {"knobs", OBJECT, false},
+	{"params", OBJECT, false}, {"plan", OBJECT, false},    {"environment", OBJECT, false},
+	{"inputs", ARRAY, false},  {"summary", OBJECT, false}, {"exits", ARRAY, false},
+	{"checks", ARRAY, false},  {"ok", BOOL, false},	       {"overhead_pct", NUM_OR_NULL, false},
 };
 
 static const struct member sample_members[] = {
-	{"ok", BOOL, true},       {"index", INT, false},   {"boot", INT, false},
-	{"error", STR, false},    {"tags", ARRAY, false},  {"metrics", OBJECT, false},
+	{"ok", BOOL, true},	  {"index", INT, false},    {"boot", INT, false},
+	{"error", STR, false},	  {"tags", ARRAY, false},   {"metrics", OBJECT, false},
 	{"exits", ARRAY, false},  {"hists", OBJECT, false}, {"threads", ARRAY, false},
 	{"checks", ARRAY, false},
 };
 
 static const struct member summary_members[] = {
-	{"median", NUM, true},
-	{"ci_low", NUM_OR_NULL, true},
-	{"ci_high", NUM_OR_NULL, true},
-	{"n", INT, true},
-	{"unit", STR, false},
+	{"median", NUM, true}, {"ci_low", NUM_OR_NULL, true}, {"ci_high", NUM_OR_NULL, true},
+	{"n", INT, true},      {"unit", STR, false},
 };
 
 static const struct member exit_members[] = {
-	{"reason", STR, true},        {"key", STR, true},           {"count", NUM, true},
-	{"total_ns", NUM_OR_NULL, false}, {"p50_ns", NUM_OR_NULL, false}, {"p99_ns", NUM_OR_NULL, false},
-	{"kvm_ns", NUM_OR_NULL, false},   {"user_ns", NUM_OR_NULL, false},
+	{"reason", STR, true},		{"key", STR, true},
+	{"count", NUM, true},		{"total_ns", NUM_OR_NULL, false},
+	{"p50_ns", NUM_OR_NULL, false}, {"p99_ns", NUM_OR_NULL, false},
+	{"kvm_ns", NUM_OR_NULL, false}, {"user_ns", NUM_OR_NULL, false},
 };
 
 static const struct member input_members[] = {
@@ -94,9 +92,9 @@ static int complain(const char *name, const char *path, const char *member, cons
 static int check_members_of(const json_t *obj, const struct member *m, size_t n, const char *name,
 			    const char *path)
 {
-	static const char *const wanted[] = {"not a string",          "not an integer",
-					     "not a finite number",   "not a finite number or null",
-					     "not true or false",     "not an array",
+	static const char *const wanted[] = {"not a string",	    "not an integer",
+					     "not a finite number", "not a finite number or null",
+					     "not true or false",   "not an array",
 					     "not an object"};
 
 	if (!json_is_object(obj))
@@ -120,7 +118,7 @@ static int check_array(const json_t *array, const struct member *m, size_t n, co
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(array, i, item) {
+	json_array_foreach (array, i, item) {
 		char at[96];
 		int err;
 
@@ -139,7 +137,7 @@ static int check_hists(const json_t *hists, const char *name, const char *path)
 	json_t *v;
 	int err = 0;
 
-	json_object_foreach((json_t *)hists, key, v) {
+	json_object_foreach ((json_t *)hists, key, v) {
 		if (hist_from_json(v, h)) {
 			err = complain(name, path, key, "not a histogram");
 			break;
@@ -168,7 +166,7 @@ static int check_sample(const json_t *sample, const char *name, const char *path
 	}
 	if (!metrics)
 		return complain(name, path, "metrics", "missing");
-	json_object_foreach((json_t *)metrics, key, v)
+	json_object_foreach ((json_t *)metrics, key, v)
 		if (!type_matches(v, NUM))
 			return complain(name, path, key, "metric is not a finite number");
 	return check_hists(json_object_get(sample, "hists"), name, path);
@@ -179,7 +177,7 @@ static int check_summary(const json_t *summary, const char *name)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach((json_t *)summary, key, v) {
+	json_object_foreach ((json_t *)summary, key, v) {
 		char at[96];
 		int err;
 
@@ -208,21 +206,23 @@ int record_validate(const json_t *rec, const char *name)
 
 	/* First, because the rest of a newer record may mean anything. */
 	if (json_is_integer(schema) && json_integer_value(schema) > RECORD_SCHEMA) {
-		log_error("%s: record of schema %lld, this program knows %d; use a newer exitlab", name,
-			  (long long)json_integer_value(schema), RECORD_SCHEMA);
+		log_error("%s: record of schema %lld, this program knows %d; use a newer exitlab",
+			  name, (long long)json_integer_value(schema), RECORD_SCHEMA);
 		return -EINVAL;
 	}
 	err = CHECK(rec, record_members, name, "");
 	if (!err && !id_ok(record_str(rec, "id")))
 		err = complain(name, "", "id", "not 1 to 31 letters, digits and dashes");
-	json_array_foreach(json_object_get(rec, "samples"), i, sample) {
+	json_array_foreach (json_object_get(rec, "samples"), i, sample) {
 		char at[48];
 
 		snprintf(at, sizeof(at), ".samples[%zu]", i);
 		err = err ? err : check_sample(sample, name, at);
 	}
-#define CHECK_ARRAY(key, table)                                                                   \
-	(err = err ? err : check_array(json_object_get(rec, key), table, ARRAY_SIZE(table), name, "." key))
+#define CHECK_ARRAY(key, table)                                                                    \
+	(err = err ? err                                                                           \
+		   : check_array(json_object_get(rec, key), table, ARRAY_SIZE(table), name,        \
+				 "." key))
 	CHECK_ARRAY("exits", exit_members);
 	CHECK_ARRAY("inputs", input_members);
 	CHECK_ARRAY("checks", check_members);
@@ -265,7 +265,7 @@ double *record_values(const json_t *rec, const char *metric, size_t *n)
 	size_t i;
 
 	*n = 0;
-	json_array_foreach(samples, i, sample) {
+	json_array_foreach (samples, i, sample) {
 		json_t *v = json_object_get(json_object_get(sample, "metrics"), metric);
 
 		if (json_is_true(json_object_get(sample, "ok")) && json_is_number(v))
@@ -289,7 +289,7 @@ static void add_sorted(struct strbuf *sb, const json_t *obj, const char *skip)
 	size_t n = 0;
 	json_t *v;
 
-	json_object_foreach((json_t *)obj, key, v)
+	json_object_foreach ((json_t *)obj, key, v)
 		if (!skip || strcmp(key, skip))
 			keys[n++] = key;
 	qsort(keys, n, sizeof(*keys), compare_keys);
@@ -297,8 +297,9 @@ static void add_sorted(struct strbuf *sb, const json_t *obj, const char *skip)
 		char *text;
 
 		v = json_object_get(obj, keys[i]);
-		text = json_is_string(v) ? xstrdup(json_string_value(v)) :
-					   json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
+		text = json_is_string(v)
+			       ? xstrdup(json_string_value(v))
+			       : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
 		strbuf_addf(sb, ";%s=%s", keys[i], text ? text : "");
 		free(text);
 	}
@@ -307,7 +308,8 @@ static void add_sorted(struct strbuf *sb, const json_t *obj, const char *skip)
 
 char *record_series(const json_t *rec)
 {
-	static const char *const parts[] = {"workload", "mode", "vmm", "guest", "substrate", "time_base"};
+	static const char *const parts[] = {"workload", "mode",	     "vmm",
+					    "guest",	"substrate", "time_base"};
 	struct strbuf sb = STRBUF_INIT;
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)

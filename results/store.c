@@ -4,8 +4,8 @@
  *   STORE/lock              flock: held while a run enters or leaves runs/
  *   STORE/index.sqlite      see index.h
  *   STORE/runs/ID/          committed runs
- *   STORE/tmp/ID/           runs going on;   tmp/ID.lock is held (flock) by the process that began it,
- *                           tmp/ID.reserve keeps room on the disk for its record
+ *   STORE/tmp/ID/           runs going on;   tmp/ID.lock is held (flock) by the process that began
+ * it, tmp/ID.reserve keeps room on the disk for its record
  */
 #include <dirent.h>
 #include <errno.h>
@@ -133,7 +133,9 @@ static int open_index(struct store *s)
 	int err = index_open(&s->db, path, s->writable);
 
 	if (err == -EUCLEAN && s->writable) {
-		log_warn("store %s: the index is damaged; building it anew from the run directories", s->dir);
+		log_warn(
+			"store %s: the index is damaged; building it anew from the run directories",
+			s->dir);
 		unlink_index(path);
 		err = index_open(&s->db, path, true);
 	}
@@ -173,8 +175,8 @@ static bool is_dead(const char *lock)
 	return dead;
 }
 
-/* Remove what killed processes left in tmp/. With the store's lock held nobody can be between making the lock file and
- * taking it. */
+/* Remove what killed processes left in tmp/. With the store's lock held nobody can be between
+ * making the lock file and taking it. */
 static void sweep(struct store *s)
 {
 	int lock = lock_store(s, LOCK_EX | LOCK_NB);
@@ -371,8 +373,10 @@ static int64_t next_order(struct store *s)
 	clock_gettime(CLOCK_REALTIME, &ts);
 	now = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 	if (now < last - 1000)
-		log_warn("store %s: the clock is %lld s behind the newest run; runs keep their order, dates "
-			 "may not", s->dir, (long long)(last - now) / 1000);
+		log_warn("store %s: the clock is %lld s behind the newest run; runs keep their "
+			 "order, dates "
+			 "may not",
+			 s->dir, (long long)(last - now) / 1000);
 	return MAX(now, last + 1);
 }
 
@@ -391,7 +395,8 @@ static int write_record(const char *dir, json_t *record)
 	return err;
 }
 
-/* With the store's lock held, from here to the rename the run is still absent, after it it is whole. */
+/* With the store's lock held, from here to the rename the run is still absent, after it it is
+ * whole. */
 int store_enter(struct store *s, const char *id, const char *dir, json_t *record)
 {
 	char *to = xasprintf("%s/%s", s->runs, id);
@@ -453,7 +458,8 @@ int store_remove(struct store *s, const char *ref)
 	lock = lock_store(s, LOCK_EX);
 	if (lock < 0)
 		return store_fail(s, "remove a run", lock);
-	/* Out of runs/ in one step: half a run is never seen. A kill after it leaves the rest to the sweep. */
+	/* Out of runs/ in one step: half a run is never seen. A kill after it leaves the rest to
+	 * the sweep. */
 	dir = xasprintf("%s/%s", s->runs, id);
 	trash = tmp_path(s, id, ".removed");
 	err = rename(dir, trash) ? -errno : file_sync_dir(s->runs);

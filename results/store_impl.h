@@ -25,7 +25,8 @@ struct store {
 /* "store DIR: cannot WHAT: WHY; WHAT TO DO" once; gives err back. */
 int store_fail(const struct store *s, const char *what, int err);
 int store_need_write(const struct store *s, const char *what);
-/* dir (inside tmp/) with its record becomes runs/id. The store's lock is held. Sets .order when absent. */
+/* dir (inside tmp/) with its record becomes runs/id. The store's lock is held. Sets .order when
+ * absent. */
 int store_enter(struct store *s, const char *id, const char *dir, json_t *record);
 /* ref to an id within the store. */
 int store_resolve(struct store *s, const char *ref, char id[32]);

@@ -73,8 +73,8 @@ static void steps_are_found_and_none_invented(void **state)
 				}
 		free(c);
 	}
-	print_message("%zu steps, %zu said: precision %.3f, recall %.3f\n", real, said, (double)right / (double)said,
-		      (double)hit / (double)real);
+	print_message("%zu steps, %zu said: precision %.3f, recall %.3f\n", real, said,
+		      (double)right / (double)said, (double)hit / (double)real);
 	assert_true((double)right >= 0.9 * (double)said);
 	assert_true((double)hit >= 0.9 * (double)real);
 }

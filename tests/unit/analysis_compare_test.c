@@ -72,7 +72,8 @@ static void virtual_time_is_exact(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		json_t *a = fake_record("virtio", "exits", cases[i].a, 2), *b = fake_record("virtio", "exits", cases[i].b, 2);
+		json_t *a = fake_record("virtio", "exits", cases[i].a, 2),
+		       *b = fake_record("virtio", "exits", cases[i].b, 2);
 		struct compare_row *rows;
 
 		json_object_set_new(a, "time_base", json_string("virtual"));
@@ -94,14 +95,15 @@ static void windows_of_a_boot_count_once(void **state)
 	size_t i, n;
 
 	(void)state;
-	json_array_foreach(json_object_get(rec, "samples"), i, sample)
+	json_array_foreach (json_object_get(rec, "samples"), i, sample)
 		json_object_set_new(sample, "boot", json_integer((json_int_t)(i % 3)));
 	x = compare_boot_values(rec, "throughput_bps", &n);
 	assert_int_equal(n, 3);
 	free(x);
 	assert_int_equal(compare_records(rec, rec, 1, &rows), 1);
 	assert_int_equal(rows[0].effect.n, 3);
-	assert_int_equal(rows[0].verdict, VERDICT_TOO_FEW); /* twelve windows are not twelve boots */
+	assert_int_equal(rows[0].verdict,
+			 VERDICT_TOO_FEW); /* twelve windows are not twelve boots */
 	free(rows);
 	json_decref(rec);
 }
@@ -124,10 +126,12 @@ static void false_discoveries_are_kept_down(void **state)
 			char name[8];
 
 			snprintf(name, sizeof(name), "m%d", k);
-			json_array_foreach(json_object_get(a, "samples"), i, s)
-				json_object_set_new(json_object_get(s, "metrics"), name, json_real(10 + rng_normal(&r)));
-			json_array_foreach(json_object_get(b, "samples"), i, s)
-				json_object_set_new(json_object_get(s, "metrics"), name, json_real(10 + rng_normal(&r)));
+			json_array_foreach (json_object_get(a, "samples"), i, s)
+				json_object_set_new(json_object_get(s, "metrics"), name,
+						    json_real(10 + rng_normal(&r)));
+			json_array_foreach (json_object_get(b, "samples"), i, s)
+				json_object_set_new(json_object_get(s, "metrics"), name,
+						    json_real(10 + rng_normal(&r)));
 		}
 		n = compare_records(a, b, run, &rows);
 		assert_int_equal(n, 20);
@@ -150,7 +154,8 @@ static void differences_are_named(void **state)
 	assert_int_equal(n, 0);
 	compare_differences_free(d, n);
 	json_object_set_new(b, "mode", json_string("vhost"));
-	json_object_set_new(b, "environment", json_pack("{s:s,s:{s:s}}", "kernel", "6.1", "lab", "qemu", "10.0"));
+	json_object_set_new(b, "environment",
+			    json_pack("{s:s,s:{s:s}}", "kernel", "6.1", "lab", "qemu", "10.0"));
 	json_object_set_new(b, "knobs", json_pack("{s:s}", "ring", "packed"));
 	json_object_set_new(json_object_get(b, "params"), "reps", json_integer(20));
 	n = compare_differences(a, b, &d);

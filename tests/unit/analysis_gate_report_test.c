@@ -10,15 +10,28 @@
 #include "analysis/gate_report.h"
 
 static struct gate_row rows[] = {
-	{.metric = "throughput_bps", .better = 1, .base = 1e9, .screen_value = 0.95e9, .screen = {0.95, 0.93, 0.97, 10},
-	 .confirm = {0.951, 0.94, 0.96, 20}, .floor = {NULL, 0.02, 1e6}, .result = GATE_TRIPPED},
-	{.metric = "latency_ns", .better = -1, .base = 50000, .screen_value = 50100, .screen = {1.002, 0.98, 1.03, 10},
-	 .confirm = {NAN, NAN, NAN, 0}, .floor = {NULL, 0.01, 0}, .result = GATE_PASS},
+	{.metric = "throughput_bps",
+	 .better = 1,
+	 .base = 1e9,
+	 .screen_value = 0.95e9,
+	 .screen = {0.95, 0.93, 0.97, 10},
+	 .confirm = {0.951, 0.94, 0.96, 20},
+	 .floor = {NULL, 0.02, 1e6},
+	 .result = GATE_TRIPPED},
+	{.metric = "latency_ns",
+	 .better = -1,
+	 .base = 50000,
+	 .screen_value = 50100,
+	 .screen = {1.002, 0.98, 1.03, 10},
+	 .confirm = {NAN, NAN, NAN, 0},
+	 .floor = {NULL, 0.01, 0},
+	 .result = GATE_PASS},
 };
 static const struct gate tripped = {rows, 2, false, true, false};
 static const struct gate_names names = {"b", "s", "c", (char *)"net/<&>\"x\""};
 
-static char *written(void (*write)(const struct gate *, const struct gate_names *, FILE *), const struct gate *g)
+static char *written(void (*write)(const struct gate *, const struct gate_names *, FILE *),
+		     const struct gate *g)
 {
 	char *text = NULL;
 	size_t size;
@@ -36,11 +49,15 @@ static void markdown(void **state)
 	(void)state;
 	assert_string_equal(
 		text,
-		"### bench gate: TRIPPED\n\n`net/<&>\"x\"`: baseline `b`, screening `s`, confirmation `c`\n\n"
-		"| metric | baseline | now | screening | confirmation | floor | result |\n|---|--:|--:|--:|--:|--:|---|\n"
-		"| `throughput_bps` | 1.00 G | 950 M | -5.0 % (-7.0 to -3.0) | -4.9 % (-6.0 to -4.0) | 2 %, 1.00 M | **TRIPPED** |\n"
+		"### bench gate: TRIPPED\n\n`net/<&>\"x\"`: baseline `b`, screening `s`, "
+		"confirmation `c`\n\n"
+		"| metric | baseline | now | screening | confirmation | floor | result "
+		"|\n|---|--:|--:|--:|--:|--:|---|\n"
+		"| `throughput_bps` | 1.00 G | 950 M | -5.0 % (-7.0 to -3.0) | -4.9 % (-6.0 to "
+		"-4.0) | 2 %, 1.00 M | **TRIPPED** |\n"
 		"| `latency_ns` | 50.0 us | 50.1 us | +0.2 % (-2.0 to +3.0) | - | 1 % | pass |\n"
-		"\nChanges are Hodges-Lehmann ratios with 95 % intervals; the gate trips when screening and confirmation both "
+		"\nChanges are Hodges-Lehmann ratios with 95 % intervals; the gate trips when "
+		"screening and confirmation both "
 		"exclude no change, beyond the floor.\n");
 	free(text);
 }
@@ -51,19 +68,26 @@ static void junit(void **state)
 
 	(void)state;
 	assert_string_equal(
-		text,
-		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"bench gate\" tests=\"2\" failures=\"1\" errors=\"0\">\n"
-		" <testcase classname=\"net/&lt;&amp;&gt;&quot;x&quot;\" name=\"throughput_bps\"><failure message=\"1.00 G to 950 M: "
-		"-5.0 % (-7.0 to -3.0); confirmed -4.9 % (-6.0 to -4.0); floor 2 %, 1.00 M\"/></testcase>\n"
-		" <testcase classname=\"net/&lt;&amp;&gt;&quot;x&quot;\" name=\"latency_ns\"></testcase>\n</testsuite>\n");
+		text, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"bench gate\" "
+		      "tests=\"2\" failures=\"1\" errors=\"0\">\n"
+		      " <testcase classname=\"net/&lt;&amp;&gt;&quot;x&quot;\" "
+		      "name=\"throughput_bps\"><failure message=\"1.00 G to 950 M: "
+		      "-5.0 % (-7.0 to -3.0); confirmed -4.9 % (-6.0 to -4.0); floor 2 %, 1.00 "
+		      "M\"/></testcase>\n"
+		      " <testcase classname=\"net/&lt;&amp;&gt;&quot;x&quot;\" "
+		      "name=\"latency_ns\"></testcase>\n</testsuite>\n");
 	free(text);
 }
 
 /* Exact counts show their last digit. */
 static void exact(void **state)
 {
-	struct gate_row row = {.metric = "exits", .better = -1, .base = 123456789, .screen_value = 123456790,
-			       .screen = {123456790.0 / 123456789, NAN, NAN, 1}, .confirm = {NAN, NAN, NAN, 0},
+	struct gate_row row = {.metric = "exits",
+			       .better = -1,
+			       .base = 123456789,
+			       .screen_value = 123456790,
+			       .screen = {123456790.0 / 123456789, NAN, NAN, 1},
+			       .confirm = {NAN, NAN, NAN, 0},
 			       .result = GATE_TRIPPED};
 	struct gate g = {&row, 1, true, true, false};
 	char *text = written(gate_write_text, &g);
@@ -76,7 +100,8 @@ static void exact(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(markdown), cmocka_unit_test(junit), cmocka_unit_test(exact)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(markdown), cmocka_unit_test(junit),
+					   cmocka_unit_test(exact)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

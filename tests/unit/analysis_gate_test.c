@@ -12,7 +12,7 @@
 #include "base/rng.h"
 #include "tests/unit/fake_record.h"
 
-#define BOOTS   10
+#define BOOTS	10
 #define CONFIRM (BOOTS * GATE_CONFIRM_FACTOR)
 
 /* Hands out prepared records and counts how many were asked for. */
@@ -52,8 +52,9 @@ static void add_metric(json_t *rec, const char *metric, struct rng *r, double le
 	json_t *s;
 	size_t i;
 
-	json_array_foreach(json_object_get(rec, "samples"), i, s)
-		json_object_set_new(json_object_get(s, "metrics"), metric, json_real(noisy(r, level, outliers)));
+	json_array_foreach (json_object_get(rec, "samples"), i, s)
+		json_object_set_new(json_object_get(s, "metrics"), metric,
+				    json_real(noisy(r, level, outliers)));
 	json_object_set(json_object_get(rec, "summary"), metric,
 			json_object_iter_value(json_object_iter(json_object_get(rec, "summary"))));
 }
@@ -82,7 +83,8 @@ static int experiments(int quick)
 /* Six independent metrics, nothing changed: 0.85 % of 8,000. */
 static void same_against_same_does_not_trip(void **state)
 {
-	static const char *const more[] = {"packets_per_s", "cpu_ns_per_packet", "latency_ns", "exits_per_s", "cpu_host_pct"};
+	static const char *const more[] = {"packets_per_s", "cpu_ns_per_packet", "latency_ns",
+					   "exits_per_s", "cpu_host_pct"};
 	int total = experiments(150), tripped = 0;
 	struct rng r;
 
@@ -93,7 +95,8 @@ static void same_against_same_does_not_trip(void **state)
 		struct gate g;
 
 		for (int k = 0; k < 3; k++) {
-			rec[k] = sample_of(&r, "throughput_bps", 1e9, true, k < 2 ? BOOTS : CONFIRM);
+			rec[k] =
+				sample_of(&r, "throughput_bps", 1e9, true, k < 2 ? BOOTS : CONFIRM);
 			for (size_t m = 0; m < ARRAY_SIZE(more); m++)
 				add_metric(rec[k], more[m], &r, 1e4, true);
 		}
@@ -176,14 +179,18 @@ static void results(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		json_t *base = constant(cases[i].metric, cases[i].base[0], cases[i].base[1], cases[i].n);
-		json_t *screen = constant(cases[i].metric, cases[i].screen[0], cases[i].screen[1], cases[i].n);
-		json_t *confirm = constant(cases[i].metric, cases[i].confirm[0], cases[i].confirm[1], cases[i].n);
+		json_t *base =
+			constant(cases[i].metric, cases[i].base[0], cases[i].base[1], cases[i].n);
+		json_t *screen = constant(cases[i].metric, cases[i].screen[0], cases[i].screen[1],
+					  cases[i].n);
+		json_t *confirm = constant(cases[i].metric, cases[i].confirm[0],
+					   cases[i].confirm[1], cases[i].n);
 		struct supply s = {{screen, confirm}, 0};
 		struct gate g;
 		json_t *a, *b;
 
-		assert_int_equal(gate_run(&g, base, &(struct gate_source){take, &s}, NULL, NULL, &a, &b), 0);
+		assert_int_equal(
+			gate_run(&g, base, &(struct gate_source){take, &s}, NULL, NULL, &a, &b), 0);
 		assert_int_equal(g.n, 1);
 		if (g.row[0].result != cases[i].want)
 			fail_msg("case %zu: %s", i, gate_result_text(g.row[0].result));
@@ -216,14 +223,16 @@ static void exact_counts(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		json_t *base = constant(cases[i].metric, cases[i].base, cases[i].base, 2);
-		json_t *screen = constant(cases[i].metric, cases[i].screen[0], cases[i].screen[1], 2);
+		json_t *screen =
+			constant(cases[i].metric, cases[i].screen[0], cases[i].screen[1], 2);
 		struct supply s = {{screen, NULL}, 0};
 		struct gate g;
 		json_t *a, *b;
 
 		json_object_set_new(base, "time_base", json_string("virtual"));
 		json_object_set_new(screen, "time_base", json_string("virtual"));
-		assert_int_equal(gate_run(&g, base, &(struct gate_source){take, &s}, NULL, NULL, &a, &b), 0);
+		assert_int_equal(
+			gate_run(&g, base, &(struct gate_source){take, &s}, NULL, NULL, &a, &b), 0);
 		assert_true(g.exact);
 		if (g.row[0].result != cases[i].want)
 			fail_msg("case %zu: %s", i, gate_result_text(g.row[0].result));
@@ -235,10 +244,12 @@ static void exact_counts(void **state)
 
 static void changed_exits_are_named(void **state)
 {
-	json_t *base = json_pack("{s:[{s:s,s:s,s:i},{s:s,s:s,s:i}]}", "exits", "reason", "io", "key", "0x3f8", "count", 8445,
-				 "reason", "npf", "key", "", "count", 5);
-	json_t *screen = json_pack("{s:[{s:s,s:s,s:i},{s:s,s:s,s:i}]}", "exits", "reason", "io", "key", "0x3f8", "count",
-				   8446, "reason", "msr", "key", "", "count", 7);
+	json_t *base =
+		json_pack("{s:[{s:s,s:s,s:i},{s:s,s:s,s:i}]}", "exits", "reason", "io", "key",
+			  "0x3f8", "count", 8445, "reason", "npf", "key", "", "count", 5);
+	json_t *screen =
+		json_pack("{s:[{s:s,s:s,s:i},{s:s,s:s,s:i}]}", "exits", "reason", "io", "key",
+			  "0x3f8", "count", 8446, "reason", "msr", "key", "", "count", 7);
 	char *text = NULL;
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
@@ -267,7 +278,9 @@ static void a_gate_without_a_sample_does_not_pass(void **state)
 	struct gate g;
 
 	(void)state;
-	assert_int_equal(gate_run(&g, base, &(struct gate_source){take_nothing, NULL}, NULL, NULL, &a, &b), -EIO);
+	assert_int_equal(
+		gate_run(&g, base, &(struct gate_source){take_nothing, NULL}, NULL, NULL, &a, &b),
+		-EIO);
 	gate_free(&g);
 	json_decref(base);
 }
@@ -279,12 +292,9 @@ static void floors(void **state)
 		int err;
 		size_t n;
 	} cases[] = {
-		{"throughput_bps 2% 1e6\n* 5%\n", 0, 2},
-		{"# all\n\nlatency_ns 3 % # why\n", 0, 1},
-		{"latency_ns 3\n", -EINVAL, 0},
-		{"latency_ns 3% 5 6\n", -EINVAL, 0},
-		{"latency_ns -3%\n", -EINVAL, 0},
-		{"", 0, 0},
+		{"throughput_bps 2% 1e6\n* 5%\n", 0, 2}, {"# all\n\nlatency_ns 3 % # why\n", 0, 1},
+		{"latency_ns 3\n", -EINVAL, 0},		 {"latency_ns 3% 5 6\n", -EINVAL, 0},
+		{"latency_ns -3%\n", -EINVAL, 0},	 {"", 0, 0},
 	};
 	char *dir = fake_dir(), *path = xasprintf("%s/floors", dir);
 	struct gate_floors f;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Reference values: SciPy 1.10.1 (quantile, median_abs_deviation, hmean, gmean, mannwhitneyu(method="exact"),
- * permutation_test, bootstrap(method="percentile", 200,000 resamples)); Hollander and Wolfe (1973) as in the examples of
- * R's wilcox.test; Benjamini and Hochberg (1995), section 4.
+ * Reference values: SciPy 1.10.1 (quantile, median_abs_deviation, hmean, gmean,
+ * mannwhitneyu(method="exact"), permutation_test, bootstrap(method="percentile", 200,000
+ * resamples)); Hollander and Wolfe (1973) as in the examples of R's wilcox.test; Benjamini and
+ * Hochberg (1995), section 4.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +27,8 @@ static void near(double got, double want, double tolerance, const char *what)
 
 static void location_and_spread(void **state)
 {
-	static const double depression[] = {0.952, -0.147, 1.022, 0.43, 0.62, 0.59, 0.49, -0.08, 0.01};
+	static const double depression[] = {0.952, -0.147, 1.022, 0.43, 0.62,
+					    0.59,  0.49,   -0.08, 0.01};
 
 	(void)state;
 	near(stats_quantile(base_run, N, 0.05), 9.237, 1e-12, "5 %");
@@ -65,7 +67,8 @@ static void intervals(void **state)
 	near(ci.high, 0.9852164730728618, 1e-9, "HL high");
 }
 
-/* Fewer than six boots have a median but no interval; neither has what cannot be put on a log scale. */
+/* Fewer than six boots have a median but no interval; neither has what cannot be put on a log
+ * scale. */
 static void no_interval_without_grounds(void **state)
 {
 	static const double zeros[] = {0, 0, 0, 1, 2, 3};
@@ -100,10 +103,13 @@ static void permutation_tests(void **state)
 	static const double equal[] = {5, 5, 5, 5, 5, 5};
 
 	(void)state;
-	near(stats_ranksum_p(x, 10, y, 5, 1), 0.2544122544122544, 1e-9, "Hollander and Wolfe, p. 69");
+	near(stats_ranksum_p(x, 10, y, 5, 1), 0.2544122544122544, 1e-9,
+	     "Hollander and Wolfe, p. 69");
 	near(stats_shift(y, 5, x, 10), 0.305, 1e-9, "its shift");
-	near(stats_permutation_p(base_run, 6, new_run, 6, 1), 0.02813852813852814, 1e-9, "means, 6 and 6");
-	near(stats_ranksum_p(base_run, 6, new_run, 6, 1), 0.025974025974025976, 1e-9, "ranks, 6 and 6");
+	near(stats_permutation_p(base_run, 6, new_run, 6, 1), 0.02813852813852814, 1e-9,
+	     "means, 6 and 6");
+	near(stats_ranksum_p(base_run, 6, new_run, 6, 1), 0.025974025974025976, 1e-9,
+	     "ranks, 6 and 6");
 	/* 184,756 permutations are drawn from: within Monte Carlo error of 0.000487. */
 	near(stats_ranksum_p(base_run, N, new_run, N, 1), 0.000487, 0.6, "ranks, 10 and 10");
 	near(stats_ranksum_p(equal, 6, equal, 6, 1), 1, 1e-12, "all equal");
@@ -113,8 +119,9 @@ static void benjamini_hochberg(void **state)
 {
 	static const double p[] = {0.7590, 0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298,
 				   0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 1.0};
-	static const double want[] = {0.81321429, 0.0015, 0.003, 0.0095, 0.035625, 0.0603, 0.06385714, 0.06385714,
-				      0.0645, 0.0765, 0.486, 0.58118182, 0.714875, 0.75323077, 1.0};
+	static const double want[] = {0.81321429, 0.0015,     0.003,	  0.0095,     0.035625,
+				      0.0603,	  0.06385714, 0.06385714, 0.0645,     0.0765,
+				      0.486,	  0.58118182, 0.714875,	  0.75323077, 1.0};
 	double got[ARRAY_SIZE(p)];
 	int rejected = 0;
 
@@ -127,7 +134,8 @@ static void benjamini_hochberg(void **state)
 	assert_int_equal(rejected, 4);
 }
 
-/* With one window per boot the hierarchy changes nothing; windows that differ less than boots add nothing. */
+/* With one window per boot the hierarchy changes nothing; windows that differ less than boots add
+ * nothing. */
 static void hierarchy(void **state)
 {
 	static const size_t one[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
@@ -146,7 +154,8 @@ static void hierarchy(void **state)
 		five[i / 5] = i / 5 * 5;
 	}
 	five[N] = 5 * N;
-	ci = stats_nested_ratio_ci(&(struct stats_nested){a, five, N}, &(struct stats_nested){b, five, N}, 1);
+	ci = stats_nested_ratio_ci(&(struct stats_nested){a, five, N},
+				   &(struct stats_nested){b, five, N}, 1);
 	assert_int_equal(ci.n, N);
 	/* Fifty equal windows from ten boots must not look like fifty boots. */
 	assert_true(ci.high - ci.low > 0.7 * (plain.high - plain.low));
@@ -199,8 +208,10 @@ static void coverage(void **state)
 			ci = stats_hl_ratio_ci(a, 10, b, 10, 0.95);
 			hl += ci.low <= 1 && 1 <= ci.high;
 		}
-		print_message("kind %d, %d experiments: median %.2f %%, ratio %.2f %%, HL %.2f %%\n", kind, total,
-			      100.0 * median / total, 100.0 * ratio / total, 100.0 * hl / total);
+		print_message(
+			"kind %d, %d experiments: median %.2f %%, ratio %.2f %%, HL %.2f %%\n",
+			kind, total, 100.0 * median / total, 100.0 * ratio / total,
+			100.0 * hl / total);
 		assert_true(median >= (0.93 - slack) * total && median <= (0.97 + slack) * total);
 		assert_true(ratio >= (0.93 - slack) * total && ratio <= (0.97 + slack) * total);
 		assert_true(hl >= (0.93 - slack) * total && hl <= (0.97 + slack) * total);

@@ -55,14 +55,17 @@ static void sections_become_commands(void **state)
 	static const struct {
 		const char *text, *want;
 	} cases[] = {
-		{"[global]\nreps=10\nduration=2s\n\n[paths] ; the four\nworkload=net-throughput\nmode=e1000, virtio ,vhost\n",
+		{"[global]\nreps=10\nduration=2s\n\n[paths] ; the "
+		 "four\nworkload=net-throughput\nmode=e1000, virtio ,vhost\n",
 		 "paths: net-throughput --mode=e1000,virtio,vhost --reps=10 --duration=2s\n"},
 		{"[global]\nreps=10\n[a]\nworkload=boot\nreps=3\nvmm=builtin,qemu\n[b]\nworkload=idle\n",
 		 "a: boot --reps=3 --vmm=builtin,qemu\nb: idle --reps=10\n"},
-		{"[x]\nworkload=boot,idle\nmem=512M\n", "x/boot: boot --set=mem=512M\nx/idle: idle --set=mem=512M\n"},
+		{"[x]\nworkload=boot,idle\nmem=512M\n",
+		 "x/boot: boot --set=mem=512M\nx/idle: idle --set=mem=512M\n"},
 		{"[x]\nworkload=net-pps\nring=split,packed\nipv6=on\nprobes=off\ndeterministic=off\n",
 		 "x: net-pps --set=ring=split,packed --ipv6 --no-probes\n"},
-		{"[global]\nworkload=boot\n[x]\nguest_kernel=newer\nprobes=on\n", "x: boot --kernel=newer\n"},
+		{"[global]\nworkload=boot\n[x]\nguest_kernel=newer\nprobes=on\n",
+		 "x: boot --kernel=newer\n"},
 	};
 
 	(void)state;
@@ -106,7 +109,8 @@ static void mistakes_are_named(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(sections_become_commands), TEST(mistakes_are_named)};
+	const struct CMUnitTest tests[] = {TEST(sections_become_commands),
+					   TEST(mistakes_are_named)};
 
 	log_init("test", LOG_ERROR);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,14 +27,21 @@ static void the_command_repeats_the_cell(void **state)
 		uint64_t reps;
 		const char *want;
 	} cases[] = {
-		{"{}", 0, "run net-throughput --mode=virtio --vmm=builtin --guest=linux --on=host --reps=2 --json"},
-		{"{\"vmm\": \"qemu:accel=tcg\", \"knobs\": {\"ring\": \"packed\", \"tool\": \"iperf3\"},"
-		 " \"params\": {\"duration_ns\": 8000000000, \"work\": 0, \"tool\": \"iperf3\", \"ipv6\": true}}", 20,
-		 "run net-throughput --mode=virtio --vmm=qemu:accel=tcg --guest=linux --on=host --set=ring=packed "
+		{"{}", 0,
+		 "run net-throughput --mode=virtio --vmm=builtin --guest=linux --on=host --reps=2 --json"},
+		{"{\"vmm\": \"qemu:accel=tcg\", \"knobs\": {\"ring\": \"packed\", \"tool\": "
+		 "\"iperf3\"},"
+		 " \"params\": {\"duration_ns\": 8000000000, \"work\": 0, \"tool\": \"iperf3\", "
+		 "\"ipv6\": true}}",
+		 20,
+		 "run net-throughput --mode=virtio --vmm=qemu:accel=tcg --guest=linux --on=host "
+		 "--set=ring=packed "
 		 "--set=tool=iperf3 --duration=8000000000ns --ipv6 --reps=20 --json"},
-		{"{\"workload\": \"compute\", \"mode\": \"host\", \"vmm\": \"\", \"guest\": \"none\", \"substrate\": \"lab\","
-		 " \"time_base\": \"virtual\", \"params\": {\"duration_ns\": 5, \"work\": 1000, \"tool\": \"engine\"}}", 1,
-		 "run compute --mode=host --on=lab --deterministic --work=1000 --reps=1 --json"},
+		{"{\"workload\": \"compute\", \"mode\": \"host\", \"vmm\": \"\", \"guest\": "
+		 "\"none\", \"substrate\": \"lab\","
+		 " \"time_base\": \"virtual\", \"params\": {\"duration_ns\": 5, \"work\": 1000, "
+		 "\"tool\": \"engine\"}}",
+		 1, "run compute --mode=host --on=lab --deterministic --work=1000 --reps=1 --json"},
 	};
 
 	(void)state;

@@ -18,11 +18,12 @@ static inline json_t *fake_record(const char *mode, const char *metric, const do
 							 "metrics", metric, value[i]));
 	return json_pack("{s:i,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:o,s:{},s:{s:i},"
 			 "s:{s:{s:f,s:n,s:n,s:i,s:s}}}",
-			 "schema", 1, "id", "20260102-030405-abcdef", "started", "2026-01-02T03:04:05Z",
-			 "workload", "net-throughput", "mode", mode, "vmm", "builtin", "guest", "linux",
-			 "substrate", "host", "time_base", "real", "ok", 1, "samples", samples, "knobs",
-			 "params", "msg_size", 1460, "summary", metric, "median", n ? value[n / 2] : 0.0,
-			 "ci_low", "ci_high", "n", n, "unit", "bit/s");
+			 "schema", 1, "id", "20260102-030405-abcdef", "started",
+			 "2026-01-02T03:04:05Z", "workload", "net-throughput", "mode", mode, "vmm",
+			 "builtin", "guest", "linux", "substrate", "host", "time_base", "real",
+			 "ok", 1, "samples", samples, "knobs", "params", "msg_size", 1460,
+			 "summary", metric, "median", n ? value[n / 2] : 0.0, "ci_low", "ci_high",
+			 "n", n, "unit", "bit/s");
 }
 
 /* A new directory under $TMPDIR; the caller frees and removes it. */

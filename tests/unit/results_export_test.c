@@ -8,7 +8,8 @@
 #include "results/export.h"
 #include "tests/unit/fake_record.h"
 
-/* Two runs: one with a failed boot and a knob that CSV and labels must quote, and one with another metric as well. */
+/* Two runs: one with a failed boot and a knob that CSV and labels must quote, and one with another
+ * metric as well. */
 static json_t *rec[2];
 
 static int setup(void **state)
@@ -18,11 +19,13 @@ static int setup(void **state)
 	(void)state;
 	rec[0] = fake_record("virtio", "throughput_bps", (double[]){1e9, 2e9}, 2);
 	rec[1] = fake_record("vhost", "throughput_bps", (double[]){3e9}, 1);
-	json_array_append_new(json_object_get(rec[0], "samples"), json_pack("{s:b,s:s}", "ok", 0, "error", "timed out"));
+	json_array_append_new(json_object_get(rec[0], "samples"),
+			      json_pack("{s:b,s:s}", "ok", 0, "error", "timed out"));
 	json_object_set_new(rec[0], "knobs", json_pack("{s:s}", "cpus", "0,\"2\""));
 	summary = json_object_get(rec[1], "summary");
-	json_object_set_new(summary, "boot_ns", json_pack("{s:f,s:f,s:f,s:i}", "median", 5.0, "ci_low", 4.0, "ci_high",
-							  6.0, "n", 6));
+	json_object_set_new(summary, "boot_ns",
+			    json_pack("{s:f,s:f,s:f,s:i}", "median", 5.0, "ci_low", 4.0, "ci_high",
+				      6.0, "n", 6));
 	return 0;
 }
 
@@ -72,7 +75,8 @@ static void openmetrics(void **state)
 	(void)state;
 	assert_string_equal(text + n - 6, "# EOF\n");
 	assert_non_null(strstr(text, "# TYPE exitlab_throughput_bps gauge\n"));
-	assert_non_null(strstr(text, "knobs=\"cpus=0,\\\"2\\\"\",stat=\"median\"} 2000000000 1767323045\n"));
+	assert_non_null(strstr(
+		text, "knobs=\"cpus=0,\\\"2\\\"\",stat=\"median\"} 2000000000 1767323045\n"));
 	assert_non_null(strstr(text, "exitlab_boot_ns{run=\"20260102-030405-abcdef\""));
 	assert_non_null(strstr(text, "stat=\"ci_high\"} 6 1767323045\n"));
 	assert_null(strstr(text, "null"));
@@ -88,8 +92,10 @@ static void bmf(void **state)
 {
 	char *text = written("bmf", 2);
 	json_t *doc = json_loads(text, 0, NULL);
-	json_t *vhost = json_object_get(doc, "net-throughput/vhost/builtin/linux/host/real;msg_size=1460");
-	json_t *boot = json_object_get(vhost, "boot_ns"), *throughput = json_object_get(vhost, "throughput_bps");
+	json_t *vhost =
+		json_object_get(doc, "net-throughput/vhost/builtin/linux/host/real;msg_size=1460");
+	json_t *boot = json_object_get(vhost, "boot_ns"),
+	       *throughput = json_object_get(vhost, "throughput_bps");
 
 	(void)state;
 	assert_int_equal(json_object_size(doc), 2);
@@ -118,7 +124,8 @@ static void json_can_be_read_back(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(csv), TEST(openmetrics), TEST(bmf), TEST(json_can_be_read_back)};
+	const struct CMUnitTest tests[] = {TEST(csv), TEST(openmetrics), TEST(bmf),
+					   TEST(json_can_be_read_back)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,11 +11,21 @@
 
 static void metrics_carry_their_unit(void **state)
 {
-	static const char *const fixed[] = {
-		"throughput_bps", "packets_per_s", "transactions_per_s", "latency_ns", "exits_per_s",
-		"exits_per_packet", "userspace_exits_per_packet", "kicks_per_packet",
-		"interrupts_per_packet", "batch_packets", "cpu_ns_per_packet", "cpu_host_pct",
-		"cpu_guest_pct", "boot_ns", "exit_cost_ns"};
+	static const char *const fixed[] = {"throughput_bps",
+					    "packets_per_s",
+					    "transactions_per_s",
+					    "latency_ns",
+					    "exits_per_s",
+					    "exits_per_packet",
+					    "userspace_exits_per_packet",
+					    "kicks_per_packet",
+					    "interrupts_per_packet",
+					    "batch_packets",
+					    "cpu_ns_per_packet",
+					    "cpu_host_pct",
+					    "cpu_guest_pct",
+					    "boot_ns",
+					    "exit_cost_ns"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
@@ -57,10 +67,16 @@ static void bad_records_are_refused(void **state)
 		{"{\"samples\": [{\"ok\": true, \"metrics\": {\"latency_ns\": \"5\"}}]}", false},
 		{"{\"samples\": [{\"ok\": false}]}", false},
 		{"{\"samples\": [{\"ok\": false, \"error\": \"timed out\"}]}", true},
-		{"{\"samples\": [{\"ok\": false, \"error\": \"x\", \"metrics\": {\"latency_ns\": 0}}]}", false},
-		{"{\"samples\": [{\"ok\": true, \"metrics\": {}, \"hists\": {\"latency\": {\"count\": 1}}}]}", false},
+		{"{\"samples\": [{\"ok\": false, \"error\": \"x\", \"metrics\": {\"latency_ns\": "
+		 "0}}]}",
+		 false},
+		{"{\"samples\": [{\"ok\": true, \"metrics\": {}, \"hists\": {\"latency\": "
+		 "{\"count\": 1}}}]}",
+		 false},
 		{"{\"summary\": {\"latency_ns\": {\"median\": 1, \"n\": 3}}}", false},
-		{"{\"summary\": {\"latency_ns\": {\"median\": 1, \"ci_low\": null, \"ci_high\": 2, \"n\": 3}}}", true},
+		{"{\"summary\": {\"latency_ns\": {\"median\": 1, \"ci_low\": null, \"ci_high\": "
+		 "2, \"n\": 3}}}",
+		 true},
 		{"{\"exits\": [{\"reason\": \"hlt\", \"key\": \"\", \"count\": 1.5}]}", true},
 		{"{\"exits\": [{\"reason\": 5, \"key\": \"\", \"count\": 1}]}", false},
 		{"{\"checks\": [{\"name\": \"x\"}]}", false},
@@ -76,7 +92,8 @@ static void bad_records_are_refused(void **state)
 		assert_non_null(patch);
 		json_object_update(rec, patch);
 		if ((record_validate(rec, "case") == 0) != cases[i].valid)
-			fail_msg("%s: expected %s", cases[i].patch, cases[i].valid ? "valid" : "refused");
+			fail_msg("%s: expected %s", cases[i].patch,
+				 cases[i].valid ? "valid" : "refused");
 		json_decref(patch);
 		json_decref(rec);
 	}
@@ -107,13 +124,16 @@ static void series_ignores_order_and_reps(void **state)
 	char *sa, *sb;
 
 	(void)state;
-	json_object_set_new(a, "knobs", json_pack("{s:s,s:s}", "ring", "packed", "event_idx", "on"));
-	json_object_set_new(b, "knobs", json_pack("{s:s,s:s}", "event_idx", "on", "ring", "packed"));
+	json_object_set_new(a, "knobs",
+			    json_pack("{s:s,s:s}", "ring", "packed", "event_idx", "on"));
+	json_object_set_new(b, "knobs",
+			    json_pack("{s:s,s:s}", "event_idx", "on", "ring", "packed"));
 	json_object_set_new(json_object_get(b, "params"), "reps", json_integer(20));
 	sa = record_series(a);
 	sb = record_series(b);
-	assert_string_equal(sa, "net-throughput/virtio/builtin/linux/host/real;event_idx=on;ring=packed;"
-				"msg_size=1460");
+	assert_string_equal(
+		sa, "net-throughput/virtio/builtin/linux/host/real;event_idx=on;ring=packed;"
+		    "msg_size=1460");
 	assert_string_equal(sa, sb);
 	free(sb);
 	json_object_set_new(json_object_get(b, "params"), "msg_size", json_integer(64));

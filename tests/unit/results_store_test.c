@@ -164,15 +164,17 @@ static void references(void **state)
 	const struct {
 		const char *ref, *id; /* NULL: refused */
 	} cases[] = {
-		{"last", id[2]}, {"last~0", id[2]}, {"last~2", id[0]}, {"last~3", NULL},
-		{"last~-1", NULL}, {"last~x", NULL}, {id[1], id[1]}, {path, id[0]},
-		{"2", NULL}, {"", NULL}, {"9999", NULL}, {"/nonexistent/record.json", NULL},
+		{"last", id[2]},  {"last~0", id[2]}, {"last~2", id[0]},
+		{"last~3", NULL}, {"last~-1", NULL}, {"last~x", NULL},
+		{id[1], id[1]},	  {path, id[0]},     {"2", NULL},
+		{"", NULL},	  {"9999", NULL},    {"/nonexistent/record.json", NULL},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		rec = store_load(s, cases[i].ref);
 		if (!rec != !cases[i].id || (rec && strcmp(record_str(rec, "id"), cases[i].id)))
-			fail_msg("'%s' gave %s", cases[i].ref, rec ? record_str(rec, "id") : "nothing");
+			fail_msg("'%s' gave %s", cases[i].ref,
+				 rec ? record_str(rec, "id") : "nothing");
 		json_decref(rec);
 	}
 	/* A prefix that only one run has. */
@@ -189,7 +191,8 @@ static void references(void **state)
 
 static void index_is_rebuilt_when_missing_or_damaged(void **state)
 {
-	static const char *const damage[] = {NULL, "", "this is no database at all, only text to fill a page"};
+	static const char *const damage[] = {
+		NULL, "", "this is no database at all, only text to fill a page"};
 	struct store *s = open_store();
 	char *index = in_store("index.sqlite"), id[32];
 
@@ -263,7 +266,8 @@ static void newer_store_is_refused(void **state)
 	free(format);
 }
 
-/* The newest run lies in the future, as after a clock that was wrong: "last" is still what came last. */
+/* The newest run lies in the future, as after a clock that was wrong: "last" is still what came
+ * last. */
 static void clock_set_back(void **state)
 {
 	struct store *s = open_store();
