@@ -22,6 +22,7 @@ static const struct opt run_opts[] = {
 	{"no-probes", 0, OPT_FLAG, offsetof(struct run_args, no_probes), NULL, "attach no eBPF: throughput and latency only"},
 	{"timeout", 't', OPT_DURATION, offsetof(struct run_args, timeout_ns), "TIME", "of the whole plan in the lab"},
 	{"store", 0, OPT_STR, offsetof(struct run_args, store), "DIR", "where records are kept"},
+	{"deterministic", 0, OPT_FLAG, offsetof(struct run_args, deterministic), NULL, "in a lab under instruction counting: equal to the last digit"},
 	{"dry-run", 0, OPT_FLAG, offsetof(struct run_args, dry_run), NULL, "show the plan and stop"},
 	{"json", 'j', OPT_FLAG, offsetof(struct run_args, json), NULL, "the record alone on stdout"},
 	OPT_END,
@@ -58,6 +59,7 @@ const struct command cmd_run = {
 		    "bench run net-throughput --mode=vhost\n"
 		    "bench run net-throughput --mode=e1000,virtio,vhost --vmm=builtin,qemu --reps=6\n"
 		    "bench run net-latency --mode=virtio --set event_idx=on,off\n"
+		    "bench run net-throughput --mode=virtio --deterministic --reps=2 --work=16M\n"
 		    "bench run exit-cost --guest=micro --on=host",
 	.opts = run_opts,
 	.run = run_main,

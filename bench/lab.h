@@ -18,6 +18,7 @@ struct lab_spec {
 	bool pass_stdin;
 	/* Deterministic: one core, instruction counting, everything in RAM: what the command needs is listed here. */
 	bool deterministic;
+	const char *sealed_out;      /* out_dir's name inside */
 	const char *const *programs; /* NULL-terminated host paths; their libraries come along */
 	const struct image_file *files;
 	size_t n_files;

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/table.h"
+#include "bench/deterministic.h"
 #include "bench/environment.h"
 #include "bench/lab.h"
 #include "bench/paths.h"
@@ -173,7 +174,7 @@ int run_plan(const struct plan *p, struct store *store, int argc, char **argv, s
 
 /* ---- in the lab ---- */
 
-static char **inner_argv(const struct plan *p, const char *workload, const char *out_dir)
+char **run_inner_argv(const struct plan *p, const char *workload, const char *out_dir)
 {
 	const struct run_args *a = p->args;
 	struct arglist l = {NULL, 0, 0};
@@ -212,7 +213,7 @@ static char **inner_argv(const struct plan *p, const char *workload, const char 
 }
 
 /* What the inner bench could not know: how we were called, and on what the lab itself ran. */
-static void complete_record(json_t *rec, int argc, char **argv)
+void run_complete_record(json_t *rec, int argc, char **argv)
 {
 	json_t *args = json_array(), *env = json_object_get(rec, "environment"), *host = environment_json();
 
@@ -233,7 +234,7 @@ static int adopt_run(struct store *store, const char *dir, int argc, char **argv
 	free(path);
 	if (err)
 		return err;
-	complete_record(rec, argc, argv);
+	run_complete_record(rec, argc, argv);
 	err = store_import_dir(store, dir, rec);
 	if (err) {
 		json_decref(rec);
@@ -316,7 +317,7 @@ int run_plan_in_lab(const struct plan *p, const char *workload, struct store *st
 		return -EIO;
 	}
 	spec.out_dir = out_dir;
-	spec.argv = inner_argv(p, workload, out_dir);
+	spec.argv = run_inner_argv(p, workload, out_dir);
 	spec.kernel = NULL;
 	setenv("EXITLAB_INNER", "1", 1);
 	err = lab_run(&spec, &status);
@@ -405,8 +406,9 @@ int run_workload(const char *workload, const struct run_args *args, int argc, ch
 	}
 	err = store_open(&store, args->store);
 	if (!err)
-		err = lab ? run_plan_in_lab(&plan, workload, store, argc, argv, &result)
-			  : run_plan(&plan, store, argc, argv, &result);
+		err = args->deterministic ? run_plan_deterministic(&plan, workload, store, argc, argv, &result)
+		      : lab               ? run_plan_in_lab(&plan, workload, store, argc, argv, &result)
+					  : run_plan(&plan, store, argc, argv, &result);
 	if (result.records)
 		print_result(&plan, &result);
 	status = result.interrupted ? 128 + SIGINT : err ? EXIT_CANNOT : result.ok && json_array_size(result.records) ? EXIT_OK : EXIT_FAILED;

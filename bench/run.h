@@ -19,12 +19,19 @@ int run_plan(const struct plan *p, struct store *store, int argc, char **argv, s
 int run_plan_in_lab(const struct plan *p, const char *workload, struct store *store, int argc, char **argv,
 		    struct run_result *out);
 
+/* The command line of the bench inside a lab, whose store is out_dir. */
+char **run_inner_argv(const struct plan *p, const char *workload, const char *out_dir);
+/* What a bench inside a lab could not know: how we were called, and on what the lab itself ran. */
+void run_complete_record(json_t *rec, int argc, char **argv);
+
 /* Whole command: choose the substrate, run, print. Exit status. */
 int run_workload(const char *workload, const struct run_args *args, int argc, char **argv);
 
 /* ---- record.c side: turning samples into a record (run_record.c) ---- */
 json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const char *plan_id, const char *started,
 		   const char *kernel_dir, int argc, char **argv);
+/* Summary, exits and checks anew from the samples. */
+void run_refresh_record(json_t *rec);
 /* exits.csv and hist-NAME.csv beside the record. */
 int run_write_csv(const char *run_dir, const json_t *record);
 /* Comparison of every record with the first. */

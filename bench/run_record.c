@@ -205,13 +205,27 @@ static json_t *vmm_name(const struct cell *c)
 	return *c->variant ? json_sprintf("%s:%s", c->vmm->name, c->variant) : json_string(c->vmm->name);
 }
 
+void run_refresh_record(json_t *rec)
+{
+	json_t *overhead, *samples = json_object_get(rec, "samples");
+
+	json_object_set_new(rec, "summary", summarise(rec));
+	json_object_set_new(rec, "exits", exits_of(rec));
+	json_object_set_new(rec, "checks", checks_of(rec));
+	overhead = json_object_get(json_object_get(json_object_get(rec, "summary"), "overhead_pct"), "median");
+	json_object_set(rec, "overhead_pct", overhead ? overhead : json_null());
+	json_object_set_new(rec, "ok", json_boolean(all_ok(samples) &&
+						    (!json_array_size(json_object_get(rec, "checks")) ||
+						     all_ok(json_object_get(rec, "checks")))));
+}
+
 json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const char *plan_id, const char *started,
 		   const char *kernel_dir, int argc, char **argv)
 {
 	const struct cell *c = &p->cell[cell];
 	const char *virtual_time = getenv("EXITLAB_VIRTUAL_TIME");
 	char now[32];
-	json_t *rec, *overhead;
+	json_t *rec;
 
 	clock_iso8601(time(NULL), now, sizeof(now));
 	rec = json_pack("{s:i, s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:s, s:s}", "schema", RECORD_SCHEMA, "plan_id", plan_id,
@@ -224,14 +238,7 @@ json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const cha
 	json_object_set_new(rec, "environment", environment_json());
 	json_object_set_new(rec, "inputs", environment_inputs(c, kernel_dir));
 	json_object_set(rec, "samples", samples);
-	json_object_set_new(rec, "summary", summarise(rec));
-	json_object_set_new(rec, "exits", exits_of(rec));
-	json_object_set_new(rec, "checks", checks_of(rec));
-	overhead = json_object_get(json_object_get(json_object_get(rec, "summary"), "overhead_pct"), "median");
-	json_object_set(rec, "overhead_pct", overhead ? overhead : json_null());
-	json_object_set_new(rec, "ok", json_boolean(all_ok(samples) &&
-						    (!json_array_size(json_object_get(rec, "checks")) ||
-						     all_ok(json_object_get(rec, "checks")))));
+	run_refresh_record(rec);
 	return rec;
 }
 

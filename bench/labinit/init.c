@@ -503,6 +503,7 @@ int main(void)
 	if (!sealed)
 		enter_host_root();
 	loopback_up();
+	make_dirs("/tmp");
 	out = config_get("out");
 	if (out)
 		make_dirs(out);
