@@ -6,7 +6,7 @@
 
 #include "analysis/claims.h"
 #include "analysis/compare.h"
-#include "base/table.h"
+#include "analysis/report.h"
 #include "results/record.h"
 
 enum kind {
@@ -261,13 +261,6 @@ static const json_t *find(json_t *const *rec, size_t n, const struct claim *c, c
 	return NULL;
 }
 
-static const char *value_text(const struct claim *c, double v)
-{
-	const struct metric_info *info = metric_find(c->metric);
-
-	return info && !strcmp(info->unit, "ns") ? fmt_ns(v) : fmt_si(v);
-}
-
 static struct interval measure(const struct claim *c, const json_t *a, const json_t *b)
 {
 	size_t na, nb = 0;
@@ -283,25 +276,19 @@ static struct interval measure(const struct claim *c, const json_t *a, const jso
 static void describe(struct claim_result *r, const struct claim *c, const struct interval *ci)
 {
 	const struct metric_info *info = metric_find(c->metric);
-	bool ratio = c->kind == RATIO;
-	size_t n;
+	const double v[] = {ci->point, ci->low, ci->high};
+	char text[3][48];
 
-	if (ratio)
-		n = (size_t)snprintf(r->ours, sizeof(r->ours), "%.3g x", ci->point);
-	else
-		n = (size_t)snprintf(r->ours, sizeof(r->ours), "%s %s", value_text(c, ci->point),
-				     info && strcmp(info->unit, "1") && strcmp(info->unit, "ns")
-					     ? info->unit
-					     : "");
-	while (n && r->ours[n - 1] == ' ')
-		r->ours[--n] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
+		if (c->kind == RATIO)
+			snprintf(text[i], sizeof(text[i]), "%.3gx", v[i]);
+		else
+			report_value(info ? info->unit : "", v[i], text[i], sizeof(text[i]));
+	}
 	if (isnan(ci->low))
-		return;
-	if (ratio)
-		snprintf(r->ours + n, sizeof(r->ours) - n, " [%.3g, %.3g]", ci->low, ci->high);
+		snprintf(r->ours, sizeof(r->ours), "%s", text[0]);
 	else
-		snprintf(r->ours + n, sizeof(r->ours) - n, " [%s, %s]", value_text(c, ci->low),
-			 value_text(c, ci->high));
+		snprintf(r->ours, sizeof(r->ours), "%s [%s, %s]", text[0], text[1], text[2]);
 }
 
 static void needs(struct claim_result *r, const struct claim *c)
@@ -344,12 +331,16 @@ static void judge(struct claim_result *r, const struct claim *c, json_t *const *
 	}
 	describe(r, c, &ci);
 	r->state = ci.point >= c->low && ci.point <= c->high ? CLAIM_HOLDS : CLAIM_FAILS;
-	if (c->kind == ABSOLUTE && strcmp(record_str(a, "time_base"), "real")) {
+	if (!strcmp(record_str(a, "time_base"), "real"))
+		return;
+	if (c->kind == ABSOLUTE)
 		snprintf(r->why, sizeof(r->why),
 			 "%s time: absolute rates and times do not carry over",
 			 record_str(a, "time_base"));
+	else if (c->a.mode && !strcmp(c->a.mode, "sriov"))
+		snprintf(r->why, sizeof(r->why), "the lab's card is software");
+	if (*r->why)
 		r->state = CLAIM_CANNOT_TELL;
-	}
 }
 
 size_t claims_judge(json_t *const *rec, size_t n, struct claim_result **out)

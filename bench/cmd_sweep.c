@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "analysis/claims.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/proc.h"
+#include "base/table.h"
+#include "bench/bench.h"
+#include "bench/jobfile.h"
+#include "bench/paths.h"
+#include "results/query.h"
+
+#define SECTION_TIMEOUT_NS (24 * 3600 * NSEC_PER_SEC) /* `bench run` has its own, tighter ones */
+#define CLAIMS_LOOK_BACK   300			      /* newest runs that claims are judged by */
+#define STATUS_INTERRUPTED 130
+
+struct sweep_args {
+	const char *store, *only, *reps;
+	bool dry_run, judge;
+};
+
+static const struct opt sweep_opts[] = {
+	{"dry-run", 0, OPT_FLAG, offsetof(struct sweep_args, dry_run), NULL,
+	 "show every plan and stop"},
+	{"only", 0, OPT_STR, offsetof(struct sweep_args, only), "SECTION",
+	 "run this section alone"},
+	{"reps", 'n', OPT_STR, offsetof(struct sweep_args, reps), "N",
+	 "boots per cell, whatever the file says"},
+	{"judge", 0, OPT_FLAG, offsetof(struct sweep_args, judge), NULL,
+	 "claims: no boots, only the table from the newest stored runs"},
+	{"store", 0, OPT_STR, offsetof(struct sweep_args, store), "DIR", "where records are kept"},
+	OPT_END,
+};
+
+/* "claims" is experiments/claims.ini of the checkout, or of what is installed. */
+static char *find_file(const char *name)
+{
+	const char *root = path_checkout();
+	char *path, *slash;
+
+	if (strchr(name, '/') || strchr(name, '.'))
+		return xstrdup(name);
+	if (root)
+		return xasprintf("%s/experiments/%s.ini", root, name);
+	path = xstrdup(path_self());
+	slash = strrchr(path, '/');
+	if (slash)
+		*slash = '\0';
+	slash = xasprintf("%s/../share/exitlab/experiments/%s.ini", path, name);
+	free(path);
+	return slash;
+}
+
+static void let_the_child_end(int sig)
+{
+	(void)sig;
+}
+
+static bool is_reps(const char *arg)
+{
+	return !strncmp(arg, "--reps=", strlen("--reps="));
+}
+
+static int run_experiment(const struct job_experiment *e, const struct sweep_args *a)
+{
+	char **argv = xcalloc(e->argc + 6, sizeof(*argv)), *reps = NULL, *store = NULL;
+	size_t n = 0;
+	struct proc p;
+	int status;
+
+	argv[n++] = (char *)path_self();
+	argv[n++] = (char *)"run";
+	for (size_t i = 0; i < e->argc; i++)
+		if (!a->reps || !is_reps(e->argv[i]))
+			argv[n++] = e->argv[i];
+	if (a->reps)
+		argv[n++] = reps = xasprintf("--reps=%s", a->reps);
+	if (a->store)
+		argv[n++] = store = xasprintf("--store=%s", a->store);
+	if (a->dry_run)
+		argv[n++] = (char *)"--dry-run";
+	status = proc_spawn(&p, argv, NULL);
+	if (status)
+		log_error("%s: %s", argv[0], strerror(-status));
+	else
+		status = proc_wait(&p, SECTION_TIMEOUT_NS);
+	if (status == -ETIMEDOUT)
+		proc_end(&p, 10 * NSEC_PER_SEC);
+	free(argv);
+	free(reps);
+	free(store);
+	return status < 0 ? EXIT_CANNOT : status;
+}
+
+static const char *outcome(int status)
+{
+	switch (status) {
+	case EXIT_OK:
+		return "done";
+	case EXIT_FAILED:
+		return "a boot or check failed";
+	case EXIT_USAGE:
+		return "not a valid plan";
+	case EXIT_CANNOT:
+		return "cannot be measured here";
+	case STATUS_INTERRUPTED:
+		return "interrupted";
+	default:
+		return "ended abnormally";
+	}
+}
+
+/* Every section, though one of them fails: a night's run is worth what it could measure. */
+static int run_all(const struct jobfile *f, const struct sweep_args *a)
+{
+	struct table *t = table_new(2, "experiment:", "outcome:");
+	int worst = EXIT_OK, status = EXIT_OK;
+	size_t ran = 0;
+
+	for (size_t i = 0; i < f->n && status != STATUS_INTERRUPTED; i++) {
+		if (a->only && strcmp(a->only, f->v[i].name))
+			continue;
+		printf("%s[%s]\n", ran++ ? "\n" : "", f->v[i].name);
+		fflush(stdout);
+		status = run_experiment(&f->v[i], a);
+		table_cell(t, "%s", f->v[i].name);
+		table_cell(t, "%s", outcome(status));
+		worst = status == STATUS_INTERRUPTED ? status : status ? EXIT_FAILED : worst;
+	}
+	if (ran) {
+		printf("\n");
+	} else {
+		log_error("sweep: no section %s in it", a->only);
+		worst = EXIT_USAGE;
+	}
+	table_print(t, stdout);
+	return worst;
+}
+
+static int print_claims(const struct sweep_args *a)
+{
+	struct run_filter newest = {.last = CLAIMS_LOOK_BACK};
+	struct table *t = table_new(5, "claim:", "published:", "ours:", "holds:", "why:");
+	struct claim_result *r;
+	struct run_row *rows;
+	struct store *store;
+	json_t **rec;
+	size_t n, claims;
+
+	if (store_open(&store, a->store))
+		return EXIT_CANNOT;
+	if (store_list(store, &newest, &rows, &n)) {
+		store_close(store);
+		return EXIT_CANNOT;
+	}
+	rec = xcalloc(n, sizeof(json_t *));
+	for (size_t i = 0; i < n; i++)
+		rec[i] = store_load(store, rows[i].id);
+	claims = claims_judge(rec, n, &r);
+	for (size_t i = 0; i < claims; i++) {
+		table_cell(t, "%s", r[i].claim);
+		table_cell(t, "%s", r[i].published);
+		table_cell(t, "%s", *r[i].ours ? r[i].ours : "-");
+		table_cell(t, "%s", claim_state_text(r[i].state));
+		table_cell(t, "%s", r[i].why);
+	}
+	table_print(t, stdout);
+	for (size_t i = 0; i < n; i++)
+		json_decref(rec[i]);
+	free(rec);
+	free(r);
+	run_rows_free(rows, n);
+	store_close(store);
+	return EXIT_OK;
+}
+
+static int sweep(const char *name, const struct sweep_args *a)
+{
+	struct sigaction wait = {.sa_handler = let_the_child_end};
+	bool claims = !strcmp(name, "claims");
+	struct jobfile f;
+	char *path;
+	int status;
+
+	if (a->judge)
+		return print_claims(a);
+	path = find_file(name);
+	status = jobfile_read(&f, path) ? EXIT_USAGE : EXIT_OK;
+	free(path);
+	if (status)
+		return status;
+	sigaction(SIGINT, &wait, NULL);
+	status = run_all(&f, a);
+	jobfile_free(&f);
+	if (claims && !a->dry_run && status != STATUS_INTERRUPTED) {
+		int err;
+
+		printf("\n");
+		err = print_claims(a);
+		status = status ? status : err;
+	}
+	return status;
+}
+
+static int sweep_main(int argc, char **argv)
+{
+	struct sweep_args a = {0};
+	int status;
+
+	if (!bench_parse(&cmd_sweep, &argc, argv, &a, &status))
+		return status;
+	if (argc != 2 || (a.judge && strcmp(argv[1], "claims"))) {
+		log_error("sweep: %s",
+			  argc != 2 ? "expected one job file or the name of one in experiments/"
+				    : "--judge is for claims");
+		return EXIT_USAGE;
+	}
+	return sweep(argv[1], &a);
+}
+
+const struct command cmd_sweep = {
+	.name = "sweep",
+	.args = "FILE.ini | NAME",
+	.summary = "run the experiments of a job file; `claims` judges published figures",
+	.details =
+		"A job file has a section per experiment, [global] for what they share, and the options of\n"
+		"bench run as keys (mode, vmm, guest, on, reps, duration, work, tool, guest_kernel, ipv6,\n"
+		"deterministic, probes); any other key is a --set. Lists are a matrix, measured interleaved.\n"
+		"A NAME without dot or slash is experiments/NAME.ini.",
+	.examples = "bench sweep claims --dry-run\nbench sweep claims --judge\n"
+		    "bench sweep experiments/knobs.ini --only=rings --reps=6",
+	.opts = sweep_opts,
+	.run = sweep_main,
+};

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "analysis/claims.h"
+#include "tests/unit/fake_record.h"
+
+static json_t *record_of(const char *workload, const char *mode, const char *metric, double v)
+{
+	json_t *rec = fake_record(mode, metric, (double[]){v, v, v, v, v, v, v}, 7);
+
+	json_object_set_new(rec, "workload", json_string(workload));
+	return rec;
+}
+
+/* The result of one claim, found by its words. */
+static struct claim_result judge(json_t **rec, size_t n, const char *claim)
+{
+	struct claim_result *r, found = {0};
+	size_t claims = claims_judge(rec, n, &r);
+
+	for (size_t i = 0; i < claims; i++)
+		if (!strcmp(r[i].claim, claim))
+			found = r[i];
+	free(r);
+	assert_non_null(found.claim);
+	return found;
+}
+
+static void counts_hold_everywhere_times_only_in_real_time(void **state)
+{
+	json_t *rec[] = {record_of("net-throughput", "e1000", "exits_per_packet", 2.1),
+			 record_of("net-throughput", "e1000", "throughput_bps", 2.5e9)};
+	struct claim_result r;
+
+	(void)state;
+	assert_int_equal(judge(rec, 2, "emulated e1000, throughput").state, CLAIM_HOLDS);
+	for (int i = 0; i < 2; i++)
+		json_object_set_new(rec[i], "time_base", json_string("emulated"));
+	assert_int_equal(judge(rec, 2, "emulated e1000, throughput").state, CLAIM_CANNOT_TELL);
+	r = judge(rec, 2, "emulated e1000, exits per packet");
+	assert_int_equal(r.state, CLAIM_HOLDS);
+	assert_string_equal(r.ours, "2.1 [2.1, 2.1]");
+	json_decref(rec[0]);
+	json_decref(rec[1]);
+}
+
+static void ratios_need_both_sides_of_one_substrate(void **state)
+{
+	static const char claim[] = "virtio against an e1000 made better";
+	json_t *rec[] = {record_of("net-throughput", "virtio", "throughput_bps", 3e9),
+			 record_of("net-throughput", "e1000", "throughput_bps", 2e9)};
+	struct claim_result r;
+
+	(void)state;
+	r = judge(rec, 1, claim);
+	assert_int_equal(r.state, CLAIM_NOT_MEASURED);
+	assert_string_equal(r.why, "bench run net-throughput --mode=virtio,e1000 --vmm=builtin");
+	r = judge(rec, 2, claim);
+	assert_int_equal(r.state, CLAIM_HOLDS);
+	assert_string_equal(r.ours, "1.5x [1.5x, 1.5x]");
+	json_object_set_new(rec[1], "substrate", json_string("lab"));
+	assert_int_equal(judge(rec, 2, claim).state, CLAIM_NOT_MEASURED);
+	json_object_set_new(rec[1], "substrate", json_string("host"));
+	json_object_set_new(rec[1], "vmm", json_string("qemu"));
+	assert_int_equal(judge(rec, 2, claim).state, CLAIM_NOT_MEASURED);
+	json_decref(rec[0]);
+	json_decref(rec[1]);
+}
+
+static void knobs_tell_the_sides_apart(void **state)
+{
+	json_t *rec[] = {record_of("net-throughput", "virtio", "kicks_per_packet", 0.2),
+			 record_of("net-throughput", "virtio", "kicks_per_packet", 0.1)};
+	static const char claim[] = "event index cuts notifications further";
+
+	(void)state;
+	assert_int_equal(judge(rec, 2, claim).state, CLAIM_NOT_MEASURED);
+	json_object_set_new(rec[0], "knobs", json_pack("{s:s}", "event_idx", "off"));
+	json_object_set_new(rec[1], "knobs", json_pack("{s:s}", "event_idx", "on"));
+	assert_int_equal(judge(rec, 2, claim).state, CLAIM_HOLDS);
+	json_object_set_new(rec[0], "knobs", json_pack("{s:s}", "event_idx", "on"));
+	json_object_set_new(rec[1], "knobs", json_pack("{s:s}", "event_idx", "off"));
+	assert_int_equal(judge(rec, 2, claim).state, CLAIM_FAILS);
+	json_decref(rec[0]);
+	json_decref(rec[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(counts_hold_everywhere_times_only_in_real_time),
+		cmocka_unit_test(ratios_need_both_sides_of_one_substrate),
+		cmocka_unit_test(knobs_tell_the_sides_apart),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
