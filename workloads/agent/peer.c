@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "workloads/agent/peer.h"
 #include "workloads/agent/throughput.h"
+#include "workloads/dgram.h"
 
 static const struct {
 	const char *name;
@@ -166,6 +167,9 @@ int peer_main(struct agent *a)
 			  strerror(-fd));
 		return EXIT_CANNOT;
 	}
+	if (peer_dgram_start(a->job.port))
+		log_warn("UDP port %llu: cannot be bound; the micro guest's traffic will not be answered",
+			 (unsigned long long)a->job.port + DGRAM_PORT_OFFSET);
 	report_line("ready");
 	report_flush();
 	serve(fd);

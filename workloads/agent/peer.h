@@ -19,6 +19,9 @@ int peer_latency(struct session *s);
 int peer_pps(struct session *s);
 int peer_iperf(struct session *s);
 
+/* Serve guests without TCP (workloads/dgram.h) beside, in a thread. 0 or -errno. */
+int peer_dgram_start(uint64_t port);
+
 /* The next data connection: fd and its hello, or -errno. */
 int peer_accept_data(struct session *s, struct wire_hello *hello);
 /* Start and end of the measured part: CPU time of this process and wall time. */

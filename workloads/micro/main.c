@@ -32,6 +32,7 @@ static const struct micro_job jobs[] = {
 	{"null", job_null},
 	{"boot", job_null},
 	{"exit-cost", job_exit_cost},
+	{"net-throughput", job_net_throughput},
 	{"timer", job_timer},
 	{"ipi", job_ipi},
 	{"memory", job_memory},

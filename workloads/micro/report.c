@@ -9,6 +9,7 @@
 #define LSR        5
 #define LSR_EMPTY  0x20
 #define FIFO_BYTES 16
+#define WAIT_TICKS 30000000000ull
 
 static bool failed;
 static uint64_t open_tsc, close_tsc;
@@ -23,15 +24,23 @@ void report_init(void)
 	outb(COM2 + 2, 7); /* FIFO on and cleared */
 }
 
+/* A port without a UART reads all-ones; a reader that has stopped reading is given some 10 s. */
+static void wait_empty(void)
+{
+	uint64_t start = rdtsc();
+
+	while (!(inb(COM2 + LSR) & LSR_EMPTY) && rdtsc() - start < WAIT_TICKS)
+		;
+}
+
 /* Ring 0: where supervisor code is interpreted a port access is cheaper from there, elsewhere it does not matter. */
 static uint64_t put_string(uint64_t arg)
 {
 	const char *s = (const char *)arg;
 
 	for (unsigned n = 0; *s; s++, n++) {
-		/* A port without a UART reads all-ones: never wait for ever. */
-		for (unsigned i = 0; n % FIFO_BYTES == 0 && i < 100000 && !(inb(COM2 + LSR) & LSR_EMPTY); i++)
-			;
+		if (n % FIFO_BYTES == 0)
+			wait_empty();
 		outb(COM2, (uint8_t)*s);
 	}
 	return 0;

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+# The micro guest's network drivers, against the peer over a TAP.
+load ../helper
+load micro
+
+setup() {
+	need_kvm
+	[ "$(id -u)" -eq 0 ] && [ -w /dev/net/tun ] || skip "needs root and /dev/net/tun"
+}
+
+# throughput MODE DIRECTION [OPTIONS]: one short sample must succeed and have moved something.
+throughput() {
+	local mode=$1 direction=$2
+	shift 2
+	run "$bench" run net-throughput --mode="$mode" --guest=micro --on=host --reps=1 --no-probes --duration=300ms \
+		--set direction="$direction" --set verify=full --store="$BATS_TEST_TMPDIR/store" --json "$@"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	grep -qE '"throughput_bps": [0-9.]*[1-9]' <<<"$output"
+}
+
+@test "micro virtio-net: to the peer, every byte compared" {
+	throughput virtio tx
+}
+
+@test "micro virtio-net: from the peer, every byte compared" {
+	throughput virtio rx
+}
+
+@test "micro virtio-net: small datagrams" {
+	throughput virtio tx --set msg_size=24
+}
+
+@test "micro virtio-net: without event_idx" {
+	throughput virtio tx --set event_idx=off
+}

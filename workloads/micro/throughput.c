@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+/* net-throughput: datagrams of one size to the peer or from it (workloads/dgram.h), as fast as the path takes them. */
+#include <string.h>
+
+#include "workloads/micro/net.h"
+
+#define TRIES   20
+#define WAIT_NS (100 * NS_PER_MS)
+
+static struct {
+	struct net net;
+	struct dgram_result answer; /* the peer's last control datagram */
+	bool answered;
+	uint64_t session;
+	bool full;
+	unsigned size;
+	/* What came in. */
+	uint64_t packets, bytes, bad, lost, next;
+} t;
+
+static bool data_ok(const uint8_t *p, unsigned len)
+{
+	const struct dgram *d = (const void *)p;
+	uint64_t tail;
+
+	memcpy(&tail, p + len - 8, 8);
+	if (len != t.size || tail != ~d->nr)
+		return false;
+	for (unsigned i = sizeof(*d); t.full && i < len - 8; i++)
+		if (p[i] != DGRAM_FILL)
+			return false;
+	return true;
+}
+
+static void on_datagram(void *arg, const void *payload, unsigned len)
+{
+	const struct dgram *d = payload;
+
+	(void)arg;
+	if (len < DGRAM_MIN || d->magic != DGRAM_MAGIC)
+		return;
+	if (d->op != DGRAM_DATA) {
+		t.answered |= d->nr == t.session;
+		memcpy(&t.answer, payload, MIN(len, sizeof(t.answer)));
+		return;
+	}
+	if (!data_ok(payload, len)) {
+		t.bad++;
+		return;
+	}
+	t.lost += d->nr > t.next ? d->nr - t.next : 0;
+	t.next = d->nr + 1;
+	t.packets++;
+	t.bytes += len;
+}
+
+/* Say it until the peer answers with op. */
+static bool ask(const void *msg, unsigned len, uint32_t op)
+{
+	for (unsigned i = 0; i < TRIES; i++) {
+		uint64_t end = rdtsc() + ns_to_tsc(WAIT_NS);
+
+		t.answered = false;
+		if (!net_send(&t.net, msg, len))
+			return false;
+		while (rdtsc() < end) {
+			net_poll(&t.net);
+			if (t.answered && t.answer.head.op == op)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool start(const struct workload_job *job, bool peer_sends, uint64_t ns)
+{
+	struct dgram_start s = {
+		.head = {DGRAM_MAGIC, DGRAM_START, ++t.session},
+		.peer_sends = peer_sends,
+		.size = t.size,
+		.ns = ns,
+		.full = t.full,
+	};
+
+	(void)job;
+	t.packets = t.bytes = t.bad = t.lost = t.next = 0;
+	return ask(&s, sizeof(s), DGRAM_OK);
+}
+
+static bool stop(void)
+{
+	struct dgram_result s = {.head = {DGRAM_MAGIC, DGRAM_STOP, t.session}};
+
+	return ask(&s, sizeof(s), DGRAM_RESULT);
+}
+
+/* As many as fit into the ring at a time, one kick each time; how many. */
+static uint64_t send_for(uint64_t ns)
+{
+	uint64_t end = rdtsc() + ns_to_tsc(ns), nr = 0;
+
+	while (rdtsc() < end) {
+		unsigned room = t.net.nic.ops->tx_room(&t.net.nic);
+
+		for (; room; room--, nr++) {
+			struct dgram d = {DGRAM_MAGIC, DGRAM_DATA, nr};
+			uint64_t tail = ~nr;
+			uint8_t *p = net_payload(&t.net, t.size);
+
+			memcpy(p, &d, sizeof(d));
+			memcpy(p + t.size - 8, &tail, 8);
+			net_push(&t.net, t.size);
+		}
+		t.net.nic.ops->tx_kick(&t.net.nic);
+		net_poll(&t.net);
+	}
+	return nr;
+}
+
+static void receive_for(uint64_t ns)
+{
+	uint64_t end = rdtsc() + ns_to_tsc(ns);
+
+	while (rdtsc() < end)
+		if (!net_poll(&t.net))
+			cpu_relax();
+}
+
+static void say(bool rx, uint64_t sent, uint64_t kicks)
+{
+	uint64_t packets = rx ? t.packets : t.answer.received, bytes = rx ? t.bytes : t.answer.bytes;
+	uint64_t handled = rx ? t.packets : sent, ns = MAX(window_ns(), 1);
+
+	report_metric("throughput_bps", mul_div(bytes * 8, 1000000000, ns));
+	report_metric(rx ? "throughput_rx_bps" : "throughput_tx_bps", mul_div(bytes * 8, 1000000000, ns));
+	/* What the device handled: exits and kicks are per these. */
+	report_metric("packets", handled);
+	report_metric("packets_per_s", mul_div(handled, 1000000000, ns));
+	report_metric(rx ? "rx_packets" : "tx_packets", handled);
+	report_metric("packet_bytes", t.size + NET_HEADERS);
+	report_metric("guest_kicks", kicks);
+	if (sent)
+		report_milli("loss_pct", sent > packets ? mul_div(sent - packets, 100000, sent) : 0);
+	window_report(0);
+}
+
+static int measure(const struct workload_job *job, bool rx)
+{
+	uint64_t sent = 0, kicks;
+
+	if (!start(job, rx, job->duration_ns))
+		return report_fail("net: the peer does not answer on port %lu", job->port + DGRAM_PORT_OFFSET);
+	kicks = t.net.nic.kicks;
+	window_open();
+	if (rx)
+		receive_for(job->duration_ns);
+	else
+		sent = send_for(job->duration_ns);
+	window_close();
+	kicks = t.net.nic.kicks - kicks;
+	if (!stop())
+		return report_fail("net: the peer gave no result");
+	if (t.bad || t.answer.bad)
+		return report_fail("integrity: %lu damaged datagrams", t.bad + t.answer.bad);
+	if (!(rx ? t.packets : t.answer.received))
+		return report_fail("net: not one datagram arrived");
+	say(rx, rx ? t.answer.sent : sent, kicks);
+	return 0;
+}
+
+int job_net_throughput(const struct workload_job *job)
+{
+	t.size = (unsigned)(job->msg_size ? job->msg_size : DGRAM_MAX);
+	t.full = job->verify == JOB_VERIFY_FULL;
+	t.session = rdtsc();
+	if (job->direction == JOB_BOTH || job->tool != JOB_ENGINE || job->work)
+		return report_fail("net-throughput: the micro guest takes direction=tx or rx, a duration, our engine");
+	if (t.size < DGRAM_MIN || t.size > DGRAM_MAX)
+		return report_fail("net-throughput: msg_size must be %u to %u in the micro guest", (unsigned)DGRAM_MIN,
+				   DGRAM_MAX);
+	if (net_open(&t.net, job))
+		return -1;
+	t.net.receive = on_datagram;
+	report_note("card %s", t.net.nic.ops->name);
+	report("ready");
+	return measure(job, job->direction == JOB_RX);
+}
