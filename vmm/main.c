@@ -355,10 +355,15 @@ static int block_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
+/* 2: what the user named is wrong. 3: the host lacks it, has it in use or does not permit it. */
 static int exit_status(int err)
 {
-	/* What the user named is wrong, or the host cannot. */
-	return err >= 0 ? err : err == -ENODEV || err == -ENOMEM || err == -EMFILE || err == -ENFILE ? EXIT_CANNOT : EXIT_USAGE;
+	static const int cannot[] = {ENODEV, ENOMEM, EMFILE, ENFILE, EBUSY, EPERM, EOPNOTSUPP, ENOTCONN, EPROTO, ETIMEDOUT};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cannot); i++)
+		if (err == -cannot[i])
+			return EXIT_CANNOT;
+	return err >= 0 ? err : EXIT_USAGE;
 }
 
 int main(int argc, char **argv)

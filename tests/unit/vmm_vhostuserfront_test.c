@@ -425,7 +425,7 @@ static void test_nobody_there(void **state)
 
 	(void)state;
 	unlink(path);
-	assert_int_equal(open_front(1), -ENOENT);
+	assert_int_equal(open_front(1), -ENODEV);
 	close_front();
 	assert_int_equal(open_fds(), before);
 }

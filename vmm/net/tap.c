@@ -140,7 +140,7 @@ static int tun_attach(const char *name, short flags, int *out)
 		log_error("/dev/net/tun: %s; %s", strerror(-err),
 			  err == -EACCES || err == -EPERM ? "run as root, or be given the TAP as fd=N"
 							  : "load the module: modprobe tun");
-		return err;
+		return -ENODEV;
 	}
 	strcpy(ifr.ifr_name, name);
 	if (ioctl(fd, TUNSETIFF, &ifr) < 0) {
@@ -211,7 +211,7 @@ int tap_open(struct tap *t, const char *name, unsigned queues)
 		return -ENODEV;
 	}
 	err = tap_attach_all(t, queues);
-	if (err && err != -ENOENT && err != -EACCES)
+	if (err && err != -ENODEV)
 		tap_explain(t, queues, err);
 	if (!err)
 		err = tap_prepare(t);

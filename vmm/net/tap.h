@@ -27,8 +27,8 @@ struct tap {
 #define TAP_INIT {.fd = {-1, -1, -1, -1, -1, -1, -1, -1}}
 
 /*
- * All log one line and return -errno: -EINVAL for what was asked wrongly, -ENODEV no such TAP, -EBUSY in use,
- * -EACCES or -EPERM no permission, -ENOENT no /dev/net/tun. Nothing stays open after a failure.
+ * All log one line and return -errno: -EINVAL for what was asked wrongly, -ENODEV no such TAP or no
+ * /dev/net/tun for us, -EBUSY in use, -EPERM not our TAP. Nothing stays open after a failure.
  */
 int tap_open(struct tap *t, const char *name, unsigned queues);
 /* Takes the fds over, also on failure those that are a TAP's. */

@@ -221,7 +221,7 @@ static int open_pair(struct vhost_net *v, unsigned pair)
 		log_error("%s: mode=vhost: " VHOST_DEV ": %s; %s", v->be->dev_name, strerror(-err),
 			  err == -EACCES || err == -EPERM ? "run as root or give your user access to it"
 							  : "load it with `modprobe vhost_net`, or use mode=virtio");
-		return err;
+		return err == -EACCES || err == -EPERM ? -EPERM : -ENODEV;
 	}
 	err = VHOST_CALL(v, pair, VHOST_SET_OWNER, NULL);
 	if (!err)

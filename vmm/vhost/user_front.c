@@ -437,7 +437,7 @@ static int front_open(struct net_backend *be, const struct dev_opts *opts)
 			be->mtu = c.mtu;
 	}
 	pthread_mutex_unlock(&f->lock);
-	return err;
+	return err == -ENOENT || err == -ECONNREFUSED || err == -EACCES ? -ENODEV : err;
 }
 
 static void front_close(struct net_backend *be)
