@@ -48,6 +48,9 @@ struct compare_difference {
 /* Blocking ones first. Free with compare_differences_free. */
 size_t compare_differences(const json_t *base, const json_t *changed,
 			   struct compare_difference **out);
+/* "another substrate (host -> lab), another guest (linux -> micro)"; NULL when nothing blocks.
+ * Caller frees. */
+char *compare_blocking(const struct compare_difference *d, size_t n);
 void compare_differences_free(struct compare_difference *d, size_t n);
 
 /* One metric of one record, one value per boot (the median of its windows). The caller frees; NULL

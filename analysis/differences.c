@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "analysis/compare.h"
+#include "base/strbuf.h"
 #include "results/record.h"
 
 struct list {
@@ -157,6 +158,16 @@ size_t compare_differences(const json_t *base, const json_t *changed,
 	blocking_first(&l);
 	*out = l.d;
 	return l.n;
+}
+
+char *compare_blocking(const struct compare_difference *d, size_t n)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	for (size_t i = 0; i < n && d[i].blocking; i++)
+		strbuf_addf(&sb, "%sanother %s (%.60s -> %.60s)", i ? ", " : "", d[i].what,
+			    d[i].base, d[i].changed);
+	return sb.len ? strbuf_take(&sb) : NULL;
 }
 
 void compare_differences_free(struct compare_difference *d, size_t n)

@@ -165,14 +165,15 @@ static void print_json(const json_t *base, const json_t *changed, const struct c
 
 static bool refused(const json_t *changed, const struct compare_difference *d, size_t n)
 {
-	if (!n || !d[0].blocking)
-		return false;
-	for (size_t i = 0; i < n && d[i].blocking; i++)
-		log_error("compare: %s: another %s: %.60s -> %.60s", record_str(changed, "id"),
-			  d[i].what, d[i].base, d[i].changed);
-	log_error("compare: across these the numbers say nothing about what was changed; --force "
-		  "compares all the same");
-	return true;
+	char *what = compare_blocking(d, n);
+	bool blocked = what;
+
+	if (blocked)
+		log_error(
+			"compare: %s: %s; across these the numbers say nothing about a change, --force compares all the same",
+			record_str(changed, "id"), what);
+	free(what);
+	return blocked;
 }
 
 static int compare_two(const json_t *base, const json_t *changed, const struct compare_args *a)

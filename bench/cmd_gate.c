@@ -54,14 +54,16 @@ struct source {
 static bool comparable(const struct source *s, const json_t *rec)
 {
 	struct compare_difference *d;
-	size_t n = compare_differences(s->base, rec, &d), blocking = 0;
+	size_t n = compare_differences(s->base, rec, &d);
+	char *what = s->args->force ? NULL : compare_blocking(d, n);
+	bool blocked = what;
 
-	for (size_t i = 0; i < n && d[i].blocking && !s->args->force; i++, blocking++)
-		log_error("gate: another %s than the baseline's: %.60s -> %.60s; --force gates all "
-			  "the same",
-			  d[i].what, d[i].base, d[i].changed);
+	if (blocked)
+		log_error("gate: %s has %s than the baseline; --force gates all the same",
+			  record_str(rec, "id"), what);
 	compare_differences_free(d, n);
-	return !blocking;
+	free(what);
+	return !blocked;
 }
 
 static json_t *take(void *ctx, const char *what)

@@ -184,7 +184,7 @@ static const double true_median[] = {100, 100, 98.86810235};
 
 static void coverage(void **state)
 {
-	int total = experiments(120);
+	int total = experiments(80);
 	double slack = getenv("EXITLAB_SOAK") ? 0 : 0.04;
 
 	(void)state;
