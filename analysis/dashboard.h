@@ -43,6 +43,7 @@ struct dash_config {
 struct dash_series {
 	const struct dash_config *config;
 	const struct metric_info *metric;
+	const char *name; /* of the metric, its kind included */
 	const struct series_point *p;
 	size_t n;
 	struct dash_change *change;

@@ -9,7 +9,7 @@
 
 #include "analysis/dashboard.h"
 #include "analysis/stats.h"
-#include "base/log.h"
+#include "analysis/view.h"
 
 #define MIN_RUNS    10 /* fewer show a history but get no verdict */
 #define RECENT_RUNS 60 /* an older change has become the level */
@@ -125,10 +125,11 @@ static void add_configs(struct dash *d)
 static bool wanted(const char *metric, const struct dashboard_opts *opts)
 {
 	const char *const *list = opts->metrics ? opts->metrics : usual_metrics;
+	size_t base = strcspn(metric, ".");
 
-	while (*list && strcmp(*list, metric))
+	while (*list && strcmp(*list, metric) && (strncmp(*list, metric, base) || (*list)[base]))
 		list++;
-	return *list && metric_find(metric);
+	return *list && view_metric(metric);
 }
 
 static char *title_of(const struct dash_config *c)
@@ -216,7 +217,8 @@ static void add_series(struct dash *d, const struct dashboard_opts *opts)
 		d->series = xrealloc(d->series, (d->n + 1) * sizeof(*d->series));
 		s = &d->series[d->n++];
 		*s = (struct dash_series){.config = &d->config[config],
-					  .metric = metric_find(p->metric),
+					  .metric = view_metric(p->metric),
+					  .name = p->metric,
 					  .p = p,
 					  .n = end - i};
 		s->title = title_of(s->config);

@@ -85,7 +85,7 @@ static void add_card(struct strbuf *sb, const struct dash_series *s)
 		    dash_verdict_class[s->verdict], dash_verdict_class[s->verdict]);
 	add_lower(sb, s->config->workload);
 	add_lower(sb, s->title);
-	add_lower(sb, s->metric->name);
+	add_lower(sb, s->name);
 	add_lower(sb, dash_verdict_class[s->verdict]);
 	strbuf_adds(sb, "\" href=\"s/");
 	dash_html(sb, s->page);
@@ -93,7 +93,7 @@ static void add_card(struct strbuf *sb, const struct dash_series *s)
 	dash_html(sb, s->title);
 	strbuf_addf(sb,
 		    "</div><div class=\"row\"><span class=\"dim\">%s</span><span class=\"value\">",
-		    s->metric->name);
+		    s->name);
 	dash_html(sb, value);
 	strbuf_adds(sb, "</span></div>");
 	add_spark(sb, s);
@@ -152,7 +152,9 @@ static int by_place(const void *a, const void *b)
 
 	if (!c)
 		c = strcmp(s->title, t->title);
-	return c ? c : (s->metric > t->metric) - (s->metric < t->metric);
+	if (!c)
+		c = (s->metric > t->metric) - (s->metric < t->metric);
+	return c ? c : strcmp(s->name, t->name);
 }
 
 void dash_index_html(const struct dash *d, struct strbuf *sb)

@@ -264,7 +264,7 @@ static void add_head(struct strbuf *sb, const struct dash_series *s)
 		sb,
 		" %s</title>\n<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"../dashboard.css\">\n</head>\n<body>\n"
 		"<header><a href=\"../index.html\">Overview</a><h1>",
-		s->metric->name);
+		s->name);
 	dash_html(sb, s->config->workload);
 	strbuf_adds(sb, ": ");
 	dash_html(sb, s->title);
@@ -272,7 +272,7 @@ static void add_head(struct strbuf *sb, const struct dash_series *s)
 		sb,
 		"</h1><button id=\"theme\" class=\"push\">Theme</button></header>\n<main>\n<p><strong>%s</strong> <span class=\"dim\">"
 		"%s; %s is better. Line: medians; band: 95 %% intervals.</span> <span class=\"verdict %s\">",
-		s->metric->name, s->metric->text,
+		s->name, s->metric->text,
 		s->metric->better > 0	? "higher"
 		: s->metric->better < 0 ? "lower"
 					: "neither direction",

@@ -84,7 +84,7 @@ static void bars_plot(struct fig_doc *doc, double max, double scale, const char 
 		"plot dat index 0 using 0:($2/unit):9 with boxes lc variable notitle, \\\n"
 		"     dat index 0 using 0:($3/unit):(0):(($4-$3)/unit) @whisker lc rgb \"#000000\" notitle, \\\n"
 		"     dat index 1 using 1:($2/unit) with points pt 6 ps 0.22 lw 0.5 lc rgb \"#000000\" notitle, \\\n"
-		"     dat index 0 using 0:(%.4g):(%s) with labels notitle\n",
+		"     dat index 0 using 0:(%.4g):(%s) with labels font \",6\" notitle\n",
 		max / scale * 1.10, above);
 }
 
@@ -107,7 +107,7 @@ int fig_throughput(const struct fig_set *set, struct fig_doc *doc)
 	max = bars_data(set, doc, metric, base);
 	scale = fig_si(max, &prefix);
 	strbuf_addf(&doc->gp, "set ylabel \"%s (%s%s)\"\n", axis->what, prefix, axis->unit);
-	bars_plot(doc, max, scale, "sprintf($6 < 0.095 ? \"%.3f×\" : \"%.2f×\", $6)");
+	bars_plot(doc, max, scale, "sprintf($6 < 99.5 ? \"%.2g×\" : \"%.0f×\", $6)");
 	label = fig_label(set, base, NULL);
 	strbuf_addf(&doc->caption,
 		    "Bars: median of %s; whiskers: its 95 %% interval; circles: single boots; "

@@ -65,7 +65,7 @@ static void cpu_plot(struct fig_doc *doc, const bool *used, double max)
 		if (used[p])
 			strbuf_addf(
 				&doc->gp,
-				"dat index %zu using 1:2:($1-0.34):($1+0.34):2:3 with boxxyerror @fill%zu lw 0.5 "
+				"dat index %zu using 1:2:($1-0.34):($1+0.34):2:3 with boxxyerror @fill%zu lw 0.5 dt 1 "
 				"title \"%s\", \\\n     ",
 				index++, p + 1, part_names[p]);
 	strbuf_addf(

@@ -215,7 +215,7 @@ static void exits_plot(const struct fig_set *set, struct fig_doc *doc, const str
 		strbuf_addf(
 			&doc->gp,
 			"dat index %zu using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror "
-			"@fill%zu lw 0.5 title ",
+			"@fill%zu lw 0.5 dt 1 title ",
 			r, r + 1);
 		fig_quote(&doc->gp, r == PARTS - 1 && n > PARTS ? "other" : list[r].name);
 		strbuf_adds(&doc->gp, ", \\\n     ");
@@ -346,9 +346,9 @@ int fig_exit_breakdown(const struct fig_set *set, struct fig_doc *doc)
 		&doc->gp,
 		"set xlabel \"Mean time of one exit (us)\"\nset xrange [0:%.4g]\n"
 		"set key outside top center horizontal Left reverse\nh = 0.34\n"
-		"plot dat using 2:0:(0):2:($0-h):($0+h) with boxxyerror @fill5 lw 0.5 title \"KVM, fast path\", \\\n"
-		"     dat using 2:0:2:($2+$3):($0-h):($0+h) with boxxyerror @fill1 lw 0.5 title \"KVM, slow path\", \\\n"
-		"     dat using 2:0:($2+$3):($2+$3+$4):($0-h):($0+h) with boxxyerror @fill2 lw 0.5 title \"userspace\", \\\n"
+		"plot dat using 2:0:(0):2:($0-h):($0+h) with boxxyerror @fill5 lw 0.5 dt 1 title \"KVM, fast path\", \\\n"
+		"     dat using 2:0:2:($2+$3):($0-h):($0+h) with boxxyerror @fill1 lw 0.5 dt 1 title \"KVM, slow path\", \\\n"
+		"     dat using 2:0:($2+$3):($2+$3+$4):($0-h):($0+h) with boxxyerror @fill2 lw 0.5 dt 1 title \"userspace\", \\\n"
 		"     dat using ($2+$3+$4):0:(sprintf(\" %%.3g\", $2+$3+$4)) with labels left notitle\n",
 		max * 1.14);
 	strbuf_addf(

@@ -140,6 +140,7 @@ int fig_latency_cdf(const struct fig_set *set, struct fig_doc *doc);
 int fig_latency_percentiles(const struct fig_set *set, struct fig_doc *doc);
 int fig_load(const struct fig_set *set, struct fig_doc *doc);
 int fig_exit_cost(const struct fig_set *set, struct fig_doc *doc);
+int fig_exit_kinds(const struct fig_set *set, struct fig_doc *doc);
 int fig_exit_breakdown(const struct fig_set *set, struct fig_doc *doc);
 int fig_scaling_vms(const struct fig_set *set, struct fig_doc *doc);
 int fig_scaling_queues(const struct fig_set *set, struct fig_doc *doc);

@@ -73,7 +73,7 @@ static void add_settings(struct strbuf *sb, const struct fig_set *set, size_t i,
 	}
 }
 
-char *fig_label(const struct fig_set *set, size_t i, const char *ignore)
+static char *plain_label(const struct fig_set *set, size_t i, const char *ignore)
 {
 	struct strbuf sb = STRBUF_INIT;
 	const json_t *rec = set->rec[i];
@@ -88,6 +88,28 @@ char *fig_label(const struct fig_set *set, size_t i, const char *ignore)
 	if (!sb.len)
 		add_part(&sb, view_str(rec, "workload"));
 	return sb.len ? strbuf_take(&sb) : xstrdup("run");
+}
+
+/* Two runs of one configuration are told apart by when they began; in a series they belong
+ * together. */
+char *fig_label(const struct fig_set *set, size_t i, const char *ignore)
+{
+	char *label = plain_label(set, i, ignore);
+	bool unique = true;
+
+	for (size_t k = 0; !ignore && k < set->n && unique; k++) {
+		char *other = plain_label(set, k, ignore);
+
+		unique = k == i || strcmp(label, other);
+		free(other);
+	}
+	if (!unique && *view_str(set->rec[i], "id")) {
+		char *longer = xasprintf("%s, %.15s", label, view_str(set->rec[i], "id"));
+
+		free(label);
+		return longer;
+	}
+	return label;
 }
 
 static int mode_linetype(const json_t *rec)
@@ -168,20 +190,22 @@ double fig_si(double max, const char **prefix)
 	return scale;
 }
 
-#define CHAR_IN	 0.049 /* mean width of a letter at 7 pt */
+#define CHAR_IN	 0.053 /* mean width of a letter at 7 pt */
 #define LINE_IN	 0.115 /* height of a line */
 #define YAXIS_IN 0.55  /* what the y axis takes of the width */
 
-/* The label in lines: broken after commas and hyphens. Caller frees. */
-static char *wrapped(const char *label)
+enum wrap { WHOLE, AT_COMMAS, AT_HYPHENS, TURNED };
+
+/* The label in lines. Caller frees. */
+static char *wrapped(const char *label, enum wrap wrap)
 {
 	struct strbuf sb = STRBUF_INIT;
 
 	for (const char *s = label; *s; s++) {
 		strbuf_addc(&sb, *s);
-		if (*s == ',' && s[1] == ' ')
+		if (wrap >= AT_COMMAS && *s == ',' && s[1] == ' ')
 			s++;
-		else if (*s != '-')
+		else if (wrap < AT_HYPHENS || *s != '-')
 			continue;
 		strbuf_addc(&sb, '\n');
 	}
@@ -199,39 +223,56 @@ static double longest_line_in(const char *s)
 	return (double)longest * CHAR_IN;
 }
 
+/* Width of the widest label when wrapped so, and its lines. */
+static double labels_in(const struct fig_set *set, enum wrap wrap, unsigned *lines)
+{
+	double widest = 0;
+
+	*lines = 1;
+	for (size_t i = 0; i < set->n; i++) {
+		char *label = fig_label(set, i, NULL), *text = wrapped(label, wrap);
+		unsigned n = 1;
+
+		for (const char *p = text; *p; p++)
+			n += *p == '\n';
+		*lines = MAX(*lines, n);
+		widest = fmax(widest, longest_line_in(text));
+		free(label);
+		free(text);
+	}
+	return widest;
+}
+
 void fig_category_axis(const struct fig_set *set, struct fig_doc *doc)
 {
 	double slot_in = (doc->width_in - YAXIS_IN) / (double)set->n;
-	double plain_in = 0, wrapped_in = 0;
-	bool turn, wrap;
+	enum wrap wrap = WHOLE;
+	unsigned lines = 1;
 
-	for (size_t i = 0; i < set->n; i++) {
-		char *label = fig_label(set, i, NULL), *lines = wrapped(label);
-
-		plain_in = fmax(plain_in, longest_line_in(label));
-		wrapped_in = fmax(wrapped_in, longest_line_in(lines));
-		free(label);
-		free(lines);
-	}
-	turn = wrapped_in > slot_in;
-	wrap = !turn && plain_in + 2 * CHAR_IN > slot_in;
+	while (wrap < TURNED &&
+	       labels_in(set, wrap, &lines) + (wrap == WHOLE ? 2 : 0.5) * CHAR_IN > slot_in)
+		wrap++;
 	strbuf_addf(&doc->gp, "set xrange [-0.6:%g]\nset xtics scale 0%s (", (double)set->n - 0.4,
-		    turn ? " rotate by 35 right" : "");
+		    wrap == TURNED ? " rotate by 35 right" : "");
 	for (size_t i = 0; i < set->n; i++) {
-		char *label = fig_label(set, i, NULL), *lines = wrapped(label);
+		char *label = fig_label(set, i, NULL),
+		     *text = wrapped(label, wrap == TURNED ? WHOLE : wrap);
 
 		strbuf_adds(&doc->gp, i ? ", " : "");
-		fig_quote_tic(&doc->gp, wrap ? lines : label);
+		fig_quote_tic(&doc->gp, text);
 		strbuf_addf(&doc->gp, " %zu", i);
 		free(label);
-		free(lines);
+		free(text);
 	}
 	strbuf_adds(&doc->gp, ")\n");
-	if (turn)
-		doc->height_in += 0.55 * plain_in;
-	/* gnuplot leaves room for one line only. */
-	if (wrap)
-		strbuf_adds(&doc->gp, "set bmargin 2.8\n");
+	if (wrap == TURNED) {
+		double deep_in = 0.57 * labels_in(set, WHOLE, &lines) + LINE_IN;
+
+		doc->height_in += deep_in - 2 * LINE_IN;
+		strbuf_addf(&doc->gp, "set bmargin %.1f\n", deep_in / LINE_IN);
+	} else if (lines > 1) { /* gnuplot leaves room for one line only */
+		strbuf_addf(&doc->gp, "set bmargin %.1f\n", 0.9 + 0.95 * lines);
+	}
 }
 
 const char *fig_common_metric(const struct fig_set *set, const char *const *names)

@@ -75,31 +75,46 @@ static void value_cell(struct doc *d, const char *unit, const struct interval *i
 	doc_cell_value(d, mid, interval);
 }
 
+static void metric_row(struct doc *d, const struct fig_set *set, const char *name, const char *unit)
+{
+	struct interval iv;
+
+	doc_cell(d, name);
+	for (size_t i = 0; i < set->n; i++) {
+		if (view_summary(set->rec[i], name, &iv))
+			value_cell(d, unit, &iv);
+		else
+			doc_cell(d, "");
+	}
+}
+
+/* The metric and its kinds ("exit_cost_ns.cpuid"), in whichever records have them. */
+static void metric_rows(struct doc *d, const struct fig_set *set, const struct metric_info *m)
+{
+	json_t *seen = json_object(), *v;
+	size_t len = strlen(m->name);
+	const char *name;
+
+	for (size_t i = 0; i < set->n; i++)
+		json_object_foreach (json_object_get(set->rec[i], "summary"), name, v)
+			if (!strncmp(name, m->name, len) && (!name[len] || name[len] == '.'))
+				json_object_set_new(seen, name, json_true());
+	json_object_foreach (seen, name, v)
+		metric_row(d, set, name, m->unit);
+	json_decref(seen);
+}
+
 static void add_results(struct doc *d, const struct fig_set *set)
 {
 	struct header h = header_of(set, "metric");
-	struct interval iv;
 
 	doc_heading(d, "Results");
 	doc_para(
 		d,
 		"Medians over boots with their 95 % intervals; no interval where there are fewer than 6 boots.");
 	doc_table_begin(d, h.n, h.name);
-	for (const struct metric_info *m = metric_table; m->name; m++) {
-		size_t have = 0;
-
-		for (size_t i = 0; i < set->n; i++)
-			have += view_summary(set->rec[i], m->name, &iv);
-		if (!have)
-			continue;
-		doc_cell(d, m->name);
-		for (size_t i = 0; i < set->n; i++) {
-			if (view_summary(set->rec[i], m->name, &iv))
-				value_cell(d, m->unit, &iv);
-			else
-				doc_cell(d, "");
-		}
-	}
+	for (const struct metric_info *m = metric_table; m->name; m++)
+		metric_rows(d, set, m);
 	doc_cell(d, "boots (n)");
 	for (size_t i = 0; i < set->n; i++) {
 		char n[24];

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "analysis/view.h"
-#include "results/record.h"
 
 static const json_t *at_path(const json_t *rec, const char *path)
 {
@@ -155,11 +154,19 @@ double view_window_ns(const json_t *rec, const json_t *sample)
 	return ns > 0 ? ns : 0;
 }
 
+const struct metric_info *view_metric(const char *name)
+{
+	char base[64];
+
+	snprintf(base, sizeof(base), "%.*s", (int)strcspn(name, "."), name);
+	return metric_find(base);
+}
+
 const char *view_unit(const json_t *rec, const char *metric)
 {
 	const json_t *m = json_object_get(json_object_get(rec, "summary"), metric);
 	const char *unit = json_string_value(json_object_get(m, "unit"));
-	const struct metric_info *info = metric_find(metric);
+	const struct metric_info *info = view_metric(metric);
 
 	return unit ? unit : info ? info->unit : "";
 }

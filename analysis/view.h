@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include "analysis/stats.h"
 #include "base/hist.h"
+#include "results/record.h"
 
 /* A string at a dotted path ("environment.host.cpu"); "" when absent. */
 const char *view_str(const json_t *rec, const char *path);
@@ -28,6 +29,9 @@ size_t view_n(const json_t *rec);
 bool view_hist(const json_t *rec, const char *name, struct hist *out);
 /* Length of one sample's window in ns, or 0 when the record does not tell. */
 double view_window_ns(const json_t *rec, const json_t *sample);
+/* What is known of a metric; "exit_cost_ns.cpuid" is a kind of exit_cost_ns. NULL when it is not in
+ * the table. */
+const struct metric_info *view_metric(const char *name);
 /* Unit of a metric: from the summary, else from the table of metrics, else "". */
 const char *view_unit(const json_t *rec, const char *metric);
 

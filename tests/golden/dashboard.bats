@@ -67,3 +67,17 @@ in_browser() {
 	"$bench" -q dashboard --store "$BATS_FILE_TMPDIR/store" --out "$BATS_TEST_TMPDIR/site" --since 2024-02
 	grep -q "of 246 runs" "$BATS_TEST_TMPDIR/site/index.html" || { grep -o "series of [0-9]* runs" "$BATS_TEST_TMPDIR/site/index.html"; false; }
 }
+
+@test "bench nightly: a slip in the last plan stops it before the first one boots" {
+	printf '[a]\nworkload=boot\n[b]\nworkload=net-throughput\nmode=vhots\n' >"$BATS_TEST_TMPDIR/bad.ini"
+	run "$bench" nightly "$BATS_TEST_TMPDIR/bad.ini" --store "$BATS_TEST_TMPDIR/none" --out "$BATS_TEST_TMPDIR/site"
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"did you mean vhost"* ]]
+	[[ "$output" == *"[b] is not a plan"*"nothing was run"* ]]
+	[ ! -e "$BATS_TEST_TMPDIR/site" ] && [ ! -e "$BATS_TEST_TMPDIR/none/runs" ]
+}
+
+@test "bench nightly: the example is sound, and --no-run still refreshes the site" {
+	"$bench" -q nightly docs/examples/nightly.ini --no-run --store "$BATS_FILE_TMPDIR/store" --out "$BATS_TEST_TMPDIR/site"
+	[ -s "$BATS_TEST_TMPDIR/site/index.html" ]
+}

@@ -131,6 +131,27 @@ static void put_latency(const struct fixture *f, const struct level *l, struct r
 	put(m, "latency_ns", l->latency_ns * noise(r, 0.03));
 }
 
+static void put_costs(struct rng *r, json_t *m, json_t *hists)
+{
+	static const struct {
+		const char *kind;
+		double ns;
+	} costs[] = {{"cpuid", 1100},
+		     {"pio_kernel", 1500},
+		     {"pio_user", 4100},
+		     {"ioeventfd", 1900},
+		     {"ipi", 5200}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(costs); i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "exit_cost_ns.%s", costs[i].kind);
+		json_object_set_new(hists, name, latency_hist(r, costs[i].ns, 1));
+		put(m, name, costs[i].ns * noise(r, 0.03));
+	}
+	put(m, "exit_cost_ns", costs[0].ns * noise(r, 0.03));
+}
+
 static void put_throughput(const struct fixture *f, const struct level *l, struct rng *r, json_t *m)
 {
 	double size = setting_or(f, "msg_size", 16384),
@@ -155,6 +176,8 @@ static json_t *sample_json(const struct fixture *f, const struct level *l, struc
 
 	if (strstr(f->workload, "latency"))
 		put_latency(f, l, r, m, hists);
+	else if (!strcmp(f->workload, "exit-cost"))
+		put_costs(r, m, hists);
 	else
 		put_throughput(f, l, r, m);
 	put(m, "window_ns", WINDOW);
@@ -333,5 +356,10 @@ const struct fixture fixture_queues[] = {COUNTS("queues", "virtio", 110),
 const struct fixture fixture_few[] = {
 	{"net-throughput", "virtio", NULL, 0, 3, 0, 121, 0, NULL},
 	{"net-throughput", "vhost", NULL, 0, 3, 0, 122, 0, NULL},
+	END,
+};
+
+const struct fixture fixture_costs[] = {
+	{"exit-cost", "", NULL, 0, 6, 0, 131, 0, NULL},
 	END,
 };

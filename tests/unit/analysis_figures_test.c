@@ -132,6 +132,7 @@ static void labels_tell_records_apart(void **state)
 		 "queues=4"},
 		{"{\"mode\": \"host\", \"vmm\": \"\"}", "{\"vmm\": \"builtin\"}", "host"},
 		{"{}", "{}", "virtio"},
+		{"{\"id\": \"20260101-000000-00aaaa\"}", "{\"id\": \"20260102-000000-00aaaa\"}", "virtio, 20260101-000000"},
 	};
 
 	(void)state;

@@ -11,9 +11,9 @@ set bmargin 2.8
 set ylabel "CPU time (% of a core)"
 set yrange [0:196]
 set key outside top center horizontal Left reverse maxcols 3
-plot dat index 0 using 1:2:($1-0.34):($1+0.34):2:3 with boxxyerror @fill1 lw 0.5 title "vCPU, guest", \
-     dat index 1 using 1:2:($1-0.34):($1+0.34):2:3 with boxxyerror @fill2 lw 0.5 title "vCPU, host", \
-     dat index 2 using 1:2:($1-0.34):($1+0.34):2:3 with boxxyerror @fill3 lw 0.5 title "I/O threads", \
-     dat index 3 using 1:2:($1-0.34):($1+0.34):2:3 with boxxyerror @fill4 lw 0.5 title "vhost workers", \
-     dat index 4 using 1:2:($1-0.34):($1+0.34):2:3 with boxxyerror @fill5 lw 0.5 title "other threads", \
+plot dat index 0 using 1:2:($1-0.34):($1+0.34):2:3 with boxxyerror @fill1 lw 0.5 dt 1 title "vCPU, guest", \
+     dat index 1 using 1:2:($1-0.34):($1+0.34):2:3 with boxxyerror @fill2 lw 0.5 dt 1 title "vCPU, host", \
+     dat index 2 using 1:2:($1-0.34):($1+0.34):2:3 with boxxyerror @fill3 lw 0.5 dt 1 title "I/O threads", \
+     dat index 3 using 1:2:($1-0.34):($1+0.34):2:3 with boxxyerror @fill4 lw 0.5 dt 1 title "vhost workers", \
+     dat index 4 using 1:2:($1-0.34):($1+0.34):2:3 with boxxyerror @fill5 lw 0.5 dt 1 title "other threads", \
      dat index 5 using 1:2:(sprintf("%.0f", $2)) with labels offset 0,0.5 notitle

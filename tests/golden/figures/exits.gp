@@ -12,12 +12,12 @@ set ylabel "Exits (k/s)"
 unit = 1000
 set yrange [0:61.19]
 set key outside top center horizontal Left reverse maxcols 3
-plot dat index 0 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill1 lw 0.5 title "npf", \
-     dat index 1 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill2 lw 0.5 title "interrupt", \
-     dat index 2 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill3 lw 0.5 title "msr", \
-     dat index 3 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill4 lw 0.5 title "hlt", \
-     dat index 4 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill5 lw 0.5 title "vintr", \
-     dat index 5 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill6 lw 0.5 title "cpuid", \
-     dat index 6 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill7 lw 0.5 title "io", \
-     dat index 7 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill8 lw 0.5 title "other", \
+plot dat index 0 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill1 lw 0.5 dt 1 title "npf", \
+     dat index 1 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill2 lw 0.5 dt 1 title "interrupt", \
+     dat index 2 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill3 lw 0.5 dt 1 title "msr", \
+     dat index 3 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill4 lw 0.5 dt 1 title "hlt", \
+     dat index 4 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill5 lw 0.5 dt 1 title "vintr", \
+     dat index 5 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill6 lw 0.5 dt 1 title "cpuid", \
+     dat index 6 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill7 lw 0.5 dt 1 title "io", \
+     dat index 7 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill8 lw 0.5 dt 1 title "other", \
      dat index 8 using 1:($2/unit):(sprintf("%.3gk", $2/unit)) with labels offset 0,0.5 notitle

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "analysis/dashboard.h"
+#include "base/clock.h"
+#include "base/proc.h"
+#include "base/strbuf.h"
+#include "bench/bench.h"
+#include "bench/jobfile.h"
+#include "bench/paths.h"
+
+#define PLAN_TIMEOUT_NS (24 * 3600 * NSEC_PER_SEC)
+#define INTERRUPTED	(128 + SIGINT)
+
+struct nightly_args {
+	const char *out, *store, *since;
+	uint64_t aa;
+	bool no_run;
+};
+
+static const struct opt nightly_opts[] = {
+	{"out", 'o', OPT_STR, offsetof(struct nightly_args, out), "DIR",
+	 "folder of the dashboard (default: dashboard)"},
+	{"store", 0, OPT_STR, offsetof(struct nightly_args, store), "DIR",
+	 "where records are kept"},
+	{"since", 0, OPT_STR, offsetof(struct nightly_args, since), "DATE",
+	 "leave older runs out of the dashboard"},
+	{"aa", 0, OPT_U64, offsetof(struct nightly_args, aa), "N",
+	 "plans that run a second time, another one each night (default 1)"},
+	{"no-run", 0, OPT_FLAG, offsetof(struct nightly_args, no_run), NULL,
+	 "only check the file and build the dashboard"},
+	OPT_END,
+};
+
+/* `bench run ...` of one experiment, in a process of its own: whatever happens to it, the night
+ * goes on. */
+static int run_plan_of(const struct job_experiment *e, const struct nightly_args *a, bool dry)
+{
+	char *store = a->store ? xasprintf("--store=%s", a->store) : NULL;
+	char **words = xcalloc(e->argc + 5, sizeof(*words));
+	struct strbuf shown = STRBUF_INIT;
+	size_t n = 0;
+	int status;
+
+	words[n++] = (char *)path_self();
+	words[n++] = (char *)"run";
+	memcpy(words + n, e->argv, e->argc * sizeof(*words));
+	n += e->argc;
+	if (store)
+		words[n++] = store;
+	if (dry)
+		words[n++] = (char *)"--dry-run";
+	status = proc_run(words, dry ? &shown : NULL, dry ? 60 * NSEC_PER_SEC : PLAN_TIMEOUT_NS);
+	if (status < 0)
+		log_error("[%s]: cannot run bench: %s", e->name, strerror(-status));
+	strbuf_free(&shown);
+	free(words);
+	free(store);
+	return status < 0 ? EXIT_CANNOT : status;
+}
+
+/* The last plan's typing error is found before the first one boots. */
+static bool plans_are_sound(const struct jobfile *f, const struct nightly_args *a, const char *path)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		if (!run_plan_of(&f->v[i], a, true))
+			continue;
+		log_error("%s: [%s] is not a plan (see above); nothing was run", path,
+			  f->v[i].name);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * After all plans, the next `aa` of them in turn run again with nothing changed: an A/A experiment,
+ * from which the dashboard tells its own false-alarm rate.
+ */
+static int run_night(const struct jobfile *f, const struct nightly_args *a)
+{
+	size_t first = (size_t)(time(NULL) / 86400) % f->n, total = f->n + MIN(a->aa, f->n);
+	int worst = EXIT_OK;
+
+	for (size_t i = 0; i < total; i++) {
+		const struct job_experiment *e = &f->v[i < f->n ? i : (first + i - f->n) % f->n];
+		int status;
+
+		log_info("[%s]%s, %zu of %zu", e->name, i < f->n ? "" : " again (A/A)", i + 1,
+			 total);
+		status = run_plan_of(e, a, false);
+		worst = MAX(worst, status);
+		if (status == INTERRUPTED)
+			break;
+	}
+	return worst;
+}
+
+static int build_dashboard(const struct nightly_args *a)
+{
+	struct dashboard_opts opts = {.out_dir = a->out ? a->out : "dashboard", .since = a->since};
+	struct dashboard_stats stats;
+	struct store *store;
+	int err = store_open(&store, a->store);
+
+	if (err)
+		return EXIT_CANNOT;
+	err = dashboard_build(store, &opts, &stats);
+	store_close(store);
+	if (!err)
+		log_info("%s/index.html: %zu series, %zu points of %zu runs", opts.out_dir,
+			 stats.series, stats.points, stats.runs);
+	return err ? EXIT_CANNOT : EXIT_OK;
+}
+
+static int nightly_main(int argc, char **argv)
+{
+	struct nightly_args a = {.aa = 1};
+	struct jobfile f;
+	int status, built;
+
+	if (!bench_parse(&cmd_nightly, &argc, argv, &a, &status))
+		return status;
+	if (argc != 2) {
+		log_error(
+			"nightly: expected one job file; see bench nightly --help and docs/examples/nightly.ini");
+		return EXIT_USAGE;
+	}
+	if (jobfile_read(&f, argv[1]))
+		return EXIT_USAGE;
+	status = EXIT_USAGE;
+	if (plans_are_sound(&f, &a, argv[1])) {
+		status = a.no_run ? EXIT_OK : run_night(&f, &a);
+		/* Whatever failed tonight, the page shows what there is. */
+		built = build_dashboard(&a);
+		status = MAX(status, built);
+	}
+	jobfile_free(&f);
+	return status;
+}
+
+const struct command cmd_nightly = {
+	.name = "nightly",
+	.args = "FILE.ini",
+	.summary = "a night's sweep, A/A runs included, and the dashboard of all nights",
+	.details =
+		"A job file as for bench sweep: a section is a plan. All are checked before the first one boots; a plan that\n"
+		"fails does not stop the others. docs/examples has a job file, a systemd timer and a CI workflow. Exit\n"
+		"status: the worst of the plans.",
+	.examples =
+		"bench nightly docs/examples/nightly.ini\n"
+		"bench nightly nightly.ini --store /var/lib/exitlab/store --out /var/www/exitlab",
+	.opts = nightly_opts,
+	.run = nightly_main,
+};
