@@ -110,6 +110,8 @@ static uint32_t mask_of(uint32_t off)
 	for (size_t i = 0; i < ARRAY_SIZE(masks); i++)
 		if (off >= masks[i].first && off <= masks[i].last)
 			return masks[i].mask;
+	if (off >= RAL && off < RAL + 128 && off & 4) /* RAH */
+		return 0x8003ffff;
 	return UINT32_MAX;
 }
 
