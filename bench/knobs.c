@@ -106,7 +106,7 @@ int knob_check(const char *name, const char *value, const char *mode)
 		if (!job_key_find(name))
 			return unknown_knob(name);
 		job_defaults(&job);
-		if (job_set(&job, name, value)) {
+		if (job_set_text(&job, name, value)) {
 			log_error("--set %s=%s: not a valid value; see bench list knobs", name, value);
 			return -EINVAL;
 		}

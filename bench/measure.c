@@ -100,10 +100,10 @@ static json_t *merged_exits(const json_t *probes)
 
 /* ---- metrics ---- */
 
-static void per_packet(json_t *m, const char *name, double n, double packets)
+static void per_unit(json_t *m, const char *name, double n, double units)
 {
-	if (packets > 0)
-		put(m, name, n / packets);
+	if (units > 0)
+		put(m, name, n / units);
 }
 
 static void exit_metrics(const struct observed *o, json_t *m, double packets, double ns)
@@ -117,11 +117,12 @@ static void exit_metrics(const struct observed *o, json_t *m, double packets, do
 	put(m, "exits", exits);
 	if (ns > 0)
 		put(m, "exits_per_s", exits / (ns / 1e9));
-	per_packet(m, "exits_per_packet", exits, packets);
-	per_packet(m, "userspace_exits_per_packet", user, packets);
-	per_packet(m, "kicks_per_packet", kicks, packets);
+	per_unit(m, "exits_per_packet", exits, packets);
+	per_unit(m, "exits_per_op", exits, number(o->agent, "ops"));
+	per_unit(m, "userspace_exits_per_packet", user, packets);
+	per_unit(m, "kicks_per_packet", kicks, packets);
 	if (notify)
-		per_packet(m, "interrupts_per_packet", number(notify, "injected"), packets);
+		per_unit(m, "interrupts_per_packet", number(notify, "injected"), packets);
 	if (kicks > 0 && number(o->agent, "packets") > 0)
 		put(m, "batch_packets", number(o->agent, "packets") / kicks);
 }
@@ -140,7 +141,7 @@ static void cpu_metrics(const struct observed *o, json_t *m, double packets, dou
 	}
 	put(m, "cpu_host_pct", 100 * (cpu - guest) / ns);
 	put(m, "cpu_guest_pct", 100 * guest / ns);
-	per_packet(m, "cpu_ns_per_packet", cpu, packets);
+	per_unit(m, "cpu_ns_per_packet", cpu, packets);
 }
 
 /* What our own VMM counted per queue in the window. */

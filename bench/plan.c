@@ -116,9 +116,35 @@ static int check_mode(const struct workload *wl, const char *mode, const char *g
 	return -EINVAL;
 }
 
+int cell_job(const struct cell *c, const struct run_args *args, struct workload_job *job)
+{
+	const struct workload *wl = c->workload;
+
+	job_defaults(job);
+	snprintf(job->workload, sizeof(job->workload), "%s", wl->name);
+	if (wl->duration_ns)
+		job->duration_ns = wl->duration_ns;
+	if (wl->defaults)
+		wl->defaults(job);
+	if (args->duration_ns)
+		job->duration_ns = args->duration_ns;
+	if (args->work)
+		job->work = args->work;
+	for (size_t i = 0; i < c->knobs.n; i++) {
+		const struct knob *k = &c->knobs.k[i];
+
+		if (!knob_find(k->name) && job_set_text(job, k->name, k->value)) {
+			log_error("--set %s=%s: the job does not take it", k->name, k->value);
+			return -EINVAL;
+		}
+	}
+	return wl->check ? wl->check(job) : 0;
+}
+
 static int add_cell(struct plan *p, const struct workload *wl, const char *mode, const char *vmm, size_t combo)
 {
 	size_t name_len = strcspn(vmm, ":");
+	struct workload_job job;
 	struct cell c = {
 		.workload = wl,
 		.mode = mode,
@@ -148,6 +174,9 @@ static int add_cell(struct plan *p, const struct workload *wl, const char *mode,
 		return err;
 	if (p->args->tool)
 		knobs_set(&c.knobs, "tool", p->args->tool);
+	err = cell_job(&c, p->args, &job); /* refused now, not after a boot */
+	if (err)
+		return err;
 	c.label = cell_label(&c);
 	for (size_t i = 0; i < p->n_cells; i++) {
 		if (!strcmp(p->cell[i].label, c.label)) { /* mode host does not vary with the VMM */

@@ -48,6 +48,8 @@ struct plan {
 
 /* 0, or -EINVAL / -ENOTSUP with one logged line. */
 int plan_make(struct plan *p, const char *workload, const struct run_args *args);
+/* The job of a cell, without addresses: 0, or -EINVAL (logged) for one that the workload refuses. */
+int cell_job(const struct cell *c, const struct run_args *args, struct workload_job *job);
 void plan_free(struct plan *p);
 /* What the cells need of the machine that runs them (needs bits of the workload, of modes and of VMMs). */
 unsigned plan_needs(const struct plan *p);

@@ -91,30 +91,13 @@ static bool is_micro(const struct run *r)
 
 static int make_job(struct run *r)
 {
-	const struct workload *wl = r->cell->workload;
-	const struct run_args *args = r->want->args;
-
-	job_defaults(&r->job);
-	snprintf(r->job.workload, sizeof(r->job.workload), "%s", wl->name);
-	if (wl->duration_ns)
-		r->job.duration_ns = wl->duration_ns;
-	if (wl->defaults)
-		wl->defaults(&r->job);
-	if (args->duration_ns)
-		r->job.duration_ns = args->duration_ns;
-	if (args->work)
-		r->job.work = args->work;
-	for (size_t i = 0; i < r->cell->knobs.n; i++) {
-		const struct knob *k = &r->cell->knobs.k[i];
-
-		if (!knob_find(k->name) && job_set(&r->job, k->name, k->value))
-			return fail(r, -EINVAL, "%s=%s: the job does not take it", k->name, k->value);
-	}
+	if (cell_job(r->cell, r->want->args, &r->job))
+		return fail(r, -EINVAL, "the job is not sound");
 	if (has_net(r)) {
 		snprintf(r->job.addr, sizeof(r->job.addr), "%s", r->wire.guest_addr);
 		snprintf(r->job.peer, sizeof(r->job.peer), "%s", r->wire.peer_addr);
 	}
-	return wl->check && wl->check(&r->job) ? fail(r, -EINVAL, "the job is not sound") : 0;
+	return 0;
 }
 
 static int make_wire(struct run *r)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The same integer job on bare metal, in a guest and under binary translation (--vmm=qemu:accel=tcg). */
+/* The same integer job on bare metal, in a guest and under binary translation
+ * (--vmm=qemu:accel=tcg). */
 #include "workloads/table.h"
 
 static void defaults(struct workload_job *job)

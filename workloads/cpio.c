@@ -118,7 +118,8 @@ int cpio_add_symlink(struct cpio *c, const char *path, const char *target)
 	return add(c, path, S_IFLNK | 0777, target, strlen(target));
 }
 
-int cpio_add_node(struct cpio *c, const char *path, mode_t type_perm, unsigned major, unsigned minor)
+int cpio_add_node(struct cpio *c, const char *path, mode_t type_perm, unsigned major,
+		  unsigned minor)
 {
 	struct entry *e = place(c, path, type_perm);
 
@@ -178,14 +179,15 @@ static void emit_padding(struct sink *s, size_t to)
 	emit(s, zero, (to - s->len % to) % to);
 }
 
-/* Documentation/driver-api/early-userspace/buffer-format: 13 fields of 8 hex digits after the magic. */
+/* Documentation/driver-api/early-userspace/buffer-format: 13 fields of 8 hex digits after the
+ * magic. */
 static void emit_entry(struct sink *s, const struct entry *e, unsigned ino)
 {
 	char head[111];
 
-	snprintf(head, sizeof(head), "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", ino,
-		 e->mode, 0u, 0u, S_ISDIR(e->mode) ? 2u : 1u, 0u, (unsigned)e->len, 0u, 0u, e->major,
-		 e->minor, (unsigned)strlen(e->path) + 1, 0u);
+	snprintf(head, sizeof(head), "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X",
+		 ino, e->mode, 0u, 0u, S_ISDIR(e->mode) ? 2u : 1u, 0u, (unsigned)e->len, 0u, 0u,
+		 e->major, e->minor, (unsigned)strlen(e->path) + 1, 0u);
 	emit(s, head, 110);
 	emit(s, e->path, strlen(e->path) + 1);
 	emit_padding(s, 4);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A writer of "newc" cpio archives (the kernel's initramfs format) whose output depends on nothing but the entries:
- * sorted by path, parents added, inode numbers counted, owner root, every time 0. Equal entries give equal bytes.
+ * A writer of "newc" cpio archives (the kernel's initramfs format) whose output depends on nothing
+ * but the entries: sorted by path, parents added, inode numbers counted, owner root, every time 0.
+ * Equal entries give equal bytes.
  *
  *      struct cpio *c = cpio_new();
  *      cpio_add_file(c, "init", 0755, "build/agent");
@@ -21,8 +22,8 @@ struct cpio *cpio_new(void);
 void cpio_free(struct cpio *c);
 
 /*
- * Paths are relative to the archive's root; a leading "/" is dropped. Adding a path again replaces it. Data is copied.
- * A path with a ".." component or an empty one is -EINVAL.
+ * Paths are relative to the archive's root; a leading "/" is dropped. Adding a path again replaces
+ * it. Data is copied. A path with a ".." component or an empty one is -EINVAL.
  */
 int cpio_add_dir(struct cpio *c, const char *path, mode_t perm);
 int cpio_add_data(struct cpio *c, const char *path, mode_t perm, const void *data, size_t len);
@@ -30,7 +31,8 @@ int cpio_add_data(struct cpio *c, const char *path, mode_t perm, const void *dat
 int cpio_add_file(struct cpio *c, const char *path, mode_t perm, const char *host_path);
 int cpio_add_symlink(struct cpio *c, const char *path, const char *target);
 /* type_perm: S_IFCHR | 0600 and the like. */
-int cpio_add_node(struct cpio *c, const char *path, mode_t type_perm, unsigned major, unsigned minor);
+int cpio_add_node(struct cpio *c, const char *path, mode_t type_perm, unsigned major,
+		  unsigned minor);
 
 /* The whole archive with its trailer. 0 or -errno, not logged. */
 int cpio_write(struct cpio *c, int fd);

@@ -10,8 +10,12 @@
 
 /* Debian's loader searches these without being told. */
 static const char *const lib_dirs[] = {
-	"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64",
-	"/lib",                  "/usr/lib",
+	"/lib/x86_64-linux-gnu",
+	"/usr/lib/x86_64-linux-gnu",
+	"/lib64",
+	"/usr/lib64",
+	"/lib",
+	"/usr/lib",
 };
 
 struct elf {
@@ -37,7 +41,8 @@ static int elf_parse(struct elf *e, const struct strbuf *sb)
 static const Elf64_Phdr *segment(const struct elf *e, unsigned type)
 {
 	for (unsigned i = 0; i < e->n_ph; i++) {
-		if (e->ph[i].p_type == type && range_ok(e->ph[i].p_offset, e->ph[i].p_filesz, e->len))
+		if (e->ph[i].p_type == type &&
+		    range_ok(e->ph[i].p_offset, e->ph[i].p_filesz, e->len))
 			return &e->ph[i];
 	}
 	return NULL;
@@ -50,7 +55,8 @@ static const char *string_at(const struct elf *e, uint64_t vaddr)
 		const Elf64_Phdr *p = &e->ph[i];
 		uint64_t off;
 
-		if (p->p_type != PT_LOAD || vaddr < p->p_vaddr || vaddr - p->p_vaddr >= p->p_filesz ||
+		if (p->p_type != PT_LOAD || vaddr < p->p_vaddr ||
+		    vaddr - p->p_vaddr >= p->p_filesz ||
 		    !range_ok(p->p_offset, p->p_filesz, e->len))
 			continue;
 		off = p->p_offset + (vaddr - p->p_vaddr);
@@ -86,14 +92,16 @@ static int add_library(const char *name, const char *wanted_by, struct module_li
 		if (found)
 			return 0;
 	}
-	log_error("%s: needs the library %s, which is not in the usual directories", wanted_by, name);
+	log_error("%s: needs the library %s, which is not in the usual directories", wanted_by,
+		  name);
 	return -ENOENT;
 }
 
 static int add_needed(const struct elf *e, const char *path, struct module_list *out)
 {
 	const Elf64_Phdr *p = segment(e, PT_DYNAMIC);
-	const Elf64_Dyn *dyn = p && p->p_offset % 8 == 0 ? (const void *)(e->buf + p->p_offset) : NULL;
+	const Elf64_Dyn *dyn =
+		p && p->p_offset % 8 == 0 ? (const void *)(e->buf + p->p_offset) : NULL;
 	size_t n = dyn ? p->p_filesz / sizeof(*dyn) : 0;
 	uint64_t strtab = 0;
 	int err = 0;
@@ -141,7 +149,8 @@ static int add_of(const char *path, struct module_list *out)
 		said = err == -ENOENT;
 	}
 	if (err && !said)
-		log_error("%s: %s", path, err == -ENOEXEC ? "not a usable x86-64 ELF file" : strerror(-err));
+		log_error("%s: %s", path,
+			  err == -ENOEXEC ? "not a usable x86-64 ELF file" : strerror(-err));
 	strbuf_free(&sb);
 	return err;
 }

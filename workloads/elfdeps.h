@@ -5,9 +5,10 @@
 #include "workloads/modules.h"
 
 /*
- * Append the files that a dynamic x86-64 program needs at run time: its interpreter and, transitively, its shared
- * libraries, as host paths under the directories that the guest's loader searches as well. Reads the ELF headers; the
- * program is not run. 0, -ENOEXEC (damaged or foreign) or -ENOENT (a library is missing), logged.
+ * Append the files that a dynamic x86-64 program needs at run time: its interpreter and,
+ * transitively, its shared libraries, as host paths under the directories that the guest's loader
+ * searches as well. Reads the ELF headers; the program is not run. 0, -ENOEXEC (damaged or foreign)
+ * or -ENOENT (a library is missing), logged.
  */
 int elf_deps(const char *program, struct module_list *out);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The micro guest's own: each operation in a loop minus the empty loop (workloads/micro/). job->op selects some of them. */
+/* The micro guest's own: each operation in a loop minus the empty loop (workloads/micro/). job->op
+ * selects some of them. */
 #include "workloads/table.h"
 
 const struct workload workload_exit_cost = {
@@ -8,7 +9,8 @@ const struct workload workload_exit_cost = {
 	.needs = NEED_KVM,
 	.guests = GUEST_MICRO,
 	.cpus = 2, /* ipi */
-	.metrics = "exit_cost_ns exit_cost_ns.pio_kernel exit_cost_ns.pio_user exit_cost_ns.mmio_user "
-		   "exit_cost_ns.mmio_write_user exit_cost_ns.ioeventfd exit_cost_ns.msi_self exit_cost_ns.hlt_wake "
-		   "exit_cost_ns.hypercall exit_cost_ns.ipi",
+	.metrics =
+		"exit_cost_ns exit_cost_ns.pio_kernel exit_cost_ns.pio_user exit_cost_ns.mmio_user "
+		"exit_cost_ns.mmio_write_user exit_cost_ns.ioeventfd exit_cost_ns.msi_self exit_cost_ns.hlt_wake "
+		"exit_cost_ns.hypercall exit_cost_ns.ipi",
 };

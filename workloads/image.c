@@ -20,8 +20,12 @@ static const struct {
 	const char *mode;
 	const char *const *modules;
 } mode_modules[] = {
-	{"", no_modules},           {"none", no_modules},      {"host", no_modules},
-	{"e1000", e1000_modules},   {"virtio", virtio_modules}, {"vhost", virtio_modules},
+	{"", no_modules},
+	{"none", no_modules},
+	{"host", no_modules},
+	{"e1000", e1000_modules},
+	{"virtio", virtio_modules},
+	{"vhost", virtio_modules},
 	{"vhost-user", virtio_modules},
 };
 

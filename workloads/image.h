@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Linux guest's initramfs: the agent as /init, the job, and exactly the modules that a mode needs. Equal inputs give
- * equal bytes, so an image is named by its hash and kept.
+ * The Linux guest's initramfs: the agent as /init, the job, and exactly the modules that a mode
+ * needs. Equal inputs give equal bytes, so an image is named by its hash and kept.
  *
  *      /init               the agent
  *      /exitlab.job        one line, workloads/job.h
@@ -16,28 +16,31 @@
 #include "workloads/modules.h"
 
 struct image_file {
-	const char *path;      /* in the guest */
+	const char *path; /* in the guest */
 	const char *host_path;
 	mode_t perm;
 };
 
 struct image_spec {
-	const char *agent;           /* static program: build/agent */
-	const char *moddir;          /* .../lib/modules/VERSION; may be NULL when modules is empty */
-	const char *const *modules;  /* NULL-terminated names, without dependencies; or NULL */
-	const char *job;             /* job line, or NULL */
+	const char *agent;	    /* static program: build/agent */
+	const char *moddir;	    /* .../lib/modules/VERSION; may be NULL when modules is empty */
+	const char *const *modules; /* NULL-terminated names, without dependencies; or NULL */
+	const char *job;	    /* job line, or NULL */
 	const struct image_file *files;
 	size_t n_files;
-	const char *const *programs; /* NULL-terminated host paths; their shared libraries come along; or NULL */
+	const char *const *programs; /* NULL-terminated host paths; their shared libraries come
+					along; or NULL */
 };
 
 /*
- * The module names of a net mode ("e1000", "virtio", "vhost", "vhost-user"; "host", "none" and "" need none), or NULL for one
- * that is not in the table ("sriov": ask modules_for_pci for the function's driver).
+ * The module names of a net mode ("e1000", "virtio", "vhost", "vhost-user"; "host", "none" and ""
+ * need none), or NULL for one that is not in the table ("sriov": ask modules_for_pci for the
+ * function's driver).
  */
 const char *const *image_mode_modules(const char *mode);
 
-/* 0 or -errno (logged). An existing file with the same content is left alone; otherwise it is replaced atomically. */
+/* 0 or -errno (logged). An existing file with the same content is left alone; otherwise it is
+ * replaced atomically. */
 int image_build(const struct image_spec *spec, const char *out_path);
 /* Into DIR/SHA256.cpio unless it is there already; *path is the caller's to free. */
 int image_build_in(const struct image_spec *spec, const char *dir, char **path);

@@ -12,13 +12,16 @@ static const char *const verify_words[] = {"off", "sample", "full", NULL};
 
 const struct job_key job_keys[] = {
 	{"workload", JOB_STR, F(workload), "null", NULL, "name in the workload table"},
-	{"op", JOB_STR, F(op), "", NULL, "parts of the workload to run, comma separated; empty: all"},
+	{"op", JOB_STR, F(op), "", NULL,
+	 "parts of the workload to run, comma separated; empty: all"},
 	{"duration_ns", JOB_U64, F(duration_ns), "2000000000", NULL, "length of the window"},
-	{"warmup_ns", JOB_U64, F(warmup_ns), "300000000", NULL, "same load before the window opens"},
+	{"warmup_ns", JOB_U64, F(warmup_ns), "300000000", NULL,
+	 "same load before the window opens"},
 	{"work", JOB_U64, F(work), "0", NULL, "fixed work instead of a duration"},
 	{"seed", JOB_U64, F(seed), "1", NULL, "of everything pseudo-random"},
 	{"ifname", JOB_STR, F(ifname), "", NULL, "interface; empty: the first Ethernet one"},
-	{"addr", JOB_STR, F(addr), "", NULL, "own address/prefix, IPv4 or IPv6; empty: leave as it is"},
+	{"addr", JOB_STR, F(addr), "", NULL,
+	 "own address/prefix, IPv4 or IPv6; empty: leave as it is"},
 	{"peer", JOB_STR, F(peer), "", NULL, "address of the other side"},
 	{"port", JOB_U64, F(port), "5301", NULL, "TCP and UDP port of the peer"},
 	{"mtu", JOB_U64, F(mtu), "0", NULL, "0 leaves the driver's"},
@@ -33,7 +36,8 @@ const struct job_key job_keys[] = {
 	{"flood", JOB_BOOL, F(flood), "off", NULL, "send as fast as it goes instead of searching"},
 	{"mem_bytes", JOB_U64, F(mem_bytes), "67108864", NULL, "working set"},
 	{"period_ns", JOB_U64, F(period_ns), "1000000", NULL, "of the timer"},
-	{"corrupt", JOB_BOOL, F(corrupt), "off", NULL, "self-test: flip one byte; the sample must fail"},
+	{"corrupt", JOB_BOOL, F(corrupt), "off", NULL,
+	 "self-test: flip one byte; the sample must fail"},
 	{NULL, JOB_STR, 0, 0, NULL, NULL, NULL},
 };
 

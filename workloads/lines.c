@@ -10,7 +10,8 @@
 
 #define PREFIX "exitlab "
 
-/* Copy the next word into buf and return what follows it, or NULL when there is none or it is too long. */
+/* Copy the next word into buf and return what follows it, or NULL when there is none or it is too
+ * long. */
 static const char *next_word(const char *s, char *buf, size_t size)
 {
 	size_t len;

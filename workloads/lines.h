@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The agent's line protocol (protocol.h): what the runner reads from ttyS1, from the host agent's and the peer's stdout. */
+/* The agent's line protocol (protocol.h): what the runner reads from ttyS1, from the host agent's
+ * and the peer's stdout. */
 #ifndef WORKLOADS_LINES_H
 #define WORKLOADS_LINES_H
 
@@ -19,15 +20,15 @@ enum line_kind {
 
 struct agent_line {
 	enum line_kind kind;
-	char name[48];  /* metric, hist: name; hello: the guest's kernel version */
-	double value;   /* metric: value; hello: protocol version */
+	char name[48];	/* metric, hist: name; hello: the guest's kernel version */
+	double value;	/* metric: value; hello: protocol version */
 	char text[256]; /* note, fail */
 	struct hist hist;
 };
 
 /*
- * One line, with or without its line end. 0, or -EBADMSG for a line that begins with "exitlab " and does not follow the
- * protocol: then the sample is not to be trusted.
+ * One line, with or without its line end. 0, or -EBADMSG for a line that begins with "exitlab " and
+ * does not follow the protocol: then the sample is not to be trusted.
  */
 int line_parse(const char *text, struct agent_line *out);
 

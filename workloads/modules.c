@@ -19,7 +19,7 @@ void module_list_free(struct module_list *l)
 	for (size_t i = 0; i < l->n; i++)
 		free(l->item[i]);
 	free(l->item);
-	*l = (struct module_list)MODULE_LIST_INIT;
+	*l = MODULE_LIST_INIT;
 }
 
 static void list_add(struct module_list *l, const char *s)
@@ -109,7 +109,8 @@ static const char *find_module(const struct strbuf *text, const char *name)
 	return NULL;
 }
 
-/* modules.dep lists dependencies so that loading from the last to the first works, then the module itself. */
+/* modules.dep lists dependencies so that loading from the last to the first works, then the module
+ * itself. */
 static void add_dep_line(const char *line, struct module_list *out)
 {
 	char *copy = strndup(line, strcspn(line, "\n"));
@@ -142,7 +143,8 @@ static void match_alias(const struct index *ix, const char *alias, struct module
 	free(plain);
 }
 
-/* "softdep NAME pre: A B post: C": what must be there first, by name or alias; absent ones do not matter. */
+/* "softdep NAME pre: A B post: C": what must be there first, by name or alias; absent ones do not
+ * matter. */
 static void add_soft_deps(struct index *ix, const char *name, struct module_list *out, int depth)
 {
 	for (const char *l = strbuf_str(&ix->softdep); l && *l; l = next_line(l)) {
@@ -209,7 +211,8 @@ int modules_resolve(const char *moddir, const char *const *names, struct module_
 		err = resolve_one(&ix, *names, out, 0);
 		if (err)
 			log_error("module %s: not in %s; is this the right kernel flavour (the "
-				  "cloud kernel lacks many drivers)?", *names, moddir);
+				  "cloud kernel lacks many drivers)?",
+				  *names, moddir);
 	}
 	index_close(&ix);
 	return err;

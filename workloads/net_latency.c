@@ -28,6 +28,7 @@ const struct workload workload_net_latency = {
 	.guests = GUEST_LINUX | GUEST_NONE,
 	.flags = WORKLOAD_NET | WORKLOAD_PEER,
 	.duration_ns = 2 * NSEC_PER_SEC,
-	.metrics = "latency_ns latency_p99_ns transactions_per_s exits_per_op exits_per_packet cpu_pct",
+	.metrics =
+		"latency_ns latency_p99_ns transactions_per_s exits_per_op exits_per_packet cpu_pct",
 	.check = check,
 };

@@ -28,6 +28,7 @@ const struct workload workload_net_pps = {
 	.guests = GUEST_LINUX | GUEST_NONE,
 	.flags = WORKLOAD_NET | WORKLOAD_PEER,
 	.duration_ns = 2 * NSEC_PER_SEC,
-	.metrics = "delivered_per_s lossfree_per_s loss_pct exits_per_packet kicks_per_packet interrupts_per_packet",
+	.metrics =
+		"delivered_per_s lossfree_per_s loss_pct exits_per_packet kicks_per_packet interrupts_per_packet",
 	.check = check,
 };

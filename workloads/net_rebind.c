@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* A check more than a measurement: devices must survive their driver's leaving and coming back under traffic. */
+/* A check more than a measurement: devices must survive their driver's leaving and coming back
+ * under traffic. */
 #include <errno.h>
 
 #include "base/log.h"
@@ -7,9 +8,11 @@
 
 static int check(const struct workload_job *job)
 {
-	if (!job->work && job->rounds && job->streams >= 1 && job->streams <= 64 && job->tool == JOB_ENGINE)
+	if (!job->work && job->rounds && job->streams >= 1 && job->streams <= 64 &&
+	    job->tool == JOB_ENGINE)
 		return 0;
-	log_error("net-rebind: wants rounds >= 1, 1 to 64 streams of our engine, and no fixed work");
+	log_error(
+		"net-rebind: wants rounds >= 1, 1 to 64 streams of our engine, and no fixed work");
 	return -EINVAL;
 }
 

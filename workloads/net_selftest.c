@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The driver's own offline self-test (ethtool -t eth0 offline): registers, EEPROM, interrupts, loopback, link. */
+/* The driver's own offline self-test (ethtool -t eth0 offline): registers, EEPROM, interrupts,
+ * loopback, link. */
 #include "workloads/table.h"
 
 const struct workload workload_net_selftest = {

@@ -31,6 +31,7 @@ const struct workload workload_net_throughput = {
 	.guests = GUEST_LINUX | GUEST_MICRO | GUEST_NONE,
 	.flags = WORKLOAD_NET | WORKLOAD_PEER,
 	.duration_ns = 2 * NSEC_PER_SEC,
-	.metrics = "throughput_bps exits_per_packet exits_per_s kicks_per_packet interrupts_per_packet cpu_pct",
+	.metrics =
+		"throughput_bps exits_per_packet exits_per_s kicks_per_packet interrupts_per_packet cpu_pct",
 	.check = check,
 };

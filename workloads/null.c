@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Opens the window and closes it: what measuring costs by itself, and the shortest way through all the machinery. */
+/* Opens the window and closes it: what measuring costs by itself, and the shortest way through all
+ * the machinery. */
 #include "workloads/table.h"
 
 const struct workload workload_null = {

@@ -7,20 +7,13 @@
 
 /* In the order of bench list. Block devices get their rows here when the VMM has them. */
 const struct workload *const workload_table[] = {
-	&workload_net_throughput,
-	&workload_net_latency,
-	&workload_net_pps,
-	&workload_net_rebind,
-	&workload_net_selftest,
-	&workload_boot,
-	&workload_exit_cost,
-	&workload_idle,
-	&workload_timer,
-	&workload_ipi,
-	&workload_memory,
-	&workload_compute,
-	&workload_null,
-	NULL,
+	&workload_net_throughput, &workload_net_latency,
+	&workload_net_pps,	  &workload_net_rebind,
+	&workload_net_selftest,	  &workload_boot,
+	&workload_exit_cost,	  &workload_idle,
+	&workload_timer,	  &workload_ipi,
+	&workload_memory,	  &workload_compute,
+	&workload_null,		  NULL,
 };
 
 const struct workload *workload_find(const char *name)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The traffic engine: the payload check on buffers and socket pairs, then agent and peer as two processes over loopback
- * and, as root, over a veth pair between two network namespaces.
+ * The traffic engine: the payload check on buffers and socket pairs, then agent and peer as two
+ * processes over loopback and, as root, over a veth pair between two network namespaces.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,9 +38,12 @@ static void block_check(void **state)
 	memcpy(block, pattern, sizeof(block));
 	stream_stamp(block, 5, 2, 9);
 	assert_true(stream_block_ok(block, pattern, 5, 2, 9, JOB_VERIFY_FULL));
-	assert_false(stream_block_ok(block, pattern, 6, 2, 9, JOB_VERIFY_SAMPLE)); /* lost or doubled */
-	assert_false(stream_block_ok(block, pattern, 5, 3, 9, JOB_VERIFY_SAMPLE)); /* another stream's */
-	assert_false(stream_block_ok(block, pattern, 5, 2, 8, JOB_VERIFY_SAMPLE)); /* another run's */
+	assert_false(
+		stream_block_ok(block, pattern, 6, 2, 9, JOB_VERIFY_SAMPLE)); /* lost or doubled */
+	assert_false(
+		stream_block_ok(block, pattern, 5, 3, 9, JOB_VERIFY_SAMPLE)); /* another stream's */
+	assert_false(
+		stream_block_ok(block, pattern, 5, 2, 8, JOB_VERIFY_SAMPLE)); /* another run's */
 	for (size_t at = 0; at < STREAM_BLOCK; at += 97) {
 		block[at] ^= 0x10;
 		assert_false(stream_block_ok(block, pattern, 5, 2, 9, JOB_VERIFY_FULL));
@@ -69,9 +72,19 @@ static void one_stream(const struct stream_case *c)
 	int fds[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	struct stream tx = {.fd = fds[0], .sender = true, .index = 1, .seed = 3, .msg_size = c->msg_size,
-			    .limit = c->limit, .corrupt = c->corrupt, .stop = &stop};
-	struct stream rx = {.fd = fds[1], .index = 1, .seed = c->wrong_seed ? 4 : 3, .verify = c->verify, .stop = &stop};
+	struct stream tx = {.fd = fds[0],
+			    .sender = true,
+			    .index = 1,
+			    .seed = 3,
+			    .msg_size = c->msg_size,
+			    .limit = c->limit,
+			    .corrupt = c->corrupt,
+			    .stop = &stop};
+	struct stream rx = {.fd = fds[1],
+			    .index = 1,
+			    .seed = c->wrong_seed ? 4 : 3,
+			    .verify = c->verify,
+			    .stop = &stop};
 
 	assert_int_equal(stream_start(&rx), 0);
 	assert_int_equal(stream_start(&tx), 0);
@@ -92,7 +105,8 @@ static void streams(void **state)
 	static const struct stream_case cases[] = {
 		{1 << 20, 0, JOB_VERIFY_FULL, false, false, 0},
 		{1 << 20, 1, JOB_VERIFY_FULL, false, false, 0},
-		{(1 << 20) + 1, 1000, JOB_VERIFY_FULL, false, false, 0}, /* messages across block and buffer ends */
+		{(1 << 20) + 1, 1000, JOB_VERIFY_FULL, false, false,
+		 0}, /* messages across block and buffer ends */
 		{3 << 20, 65537, JOB_VERIFY_FULL, false, false, 0},
 		{3 << 20, 1 << 20, JOB_VERIFY_FULL, false, false, 0},
 		{10, 0, JOB_VERIFY_FULL, false, false, 0},
@@ -210,13 +224,16 @@ static const struct {
 	const char *keys, *metric;
 	double at_least;
 } runs[] = {
-	{"workload=net-throughput duration_ns=100000000 warmup_ns=20000000 verify=full", "throughput_bps", 1},
-	{"workload=net-throughput duration_ns=100000000 warmup_ns=0 direction=rx streams=3", "throughput_bps", 1},
+	{"workload=net-throughput duration_ns=100000000 warmup_ns=20000000 verify=full",
+	 "throughput_bps", 1},
+	{"workload=net-throughput duration_ns=100000000 warmup_ns=0 direction=rx streams=3",
+	 "throughput_bps", 1},
 	{"workload=net-throughput work=5000001 direction=both streams=2", "bytes", 10000002},
 	{"workload=net-throughput work=3000000 msg_size=777", "checked_blocks", 45},
 	{"workload=net-latency work=50 msg_size=300", "ops", 50},
 	{"workload=net-latency rate=500 duration_ns=100000000 warmup_ns=0", "ops", 40},
-	{"workload=net-pps rate=500 duration_ns=200000000 warmup_ns=0 direction=both", "delivered_per_s", 1},
+	{"workload=net-pps rate=500 duration_ns=200000000 warmup_ns=0 direction=both",
+	 "delivered_per_s", 1},
 };
 
 static void all_runs(const struct place *p)
@@ -279,26 +296,26 @@ static void corruption_fails_the_sample(void **state)
 /* The peer must outlive strangers, broken jobs and agents that go away. */
 static void peer_survives(void **state)
 {
-	static const struct wire_hello stranger = {.magic = 0x12345678};
+	static const struct talk_hello stranger = {.magic = 0x12345678};
 	struct place p = loopback();
 	struct strbuf out = STRBUF_INIT;
 	pid_t peer = start_peer(&p);
 	struct workload_job job;
-	struct wire_hello hello = {.magic = WIRE_MAGIC, .kind = WIRE_CONTROL};
+	struct talk_hello hello = {.magic = TALK_MAGIC, .kind = TALK_CONTROL};
 	int fd;
 
 	(void)state;
 	job_parse(&job, p.agent_keys, NULL);
 	job.port = p.port;
 	for (int i = 0; i < 2; i++) {
-		fd = wire_connect(&job, i ? &hello : &stranger, 1000000000);
+		fd = talk_connect(&job, i ? &hello : &stranger, 1000000000);
 		assert_true(fd >= 0);
 		if (i)
-			wire_say(fd, "workload=net-throughput speed=high");
+			talk_say(fd, "workload=net-throughput speed=high");
 		close(fd);
 	}
-	fd = wire_connect(&job, &hello, 1000000000);
-	wire_say(fd, "workload=net-latency");
+	fd = talk_connect(&job, &hello, 1000000000);
+	talk_say(fd, "workload=net-latency");
 	close(fd); /* in the middle of it */
 	/* It was waiting for a data connection, and must not take the next agent for it. */
 	run_agent(&p, "workload=net-latency work=10", &out);
@@ -328,12 +345,9 @@ static void over_veth(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(block_check),
-		cmocka_unit_test(streams),
-		cmocka_unit_test(over_loopback),
-		cmocka_unit_test(corruption_fails_the_sample),
-		cmocka_unit_test(peer_survives),
-		cmocka_unit_test(over_veth),
+		cmocka_unit_test(block_check),	 cmocka_unit_test(streams),
+		cmocka_unit_test(over_loopback), cmocka_unit_test(corruption_fails_the_sample),
+		cmocka_unit_test(peer_survives), cmocka_unit_test(over_veth),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* cpio writer, module resolver, ELF walk and the image made of them, on a made-up modules directory. */
+/* cpio writer, module resolver, ELF walk and the image made of them, on a made-up modules
+ * directory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,10 +46,12 @@ static int setup(void **state)
 			   "lib/libcrc.ko:\n"
 			   "crypto/crc32c_fast.ko:\n"
 			   "a.ko:\nb.ko:\n");
-	put("modules.alias", "# comment\nalias pci:v00008086d0000100Esv*sd*bc*sc*i* e1000\n"
-			     "alias virtio:d00000001v* virtio_net\nalias crypto-crc32c crc32c_fast\n");
+	put("modules.alias",
+	    "# comment\nalias pci:v00008086d0000100Esv*sd*bc*sc*i* e1000\n"
+	    "alias virtio:d00000001v* virtio_net\nalias crypto-crc32c crc32c_fast\n");
 	put("modules.builtin", "kernel/8250.ko\n");
-	put("modules.softdep", "# soft\nsoftdep libcrc pre: crypto-crc32c post: a\nsoftdep a pre: b\nsoftdep b pre: a\n");
+	put("modules.softdep",
+	    "# soft\nsoftdep libcrc pre: crypto-crc32c post: a\nsoftdep a pre: b\nsoftdep b pre: a\n");
 	return 0;
 }
 
@@ -76,10 +79,12 @@ static void module_order(void **state)
 	(void)state;
 	expect_modules((const char *const[]){"virtio_net", NULL},
 		       "core/virtio_ring.ko core/virtio.ko net/failover.ko net/virtio-net.ko");
-	expect_modules((const char *const[]){"virtio", "virtio-net", "e1000", NULL},
-		       "core/virtio_ring.ko core/virtio.ko net/failover.ko net/virtio-net.ko net/e1000.ko");
+	expect_modules(
+		(const char *const[]){"virtio", "virtio-net", "e1000", NULL},
+		"core/virtio_ring.ko core/virtio.ko net/failover.ko net/virtio-net.ko net/e1000.ko");
 	expect_modules((const char *const[]){"8250", NULL}, "");
-	expect_modules((const char *const[]){"f2", NULL}, "crypto/crc32c_fast.ko lib/libcrc.ko fs/f2.ko");
+	expect_modules((const char *const[]){"f2", NULL},
+		       "crypto/crc32c_fast.ko lib/libcrc.ko fs/f2.ko");
 	expect_modules((const char *const[]){NULL}, "");
 }
 
@@ -88,8 +93,10 @@ static void module_errors(void **state)
 	struct module_list l = MODULE_LIST_INIT;
 
 	(void)state;
-	assert_int_equal(modules_resolve(moddir, (const char *const[]){"nosuch", NULL}, &l), -ENOENT);
-	assert_int_equal(modules_resolve("/nonexistent", (const char *const[]){"e1000", NULL}, &l), -ENOENT);
+	assert_int_equal(modules_resolve(moddir, (const char *const[]){"nosuch", NULL}, &l),
+			 -ENOENT);
+	assert_int_equal(modules_resolve("/nonexistent", (const char *const[]){"e1000", NULL}, &l),
+			 -ENOENT);
 	/* Two that want each other first: an end, and both are there. */
 	assert_int_equal(modules_resolve(moddir, (const char *const[]){"a", NULL}, &l), 0);
 	assert_int_equal(l.n, 2);
@@ -101,7 +108,10 @@ static void module_aliases(void **state)
 	struct module_list l = MODULE_LIST_INIT;
 
 	(void)state;
-	assert_int_equal(modules_for_alias(moddir, "pci:v00008086d0000100Esv00001AF4sd00001100bc02sc00i00", &l), 0);
+	assert_int_equal(modules_for_alias(moddir,
+					   "pci:v00008086d0000100Esv00001AF4sd00001100bc02sc00i00",
+					   &l),
+			 0);
 	assert_int_equal(modules_for_alias(moddir, "virtio:d00000001v00001AF4", &l), 0);
 	assert_int_equal(modules_for_alias(moddir, "pci:v00001234d00000001sv0sd0bc0sc0i0", &l), 0);
 	assert_int_equal(l.n, 2);
@@ -145,7 +155,7 @@ static void list(const struct strbuf *sb, struct strbuf *out)
 		const char *name = sb->buf + at + 110;
 
 		assert_int_equal(strlen(name) + 1, f[11]);
-		assert_int_equal(f[5], 0); /* mtime */
+		assert_int_equal(f[5], 0);	  /* mtime */
 		assert_int_equal(f[2] | f[3], 0); /* root */
 		at = (size_t)align_up(at + 110 + f[11], 4);
 		if (!strcmp(name, "TRAILER!!!"))
@@ -176,8 +186,9 @@ static void fill(struct cpio *c, bool backwards)
 
 static void cpio_is_reproducible(void **state)
 {
-	static const char want[] = "bin 120777 7;dev 40755 0;dev/console 20600 0;usr 40755 0;usr/bin 40755 0;"
-				   "usr/bin/x 100755 3;";
+	static const char want[] =
+		"bin 120777 7;dev 40755 0;dev/console 20600 0;usr 40755 0;usr/bin 40755 0;"
+		"usr/bin/x 100755 3;";
 	struct cpio *c = cpio_new(), *d = cpio_new();
 	struct strbuf a, b, names = STRBUF_INIT;
 	char h1[65], h2[65], h3[65], path[128];
@@ -225,7 +236,8 @@ static void image_holds_what_the_mode_needs(void **state)
 	static const char *const files[] = {"net", "core", NULL};
 	char agent[256], out[128], *cached, *again;
 	const char *names[] = {"virtio_net", NULL};
-	struct image_spec spec = {.agent = agent, .moddir = moddir, .modules = names, .job = "workload=null"};
+	struct image_spec spec = {
+		.agent = agent, .moddir = moddir, .modules = names, .job = "workload=null"};
 	struct strbuf sb = STRBUF_INIT, text = STRBUF_INIT;
 	struct stat before, after;
 
@@ -238,14 +250,17 @@ static void image_holds_what_the_mode_needs(void **state)
 	put("core/virtio.ko", "virtio");
 	put("net/failover.ko", "fail");
 	put("net/virtio-net.ko", "net");
-	snprintf(agent, sizeof(agent), "%s/modules.dep", moddir); /* any file will do as the agent */
+	snprintf(agent, sizeof(agent), "%s/modules.dep",
+		 moddir); /* any file will do as the agent */
 	snprintf(out, sizeof(out), "%s/image.cpio", dir);
 	assert_int_equal(image_build(&spec, out), 0);
 	assert_int_equal(file_read(out, &sb), 0);
 	list(&sb, &text);
 	assert_non_null(strstr(strbuf_str(&text), "exitlab.job 100644 14;init 100755 "));
-	assert_non_null(strstr(strbuf_str(&text), "modules/00-virtio_ring.ko 100644 4;modules/01-virtio.ko 100644 6;"
-						  "modules/02-failover.ko 100644 4;modules/03-virtio_net.ko 100644 3;"));
+	assert_non_null(
+		strstr(strbuf_str(&text),
+		       "modules/00-virtio_ring.ko 100644 4;modules/01-virtio.ko 100644 6;"
+		       "modules/02-failover.ko 100644 4;modules/03-virtio_net.ko 100644 3;"));
 	/* The same again: the file is left alone. */
 	assert_int_equal(stat(out, &before), 0);
 	assert_int_equal(image_build(&spec, out), 0);

@@ -17,7 +17,11 @@ static void round_trip(void **state)
 	char line[JOB_LINE_MAX];
 
 	(void)state;
-	assert_int_equal(job_parse(&a, "workload=net-pps direction=both  rate=18446744073709551615\tflood=on\n", NULL), 0);
+	assert_int_equal(
+		job_parse(&a,
+			  "workload=net-pps direction=both  rate=18446744073709551615\tflood=on\n",
+			  NULL),
+		0);
 	assert_int_equal(a.direction, JOB_BOTH);
 	assert_true(a.flood);
 	assert_int_equal(a.rate, UINT64_MAX);
@@ -92,6 +96,37 @@ static void writer_respects_room(void **state)
 	assert_int_equal(job_write(&job, line, 0), -ERANGE);
 }
 
+static void values_as_people_write_them(void **state)
+{
+	static const struct {
+		const char *key, *value;
+		int err;
+		uint64_t want;
+	} cases[] = {
+		{"mem_bytes", "8M", 0, 8 << 20},
+		{"msg_size", "64K", 0, 65536},
+		{"warmup_ns", "250ms", 0, 250000000},
+		{"warmup_ns", "5", 0, 5},
+		{"streams", "4", 0, 4},
+		{"streams", "four", -EINVAL, 0},
+		{"warmup_ns", "1parsec", -EINVAL, 0},
+		{"no_such_key", "1", -EINVAL, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct workload_job job;
+		uint64_t got;
+
+		job_defaults(&job);
+		assert_int_equal(job_set_text(&job, cases[i].key, cases[i].value), cases[i].err);
+		if (cases[i].err)
+			continue;
+		memcpy(&got, (char *)&job + job_key_find(cases[i].key)->offset, sizeof(got));
+		assert_int_equal(got, cases[i].want);
+	}
+}
+
 static void lines_parse(void **state)
 {
 	static const struct {
@@ -115,7 +150,7 @@ static void lines_parse(void **state)
 		{"exitlab done soon", -EBADMSG, LINE_DONE, NULL, 0},
 		{"exitlab hist x 2 3 1 2 1:1,2:1", 0, LINE_HIST, "x", 0},
 		{"exitlab hist x 0 0 0 0 ", 0, LINE_HIST, "x", 0},
-		{"exitlab hist x 2 3 1 2 1:1", -EBADMSG, LINE_HIST, NULL, 0},     /* a slot lost */
+		{"exitlab hist x 2 3 1 2 1:1", -EBADMSG, LINE_HIST, NULL, 0}, /* a slot lost */
 		{"exitlab hist x 2 3 1 2 1:1,99999:1", -EBADMSG, LINE_HIST, NULL, 0},
 		{"exitlab hist x 2 3 1 2 1:1,2:1trailing", -EBADMSG, LINE_HIST, NULL, 0},
 		{"exitlab hist x 2 3", -EBADMSG, LINE_HIST, NULL, 0},
@@ -167,7 +202,8 @@ static void metric_writer(void **state)
 	(void)state;
 	line_add_metric(&sb, "bytes", 12345678901234.0);
 	line_add_metric(&sb, "loss_pct", 0.125);
-	assert_string_equal(strbuf_str(&sb), "exitlab metric bytes 12345678901234\nexitlab metric loss_pct 0.125\n");
+	assert_string_equal(strbuf_str(&sb),
+			    "exitlab metric bytes 12345678901234\nexitlab metric loss_pct 0.125\n");
 	strbuf_free(&sb);
 }
 
@@ -179,6 +215,7 @@ int main(void)
 		cmocka_unit_test(bad_lines),
 		cmocka_unit_test(very_long_word),
 		cmocka_unit_test(writer_respects_room),
+		cmocka_unit_test(values_as_people_write_them),
 		cmocka_unit_test(lines_parse),
 		cmocka_unit_test(fail_text),
 		cmocka_unit_test(hist_round_trip),

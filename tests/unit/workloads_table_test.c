@@ -75,7 +75,8 @@ static void rows_have_their_other_halves(void **state)
 		strcpy(words, (*w)->metrics);
 		for (char *m = strtok_r(words, " ", &save); m; m = strtok_r(NULL, " ", &save)) {
 			if (!metric_find(m))
-				fail_msg("%s: metric %s is not in results/metrics.c", (*w)->name, m);
+				fail_msg("%s: metric %s is not in results/metrics.c", (*w)->name,
+					 m);
 		}
 	}
 }

@@ -3,10 +3,12 @@
  * The agent: one static program with three roles.
  *
  *      as PID 1                  init of the Linux guest: mounts, modules, network, job, power-off
- *      agent run KEY=VALUE...    the same job outside a VM (mode host: in a network namespace, no marker port)
- *      agent peer KEY=VALUE...   the other side of the network workloads; serves one session after another
+ *      agent run KEY=VALUE...    the same job outside a VM (mode host: in a network namespace, no
+ * marker port) agent peer KEY=VALUE...   the other side of the network workloads; serves one
+ * session after another
  *
- * Functions return 0 or -errno. The place that knows most calls agent_fail once; the sample is void then.
+ * Functions return 0 or -errno. The place that knows most calls agent_fail once; the sample is void
+ * then.
  */
 #ifndef WORKLOADS_AGENT_AGENT_H
 #define WORKLOADS_AGENT_AGENT_H
@@ -17,7 +19,7 @@
 
 struct agent {
 	struct workload_job job;
-	bool vm;         /* we are a guest: write the marker port */
+	bool vm;	 /* we are a guest: write the marker port */
 	char ifname[16]; /* "" without a network */
 };
 
@@ -45,7 +47,8 @@ int run_selftest(struct agent *a);
 int init_main(void);
 int peer_main(struct agent *a);
 
-/* ---- report.c: lines are collected and written at once, so that no window holds a serial port's exits ---- */
+/* ---- report.c: lines are collected and written at once, so that no window holds a serial port's
+ * exits ---- */
 void report_open(int fd);
 void report_metric(const char *name, double value);
 void report_hist(const char *name, const struct hist *h);
@@ -64,9 +67,11 @@ int marker_write(enum marker_op op);
 struct net_counters {
 	uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
 };
-/* Finds the interface, sets address and MTU, brings it and lo up, waits for the link. Fails the sample. */
+/* Finds the interface, sets address and MTU, brings it and lo up, waits for the link. Fails the
+ * sample. */
 int net_setup(struct agent *a);
-/* Take the driver off the device and put it back; the interface is set up again. Fails the sample. */
+/* Take the driver off the device and put it back; the interface is set up again. Fails the sample.
+ */
 int netdev_rebind(struct agent *a);
 void net_read(const char *ifname, struct net_counters *out);
 
@@ -79,7 +84,8 @@ struct window {
 };
 void window_open(const struct agent *a, struct window *w);
 void window_close(const struct agent *a, struct window *w);
-/* ops (operations of the workload, 0: it has none) and their rate, window_ns, cpu_guest_seen_pct, guest_interrupts and, with a network, packets and bytes of the device. */
+/* ops (operations of the workload, 0: it has none) and their rate, window_ns, cpu_guest_seen_pct,
+ * guest_interrupts and, with a network, packets and bytes of the device. */
 void window_report(const struct agent *a, const struct window *w, uint64_t ops);
 static inline uint64_t window_ns(const struct window *w)
 {

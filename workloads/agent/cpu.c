@@ -8,7 +8,8 @@
 #include "base/clock.h"
 #include "workloads/agent/agent.h"
 
-/* The smallest workload there is: an empty window. Also what `boot` runs; its number is taken outside. */
+/* The smallest workload there is: an empty window. Also what `boot` runs; its number is taken
+ * outside. */
 int run_null(struct agent *a)
 {
 	struct window w = {0};
@@ -34,9 +35,11 @@ int run_idle(struct agent *a)
 	return 0;
 }
 
-#define COMPUTE_WORDS 8192 /* 64 KiB: stays in the caches, so that memory is not what is measured */
+#define COMPUTE_WORDS 8192 /* 64 KiB: stays in the caches, so that memory is not what is measured  \
+			    */
 
-/* Integer work with data-dependent loads and branches, as compilers and interpreters do; nothing can be left out. */
+/* Integer work with data-dependent loads and branches, as compilers and interpreters do; nothing
+ * can be left out. */
 static uint64_t compute_round(uint64_t *table, uint64_t x)
 {
 	for (unsigned i = 0; i < COMPUTE_WORDS; i++) {
@@ -94,7 +97,8 @@ static uint64_t sleep_to(uint64_t due)
 	return now > due ? now - due : 0;
 }
 
-/* Periodic absolute sleeps: how late each wake-up comes, and what it costs in exits (timer, HLT, interrupt). */
+/* Periodic absolute sleeps: how late each wake-up comes, and what it costs in exits (timer, HLT,
+ * interrupt). */
 int run_timer(struct agent *a)
 {
 	static struct hist late;

@@ -22,7 +22,8 @@ static void mount_all(void)
 {
 	static const struct {
 		const char *type, *dir;
-	} mounts[] = {{"devtmpfs", "/dev"}, {"proc", "/proc"}, {"sysfs", "/sys"}, {"tmpfs", "/tmp"}};
+	} mounts[] = {
+		{"devtmpfs", "/dev"}, {"proc", "/proc"}, {"sysfs", "/sys"}, {"tmpfs", "/tmp"}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
 		mkdir(mounts[i].dir, 0755);
@@ -30,7 +31,8 @@ static void mount_all(void)
 	}
 }
 
-/* The second serial port, raw; the console when the VMM has none (its lines then mix with the kernel's). */
+/* The second serial port, raw; the console when the VMM has none (its lines then mix with the
+ * kernel's). */
 static int open_report(void)
 {
 	struct termios tio;

@@ -82,11 +82,11 @@ int peer_iperf(struct session *s)
 		up = listens(s->job.port + 1);
 	}
 	if (!up) {
-		wire_say(s->control, "err iperf3 does not start here; install Debian's iperf3");
+		talk_say(s->control, "err iperf3 does not start here; install Debian's iperf3");
 		err = -ENOENT;
 	} else {
-		err = wire_say(s->control, "ok");
-		while (!err && wire_line(s->control, line, sizeof(line)) >= 0)
+		err = talk_say(s->control, "ok");
+		while (!err && talk_line(s->control, line, sizeof(line)) >= 0)
 			; /* until the agent closes */
 	}
 	kill(pid, SIGKILL);
@@ -131,15 +131,17 @@ static void build_args(struct agent *a, struct command_line *c)
 {
 	const struct workload_job *job = &a->job;
 	char *fixed[] = {(char *)"iperf3", (char *)"-J", (char *)"-c", (char *)a->job.peer,
-			 (char *)"-p", c->port, (char *)"-t", c->seconds, (char *)"-P", c->streams,
-			 (char *)"-l", c->length, (char *)"-O", c->omit};
+			 (char *)"-p",	   c->port,	 (char *)"-t", c->seconds,
+			 (char *)"-P",	   c->streams,	 (char *)"-l", c->length,
+			 (char *)"-O",	   c->omit};
 	size_t n = ARRAY_SIZE(fixed);
 
 	snprintf(c->port, sizeof(c->port), "%" PRIu64, job->port + 1);
 	snprintf(c->seconds, sizeof(c->seconds), "%" PRIu64,
 		 (uint64_t)((job->duration_ns + NSEC_PER_SEC - 1) / NSEC_PER_SEC));
 	snprintf(c->streams, sizeof(c->streams), "%u", (unsigned)job->streams % 1000);
-	snprintf(c->length, sizeof(c->length), "%" PRIu64, job->msg_size ? job->msg_size : 128 << 10);
+	snprintf(c->length, sizeof(c->length), "%" PRIu64,
+		 job->msg_size ? job->msg_size : 128 << 10);
 	snprintf(c->omit, sizeof(c->omit), "%d", OMIT_S);
 	memcpy(c->argv, fixed, sizeof(fixed));
 	if (job->direction != JOB_TX)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * ipi: two ways in which one CPU interrupts another.
- *      running   membarrier(PRIVATE_EXPEDITED) while a thread spins on the other CPU: one IPI and its acknowledgement
- *      waking    two threads on two CPUs hand a futex to and fro: each hand-over wakes an idle CPU (HLT, IPI, wake-up)
+ *      running   membarrier(PRIVATE_EXPEDITED) while a thread spins on the other CPU: one IPI and
+ * its acknowledgement waking    two threads on two CPUs hand a futex to and fro: each hand-over
+ * wakes an idle CPU (HLT, IPI, wake-up)
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -77,7 +78,8 @@ static void interrupt_running(uint64_t n, struct hist *h)
 		uint32_t beat = __atomic_load_n(&p.beat, __ATOMIC_RELAXED);
 		uint64_t t0;
 
-		/* Without a running target the kernel sends no IPI and the call is ten times cheaper. */
+		/* Without a running target the kernel sends no IPI and the call is ten times
+		 * cheaper. */
 		while (__atomic_load_n(&p.beat, __ATOMIC_RELAXED) == beat)
 			;
 		t0 = clock_ns();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * net-latency: one request, one answer of the same size and content, over one TCP connection. The time of a transaction
- * runs from its intended start: with a rate, transaction i is due at t0 + i / rate whether or not its predecessor has
- * been answered, so that a stall is charged to all that it delayed.
+ * net-latency: one request, one answer of the same size and content, over one TCP connection. The
+ * time of a transaction runs from its intended start: with a rate, transaction i is due at t0 + i /
+ * rate whether or not its predecessor has been answered, so that a stall is charged to all that it
+ * delayed.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "workloads/agent/wire.h"
+#include "workloads/agent/talk.h"
 
 #define MSG_MAX (1u << 20)
 
@@ -36,10 +37,11 @@ static int transact(struct pinger *p)
 
 	p->number++;
 	memcpy(p->out, &p->number, MIN(p->size, sizeof(p->number)));
-	err = wire_send_all(p->fd, p->out, p->size);
-	err = err ? err : wire_recv_all(p->fd, p->in, p->size);
+	err = talk_send_all(p->fd, p->out, p->size);
+	err = err ? err : talk_recv_all(p->fd, p->in, p->size);
 	if (err)
-		return agent_fail(err, "transaction %llu: %s", (unsigned long long)p->number, strerror(-err));
+		return agent_fail(err, "transaction %llu: %s", (unsigned long long)p->number,
+				  strerror(-err));
 	if (memcmp(p->in, p->out, p->size))
 		return agent_fail(-EBADMSG, "integrity: transaction %llu came back changed",
 				  (unsigned long long)p->number);
@@ -70,7 +72,9 @@ static void report(struct agent *a, const struct window *w, const struct hist *h
 	static const struct {
 		const char *name;
 		double q;
-	} quantile[] = {{"latency_ns", 0.5}, {"latency_p90_ns", 0.9}, {"latency_p99_ns", 0.99},
+	} quantile[] = {{"latency_ns", 0.5},
+			{"latency_p90_ns", 0.9},
+			{"latency_p99_ns", 0.99},
 			{"latency_p999_ns", 0.999}};
 
 	report_metric("transactions_per_s", (double)h->count * 1e9 / (double)window_ns(w));
@@ -103,16 +107,18 @@ static int measure(struct agent *a, struct pinger *p)
 
 int run_latency(struct agent *a)
 {
-	struct wire_hello hello = {WIRE_MAGIC, WIRE_DATA, 0, 0, 0};
+	struct talk_hello hello = {TALK_MAGIC, TALK_DATA, 0, 0, 0};
 	struct pinger p = {.size = a->job.msg_size ? a->job.msg_size : 1};
 	int control, err = 0;
 
 	if (p.size > MSG_MAX || a->job.streams != 1 || a->job.tool != JOB_ENGINE)
-		return agent_fail(-EINVAL, "net-latency: one stream of our engine, msg_size at most %u", MSG_MAX);
-	control = wire_control(a);
+		return agent_fail(-EINVAL,
+				  "net-latency: one stream of our engine, msg_size at most %u",
+				  MSG_MAX);
+	control = talk_control(a);
 	if (control < 0)
 		return control;
-	p.fd = wire_connect(&a->job, &hello, 5 * NSEC_PER_SEC);
+	p.fd = talk_connect(&a->job, &hello, 5 * NSEC_PER_SEC);
 	p.out = malloc(p.size);
 	p.in = malloc(p.size);
 	if (p.fd < 0 || !p.out || !p.in)

@@ -46,7 +46,8 @@ static void print_usage(FILE *out)
 {
 	fputs(usage, out);
 	for (const struct job_key *k = job_keys; k->name; k++)
-		fprintf(out, "  %-12s %s (default %s)\n", k->name, k->help, *k->def ? k->def : "none");
+		fprintf(out, "  %-12s %s (default %s)\n", k->name, k->help,
+			*k->def ? k->def : "none");
 }
 
 int main(int argc, char **argv)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * memory: what paging costs, per 4 KiB page of a working set.
- *      touch    first write to fresh pages: guest page fault, and the hypervisor's own the first time the guest uses the frame
- *      walk     a random chain of one load per page: TLB misses (two-dimensional under nested paging)
- *      protect  mprotect to read-only and back, one page at a time with a write between: page-table updates, which shadow
- *               paging must see
+ *      touch    first write to fresh pages: guest page fault, and the hypervisor's own the first
+ * time the guest uses the frame walk     a random chain of one load per page: TLB misses
+ * (two-dimensional under nested paging) protect  mprotect to read-only and back, one page at a time
+ * with a write between: page-table updates, which shadow paging must see
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -49,10 +49,10 @@ static void build_chain(unsigned char *mem, uint32_t *order, uint64_t pages, uin
 	}
 }
 
-static const unsigned char *walk(const unsigned char *p, uint64_t steps)
+static const void *walk(const void *p, uint64_t steps)
 {
 	while (steps--)
-		memcpy(&p, p, sizeof(p));
+		p = *(const void *const *)p;
 	return p;
 }
 
@@ -72,10 +72,11 @@ struct result {
 	uint64_t touch_ns, walk_ns, protect_ns, steps, protects;
 };
 
-static int measure(struct agent *a, unsigned char *mem, uint32_t *order, uint64_t pages, struct result *r)
+static int measure(struct agent *a, unsigned char *mem, uint32_t *order, uint64_t pages,
+		   struct result *r)
 {
 	uint64_t t0, t1;
-	const unsigned char *end;
+	const void *end;
 	int err;
 
 	t0 = clock_ns();

@@ -48,7 +48,8 @@ int netdev_rebind(struct agent *a)
 		snprintf(bind, sizeof(bind), "%.250s/bind", real);
 		err = file_write(bind, device);
 	}
-	return err ? agent_fail(err, "%s: unbind and bind: %s", a->ifname, strerror(-err)) : net_setup(a);
+	return err ? agent_fail(err, "%s: unbind and bind: %s", a->ifname, strerror(-err))
+		   : net_setup(a);
 }
 
 static int ethtool(int sock, const char *ifname, void *request)
@@ -59,65 +60,74 @@ static int ethtool(int sock, const char *ifname, void *request)
 	return ioctl(sock, SIOCETHTOOL, &ifr) ? -errno : 0;
 }
 
-#define TESTS_MAX 32
-
+/* Both structs end in an array of as many as the driver has. */
 struct selftest {
-	struct ethtool_test head;
-	uint64_t data[TESTS_MAX];
+	struct ethtool_test *result;
+	struct ethtool_gstrings *names;
+	unsigned n;
 };
 
-struct testnames {
-	struct ethtool_gstrings head;
-	char name[TESTS_MAX][ETH_GSTRING_LEN];
-};
-
-static int report_failures(const char *ifname, const struct selftest *t, const struct testnames *names)
+static const char *test_name(const struct selftest *t, unsigned i)
 {
-	if (!(t->head.flags & ETH_TEST_FL_FAILED))
-		return 0;
-	for (unsigned i = 0; i < MIN(t->head.len, TESTS_MAX); i++) {
-		if (t->data[i])
-			return agent_fail(-EIO, "%s: self-test %.*s failed with %llu", ifname, ETH_GSTRING_LEN,
-					  names->name[i], (unsigned long long)t->data[i]);
-	}
-	return agent_fail(-EIO, "%s: the self-test failed", ifname);
+	return (const char *)t->names->data + i * ETH_GSTRING_LEN;
 }
 
-static int selftest(struct agent *a, int sock, unsigned *n)
+static int judge(const struct agent *a, const struct selftest *t)
 {
-	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
-	struct selftest t = {.head = {.cmd = ETHTOOL_TEST, .flags = ETH_TEST_FL_OFFLINE}};
-	struct testnames names = {.head = {.cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_TEST}};
-	int err = ethtool(sock, a->ifname, &info);
+	for (unsigned i = 0; i < t->n; i++)
+		report_note("self-test %.*s: %llu", ETH_GSTRING_LEN, test_name(t, i),
+			    t->result->data[i]);
+	if (!(t->result->flags & ETH_TEST_FL_FAILED))
+		return 0;
+	for (unsigned i = 0; i < t->n; i++) {
+		if (t->result->data[i])
+			return agent_fail(-EIO, "%s: self-test %.*s failed with %llu", a->ifname,
+					  ETH_GSTRING_LEN, test_name(t, i), t->result->data[i]);
+	}
+	return agent_fail(-EIO, "%s: the self-test failed", a->ifname);
+}
 
-	if (err || !info.testinfo_len)
-		return agent_fail(-EOPNOTSUPP, "%s: driver %s has no self-test", a->ifname, info.driver);
-	if (info.testinfo_len > TESTS_MAX)
-		return agent_fail(-E2BIG, "%s: more self-tests than expected", a->ifname);
-	*n = t.head.len = names.head.len = info.testinfo_len;
-	ethtool(sock, a->ifname, &names);
-	err = ethtool(sock, a->ifname, &t);
-	if (err)
-		return agent_fail(err, "%s: self-test: %s", a->ifname, strerror(-err));
-	for (unsigned i = 0; i < *n; i++)
-		report_note("self-test %.*s: %llu", ETH_GSTRING_LEN, names.name[i], (unsigned long long)t.data[i]);
-	return report_failures(a->ifname, &t, &names);
+static int selftest(struct agent *a, int sock, struct selftest *t)
+{
+	int err;
+
+	t->result = calloc(1, sizeof(*t->result) + t->n * sizeof(t->result->data[0]));
+	t->names = calloc(1, sizeof(*t->names) + (size_t)t->n * ETH_GSTRING_LEN);
+	if (!t->result || !t->names)
+		return agent_fail(-ENOMEM, "no memory");
+	t->names->cmd = ETHTOOL_GSTRINGS;
+	t->names->string_set = ETH_SS_TEST;
+	t->result->cmd = ETHTOOL_TEST;
+	t->result->flags = ETH_TEST_FL_OFFLINE;
+	t->result->len = t->names->len = t->n;
+	err = ethtool(sock, a->ifname, t->names);
+	err = err ? err : ethtool(sock, a->ifname, t->result);
+	return err ? agent_fail(err, "%s: self-test: %s", a->ifname, strerror(-err)) : judge(a, t);
 }
 
 int run_selftest(struct agent *a)
 {
 	int err, sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+	struct selftest t = {NULL, NULL, 0};
 	struct window w = {0};
-	unsigned n = 0;
 
 	report_line("ready");
 	report_flush();
+	err = ethtool(sock, a->ifname, &info);
+	t.n = info.testinfo_len;
 	window_open(a, &w);
-	err = selftest(a, sock, &n);
+	if (err || !t.n)
+		err = agent_fail(-EOPNOTSUPP, "%s: driver %s has no self-test", a->ifname,
+				 info.driver);
+	else
+		err = selftest(a, sock, &t);
 	window_close(a, &w);
 	close_fd(&sock);
+	free(t.result);
+	free(t.names);
 	if (!err) {
-		report_metric("selftests", n);
+		report_metric("selftests", t.n);
 		window_report(a, &w, 0);
 	}
 	return err;

@@ -17,7 +17,8 @@
 #include "base/file.h"
 #include "workloads/agent/agent.h"
 
-#define LINK_TIMEOUT_NS (20 * NSEC_PER_SEC) /* a VF's mailbox answers after seconds in an emulated machine */
+#define LINK_TIMEOUT_NS                                                                            \
+	(20 * NSEC_PER_SEC) /* a VF's mailbox answers after seconds in an emulated machine */
 
 static int request(int sock, unsigned long op, const char *name, struct ifreq *ifr)
 {
@@ -57,7 +58,8 @@ static bool link_runs(int sock, const char *name)
 	return !request(sock, SIOCGIFFLAGS, name, &ifr) && (ifr.ifr_flags & IFF_RUNNING);
 }
 
-/* A socket that becomes readable at every change of a link: what woke us is not parsed, the state is asked again. */
+/* A socket that becomes readable at every change of a link: what woke us is not parsed, the state
+ * is asked again. */
 static int link_watch(void)
 {
 	struct sockaddr_nl sa = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
@@ -115,7 +117,8 @@ static int set_addr4(int sock, const char *name, const char *ip, unsigned prefix
 
 static int set_addr6(const char *name, const char *ip, unsigned prefix)
 {
-	struct in6_ifreq req = {.ifr6_prefixlen = prefix, .ifr6_ifindex = (int)if_nametoindex(name)};
+	struct in6_ifreq req = {.ifr6_prefixlen = prefix,
+				.ifr6_ifindex = (int)if_nametoindex(name)};
 	int err, fd;
 
 	if (prefix > 128 || inet_pton(AF_INET6, ip, &req.ifr6_addr) != 1)
@@ -142,15 +145,16 @@ static int set_addr(int sock, const char *name, const char *addr)
 }
 
 /*
- * Nothing but the workload may send: router solicitations, duplicate address detection and multicast reports would
- * be packets, exits and noise inside the window. Files that are absent (no IPv6) do not matter.
+ * Nothing but the workload may send: router solicitations, duplicate address detection and
+ * multicast reports would be packets, exits and noise inside the window. Files that are absent (no
+ * IPv6) do not matter.
  */
 static void quiet_ipv6(const char *name, bool used)
 {
 	static const struct {
 		const char *file, *value;
 	} set[] = {
-		{"accept_ra", "0"}, {"router_solicitations", "0"}, {"accept_dad", "0"},
+		{"accept_ra", "0"},	{"router_solicitations", "0"}, {"accept_dad", "0"},
 		{"dad_transmits", "0"}, {"addr_gen_mode", "1"},
 	};
 	char path[96];

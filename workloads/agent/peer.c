@@ -69,8 +69,9 @@ static int listen_on(uint64_t port)
 	return fd;
 }
 
-/* A connection and its hello, within timeout_ms (-1: for ever), unless control (-1: none) is closed first. */
-static int accept_hello(int listen_fd, int control, struct wire_hello *hello, union wire_addr *from,
+/* A connection and its hello, within timeout_ms (-1: for ever), unless control (-1: none) is closed
+ * first. */
+static int accept_hello(int listen_fd, int control, struct talk_hello *hello, union talk_addr *from,
 			int timeout_ms)
 {
 	struct pollfd pfd[2] = {{listen_fd, POLLIN, 0}, {control, POLLRDHUP, 0}};
@@ -84,20 +85,20 @@ static int accept_hello(int listen_fd, int control, struct wire_hello *hello, un
 	fd = accept4(listen_fd, from ? &from->sa : NULL, from ? &len : NULL, SOCK_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	wire_tune(fd);
-	err = wire_recv_all(fd, hello, sizeof(*hello));
-	if (!err && hello->magic != WIRE_MAGIC)
+	talk_tune(fd);
+	err = talk_recv_all(fd, hello, sizeof(*hello));
+	if (!err && hello->magic != TALK_MAGIC)
 		err = -EPROTO;
 	if (err)
 		close(fd);
 	return err ? err : fd;
 }
 
-int peer_accept_data(struct session *s, struct wire_hello *hello)
+int peer_accept_data(struct session *s, struct talk_hello *hello)
 {
-	int fd = accept_hello(s->listen_fd, s->control, hello, NULL, WIRE_STALL_S * 1000);
+	int fd = accept_hello(s->listen_fd, s->control, hello, NULL, TALK_STALL_S * 1000);
 
-	if (fd >= 0 && hello->kind != WIRE_DATA) {
+	if (fd >= 0 && hello->kind != TALK_DATA) {
 		close(fd);
 		return -EPROTO;
 	}
@@ -107,12 +108,12 @@ int peer_accept_data(struct session *s, struct wire_hello *hello)
 static int run_session(struct session *s)
 {
 	char line[JOB_LINE_MAX], bad[64] = "";
-	int n = wire_line(s->control, line, sizeof(line));
+	int n = talk_line(s->control, line, sizeof(line));
 
 	if (n < 0)
 		return n;
 	if (job_parse(&s->job, line, bad)) {
-		wire_say(s->control, "err bad key or value in the job: %s", bad);
+		talk_say(s->control, "err bad key or value in the job: %s", bad);
 		return -EPROTO;
 	}
 	if (s->job.tool == JOB_IPERF3)
@@ -121,7 +122,7 @@ static int run_session(struct session *s)
 		if (!strcmp(sessions[i].name, s->job.workload))
 			return sessions[i].run(s);
 	}
-	wire_say(s->control, "err the peer does not know the workload %s", s->job.workload);
+	talk_say(s->control, "err the peer does not know the workload %s", s->job.workload);
 	return -ENOENT;
 }
 
@@ -137,7 +138,7 @@ static void serve(int listen_fd)
 {
 	for (;;) {
 		static struct session s;
-		struct wire_hello hello;
+		struct talk_hello hello;
 		int err;
 
 		memset(&s, 0, sizeof(s));
@@ -146,7 +147,7 @@ static void serve(int listen_fd)
 		if (s.control < 0)
 			continue;
 		no_stall_limit(s.control);
-		err = hello.kind == WIRE_CONTROL ? run_session(&s) : -EPROTO;
+		err = hello.kind == TALK_CONTROL ? run_session(&s) : -EPROTO;
 		report_note("peer: %s: %s, cpu %.3f s of %.3f s",
 			    s.job.workload[0] ? s.job.workload : "session",
 			    err ? strerror(-err) : "ok", (double)s.cpu_ns / 1e9,
@@ -156,8 +157,8 @@ static void serve(int listen_fd)
 	}
 }
 
-/* Of the job only the port is ours: address and interface are the agent's, our side of the wire is there already. */
-/* Of the job only the port is ours: address and interface are the agent's, our side of the wire is there already. */
+/* Of the job only the port is ours: address and interface are the agent's, our side of the wire is
+ * there already. */
 int peer_main(struct agent *a)
 {
 	int fd = listen_on(a->job.port);

@@ -4,12 +4,12 @@
 #define WORKLOADS_AGENT_PEER_H
 
 #include "base/strbuf.h"
-#include "workloads/agent/wire.h"
+#include "workloads/agent/talk.h"
 
 struct session {
 	struct workload_job job;
 	int listen_fd, control;
-	union wire_addr from; /* the agent */
+	union talk_addr from; /* the agent */
 	uint64_t cpu_ns, wall_ns;
 };
 
@@ -23,7 +23,7 @@ int peer_iperf(struct session *s);
 int peer_dgram_start(uint64_t port);
 
 /* The next data connection: fd and its hello, or -errno. */
-int peer_accept_data(struct session *s, struct wire_hello *hello);
+int peer_accept_data(struct session *s, struct talk_hello *hello);
 /* Start and end of the measured part: CPU time of this process and wall time. */
 void peer_clock_start(struct session *s);
 void peer_clock_stop(struct session *s);

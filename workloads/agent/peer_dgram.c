@@ -152,7 +152,7 @@ int peer_dgram_start(uint64_t port)
 	f.fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (f.fd < 0)
 		return -errno;
-	wire_udp_buffers(f.fd);
+	talk_udp_buffers(f.fd);
 	if (bind(f.fd, (struct sockaddr *)&any, sizeof(any))) {
 		int err = -errno;
 

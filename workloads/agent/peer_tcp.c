@@ -14,7 +14,7 @@ static int accept_streams(struct session *s, struct stream_set *set)
 	unsigned n = streams_tx(&s->job) + streams_rx(&s->job);
 
 	for (unsigned i = 0; i < n; i++) {
-		struct wire_hello hello;
+		struct talk_hello hello;
 		int fd = peer_accept_data(s, &hello);
 
 		if (fd < 0)
@@ -26,7 +26,7 @@ static int accept_streams(struct session *s, struct stream_set *set)
 
 static int say_result(struct session *s, const struct stream_set *set)
 {
-	return wire_say(s->control,
+	return talk_say(s->control,
 			"result rx=%" PRIu64 " tx=%" PRIu64 " bad=%" PRIu64 " blocks=%" PRIu64
 			" cpu_ns=%" PRIu64 " ns=%" PRIu64,
 			set_bytes(set, false), set_bytes(set, true), set_bad(set), set_blocks(set),
@@ -36,14 +36,14 @@ static int say_result(struct session *s, const struct stream_set *set)
 static int transfer(struct session *s, struct stream_set *set)
 {
 	char line[64];
-	int err, n = wire_line(s->control, line, sizeof(line));
+	int err, n = talk_line(s->control, line, sizeof(line));
 
 	if (n < 0 || strcmp(line, "go"))
 		return n < 0 ? n : -EPROTO;
 	peer_clock_start(s);
 	err = set_start(set);
 	if (!err && !s->job.work) {
-		n = wire_line(s->control, line, sizeof(line));
+		n = talk_line(s->control, line, sizeof(line));
 		err = n < 0 ? n : 0;
 		set_stop(set);
 	}
@@ -60,8 +60,8 @@ int peer_throughput(struct session *s)
 
 	memset(&set, 0, sizeof(set));
 	if (s->job.streams < 1 || s->job.streams > STREAM_MAX)
-		return wire_say(s->control, "err streams must be 1 to %u", STREAM_MAX);
-	err = wire_say(s->control, "ok");
+		return talk_say(s->control, "err streams must be 1 to %u", STREAM_MAX);
+	err = talk_say(s->control, "ok");
 	err = err ? err : accept_streams(s, &set);
 	err = err ? err : transfer(s, &set);
 	set_close(&set);
@@ -73,18 +73,18 @@ int peer_latency(struct session *s)
 {
 	size_t size = s->job.msg_size ? s->job.msg_size : 1;
 	unsigned char *buf = size <= 1u << 20 ? malloc(size) : NULL;
-	struct wire_hello hello;
+	struct talk_hello hello;
 	int fd, err;
 
 	if (!buf)
-		return wire_say(s->control, "err msg_size too large");
-	err = wire_say(s->control, "ok");
+		return talk_say(s->control, "err msg_size too large");
+	err = talk_say(s->control, "ok");
 	fd = err ? err : peer_accept_data(s, &hello);
 	err = fd < 0 ? fd : 0;
 	peer_clock_start(s);
 	while (!err) {
-		err = wire_recv_all(fd, buf, size);
-		err = err ? err : wire_send_all(fd, buf, size);
+		err = talk_recv_all(fd, buf, size);
+		err = err ? err : talk_send_all(fd, buf, size);
 	}
 	peer_clock_stop(s);
 	if (fd >= 0)

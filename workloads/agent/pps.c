@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * net-pps, both sides. The agent directs trials of a given rate and length. Without a rate it first floods, which bounds the
- * answer from above, then halves the interval (on the log scale) until it is 2 % wide, and confirms the best loss-free rate in
- * a longer trial before it opens the window for one at that rate. The window holds that trial alone.
+ * net-pps, both sides. The agent directs trials of a given rate and length. Without a rate it first
+ * floods, which bounds the answer from above, then halves the interval (on the log scale) until it
+ * is 2 % wide, and confirms the best loss-free rate in a longer trial before it opens the window
+ * for one at that rate. The window holds that trial alone.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -33,20 +34,22 @@ struct outcome {
 
 static int udp_to_peer(struct agent *a)
 {
-	union wire_addr to, any;
+	union talk_addr to, any;
 	int fd;
 
-	if (wire_addr(&to, a->job.peer, a->job.port))
+	if (talk_addr(&to, a->job.peer, a->job.port))
 		return -EINVAL;
 	any = to;
 	if (to.sa.sa_family == AF_INET6)
 		any.in6.sin6_addr = in6addr_any;
 	else
 		any.in4.sin_addr.s_addr = htonl(INADDR_ANY);
-	/* Loopback: both ends on one host want different ports. The peer learns ours from the first line. */
+	/* Loopback: both ends on one host want different ports. The peer learns ours from the first
+	 * line. */
 	any.in4.sin_port = 0;
 	fd = socket(to.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || bind(fd, &any.sa, wire_addr_len(&any)) || connect(fd, &to.sa, wire_addr_len(&to))) {
+	if (fd < 0 || bind(fd, &any.sa, talk_addr_len(&any)) ||
+	    connect(fd, &to.sa, talk_addr_len(&to))) {
 		int err = -errno;
 
 		close_fd(&fd);
@@ -55,7 +58,8 @@ static int udp_to_peer(struct agent *a)
 	return fd;
 }
 
-static int run_trial(struct director *d, uint64_t rate, uint64_t ns, struct outcome *out, struct window *w)
+static int run_trial(struct director *d, uint64_t rate, uint64_t ns, struct outcome *out,
+		     struct window *w)
 {
 	int direction = d->a->job.direction;
 	char line[256];
@@ -64,8 +68,8 @@ static int run_trial(struct director *d, uint64_t rate, uint64_t ns, struct outc
 	int err;
 
 	udp_begin_trial(&d->flow, ++d->trial);
-	err = wire_say(d->control, "trial id=%u rate=%" PRIu64 " ns=%" PRIu64, d->trial, rate, ns);
-	err = err ? err : wire_expect(d->control, "ok", line, sizeof(line));
+	err = talk_say(d->control, "trial id=%u rate=%" PRIu64 " ns=%" PRIu64, d->trial, rate, ns);
+	err = err ? err : talk_expect(d->control, "ok", line, sizeof(line));
 	if (err)
 		return err;
 	if (w)
@@ -80,16 +84,17 @@ static int run_trial(struct director *d, uint64_t rate, uint64_t ns, struct outc
 		window_close(d->a, w);
 	if (sent < 0)
 		return agent_fail((int)sent, "UDP send: %s", strerror((int)-sent));
-	err = wire_say(d->control, "end");
-	err = err ? err : wire_expect(d->control, "result", line, sizeof(line));
+	err = talk_say(d->control, "end");
+	err = err ? err : talk_expect(d->control, "result", line, sizeof(line));
 	if (err)
 		return err;
 	received = udp_settle(&d->flow);
-	out->sent = (uint64_t)sent + wire_value(line, "tx");
-	out->received = received + wire_value(line, "rx");
-	out->bad = d->flow.bad + wire_value(line, "bad");
-	out->reordered = d->flow.reordered + wire_value(line, "reordered");
-	return out->bad ? agent_fail(-EBADMSG, "integrity: %" PRIu64 " damaged datagrams", out->bad) : 0;
+	out->sent = (uint64_t)sent + talk_value(line, "tx");
+	out->received = received + talk_value(line, "rx");
+	out->bad = d->flow.bad + talk_value(line, "bad");
+	out->reordered = d->flow.reordered + talk_value(line, "reordered");
+	return out->bad ? agent_fail(-EBADMSG, "integrity: %" PRIu64 " damaged datagrams", out->bad)
+			: 0;
 }
 
 static uint64_t lost(const struct outcome *o)
@@ -144,7 +149,8 @@ static int search(struct director *d, uint64_t *rate)
 	return err;
 }
 
-static void report(struct director *d, const struct window *w, const struct outcome *o, uint64_t searched)
+static void report(struct director *d, const struct window *w, const struct outcome *o,
+		   uint64_t searched)
 {
 	report_metric("offered_per_s", (double)o->sent * 1e9 / (double)o->ns);
 	report_metric("delivered_per_s", (double)o->received * 1e9 / (double)o->ns);
@@ -182,21 +188,22 @@ static int direct(struct director *d)
 int run_pps(struct agent *a)
 {
 	static struct director d;
-	union wire_addr me;
+	union talk_addr me;
 	socklen_t len = sizeof(me);
 	int fd, err;
 
 	if (!udp_size(&a->job) || a->job.tool != JOB_ENGINE || a->job.work)
-		return agent_fail(-EINVAL, "net-pps: our engine, msg_size %d to %d, a duration", UDP_MIN, UDP_MAX);
+		return agent_fail(-EINVAL, "net-pps: our engine, msg_size %d to %d, a duration",
+				  UDP_MIN, UDP_MAX);
 	d.a = a;
-	d.control = wire_control(a);
+	d.control = talk_control(a);
 	if (d.control < 0)
 		return d.control;
 	fd = udp_to_peer(a);
 	if (fd < 0 || getsockname(fd, &me.sa, &len))
 		err = agent_fail(-EIO, "no UDP socket");
 	else
-		err = wire_say(d.control, "udp port=%u", ntohs(me.in4.sin_port));
+		err = talk_say(d.control, "udp port=%u", ntohs(me.in4.sin_port));
 	err = err ? err : udp_start(&d.flow, fd, &a->job);
 	err = err ? err : direct(&d);
 	udp_stop(&d.flow);
@@ -209,7 +216,7 @@ int run_pps(struct agent *a)
 
 static int udp_to_agent(struct session *s, uint64_t agent_port)
 {
-	union wire_addr own = {.in6 = {.sin6_family = s->from.sa.sa_family,
+	union talk_addr own = {.in6 = {.sin6_family = s->from.sa.sa_family,
 				       .sin6_port = htons((uint16_t)s->job.port)}};
 	int one = 1, err, fd = socket(s->from.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
@@ -217,7 +224,8 @@ static int udp_to_agent(struct session *s, uint64_t agent_port)
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, &own.sa, wire_addr_len(&own)) || connect(fd, &s->from.sa, wire_addr_len(&s->from))) {
+	if (bind(fd, &own.sa, talk_addr_len(&own)) ||
+	    connect(fd, &s->from.sa, talk_addr_len(&s->from))) {
 		err = -errno;
 		close(fd);
 		return err;
@@ -232,42 +240,42 @@ static int serve_trial(struct session *s, struct udp_flow *f, const char *line)
 	char end[64];
 	int err;
 
-	udp_begin_trial(f, (uint32_t)wire_value(line, "id"));
-	err = wire_say(s->control, "ok");
+	udp_begin_trial(f, (uint32_t)talk_value(line, "id"));
+	err = talk_say(s->control, "ok");
 	if (!err && s->job.direction != JOB_TX)
-		sent = udp_send(f, wire_value(line, "rate"), wire_value(line, "ns"));
-	err = err ? err : wire_line(s->control, end, sizeof(end));
+		sent = udp_send(f, talk_value(line, "rate"), talk_value(line, "ns"));
+	err = err ? err : talk_line(s->control, end, sizeof(end));
 	if (err < 0 || sent < 0)
 		return sent < 0 ? (int)sent : err;
 	received = udp_settle(f);
-	return wire_say(s->control,
-			"result tx=%" PRId64 " rx=%" PRIu64 " bad=%" PRIu64 " reordered=%" PRIu64, sent,
-			received, f->bad, f->reordered);
+	return talk_say(s->control,
+			"result tx=%" PRId64 " rx=%" PRIu64 " bad=%" PRIu64 " reordered=%" PRIu64,
+			sent, received, f->bad, f->reordered);
 }
 
 int peer_pps(struct session *s)
 {
 	static struct udp_flow f;
 	char line[128];
-	int fd = -1, n, err = wire_say(s->control, "ok");
+	int fd = -1, n, err = talk_say(s->control, "ok");
 
 	memset(&f, 0, sizeof(f));
-	n = err ? err : wire_line(s->control, line, sizeof(line));
+	n = err ? err : talk_line(s->control, line, sizeof(line));
 	err = n < 0 ? n : 0;
 	if (!err && udp_size(&s->job)) {
-		fd = udp_to_agent(s, wire_value(line, "port"));
+		fd = udp_to_agent(s, talk_value(line, "port"));
 		err = fd < 0 ? fd : udp_start(&f, fd, &s->job);
 	}
 	peer_clock_start(s);
 	while (!err) {
-		n = wire_line(s->control, line, sizeof(line));
+		n = talk_line(s->control, line, sizeof(line));
 		if (n < 0)
 			break; /* the agent has all it wanted */
 		err = serve_trial(s, &f, line);
 	}
 	peer_clock_stop(s);
 	if (err)
-		wire_say(s->control, "err UDP: %s", strerror(-err));
+		talk_say(s->control, "err UDP: %s", strerror(-err));
 	udp_stop(&f);
 	close_fd(&fd);
 	return err;

@@ -36,7 +36,8 @@ int agent_run(struct agent *a)
 	if (!w)
 		return agent_fail(-ENOENT, "workload %s: the agent does not know it",
 				  a->job.workload);
-	/* idle brings the interface up as well when the job has an address: a quiet NIC is part of a quiet guest. */
+	/* idle brings the interface up as well when the job has an address: a quiet NIC is part of
+	 * a quiet guest. */
 	err = w->net || a->job.addr[0] ? net_setup(a) : 0;
 	return err ? err : w->run(a);
 }

@@ -8,7 +8,7 @@
 
 #include "workloads/agent/stream.h"
 
-#define HEADER 16u
+#define HEADER	    16u
 #define SEND_BUFFER (256u << 10)
 #define RECV_BUFFER (256u << 10)
 
@@ -68,8 +68,7 @@ struct stream_progress stream_progress(const struct stream *s)
 
 	if (getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &len))
 		return (struct stream_progress){0, 0};
-	in = s->sender ? info.tcpi_segs_in
-		       : info.tcpi_bytes_received / MAX(info.tcpi_rcv_mss, 1u);
+	in = s->sender ? info.tcpi_segs_in : info.tcpi_bytes_received / MAX(info.tcpi_rcv_mss, 1u);
 	return (struct stream_progress){s->sender ? info.tcpi_bytes_acked : stream_bytes(s),
 					info.tcpi_segs_out + in};
 }
@@ -84,15 +83,18 @@ static bool stopped(const struct stream *s)
 	return __atomic_load_n(s->stop, __ATOMIC_RELAXED);
 }
 
-/* The blocks whose first byte lies in the next len bytes get their header; the kernel has copied what was there before. */
+/* The blocks whose first byte lies in the next len bytes get their header; the kernel has copied
+ * what was there before. */
 static void stamp_range(struct stream *s, unsigned char *buf, uint64_t size, uint64_t len)
 {
-	for (uint64_t off = align_up(s->bytes, STREAM_BLOCK); off < s->bytes + len; off += STREAM_BLOCK) {
+	for (uint64_t off = align_up(s->bytes, STREAM_BLOCK); off < s->bytes + len;
+	     off += STREAM_BLOCK) {
 		uint64_t number = off / STREAM_BLOCK;
 
 		stream_stamp(buf + off % size, number, s->index, s->seed);
 		if (s->corrupt && (number == 3 || number == 3 + size / STREAM_BLOCK))
-			buf[off % size + 4242] ^= 1; /* once, and back when its place is used again */
+			buf[off % size + 4242] ^=
+				1; /* once, and back when its place is used again */
 	}
 }
 
@@ -131,7 +133,8 @@ static int send_all(struct stream *s)
 	return err;
 }
 
-/* Check the blocks that became complete; the last, partial one of a stream is checked by its length alone. */
+/* Check the blocks that became complete; the last, partial one of a stream is checked by its length
+ * alone. */
 static void check(struct stream *s, const unsigned char *buf, const unsigned char *pattern,
 		  uint64_t before, uint64_t after)
 {

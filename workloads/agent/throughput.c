@@ -8,7 +8,8 @@
 #include "base/clock.h"
 #include "workloads/agent/throughput.h"
 
-void set_add(struct stream_set *set, const struct workload_job *job, int fd, bool sender, uint32_t index)
+void set_add(struct stream_set *set, const struct workload_job *job, int fd, bool sender,
+	     uint32_t index)
 {
 	set->s[set->n++] = (struct stream){
 		.fd = fd,
@@ -19,8 +20,9 @@ void set_add(struct stream_set *set, const struct workload_job *job, int fd, boo
 		.corrupt = job->corrupt && sender,
 		.msg_size = job->msg_size,
 		/* The first stream takes the remainder. */
-		.limit = job->work ? job->work / job->streams + (index ? 0 : job->work % job->streams)
-				   : 0,
+		.limit = job->work
+				 ? job->work / job->streams + (index ? 0 : job->work % job->streams)
+				 : 0,
 		.stop = &set->stop,
 	};
 }
@@ -105,8 +107,8 @@ static int connect_all(struct agent *a, struct stream_set *set)
 	for (unsigned i = 0; i < n; i++) {
 		bool sender = i < tx;
 		uint32_t index = sender ? i : i - tx;
-		struct wire_hello hello = {WIRE_MAGIC, WIRE_DATA, !sender, index, 0};
-		int fd = wire_connect(&a->job, &hello, 5 * NSEC_PER_SEC);
+		struct talk_hello hello = {TALK_MAGIC, TALK_DATA, !sender, index, 0};
+		int fd = talk_connect(&a->job, &hello, 5 * NSEC_PER_SEC);
 
 		if (fd < 0)
 			return agent_fail(fd, "stream %u: no connection: %s", i, strerror(-fd));
@@ -136,15 +138,15 @@ static struct totals arrived(const struct stream_set *set)
 static int compare(const struct stream_set *set, const char *result)
 {
 	uint64_t sent = set_bytes(set, true), got = set_bytes(set, false);
-	uint64_t peer_got = wire_value(result, "rx"), peer_sent = wire_value(result, "tx");
-	uint64_t bad = set_bad(set) + wire_value(result, "bad");
+	uint64_t peer_got = talk_value(result, "rx"), peer_sent = talk_value(result, "tx");
+	uint64_t bad = set_bad(set) + talk_value(result, "bad");
 
 	if (bad)
 		return agent_fail(-EBADMSG, "integrity: %" PRIu64 " damaged blocks of 64 KiB", bad);
 	if (sent != peer_got || got != peer_sent)
 		return agent_fail(-EBADMSG,
-				  "integrity: sent %" PRIu64 " of which %" PRIu64 " arrived, received %" PRIu64
-				  " of %" PRIu64 " bytes",
+				  "integrity: sent %" PRIu64 " of which %" PRIu64
+				  " arrived, received %" PRIu64 " of %" PRIu64 " bytes",
 				  sent, peer_got, got, peer_sent);
 	return 0;
 }
@@ -153,7 +155,7 @@ static void report(struct agent *a, const struct window *w, struct totals moved,
 		   const char *result)
 {
 	double s = (double)window_ns(w) / 1e9;
-	uint64_t peer_ns = wire_value(result, "ns");
+	uint64_t peer_ns = talk_value(result, "ns");
 
 	report_metric("throughput_bps", (double)(moved.tx + moved.rx) * 8 / s);
 	if (a->job.direction == JOB_BOTH) {
@@ -162,13 +164,15 @@ static void report(struct agent *a, const struct window *w, struct totals moved,
 	}
 	report_metric("bytes", (double)(moved.tx + moved.rx));
 	report_metric("wire_packets", (double)moved.wire_packets);
-	report_metric("checked_blocks", (double)(blocks + wire_value(result, "blocks")));
+	report_metric("checked_blocks", (double)(blocks + talk_value(result, "blocks")));
 	if (peer_ns)
-		report_metric("peer_cpu_pct", 100.0 * (double)wire_value(result, "cpu_ns") / (double)peer_ns);
+		report_metric("peer_cpu_pct",
+			      100.0 * (double)talk_value(result, "cpu_ns") / (double)peer_ns);
 	window_report(a, w, 0);
 }
 
-/* net-rebind: the driver leaves the device and comes back, again and again; after each time both directions must move. */
+/* net-rebind: the driver leaves the device and comes back, again and again; after each time both
+ * directions must move. */
 static int rebind_rounds(struct agent *a, const struct stream_set *set)
 {
 	int err = 0;
@@ -179,12 +183,15 @@ static int rebind_rounds(struct agent *a, const struct stream_set *set)
 
 		err = netdev_rebind(a);
 		before = arrived(set);
-		deadline = clock_ns() + 15 * NSEC_PER_SEC; /* TCP's retransmission may have backed off */
+		deadline = clock_ns() +
+			   15 * NSEC_PER_SEC; /* TCP's retransmission may have backed off */
 		do {
 			clock_sleep_ns(10 * NSEC_PER_MSEC);
 			now = arrived(set);
 			if (!err && clock_ns() > deadline)
-				err = agent_fail(-ETIMEDOUT, "round %" PRIu64 ": no traffic after the driver came back",
+				err = agent_fail(-ETIMEDOUT,
+						 "round %" PRIu64
+						 ": no traffic after the driver came back",
 						 i + 1);
 		} while (!err && ((streams_tx(&a->job) && now.tx == before.tx) ||
 				  (streams_rx(&a->job) && now.rx == before.rx)));
@@ -192,7 +199,8 @@ static int rebind_rounds(struct agent *a, const struct stream_set *set)
 	return err;
 }
 
-static int timed_window(struct agent *a, struct stream_set *set, struct window *w, struct totals *moved)
+static int timed_window(struct agent *a, struct stream_set *set, struct window *w,
+			struct totals *moved)
 {
 	struct totals t0, t1;
 	int err = 0;
@@ -218,32 +226,34 @@ static int finish(int control, struct stream_set *set, char *result, size_t size
 
 	set_stop(set);
 	set_join_side(set, true);
-	err = wire_say(control, "stop");
+	err = talk_say(control, "stop");
 	if (err)
 		return agent_fail(err, "peer went away: %s", strerror(-err));
 	err = set_join(set);
 	if (err && err != -EBADMSG)
 		return agent_fail(err, "a stream broke off: %s", strerror(-err));
-	return wire_expect(control, "result", result, size);
+	return talk_expect(control, "result", result, size);
 }
 
-/* Fixed work: the window is from the first byte until the receiving side has verified the last one. */
+/* Fixed work: the window is from the first byte until the receiving side has verified the last one.
+ */
 static int fixed_work(struct agent *a, int control, struct stream_set *set, struct window *w,
 		      struct totals *moved, char *result, size_t size)
 {
 	int err;
 
 	window_open(a, w);
-	err = wire_say(control, "go");
+	err = talk_say(control, "go");
 	err = err ? err : set_start(set);
 	if (err)
 		return agent_fail(err, "start: %s", strerror(-err));
 	err = set_join(set);
 	if (err && err != -EBADMSG)
 		return agent_fail(err, "a stream broke off: %s", strerror(-err));
-	err = wire_expect(control, "result", result, size);
+	err = talk_expect(control, "result", result, size);
 	window_close(a, w);
-	*moved = (struct totals){set_bytes(set, true), set_bytes(set, false), arrived(set).wire_packets};
+	*moved = (struct totals){set_bytes(set, true), set_bytes(set, false),
+				 arrived(set).wire_packets};
 	return err;
 }
 
@@ -259,7 +269,7 @@ static int transfer(struct agent *a, int control, struct stream_set *set)
 	if (a->job.work) {
 		err = fixed_work(a, control, set, &w, &moved, result, sizeof(result));
 	} else {
-		err = wire_say(control, "go");
+		err = talk_say(control, "go");
 		err = err ? err : set_start(set);
 		if (err)
 			return agent_fail(err, "start: %s", strerror(-err));
@@ -278,9 +288,9 @@ int run_throughput(struct agent *a)
 	int control, err;
 
 	if (a->job.streams < 1 || a->job.streams > STREAM_MAX || a->job.msg_size > STREAM_MSG_MAX)
-		return agent_fail(-EINVAL, "streams must be 1 to %u, msg_size at most %u", STREAM_MAX,
-				  STREAM_MSG_MAX);
-	control = wire_control(a);
+		return agent_fail(-EINVAL, "streams must be 1 to %u, msg_size at most %u",
+				  STREAM_MAX, STREAM_MSG_MAX);
+	control = talk_control(a);
 	if (control < 0)
 		return control;
 	if (a->job.tool == JOB_IPERF3) {

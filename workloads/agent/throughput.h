@@ -23,7 +23,8 @@ static inline unsigned streams_rx(const struct workload_job *job)
 }
 
 /* Add a connected stream; nothing moves yet. */
-void set_add(struct stream_set *set, const struct workload_job *job, int fd, bool sender, uint32_t index);
+void set_add(struct stream_set *set, const struct workload_job *job, int fd, bool sender,
+	     uint32_t index);
 int set_start(struct stream_set *set);
 /* Tell senders to stop. */
 void set_stop(struct stream_set *set);

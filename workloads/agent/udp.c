@@ -33,7 +33,8 @@ static void write_datagram(unsigned char *buf, const struct udp_flow *f, uint64_
 	memset(buf + sizeof(d), fill_byte(number, f->seed), f->size - sizeof(d));
 }
 
-/* All body bytes equal the one that the number gives: compare the body with itself shifted by one. */
+/* All body bytes equal the one that the number gives: compare the body with itself shifted by one.
+ */
 static bool body_ok(const unsigned char *body, size_t len, unsigned char want)
 {
 	return !len || (body[0] == want && !memcmp(body, body + 1, len - 1));
@@ -87,7 +88,7 @@ int udp_start(struct udp_flow *f, int fd, const struct workload_job *job)
 	int err;
 
 	*f = (struct udp_flow){.fd = fd, .size = udp_size(job), .seed = (uint32_t)job->seed};
-	wire_udp_buffers(fd);
+	talk_udp_buffers(fd);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wake, sizeof(wake));
 	err = pthread_create(&f->thread, NULL, receive, f);
 	f->started = !err;
@@ -139,7 +140,8 @@ int64_t udp_send(struct udp_flow *f, uint64_t rate, uint64_t ns)
 		int n;
 
 		if (due <= sent) {
-			/* Not below 50 us: shorter sleeps cost more than the burst that they avoid. */
+			/* Not below 50 us: shorter sleeps cost more than the burst that they avoid.
+			 */
 			clock_sleep_ns(MAX((uint64_t)(1e9 / (double)rate), 50 * NSEC_PER_USEC));
 			continue;
 		}

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small UDP datagrams in batches (sendmmsg, recvmmsg), numbered, so that loss is counted and not guessed; the same code on
- * both sides. A datagram is { trial, ~trial ^ seed, number, then a pattern of the number }; UDP's checksum may be offloaded
- * to the device, so the content is compared.
+ * Small UDP datagrams in batches (sendmmsg, recvmmsg), numbered, so that loss is counted and not
+ * guessed; the same code on both sides. A datagram is { trial, ~trial ^ seed, number, then a
+ * pattern of the number }; UDP's checksum may be offloaded to the device, so the content is
+ * compared.
  */
 #ifndef WORKLOADS_AGENT_UDP_H
 #define WORKLOADS_AGENT_UDP_H
 
 #include <pthread.h>
-#include "workloads/agent/wire.h"
+#include "workloads/agent/talk.h"
 
-#define UDP_BATCH   64
-#define UDP_MIN     18 /* fills a minimum Ethernet frame: 60 - 14 - 20 - 8 */
-#define UDP_MAX     1472
+#define UDP_BATCH 64
+#define UDP_MIN	  18 /* fills a minimum Ethernet frame: 60 - 14 - 20 - 8 */
+#define UDP_MAX	  1472
 
 struct udp_flow {
 	int fd;

@@ -20,7 +20,8 @@ static uint64_t number_after(const char *text, const char *key)
 	return p ? strtoull(p + strlen(key), NULL, 10) : 0;
 }
 
-/* /proc/stat: user nice system idle iowait irq softirq steal ..., then "intr TOTAL" and "ctxt TOTAL". */
+/* /proc/stat: user nice system idle iowait irq softirq steal ..., then "intr TOTAL" and "ctxt
+ * TOTAL". */
 static void cpu_read(struct cpu_now *out)
 {
 	struct strbuf sb = STRBUF_INIT;
@@ -101,8 +102,10 @@ void window_report(const struct agent *a, const struct window *w, uint64_t ops)
 	}
 	if (a->vm) {
 		if (total)
-			report_metric("cpu_guest_seen_pct", 100.0 * (double)sysconf(_SC_NPROCESSORS_ONLN) *
-						(double)(w->busy_close - w->busy_open) / (double)total);
+			report_metric("cpu_guest_seen_pct",
+				      100.0 * (double)sysconf(_SC_NPROCESSORS_ONLN) *
+					      (double)(w->busy_close - w->busy_open) /
+					      (double)total);
 		report_metric("guest_interrupts", (double)(w->intr_close - w->intr_open));
 		report_metric("guest_switches", (double)(w->ctxt_close - w->ctxt_open));
 	}

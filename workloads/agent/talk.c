@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "workloads/agent/wire.h"
+#include "workloads/agent/talk.h"
 
-int wire_addr(union wire_addr *out, const char *ip, uint64_t port)
+int talk_addr(union talk_addr *out, const char *ip, uint64_t port)
 {
 	memset(out, 0, sizeof(*out));
 	if (port < 1 || port > 65534)
@@ -27,14 +27,14 @@ int wire_addr(union wire_addr *out, const char *ip, uint64_t port)
 	return inet_pton(AF_INET, ip, &out->in4.sin_addr) == 1 ? 0 : -EINVAL;
 }
 
-socklen_t wire_addr_len(const union wire_addr *a)
+socklen_t talk_addr_len(const union talk_addr *a)
 {
 	return a->sa.sa_family == AF_INET6 ? sizeof(a->in6) : sizeof(a->in4);
 }
 
-void wire_tune(int fd)
+void talk_tune(int fd)
 {
-	struct timeval stall = {WIRE_STALL_S, 0};
+	struct timeval stall = {TALK_STALL_S, 0};
 	int one = 1;
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &stall, sizeof(stall));
@@ -42,7 +42,7 @@ void wire_tune(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
 
-void wire_udp_buffers(int fd)
+void talk_udp_buffers(int fd)
 {
 	int size = 4 << 20;
 
@@ -52,7 +52,7 @@ void wire_udp_buffers(int fd)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
-int wire_send_all(int fd, const void *data, size_t len)
+int talk_send_all(int fd, const void *data, size_t len)
 {
 	const char *p = data;
 
@@ -69,7 +69,7 @@ int wire_send_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
-int wire_recv_all(int fd, void *data, size_t len)
+int talk_recv_all(int fd, void *data, size_t len)
 {
 	char *p = data;
 
@@ -86,25 +86,26 @@ int wire_recv_all(int fd, void *data, size_t len)
 	return 0;
 }
 
-static int connect_once(const union wire_addr *to, const struct wire_hello *hello)
+static int connect_once(const union talk_addr *to, const struct talk_hello *hello)
 {
 	int err, fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
-	wire_tune(fd);
-	err = connect(fd, &to->sa, wire_addr_len(to)) ? -errno : 0;
-	err = err ? err : wire_send_all(fd, hello, sizeof(*hello));
+	talk_tune(fd);
+	err = connect(fd, &to->sa, talk_addr_len(to)) ? -errno : 0;
+	err = err ? err : talk_send_all(fd, hello, sizeof(*hello));
 	if (err)
 		close(fd);
 	return err ? err : fd;
 }
 
-int wire_connect(const struct workload_job *job, const struct wire_hello *hello, uint64_t timeout_ns)
+int talk_connect(const struct workload_job *job, const struct talk_hello *hello,
+		 uint64_t timeout_ns)
 {
 	uint64_t deadline = clock_ns() + timeout_ns;
-	union wire_addr to;
-	int fd = wire_addr(&to, job->peer, job->port);
+	union talk_addr to;
+	int fd = talk_addr(&to, job->peer, job->port);
 
 	if (fd)
 		return fd;
@@ -116,7 +117,7 @@ int wire_connect(const struct workload_job *job, const struct wire_hello *hello,
 	}
 }
 
-int wire_say(int fd, const char *fmt, ...)
+int talk_say(int fd, const char *fmt, ...)
 {
 	char line[JOB_LINE_MAX];
 	va_list ap;
@@ -128,14 +129,14 @@ int wire_say(int fd, const char *fmt, ...)
 	if (n < 0 || (size_t)n >= sizeof(line) - 1)
 		return -ERANGE;
 	line[n] = '\n';
-	return wire_send_all(fd, line, (size_t)n + 1);
+	return talk_send_all(fd, line, (size_t)n + 1);
 }
 
 /* Control lines are few and short: a byte at a time is simple and never reads past the line. */
-int wire_line(int fd, char *buf, size_t size)
+int talk_line(int fd, char *buf, size_t size)
 {
 	for (size_t n = 0; n < size; n++) {
-		int err = wire_recv_all(fd, buf + n, 1);
+		int err = talk_recv_all(fd, buf + n, 1);
 
 		if (err)
 			return err;
@@ -147,7 +148,7 @@ int wire_line(int fd, char *buf, size_t size)
 	return -ERANGE;
 }
 
-uint64_t wire_value(const char *line, const char *key)
+uint64_t talk_value(const char *line, const char *key)
 {
 	char pattern[40];
 	const char *p;
@@ -157,9 +158,9 @@ uint64_t wire_value(const char *line, const char *key)
 	return p ? strtoull(p + strlen(pattern), NULL, 10) : 0;
 }
 
-int wire_expect(int fd, const char *word, char *buf, size_t size)
+int talk_expect(int fd, const char *word, char *buf, size_t size)
 {
-	int n = wire_line(fd, buf, size);
+	int n = talk_line(fd, buf, size);
 
 	if (n < 0)
 		return agent_fail(n, "peer: no answer (%s expected): %s", word, strerror(-n));
@@ -168,19 +169,19 @@ int wire_expect(int fd, const char *word, char *buf, size_t size)
 	return 0;
 }
 
-int wire_control(struct agent *a)
+int talk_control(struct agent *a)
 {
-	struct wire_hello hello = {.magic = WIRE_MAGIC, .kind = WIRE_CONTROL};
+	struct talk_hello hello = {.magic = TALK_MAGIC, .kind = TALK_CONTROL};
 	char line[JOB_LINE_MAX];
-	int err, fd = wire_connect(&a->job, &hello, 20 * NSEC_PER_SEC);
+	int err, fd = talk_connect(&a->job, &hello, 20 * NSEC_PER_SEC);
 
 	if (fd < 0)
 		return agent_fail(fd, "peer %s port %llu cannot be reached: %s", a->job.peer,
 				  (unsigned long long)a->job.port, strerror(-fd));
 	err = job_write(&a->job, line, sizeof(line));
-	err = err < 0 ? err : wire_say(fd, "%s", line);
+	err = err < 0 ? err : talk_say(fd, "%s", line);
 	err = err ? agent_fail(err, "peer: job not taken: %s", strerror(-err))
-		  : wire_expect(fd, "ok", line, sizeof(line));
+		  : talk_expect(fd, "ok", line, sizeof(line));
 	if (err)
 		close(fd);
 	return err ? err : fd;

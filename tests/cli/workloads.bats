@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+# Mode host runs the guest's agent outside a VM, so the traffic engine is tested without KVM. Namespaces want root.
+load ../helper
+
+setup() {
+	[ "$(id -u)" -eq 0 ] || skip "network namespaces need root"
+	store=$BATS_TEST_TMPDIR/store
+}
+
+host() {
+	run "$bench" run "$@" --mode=host --on=host --reps=1 --warmup=0 --no-probes --store="$store"
+}
+
+@test "mode host: throughput, latency, pps, iperf3" {
+	for w in "net-throughput --set direction=both" "net-throughput --ipv6 --set verify=full" \
+		 "net-latency --set rate=1000" "net-pps --set rate=1000" "net-throughput --tool=iperf3"; do
+		host $w --duration=300ms
+		[ "$status" -eq 0 ] || { echo "$w: $output"; false; }
+	done
+}
+
+@test "damaged payload: status 1, no number" {
+	host net-throughput --work=2000000 --set corrupt=on
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"integrity: 1 damaged block"* ]]
+	[[ "$output" != *"throughput_bps "[0-9]* ]]
+}
+
+@test "senseless jobs are refused before anything starts, in one line" {
+	fails 2 "streams must be 1 to 64" "$bench" run net-throughput --mode=host --set streams=65 --store="$store"
+	fails 2 "msg_size is 18 to 1472" "$bench" run net-pps --mode=host --set msg_size=9 --store="$store"
+	fails 2 "iperf3 measures no latency" "$bench" run net-latency --mode=host --tool=iperf3 --store="$store"
+}
