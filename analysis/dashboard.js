@@ -93,7 +93,11 @@ const DAY = 86400;
 function timeTicks(t0, t1, n) {
 	const span = (t1 - t0) / n, out = [];
 	const days = [1, 2, 7, 14].find(d => d * DAY >= span);
-	if (span < DAY / 2) return ticks(t0, t1, Math.max(n - 1, 1)).map(t => [t, minute(t).slice(5)]);
+	const minutes = [1, 2, 5, 10, 20, 30, 60, 120, 180, 360, 720].find(m => m * 60 >= span);
+	if (minutes) {
+		for (let t = Math.ceil(t0 / minutes / 60) * minutes * 60; t <= t1; t += minutes * 60) out.push([t, minute(t).slice(5)]);
+		return out;
+	}
 	if (days) {
 		for (let t = Math.ceil(t0 / DAY) * DAY; t <= t1; t += days * DAY) out.push([t, day(t).slice(5)]);
 		return out;
@@ -119,7 +123,7 @@ function node(parent, name, attrs, text) {
 
 function history(d) {
 	const wrap = $("#wrap"), svg = $("#chart"), mix = $("#mix"), tip = $("#tip"), info = $("#info");
-	const n = d.t.length, first = d.t[0], last = d.t[n - 1], pad = Math.max((last - first) * 0.01, 3600);
+	const n = d.t.length, first = d.t[0], last = d.t[n - 1], pad = last > first ? (last - first) * 0.02 : 3600;
 	const full = [first - pad, last + pad];
 	let [x0, x1] = full, cursor = -1, zero = false, drag = null, frame = 0;
 	const M = {l: 58, r: 14, t: 22, b: 24};

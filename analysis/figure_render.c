@@ -212,21 +212,23 @@ static int write_files(const struct figure *fig, const struct fig_set *set,
 	return err;
 }
 
-/* gnuplot runs inside the folder, as its user would. */
+/* gnuplot runs inside the folder, as its user would. What it says is shown only if it fails: it
+ * warns of trifles. */
 static int run_gnuplot(const struct fig_target *to)
 {
-	char *script = xasprintf("%s.gp", to->stem);
-	char *argv[] = {"sh",	"-c", "cd \"$1\" && exec gnuplot \"$2\"", "sh", (char *)to->dir,
+	char *script = xasprintf("%s.gp", to->stem), *dir = (char *)to->dir;
+	char *argv[] = {"sh",	"-c", "cd \"$1\" && exec gnuplot \"$2\" 2>&1", "sh", dir,
 			script, NULL};
-	int status = proc_run(argv, NULL, 60 * NSEC_PER_SEC);
+	struct strbuf said = STRBUF_INIT;
+	int status = proc_run(argv, &said, 60 * NSEC_PER_SEC);
 
 	if (status == 127)
 		log_error(
 			"gnuplot: not found; install it (Debian: gnuplot-nox); %s/%s is ready to be drawn",
-			to->dir, script);
+			dir, script);
 	else if (status)
-		log_error("gnuplot: failed on %s/%s (status %d); its message is above", to->dir,
-			  script, status);
+		log_error("gnuplot: %s/%s: status %d: %s", dir, script, status, strbuf_str(&said));
+	strbuf_free(&said);
 	free(script);
 	return status == 127 ? -ENOENT : status ? -EIO : 0;
 }

@@ -97,7 +97,8 @@ static void metric_rows(struct doc *d, const struct fig_set *set, const struct m
 
 	for (size_t i = 0; i < set->n; i++)
 		json_object_foreach (json_object_get(set->rec[i], "summary"), name, v)
-			if (!strncmp(name, m->name, len) && (!name[len] || name[len] == '.'))
+			if (!strncmp(name, m->name, len) &&
+			    (!name[len] || (name[len] == '.' && !metric_find(name))))
 				json_object_set_new(seen, name, json_true());
 	json_object_foreach (seen, name, v)
 		metric_row(d, set, name, m->unit);

@@ -156,8 +156,11 @@ double view_window_ns(const json_t *rec, const json_t *sample)
 
 const struct metric_info *view_metric(const char *name)
 {
+	const struct metric_info *exact = metric_find(name);
 	char base[64];
 
+	if (exact)
+		return exact;
 	snprintf(base, sizeof(base), "%.*s", (int)strcspn(name, "."), name);
 	return metric_find(base);
 }

@@ -44,10 +44,11 @@ setup() {
 
 @test "captions name platform, substrate, n and interval" {
 	for f in "$figures"/*.txt; do
-		for word in "Platform: synthetic" "substrate: host" "n = 10 boots"; do
+		for word in "Platform: synthetic" "substrate: host" "boots per configuration"; do
 			grep -q "$word" "$f" || { echo "$f lacks $word"; false; }
 		done
 	done
+	grep -q "n = 10 boots" "$figures/throughput.txt"
 	grep -q "95 % interval" "$figures/throughput.txt"
 }
 
