@@ -93,6 +93,11 @@ void exit_sum_subtract(struct exit_sum *s, const struct exit_sum *before)
 		s->hist.slots[i] -= before->hist.slots[i];
 }
 
+bool probes_device(struct probes *p, const struct exit_sum *s, char *buf, size_t size)
+{
+	return !p->opts.key_rip && names_find(p->names, s->tgid, p->backend, s->reason, s->key, buf, size);
+}
+
 bool probes_hlt(struct probes *p, const struct exit_sum *s)
 {
 	return reason_kind(p->backend, s->reason) == KIND_HLT;
@@ -118,7 +123,7 @@ static json_t *sum_to_json(struct probes *p, const struct exit_sum *s)
 	json_object_set_new(j, "untraced", json_integer((json_int_t)s->untraced));
 	json_object_set_new(j, "hlt", json_boolean(probes_hlt(p, s)));
 	json_object_set_new(j, "hist", hist_to_json(&s->hist));
-	if (!p->opts.key_rip && names_find(p->names, s->tgid, p->backend, s->reason, s->key, device, sizeof(device)))
+	if (probes_device(p, s, device, sizeof(device)))
 		json_object_set_new(j, "device", json_string(device));
 	return j;
 }

@@ -33,6 +33,8 @@ static inline uint64_t exit_sum_kvm_ns(const struct exit_sum *s)
 int probes_exits(struct probes *p, struct exit_sum **out, size_t *n);
 /* What was added since `before`, a row of the same index taken earlier; min and max become those of the whole. */
 void exit_sum_subtract(struct exit_sum *s, const struct exit_sum *before);
+/* What the key belongs to ("e1000 TDT"), or false. */
+bool probes_device(struct probes *p, const struct exit_sum *s, char *buf, size_t size);
 bool probes_hlt(struct probes *p, const struct exit_sum *s);
 
 struct probes_totals {
@@ -41,6 +43,8 @@ struct probes_totals {
 };
 void probes_totals(struct probes *p, struct probes_totals *t);
 
+/* What the probes themselves cost in the window so far; false when it was too short to tell. */
+bool probes_cost_ns(struct probes *p, uint64_t *out);
 enum probe_backend probes_backend(struct probes *p);
 
 /* probes_read()'s "exits", "totals" and "window". */

@@ -13,11 +13,11 @@ struct probes {
 	enum probe_backend backend;
 	const struct exit_row *rows; /* the map itself, read-only */
 	size_t rows_size;
-	int stats_fd; /* keeps the kernel's BPF run-time statistics on */
 	bool kicks_seen; /* this kernel lets us hook eventfd_signal */
 	uint64_t open_ns;
 	struct counters *counters;
 	struct trace *trace;
+	struct cost *cost;
 	struct names *names;
 };
 

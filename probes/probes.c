@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "probes/cost.h"
 #include "probes/cpu.h"
 #include "probes/exit.h"
 #include "probes/internal.h"
@@ -216,7 +217,6 @@ int probes_open(struct probes **out, const struct probes_opts *opts)
 	if (!p)
 		return -ENOMEM;
 	p->opts = *opts;
-	p->stats_fd = -1;
 	p->backend = find_backend();
 	p->names = names_new();
 	libbpf_set_print(on_libbpf_message);
@@ -227,12 +227,12 @@ int probes_open(struct probes **out, const struct probes_opts *opts)
 		probes_close(p);
 		return err;
 	}
-	p->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	p->open_ns = clock_ns();
 	if (!opts->window) {
 		p->skel->bss->window.last_open_ns = p->open_ns;
 		p->skel->data_hot->hot.gate = 1;
 	}
+	cost_start(p);
 	*out = p;
 	return 0;
 }
@@ -241,8 +241,8 @@ void probes_close(struct probes *p)
 {
 	if (!p)
 		return;
+	cost_stop(p);
 	trace_close(p);
-	close_fd(&p->stats_fd);
 	if (p->rows)
 		munmap((void *)p->rows, p->rows_size);
 	probes_bpf__destroy(p->skel);
@@ -252,21 +252,32 @@ void probes_close(struct probes *p)
 
 /* ---- read ---- */
 
-/* Time in our programs and calls that the kernel skipped, over all of them. */
-static void own_cost(struct probes *p, uint64_t *run_ns, uint64_t *missed)
+/* Calls of our programs that the kernel skipped because one was running already. */
+static uint64_t missed_runs(struct probes *p)
 {
 	struct bpf_program *prog;
+	uint64_t missed = 0;
 
-	*run_ns = *missed = 0;
 	bpf_object__for_each_program(prog, p->skel->obj) {
 		struct bpf_prog_info info = {};
 		__u32 len = sizeof(info);
 
-		if (bpf_program__fd(prog) < 0 || bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
-			continue;
-		*run_ns += info.run_time_ns;
-		*missed += info.recursion_misses;
+		if (bpf_program__fd(prog) >= 0 && !bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+			missed += info.recursion_misses;
 	}
+	return missed;
+}
+
+static uint64_t window_ns(struct probes *p)
+{
+	const struct window_state *w = &p->skel->bss->window;
+
+	return w->total_ns + (probes_hot(p)->gate ? clock_ns() - w->last_open_ns : 0);
+}
+
+bool probes_cost_ns(struct probes *p, uint64_t *out)
+{
+	return cost_ns(p, window_ns(p), out);
 }
 
 const char *probes_backend_text(struct probes *p)
@@ -278,10 +289,9 @@ const char *probes_backend_text(struct probes *p)
 
 int probes_read(struct probes *p, json_t **out)
 {
-	uint64_t run_ns, missed;
+	uint64_t missed = missed_runs(p), own_ns;
 	json_t *j = json_object();
 
-	own_cost(p, &run_ns, &missed);
 	json_object_set_new(j, "backend", json_string(probes_backend_text(p)));
 	json_object_set_new(j, "window", window_to_json(p));
 	if (p->opts.exits) {
@@ -295,8 +305,8 @@ int probes_read(struct probes *p, json_t **out)
 	if (p->opts.mmu)
 		json_object_set_new(j, "mmu", mmu_to_json(p));
 	json_object_set_new(j, "lost", json_integer((json_int_t)(p->skel->bss->window.lost + missed)));
-	if (p->stats_fd >= 0)
-		json_object_set_new(j, "overhead_ns", json_integer((json_int_t)run_ns));
+	if (probes_cost_ns(p, &own_ns))
+		json_object_set_new(j, "overhead_ns", json_integer((json_int_t)own_ns));
 	if (p->backend == BACKEND_OTHER)
 		json_object_set_new(j, "note", json_string(PROBES_NO_KVM_EXIT));
 	*out = j;

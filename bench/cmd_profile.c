@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: MIT
+/* bench profile: where the time of any KVM virtual machine's exits goes. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/proc.h"
+#include "base/table.h"
+#include "bench/bench.h"
+#include "bench/exit_view.h"
+#include "bench/symbols.h"
+#include "bench/vm_find.h"
+#include "probes/reasons.h"
+#include "probes/trace.h"
+
+#define TICK_NS (100 * NSEC_PER_MSEC)
+
+struct profile_args {
+	uint64_t pid, duration_ns, interval_ns, rows;
+	const char *name, *vcpu, *sort, *key, *trace, *symbols, *counters;
+	bool all, histogram, json, window, mmu;
+};
+
+#define ARG(name) offsetof(struct profile_args, name)
+static const struct opt profile_opts[] = {
+	{"pid", 'p', OPT_U64, ARG(pid), "PID", "the virtual machine of this process"},
+	{"name", 'n', OPT_STR, ARG(name), "NAME", "the virtual machine or program of this name"},
+	{"all", 'a', OPT_FLAG, ARG(all), NULL, "every virtual machine of this host"},
+	{"duration", 'd', OPT_DURATION, ARG(duration_ns), "TIME", "how long (default: until it ends or Ctrl-C)"},
+	{"interval", 'i', OPT_DURATION, ARG(interval_ns), "TIME", "print what each such interval added"},
+	{"vcpu", 0, OPT_STR, ARG(vcpu), "N", "only this vCPU"},
+	{"sort", 0, OPT_STR, ARG(sort), "time|count|p99", "order of the rows (default time)"},
+	{"key", 'k', OPT_STR, ARG(key), "all|reason|device|port|gpa|msr|rip", "what makes a row (default all: reason and key)"},
+	{"rows", 0, OPT_U64, ARG(rows), "N", "at most so many rows (default 30; 0: all)"},
+	{"histogram", 0, OPT_FLAG, ARG(histogram), NULL, "draw the distribution of each row's times"},
+	{"symbols", 0, OPT_STR, ARG(symbols), "FILE", "guest System.map or vmlinux for --key=rip"},
+	{"trace", 0, OPT_STR, ARG(trace), "FILE", "write every exit as a timeline (Chrome trace JSON, opens in Perfetto)"},
+	{"counters", 0, OPT_STR, ARG(counters), "LIST", "hardware or software events, e.g. cycles:G,cycles:H,page-faults"},
+	{"mmu", 0, OPT_FLAG, ARG(mmu), NULL, "page faults and page-table work as well"},
+	{"window", 0, OPT_FLAG, ARG(window), NULL, "count only between the guest's own marker writes"},
+	{"json", 0, OPT_FLAG, ARG(json), NULL, "JSON on stdout; with --interval one object per line"},
+	OPT_END,
+};
+
+struct profile {
+	const struct profile_args *args;
+	enum view_key key;
+	enum view_sort sort;
+	struct symbols *symbols;
+	struct probes *probes;
+	struct proc child;
+	struct vm vm; /* pid 0: all */
+	struct exit_sum *before; /* at the start of the interval */
+	size_t n_before;
+	uint64_t start_ns, interval_start_ns;
+};
+
+static volatile sig_atomic_t stop;
+
+static void on_stop(int sig)
+{
+	(void)sig;
+	stop = 1;
+}
+
+/* ---- which process ---- */
+
+static int start_child(struct profile *p, char **argv)
+{
+	struct proc_opts o = {.hold = true};
+	int err = proc_spawn(&p->child, argv, &o);
+
+	if (err) {
+		log_error("%s: cannot be started: %s", argv[0], strerror(-err));
+		return EXIT_CANNOT;
+	}
+	p->vm.pid = p->child.pid;
+	snprintf(p->vm.name, sizeof(p->vm.name), "%s", basename(argv[0]));
+	return EXIT_OK;
+}
+
+static int choose_vm(struct profile *p, int argc, char **argv)
+{
+	const struct profile_args *a = p->args;
+	int ways = (a->pid != 0) + (a->name != NULL) + a->all + (argc > 1);
+
+	if (ways > 1) {
+		log_error("profile: --pid, --name, --all and a command exclude one another");
+		return EXIT_USAGE;
+	}
+	if (argc > 1)
+		return start_child(p, argv + 1);
+	if (a->all)
+		return EXIT_OK;
+	if (!a->pid)
+		return vm_choose(a->name, &p->vm) ? EXIT_CANNOT : EXIT_OK;
+	if (kill((pid_t)a->pid, 0) && errno == ESRCH) {
+		log_error("--pid=%" PRIu64 ": no such process", a->pid);
+		return EXIT_CANNOT;
+	}
+	if (!vm_of_pid((pid_t)a->pid, &p->vm))
+		log_warn("--pid=%" PRIu64 ": has no KVM virtual machine yet; waiting for one", a->pid);
+	return EXIT_OK;
+}
+
+/* ---- what is printed ---- */
+
+static void print_header(struct profile *p, double seconds)
+{
+	if (p->vm.pid)
+		printf("%s (pid %d), %.2f s, KVM back end %s\n", p->vm.name, (int)p->vm.pid, seconds,
+		       probes_backend_text(p->probes));
+	else
+		printf("all virtual machines, %.2f s, KVM back end %s\n", seconds, probes_backend_text(p->probes));
+	if (probes_backend(p->probes) == BACKEND_OTHER)
+		printf("note: " PROBES_NO_KVM_EXIT "\n");
+}
+
+static void print_summary(const struct profile *p, const struct view *v, double seconds)
+{
+	double all = (double)(v->guest_ns + v->total_ns + v->hlt_ns);
+
+	printf("\n%s exits (%s/s)", fmt_si((double)v->count), fmt_si(seconds > 0 ? (double)v->count / seconds : 0));
+	if (v->hlt_count)
+		printf(", %s halts (%s halted)", fmt_si((double)v->hlt_count), fmt_ns((double)v->hlt_ns));
+	if (all > 0 && probes_backend(p->probes) == BACKEND_OTHER)
+		printf("; vCPU time: guest and KVM %.1f %%, userspace %.1f %%", 100 * (double)v->guest_ns / all,
+		       100 * (double)(v->user_ns + v->hlt_ns) / all);
+	else if (all > 0)
+		printf("; vCPU time: guest %.1f %%, KVM %.1f %% (fast path %.1f %%), userspace %.1f %%, halted %.1f %%",
+		       100 * (double)v->guest_ns / all, 100 * (double)(v->kvm_ns + v->fast_ns) / all,
+		       100 * (double)v->fast_ns / all, 100 * (double)v->user_ns / all, 100 * (double)v->hlt_ns / all);
+	putchar('\n');
+}
+
+static double number(const json_t *j, const char *name)
+{
+	return json_number_value(json_object_get(j, name));
+}
+
+static void print_threads(const json_t *threads, double seconds)
+{
+	struct table *t;
+	json_t *th;
+	size_t i;
+
+	if (!json_array_size(threads))
+		return;
+	t = table_new(7, "thread:", "tid:", "role:", ":CPU %", ":guest %", ":run queue", ":switches");
+	json_array_foreach(threads, i, th) {
+		table_cell(t, "%s", json_string_value(json_object_get(th, "name")));
+		table_cell(t, "%.0f", number(th, "tid"));
+		table_cell(t, "%s", json_string_value(json_object_get(th, "role")));
+		table_cell(t, "%.1f", number(th, "cpu_ns") / seconds / 1e7);
+		if (json_object_get(th, "guest_ns"))
+			table_cell(t, "%.1f", number(th, "guest_ns") / seconds / 1e7);
+		else
+			table_cell(t, "-");
+		table_cell(t, "%s", fmt_ns(number(th, "runq_ns")));
+		table_cell(t, "%s", fmt_si(number(th, "switches")));
+	}
+	putchar('\n');
+	table_print(t, stdout);
+}
+
+static void print_latency(const json_t *n, const char *name, const char *text)
+{
+	json_t *h = json_object_get(n, name);
+
+	if (number(h, "count") > 0)
+		printf("  %s: p50 %s, p99 %s, max %s (%s seen)\n", text, fmt_ns(number(h, "p50")), fmt_ns(number(h, "p99")),
+		       fmt_ns(number(h, "max")), fmt_si(number(h, "count")));
+}
+
+static void print_notify(const json_t *n)
+{
+	static const struct {
+		const char *name, *text;
+	} counts[] = {
+		{"kicks_ioeventfd", "ioeventfd kicks"}, {"kicks_userspace", "kicks through userspace"},
+		{"msi", "MSIs"}, {"injected", "interrupts injected"}, {"eoi", "EOIs"}, {"ipi", "IPIs"},
+		{"wakeups", "wake-ups"}, {"halt_polls_ok", "found by halt polling"},
+		{"unattributed", "interrupts of unknown owner"},
+	};
+	const char *sep = "\nNotifications: ";
+
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+		if (!(number(n, counts[i].name) > 0))
+			continue;
+		printf("%s%s %s", sep, fmt_si(number(n, counts[i].name)), counts[i].text);
+		sep = ", ";
+	}
+	if (*sep == ',')
+		putchar('\n');
+	print_latency(n, "kick_to_service", "kick to service");
+	print_latency(n, "raise_to_injection", "raise to injection");
+}
+
+static void print_object(const char *title, const json_t *o)
+{
+	const char *name, *sep = "";
+	json_t *v;
+
+	if (!o)
+		return;
+	printf("\n%s: ", title);
+	json_object_foreach((json_t *)o, name, v) {
+		if (!json_integer_value(v))
+			continue;
+		printf("%s%s %s", sep, fmt_si((double)json_integer_value(v)), name);
+		sep = ", ";
+	}
+	putchar('\n');
+}
+
+static void print_counters(const json_t *list)
+{
+	struct table *t;
+	json_t *c;
+	size_t i;
+
+	if (!json_array_size(list))
+		return;
+	t = table_new(4, "event:", "tid:", ":count", ":counted %");
+	json_array_foreach(list, i, c) {
+		table_cell(t, "%s", json_string_value(json_object_get(c, "event")));
+		table_cell(t, "%.0f", number(c, "tid"));
+		table_cell(t, "%s", fmt_si(number(c, "count")));
+		table_cell(t, "%.0f", 100 * number(c, "scale"));
+	}
+	putchar('\n');
+	table_print(t, stdout);
+}
+
+static void print_rest(const json_t *all, double seconds)
+{
+	print_notify(json_object_get(all, "notify"));
+	print_object("Page tables", json_object_get(all, "mmu"));
+	print_threads(json_object_get(all, "threads"), seconds);
+	print_counters(json_object_get(all, "counters"));
+	if (json_object_get(all, "overhead_ns"))
+		printf("\nThe probes themselves took %.2f %% of one CPU.", number(all, "overhead_ns") / seconds / 1e7);
+	printf("%s%.0f events lost.\n", json_object_get(all, "overhead_ns") ? " " : "\n", number(all, "lost"));
+}
+
+/* ---- reading ---- */
+
+/* What the interval added, and remember where it ended. */
+static struct exit_sum *take_interval(struct profile *p, size_t *n)
+{
+	struct exit_sum *now, *diff;
+
+	if (probes_exits(p->probes, &now, n))
+		return NULL;
+	diff = xcalloc(*n + 1, sizeof(*diff));
+	memcpy(diff, now, *n * sizeof(*diff));
+	for (size_t i = 0; i < MIN(*n, p->n_before); i++)
+		exit_sum_subtract(&diff[i], &p->before[i]);
+	free(p->before);
+	p->before = now;
+	p->n_before = *n;
+	return diff;
+}
+
+static json_t *rows_json(const struct view *v)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < v->n; i++) {
+		const struct view_row *r = &v->row[i];
+
+		json_array_append_new(rows, json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "reason", r->reason,
+			"key", r->key, "device", r->device, "count", (json_int_t)r->count, "total_ns",
+			(json_int_t)r->hist.sum, "p50_ns", (json_int_t)hist_quantile(&r->hist, 0.5), "p99_ns",
+			(json_int_t)hist_quantile(&r->hist, 0.99), "kvm_fast_ns", (json_int_t)r->fast_ns, "kvm_ns",
+			(json_int_t)(r->hist.sum - r->fast_ns - r->user_ns), "user_ns", (json_int_t)r->user_ns, "hlt",
+			(int)r->hlt));
+	}
+	return rows;
+}
+
+static void dump_line(json_t *j, size_t flags)
+{
+	json_dumpf(j, stdout, flags);
+	putchar('\n');
+	fflush(stdout);
+	json_decref(j);
+}
+
+static void show_interval(struct profile *p)
+{
+	uint64_t now = clock_ns();
+	double seconds = (double)(now - p->interval_start_ns) / 1e9;
+	struct exit_sum *diff;
+	struct view v;
+	size_t n;
+
+	diff = take_interval(p, &n);
+	if (!diff)
+		return;
+	view_build(&v, p->probes, diff, n, p->key, p->sort, p->symbols);
+	if (p->args->json) {
+		dump_line(json_pack("{s:f,s:f,s:o}", "at_s", (double)(now - p->start_ns) / 1e9, "seconds", seconds, "rows",
+				    rows_json(&v)), JSON_COMPACT);
+	} else {
+		printf("\nafter %.2f s, the last %.2f s:\n", (double)(now - p->start_ns) / 1e9, seconds);
+		view_print(&v, seconds, p->args->rows, stdout);
+		print_summary(p, &v, seconds);
+		fflush(stdout);
+	}
+	view_free(&v);
+	free(diff);
+	p->interval_start_ns = now;
+}
+
+static double window_seconds(const json_t *all)
+{
+	json_t *w = json_object_get(all, "window");
+
+	return (number(w, "close_ns") - number(w, "open_ns")) / 1e9;
+}
+
+static void show_table(struct profile *p, const json_t *all)
+{
+	double seconds = window_seconds(all);
+	struct exit_sum *sums;
+	struct view v;
+	size_t n;
+
+	if (p->args->window && !json_is_true(json_object_get(json_object_get(all, "window"), "opened")))
+		log_warn("the guest has not opened the window: nothing was counted");
+	if (probes_exits(p->probes, &sums, &n))
+		return;
+	view_build(&v, p->probes, sums, n, p->key, p->sort, p->symbols);
+	print_header(p, seconds);
+	putchar('\n');
+	view_print(&v, seconds, p->args->rows, stdout);
+	print_summary(p, &v, seconds);
+	for (size_t i = 0; p->args->histogram && i < MIN(v.n, p->args->rows ? p->args->rows : v.n); i++)
+		view_print_hist(&v.row[i], stdout);
+	print_rest(all, seconds > 0 ? seconds : 1);
+	view_free(&v);
+	free(sums);
+}
+
+static void show_end(struct profile *p)
+{
+	json_t *all;
+
+	if (probes_read(p->probes, &all))
+		return;
+	if (!p->args->json) {
+		show_table(p, all);
+		json_decref(all);
+		return;
+	}
+	json_object_set_new(all, "pid", json_integer(p->vm.pid));
+	json_object_set_new(all, "name", json_string(p->vm.name));
+	dump_line(all, p->args->interval_ns ? JSON_COMPACT : JSON_INDENT(2));
+}
+
+/* ---- running ---- */
+
+static bool vm_gone(struct profile *p)
+{
+	if (p->child.pid)
+		return proc_wait(&p->child, 0) != -ETIMEDOUT;
+	return p->vm.pid && kill(p->vm.pid, 0) && errno == ESRCH;
+}
+
+static void watch(struct profile *p)
+{
+	uint64_t end = p->args->duration_ns ? p->start_ns + p->args->duration_ns : UINT64_MAX, now;
+
+	while (!stop && (now = clock_ns()) < end) {
+		uint64_t pause = MIN(TICK_NS, end - now);
+
+		if (p->args->interval_ns)
+			pause = MIN(pause, p->interval_start_ns + p->args->interval_ns - now);
+		usleep((useconds_t)(pause / 1000 + 1));
+		trace_poll(p->probes);
+		if (vm_gone(p))
+			break;
+		if (p->args->interval_ns && clock_ns() >= p->interval_start_ns + p->args->interval_ns)
+			show_interval(p);
+	}
+}
+
+static int open_all(struct profile *p)
+{
+	const struct profile_args *a = p->args;
+	struct probes_opts o = {
+		.pid = p->vm.pid, .window = a->window, .exits = true, .notify = true, .cpu = true, .mmu = a->mmu,
+		.counters = a->counters, .trace = a->trace, .vcpu = -1, .key_rip = p->key == VIEW_RIP,
+	};
+	uint64_t vcpu;
+
+	if (a->vcpu && (parse_u64(a->vcpu, &vcpu) || vcpu > INT32_MAX)) {
+		log_error("--vcpu=%s: not a vCPU number", a->vcpu);
+		return EXIT_USAGE;
+	}
+	if (a->vcpu)
+		o.vcpu = (int)vcpu;
+	if (a->symbols && !(p->symbols = symbols_load(a->symbols)))
+		return EXIT_USAGE;
+	return probes_open(&p->probes, &o) ? EXIT_CANNOT : EXIT_OK;
+}
+
+static int profile(struct profile *p, int argc, char **argv)
+{
+	struct sigaction sa = {.sa_handler = on_stop};
+	int status = choose_vm(p, argc, argv);
+
+	status = status ? status : open_all(p);
+	if (status)
+		return status;
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	p->start_ns = p->interval_start_ns = clock_ns();
+	if (p->child.pid)
+		proc_release(&p->child);
+	watch(p);
+	show_end(p);
+	return EXIT_OK;
+}
+
+static int profile_main(int argc, char **argv)
+{
+	struct profile_args a = {.sort = "time", .key = "all", .rows = 30};
+	struct profile p = {.args = &a, .child = PROC_INIT};
+	int status;
+
+	if (!bench_parse(&cmd_profile, &argc, argv, &a, &status))
+		return status;
+	p.key = (enum view_key)view_key_parse(a.key);
+	p.sort = (enum view_sort)view_sort_parse(a.sort);
+	status = profile(&p, argc, argv);
+	probes_close(p.probes);
+	proc_end(&p.child, 2 * NSEC_PER_SEC);
+	symbols_free(p.symbols);
+	free(p.before);
+	return status;
+}
+
+const struct command cmd_profile = {
+	.name = "profile",
+	.args = "[-- CMD...]",
+	.summary = "where the time of any KVM virtual machine's exits goes",
+	.details = "Counts inside the kernel with eBPF: per exit reason and key (port, address, MSR, hypercall) the number,\n"
+		   "the time and its distribution, split into KVM's fast path, KVM and userspace; notifications; CPU time of\n"
+		   "every thread. Works on any program that uses KVM. Without --pid, --name, --all or a command it takes the\n"
+		   "only virtual machine there is. Times: kvm_exit to kvm_entry; \"user\" begins at kvm_userspace_exit.",
+	.examples = "bench profile --name=web --duration=10s\n"
+		    "bench profile --pid=4711 --key=device --interval=1s\n"
+		    "bench profile --key=rip --symbols=System.map --duration=5s\n"
+		    "bench profile --trace=run.json -- qemu-system-x86_64 -accel kvm -kernel bzImage\n"
+		    "bench profile --all --json --duration=5s",
+	.opts = profile_opts,
+	.run = profile_main,
+};
