@@ -16,7 +16,8 @@ SHELL  := /bin/bash
 # Remember which commit a binary was built from; records name it.
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
-WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef $(if $(filter 0,$(WERROR)),,-Werror)
+# KVM's ioctl structures end in arrays; clang does not like them wrapped with their storage.
+WARN   := -Wno-gnu-variable-sized-type-not-at-end -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef $(if $(filter 0,$(WERROR)),,-Werror)
 OPT    := -O2 -g -fno-omit-frame-pointer
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
 CFLAGS_ALL := -std=gnu11 -D_GNU_SOURCE -I. -I$(O) -isystem /usr/include/libnl3 $(OPT) $(WARN) $(SANFLAGS) -pthread -MMD -MP $(CFLAGS)
@@ -147,6 +148,22 @@ $(O)/tests/golden/gen: $(call obj,tests/golden/gen.c) $(GOLDEN_OBJ) $(O)/libbenc
 golden: $(O)/tests/golden/gen ## store what the figures write for the synthetic records, after a look at them
 	$(Q)rm -rf tests/golden/figures && $< figures tests/golden/figures 3.3in none
 
+# ---- fuzzing: tests/fuzz/NAME_fuzz.c link the VMM; each runs for FUZZ_S seconds -----------------
+FUZZ_S   ?= 20
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+$(O)/fuzz/%_fuzz: $(O)/obj/tests/fuzz/%_fuzz.o $(O)/libvmm.a $(O)/libbase.a
+	$(LINK) -fsanitize=fuzzer $^ $(VMM_LIBS)
+.PHONY: fuzz-bins
+fuzz-bins: $(FUZZ_BIN)
+
+.PHONY: fuzz
+fuzz: ## the fuzzers, FUZZ_S seconds each (clang)
+	$(Q)$(MAKE) --no-print-directory CC=$(CLANG) O=$(O)/clang-fuzz SAN=fuzzer-no-link,address,undefined fuzz-bins
+	$(Q)for f in $(O)/clang-fuzz/fuzz/*_fuzz; do \
+		mkdir -p $$f.corpus && echo "  FUZZ    $$f" && \
+		$$f -max_total_time=$(FUZZ_S) -max_len=4096 -artifact_prefix=$$f. $$f.corpus >$$f.log 2>&1 || \
+		{ tail -30 $$f.log; exit 1; }; tail -1 $$f.log; done
+
 .PHONY: setup
 setup: ## install what is needed (Debian packages only) and unpack the kernels
 	$(Q)./setup.sh
@@ -190,4 +207,4 @@ clean:
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
--include $(shell find $(O) -name '*.d' -not -path '$(O)/asan/*' -not -path '$(O)/clang/*' 2>/dev/null)
+-include $(shell find $(O) -name '*.d' -not -path '$(O)/asan/*' -not -path '$(O)/clang*/*' 2>/dev/null)
