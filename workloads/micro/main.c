@@ -33,6 +33,7 @@ static const struct micro_job jobs[] = {
 	{"boot", job_null},
 	{"exit-cost", job_exit_cost},
 	{"net-throughput", job_net_throughput},
+	{"hostile", job_hostile},
 	{"timer", job_timer},
 	{"ipi", job_ipi},
 	{"memory", job_memory},
@@ -58,6 +59,21 @@ void *mem_alloc_untouched(uint64_t size, uint64_t align)
 	}
 	heap = at + size;
 	return (void *)at;
+}
+
+uint64_t mem_end(void)
+{
+	return heap_end;
+}
+
+uint64_t mem_mark(void)
+{
+	return heap;
+}
+
+void mem_release(uint64_t mark)
+{
+	heap = mark;
 }
 
 void *mem_alloc(uint64_t size, uint64_t align)

@@ -126,10 +126,13 @@ const char *clock_init(void); /* how the frequency was found; NULL: not at all *
 uint64_t tsc_to_ns(uint64_t ticks);
 uint64_t ns_to_tsc(uint64_t ns);
 
-/* ---- memory: handed out and never taken back; zeroed ---- */
+/* ---- memory: zeroed, taken back only down to a mark ---- */
 void mem_init(void);
 void *mem_alloc(uint64_t size, uint64_t align); /* NULL when there is no more */
 void *mem_alloc_untouched(uint64_t size, uint64_t align); /* not even zeroed */
+uint64_t mem_mark(void);
+void mem_release(uint64_t mark);
+uint64_t mem_end(void); /* the end of RAM below the hole */
 
 /* ---- the line protocol on COM2 ---- */
 void report_init(void);

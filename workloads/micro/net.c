@@ -8,6 +8,7 @@
 #define ARP_REQUEST  0x0100
 #define ARP_REPLY    0x0200
 #define PROTO_UDP    17
+#define ARP_FRAME    60
 #define ARP_TRIES    50
 #define ARP_WAIT_NS  (100 * NS_PER_MS)
 #define ROOM_WAIT_NS (100 * NS_PER_MS)
@@ -67,29 +68,34 @@ static bool wait_room(struct net *net)
 	return true;
 }
 
-static void send_arp(struct net *net, uint16_t op, const uint8_t *to)
+unsigned net_build_arp(uint8_t *frame, const struct net *net, bool reply)
 {
-	static const uint8_t all[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-	struct arp *a;
+	struct arp *a = (struct arp *)frame;
 
-	if (!wait_room(net))
-		return;
-	a = (struct arp *)net->nic.ops->tx_buf(&net->nic);
-	memset(a, 0, 60);
-	memcpy(a->eth.dst, to ? to : all, 6);
+	memset(a, 0, ARP_FRAME);
+	memset(a->eth.dst, 0xff, 6);
 	memcpy(a->eth.src, net->nic.mac, 6);
 	a->eth.type = ETH_ARP;
 	a->hw = swap16(1);
 	a->proto = ETH_IP;
 	a->hw_len = 6;
 	a->proto_len = 4;
-	a->op = op;
+	a->op = reply ? ARP_REPLY : ARP_REQUEST;
 	memcpy(a->src_mac, net->nic.mac, 6);
 	a->src_ip = net->own_ip;
-	if (to)
-		memcpy(a->dst_mac, to, 6);
 	a->dst_ip = net->peer_ip;
-	net->nic.ops->tx_push(&net->nic, 60);
+	if (reply) {
+		memcpy(a->eth.dst, net->peer_mac, 6);
+		memcpy(a->dst_mac, net->peer_mac, 6);
+	}
+	return ARP_FRAME;
+}
+
+static void send_arp(struct net *net, bool reply)
+{
+	if (!wait_room(net))
+		return;
+	net->nic.ops->tx_push(&net->nic, net_build_arp(net->nic.ops->tx_buf(&net->nic), net, reply));
 	net->nic.ops->tx_kick(&net->nic);
 }
 
@@ -100,7 +106,7 @@ static void receive_arp(struct net *net, const struct arp *a)
 	memcpy(net->peer_mac, a->src_mac, 6);
 	net->have_mac = true;
 	if (a->op == ARP_REQUEST)
-		send_arp(net, ARP_REPLY, a->src_mac);
+		send_arp(net, true);
 }
 
 static void receive_udp(struct net *net, const struct udp *u, unsigned frame_len)
@@ -207,20 +213,27 @@ static bool resolve(struct net *net)
 	for (unsigned i = 0; i < ARP_TRIES && !net->have_mac; i++) {
 		uint64_t end = rdtsc() + ns_to_tsc(ARP_WAIT_NS);
 
-		send_arp(net, ARP_REQUEST, NULL);
+		send_arp(net, false);
 		while (!net->have_mac && rdtsc() < end)
 			net_poll(net);
 	}
 	return net->have_mac;
 }
 
-int net_open(struct net *net, const struct workload_job *job)
+int net_addresses(struct net *net, const struct workload_job *job)
 {
 	memset(net, 0, sizeof(*net));
 	if (!parse_ip(job->addr, &net->own_ip) || !parse_ip(job->peer, &net->peer_ip))
 		return report_fail("net: the micro guest wants IPv4 in addr and peer, got '%s' and '%s'", job->addr,
 				   job->peer);
 	net->port = swap16((uint16_t)(job->port + DGRAM_PORT_OFFSET));
+	return 0;
+}
+
+int net_open(struct net *net, const struct workload_job *job)
+{
+	if (net_addresses(net, job))
+		return -1;
 	if (!nic_open(&net->nic))
 		return report_fail("net: there is no virtio-net and no e1000 card");
 	return resolve(net) ? 0 : report_fail("net: %s does not answer ARP", job->peer);

@@ -21,6 +21,10 @@ struct net {
 
 /* Card, addresses of the job, the peer's MAC by ARP. 0, or -1 after report_fail. */
 int net_open(struct net *net, const struct workload_job *job);
+/* The addresses alone. */
+int net_addresses(struct net *net, const struct workload_job *job);
+/* A question for the peer's MAC, or the answer to its own; returns the frame's length. */
+unsigned net_build_arp(uint8_t *frame, const struct net *net, bool reply);
 /* Handle what has arrived: ARP here, datagrams through receive. How many frames. */
 unsigned net_poll(struct net *net);
 /* Payload area of the next frame, with all headers before it in place for len bytes. Only when tx_room allows. */
