@@ -82,6 +82,14 @@ guest() {
 	[ "$status" -eq 67 ]
 }
 
+@test "memory above the hole below 4 GiB" {
+	[ "$(awk '/MemAvailable/ {print $2}' /proc/meminfo)" -gt 6000000 ] || skip "this machine has too little memory"
+	run guest EXIT --mem=5G
+	[ "$status" -eq 67 ]
+	run guest EXIT --mem=5G --share-memory
+	[ "$status" -eq 67 ]
+}
+
 @test "power-off is status 0; so is a reset with --no-reboot" {
 	guest POWEROFF
 	guest RESET_CF9 --no-reboot
