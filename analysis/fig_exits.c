@@ -348,7 +348,7 @@ int fig_exit_breakdown(const struct fig_set *set, struct fig_doc *doc)
 		"set key outside top center horizontal Left reverse\nh = 0.34\n"
 		"plot dat using 2:0:(0):2:($0-h):($0+h) with boxxyerror @fill5 lw 0.5 dt 1 title \"KVM, fast path\", \\\n"
 		"     dat using 2:0:2:($2+$3):($0-h):($0+h) with boxxyerror @fill1 lw 0.5 dt 1 title \"KVM, slow path\", \\\n"
-		"     dat using 2:0:($2+$3):($2+$3+$4):($0-h):($0+h) with boxxyerror @fill2 lw 0.5 dt 1 title \"userspace\", \\\n"
+		"     dat using 2:0:($2+$3):($2+$3+$4):($0-h):($0+h) with boxxyerror @fill4 lw 0.5 dt 1 title \"userspace\", \\\n"
 		"     dat using ($2+$3+$4):0:(sprintf(\" %%.3g\", $2+$3+$4)) with labels left notitle\n",
 		max * 1.14);
 	strbuf_addf(

@@ -11,7 +11,7 @@ set xrange [13.74:1.798e+04]
 set xlabel "Latency (us)"
 set ylabel "Share of requests"
 set yrange [1:1.92e-05] reverse
-set ytics ("0 %%" 1, "50 %%" 0.5, "90 %%" 0.1, "99 %%" 0.01, "99.9 %%" 0.001, "99.99 %%" 0.0001, "99.999 %%" 0.00001)
+set ytics ("50 %%" 0.5, "90 %%" 0.1, "99 %%" 0.01, "99.9 %%" 0.001, "99.99 %%" 0.0001, "99.999 %%" 0.00001)
 set grid xtics
 set rmargin 3
 set key bottom right Right samplen 2.4

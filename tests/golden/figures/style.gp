@@ -19,7 +19,7 @@ set linetype cycle 8
 fill1 = 'fs solid 1.0 border lc rgb "#202020" fc rgb "#0072B2"'
 fill2 = 'fs solid 1.0 border lc rgb "#202020" fc rgb "#F5C45E"'
 fill3 = 'fs pattern 6 border lc rgb "#202020" fc rgb "#009E73"'
-fill4 = 'fs solid 1.0 border lc rgb "#202020" fc rgb "#D55E00"'
+fill4 = 'fs pattern 2 border lc rgb "#202020" fc rgb "#D55E00"'
 fill5 = 'fs solid 1.0 border lc rgb "#202020" fc rgb "#BFE3F5"'
 fill6 = 'fs pattern 7 border lc rgb "#202020" fc rgb "#B0568A"'
 fill7 = 'fs solid 1.0 border lc rgb "#202020" fc rgb "#8A7F00"'
