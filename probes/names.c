@@ -164,5 +164,9 @@ bool names_find(struct names *n, pid_t tgid, enum probe_backend backend, uint32_
 		name = in_table(pc_msrs, ARRAY_SIZE(pc_msrs), key & 0xffffffff);
 	if (name)
 		snprintf(buf, size, "%.*s", STATS_NAME, name);
+	/* The page is another process's: nothing from it may end a JSON string or reach the terminal as a command. */
+	for (char *c = buf; name && *c; c++)
+		if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
 	return name;
 }
