@@ -52,12 +52,14 @@ static const struct opt opts[] = {
 static const struct command command = {
 	.name = "",
 	.summary = "run a virtual machine on KVM, instrumented",
-	.details = "Exit status: 0 the guest powered off (or reset, with --no-reboot); 1 it crashed (triple fault, panic);\n"
-		   "2 bad arguments; 3 this host lacks something; a debug-exit write of v gives (v << 1) | 1.",
+	.details =
+		"Exit status: 0 the guest powered off (or reset, with --no-reboot); 1 it crashed (triple fault, panic);\n"
+		"2 bad arguments; 3 this host lacks something; a debug-exit write of v gives (v << 1) | 1.",
 	.opts = opts,
-	.examples = "vmm --kernel vmlinux --initrd root.cpio.gz --cmdline 'console=ttyS0' --mem 512M\n"
-		    "vmm --kernel micro.elf --cmdline 'test' --console none --agent fd=5\n"
-		    "vmm --kernel vmlinux --initrd root.cpio --cpus 2 --net mode=vhost,tap=t0",
+	.examples =
+		"vmm --kernel vmlinux --initrd root.cpio.gz --cmdline 'console=ttyS0' --mem 512M\n"
+		"vmm --kernel micro.elf --cmdline 'test' --console none --agent fd=5\n"
+		"vmm --kernel vmlinux --initrd root.cpio --cpus 2 --net mode=vhost,tap=t0",
 };
 
 struct machine {
@@ -98,9 +100,12 @@ static void check_args(const struct args *a)
 	if (a->cpus < 1 || a->cpus > STATS_VCPUS)
 		die(EXIT_USAGE, "--cpus=%" PRIu64 ": want 1 to %d", a->cpus, STATS_VCPUS);
 	if (a->mem > MAX_MEM)
-		die(EXIT_USAGE, "--mem=%" PRIu64 "M: at most %" PRIu64 "G", a->mem / MIB, (uint64_t)(MAX_MEM / GIB));
+		die(EXIT_USAGE, "--mem=%" PRIu64 "M: at most %" PRIu64 "G", a->mem / MIB,
+		    (uint64_t)(MAX_MEM / GIB));
 	if (a->disk.n)
-		die(EXIT_USAGE, "--disk=%s: disks are not supported yet; put the files into the initrd", a->disk.item[0]);
+		die(EXIT_USAGE,
+		    "--disk=%s: disks are not supported yet; put the files into the initrd",
+		    a->disk.item[0]);
 }
 
 static void parse_args(struct args *a, int argc, char **argv)
@@ -143,7 +148,8 @@ static int add_device(struct vm *vm, const char *name, const char *text)
 	return err;
 }
 
-/* The mode names the device; virtio-net takes the three that differ only in who serves its queues. */
+/* The mode names the device; virtio-net takes the three that differ only in who serves its queues.
+ */
 static int add_net(struct vm *vm, const char *text)
 {
 	struct dev_opts *o;
@@ -214,8 +220,9 @@ static int check_memory(uint64_t want)
 
 	if (want <= available)
 		return 0;
-	log_error("--mem=%" PRIu64 "M: this machine has %" PRIu64 " MiB available; give the guest less", want / MIB,
-		  available / MIB);
+	log_error("--mem=%" PRIu64 "M: this machine has %" PRIu64
+		  " MiB available; give the guest less",
+		  want / MIB, available / MIB);
 	return -ENOMEM;
 }
 
@@ -260,8 +267,11 @@ static int set_up(struct machine *m)
 {
 	const struct args *a = &m->args;
 	const struct platform_opts po = {.console = a->console, .agent = a->agent};
-	const struct vm_opts vo = {.mem_bytes = a->mem, .n_cpus = (unsigned)a->cpus, .stats_fd = stats_fd(a->stats),
-				   .shared_memory = wants_shared_memory(a), .may_reboot = !a->no_reboot};
+	const struct vm_opts vo = {.mem_bytes = a->mem,
+				   .n_cpus = (unsigned)a->cpus,
+				   .stats_fd = stats_fd(a->stats),
+				   .shared_memory = wants_shared_memory(a),
+				   .may_reboot = !a->no_reboot};
 	int err = open_files(m);
 
 	if (!err)
@@ -358,7 +368,8 @@ static int block_signals(void)
 /* 2: what the user named is wrong. 3: the host lacks it, has it in use or does not permit it. */
 static int exit_status(int err)
 {
-	static const int cannot[] = {ENODEV, ENOMEM, EMFILE, ENFILE, EBUSY, EPERM, EOPNOTSUPP, ENOTCONN, EPROTO, ETIMEDOUT};
+	static const int cannot[] = {ENODEV, ENOMEM,	 EMFILE,   ENFILE, EBUSY,
+				     EPERM,  EOPNOTSUPP, ENOTCONN, EPROTO, ETIMEDOUT};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cannot); i++)
 		if (err == -cannot[i])

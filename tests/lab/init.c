@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* First process of a Linux guest in tests: does what the words on the kernel's command line say, then powers off. */
+/* First process of a Linux guest in tests: does what the words on the kernel's command line say,
+ * then powers off. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

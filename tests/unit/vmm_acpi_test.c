@@ -145,11 +145,12 @@ static void no_room(void **state)
 	assert_true(acpi_build(gm, &config, &rsdp) < 0);
 }
 
-/* The disassembler of the reference implementation must understand it, and compile its own output again. */
+/* The disassembler of the reference implementation must understand it, and compile its own output
+ * again. */
 static void iasl_round_trip(void **state)
 {
-	char dir[] = "/tmp/acpi-test.XXXXXX", aml[64], dsl[64], *disassemble[] = {"iasl", "-d", aml, NULL},
-	     *compile[] = {"iasl", "-we", dsl, NULL};
+	char dir[] = "/tmp/acpi-test.XXXXXX", aml[64], dsl[64],
+	     *disassemble[] = {"iasl", "-d", aml, NULL}, *compile[] = {"iasl", "-we", dsl, NULL};
 	struct strbuf text = STRBUF_INIT;
 	const uint8_t *dsdt;
 
@@ -196,7 +197,8 @@ static void package_lengths(void **state)
 		p = (const uint8_t *)out.buf + 1;
 		assert_int_equal((p[0] >> 6) + 1, cases[i].bytes);
 		len = cases[i].bytes == 1 ? p[0]
-					  : (p[0] & 15u) | (size_t)p[1] << 4 | (cases[i].bytes == 3 ? (size_t)p[2] << 12 : 0);
+					  : (p[0] & 15u) | (size_t)p[1] << 4 |
+						    (cases[i].bytes == 3 ? (size_t)p[2] << 12 : 0);
 		assert_int_equal(len, out.len - 1);
 		strbuf_free(&out);
 	}

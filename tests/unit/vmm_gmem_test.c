@@ -10,7 +10,8 @@
 
 static void ranges(void **state)
 {
-	/* 5 GiB: 3 GiB below the hole, 2 GiB above it. Nothing is touched but what the test writes. */
+	/* 5 GiB: 3 GiB below the hole, 2 GiB above it. Nothing is touched but what the test writes.
+	 */
 	static const struct {
 		gpa_t gpa;
 		uint64_t len;

@@ -38,19 +38,38 @@ static struct blob elf_file(bool is64, bool note)
 	memcpy(file + 0x1000, CODE, sizeof(CODE));
 	memcpy(file + 0x2000, &xen, sizeof(xen));
 	if (is64) {
-		Elf64_Ehdr h = {.e_ident = ELFMAG, .e_machine = EM_X86_64, .e_entry = LOAD + 2, .e_phoff = 64,
-				.e_phnum = note ? 2 : 1, .e_phentsize = sizeof(Elf64_Phdr)};
-		Elf64_Phdr p[2] = {{.p_type = PT_LOAD, .p_offset = 0x1000, .p_paddr = LOAD, .p_filesz = 0x100, .p_memsz = 0x3000},
-				   {.p_type = PT_NOTE, .p_offset = 0x2000, .p_filesz = sizeof(xen), .p_memsz = sizeof(xen)}};
+		Elf64_Ehdr h = {.e_ident = ELFMAG,
+				.e_machine = EM_X86_64,
+				.e_entry = LOAD + 2,
+				.e_phoff = 64,
+				.e_phnum = note ? 2 : 1,
+				.e_phentsize = sizeof(Elf64_Phdr)};
+		Elf64_Phdr p[2] = {{.p_type = PT_LOAD,
+				    .p_offset = 0x1000,
+				    .p_paddr = LOAD,
+				    .p_filesz = 0x100,
+				    .p_memsz = 0x3000},
+				   {.p_type = PT_NOTE,
+				    .p_offset = 0x2000,
+				    .p_filesz = sizeof(xen),
+				    .p_memsz = sizeof(xen)}};
 
 		h.e_ident[EI_CLASS] = ELFCLASS64;
 		h.e_ident[EI_DATA] = ELFDATA2LSB;
 		memcpy(file, &h, sizeof(h));
 		memcpy(file + 64, p, sizeof(p));
 	} else {
-		Elf32_Ehdr h = {.e_ident = ELFMAG, .e_machine = EM_386, .e_entry = LOAD + 2, .e_phoff = 64,
-				.e_phnum = 1, .e_phentsize = sizeof(Elf32_Phdr)};
-		Elf32_Phdr p = {.p_type = PT_LOAD, .p_offset = 0x1000, .p_paddr = LOAD, .p_filesz = 0x100, .p_memsz = 0x3000};
+		Elf32_Ehdr h = {.e_ident = ELFMAG,
+				.e_machine = EM_386,
+				.e_entry = LOAD + 2,
+				.e_phoff = 64,
+				.e_phnum = 1,
+				.e_phentsize = sizeof(Elf32_Phdr)};
+		Elf32_Phdr p = {.p_type = PT_LOAD,
+				.p_offset = 0x1000,
+				.p_paddr = LOAD,
+				.p_filesz = 0x100,
+				.p_memsz = 0x3000};
 
 		h.e_ident[EI_CLASS] = ELFCLASS32;
 		h.e_ident[EI_DATA] = ELFDATA2LSB;
@@ -62,8 +81,9 @@ static struct blob elf_file(bool is64, bool note)
 
 static void add_multiboot(size_t at, uint32_t flags)
 {
-	const uint32_t head[] = {0x1badb002, flags, -(0x1badb002u + flags), (uint32_t)(LOAD + at), LOAD,
-				 LOAD + 0x2000, LOAD + 0x4000, LOAD + 0x1000};
+	const uint32_t head[] = {
+		0x1badb002, flags,	   -(0x1badb002u + flags), (uint32_t)(LOAD + at),
+		LOAD,	    LOAD + 0x2000, LOAD + 0x4000,	   LOAD + 0x1000};
 
 	memcpy(file + at, head, sizeof(head));
 }
@@ -78,9 +98,16 @@ static struct blob addresses_file(void)
 
 static struct blob bzimage_file(void)
 {
-	struct setup_header h = {.setup_sects = 4, .boot_flag = 0xaa55, .header = 0x53726448, .version = 0x20f,
-				 .syssize = 0x3000 / 16, .xloadflags = XLF_KERNEL_64, .relocatable_kernel = 1,
-				 .pref_address = LOAD, .init_size = 0x10000, .initrd_addr_max = 0x7fffffff,
+	struct setup_header h = {.setup_sects = 4,
+				 .boot_flag = 0xaa55,
+				 .header = 0x53726448,
+				 .version = 0x20f,
+				 .syssize = 0x3000 / 16,
+				 .xloadflags = XLF_KERNEL_64,
+				 .relocatable_kernel = 1,
+				 .pref_address = LOAD,
+				 .init_size = 0x10000,
+				 .initrd_addr_max = 0x7fffffff,
 				 .cmdline_size = 2047};
 
 	memset(file, 0, sizeof(file));
@@ -163,9 +190,11 @@ static void multiboot(void **state)
 
 		img.kernel = make(formats[i]);
 		assert_int_equal(boot_load(gm, &img, &entry), 0);
-		assert_int_equal(entry.rip, formats[i] == BOOT_MULTIBOOT ? LOAD + 2 : LOAD + 0x1000);
+		assert_int_equal(entry.rip,
+				 formats[i] == BOOT_MULTIBOOT ? LOAD + 2 : LOAD + 0x1000);
 		assert_int_equal(entry.rax, 0x2badb002);
-		assert_string_equal(text_at(LOAD + (formats[i] == BOOT_MULTIBOOT ? 0 : 0x1000)), CODE);
+		assert_string_equal(text_at(LOAD + (formats[i] == BOOT_MULTIBOOT ? 0 : 0x1000)),
+				    CODE);
 		assert_true(info[0] & 1 << 6);
 		assert_int_equal(info[2], MEM / KIB - 1024);
 		assert_string_equal(text_at(info[4]), "a=b c");
@@ -302,12 +331,24 @@ static void truncated(void **state)
 	assert_int_equal(bad, 0);
 }
 
-/* CVE-2017-14167 and its kind: headers that lie. Every field takes every nasty value; no access leaves the file or
- * guest memory (ASan), and the result is an error or a bootable state. */
+/* CVE-2017-14167 and its kind: headers that lie. Every field takes every nasty value; no access
+ * leaves the file or guest memory (ASan), and the result is an error or a bootable state. */
 static void lying_fields(void **state)
 {
-	static const uint64_t nasty[] = {0, 1, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffff0, 0x100000000,
-					 UINT64_MAX, UINT64_MAX - 15, 0x8000000000000000, MEM, MEM - 1, LOAD, 0xfff};
+	static const uint64_t nasty[] = {0,
+					 1,
+					 0x7fffffff,
+					 0x80000000,
+					 0xffffffff,
+					 0xfffffff0,
+					 0x100000000,
+					 UINT64_MAX,
+					 UINT64_MAX - 15,
+					 0x8000000000000000,
+					 MEM,
+					 MEM - 1,
+					 LOAD,
+					 0xfff};
 
 	(void)state;
 	quiet(true);

@@ -152,7 +152,8 @@ static void every_access(void **state)
 				uint64_t v = fake_read(dev, bar, off, len);
 
 				assert_int_equal(toy->reads - reads, good);
-				assert_true(v == (good ? 0x1122334455667788 & bus_ones(len) : bus_ones(len)));
+				assert_true(v == (good ? 0x1122334455667788 & bus_ones(len)
+						       : bus_ones(len)));
 				fake_write(dev, bar, off, len, UINT64_MAX);
 				assert_int_equal(toy->writes - writes, good);
 				if (!good)

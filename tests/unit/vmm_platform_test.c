@@ -165,7 +165,8 @@ static void panic_on_the_console(void **state)
 
 static void panic_that_halts(void **state)
 {
-	const char *text = "Kernel panic - not syncing: x\n---[ end Kernel panic - not syncing: x ]---";
+	const char *text =
+		"Kernel panic - not syncing: x\n---[ end Kernel panic - not syncing: x ]---";
 
 	(void)state;
 	for (const char *c = text; *c; c++)
@@ -244,17 +245,21 @@ static void clock_and_cmos(void **state)
 	assert_true(in(0x71) <= 0x23);
 }
 
-/* Class 16 of the bugs that others had: every port, every width, random values, on all devices at once. */
+/* Class 16 of the bugs that others had: every port, every width, random values, on all devices at
+ * once. */
 static void any_access(void **state)
 {
-	static const uint16_t ports[] = {COM1, COM2, 0x60, 0x64, 0x70, PM_EVENT_PORT, PM_TIMER_PORT, PANIC_PORT, DEBUG_EXIT_PORT};
+	static const uint16_t ports[] = {COM1,		COM2,	    0x60,
+					 0x64,		0x70,	    PM_EVENT_PORT,
+					 PM_TIMER_PORT, PANIC_PORT, DEBUG_EXIT_PORT};
 	unsigned seed = getenv("SEED") ? (unsigned)atoi(getenv("SEED")) : (unsigned)getpid();
 
 	(void)state;
 	print_message("seed %u\n", seed);
 	srandom(seed);
 	for (int i = 0; i < 300000; i++) {
-		uint64_t port = ports[(size_t)random() % ARRAY_SIZE(ports)] + (uint64_t)random() % 10;
+		uint64_t port =
+			ports[(size_t)random() % ARRAY_SIZE(ports)] + (uint64_t)random() % 10;
 		unsigned len = 1u << random() % 4;
 
 		bus_write(&vm->pio, port, len, (uint64_t)random() << 32 | (uint64_t)random());
@@ -268,7 +273,8 @@ static void any_access(void **state)
 
 static void bad_channels(void **state)
 {
-	static const char *const specs[] = {"fd=9999", "fd=x", "fd=-1", "unix:/no/such/socket", "/no/such/dir/file", "/"};
+	static const char *const specs[] = {
+		"fd=9999", "fd=x", "fd=-1", "unix:/no/such/socket", "/no/such/dir/file", "/"};
 	struct platform *p;
 
 	(void)state;

@@ -72,7 +72,8 @@ size_t e820_build(const struct gmem *gm, struct e820_range map[E820_MAX])
 	map[n++] = (struct e820_range){BOOT_LOW_END, 0xa0000 - BOOT_LOW_END, E820_RESERVED};
 	map[n++] = (struct e820_range){BOOT_ACPI, BOOT_ACPI_END - BOOT_ACPI, E820_RESERVED};
 	if (r[0].size > BOOT_KERNEL_START)
-		map[n++] = (struct e820_range){BOOT_KERNEL_START, r[0].size - BOOT_KERNEL_START, E820_RAM};
+		map[n++] = (struct e820_range){BOOT_KERNEL_START, r[0].size - BOOT_KERNEL_START,
+					       E820_RAM};
 	/* ECAM, which Linux trusts only when the memory map reserves it. */
 	map[n++] = (struct e820_range){0xe0000000, 1 << 20, E820_RESERVED};
 	for (size_t i = 1; i < n_regions; i++)
@@ -80,8 +81,8 @@ size_t e820_build(const struct gmem *gm, struct e820_range map[E820_MAX])
 	return n;
 }
 
-int boot_put(struct gmem *gm, const struct boot_image *img, gpa_t dst, const void *data, uint64_t size,
-	     uint64_t mem_size)
+int boot_put(struct gmem *gm, const struct boot_image *img, gpa_t dst, const void *data,
+	     uint64_t size, uint64_t mem_size)
 {
 	uint64_t total = MAX(size, mem_size);
 	uint8_t *p = dst >= BOOT_KERNEL_START ? gmem_ptr(gm, dst, total) : NULL;
@@ -99,7 +100,8 @@ int boot_put(struct gmem *gm, const struct boot_image *img, gpa_t dst, const voi
 	return 0;
 }
 
-int boot_put_initrd(struct gmem *gm, const struct boot_image *img, gpa_t kernel_end, uint64_t limit, gpa_t *at)
+int boot_put_initrd(struct gmem *gm, const struct boot_image *img, gpa_t kernel_end, uint64_t limit,
+		    gpa_t *at)
 {
 	const struct gmem_region *r;
 	uint64_t top;
@@ -111,8 +113,9 @@ int boot_put_initrd(struct gmem *gm, const struct boot_image *img, gpa_t kernel_
 	r = gmem_regions(gm, &n);
 	top = MIN(r[0].size, limit);
 	if (img->initrd.size > top || align_down(top - img->initrd.size, 4096) < kernel_end) {
-		log_error("initrd of %zu MiB: does not fit into the guest's memory beside the kernel; give it more with --mem",
-			  (size_t)(img->initrd.size / MIB));
+		log_error(
+			"initrd of %zu MiB: does not fit into the guest's memory beside the kernel; give it more with --mem",
+			(size_t)(img->initrd.size / MIB));
 		return -ENOMEM;
 	}
 	*at = align_down(top - img->initrd.size, 4096);
@@ -124,7 +127,8 @@ int boot_put_cmdline(struct gmem *gm, const struct boot_image *img)
 	size_t len = strlen(img->cmdline) + 1;
 
 	if (len > BOOT_CMDLINE_MAX) {
-		log_error("command line of %zu bytes: at most %" PRIu64, len, (uint64_t)BOOT_CMDLINE_MAX);
+		log_error("command line of %zu bytes: at most %" PRIu64, len,
+			  (uint64_t)BOOT_CMDLINE_MAX);
 		return -ENOMEM;
 	}
 	return gmem_write(gm, BOOT_CMDLINE, img->cmdline, len);
@@ -143,7 +147,8 @@ static enum boot_format detect(const struct blob *b)
 
 int boot_load(struct gmem *gm, const struct boot_image *img, struct boot_entry *entry)
 {
-	static int (*const loaders[])(struct gmem *, const struct boot_image *, struct boot_entry *) = {
+	static int (*const loaders[])(struct gmem *, const struct boot_image *,
+				      struct boot_entry *) = {
 		[BOOT_BZIMAGE] = boot_bzimage,
 		[BOOT_PVH] = boot_pvh,
 		[BOOT_MULTIBOOT] = boot_multiboot,
@@ -152,9 +157,12 @@ int boot_load(struct gmem *gm, const struct boot_image *img, struct boot_entry *
 	enum boot_format format = img->format == BOOT_AUTO ? detect(&img->kernel) : img->format;
 
 	if (format == BOOT_AUTO)
-		return boot_damaged(img, "not a kernel of a known kind; want a bzImage, a vmlinux with a PVH note, or a multiboot image");
+		return boot_damaged(
+			img,
+			"not a kernel of a known kind; want a bzImage, a vmlinux with a PVH note, or a multiboot image");
 	if (gmem_size(gm) < 2 * MIB) {
-		log_error("guest memory of %" PRIu64 " KiB: too little for any kernel; want 2M or more",
+		log_error("guest memory of %" PRIu64
+			  " KiB: too little for any kernel; want 2M or more",
 			  gmem_size(gm) / KIB);
 		return -ENOMEM;
 	}

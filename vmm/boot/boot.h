@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loaders: from a kernel's file to guest memory and the state of the first vCPU. Files are hostile: every offset and
- * size in them is checked. They work on guest memory alone, so they need no KVM.
+ * Loaders: from a kernel's file to guest memory and the state of the first vCPU. Files are hostile:
+ * every offset and size in them is checked. They work on guest memory alone, so they need no KVM.
  *
  *      0x1000  GDT                         0x4000  page tables (4 GiB mapped 1:1)
  *      0x2000  what the protocol hands over (start_info, boot_params, multiboot info)
@@ -83,12 +83,15 @@ bool elf_is(const struct blob *b);
 /* The 32-bit entry point of a Xen note, or false. */
 bool elf_pvh_entry(const struct blob *b, uint64_t *entry);
 
-/* The initrd at the top of memory, above the kernel's end and at most at limit. *at is 0 without one. */
-int boot_put_initrd(struct gmem *gm, const struct boot_image *img, gpa_t kernel_end, uint64_t limit, gpa_t *at);
+/* The initrd at the top of memory, above the kernel's end and at most at limit. *at is 0 without
+ * one. */
+int boot_put_initrd(struct gmem *gm, const struct boot_image *img, gpa_t kernel_end, uint64_t limit,
+		    gpa_t *at);
 int boot_put_cmdline(struct gmem *gm, const struct boot_image *img);
-/* The kernel's own bytes: dst must be RAM at or above BOOT_KERNEL_START; the rest up to mem_size is zeroed. */
-int boot_put(struct gmem *gm, const struct boot_image *img, gpa_t dst, const void *data, uint64_t size,
-	     uint64_t mem_size);
+/* The kernel's own bytes: dst must be RAM at or above BOOT_KERNEL_START; the rest up to mem_size is
+ * zeroed. */
+int boot_put(struct gmem *gm, const struct boot_image *img, gpa_t dst, const void *data,
+	     uint64_t size, uint64_t mem_size);
 int boot_damaged(const struct boot_image *img, const char *what);
 
 int boot_bzimage(struct gmem *gm, const struct boot_image *img, struct boot_entry *entry);

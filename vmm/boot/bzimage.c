@@ -71,14 +71,17 @@ int boot_bzimage(struct gmem *gm, const struct boot_image *img, struct boot_entr
 	if (!get_header(&img->kernel, &h))
 		return boot_damaged(img, "not a bzImage, or a truncated one");
 	if (h.version < MIN_VERSION || !(h.xloadflags & XLF_KERNEL_64))
-		return boot_damaged(img, "no 64-bit entry point: want Linux 3.8 or later, built for 64 bits");
+		return boot_damaged(
+			img, "no 64-bit entry point: want Linux 3.8 or later, built for 64 bits");
 	setup = (uint64_t)(h.setup_sects ? h.setup_sects : 4) * 512 + 512;
 	if (!blob_at(&img->kernel, setup, (uint64_t)h.syssize * 16) || !h.syssize)
 		return boot_damaged(img, "the bzImage is truncated");
 	load = h.relocatable_kernel ? h.pref_address : h.code32_start;
-	err = boot_put(gm, img, load, img->kernel.data + setup, (uint64_t)h.syssize * 16, h.init_size);
+	err = boot_put(gm, img, load, img->kernel.data + setup, (uint64_t)h.syssize * 16,
+		       h.init_size);
 	if (!err)
-		err = boot_put_initrd(gm, img, load + h.init_size, (uint64_t)h.initrd_addr_max + 1, &initrd);
+		err = boot_put_initrd(gm, img, load + h.init_size, (uint64_t)h.initrd_addr_max + 1,
+				      &initrd);
 	if (!err)
 		err = boot_put_cmdline(gm, img);
 	if (err)

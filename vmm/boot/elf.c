@@ -45,7 +45,8 @@ static bool info32(const struct blob *b, struct elf_info *info)
 		return false;
 	memcpy(&h, b->data, sizeof(h));
 	*info = (struct elf_info){false, h.e_entry, h.e_phoff, h.e_phnum, h.e_phentsize};
-	return (h.e_machine == EM_386 || h.e_machine == EM_X86_64) && h.e_phentsize == sizeof(Elf32_Phdr);
+	return (h.e_machine == EM_386 || h.e_machine == EM_X86_64) &&
+	       h.e_phentsize == sizeof(Elf32_Phdr);
 }
 
 static bool elf_parse(const struct blob *b, struct elf_info *info)
@@ -69,13 +70,15 @@ static struct segment segment_at(const struct blob *b, const struct elf_info *in
 
 	if (info->is64) {
 		memcpy(&p64, p, sizeof(p64));
-		return (struct segment){p64.p_type, p64.p_offset, p64.p_paddr, p64.p_filesz, p64.p_memsz};
+		return (struct segment){p64.p_type, p64.p_offset, p64.p_paddr, p64.p_filesz,
+					p64.p_memsz};
 	}
 	memcpy(&p32, p, sizeof(p32));
 	return (struct segment){p32.p_type, p32.p_offset, p32.p_paddr, p32.p_filesz, p32.p_memsz};
 }
 
-static int load_segment(struct gmem *gm, const struct boot_image *img, const struct segment *s, gpa_t *end)
+static int load_segment(struct gmem *gm, const struct boot_image *img, const struct segment *s,
+			gpa_t *end)
 {
 	int err;
 
@@ -107,7 +110,8 @@ int elf_load(struct gmem *gm, const struct boot_image *img, uint64_t *entry, gpa
 	return err;
 }
 
-/* Walk one note segment; every record is three words, a name and a description, both padded to 4 bytes. */
+/* Walk one note segment; every record is three words, a name and a description, both padded to 4
+ * bytes. */
 static bool find_note(const uint8_t *p, size_t size, uint64_t *entry)
 {
 	size_t at = 0;
@@ -141,7 +145,8 @@ bool elf_pvh_entry(const struct blob *b, uint64_t *entry)
 	for (unsigned i = 0; i < info.phnum; i++) {
 		struct segment s = segment_at(b, &info, i);
 
-		if (s.type == PT_NOTE && s.filesz <= MAX_NOTES_BYTES && blob_at(b, s.offset, s.filesz) &&
+		if (s.type == PT_NOTE && s.filesz <= MAX_NOTES_BYTES &&
+		    blob_at(b, s.offset, s.filesz) &&
 		    find_note(b->data + s.offset, s.filesz, entry))
 			return true;
 	}

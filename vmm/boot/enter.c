@@ -32,10 +32,21 @@ static void put_gdt(struct gmem *gm, bool long_mode)
 
 static void set_segments(struct kvm_sregs *s, bool long_mode)
 {
-	struct kvm_segment code = {.limit = 0xffffffff, .selector = CS, .type = 0xb, .present = 1, .s = 1,
-				   .g = 1, .db = !long_mode, .l = long_mode};
-	struct kvm_segment data = {.limit = 0xffffffff, .selector = DS, .type = 3, .present = 1, .s = 1,
-				   .g = 1, .db = 1};
+	struct kvm_segment code = {.limit = 0xffffffff,
+				   .selector = CS,
+				   .type = 0xb,
+				   .present = 1,
+				   .s = 1,
+				   .g = 1,
+				   .db = !long_mode,
+				   .l = long_mode};
+	struct kvm_segment data = {.limit = 0xffffffff,
+				   .selector = DS,
+				   .type = 3,
+				   .present = 1,
+				   .s = 1,
+				   .g = 1,
+				   .db = 1};
 	struct kvm_segment task = {.limit = 0x67, .selector = TR, .type = 0xb, .present = 1};
 
 	s->cs = code;

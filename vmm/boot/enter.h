@@ -5,7 +5,8 @@
 #include "vmm/boot/boot.h"
 #include "vmm/core/kvm.h"
 
-/* Put the first vCPU at the entry point: flat segments, GDT, 32-bit or 64-bit mode. 0 or -ENODEV (logged). */
+/* Put the first vCPU at the entry point: flat segments, GDT, 32-bit or 64-bit mode. 0 or -ENODEV
+ * (logged). */
 int boot_enter(struct vm *vm, const struct boot_entry *entry);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Multiboot 0.6.96 kernels, ELF32 or ELF64 or with addresses in the header, and flat images entered the same way. */
+/* Multiboot 0.6.96 kernels, ELF32 or ELF64 or with addresses in the header, and flat images entered
+ * the same way. */
 #include <errno.h>
 #include <string.h>
 
@@ -17,11 +18,18 @@ struct mb_header {
 	uint32_t header_addr, load_addr, load_end, bss_end, entry; /* with FLAG_ADDRESSES */
 };
 
-enum { INFO_MEM = 1 << 0, INFO_CMDLINE = 1 << 2, INFO_MODS = 1 << 3, INFO_MMAP = 1 << 6, INFO_NAME = 1 << 9 };
+enum {
+	INFO_MEM = 1 << 0,
+	INFO_CMDLINE = 1 << 2,
+	INFO_MODS = 1 << 3,
+	INFO_MMAP = 1 << 6,
+	INFO_NAME = 1 << 9
+};
 
 struct mb_info {
 	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4];
-	uint32_t mmap_length, mmap_addr, drives_length, drives_addr, config_table, loader_name, apm_table;
+	uint32_t mmap_length, mmap_addr, drives_length, drives_addr, config_table, loader_name,
+		apm_table;
 	uint32_t vbe[4], framebuffer[6];
 };
 
@@ -72,8 +80,8 @@ static int load_addresses(struct gmem *gm, const struct boot_image *img, const s
 		return boot_damaged(img, "its multiboot header contradicts itself");
 	size = h->load_end ? (uint64_t)h->load_end - h->load_addr : img->kernel.size - start;
 	mem = h->bss_end ? (uint64_t)h->bss_end - h->load_addr : size;
-	if ((h->load_end && h->load_end < h->load_addr) || (h->bss_end && h->bss_end < h->load_addr) ||
-	    !blob_at(&img->kernel, start, size))
+	if ((h->load_end && h->load_end < h->load_addr) ||
+	    (h->bss_end && h->bss_end < h->load_addr) || !blob_at(&img->kernel, start, size))
 		return boot_damaged(img, "truncated, or its multiboot header is damaged");
 	*end = h->load_addr + MAX(size, mem);
 	return boot_put(gm, img, h->load_addr, img->kernel.data + start, size, mem);
@@ -92,9 +100,11 @@ static int put_info(struct gmem *gm, const struct boot_image *img, gpa_t initrd)
 
 	r = gmem_regions(gm, &n_regions);
 	for (size_t i = 0; i < n; i++)
-		lists.mmap[i] = (struct mb_mmap){sizeof(struct mb_mmap) - 4, map[i].addr, map[i].size, map[i].type};
-	lists.module = (struct mb_module){(uint32_t)initrd, (uint32_t)(initrd + img->initrd.size),
-					  (uint32_t)(lists_at + offsetof(struct mb_lists, empty)), 0};
+		lists.mmap[i] = (struct mb_mmap){sizeof(struct mb_mmap) - 4, map[i].addr,
+						 map[i].size, map[i].type};
+	lists.module =
+		(struct mb_module){(uint32_t)initrd, (uint32_t)(initrd + img->initrd.size),
+				   (uint32_t)(lists_at + offsetof(struct mb_lists, empty)), 0};
 	info.mem_lower = BOOT_LOW_END / KIB;
 	info.mem_upper = (uint32_t)((r[0].size - BOOT_KERNEL_START) / KIB);
 	info.cmdline = BOOT_CMDLINE;
@@ -138,7 +148,8 @@ int boot_multiboot(struct gmem *gm, const struct boot_image *img, struct boot_en
 	if (at < 0)
 		return boot_damaged(img, "no multiboot header in its first 8 KiB");
 	if (h.flags & FLAGS_MANDATORY & ~FLAGS_KNOWN)
-		return boot_damaged(img, "it wants a multiboot feature that is not supported yet (video mode)");
+		return boot_damaged(
+			img, "it wants a multiboot feature that is not supported yet (video mode)");
 	if (h.flags & FLAG_ADDRESSES) {
 		rip = h.entry;
 		err = load_addresses(gm, img, &h, (uint64_t)at, &end);
@@ -153,5 +164,6 @@ int boot_flat(struct gmem *gm, const struct boot_image *img, struct boot_entry *
 	int err = boot_put(gm, img, BOOT_KERNEL_START, img->kernel.data, img->kernel.size, 0);
 
 	return err ? err
-		   : finish(gm, img, BOOT_KERNEL_START, BOOT_KERNEL_START + img->kernel.size, entry);
+		   : finish(gm, img, BOOT_KERNEL_START, BOOT_KERNEL_START + img->kernel.size,
+			    entry);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* An uncompressed kernel entered in 32-bit mode: Xen's PVH boot ABI (xen/include/public/arch-x86/hvm/start_info.h). */
+/* An uncompressed kernel entered in 32-bit mode: Xen's PVH boot ABI
+ * (xen/include/public/arch-x86/hvm/start_info.h). */
 #include <errno.h>
 #include <string.h>
 
@@ -59,7 +60,8 @@ int boot_pvh(struct gmem *gm, const struct boot_image *img, struct boot_entry *e
 	int err;
 
 	if (!elf_pvh_entry(&img->kernel, &pvh_entry))
-		return boot_damaged(img, "no PVH note: build it with CONFIG_PVH, or use its bzImage");
+		return boot_damaged(img,
+				    "no PVH note: build it with CONFIG_PVH, or use its bzImage");
 	err = elf_load(gm, img, &elf_entry, &end);
 	if (err)
 		return err;

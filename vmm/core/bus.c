@@ -48,8 +48,8 @@ void bus_unmap(struct bus *b, uint64_t base, const void *dev)
 	pthread_rwlock_unlock(&b->lock);
 }
 
-/* A copy: the device is called without the lock, since a write may move the very range it came through. Devices
- * outlive all vCPUs, so the copy stays good. */
+/* A copy: the device is called without the lock, since a write may move the very range it came
+ * through. Devices outlive all vCPUs, so the copy stays good. */
 static bool find(struct bus *b, uint64_t addr, unsigned len, struct bus_range *out)
 {
 	bool found = false;

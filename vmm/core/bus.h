@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Port and memory-mapped address spaces: who answers an address. An earlier range wins over a later one that overlaps
- * it, so a guest that moves a BAR onto a platform device cannot take its place. What nobody answers reads as all-ones
- * and is dropped when written.
+ * Port and memory-mapped address spaces: who answers an address. An earlier range wins over a later
+ * one that overlaps it, so a guest that moves a BAR onto a platform device cannot take its place.
+ * What nobody answers reads as all-ones and is dropped when written.
  */
 #ifndef VMM_CORE_BUS_H
 #define VMM_CORE_BUS_H

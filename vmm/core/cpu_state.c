@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The state that KVM gives a fresh vCPU and fresh interrupt controllers, kept so that a guest's reset can put it back. */
+/* The state that KVM gives a fresh vCPU and fresh interrupt controllers, kept so that a guest's
+ * reset can put it back. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,12 @@ struct cpu_snapshot {
 	struct kvm_mp_state mp;
 	uint32_t n_msrs;
 	struct kvm_msr_entry msr[MAX_MSRS];
+};
+
+/* struct kvm_msrs with room for one: its last member has no size of its own. */
+union one_msr {
+	struct kvm_msrs head;
+	char room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
 };
 
 /* In the order in which they are put back: events and the run state last. */
@@ -56,44 +63,42 @@ static int parts_ioctl(struct vcpu *v, bool set)
 	return 0;
 }
 
-/* Which MSRs there are varies with host and CPU: read those of KVM's list that can be read, one by one. */
+/* Which MSRs there are varies with host and CPU: read those of KVM's list that can be read, one by
+ * one. */
 static int msrs_save(struct kvm *kvm, struct vcpu *v)
 {
-	struct {
-		struct kvm_msr_list head;
-		uint32_t index[MAX_MSRS];
-	} list = {.head.nmsrs = MAX_MSRS};
+	union {
+		struct kvm_msr_list list;
+		char room[sizeof(struct kvm_msr_list) + MAX_MSRS * sizeof(uint32_t)];
+	} u = {.list.nmsrs = MAX_MSRS};
 	struct cpu_snapshot *s = v->initial;
 
-	if (ioctl(kvm->sys_fd, KVM_GET_MSR_INDEX_LIST, &list) < 0) {
+	if (ioctl(kvm->sys_fd, KVM_GET_MSR_INDEX_LIST, &u) < 0) {
 		log_error("KVM: list of MSRs: %s", strerror(errno));
 		return -ENODEV;
 	}
-	for (uint32_t i = 0; i < list.head.nmsrs; i++) {
-		struct {
-			struct kvm_msrs head;
-			struct kvm_msr_entry entry;
-		} one = {.head.nmsrs = 1, .entry.index = list.index[i]};
+	for (uint32_t i = 0; i < u.list.nmsrs; i++) {
+		union one_msr one = {.head.nmsrs = 1};
 
+		one.head.entries[0].index = u.list.indices[i];
 		if (ioctl(v->fd, KVM_GET_MSRS, &one) == 1)
-			s->msr[s->n_msrs++] = one.entry;
+			s->msr[s->n_msrs++] = one.head.entries[0];
 	}
 	return 0;
 }
 
 static void msr_set(struct vcpu *v, uint32_t index, uint64_t value)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} one = {.head.nmsrs = 1, .entry = {.index = index, .data = value}};
+	union one_msr one = {.head.nmsrs = 1};
 
+	one.head.entries[0] = (struct kvm_msr_entry){.index = index, .data = value};
 	/* A host that does not know the MSR leaves the guest without it, too. */
 	if (ioctl(v->fd, KVM_SET_MSRS, &one) != 1)
 		log_debug("vCPU %u: MSR 0x%x cannot be set", v->id, index);
 }
 
-/* What firmware would have done: memory types write-back, without which Linux gives up on PAT; fast strings. */
+/* What firmware would have done: memory types write-back, without which Linux gives up on PAT; fast
+ * strings. */
 static void firmware_msrs(struct vcpu *v)
 {
 	msr_set(v, MSR_MTRR_DEF, MTRR_ON_WB);
@@ -121,7 +126,8 @@ int cpu_state_restore(struct vcpu *v)
 	/* Let KVM finish the access that ended the run, or it would finish it in the new one. */
 	v->run->immediate_exit = 1;
 	ioctl(v->fd, KVM_RUN, 0);
-	/* One by one: KVM stops at the first that it refuses (read-only ones, depending on its version). */
+	/* One by one: KVM stops at the first that it refuses (read-only ones, depending on its
+	 * version). */
 	for (uint32_t i = 0; i < s->n_msrs; i++)
 		msr_set(v, s->msr[i].index, s->msr[i].data);
 	return parts_ioctl(v, true);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* What the guest's processor says it is: all that KVM supports here, with our topology (one package, one thread a
- * core) and the timer facts that spare a guest its calibration. */
+/* What the guest's processor says it is: all that KVM supports here, with our topology (one
+ * package, one thread a core) and the timer facts that spare a guest its calibration. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

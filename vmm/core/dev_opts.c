@@ -95,7 +95,8 @@ const char *dev_opts_str(const struct dev_opts *opts, const char *key, const cha
 	return fallback;
 }
 
-int dev_opts_u64(const struct dev_opts *o, const char *key, uint64_t *out, uint64_t min, uint64_t max)
+int dev_opts_u64(const struct dev_opts *o, const char *key, uint64_t *out, uint64_t min,
+		 uint64_t max)
 {
 	const char *s = dev_opts_str(o, key, NULL);
 	uint64_t v;
@@ -135,7 +136,8 @@ int dev_opts_word(const struct dev_opts *o, const char *key, const char *const *
 		}
 	}
 	near = opts_nearest(s, words);
-	log_error("device option %s=%s: unknown value; did you mean %s?", key, s, near ? near : words[0]);
+	log_error("device option %s=%s: unknown value; did you mean %s?", key, s,
+		  near ? near : words[0]);
 	return -EINVAL;
 }
 
@@ -148,7 +150,8 @@ int dev_opts_done(const struct dev_opts *o)
 			continue;
 		near = opts_nearest(o->pair[i].key, o->asked);
 		if (near)
-			log_error("device option %s: unknown; did you mean %s?", o->pair[i].key, near);
+			log_error("device option %s: unknown; did you mean %s?", o->pair[i].key,
+				  near);
 		else
 			log_error("device option %s: this device does not have it", o->pair[i].key);
 		return -EINVAL;

@@ -20,7 +20,8 @@ void evloop_del(struct evloop *l, int fd);
 void evloop_call(struct evloop *l, void (*fn)(void *arg), void *arg);
 /* The same without waiting; dropped when memory is out or the loop is being destroyed. */
 void evloop_post(struct evloop *l, void (*fn)(void *arg), void *arg);
-/* Called each round before epoll_wait; returns true to poll again without sleeping (busy polling). */
+/* Called each round before epoll_wait; returns true to poll again without sleeping (busy polling).
+ */
 void evloop_set_poll(struct evloop *l, bool (*fn)(void *arg), void *arg);
 int evloop_tid(const struct evloop *l);
 

@@ -109,7 +109,8 @@ static const struct vm_backend fake_backend = {
 struct vm *fake_vm_create(uint64_t mem_bytes)
 {
 	struct fake *f = calloc(1, sizeof(*f));
-	const struct vm_opts opts = {.mem_bytes = mem_bytes, .n_cpus = 1, .stats_fd = -1, .shared_memory = true};
+	const struct vm_opts opts = {
+		.mem_bytes = mem_bytes, .n_cpus = 1, .stats_fd = -1, .shared_memory = true};
 	struct vm *vm;
 
 	if (!f || vm_create(&vm, &opts, &fake_backend)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A machine without KVM, for unit tests: real guest memory, buses and PCI core; interrupts and doorbells are recorded.
+ * A machine without KVM, for unit tests: real guest memory, buses and PCI core; interrupts and
+ * doorbells are recorded.
  *
  *   struct vm *vm = fake_vm_create(64 * MIB);
  *   struct pci_dev *dev = fake_attach(vm, &e1000_ops, "mode=e1000");   (bus master on, BARs mapped)
@@ -48,7 +49,8 @@ struct vm *fake_vm_create(uint64_t mem_bytes);
 void fake_vm_destroy(struct vm *vm);
 struct fake *fake_of(struct vm *vm);
 
-/* NULL when init failed; options as in --device NAME,opts. BARs are assigned; COMMAND is IO, memory, bus master. */
+/* NULL when init failed; options as in --device NAME,opts. BARs are assigned; COMMAND is IO,
+ * memory, bus master. */
 struct pci_dev *fake_attach(struct vm *vm, const struct pci_ops *ops, const char *opts);
 /* Through the bus, as a vCPU would; the BAR must be mapped. */
 uint64_t fake_read(struct pci_dev *dev, int bar, uint64_t off, unsigned len);

@@ -13,7 +13,8 @@
 struct gmem {
 	uint64_t size;
 	int fd;
-	void *base; /* one mapping; the regions are parts of it. MAP_FAILED: adopted ones, not ours to unmap */
+	void *base; /* one mapping; the regions are parts of it. MAP_FAILED: adopted ones, not ours
+		       to unmap */
 	struct gmem_region region[GMEM_REGIONS_MAX];
 	size_t n;
 };
@@ -24,7 +25,8 @@ static int map_private(struct gmem *gm)
 	char *p;
 
 	/* Aligned as the guest sees it, else no huge page of ours is one of the guest's. */
-	p = mmap(NULL, gm->size + huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	p = mmap(NULL, gm->size + huge, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		return -errno;
 	gm->base = (void *)align_up((uintptr_t)p, huge);
@@ -41,10 +43,12 @@ static int map_shared(struct gmem *gm)
 	gm->fd = memfd_create("guest-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (gm->fd < 0 || ftruncate(gm->fd, (off_t)gm->size) < 0)
 		return -errno;
-	/* Whoever is given the fd (vhost-user) must not be able to cut it: our next access would be a SIGBUS. */
+	/* Whoever is given the fd (vhost-user) must not be able to cut it: our next access would be
+	 * a SIGBUS. */
 	if (fcntl(gm->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return -errno;
-	gm->base = mmap(NULL, gm->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, gm->fd, 0);
+	gm->base =
+		mmap(NULL, gm->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, gm->fd, 0);
 	return gm->base == MAP_FAILED ? -errno : 0;
 }
 
@@ -64,7 +68,8 @@ static int create(struct gmem **out, uint64_t size_bytes, int (*map)(struct gmem
 	int err;
 
 	if (!size_bytes || size_bytes & 4095) {
-		log_error("guest memory of %" PRIu64 " bytes: want a multiple of 4 KiB", size_bytes);
+		log_error("guest memory of %" PRIu64 " bytes: want a multiple of 4 KiB",
+			  size_bytes);
 		return -EINVAL;
 	}
 	gm = calloc(1, sizeof(*gm));

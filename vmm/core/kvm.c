@@ -31,8 +31,9 @@ static int open_kvm(struct kvm *kvm)
 
 	kvm->sys_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (kvm->sys_fd < 0) {
-		log_error("/dev/kvm: %s; load kvm_intel or kvm_amd, and join the group that owns it",
-			  strerror(errno));
+		log_error(
+			"/dev/kvm: %s; load kvm_intel or kvm_amd, and join the group that owns it",
+			strerror(errno));
 		return -ENODEV;
 	}
 	version = ioctl(kvm->sys_fd, KVM_GET_API_VERSION, 0);
@@ -137,13 +138,15 @@ static void add_pin(struct kvm_irq_routing *r, unsigned gsi, unsigned chip, unsi
 /* The same as KVM's own default: GSI n is pin n of the IOAPIC and, below 16, of the PICs. */
 static int init_routes(struct kvm *kvm)
 {
-	kvm->routes = calloc(1, sizeof(*kvm->routes) + MAX_ROUTES * sizeof(kvm->routes->entries[0]));
+	kvm->routes =
+		calloc(1, sizeof(*kvm->routes) + MAX_ROUTES * sizeof(kvm->routes->entries[0]));
 	if (!kvm->routes)
 		return -ENOMEM;
 	if (kvm->split)
 		return 0;
 	for (unsigned i = 0; i < PIC_PINS; i++)
-		add_pin(kvm->routes, i, i < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE, i % 8);
+		add_pin(kvm->routes, i, i < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE,
+			i % 8);
 	for (unsigned i = 0; i < IOAPIC_PINS; i++)
 		add_pin(kvm->routes, i, KVM_IRQCHIP_IOAPIC, i);
 	if (ioctl(kvm->vm_fd, KVM_SET_GSI_ROUTING, kvm->routes) < 0)
@@ -212,7 +215,9 @@ static int kvm_msi_route(struct vm *vm, int gsi, uint64_t addr, uint32_t data)
 	struct kvm_irq_routing_entry entry = {
 		.gsi = (uint32_t)gsi,
 		.type = addr ? KVM_IRQ_ROUTING_MSI : 0,
-		.u.msi = {.address_lo = (uint32_t)addr, .address_hi = (uint32_t)(addr >> 32), .data = data},
+		.u.msi = {.address_lo = (uint32_t)addr,
+			  .address_hi = (uint32_t)(addr >> 32),
+			  .data = data},
 	};
 
 	return kvm_route_set(vm, &entry);

@@ -39,8 +39,8 @@ static inline struct kvm *kvm_of(struct vm *vm)
 
 extern const struct vm_backend kvm_backend;
 
-/* Turn a vm made with kvm_backend into a real one: VM, interrupt controllers, RAM slots, vCPUs. -errno logged;
- * -ENODEV: this host cannot. */
+/* Turn a vm made with kvm_backend into a real one: VM, interrupt controllers, RAM slots, vCPUs.
+ * -errno logged; -ENODEV: this host cannot. */
 int kvm_setup(struct vm *vm, bool split);
 /* After the vCPUs have stopped and the devices are gone. */
 void kvm_teardown(struct vm *vm);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of struct vm: for the core, the platform and main, not for devices (those see vm.h). */
+/* The inside of struct vm: for the core, the platform and main, not for devices (those see vm.h).
+ */
 #ifndef VMM_CORE_MACHINE_H
 #define VMM_CORE_MACHINE_H
 

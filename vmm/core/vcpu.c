@@ -66,8 +66,9 @@ static void dump_registers(struct vcpu *v)
 
 	if (ioctl(v->fd, KVM_GET_REGS, &r) < 0 || ioctl(v->fd, KVM_GET_SREGS, &s) < 0)
 		return;
-	log_error("vCPU %u: rip 0x%llx rsp 0x%llx rflags 0x%llx cr0 0x%llx cr2 0x%llx cr3 0x%llx efer 0x%llx",
-		  v->id, r.rip, r.rsp, r.rflags, s.cr0, s.cr2, s.cr3, s.efer);
+	log_error(
+		"vCPU %u: rip 0x%llx rsp 0x%llx rflags 0x%llx cr0 0x%llx cr2 0x%llx cr3 0x%llx efer 0x%llx",
+		v->id, r.rip, r.rsp, r.rflags, s.cr0, s.cr2, s.cr3, s.efer);
 }
 
 static void crash(struct vcpu *v, const char *what, uint64_t detail)
@@ -118,7 +119,8 @@ static void dispatch(struct vcpu *v)
 		crash(v, "triple fault", 0);
 		break;
 	case KVM_EXIT_FAIL_ENTRY:
-		crash(v, "KVM could not enter the guest", run->fail_entry.hardware_entry_failure_reason);
+		crash(v, "KVM could not enter the guest",
+		      run->fail_entry.hardware_entry_failure_reason);
 		break;
 	case KVM_EXIT_INTERNAL_ERROR:
 		crash(v, "KVM cannot emulate what it did", run->internal.suberror);

@@ -64,7 +64,8 @@ int vm_kvm_fd(struct vm *vm)
 	return vm->backend->vm_fd(vm);
 }
 
-int vm_map(struct vm *vm, bool pio, uint64_t base, uint64_t len, const struct bus_ops *ops, void *dev)
+int vm_map(struct vm *vm, bool pio, uint64_t base, uint64_t len, const struct bus_ops *ops,
+	   void *dev)
 {
 	return bus_map(pio ? &vm->pio : &vm->mmio, base, len, ops, dev);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What devices may ask of the machine they are in. Everything here may be called from any thread unless it says otherwise. */
+/* What devices may ask of the machine they are in. Everything here may be called from any thread
+ * unless it says otherwise. */
 #ifndef VMM_CORE_VM_H
 #define VMM_CORE_VM_H
 
@@ -14,17 +15,21 @@ int vm_kvm_fd(struct vm *vm); /* the VM's fd: VFIO's group wants it; -1 in unit 
 /* A slot in the statistics page; never NULL (a scratch slot when all are taken). */
 struct stats_queue *vm_stats_queue(struct vm *vm, const char *name);
 /* Name an address range; base may change later through the returned slot. */
-struct stats_region *vm_stats_region(struct vm *vm, const char *name, bool is_pio, uint64_t base, uint64_t len);
+struct stats_region *vm_stats_region(struct vm *vm, const char *name, bool is_pio, uint64_t base,
+				     uint64_t len);
 
-/* Port and MMIO ranges for platform devices. PCI BARs are mapped by the PCI core alone. len in bytes. */
+/* Port and MMIO ranges for platform devices. PCI BARs are mapped by the PCI core alone. len in
+ * bytes. */
 struct bus_ops {
 	const char *name;
 	/* off is relative to the range; len 1, 2, 4 or 8 and within the range. */
 	uint64_t (*read)(void *dev, uint64_t off, unsigned len);
 	void (*write)(void *dev, uint64_t off, unsigned len, uint64_t val);
 };
-int vm_map(struct vm *vm, bool pio, uint64_t base, uint64_t len, const struct bus_ops *ops, void *dev);
-void vm_unmap(struct vm *vm, bool pio, uint64_t base, const void *dev); /* dev: a guest can put two BARs at one base */
+int vm_map(struct vm *vm, bool pio, uint64_t base, uint64_t len, const struct bus_ops *ops,
+	   void *dev);
+void vm_unmap(struct vm *vm, bool pio, uint64_t base,
+	      const void *dev); /* dev: a guest can put two BARs at one base */
 
 /* A doorbell that KVM turns into an eventfd without leaving the kernel. */
 struct ioeventfd {
@@ -37,7 +42,8 @@ struct ioeventfd {
 };
 int vm_ioeventfd(struct vm *vm, const struct ioeventfd *io, bool add);
 
-/* A host mapping shown to the guest as memory (VFIO BARs): one KVM memory slot. Returns a slot number or -errno. */
+/* A host mapping shown to the guest as memory (VFIO BARs): one KVM memory slot. Returns a slot
+ * number or -errno. */
 int vm_memslot_add(struct vm *vm, gpa_t gpa, uint64_t size, void *hva);
 void vm_memslot_del(struct vm *vm, int slot);
 
@@ -46,15 +52,17 @@ void vm_irq_line(struct vm *vm, unsigned gsi, bool level);
 /* Message-signalled: send now. */
 int vm_msi_send(struct vm *vm, uint64_t addr, uint32_t data);
 /* An MSI route that an eventfd triggers in the kernel. *route is a GSI of KVM's routing table. */
-int vm_msi_route(struct vm *vm, int *route, uint64_t addr, uint32_t data); /* *route < 0: allocate; else update */
+int vm_msi_route(struct vm *vm, int *route, uint64_t addr,
+		 uint32_t data); /* *route < 0: allocate; else update */
 void vm_msi_unroute(struct vm *vm, int route);
-int vm_irqfd(struct vm *vm, int fd, int gsi, int resample_fd, bool add); /* resample_fd -1 unless level */
+int vm_irqfd(struct vm *vm, int fd, int gsi, int resample_fd,
+	     bool add); /* resample_fd -1 unless level */
 
 /* End the run; the first call wins. */
 enum vm_end { VM_END_POWEROFF, VM_END_RESET, VM_END_CRASH };
 void vm_end(struct vm *vm, enum vm_end why, int status);
-/* The guest's kernel said that it panicked: a reset is now a crash. Linux says so twice when it will not reset: then the
- * run ends here. */
+/* The guest's kernel said that it panicked: a reset is now a crash. Linux says so twice when it
+ * will not reset: then the run ends here. */
 void vm_note_panic(struct vm *vm);
 
 #endif

@@ -14,7 +14,8 @@
 
 #define MAX_STATS 512
 
-/* One object's binary statistics (Documentation/virt/kvm/api.rst, KVM_GET_STATS_FD) as "PREFIXname value\n". */
+/* One object's binary statistics (Documentation/virt/kvm/api.rst, KVM_GET_STATS_FD) as "PREFIXname
+ * value\n". */
 static size_t stats_text(int fd, const char *prefix, char *buf, size_t size)
 {
 	struct kvm_stats_header h;
@@ -37,8 +38,8 @@ static size_t stats_text(int fd, const char *prefix, char *buf, size_t size)
 		/* Histograms are not for this page. */
 		if (d->size != 1 || pread(fd, &value, sizeof(value), h.data_offset + d->offset) < 0)
 			continue;
-		n = snprintf(buf + used, size - used, "%s%.*s %llu\n", prefix, (int)h.name_size, d->name,
-			     (unsigned long long)value);
+		n = snprintf(buf + used, size - used, "%s%.*s %llu\n", prefix, (int)h.name_size,
+			     d->name, (unsigned long long)value);
 		if ((size_t)n >= size - used)
 			break;
 		used += (size_t)n;

@@ -95,15 +95,16 @@ int pci_add_bar(struct pci_dev *dev, int index, enum pci_bar_kind kind, uint64_t
 	char name[STATS_NAME];
 
 	BUG_ON(index < 0 || index >= PCI_BARS || bar->kind != PCI_BAR_NONE);
-	if (kind == PCI_BAR_NONE || !is_pow2(size) || size < kinds[kind].min || size > kinds[kind].max ||
-	    (kind == PCI_BAR_MEM64 && index == PCI_BARS - 1)) {
+	if (kind == PCI_BAR_NONE || !is_pow2(size) || size < kinds[kind].min ||
+	    size > kinds[kind].max || (kind == PCI_BAR_MEM64 && index == PCI_BARS - 1)) {
 		log_error("%s: BAR %d of %" PRIu64 " bytes cannot be", dev->name, index, size);
 		return -EINVAL;
 	}
 	bar->kind = kind;
 	bar->size = size;
 	cfg_put32(bar_reg(bar), kinds[kind].flags);
-	cfg_put32(bar_wmask(bar), (uint32_t)mask & (kind == PCI_BAR_IO ? 0xfffffffcu : 0xfffffff0u));
+	cfg_put32(bar_wmask(bar),
+		  (uint32_t)mask & (kind == PCI_BAR_IO ? 0xfffffffcu : 0xfffffff0u));
 	if (kind == PCI_BAR_MEM64)
 		cfg_put32(bar_wmask(bar) + 4, (uint32_t)(mask >> 32));
 	snprintf(name, sizeof(name), "%s BAR%d", dev->name, index);
@@ -179,7 +180,8 @@ static void doorbell_set(struct pci_dev *dev, struct pci_doorbell *d, const stru
 	if (!bar->mapped)
 		return;
 	d->io.addr = bar->base + d->off;
-	/* Refused when a guest laid two BARs over each other: the write then reaches bar_write instead. */
+	/* Refused when a guest laid two BARs over each other: the write then reaches bar_write
+	 * instead. */
 	d->active = !vm_ioeventfd(dev->vm, &d->io, true);
 }
 
@@ -188,7 +190,8 @@ static void backing_set(struct pci_dev *dev, struct pci_backing *b, const struct
 	if (b->slot >= 0)
 		vm_memslot_del(dev->vm, b->slot);
 	b->slot = -1;
-	/* Refused when it would lie over RAM or another BAR: accesses then reach bar_read and bar_write. */
+	/* Refused when it would lie over RAM or another BAR: accesses then reach bar_read and
+	 * bar_write. */
 	if (bar->mapped)
 		b->slot = vm_memslot_add(dev->vm, bar->base + b->off, b->len, b->hva);
 }
@@ -296,8 +299,8 @@ static int doorbell_del(struct pci_dev *dev, const struct pci_doorbell *want)
 	return -ENOENT;
 }
 
-int pci_ioeventfd(struct pci_dev *dev, int bar, uint64_t off, unsigned len, bool match, uint64_t value,
-		  int fd, bool add)
+int pci_ioeventfd(struct pci_dev *dev, int bar, uint64_t off, unsigned len, bool match,
+		  uint64_t value, int fd, bool add)
 {
 	struct pci_doorbell want = {
 		.bar = bar,

@@ -58,7 +58,8 @@ void pci_bars_unmap(struct pci_dev *dev);
 void pci_bars_free(struct pci_dev *dev);
 
 /* irq.c */
-bool pci_msix_access(struct pci_dev *dev, int bar, uint64_t off, unsigned len, uint64_t *val, bool write);
+bool pci_msix_access(struct pci_dev *dev, int bar, uint64_t off, unsigned len, uint64_t *val,
+		     bool write);
 /* Bring routes and irqfds in line with masks, addresses and switches. */
 void pci_irq_refresh(struct pci_dev *dev);
 void pci_irq_reset(struct pci_dev *dev);

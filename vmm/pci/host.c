@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The host bridge, and the two ways into configuration space: ECAM (PCIe 3.0, 7.2.2) and the ports CF8/CFC (PCI 3.0,
- * 3.2.2.3.2). A reset through CF9 shares the index port's range. */
+/* The host bridge, and the two ways into configuration space: ECAM (PCIe 3.0, 7.2.2) and the ports
+ * CF8/CFC (PCI 3.0, 3.2.2.3.2). A reset through CF9 shares the index port's range. */
 #include "vmm/core/bus.h"
 #include "vmm/core/machine.h"
 #include "vmm/pci/core.h"

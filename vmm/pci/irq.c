@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * MSI-X, MSI and INTx. A vector with an eventfd is attached to KVM only while it could be delivered; while it could not,
- * the eventfd keeps what was raised, and KVM delivers it when it is attached again (it polls a new irqfd once).
+ * MSI-X, MSI and INTx. A vector with an eventfd is attached to KVM only while it could be
+ * delivered; while it could not, the eventfd keeps what was raised, and KVM delivers it when it is
+ * attached again (it polls a new irqfd once).
  */
 #include <errno.h>
 #include <poll.h>
@@ -125,7 +126,8 @@ static void msi_message(const struct pci_dev *dev, unsigned v, uint64_t *addr, u
 	const uint8_t *cap = dev->cfg + dev->msi_cap;
 	unsigned enabled = 1u << MIN((msi_control(dev) & PCI_MSI_FLAGS_QSIZE) >> 4, 5);
 
-	*addr = cfg_get32(cap + PCI_MSI_ADDRESS_LO) | (uint64_t)cfg_get32(cap + PCI_MSI_ADDRESS_HI) << 32;
+	*addr = cfg_get32(cap + PCI_MSI_ADDRESS_LO) | (uint64_t)cfg_get32(cap + PCI_MSI_ADDRESS_HI)
+							      << 32;
 	/* Fewer messages granted than wanted: vectors share them (PCI 3.0, 6.8.1.3). */
 	*data = (cfg_get16(cap + PCI_MSI_DATA_64) & ~(enabled - 1)) | (v & (enabled - 1));
 }
@@ -157,7 +159,8 @@ static void vector_detach(struct pci_dev *dev, struct pci_msix_vector *vec)
 	vec->route = -1;
 }
 
-static void vector_attach(struct pci_dev *dev, struct pci_msix_vector *vec, uint64_t addr, uint32_t data)
+static void vector_attach(struct pci_dev *dev, struct pci_msix_vector *vec, uint64_t addr,
+			  uint32_t data)
 {
 	bool attached = vec->route >= 0;
 
@@ -245,8 +248,9 @@ void pci_irq_intx(struct pci_dev *dev, bool level)
 
 	pthread_mutex_lock(&core->line_lock);
 	dev->intx_level = level;
-	cfg_put16(dev->cfg + PCI_STATUS, (uint16_t)((cfg_get16(dev->cfg + PCI_STATUS) & ~PCI_STATUS_INTERRUPT) |
-						    (level ? PCI_STATUS_INTERRUPT : 0)));
+	cfg_put16(dev->cfg + PCI_STATUS,
+		  (uint16_t)((cfg_get16(dev->cfg + PCI_STATUS) & ~PCI_STATUS_INTERRUPT) |
+			     (level ? PCI_STATUS_INTERRUPT : 0)));
 	on = level && !(cfg_get16(dev->cfg + PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE);
 	if (on != dev->intx_asserted) {
 		dev->intx_asserted = on;
@@ -260,7 +264,8 @@ void pci_irq_intx(struct pci_dev *dev, bool level)
 void pci_irq_reset(struct pci_dev *dev)
 {
 	if (dev->msix_cap)
-		cfg_put16(dev->cfg + dev->msix_cap + PCI_MSIX_FLAGS, (uint16_t)(msix_control(dev) & PCI_MSIX_FLAGS_QSIZE));
+		cfg_put16(dev->cfg + dev->msix_cap + PCI_MSIX_FLAGS,
+			  (uint16_t)(msix_control(dev) & PCI_MSIX_FLAGS_QSIZE));
 	if (dev->msi_cap)
 		cfg_put16(dev->cfg + dev->msi_cap + PCI_MSI_FLAGS,
 			  msi_control(dev) & ~(PCI_MSI_FLAGS_ENABLE | PCI_MSI_FLAGS_QSIZE));
@@ -297,7 +302,8 @@ void pci_irq_free(struct pci_dev *dev)
 
 static uint32_t table_dword(const struct pci_msix_vector *vec, unsigned i)
 {
-	const uint32_t d[] = {(uint32_t)vec->addr, (uint32_t)(vec->addr >> 32), vec->data, vec->masked};
+	const uint32_t d[] = {(uint32_t)vec->addr, (uint32_t)(vec->addr >> 32), vec->data,
+			      vec->masked};
 
 	return d[i];
 }
@@ -345,7 +351,8 @@ static void table_access(struct pci_dev *dev, uint64_t off, unsigned len, uint64
 	if (len < 4)
 		return;
 	if (!write) {
-		*val = table_dword(vec, i) | (len == 8 ? (uint64_t)table_dword(vec, i + 1) << 32 : 0);
+		*val = table_dword(vec, i) |
+		       (len == 8 ? (uint64_t)table_dword(vec, i + 1) << 32 : 0);
 		return;
 	}
 	table_dword_set(vec, i, (uint32_t)*val);
@@ -355,7 +362,8 @@ static void table_access(struct pci_dev *dev, uint64_t off, unsigned len, uint64
 }
 
 /* True when the access fell on the table or the PBA. */
-bool pci_msix_access(struct pci_dev *dev, int bar, uint64_t off, unsigned len, uint64_t *val, bool write)
+bool pci_msix_access(struct pci_dev *dev, int bar, uint64_t off, unsigned len, uint64_t *val,
+		     bool write)
 {
 	unsigned vectors = dev->msix_cap ? (msix_control(dev) & PCI_MSIX_FLAGS_QSIZE) + 1 : 0;
 	bool table = vectors && bar == dev->msix_bar && off >= dev->msix_table &&
@@ -369,7 +377,8 @@ bool pci_msix_access(struct pci_dev *dev, int bar, uint64_t off, unsigned len, u
 	if (table)
 		table_access(dev, off - dev->msix_table, len, val, write);
 	else if (!write)
-		*val = pba_read(dev, (off - dev->msix_pba) & ~7ull) >> (off % 8 * 8) & bus_ones(len);
+		*val = pba_read(dev, (off - dev->msix_pba) & ~7ull) >> (off % 8 * 8) &
+		       bus_ones(len);
 	pthread_mutex_unlock(&dev->irq_lock);
 	if (table && write && dev->ops->irq_changed)
 		dev->ops->irq_changed(dev, (int)((off - dev->msix_table) / 16));

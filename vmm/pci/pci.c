@@ -59,7 +59,8 @@ void pci_core_destroy(struct pci_core *core)
 	free(core);
 }
 
-/* "virtio-net0", "virtio-net1"; a name that ends in a digit ("e1000") stays as it is for the first one. */
+/* "virtio-net0", "virtio-net1"; a name that ends in a digit ("e1000") stays as it is for the first
+ * one. */
 static void dev_set_name(struct pci_core *core, struct pci_dev *dev)
 {
 	const char *base = dev->ops->name;
@@ -96,9 +97,9 @@ static struct pci_dev *dev_new(struct pci_core *core, const struct pci_ops *ops,
 		dev->bar[i].dev = dev;
 	}
 	dev_set_name(core, dev);
-	cfg_put16(dev->wmask + PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER |
-						    PCI_COMMAND_PARITY | PCI_COMMAND_SERR |
-						    PCI_COMMAND_INTX_DISABLE);
+	cfg_put16(dev->wmask + PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY |
+						    PCI_COMMAND_MASTER | PCI_COMMAND_PARITY |
+						    PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE);
 	dev->wmask[PCI_CACHE_LINE_SIZE] = 0xff;
 	dev->wmask[PCI_LATENCY_TIMER] = 0xff;
 	return dev;
@@ -217,7 +218,8 @@ static void cfg_written(struct pci_dev *dev, unsigned off, unsigned len)
 
 static bool cfg_access_ok(unsigned off, unsigned len)
 {
-	return (len == 1 || len == 2 || len == 4) && !(off & (len - 1)) && range_ok(off, len, PCI_CFG_SIZE);
+	return (len == 1 || len == 2 || len == 4) && !(off & (len - 1)) &&
+	       range_ok(off, len, PCI_CFG_SIZE);
 }
 
 uint32_t pci_cfg_read(struct pci_dev *dev, unsigned off, unsigned len)

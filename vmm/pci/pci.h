@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The PCI core and the contract of a device. The core owns configuration space, BAR sizing and moves, the capability
- * list, MSI and MSI-X tables, INTx routing, and checks the width and bounds of every access before it calls a device:
- * a device sees a BAR index and an offset, never an address.
+ * The PCI core and the contract of a device. The core owns configuration space, BAR sizing and
+ * moves, the capability list, MSI and MSI-X tables, INTx routing, and checks the width and bounds
+ * of every access before it calls a device: a device sees a BAR index and an offset, never an
+ * address.
  *
- * Every access that reaches a device is 1, 2, 4 or 8 bytes wide, naturally aligned and inside the BAR; any other reads
- * as all-ones and is dropped when written.
+ * Every access that reaches a device is 1, 2, 4 or 8 bytes wide, naturally aligned and inside the
+ * BAR; any other reads as all-ones and is dropped when written.
  *
- * Locking: all callbacks but init and exit run under the device's lock (one vCPU at a time). Interrupt calls
- * (pci_irq_*) may come from any thread and take no device lock. Order: device lock, irq lock, then the VM's locks.
+ * Locking: all callbacks but init and exit run under the device's lock (one vCPU at a time).
+ * Interrupt calls (pci_irq_*) may come from any thread and take no device lock. Order: device lock,
+ * irq lock, then the VM's locks.
  */
 #ifndef VMM_PCI_PCI_H
 #define VMM_PCI_PCI_H
@@ -29,11 +31,13 @@ struct pci_ops {
 	uint64_t (*bar_read)(struct pci_dev *dev, int bar, uint64_t off, unsigned len);
 	void (*bar_write)(struct pci_dev *dev, int bar, uint64_t off, unsigned len, uint64_t val);
 	void (*reset)(struct pci_dev *dev); /* also before a guest reboot */
-	void (*exit)(struct pci_dev *dev);  /* after all vCPUs have stopped; also after a failed init */
+	void (*exit)(
+		struct pci_dev *dev); /* after all vCPUs have stopped; also after a failed init */
 	/* Optional. Device-specific config space (VFIO): return false to let the core handle it. */
 	bool (*cfg_read)(struct pci_dev *dev, unsigned off, unsigned len, uint32_t *val);
 	bool (*cfg_write)(struct pci_dev *dev, unsigned off, unsigned len, uint32_t val);
-	/* Optional. A vector was masked, unmasked or re-programmed, or MSI/MSI-X was switched (vector -1). */
+	/* Optional. A vector was masked, unmasked or re-programmed, or MSI/MSI-X was switched
+	 * (vector -1). */
 	void (*irq_changed)(struct pci_dev *dev, int vector);
 	/* Optional. BAR moved or decoding switched; base is 0 when not decoded. */
 	void (*bar_moved)(struct pci_dev *dev, int bar, uint64_t base);
@@ -93,14 +97,18 @@ struct pci_dev {
 };
 
 /* ---- for init ---- */
-void pci_set_id(struct pci_dev *dev, uint16_t vendor, uint16_t device, uint16_t subvendor, uint16_t subdevice, uint32_t class_rev);
+void pci_set_id(struct pci_dev *dev, uint16_t vendor, uint16_t device, uint16_t subvendor,
+		uint16_t subdevice, uint32_t class_rev);
 int pci_add_bar(struct pci_dev *dev, int bar, enum pci_bar_kind kind, uint64_t size);
-/* Adds a capability; body follows the two header bytes. Returns its offset in config space or -errno. */
+/* Adds a capability; body follows the two header bytes. Returns its offset in config space or
+ * -errno. */
 int pci_add_cap(struct pci_dev *dev, uint8_t id, const void *body, unsigned body_len);
 /* The MSI-X table and PBA get a BAR of their own, handled by the core. */
 int pci_add_msix(struct pci_dev *dev, int bar, unsigned vectors);
-/* The same inside BARs that exist already (VFIO): the core answers these parts of them, the device the rest. */
-int pci_add_msix_at(struct pci_dev *dev, int bar, uint64_t table, int pba_bar, uint64_t pba, unsigned vectors);
+/* The same inside BARs that exist already (VFIO): the core answers these parts of them, the device
+ * the rest. */
+int pci_add_msix_at(struct pci_dev *dev, int bar, uint64_t table, int pba_bar, uint64_t pba,
+		    unsigned vectors);
 int pci_add_msi(struct pci_dev *dev, unsigned vectors);
 void pci_add_intx(struct pci_dev *dev); /* interrupt pin A */
 
@@ -110,11 +118,13 @@ bool pci_msi_enabled(const struct pci_dev *dev);
 /* Deliver vector v through MSI-X or MSI if enabled (pending while masked); INTx is separate. */
 void pci_irq_msg(struct pci_dev *dev, unsigned vector);
 void pci_irq_intx(struct pci_dev *dev, bool level);
-/* An eventfd that raises the vector without the VMM (irqfd), kept current across mask and re-programming: a masked
- * vector is detached from KVM and its eventfd polled when unmasked. The core owns and closes it. fd or -errno. */
+/* An eventfd that raises the vector without the VMM (irqfd), kept current across mask and
+ * re-programming: a masked vector is detached from KVM and its eventfd polled when unmasked. The
+ * core owns and closes it. fd or -errno. */
 int pci_irq_fd(struct pci_dev *dev, unsigned vector);
 /* A doorbell in a BAR, following the BAR's moves; fd stays the caller's. Remove with add=false. */
-int pci_ioeventfd(struct pci_dev *dev, int bar, uint64_t off, unsigned len, bool match, uint64_t value, int fd, bool add);
+int pci_ioeventfd(struct pci_dev *dev, int bar, uint64_t off, unsigned len, bool match,
+		  uint64_t value, int fd, bool add);
 /* A part of a BAR backed by host memory (VFIO): mapped into the guest while the BAR decodes. */
 int pci_bar_back(struct pci_dev *dev, int bar, uint64_t off, uint64_t len, void *hva);
 /* Name a register for the statistics page. */

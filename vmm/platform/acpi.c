@@ -44,7 +44,8 @@ struct fadt {
 	uint32_t smi_cmd;
 	uint8_t acpi_enable, acpi_disable, s4bios_req, pstate_cnt;
 	uint32_t pm1a_evt, pm1b_evt, pm1a_cnt, pm1b_cnt, pm2_cnt, pm_tmr, gpe0, gpe1;
-	uint8_t pm1_evt_len, pm1_cnt_len, pm2_cnt_len, pm_tmr_len, gpe0_len, gpe1_len, gpe1_base, cst_cnt;
+	uint8_t pm1_evt_len, pm1_cnt_len, pm2_cnt_len, pm_tmr_len, gpe0_len, gpe1_len, gpe1_base,
+		cst_cnt;
 	uint16_t p_lvl2_lat, p_lvl3_lat, flush_size, flush_stride;
 	uint8_t duty_offset, duty_width, day_alarm, mon_alarm, century;
 	uint16_t iapc_boot_arch;
@@ -55,7 +56,8 @@ struct fadt {
 	uint16_t arm_boot_arch;
 	uint8_t minor;
 	uint64_t x_facs, x_dsdt;
-	struct gas x_pm1a_evt, x_pm1b_evt, x_pm1a_cnt, x_pm1b_cnt, x_pm2_cnt, x_pm_tmr, x_gpe0, x_gpe1;
+	struct gas x_pm1a_evt, x_pm1b_evt, x_pm1a_cnt, x_pm1b_cnt, x_pm2_cnt, x_pm_tmr, x_gpe0,
+		x_gpe1;
 	struct gas sleep_control, sleep_status;
 	uint64_t hypervisor;
 } __attribute__((packed));
@@ -111,7 +113,8 @@ static gpa_t place(struct builder *b, const void *data, size_t len, uint64_t ali
 	return at;
 }
 
-static gpa_t put_table(struct builder *b, const char *signature, uint8_t revision, const void *body, size_t len)
+static gpa_t put_table(struct builder *b, const char *signature, uint8_t revision, const void *body,
+		       size_t len)
 {
 	struct sdt_header h = {
 		.length = (uint32_t)(sizeof(h) + len),
@@ -153,7 +156,8 @@ static struct gas port(uint16_t addr, uint8_t bytes)
 
 static gpa_t put_fadt(struct builder *b, gpa_t dsdt)
 {
-	static const struct facs facs = {.signature = {'F', 'A', 'C', 'S'}, .length = sizeof(facs), .version = 2};
+	static const struct facs facs = {
+		.signature = {'F', 'A', 'C', 'S'}, .length = sizeof(facs), .version = 2};
 	gpa_t facs_at = place(b, &facs, sizeof(facs), 64);
 	struct fadt f = {
 		.facs = (uint32_t)facs_at,
@@ -169,8 +173,8 @@ static gpa_t put_fadt(struct builder *b, gpa_t dsdt)
 		.p_lvl3_lat = 0xfff,
 		.century = 0x32,
 		.iapc_boot_arch = BOOT_LEGACY | BOOT_NO_VGA | BOOT_NO_ASPM,
-		.flags = FADT_WBINVD | FADT_C1 | FADT_NO_POWER_BUTTON | FADT_NO_SLEEP_BUTTON | FADT_NO_RTC_WAKE |
-			 FADT_TIMER_32 | FADT_RESET | FADT_HEADLESS,
+		.flags = FADT_WBINVD | FADT_C1 | FADT_NO_POWER_BUTTON | FADT_NO_SLEEP_BUTTON |
+			 FADT_NO_RTC_WAKE | FADT_TIMER_32 | FADT_RESET | FADT_HEADLESS,
 		.reset_reg = port(RESET_PORT, 1),
 		.reset_value = RESET_VALUE,
 		.minor = 5,
@@ -243,8 +247,10 @@ static gpa_t put_mcfg(struct builder *b)
 
 int acpi_build(struct gmem *gm, const struct acpi_config *c, gpa_t *rsdp_at)
 {
-	struct rsdp rsdp = {.signature = {'R', 'S', 'D', ' ', 'P', 'T', 'R', ' '}, .oem_id = {'E', 'X', 'I', 'T', 'L', 'B'},
-			    .revision = 2, .length = sizeof(rsdp)};
+	struct rsdp rsdp = {.signature = {'R', 'S', 'D', ' ', 'P', 'T', 'R', ' '},
+			    .oem_id = {'E', 'X', 'I', 'T', 'L', 'B'},
+			    .revision = 2,
+			    .length = sizeof(rsdp)};
 	/* The RSDP first: whoever scans for it looks from here on. */
 	struct builder b = {.gm = gm, .next = BOOT_ACPI + sizeof(rsdp)};
 	uint64_t tables[3];

@@ -91,7 +91,8 @@ static void add_package(struct strbuf *out, struct strbuf *body)
 }
 
 /* Opcode, PkgLength, name or counts, body. */
-static void add_block(struct strbuf *out, const char *op, size_t op_len, struct strbuf *head, struct strbuf *body)
+static void add_block(struct strbuf *out, const char *op, size_t op_len, struct strbuf *head,
+		      struct strbuf *body)
 {
 	strbuf_add(out, op, op_len);
 	strbuf_add(head, strbuf_str(body), body->len);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Just enough of ACPI Machine Language (ACPI 6.5, chapter 20) for our one DSDT. Appends to a strbuf; things with a body
- * take it as a finished strbuf and free it. */
+/* Just enough of ACPI Machine Language (ACPI 6.5, chapter 20) for our one DSDT. Appends to a
+ * strbuf; things with a body take it as a finished strbuf and free it. */
 #ifndef VMM_PLATFORM_AML_H
 #define VMM_PLATFORM_AML_H
 

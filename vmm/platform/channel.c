@@ -257,7 +257,8 @@ static int open_spec(struct channel *ch, const char *spec)
 		return set_fds(ch, STDIN_FILENO, STDOUT_FILENO);
 	}
 	if (!strncmp(spec, "fd=", 3))
-		return parse_u64(spec + 3, &n) || n > INT_MAX ? -EBADF : set_fds(ch, (int)n, (int)n);
+		return parse_u64(spec + 3, &n) || n > INT_MAX ? -EBADF
+							      : set_fds(ch, (int)n, (int)n);
 	if (!strncmp(spec, "unix:", 5)) {
 		fd = open_unix(spec + 5);
 		err = fd < 0 ? fd : set_fds(ch, fd, fd);
@@ -304,7 +305,8 @@ void channel_close(struct channel *ch)
 	if (ch->in >= 0)
 		evloop_del(ch->loop, ch->in);
 	if (ch->dropped)
-		log_warn("%s: %" PRIu64 " bytes dropped: its reader was too slow", ch->what, ch->dropped);
+		log_warn("%s: %" PRIu64 " bytes dropped: its reader was too slow", ch->what,
+			 ch->dropped);
 	close_fd(&ch->timer);
 	close_fd(&ch->in);
 	close_fd(&ch->out);

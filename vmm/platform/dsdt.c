@@ -79,8 +79,8 @@ static void add_motherboard(struct strbuf *out)
 	aml_device(out, "MRES", &dev);
 }
 
-static void add_legacy(struct strbuf *out, const char *name, const char *id, unsigned uid, uint16_t port,
-		       uint8_t len, unsigned irq)
+static void add_legacy(struct strbuf *out, const char *name, const char *id, unsigned uid,
+		       uint16_t port, uint8_t len, unsigned irq)
 {
 	struct strbuf dev = STRBUF_INIT, crs = STRBUF_INIT;
 

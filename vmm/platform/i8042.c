@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The keyboard controller without a keyboard: its own commands, and the reset line (IBM PS/2 TRM, 8042 commands). */
+/* The keyboard controller without a keyboard: its own commands, and the reset line (IBM PS/2 TRM,
+ * 8042 commands). */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -109,7 +110,8 @@ static uint64_t status_read(void *arg, uint64_t off, unsigned len)
 
 	(void)off;
 	(void)len;
-	return STATUS_SYSTEM | STATUS_UNLOCKED | (k->full ? STATUS_OUT_FULL : 0) | (k->timeout ? STATUS_TIMEOUT : 0);
+	return STATUS_SYSTEM | STATUS_UNLOCKED | (k->full ? STATUS_OUT_FULL : 0) |
+	       (k->timeout ? STATUS_TIMEOUT : 0);
 }
 
 static void command_write(void *arg, uint64_t off, unsigned len, uint64_t val)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The I/O APIC (Intel 82093AA) in userspace, for --irqchip=split: each pin is an MSI route of KVM. */
+/* The I/O APIC (Intel 82093AA) in userspace, for --irqchip=split: each pin is an MSI route of KVM.
+ */
 #ifndef VMM_PLATFORM_IOAPIC_H
 #define VMM_PLATFORM_IOAPIC_H
 

@@ -32,7 +32,8 @@ static int add_serial(struct platform *p, struct vm *vm, int i, const char *what
 	int err = channel_open(&p->channel[i], p->loop, what, spec);
 
 	return err ? err
-		   : serial_create(&p->serial[i], vm, com[i].name, com[i].port, com[i].gsi, p->channel[i]);
+		   : serial_create(&p->serial[i], vm, com[i].name, com[i].port, com[i].gsi,
+				   p->channel[i]);
 }
 
 int platform_create(struct platform **out, struct vm *vm, const struct platform_opts *opts)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The devices that every machine has, at the addresses that PCs have them (docs/vmm.md lists them). */
+/* The devices that every machine has, at the addresses that PCs have them (docs/vmm.md lists them).
+ */
 #ifndef VMM_PLATFORM_PLATFORM_H
 #define VMM_PLATFORM_PLATFORM_H
 

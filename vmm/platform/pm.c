@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* PM1 event and control registers and the power management timer (ACPI 6.5, 4.8.3). No event is ever raised. */
+/* PM1 event and control registers and the power management timer (ACPI 6.5, 4.8.3). No event is
+ * ever raised. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -24,7 +25,8 @@ static uint32_t timer_now(void)
 	uint64_t ns = clock_ns();
 
 	/* In two parts: the product would wrap after an hour and a half. */
-	return (uint32_t)(ns / NSEC_PER_SEC * TIMER_HZ + ns % NSEC_PER_SEC * TIMER_HZ / NSEC_PER_SEC);
+	return (uint32_t)(ns / NSEC_PER_SEC * TIMER_HZ +
+			  ns % NSEC_PER_SEC * TIMER_HZ / NSEC_PER_SEC);
 }
 
 /* All four registers as the 12 bytes that they are: any width at any offset comes out right. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* MC146818 clock: the host's UTC in BCD, and 128 bytes of CMOS memory. No alarm, no interrupt; setting it does nothing. */
+/* MC146818 clock: the host's UTC in BCD, and 128 bytes of CMOS memory. No alarm, no interrupt;
+ * setting it does nothing. */
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* NS16550A: transmission takes no time, so the transmitter is always empty; the line speed is stored and ignored. */
+/* NS16550A: transmission takes no time, so the transmitter is always empty; the line speed is
+ * stored and ignored. */
 #include <errno.h>
 #include <linux/serial_reg.h>
 #include <pthread.h>
@@ -11,7 +12,8 @@
 
 #define FIFO 64u
 
-/* What Linux prints before it halts or resets: without a panic device in every guest, its console is who tells. */
+/* What Linux prints before it halts or resets: without a panic device in every guest, its console
+ * is who tells. */
 #define PANIC_TEXT "Kernel panic - not syncing"
 
 struct serial {
@@ -103,10 +105,13 @@ static uint8_t read_lsr(struct serial *s)
 
 static uint8_t read_msr(const struct serial *s)
 {
-	/* Loopback ties the outputs to the inputs (data sheet, 8.6.7): a driver's probe looks at this. */
+	/* Loopback ties the outputs to the inputs (data sheet, 8.6.7): a driver's probe looks at
+	 * this. */
 	if (s->mcr & UART_MCR_LOOP)
-		return (uint8_t)((s->mcr & UART_MCR_DTR ? UART_MSR_DSR : 0) | (s->mcr & UART_MCR_RTS ? UART_MSR_CTS : 0) |
-				 (s->mcr & UART_MCR_OUT1 ? UART_MSR_RI : 0) | (s->mcr & UART_MCR_OUT2 ? UART_MSR_DCD : 0));
+		return (uint8_t)((s->mcr & UART_MCR_DTR ? UART_MSR_DSR : 0) |
+				 (s->mcr & UART_MCR_RTS ? UART_MSR_CTS : 0) |
+				 (s->mcr & UART_MCR_OUT1 ? UART_MSR_RI : 0) |
+				 (s->mcr & UART_MCR_OUT2 ? UART_MSR_DCD : 0));
 	return UART_MSR_DCD | UART_MSR_DSR | UART_MSR_CTS;
 }
 
