@@ -342,7 +342,7 @@ static int run(struct machine *m, int sigfd)
 		if (sig)
 			vm_end(vm, VM_END_CRASH, 128 + sig);
 		vcpus_stop(vm);
-		window_kvm_stats(vm, vm->stats->kvm_exit, sizeof(vm->stats->kvm_exit));
+		window_finish(vm);
 		if (vm->end_why != VM_END_RESET || m->args.no_reboot)
 			return vm->end_status;
 		err = reboot(m);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,6 +97,13 @@ static int fake_irqfd(struct vm *vm, int fd, int gsi, int resample_fd, bool add)
 	return -ENOENT;
 }
 
+static void fake_stats_text(struct vm *vm, char *buf, size_t size)
+{
+	struct fake *f = fake_of(vm);
+
+	snprintf(buf, size, "reads %u\n", ++f->n_stats_reads);
+}
+
 static const struct vm_backend fake_backend = {
 	.vm_fd = fake_vm_fd,
 	.ioeventfd = fake_ioeventfd,
@@ -104,6 +112,7 @@ static const struct vm_backend fake_backend = {
 	.msi_send = fake_msi_send,
 	.msi_route = fake_msi_route,
 	.irqfd = fake_irqfd,
+	.stats_text = fake_stats_text,
 };
 
 struct vm *fake_vm_create(uint64_t mem_bytes)

@@ -41,6 +41,7 @@ struct fake {
 		uint64_t size;
 		void *hva;
 	} slot[VM_SLOTS];
+	unsigned n_stats_reads; /* the statistics' text is "reads N" */
 	int fail_ioeventfd, fail_irqfd; /* a negative errno makes the call fail */
 };
 

@@ -244,6 +244,7 @@ const struct vm_backend kvm_backend = {
 	.msi_send = kvm_msi_send,
 	.msi_route = kvm_msi_route,
 	.irqfd = kvm_irqfd,
+	.stats_text = kvm_stats_text,
 };
 
 /* ---- set-up ---- */

@@ -64,9 +64,7 @@ int vcpus_start(struct vm *vm);
 /* Make them leave KVM_RUN and wait for their threads. */
 void vcpus_stop(struct vm *vm);
 
-/* window.c: the marker port and the snapshots that it takes */
-int window_init(struct vm *vm);
-/* Text of KVM's binary statistics; no vCPU need be stopped. */
-void window_kvm_stats(struct vm *vm, char *buf, size_t size);
+/* kvm_stats.c */
+void kvm_stats_text(struct vm *vm, char *buf, size_t size);
 
 #endif

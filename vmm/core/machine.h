@@ -19,6 +19,8 @@ struct vm_backend {
 	/* Program entry gsi of the routing table; addr 0 removes it. */
 	int (*msi_route)(struct vm *vm, int gsi, uint64_t addr, uint32_t data);
 	int (*irqfd)(struct vm *vm, int fd, int gsi, int resample_fd, bool add);
+	/* KVM's own statistics as text (stats_page.h); no vCPU need be stopped. */
+	void (*stats_text)(struct vm *vm, char *buf, size_t size);
 };
 
 #define VM_SLOTS      64 /* memory slots: RAM first, then what devices back */
@@ -62,6 +64,11 @@ void vm_destroy(struct vm *vm);
 bool vm_has_ended(struct vm *vm);
 /* Before a reboot: forget the end. */
 void vm_clear_end(struct vm *vm);
+
+/* window.c: the marker port and the snapshots that it takes */
+int window_init(struct vm *vm);
+/* After the last vCPU has stopped. */
+void window_finish(struct vm *vm);
 
 /* stats.c */
 int stats_create(struct stats_page **out, int fd, unsigned n_cpus);
