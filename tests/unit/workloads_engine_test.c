@@ -121,6 +121,79 @@ static void streams(void **state)
 		one_stream(&cases[i]);
 }
 
+/* ---- datagrams ---- */
+
+static void udp_pair(int fds[2])
+{
+	struct sockaddr_in sin[2] = {{.sin_family = AF_INET}, {.sin_family = AF_INET}};
+	socklen_t len = sizeof(sin[0]);
+
+	for (int i = 0; i < 2; i++) {
+		fds[i] = socket(AF_INET, SOCK_DGRAM, 0);
+		sin[i].sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		assert_int_equal(bind(fds[i], (struct sockaddr *)&sin[i], sizeof(sin[i])), 0);
+		getsockname(fds[i], (struct sockaddr *)&sin[i], &len);
+	}
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(connect(fds[i], (struct sockaddr *)&sin[!i], sizeof(sin[i])), 0);
+}
+
+/* Every datagram counted, whatever stands between the ends: lost, damaged, late and foreign ones.
+ */
+static void datagrams_are_counted(void **state)
+{
+	static struct udp_flow rx, tx;
+	struct workload_job job;
+	unsigned char held[2][64];
+	int a[2], b[2]; /* tx -> a[0] a[1] -> us -> b[0] b[1] -> rx */
+	int64_t sent;
+	struct udp_counts got;
+	unsigned passed = 0;
+
+	(void)state;
+	job_parse(&job, "workload=net-pps msg_size=40", NULL);
+	udp_pair(a);
+	udp_pair(b);
+	tx = (struct udp_flow){.fd = a[0], .size = 40, .seed = 1, .trial = 7};
+	assert_int_equal(udp_start(&rx, b[1], &job), 0);
+	udp_begin_trial(&rx, 7);
+	sent = udp_send(&tx, 2000, 20000000);
+	assert_true(sent >= 20);
+	for (int64_t i = 0; i < sent; i++) {
+		unsigned char buf[64];
+
+		assert_int_equal(recv(a[1], buf, sizeof(buf), 0), 40);
+		if (i == 3)
+			continue; /* lost */
+		if (i == 5)
+			buf[39] ^= 1; /* damaged */
+		if (i == 8 || i == 9) {
+			memcpy(held[i - 8], buf, 40); /* swapped */
+			if (i == 9) {
+				assert_int_equal(send(b[0], held[1], 40, 0), 40);
+				assert_int_equal(send(b[0], held[0], 40, 0), 40);
+				passed += 2;
+			}
+			continue;
+		}
+		passed += i != 5;
+		assert_int_equal(send(b[0], buf, 40, 0), 40);
+	}
+	held[0][0] ^= 0xff; /* of another trial: not ours to count */
+	assert_int_equal(send(b[0], held[0], 40, 0), 40);
+	assert_int_equal(send(b[0], held[0], 3, 0), 3);
+	got = udp_settle(&rx);
+	assert_int_equal(got.received, passed);
+	assert_int_equal(passed, sent - 2);
+	assert_int_equal(got.bad, 1);
+	assert_int_equal(got.reordered, 1);
+	udp_stop(&rx);
+	for (int i = 0; i < 2; i++) {
+		close(a[i]);
+		close(b[i]);
+	}
+}
+
 /* ---- agent and peer ---- */
 
 static uint16_t free_port(void)
@@ -345,9 +418,13 @@ static void over_veth(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(block_check),	 cmocka_unit_test(streams),
-		cmocka_unit_test(over_loopback), cmocka_unit_test(corruption_fails_the_sample),
-		cmocka_unit_test(peer_survives), cmocka_unit_test(over_veth),
+		cmocka_unit_test(block_check),
+		cmocka_unit_test(streams),
+		cmocka_unit_test(datagrams_are_counted),
+		cmocka_unit_test(over_loopback),
+		cmocka_unit_test(corruption_fails_the_sample),
+		cmocka_unit_test(peer_survives),
+		cmocka_unit_test(over_veth),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -64,7 +64,8 @@ static int run_trial(struct director *d, uint64_t rate, uint64_t ns, struct outc
 	int direction = d->a->job.direction;
 	char line[256];
 	int64_t sent = 0;
-	uint64_t received, t0;
+	struct udp_counts got;
+	uint64_t t0;
 	int err;
 
 	udp_begin_trial(&d->flow, ++d->trial);
@@ -88,11 +89,11 @@ static int run_trial(struct director *d, uint64_t rate, uint64_t ns, struct outc
 	err = err ? err : talk_expect(d->control, "result", line, sizeof(line));
 	if (err)
 		return err;
-	received = udp_settle(&d->flow);
+	got = udp_settle(&d->flow);
 	out->sent = (uint64_t)sent + talk_value(line, "tx");
-	out->received = received + talk_value(line, "rx");
-	out->bad = d->flow.bad + talk_value(line, "bad");
-	out->reordered = d->flow.reordered + talk_value(line, "reordered");
+	out->received = got.received + talk_value(line, "rx");
+	out->bad = got.bad + talk_value(line, "bad");
+	out->reordered = got.reordered + talk_value(line, "reordered");
 	return out->bad ? agent_fail(-EBADMSG, "integrity: %" PRIu64 " damaged datagrams", out->bad)
 			: 0;
 }
@@ -236,7 +237,7 @@ static int udp_to_agent(struct session *s, uint64_t agent_port)
 static int serve_trial(struct session *s, struct udp_flow *f, const char *line)
 {
 	int64_t sent = 0;
-	uint64_t received;
+	struct udp_counts got;
 	char end[64];
 	int err;
 
@@ -247,10 +248,10 @@ static int serve_trial(struct session *s, struct udp_flow *f, const char *line)
 	err = err ? err : talk_line(s->control, end, sizeof(end));
 	if (err < 0 || sent < 0)
 		return sent < 0 ? (int)sent : err;
-	received = udp_settle(f);
+	got = udp_settle(f);
 	return talk_say(s->control,
 			"result tx=%" PRId64 " rx=%" PRIu64 " bad=%" PRIu64 " reordered=%" PRIu64,
-			sent, received, f->bad, f->reordered);
+			sent, got.received, got.bad, got.reordered);
 }
 
 int peer_pps(struct session *s)

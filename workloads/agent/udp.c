@@ -42,22 +42,21 @@ static bool body_ok(const unsigned char *body, size_t len, unsigned char want)
 
 static void count(struct udp_flow *f, const unsigned char *buf, size_t len)
 {
-	uint32_t trial = __atomic_load_n(&f->trial, __ATOMIC_ACQUIRE);
 	struct datagram d;
 
 	if (len < sizeof(d))
 		return;
 	memcpy(&d, buf, sizeof(d));
-	if (d.trial != trial)
+	if (d.trial != f->trial)
 		return;
-	if (d.tag != (~trial ^ f->seed) || len != f->size ||
+	if (d.tag != (~f->trial ^ f->seed) || len != f->size ||
 	    !body_ok(buf + sizeof(d), len - sizeof(d), fill_byte(d.number, f->seed))) {
-		f->bad++;
+		f->counts.bad++;
 		return;
 	}
-	f->reordered += d.number < f->expected;
+	f->counts.reordered += d.number < f->expected;
 	f->expected = MAX(f->expected, d.number + 1);
-	__atomic_store_n(&f->received, f->received + 1, __ATOMIC_RELAXED);
+	f->counts.received++;
 }
 
 static void *receive(void *arg)
@@ -76,8 +75,10 @@ static void *receive(void *arg)
 	while (!__atomic_load_n(&f->stop, __ATOMIC_RELAXED)) {
 		int n = recvmmsg(f->fd, msg, UDP_BATCH, flags, NULL);
 
+		pthread_mutex_lock(&f->lock);
 		for (int i = 0; i < n; i++)
 			count(f, buf[i], msg[i].msg_len);
+		pthread_mutex_unlock(&f->lock);
 	}
 	return NULL;
 }
@@ -90,6 +91,7 @@ int udp_start(struct udp_flow *f, int fd, const struct workload_job *job)
 	*f = (struct udp_flow){.fd = fd, .size = udp_size(job), .seed = (uint32_t)job->seed};
 	talk_udp_buffers(fd);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wake, sizeof(wake));
+	pthread_mutex_init(&f->lock, NULL);
 	err = pthread_create(&f->thread, NULL, receive, f);
 	f->started = !err;
 	return -err;
@@ -103,11 +105,13 @@ void udp_stop(struct udp_flow *f)
 	f->started = false;
 }
 
-/* Both sides are quiet between trials (udp_settle), so the counters have no writer here. */
 void udp_begin_trial(struct udp_flow *f, uint32_t trial)
 {
-	f->received = f->bad = f->reordered = f->expected = 0;
-	__atomic_store_n(&f->trial, trial, __ATOMIC_RELEASE);
+	pthread_mutex_lock(&f->lock);
+	f->counts = (struct udp_counts){0, 0, 0};
+	f->expected = 0;
+	f->trial = trial;
+	pthread_mutex_unlock(&f->lock);
 }
 
 static int send_batch(struct udp_flow *f, uint64_t number, unsigned n)
@@ -153,15 +157,25 @@ int64_t udp_send(struct udp_flow *f, uint64_t rate, uint64_t ns)
 	return (int64_t)sent;
 }
 
-uint64_t udp_settle(struct udp_flow *f)
+static struct udp_counts counts_now(struct udp_flow *f)
 {
-	uint64_t deadline = clock_ns() + NSEC_PER_SEC, before, after;
+	struct udp_counts c;
 
-	after = __atomic_load_n(&f->received, __ATOMIC_RELAXED);
+	pthread_mutex_lock(&f->lock);
+	c = f->counts;
+	pthread_mutex_unlock(&f->lock);
+	return c;
+}
+
+struct udp_counts udp_settle(struct udp_flow *f)
+{
+	uint64_t deadline = clock_ns() + NSEC_PER_SEC;
+	struct udp_counts before, after = counts_now(f);
+
 	do {
 		before = after;
 		clock_sleep_ns(30 * NSEC_PER_MSEC);
-		after = __atomic_load_n(&f->received, __ATOMIC_RELAXED);
-	} while (after != before && clock_ns() < deadline);
+		after = counts_now(f);
+	} while (after.received != before.received && clock_ns() < deadline);
 	return after;
 }

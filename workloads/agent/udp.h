@@ -15,15 +15,20 @@
 #define UDP_MIN	  18 /* fills a minimum Ethernet frame: 60 - 14 - 20 - 8 */
 #define UDP_MAX	  1472
 
+struct udp_counts {
+	uint64_t received, bad, reordered;
+};
+
 struct udp_flow {
 	int fd;
 	size_t size;
 	uint32_t seed;
 	pthread_t thread;
 	bool started, stop;
-	/* Of the current trial; the receiver's thread writes them. */
-	uint32_t trial;
-	uint64_t received, bad, reordered, expected;
+	uint32_t trial; /* what we send as; changed while the receiver is quiet or under the lock */
+	pthread_mutex_t lock;	  /* of what follows: taken once per batch */
+	struct udp_counts counts; /* of the current trial */
+	uint64_t expected;
 };
 
 /* Receiving begins. 0 or -errno. */
@@ -33,8 +38,8 @@ void udp_stop(struct udp_flow *f);
 void udp_begin_trial(struct udp_flow *f, uint32_t trial);
 /* Send at rate (0: as fast as it goes) for ns; how many were sent, or -errno. */
 int64_t udp_send(struct udp_flow *f, uint64_t rate, uint64_t ns);
-/* Wait until nothing arrives any more, then how many of this trial did. */
-uint64_t udp_settle(struct udp_flow *f);
+/* Wait until nothing arrives any more, then what of this trial did. */
+struct udp_counts udp_settle(struct udp_flow *f);
 /* 18 when the job does not say; 0 when it is out of range. */
 size_t udp_size(const struct workload_job *job);
 
