@@ -125,6 +125,13 @@ int64_t index_last_order(sqlite3 *db)
 	return query_int(db, "SELECT max(ord) FROM run", &code);
 }
 
+bool index_is_empty(sqlite3 *db)
+{
+	int code;
+
+	return !query_int(db, "SELECT count(*) FROM run", &code);
+}
+
 /* fmt: s string, i int64, d double (NAN: NULL). */
 static int run_sql(sqlite3 *db, const char *sql, const char *fmt, ...)
 {
@@ -378,6 +385,17 @@ static bool same_names(const struct names *a, const struct names *b)
 		if (strcmp(a->name[i], b->name[i]))
 			return false;
 	return true;
+}
+
+bool index_agrees(sqlite3 *db, const char *runs_dir)
+{
+	struct names dirs = {0}, rows = {0};
+	bool same = !names_of_dir(runs_dir, &dirs) && !names_of_index(db, &rows) &&
+		    same_names(&dirs, &rows);
+
+	names_free(&dirs);
+	names_free(&rows);
+	return same;
 }
 
 int index_sync(sqlite3 *db, const char *runs_dir, bool all)

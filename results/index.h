@@ -22,6 +22,9 @@ int index_delete(sqlite3 *db, const char *id);
 int index_sync(sqlite3 *db, const char *runs_dir, bool all);
 /* Add the run in runs_dir/id, or note it as unreadable. */
 int index_add_dir(sqlite3 *db, const char *runs_dir, const char *id);
+/* Whether it lists exactly the directories under runs_dir. */
+bool index_agrees(sqlite3 *db, const char *runs_dir);
+bool index_is_empty(sqlite3 *db);
 /* Highest .order, 0 when the store is empty. */
 int64_t index_last_order(sqlite3 *db);
 /* Run SQL that returns no rows. -errno logged. */

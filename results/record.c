@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "results/record.h"
@@ -232,20 +233,23 @@ int record_validate(const json_t *rec, const char *name)
 
 json_t *record_read(const char *path)
 {
+	struct strbuf text = STRBUF_INIT;
+	json_t *rec = NULL;
 	json_error_t e;
-	json_t *rec = json_load_file(path, 0, &e);
+	int err = file_read(path, &text);
 
-	if (!rec) {
-		if (json_error_code(&e) == json_error_cannot_open_file)
-			log_error("%s: %s", path, strerror(errno));
-		else
+	if (err) {
+		log_error("%s: %s", path, strerror(-err));
+	} else {
+		rec = json_loadb(strbuf_str(&text), text.len, 0, &e);
+		if (!rec)
 			log_error("%s:%d: %s; the file is damaged", path, e.line, e.text);
-		return NULL;
 	}
-	if (record_validate(rec, path)) {
+	if (rec && record_validate(rec, path)) {
 		json_decref(rec);
-		return NULL;
+		rec = NULL;
 	}
+	strbuf_free(&text);
 	return rec;
 }
 

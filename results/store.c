@@ -139,13 +139,16 @@ static int open_index(struct store *s)
 		unlink_index(path);
 		err = index_open(&s->db, path, true);
 	}
-	if (!s->writable && (err || index_sync(s->db, s->runs, false))) {
+	if (!s->writable && (err || !index_agrees(s->db, s->runs))) {
 		/* Cannot repair it in place: a private copy serves this call. */
 		sqlite3_close(s->db);
 		err = index_open(&s->db, NULL, true);
 	}
 	free(path);
-	return err ? err : index_sync(s->db, s->runs, false);
+	if (err)
+		return err;
+	s->rebuilt = index_is_empty(s->db);
+	return index_sync(s->db, s->runs, false);
 }
 
 static int lock_store(struct store *s, int how)
@@ -395,27 +398,23 @@ static int write_record(const char *dir, json_t *record)
 	return err;
 }
 
-/* With the store's lock held, from here to the rename the run is still absent, after it it is
- * whole. */
-int store_enter(struct store *s, const char *id, const char *dir, json_t *record)
+/*
+ * dir (inside tmp/) with its valid record becomes runs/id. With the store's lock held; until the
+ * rename the run is absent, after it it is whole. write: the record is not in dir yet.
+ */
+static int enter(struct store *s, const char *id, const char *dir, json_t *record, bool write)
 {
 	char *to = xasprintf("%s/%s", s->runs, id);
-	int err;
+	int err = write ? write_record(dir, record) : 0;
 
-	if (!json_is_integer(json_object_get(record, "order")))
-		json_object_set_new(record, "order", json_integer(next_order(s)));
-	err = record_validate(record, id);
-	if (!err) {
-		err = write_record(dir, record);
-		err = err ? err : dir_sync_all(dir);
-		if (!err && rename(dir, to))
-			err = -errno;
-		err = err ? err : file_sync_dir(s->runs);
-		if (err)
-			store_fail(s, "commit a run", err);
-	}
-	/* Should this fail the next start completes the index. */
-	if (!err)
+	err = err ? err : dir_sync_all(dir);
+	if (!err && rename(dir, to))
+		err = -errno;
+	err = err ? err : file_sync_dir(s->runs);
+	if (err)
+		store_fail(s, "commit a run", err);
+	else
+		/* Should this fail the next start completes the index. */
 		index_add_run(s->db, s->runs, id, record);
 	free(to);
 	return err;
@@ -435,8 +434,9 @@ int store_commit(struct store *s, const char *id, json_t *record)
 	reserve = tmp_path(s, id, ".reserve");
 	unlink(reserve);
 	json_object_set_new(record, "id", json_string(id));
-	json_object_del(record, "order");
-	err = store_enter(s, id, dir, record);
+	json_object_set_new(record, "order", json_integer(next_order(s)));
+	err = record_validate(record, id);
+	err = err ? err : enter(s, id, dir, record, true);
 	if (!err)
 		forget(s, p);
 	close(lock);
@@ -479,7 +479,7 @@ int store_reindex(struct store *s)
 {
 	int err = store_need_write(s, "rebuild the index");
 
-	return err ? err : index_sync(s->db, s->runs, true);
+	return err || s->rebuilt ? err : index_sync(s->db, s->runs, true);
 }
 
 /* The record is valid, so its id is fit to be a name. The store's lock is held. */
@@ -487,17 +487,23 @@ static int import_locked(struct store *s, const char *id, const char *from_dir, 
 {
 	struct pending *p = xcalloc(1, sizeof(*p));
 	char *dir = tmp_path(s, id, "");
+	bool write = !from_dir;
 	int err;
 
 	snprintf(p->id, sizeof(p->id), "%s", id);
 	p->next = s->pending;
 	s->pending = p;
+	/* A record without an order, which nobody committed, comes in as the newest. */
+	if (!json_is_integer(json_object_get(record, "order"))) {
+		json_object_set_new(record, "order", json_integer(next_order(s)));
+		write = true;
+	}
 	err = make_run(s, p);
 	err = err || !from_dir ? err : dir_copy_all(from_dir, dir);
 	if (err)
 		store_fail(s, "import a run", err);
 	else
-		err = store_enter(s, id, dir, record);
+		err = enter(s, id, dir, record, write);
 	if (err)
 		store_abort(s, id);
 	else

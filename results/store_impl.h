@@ -16,6 +16,7 @@ struct pending {
 struct store {
 	char *dir, *runs, *tmp;
 	bool writable;
+	bool rebuilt; /* every record was read just now, when it was opened */
 	sqlite3 *db;
 	struct pending *pending;
 	char **strings; /* names handed out by store_series */
@@ -25,9 +26,6 @@ struct store {
 /* "store DIR: cannot WHAT: WHY; WHAT TO DO" once; gives err back. */
 int store_fail(const struct store *s, const char *what, int err);
 int store_need_write(const struct store *s, const char *what);
-/* dir (inside tmp/) with its record becomes runs/id. The store's lock is held. Sets .order when
- * absent. */
-int store_enter(struct store *s, const char *id, const char *dir, json_t *record);
 /* ref to an id within the store. */
 int store_resolve(struct store *s, const char *ref, char id[32]);
 
