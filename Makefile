@@ -184,6 +184,11 @@ check: setup ## set up, build, and run all tests; the last line counts them
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) O=$(O)/asan SAN=address,undefined unit-bins
 	$(Q)O=$(O) tests/run
 
+.PHONY: soak
+soak: all unit-bins ## the long versions: simulations, kills at random, the store at 10,000 records
+	$(Q)O=$(O) tests/soak/statistics.sh
+	$(Q)O=$(O) tests/soak/store_scale.sh
+
 .PHONY: demo
 demo: setup ## set up, build, and run the main job
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) all

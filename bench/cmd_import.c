@@ -24,27 +24,37 @@ static const struct opt import_opts[] = {
 };
 
 struct tally {
-	size_t added, known, bad;
+	size_t added, known, bad, staged;
 };
 
-static void count(struct tally *t, int err)
+static void flush(struct store *store, struct tally *t)
 {
-	t->added += !err;
-	t->known += err == -EEXIST;
-	t->bad += err && err != -EEXIST;
+	if (store_import_flush(store))
+		t->bad += t->staged;
+	else
+		t->added += t->staged;
+	t->staged = 0;
 }
 
 static void import_record(struct store *store, const char *dir, json_t *rec, struct tally *t)
 {
-	count(t, rec ? store_import_dir(store, dir, rec) : -EINVAL);
-	json_decref(rec);
+	int err = rec ? store_import_stage(store, dir, rec) : -EINVAL;
+
+	t->staged += !err;
+	t->known += err == -EEXIST;
+	t->bad += err && err != -EEXIST;
+	if (t->staged == STORE_IMPORT_BATCH)
+		flush(store, t);
 }
 
 static void import_run(struct store *store, const char *dir, struct tally *t)
 {
 	char *path = xasprintf("%s/record.json", dir);
 
-	import_record(store, dir, record_read(path), t);
+	json_t *rec = record_read(path);
+
+	import_record(store, dir, rec, t);
+	json_decref(rec);
 	free(path);
 }
 
@@ -77,10 +87,10 @@ static void import_file(struct store *store, const char *path, struct tally *t)
 	if (!doc)
 		log_error("%s: %s", path, e.text);
 	if (!json_is_array(records)) {
-		count(t, doc ? store_import_dir(store, NULL, doc) : -EINVAL);
+		import_record(store, NULL, doc, t);
 	} else {
 		json_array_foreach (records, i, rec)
-			count(t, store_import_dir(store, NULL, rec));
+			import_record(store, NULL, rec, t);
 	}
 	json_decref(doc);
 }
@@ -125,6 +135,7 @@ static int import_main(int argc, char **argv)
 	} else {
 		for (int i = 1; i < argc; i++)
 			import_path(store, argv[i], &t);
+		flush(store, &t);
 		printf("%zu imported, %zu already there, %zu refused\n", t.added, t.known, t.bad);
 		status = t.bad ? EXIT_FAILED : EXIT_OK;
 	}

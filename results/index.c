@@ -82,39 +82,54 @@ static int make_tables(sqlite3 *db)
 	return err;
 }
 
-int index_open(sqlite3 **out, const char *path, bool writable)
+/* What a failed open means to the store; logged unless the store has an answer to it. */
+static int open_error(sqlite3 *db, int code, bool writable)
 {
-	int code, flags = writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-				   : SQLITE_OPEN_READONLY;
-	sqlite3 *db = NULL;
-	int64_t layout;
-	int err = 0;
-
-	*out = NULL;
-	code = sqlite3_open_v2(path ? path : ":memory:", &db, flags, NULL);
-	if (code != SQLITE_OK) {
-		err = writable ? index_error(db, "open") : -EUCLEAN;
-		goto fail;
+	switch (code & 0xff) {
+	case SQLITE_NOTADB:
+	case SQLITE_CORRUPT:
+		return -EUCLEAN;
+	case SQLITE_FULL:
+	case SQLITE_IOERR: /* the shared memory of the WAL could not grow */
+		return -ENOSPC;
+	default:
+		return writable ? index_error(db, "open") : -EUCLEAN;
 	}
-	sqlite3_busy_timeout(db, 10000);
-	layout = query_int(db, "PRAGMA user_version", &code);
+}
+
+static int open_layout(sqlite3 *db, bool writable)
+{
+	int code;
+	int64_t layout = query_int(db, "PRAGMA user_version", &code);
+
 	if (code == SQLITE_ROW && writable)
 		code = sqlite3_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL", NULL,
 				    NULL, NULL);
-	if (code != SQLITE_ROW && code != SQLITE_OK) {
-		err = code == SQLITE_NOTADB || code == SQLITE_CORRUPT || !writable
-			      ? -EUCLEAN
-			      : index_error(db, "open");
-		goto fail;
+	if (code != SQLITE_ROW && code != SQLITE_OK)
+		return open_error(db, code, writable);
+	if (layout == INDEX_LAYOUT)
+		return 0;
+	return layout || !writable ? -EUCLEAN : make_tables(db);
+}
+
+int index_open(sqlite3 **out, const char *path, bool writable)
+{
+	int flags = writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+	sqlite3 *db = NULL;
+	int code, err;
+
+	*out = NULL;
+	code = sqlite3_open_v2(path ? path : ":memory:", &db, flags, NULL);
+	if (code == SQLITE_OK) {
+		sqlite3_busy_timeout(db, 10000);
+		err = open_layout(db, writable);
+	} else {
+		err = open_error(db, code, writable);
 	}
-	if (layout != INDEX_LAYOUT)
-		err = layout || !writable ? -EUCLEAN : make_tables(db);
 	if (err)
-		goto fail;
-	*out = db;
-	return 0;
-fail:
-	sqlite3_close(db);
+		sqlite3_close(db);
+	else
+		*out = db;
 	return err;
 }
 

@@ -11,8 +11,10 @@
 #include <sqlite3.h>
 #include "base/util.h"
 
-/* path NULL: in memory. -EUCLEAN: damaged or of another layout, delete it and try again; nothing is
- * logged then. */
+/*
+ * path NULL: in memory. Not logged: -EUCLEAN, damaged or of another layout, delete it and try
+ * again; -ENOSPC, the disk is full.
+ */
 int index_open(sqlite3 **db, const char *path, bool writable);
 /* Add or replace one run, its metrics and the accepted marks in its directory. */
 int index_add_run(sqlite3 *db, const char *runs_dir, const char *id, const json_t *rec);

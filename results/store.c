@@ -139,8 +139,8 @@ static int open_index(struct store *s)
 		unlink_index(path);
 		err = index_open(&s->db, path, true);
 	}
-	if (!s->writable && (err || !index_agrees(s->db, s->runs))) {
-		/* Cannot repair it in place: a private copy serves this call. */
+	if (err == -ENOSPC || (!s->writable && (err || !index_agrees(s->db, s->runs)))) {
+		/* Cannot be repaired in place, or not opened: a private copy serves this call. */
 		sqlite3_close(s->db);
 		err = index_open(&s->db, NULL, true);
 	}
@@ -292,7 +292,8 @@ static int make_run(struct store *s, struct pending *p)
 	p->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (p->lock_fd < 0 || flock(p->lock_fd, LOCK_EX | LOCK_NB) || mkdir(dir, 0755))
 		err = -errno;
-	err = err ? err : make_reserve(reserve);
+	/* An import knows at once whether there is room. */
+	err = err || p->record ? err : make_reserve(reserve);
 	free(lock);
 	free(reserve);
 	free(dir);
@@ -310,6 +311,7 @@ static void forget(struct store *s, struct pending *p)
 		free(path);
 	}
 	close_fd(&p->lock_fd);
+	json_decref(p->record);
 	for (struct pending **at = &s->pending; *at; at = &(*at)->next) {
 		if (*at == p) {
 			*at = p->next;
@@ -399,48 +401,53 @@ static int write_record(const char *dir, json_t *record)
 }
 
 /*
- * dir (inside tmp/) with its valid record becomes runs/id. With the store's lock held; until the
- * rename the run is absent, after it it is whole. write: the record is not in dir yet.
+ * tmp/id, with its record and synced, becomes runs/id. With the store's lock held; until the rename
+ * the run is absent, after it it is whole. Should the index fail the next start completes it.
  */
-static int enter(struct store *s, const char *id, const char *dir, json_t *record, bool write)
+static int enter(struct store *s, const char *id, const json_t *record)
 {
-	char *to = xasprintf("%s/%s", s->runs, id);
-	int err = write ? write_record(dir, record) : 0;
+	char *from = tmp_path(s, id, ""), *to = xasprintf("%s/%s", s->runs, id);
+	int err = rename(from, to) ? -errno : 0;
 
-	err = err ? err : dir_sync_all(dir);
-	if (!err && rename(dir, to))
-		err = -errno;
-	err = err ? err : file_sync_dir(s->runs);
-	if (err)
-		store_fail(s, "commit a run", err);
-	else
-		/* Should this fail the next start completes the index. */
+	if (!err)
 		index_add_run(s->db, s->runs, id, record);
+	s->rebuilt = false;
+	free(from);
 	free(to);
 	return err;
+}
+
+static int write_and_enter(struct store *s, const char *id, json_t *record)
+{
+	char *dir = tmp_path(s, id, "");
+	int err = write_record(dir, record);
+
+	err = err ? err : dir_sync_all(dir);
+	err = err ? err : enter(s, id, record);
+	err = err ? err : file_sync_dir(s->runs);
+	free(dir);
+	return err ? store_fail(s, "commit a run", err) : 0;
 }
 
 int store_commit(struct store *s, const char *id, json_t *record)
 {
 	struct pending *p = pending_find(s, id);
-	char *dir, *reserve;
+	char *reserve;
 	int err, lock;
 
 	BUG_ON(!p);
 	lock = lock_store(s, LOCK_EX);
 	if (lock < 0)
 		return store_fail(s, "commit a run", lock);
-	dir = tmp_path(s, id, "");
 	reserve = tmp_path(s, id, ".reserve");
 	unlink(reserve);
 	json_object_set_new(record, "id", json_string(id));
 	json_object_set_new(record, "order", json_integer(next_order(s)));
 	err = record_validate(record, id);
-	err = err ? err : enter(s, id, dir, record, true);
+	err = err ? err : write_and_enter(s, id, record);
 	if (!err)
 		forget(s, p);
 	close(lock);
-	free(dir);
 	free(reserve);
 	return err;
 }
@@ -482,8 +489,10 @@ int store_reindex(struct store *s)
 	return err || s->rebuilt ? err : index_sync(s->db, s->runs, true);
 }
 
+/* ---- import: many runs are staged in tmp/, then synced and entered together ---- */
+
 /* The record is valid, so its id is fit to be a name. The store's lock is held. */
-static int import_locked(struct store *s, const char *id, const char *from_dir, json_t *record)
+static int stage_locked(struct store *s, const char *id, const char *from_dir, json_t *record)
 {
 	struct pending *p = xcalloc(1, sizeof(*p));
 	char *dir = tmp_path(s, id, "");
@@ -498,21 +507,21 @@ static int import_locked(struct store *s, const char *id, const char *from_dir, 
 		json_object_set_new(record, "order", json_integer(next_order(s)));
 		write = true;
 	}
+	p->record = json_incref(record);
 	err = make_run(s, p);
 	err = err || !from_dir ? err : dir_copy_all(from_dir, dir);
-	if (err)
+	err = err || !write ? err : write_record(dir, record);
+	if (err) {
 		store_fail(s, "import a run", err);
-	else
-		err = enter(s, id, dir, record, write);
-	if (err)
 		store_abort(s, id);
-	else
-		forget(s, p);
+	} else {
+		s->staged++;
+	}
 	free(dir);
 	return err;
 }
 
-int store_import_dir(struct store *s, const char *from_dir, json_t *record)
+int store_import_stage(struct store *s, const char *from_dir, json_t *record)
 {
 	const char *id = record_str(record, "id");
 	char *to;
@@ -525,8 +534,73 @@ int store_import_dir(struct store *s, const char *from_dir, json_t *record)
 	if (lock < 0)
 		return store_fail(s, "import a run", lock);
 	to = xasprintf("%s/%s", s->runs, id);
-	err = file_exists(to) ? -EEXIST : import_locked(s, id, from_dir, record);
+	if (file_exists(to) || pending_find(s, id))
+		err = -EEXIST;
+	else
+		err = stage_locked(s, id, from_dir, record);
 	close(lock);
 	free(to);
 	return err;
+}
+
+/* One sync of the file system is cheaper than those of many small files, and dearer than of one. */
+static int sync_staged(struct store *s)
+{
+	int fd, err = 0;
+
+	if (s->staged > 4) {
+		fd = open(s->tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		err = fd < 0 || syncfs(fd) ? -errno : 0;
+		close_fd(&fd);
+		return err;
+	}
+	for (struct pending *p = s->pending; p && !err; p = p->next) {
+		char *dir = tmp_path(s, p->id, "");
+
+		err = p->record ? dir_sync_all(dir) : 0;
+		free(dir);
+	}
+	return err;
+}
+
+static int enter_staged(struct store *s)
+{
+	int err = sync_staged(s), in_index = index_exec(s->db, "BEGIN IMMEDIATE");
+
+	for (struct pending *p = s->pending, *next; p; p = next) {
+		next = p->next;
+		if (!p->record)
+			continue;
+		err = err ? err : enter(s, p->id, p->record);
+		if (err)
+			store_abort(s, p->id);
+		else
+			forget(s, p);
+	}
+	if (!in_index)
+		index_exec(s->db, "COMMIT");
+	err = err ? err : file_sync_dir(s->runs);
+	s->staged = 0;
+	return err ? store_fail(s, "import runs", err) : 0;
+}
+
+int store_import_flush(struct store *s)
+{
+	int lock, err;
+
+	if (!s->staged)
+		return 0;
+	lock = lock_store(s, LOCK_EX);
+	if (lock < 0)
+		return store_fail(s, "import runs", lock);
+	err = enter_staged(s);
+	close(lock);
+	return err;
+}
+
+int store_import_dir(struct store *s, const char *from_dir, json_t *record)
+{
+	int err = store_import_stage(s, from_dir, record);
+
+	return err ? err : store_import_flush(s);
 }

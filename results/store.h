@@ -12,5 +12,12 @@ int store_reindex(struct store *s);
  * without a message when the store has that run; other errors are logged.
  */
 int store_import_dir(struct store *s, const char *from_dir, json_t *record);
+/*
+ * The same for many: stage each, flush every STORE_IMPORT_BATCH of them and at the end. Staged runs
+ * are not in the store yet; a flush that fails (logged) leaves out all that did not get in.
+ */
+#define STORE_IMPORT_BATCH 64
+int store_import_stage(struct store *s, const char *from_dir, json_t *record);
+int store_import_flush(struct store *s);
 
 #endif

@@ -10,6 +10,7 @@
 struct pending {
 	char id[32];
 	int lock_fd;
+	json_t *record; /* of an import; NULL of a run going on */
 	struct pending *next;
 };
 
@@ -19,6 +20,7 @@ struct store {
 	bool rebuilt; /* every record was read just now, when it was opened */
 	sqlite3 *db;
 	struct pending *pending;
+	size_t staged;	/* of them imports */
 	char **strings; /* names handed out by store_series */
 	size_t n_strings;
 };
