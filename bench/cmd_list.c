@@ -10,6 +10,7 @@
 #include "bench/knobs.h"
 #include "bench/runs.h"
 #include "bench/substrate.h"
+#include "probes/counters.h"
 #include "workloads/workloads.h"
 
 struct list_args {
@@ -184,12 +185,12 @@ static const struct opt list_opts[] = {
 
 static int unknown_subject(const char *name)
 {
-	const char *names[ARRAY_SIZE(subjects) + 2] = {"runs"}, *near;
+	const char *names[ARRAY_SIZE(subjects) + 3] = {"runs", "counters"}, *near;
 
 	for (size_t i = 0; i < ARRAY_SIZE(subjects); i++)
-		names[i + 1] = subjects[i].name;
+		names[i + 2] = subjects[i].name;
 	near = opts_nearest(name, names);
-	log_error("list: nothing called %s%s%s; expected workloads, modes, knobs, metrics, figures, vmms or runs", name,
+	log_error("list: nothing called %s%s%s; expected workloads, modes, knobs, metrics, figures, vmms, counters or runs", name,
 		  near ? "; did you mean " : "", near ? near : "");
 	return EXIT_USAGE;
 }
@@ -209,6 +210,10 @@ static int list_main(int argc, char **argv)
 
 		return runs_list(a.store, &f, a.json);
 	}
+	if (!strcmp(what, "counters")) {
+		counters_list(stdout);
+		return EXIT_OK;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(subjects); i++) {
 		if (strcmp(what, subjects[i].name))
 			continue;
@@ -221,7 +226,7 @@ static int list_main(int argc, char **argv)
 
 const struct command cmd_list = {
 	.name = "list",
-	.args = "[workloads|modes|knobs|metrics|figures|vmms|runs]",
+	.args = "[workloads|modes|knobs|metrics|figures|vmms|counters|runs]",
 	.summary = "what there is to run, to set, to measure and to draw",
 	.examples = "bench list\nbench list knobs\nbench list runs --last=10\nbench list metrics --json",
 	.opts = list_opts,

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "probes/cost.h"
+#include "probes/counters.h"
 #include "probes/cpu.h"
 #include "probes/exit.h"
 #include "probes/internal.h"
@@ -223,6 +224,8 @@ int probes_open(struct probes **out, const struct probes_opts *opts)
 	err = load_and_attach(p);
 	if (!err && opts->trace)
 		err = trace_open(p);
+	if (!err && opts->counters)
+		err = counters_open(&p->counters, opts->counters, opts->pid);
 	if (err) {
 		probes_close(p);
 		return err;
@@ -243,6 +246,7 @@ void probes_close(struct probes *p)
 		return;
 	cost_stop(p);
 	trace_close(p);
+	counters_close(p->counters);
 	if (p->rows)
 		munmap((void *)p->rows, p->rows_size);
 	probes_bpf__destroy(p->skel);
@@ -304,6 +308,8 @@ int probes_read(struct probes *p, json_t **out)
 		json_object_set_new(j, "threads", cpu_to_json(p));
 	if (p->opts.mmu)
 		json_object_set_new(j, "mmu", mmu_to_json(p));
+	if (p->opts.counters)
+		json_object_set_new(j, "counters", counters_to_json(p->counters));
 	json_object_set_new(j, "lost", json_integer((json_int_t)(p->skel->bss->window.lost + missed)));
 	if (probes_cost_ns(p, &own_ns))
 		json_object_set_new(j, "overhead_ns", json_integer((json_int_t)own_ns));
