@@ -162,5 +162,5 @@ void line_add_metric(struct strbuf *sb, const char *name, double value)
 {
 	bool whole = value == floor(value) && fabs(value) < 1e18;
 
-	strbuf_addf(sb, whole ? PREFIX "metric %s %.0f\n" : PREFIX "metric %s %.6g\n", name, value);
+	strbuf_addf(sb, whole ? PREFIX "metric %s %.0f\n" : PREFIX "metric %s %.15g\n", name, value);
 }

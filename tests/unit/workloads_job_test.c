@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "workloads/job.h"
@@ -207,6 +208,37 @@ static void metric_writer(void **state)
 	strbuf_free(&sb);
 }
 
+/* Whatever comes in: no crash (ASan watches), and what is accepted can be written and read again.
+ * The seed is fixed. */
+static void random_lines(void **state)
+{
+	static const char *const words[] = {
+		"workload=null",	"exitlab ", "hist ", "metric ", "x ", "1:2,", "rate=",
+		"18446744073709551615", "-",	    "=",     "\n",	" ",  "both", "direction="};
+	static struct agent_line line;
+	unsigned accepted = 0;
+
+	(void)state;
+	srand(11);
+	for (int round = 0; round < 20000; round++) {
+		char text[400] = "", written[JOB_LINE_MAX];
+		struct workload_job job, back;
+
+		for (int i = rand() % 12; i; i--)
+			strcat(text, words[(size_t)rand() % ARRAY_SIZE(words)]);
+		if (*text && rand() % 4 == 0)
+			text[(size_t)rand() % strlen(text)] = (char)(rand() % 255 + 1);
+		line_parse(text, &line);
+		if (job_parse(&job, text, NULL))
+			continue;
+		accepted++;
+		assert_true(job_write(&job, written, sizeof(written)) > 0);
+		assert_int_equal(job_parse(&back, written, NULL), 0);
+		assert_memory_equal(&job, &back, sizeof(job));
+	}
+	assert_true(accepted > 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -220,6 +252,7 @@ int main(void)
 		cmocka_unit_test(fail_text),
 		cmocka_unit_test(hist_round_trip),
 		cmocka_unit_test(metric_writer),
+		cmocka_unit_test(random_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
