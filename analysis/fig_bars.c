@@ -76,16 +76,21 @@ static double bars_data(const struct fig_set *set, struct fig_doc *doc, const ch
 	return max;
 }
 
-static void bars_plot(struct fig_doc *doc, double max, double scale, const char *above)
+/* above: what is written over each bar, upright where bars are narrow. */
+static void bars_plot(const struct fig_set *set, struct fig_doc *doc, double max, double scale,
+		      const char *above)
 {
-	strbuf_addf(&doc->gp, "unit = %g\nset yrange [0:%.4g]\n", scale, max / scale * 1.18);
+	bool narrow = doc->width_in / (double)set->n < 0.52;
+
+	strbuf_addf(&doc->gp, "unit = %g\nset yrange [0:%.4g]\n", scale,
+		    max / scale * (narrow ? 1.38 : 1.18));
 	strbuf_addf(
 		&doc->gp,
 		"plot dat index 0 using 0:($2/unit):9 with boxes lc variable notitle, \\\n"
 		"     dat index 0 using 0:($3/unit):(0):(($4-$3)/unit) @whisker lc rgb \"#000000\" notitle, \\\n"
 		"     dat index 1 using 1:($2/unit) with points pt 6 ps 0.22 lw 0.5 lc rgb \"#000000\" notitle, \\\n"
-		"     dat index 0 using 0:(%.4g):(%s) with labels font \",6\" notitle\n",
-		max / scale * 1.10, above);
+		"     dat index 0 using 0:(%.4g):(%s) with labels font \",6\"%s notitle\n",
+		max / scale * (narrow ? 1.08 : 1.10), above, narrow ? " rotate by 90 left" : "");
 }
 
 int fig_throughput(const struct fig_set *set, struct fig_doc *doc)
@@ -107,7 +112,7 @@ int fig_throughput(const struct fig_set *set, struct fig_doc *doc)
 	max = bars_data(set, doc, metric, base);
 	scale = fig_si(max, &prefix);
 	strbuf_addf(&doc->gp, "set ylabel \"%s (%s%s)\"\n", axis->what, prefix, axis->unit);
-	bars_plot(doc, max, scale, "sprintf($6 < 99.5 ? \"%.2g×\" : \"%.0f×\", $6)");
+	bars_plot(set, doc, max, scale, "sprintf($6 < 99.5 ? \"%.2g×\" : \"%.0f×\", $6)");
 	label = fig_label(set, base, NULL);
 	strbuf_addf(&doc->caption,
 		    "Bars: median of %s; whiskers: its 95 %% interval; circles: single boots; "
@@ -117,16 +122,23 @@ int fig_throughput(const struct fig_set *set, struct fig_doc *doc)
 	return 0;
 }
 
+bool fig_has_batch(const json_t *rec)
+{
+	struct interval iv;
+
+	return view_summary(rec, "batch_packets", &iv);
+}
+
 int fig_batch(const struct fig_set *set, struct fig_doc *doc)
 {
 	static const char *const names[] = {"batch_packets", NULL};
 	const char *metric = fig_common_metric(set, names);
 
 	if (!metric)
-		return fig_missing(doc, "batch_packets is not in every record");
+		return fig_missing(doc, "no record has batch_packets");
 	fig_category_axis(set, doc);
 	strbuf_adds(&doc->gp, "set ylabel \"Packets per service run\"\n");
-	bars_plot(doc, bars_data(set, doc, metric, baseline(set)), 1, "sprintf(\"%.3g\", $2)");
+	bars_plot(set, doc, bars_data(set, doc, metric, baseline(set)), 1, "sprintf(\"%.3g\", $2)");
 	strbuf_adds(
 		&doc->caption,
 		"Bars: median of batch_packets, the packets that one service run of a queue handles; "

@@ -50,6 +50,13 @@ static bool cpu_parts(const json_t *rec, double percent[PARTS])
 	return n > 0;
 }
 
+bool fig_has_threads(const json_t *rec)
+{
+	double percent[PARTS];
+
+	return cpu_parts(rec, percent);
+}
+
 static void cpu_plot(struct fig_doc *doc, const bool *used, double max)
 {
 	size_t index = 0;

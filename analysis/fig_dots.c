@@ -113,14 +113,25 @@ static bool metric_value(const json_t *rec, const void *arg, struct interval *ou
 	return view_summary(rec, arg, out);
 }
 
+static const struct fig_dots events[] = {
+	{"exits", 5, 7, "exits_per_packet", metric_value},
+	{"userspace exits", 2, 5, "userspace_exits_per_packet", metric_value},
+	{"kicks", 1, 9, "kicks_per_packet", metric_value},
+	{"interrupts", 3, 13, "interrupts_per_packet", metric_value},
+};
+
+bool fig_has_events(const json_t *rec)
+{
+	struct interval iv;
+
+	for (size_t e = 0; e < ARRAY_SIZE(events); e++)
+		if (view_summary(rec, events[e].arg, &iv) && iv.point > 0)
+			return true;
+	return false;
+}
+
 int fig_packet_events(const struct fig_set *set, struct fig_doc *doc)
 {
-	static const struct fig_dots events[] = {
-		{"exits", 5, 7, "exits_per_packet", metric_value},
-		{"userspace exits", 2, 5, "userspace_exits_per_packet", metric_value},
-		{"kicks", 1, 9, "kicks_per_packet", metric_value},
-		{"interrupts", 3, 13, "interrupts_per_packet", metric_value},
-	};
 	int err = fig_dots_draw(set, doc, events, ARRAY_SIZE(events), "Events per packet");
 
 	if (!err)

@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "analysis/figure.h"
 #include "analysis/view.h"
 #include "base/hist_json.h"
+#include "base/table.h"
 
 #define PARTS 8 /* fills of style.gp */
 
@@ -192,9 +194,12 @@ static void exits_blocks(const struct fig_set *set, struct fig_doc *doc, const s
 				   div[i];
 		stack_block(doc, rest ? "other" : list[r].name, value, foot, set->n);
 	}
-	strbuf_addf(&doc->dat, "# totals: position total\n");
-	for (size_t i = 0; i < set->n; i++)
-		strbuf_addf(&doc->dat, "%zu %.6g\n", i, foot[i]);
+	strbuf_addf(&doc->dat, "# totals: position total label\n");
+	for (size_t i = 0; i < set->n; i++) {
+		strbuf_addf(&doc->dat, "%zu %.6g ", i, foot[i]);
+		fig_quote(&doc->dat, fmt_si(foot[i]));
+		strbuf_addc(&doc->dat, '\n');
+	}
 	free(value);
 	free(div);
 }
@@ -220,11 +225,13 @@ static void exits_plot(const struct fig_set *set, struct fig_doc *doc, const str
 		fig_quote(&doc->gp, r == PARTS - 1 && n > PARTS ? "other" : list[r].name);
 		strbuf_adds(&doc->gp, ", \\\n     ");
 	}
-	strbuf_addf(
-		&doc->gp,
-		"dat index %zu using 1:($2/unit):(sprintf(\"%%.3g%s\", $2/unit)) with labels offset 0,0.5 "
-		"notitle\n",
-		parts, prefix);
+	strbuf_addf(&doc->gp,
+		    "dat index %zu using 1:($2/unit):3 with labels offset 0,0.5 notitle\n", parts);
+}
+
+bool fig_has_exits(const json_t *rec)
+{
+	return json_array_size(json_object_get(rec, "exits")) > 0;
 }
 
 int fig_exits(const struct fig_set *set, struct fig_doc *doc)
@@ -321,40 +328,77 @@ int fig_exit_cost(const struct fig_set *set, struct fig_doc *doc)
 	return 0;
 }
 
+/* A halted guest has nothing to do: that time is not the price of an exit. */
+static size_t without_halts(struct reason *list, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct reason r = list[i];
+
+		if (!strcasecmp(r.name, "hlt"))
+			continue;
+		/* Swapped rather than dropped: the caller frees them all. */
+		list[i] = list[kept];
+		list[kept++] = r;
+	}
+	return kept;
+}
+
+static double breakdown_data(struct fig_doc *doc, const struct reason *list, size_t n, double unit)
+{
+	double max = 0;
+
+	strbuf_addf(&doc->dat, "# reason fast slow user sum: mean of one exit, in units of %g ns\n",
+		    unit);
+	for (size_t i = 0; i < n; i++) {
+		double c = list[i].count * unit;
+
+		fig_quote(&doc->dat, list[i].name);
+		strbuf_addf(&doc->dat, " %.6g %.6g %.6g ", list[i].fast_ns / c, list[i].slow_ns / c,
+			    list[i].user_ns / c);
+		fig_quote(&doc->dat, fmt_ns(list[i].total_ns / list[i].count));
+		strbuf_addc(&doc->dat, '\n');
+		max = fmax(max, list[i].total_ns / c);
+	}
+	return max;
+}
+
+static const char breakdown_plot[] =
+	"set key outside top center horizontal Left reverse\nh = 0.34\n"
+	"plot dat using 2:0:(0):2:($0-h):($0+h) with boxxyerror @fill5 lw 0.5 dt 1 "
+	"title \"KVM, fast path\", \\\n"
+	"     dat using 2:0:2:($2+$3):($0-h):($0+h) with boxxyerror @fill1 lw 0.5 dt 1 "
+	"title \"KVM, slow path\", \\\n"
+	"     dat using 2:0:($2+$3):($2+$3+$4):($0-h):($0+h) with boxxyerror @fill4 lw 0.5 dt 1 "
+	"title \"userspace\", \\\n"
+	"     dat using ($2+$3+$4):0:(\" \".stringcolumn(5)) with labels left notitle\n";
+
 int fig_exit_breakdown(const struct fig_set *set, struct fig_doc *doc)
 {
 	struct reasons all;
-	size_t n = costly_reasons(set, doc, &all);
-	const struct reason *list = all.list;
-	double max = 0;
+	size_t timed = costly_reasons(set, doc, &all), n = without_halts(all.list, timed);
+	double max = 0, unit;
 
 	if (!n) {
 		reasons_free(&all);
-		return -ENODATA;
+		return timed ? fig_missing(doc, "the record's only exits are halts") : -ENODATA;
 	}
-	row_axis(doc, list, n);
-	strbuf_adds(&doc->dat, "# reason fast_us slow_us user_us: mean of one exit\n");
-	for (size_t i = 0; i < n; i++) {
-		double c = list[i].count * 1e3;
-
-		fig_quote(&doc->dat, list[i].name);
-		strbuf_addf(&doc->dat, " %.6g %.6g %.6g\n", list[i].fast_ns / c,
-			    list[i].slow_ns / c, list[i].user_ns / c);
-		max = fmax(max, list[i].total_ns / c);
-	}
-	strbuf_addf(
-		&doc->gp,
-		"set xlabel \"Mean time of one exit (us)\"\nset xrange [0:%.4g]\n"
-		"set key outside top center horizontal Left reverse\nh = 0.34\n"
-		"plot dat using 2:0:(0):2:($0-h):($0+h) with boxxyerror @fill5 lw 0.5 dt 1 title \"KVM, fast path\", \\\n"
-		"     dat using 2:0:2:($2+$3):($0-h):($0+h) with boxxyerror @fill1 lw 0.5 dt 1 title \"KVM, slow path\", \\\n"
-		"     dat using 2:0:($2+$3):($2+$3+$4):($0-h):($0+h) with boxxyerror @fill4 lw 0.5 dt 1 title \"userspace\", \\\n"
-		"     dat using ($2+$3+$4):0:(sprintf(\" %%.3g\", $2+$3+$4)) with labels left notitle\n",
-		max * 1.14);
+	for (size_t i = 0; i < n; i++)
+		max = fmax(max, all.list[i].total_ns / all.list[i].count);
+	unit = max >= 2e6 ? 1e6 : max >= 2e3 ? 1e3 : 1;
+	row_axis(doc, all.list, n);
+	max = breakdown_data(doc, all.list, n, unit);
+	fig_linear_tics(doc, "x", max * 1.22, doc->width_in >= FIG_WIDE_IN ? 9 : 5);
+	strbuf_addf(&doc->gp, "set xlabel \"Mean time of one exit (%s)\"\nset xrange [0:%.4g]\n%s",
+		    unit >= 1e6	  ? "ms"
+		    : unit >= 1e3 ? "us"
+				  : "ns",
+		    max * 1.22, breakdown_plot);
 	strbuf_addf(
 		&doc->caption,
 		"%s, %s: mean time of one exit, split into KVM's fast path, KVM's slow path and userspace; "
-		"costliest %zu reasons by total time.",
+		"costliest %zu reasons by total time, without halts.",
 		view_str(set->rec[0], "workload"), view_str(set->rec[0], "mode"), n);
 	reasons_free(&all);
 	return 0;

@@ -31,6 +31,13 @@ bool fig_latency_quantile(const json_t *rec, double q, struct interval *out)
 	return n > 0;
 }
 
+bool fig_has_latency(const json_t *rec)
+{
+	struct interval iv;
+
+	return fig_latency_quantile(rec, 0.5, &iv);
+}
+
 /* Steps of the share above each slot's end, down to TAIL_MIN; widens x. Returns the smallest share
  * written. */
 static double cdf_block(struct fig_doc *doc, const struct hist *h, const char *label,

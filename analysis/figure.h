@@ -39,6 +39,9 @@ struct figure {
 	bool each;	    /* draws one record: several give several files */
 	/* 0, or -ENODATA with doc->missing set. */
 	int (*draw)(const struct fig_set *set, struct fig_doc *doc);
+	/* Records without the data are left out (mode host has no exits) rather than drawn as
+	 * nothing; NULL: all. */
+	bool (*has)(const json_t *rec);
 };
 
 /* Ends with a NULL name. */
@@ -108,6 +111,8 @@ void fig_series_free(struct fig_series *s, size_t n);
 void fig_setting_tics(struct fig_doc *doc, const struct fig_series *s, size_t n);
 /* Labelled tics at 1, 2 and 5 on a logarithmic axis ("x" or "y") of few decades. */
 void fig_log_tics(struct fig_doc *doc, const char *axis, double low, double high);
+/* No more than `most` round tics from 0 to max. */
+void fig_linear_tics(struct fig_doc *doc, const char *axis, double max, unsigned most);
 /* Direct labels at the right end of lines: y in [0, 1] of the axis; labels that would touch are
  * moved apart. */
 struct fig_end_label {
@@ -129,6 +134,12 @@ int fig_dots_draw(const struct fig_set *set, struct fig_doc *doc, const struct f
 /* Quantile q of latency: median over the boots with its interval; false without a latency
  * histogram. */
 bool fig_latency_quantile(const json_t *rec, double q, struct interval *out);
+
+bool fig_has_exits(const json_t *rec);
+bool fig_has_events(const json_t *rec);
+bool fig_has_batch(const json_t *rec);
+bool fig_has_threads(const json_t *rec);
+bool fig_has_latency(const json_t *rec);
 
 int fig_throughput(const struct fig_set *set, struct fig_doc *doc);
 int fig_exits(const struct fig_set *set, struct fig_doc *doc);

@@ -233,23 +233,39 @@ static int run_gnuplot(const struct fig_target *to)
 	return status == 127 ? -ENOENT : status ? -EIO : 0;
 }
 
+/* The records that the figure has something to draw of; all of them when that would be none, so
+ * that it says why. */
+static struct fig_set drawable(const struct figure *fig, const struct fig_set *set)
+{
+	struct fig_set some = {xcalloc(set->n + 1, sizeof(*some.rec)), 0};
+
+	for (size_t i = 0; i < set->n; i++)
+		if (!fig->has || fig->has(set->rec[i]))
+			some.rec[some.n++] = set->rec[i];
+	if (!some.n)
+		memcpy(some.rec, set->rec, (some.n = set->n) * sizeof(*some.rec));
+	return some;
+}
+
 int figure_render(const struct figure *fig, const struct fig_set *set, const struct fig_target *to,
 		  char **why)
 {
 	struct fig_doc doc = {.width_in = to->width_in};
+	struct fig_set some = drawable(fig, set);
 	int err;
 
 	*why = NULL;
 	/* A wide figure need not be as tall as it is wide. */
 	doc.height_in = to->width_in >= FIG_WIDE_IN ? fig->aspect * to->width_in * 0.62
 						    : fig->aspect * to->width_in;
-	err = fig->draw(set, &doc);
+	err = fig->draw(&some, &doc);
 	if (err == -ENODATA)
 		*why = strbuf_take(&doc.missing);
 	if (!err)
-		err = write_files(fig, set, to, &doc);
+		err = write_files(fig, &some, to, &doc);
 	if (!err && !to->only_text)
 		err = run_gnuplot(to);
+	free(some.rec);
 	strbuf_free(&doc.dat);
 	strbuf_free(&doc.gp);
 	strbuf_free(&doc.caption);

@@ -20,13 +20,21 @@ static const struct {
 
 static const char *const label_fields[] = {"workload", "mode", "vmm", "guest", "substrate"};
 
-/* Records without the field (no VMM in mode host) do not count: their mode says as much. */
+/* Mode host has no VMM and guest "none": its mode says as much. */
+static const char *field_of(const json_t *rec, const char *field)
+{
+	const char *s = view_str(rec, field);
+
+	return strcmp(s, "none") ? s : "";
+}
+
+/* Records without the field do not count. */
 static bool field_differs(const struct fig_set *set, const char *field)
 {
 	const char *first = "";
 
 	for (size_t i = 0; i < set->n; i++) {
-		const char *s = view_str(set->rec[i], field);
+		const char *s = field_of(set->rec[i], field);
 
 		if (*first && *s && strcmp(first, s))
 			return true;
@@ -80,7 +88,7 @@ static char *plain_label(const struct fig_set *set, size_t i, const char *ignore
 
 	for (size_t f = 0; f < ARRAY_SIZE(label_fields); f++)
 		if (field_differs(set, label_fields[f]))
-			add_part(&sb, view_str(rec, label_fields[f]));
+			add_part(&sb, field_of(rec, label_fields[f]));
 	add_settings(&sb, set, i, "knobs", ignore);
 	add_settings(&sb, set, i, "params", ignore);
 	if (!sb.len)
@@ -202,12 +210,13 @@ static char *wrapped(const char *label, enum wrap wrap)
 	struct strbuf sb = STRBUF_INIT;
 
 	for (const char *s = label; *s; s++) {
-		strbuf_addc(&sb, *s);
-		if (wrap >= AT_COMMAS && *s == ',' && s[1] == ' ')
-			s++;
-		else if (wrap < AT_HYPHENS || *s != '-')
-			continue;
-		strbuf_addc(&sb, '\n');
+		bool comma = wrap >= AT_COMMAS && s[0] == ',' && s[1] == ' ';
+
+		if (!comma)
+			strbuf_addc(&sb, *s);
+		if (comma || (wrap >= AT_HYPHENS && *s == '-'))
+			strbuf_addc(&sb, '\n');
+		s += comma;
 	}
 	return strbuf_take(&sb);
 }
@@ -250,7 +259,7 @@ void fig_category_axis(const struct fig_set *set, struct fig_doc *doc)
 	unsigned lines = 1;
 
 	while (wrap < TURNED &&
-	       labels_in(set, wrap, &lines) + (wrap == WHOLE ? 2 : 0.5) * CHAR_IN > slot_in)
+	       labels_in(set, wrap, &lines) + (wrap == WHOLE ? 2 : 1.2) * CHAR_IN > slot_in)
 		wrap++;
 	strbuf_addf(&doc->gp, "set xrange [-0.6:%g]\nset xtics scale 0%s (", (double)set->n - 0.4,
 		    wrap == TURNED ? " rotate by 35 right" : "");
@@ -450,4 +459,13 @@ void fig_setting_tics(struct fig_doc *doc, const struct fig_series *s, size_t n)
 		last = next;
 	}
 	strbuf_adds(&doc->gp, ")\n");
+}
+
+void fig_linear_tics(struct fig_doc *doc, const char *axis, double max, unsigned most)
+{
+	double step = pow(10, floor(log10(max / most)));
+
+	while (max / step > most)
+		step *= max / step > 4 * most ? 5 : 2;
+	strbuf_addf(&doc->gp, "set %stics %g\n", axis, step);
 }

@@ -46,36 +46,26 @@ static void place_figure(const struct plot_args *a, const struct figure *fig, bo
 }
 
 static int draw_set(const struct figure *fig, const struct fig_set *set, struct fig_target *to,
-		    bool must)
+		    char **why)
 {
-	char *why;
-	int err = figure_render(fig, set, to, &why);
+	int err;
 
+	free(*why);
+	err = figure_render(fig, set, to, why);
 	if (!err)
 		log_info("%s/%s.%s drawn, with its .gp, .dat and caption (.txt)", to->dir, to->stem,
 			 figure_format_name(to->format));
-	if (err == -ENODATA && must)
-		log_error("figure %s: %s; `%s` would supply it", fig->name, why, fig->supply);
-	if (err == -ENODATA && !must)
-		log_info("figure %s left out: %s; `%s` would supply it", fig->name, why,
-			 fig->supply);
-	free(why);
 	return err;
 }
 
-/* Figures of one record are drawn once for each: NAME-LABEL. */
-static int draw_figure(const struct plot_args *a, const struct figure *fig,
-		       const struct fig_set *set, struct fig_target *to, bool alone)
+/* Figures of one record are drawn once for each that has the data: NAME-LABEL. */
+static int draw_each(const struct figure *fig, const struct fig_set *set, struct fig_target *to,
+		     char **why)
 {
-	char *dir, *stem;
-	int err = 0;
+	const char *stem = to->stem;
+	int err = -ENODATA;
 
-	place_figure(a, fig, alone, &dir, &stem);
-	to->dir = dir;
-	to->stem = stem;
-	if (!fig->each || set->n == 1)
-		err = draw_set(fig, set, to, alone);
-	for (size_t i = 0; fig->each && set->n > 1 && i < set->n; i++) {
+	for (size_t i = 0; i < set->n; i++) {
 		struct fig_set one = {&set->rec[i], 1};
 		char *label = fig_label(set, i, NULL), *name = xasprintf("%s-%s", stem, label);
 		int status;
@@ -84,11 +74,33 @@ static int draw_figure(const struct plot_args *a, const struct figure *fig,
 			if (strchr(" ,=/", *p))
 				*p = '_';
 		to->stem = name;
-		status = draw_set(fig, &one, to, alone);
-		err = status ? status : err;
+		status = draw_set(fig, &one, to, why);
 		free(name);
 		free(label);
+		if (status && status != -ENODATA)
+			return status;
+		err = status ? err : 0;
 	}
+	return err;
+}
+
+static int draw_figure(const struct plot_args *a, const struct figure *fig,
+		       const struct fig_set *set, struct fig_target *to, bool alone)
+{
+	char *dir, *stem, *why = NULL;
+	int err;
+
+	place_figure(a, fig, alone, &dir, &stem);
+	to->dir = dir;
+	to->stem = stem;
+	err = fig->each && set->n > 1 ? draw_each(fig, set, to, &why)
+				      : draw_set(fig, set, to, &why);
+	if (err == -ENODATA && alone)
+		log_error("figure %s: %s; `%s` would supply it", fig->name, why, fig->supply);
+	else if (err == -ENODATA)
+		log_info("figure %s left out: %s; `%s` would supply it", fig->name, why,
+			 fig->supply);
+	free(why);
 	free(dir);
 	free(stem);
 	return err;
