@@ -40,6 +40,7 @@ hostile() {
 @test "PCI: BARs over one another, RAM, ECAM and the APICs" { hostile virtio bars-overlap; }
 @test "legacy ports fuzzed, UART divisor 0" { hostile virtio ports; }
 @test "e1000: head, tail and length in and out of the ring (CVE-2016-1981, CVE-2021-20257)" { hostile e1000 e1000-rings; }
+@test "e1000: the tail leaves the ring while the card walks to it" { hostile e1000 e1000-tail-race; }
 @test "e1000: rings and buffers that are no RAM" { hostile e1000 e1000-elsewhere; }
 @test "e1000: segmentation contexts of all kinds (CVE-2019-5609, CVE-2022-23087)" { hostile e1000 e1000-contexts; }
 @test "e1000: receive buffers of all sizes, across the end of RAM" { hostile e1000 e1000-receive; }

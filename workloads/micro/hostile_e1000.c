@@ -11,6 +11,7 @@ enum { RING_LOW = 0, RING_HIGH = 4, RING_LEN = 8, RING_HEAD = 0x10, RING_TAIL = 
 #define RCTL_ON  0x0400801eu
 #define TCTL_ON  0x0004010au
 #define ENTRIES  32u
+#define LONG_RING 4096u /* takes milliseconds to walk */
 
 struct desc {
 	uint64_t addr;
@@ -105,6 +106,34 @@ static void rings(void)
 	}
 }
 
+/* Class 1 again: the tail leaves the ring while the card walks to it. */
+static void tail_race(void)
+{
+	uint64_t mark = mem_mark();
+
+	for (unsigned i = 0; i < 16; i++) {
+		struct desc *tx;
+		uint64_t end;
+
+		if (!victim())
+			return;
+		tx = mem_alloc(LONG_RING * 16, 4096);
+		if (!tx)
+			return;
+		for (unsigned j = 0; j < LONG_RING; j++)
+			tx[j] = e.tx[0];
+		set_ring(TX_RING, (uint64_t)tx, LONG_RING * 16, 0, 0);
+		wr(TCTL, TCTL_ON);
+		wr(TX_RING + RING_TAIL, LONG_RING - 1);
+		end = rdtsc() + ns_to_tsc(100000 * i);
+		while (rdtsc() < end)
+			cpu_relax();
+		wr(TX_RING + RING_TAIL, i % 2 ? 0xffff : LONG_RING);
+		hostile_settle();
+		over(mark);
+	}
+}
+
 /* Class 4: rings and buffers where there is no RAM. */
 static void elsewhere(void)
 {
@@ -193,6 +222,7 @@ static void registers(void)
 
 const struct hostile_class hostile_e1000[] = {
 	{"e1000-rings", E1000_CARD, rings},
+	{"e1000-tail-race", E1000_CARD, tail_race},
 	{"e1000-elsewhere", E1000_CARD, elsewhere},
 	{"e1000-contexts", E1000_CARD, contexts},
 	{"e1000-receive", E1000_CARD, receive_sizes},

@@ -18,20 +18,32 @@ static struct {
 	unsigned frame;
 } a;
 
-/* Fresh device, both queues set up and empty, not yet running. Memory is taken back after each case. */
+/* Fresh device, both queues allocated and empty; the device learns of them in run(). Memory is taken back after each case. */
 static bool victim(uint64_t features)
 {
 	hostile_cases++;
 	/* Finding the card takes longer than a case; these classes leave its BARs where they are. */
 	if (!a.pci.vendor && (!pci_find(&a.pci, VIRTIO_VENDOR, VIRTIO_ID_NET) || !virtio_open(&a.v, &a.pci)))
 		return false;
-	if (!virtio_negotiate(&a.v, features) || !virtq_init(&a.v, &a.rx, 0, RING) || !virtq_init(&a.v, &a.tx, 1, RING))
+	if (!virtio_negotiate(&a.v, features) || !virtq_alloc(&a.v, &a.rx, 0, RING) || !virtq_alloc(&a.v, &a.tx, 1, RING))
 		return false;
 	a.buf = mem_alloc(8192, 4096);
 	if (!a.buf)
 		return false;
 	a.frame = HDR + net_build_arp(a.buf + HDR, &hostile_net, false);
+	/* Good ones just after the tables: whoever reads there does not stumble by himself. */
+	a.tx.desc[RING] = (struct vring_desc){(uint64_t)a.buf, 64, 0, 0};
+	a.rx.desc[RING] = (struct vring_desc){(uint64_t)a.buf + 4096, 2048, DESC_WRITE, 0};
 	return true;
+}
+
+/* The whole table and the whole ring are good; the index says nothing yet. */
+static void fill(struct vq *q)
+{
+	for (unsigned i = 0; i < RING; i++) {
+		q->desc[i] = q->desc[RING];
+		q->avail->ring[i] = (uint16_t)i;
+	}
 }
 
 static void offer(struct vq *q, uint16_t head)
@@ -55,12 +67,27 @@ static void good_rx(void)
 	offer(&a.rx, RING - 1);
 }
 
-static void run(void)
+/* Queues as they are, or at addresses of the caller's choice; then the doorbells. */
+static void run_with(const struct vq *rx, const struct vq *tx)
 {
+	virtq_program(&a.v, rx);
+	virtq_program(&a.v, tx);
 	virtio_set_status(&a.v, RUNNING);
 	virtq_ring(&a.rx);
 	virtq_ring(&a.tx);
 	hostile_settle();
+}
+
+static void run(void)
+{
+	run_with(&a.rx, &a.tx);
+}
+
+/* A ring this wrong must have been noticed, not just survived. */
+static void expect_broken(const char *what, unsigned i)
+{
+	if (!(virtio_status(&a.v) & VIRTIO_NEEDS_RESET))
+		report_fail("hostile: %s %u: the device did not ask for a reset", what, i);
 }
 
 /* Stop the device before its memory is used again. */
@@ -81,22 +108,21 @@ static void rings_elsewhere(void)
 	uint64_t mark = mem_mark();
 
 	for (unsigned i = 0; i < n_bad_addr * 6; i++) {
-		struct vq *q, bad_q;
+		struct vq q[2], *bad_q = &q[i % 2];
 
 		if (!victim(BASE_FEATURES))
 			return;
-		q = i % 2 ? &a.rx : &a.tx;
 		good_rx();
 		good_tx();
-		bad_q = *q;
+		q[0] = a.rx;
+		q[1] = a.tx;
 		if (i / 2 % 3 == 0)
-			bad_q.desc = bad(i / 6);
+			bad_q->desc = bad(i / 6);
 		else if (i / 2 % 3 == 1)
-			bad_q.avail = bad(i / 6);
+			bad_q->avail = bad(i / 6);
 		else
-			bad_q.used = bad(i / 6);
-		virtq_program(&a.v, &bad_q);
-		run();
+			bad_q->used = bad(i / 6);
+		run_with(&q[0], &q[1]);
 		over(mark);
 	}
 }
@@ -121,27 +147,29 @@ static void buffers_elsewhere(void)
 }
 
 /* Classes 5 and 9. addr 0 stands for the buffer. */
+enum { ODD, BROKEN }; /* allowed, though useless; or against the rules, for either queue */
 static const struct chain {
 	struct vring_desc d[3];
-	unsigned n;
+	unsigned n, kind;
 } chains[] = {
-	{{{0, 64, DESC_NEXT, 0}}, 1},                                        /* points at itself */
-	{{{0, 64, DESC_NEXT, 1}, {0, 64, DESC_NEXT, 0}}, 2},                 /* at one another */
-	{{{0, 64, DESC_NEXT, 0xffff}}, 1},                                   /* out of the table */
-	{{{0, 64, DESC_NEXT, RING}}, 1},                                     /* just out of it */
-	{{{0, 0, 0, 0}}, 1},                                                 /* empty */
-	{{{0, 0, DESC_NEXT, 1}, {0, 0, 0, 0}}, 2},                           /* empty twice */
-	{{{0, UINT32_MAX, 0, 0}}, 1},                                        /* 4 GiB */
-	{{{0, UINT32_MAX, DESC_NEXT, 1}, {0, UINT32_MAX, 0, 0}}, 2},         /* a sum over 32 bits */
-	{{{UINT64_MAX - 15, 64, 0, 0}}, 1},                                  /* wraps the address */
-	{{{0, 64, DESC_WRITE, 0}}, 1},                                       /* wrong direction for transmit */
-	{{{0, 64, DESC_WRITE | DESC_NEXT, 1}, {0, 64, 0, 0}}, 2},            /* readable after writable */
-	{{{0, 1, 0, 0}}, 1},                                                 /* shorter than the header */
-	{{{0, HDR, 0, 0}}, 1},                                               /* nothing but the header */
-	{{{0, HDR + 13, 0, 0}}, 1},                                          /* shorter than an Ethernet header */
-	{{{0, 5, DESC_NEXT, 1}, {0, 3, DESC_NEXT, 2}, {0, 64, 0, 0}}, 3},    /* a header in pieces */
-	{{{0, 64, DESC_INDIRECT, 0}}, 1},                                    /* indirect, not negotiated */
-	{{{0, 64, 0xfff8, 0}}, 1},                                           /* unknown flags */
+	{{{0, 64, DESC_NEXT, 0}}, 1, BROKEN},  /* points at itself */
+	{{{0, 64, DESC_NEXT, 1}, {0, 64, DESC_NEXT, 0}}, 2, BROKEN},  /* at one another */
+	{{{0, 64, DESC_NEXT, 0xffff}}, 1, BROKEN},  /* out of the table */
+	{{{0, 64, DESC_NEXT, RING}}, 1, BROKEN},  /* just out of it */
+	{{{0, 0, 0, 0}}, 1, ODD},  /* empty */
+	{{{0, 0, DESC_NEXT, 1}, {0, 0, 0, 0}}, 2, ODD},  /* empty twice */
+	{{{0, UINT32_MAX, 0, 0}}, 1, BROKEN},  /* 4 GiB */
+	{{{0, UINT32_MAX, DESC_NEXT, 1}, {0, UINT32_MAX, 0, 0}}, 2, BROKEN},  /* a sum over 32 bits */
+	{{{UINT64_MAX - 15, 64, 0, 0}}, 1, BROKEN},  /* wraps the address */
+	{{{0, 64, DESC_WRITE, 0}}, 1, ODD},  /* wrong direction for transmit */
+	{{{0, 64, DESC_WRITE | DESC_NEXT, 1}, {0, 64, 0, 0}}, 2, ODD},  /* readable after writable */
+	{{{0, 1, 0, 0}}, 1, ODD},  /* shorter than the header */
+	{{{0, HDR, 0, 0}}, 1, ODD},  /* nothing but the header */
+	{{{0, HDR + 13, 0, 0}}, 1, ODD},  /* shorter than an Ethernet header */
+	{{{0, 5, DESC_NEXT, 1}, {0, 3, DESC_NEXT, 2}, {0, 64, 0, 0}}, 3, ODD},  /* a header in pieces */
+	{{{0, 64, DESC_INDIRECT, 0}}, 1, BROKEN},  /* indirect, not negotiated */
+	{{{0, 64, 0xfff8, 0}}, 1, ODD},  /* unknown flags */
+	{{{0, 0, DESC_NEXT, 0}}, 1, BROKEN},  /* a loop without a byte in it */
 };
 
 static void put_chain(struct vq *q, const struct chain *c, uint16_t extra_flags)
@@ -165,6 +193,8 @@ static void bad_chains(void)
 		put_chain(i % 2 ? &a.rx : &a.tx, &chains[i / 2], i % 2 ? DESC_WRITE : 0);
 		good_tx();
 		run();
+		if (chains[i / 2].kind == BROKEN && i % 2 == 0)
+			expect_broken("chain", i / 2);
 		over(mark);
 	}
 }
@@ -212,7 +242,7 @@ static void indirect_tables(void)
 /* Avail index and heads: jumps beyond the ring, heads beyond the table, one head twice (classes 5 and 8). */
 static void wild_indices(void)
 {
-	static const uint16_t jumps[] = {RING + 1, 2 * RING, 0x7fff, 0x8000, 0xffff};
+	static const uint16_t jumps[] = {RING + 1, 2 * RING, 0x7fff, 0x8000, 0xfffe};
 	uint64_t mark = mem_mark();
 
 	for (unsigned i = 0; i < 2 * (ARRAY_SIZE(jumps) + 3); i++) {
@@ -225,6 +255,7 @@ static void wild_indices(void)
 		good_rx();
 		good_tx();
 		if (n < ARRAY_SIZE(jumps)) {
+			fill(q);
 			q->avail_idx = (uint16_t)(q->avail_idx + jumps[n]);
 			q->avail->idx = q->avail_idx;
 		} else if (n == ARRAY_SIZE(jumps)) {
@@ -234,6 +265,9 @@ static void wild_indices(void)
 				offer(q, n == ARRAY_SIZE(jumps) + 1 ? RING - 1 : (uint16_t)j);
 		}
 		run();
+		/* Jumps by more than the ring, and heads outside it; what the transmit queue sees at once. */
+		if (i % 2 == 0 && n <= ARRAY_SIZE(jumps))
+			expect_broken("index", n);
 		over(mark);
 	}
 }
@@ -283,6 +317,8 @@ static void reset_while_busy(void)
 			offer(&a.tx, (uint16_t)j);
 		}
 		good_rx();
+		virtq_program(&a.v, &a.rx);
+		virtq_program(&a.v, &a.tx);
 		virtio_set_status(&a.v, RUNNING);
 		virtq_ring(&a.tx);
 		if (i % 2) {
@@ -319,6 +355,7 @@ static void double_fetch(void)
 		return;
 	for (unsigned j = 0; j < RING; j++)
 		a.tx.desc[j] = (struct vring_desc){(uint64_t)a.buf, a.frame, 0, 0};
+	virtq_program(&a.v, &a.tx);
 	if (cpu_start(flip, (void *)&stop))
 		return;
 	end = rdtsc() + ns_to_tsc(200 * NS_PER_MS);

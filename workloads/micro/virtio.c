@@ -95,7 +95,7 @@ void virtq_program(const struct virtio *v, const struct vq *q)
 	mmio_write16(v->common + COMMON_Q_ENABLE, 1);
 }
 
-bool virtq_init(struct virtio *v, struct vq *q, unsigned index, unsigned max)
+bool virtq_alloc(struct virtio *v, struct vq *q, unsigned index, unsigned max)
 {
 	unsigned size;
 
@@ -114,7 +114,6 @@ bool virtq_init(struct virtio *v, struct vq *q, unsigned index, unsigned max)
 	q->bell = v->notify + (uint64_t)mmio_read16(v->common + COMMON_Q_NOFF) * v->notify_multiplier;
 	q->avail->flags = AVAIL_NO_INTERRUPT; /* polled; with event_idx: used_event below */
 	q->avail->ring[q->size] = 0xffff;
-	virtq_program(v, q);
 	return true;
 }
 

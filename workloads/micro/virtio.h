@@ -85,9 +85,9 @@ bool virtio_open(struct virtio *v, struct pci_dev *pci);
 bool virtio_reset(const struct virtio *v);
 /* Reset, then up to FEATURES_OK with what is both offered and wanted. */
 bool virtio_negotiate(struct virtio *v, uint64_t wanted);
-/* Set up and enable a queue of at most max entries in fresh memory. */
-bool virtq_init(struct virtio *v, struct vq *q, unsigned index, unsigned max);
-/* Tell the device where queue q is, and enable it. */
+/* A queue of at most max entries in fresh memory, of which the device does not know yet. */
+bool virtq_alloc(struct virtio *v, struct vq *q, unsigned index, unsigned max);
+/* Tell the device where the queue is, and enable it; from then on it stays there. */
 void virtq_program(const struct virtio *v, const struct vq *q);
 uint8_t virtio_status(const struct virtio *v);
 void virtio_set_status(const struct virtio *v, uint8_t status);

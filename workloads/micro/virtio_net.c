@@ -40,8 +40,10 @@ static bool start(struct nic *nic, struct vnet *n)
 		return false;
 	for (unsigned i = 0; i < 6; i++)
 		nic->mac[i] = mmio_read8(n->v.device + i);
-	if (!virtq_init(&n->v, &n->rx, RXQ, RING) || !virtq_init(&n->v, &n->tx, TXQ, RING))
+	if (!virtq_alloc(&n->v, &n->rx, RXQ, RING) || !virtq_alloc(&n->v, &n->tx, TXQ, RING))
 		return false;
+	virtq_program(&n->v, &n->rx);
+	virtq_program(&n->v, &n->tx);
 	virtio_set_status(&n->v, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK | VIRTIO_DRIVER_OK);
 	n->tx_free = n->tx.size;
 	for (unsigned i = 0; i < n->tx.size; i++)
