@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: MIT
+/* bench top: the profiler live in the terminal. */
+#include <curses.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/table.h"
+#include "bench/bench.h"
+#include "bench/exit_view.h"
+#include "bench/vm_find.h"
+
+#define SPARK 16 /* intervals in a sparkline */
+#define ROWS  128
+
+struct top_args {
+	uint64_t pid, interval_ns, duration_ns;
+	const char *name, *sort, *key;
+};
+
+#define ARG(name) offsetof(struct top_args, name)
+static const struct opt top_opts[] = {
+	{"pid", 'p', OPT_U64, ARG(pid), "PID", "only this process (default: every virtual machine)"},
+	{"name", 'n', OPT_STR, ARG(name), "NAME", "only the virtual machine of this name"},
+	{"interval", 'i', OPT_DURATION, ARG(interval_ns), "TIME", "time between updates (default 1s)"},
+	{"duration", 'd', OPT_DURATION, ARG(duration_ns), "TIME", "end after this long"},
+	{"sort", 0, OPT_STR, ARG(sort), "time|count|p99", "order of the rows at the start (default time)"},
+	{"key", 'k', OPT_STR, ARG(key), "all|reason|device|port|gpa|msr", "what makes a row at the start (default all)"},
+	OPT_END,
+};
+
+/* The last rates of one row; found again by its texts, forgotten when the row is not seen for SPARK intervals. */
+struct history {
+	char id[160];
+	double rate[SPARK];
+	unsigned idle;
+};
+
+struct top {
+	struct probes *probes;
+	struct vm vm;
+	enum view_key key;
+	enum view_sort sort;
+	struct exit_sum *before;
+	size_t n_before;
+	struct history history[ROWS];
+	uint64_t last_ns;
+	struct view view;
+	double seconds;
+	bool paused;
+};
+
+static volatile sig_atomic_t stop;
+
+static void on_stop(int sig)
+{
+	(void)sig;
+	stop = 1;
+}
+
+/* ---- rates over time ---- */
+
+static void row_id(const struct view_row *r, char *id, size_t size)
+{
+	snprintf(id, size, "%s|%s|%s", r->reason, r->key, r->device);
+}
+
+static struct history *history_of(struct top *t, const char *id, bool make)
+{
+	struct history *free_one = NULL;
+
+	for (size_t i = 0; i < ROWS; i++) {
+		if (!strcmp(t->history[i].id, id))
+			return &t->history[i];
+		if (!t->history[i].id[0] && !free_one)
+			free_one = &t->history[i];
+	}
+	if (!make || !free_one)
+		return NULL;
+	snprintf(free_one->id, sizeof(free_one->id), "%s", id);
+	return free_one;
+}
+
+static void history_push(struct history *h, double rate)
+{
+	memmove(h->rate, h->rate + 1, (SPARK - 1) * sizeof(h->rate[0]));
+	h->rate[SPARK - 1] = rate;
+	h->idle = rate > 0 ? 0 : h->idle + 1;
+	if (h->idle >= SPARK)
+		*h = (struct history){0};
+}
+
+static void remember_rates(struct top *t)
+{
+	bool seen[ROWS] = {false};
+	char id[160];
+
+	for (size_t i = 0; i < t->view.n; i++) {
+		struct history *h;
+
+		row_id(&t->view.row[i], id, sizeof(id));
+		h = history_of(t, id, true);
+		if (!h)
+			continue;
+		history_push(h, (double)t->view.row[i].count / t->seconds);
+		seen[h - t->history] = true;
+	}
+	for (size_t i = 0; i < ROWS; i++)
+		if (t->history[i].id[0] && !seen[i])
+			history_push(&t->history[i], 0);
+}
+
+static void sparkline(const struct history *h, char *buf, size_t size)
+{
+	static const char *const bars[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+	double most = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; h && i < SPARK; i++)
+		most = MAX(most, h->rate[i]);
+	for (size_t i = 0; h && most > 0 && i < SPARK; i++) {
+		size_t level = h->rate[i] > 0 ? 1 + (size_t)(7 * h->rate[i] / most) : 0;
+
+		strncat(buf, bars[level], size - strlen(buf) - 1);
+	}
+}
+
+/* ---- one update ---- */
+
+static void update(struct top *t)
+{
+	uint64_t now = clock_ns();
+	struct exit_sum *sums, *diff;
+	size_t n;
+
+	if (probes_exits(t->probes, &sums, &n))
+		return;
+	diff = xcalloc(n + 1, sizeof(*diff));
+	memcpy(diff, sums, n * sizeof(*diff));
+	for (size_t i = 0; i < MIN(n, t->n_before); i++)
+		exit_sum_subtract(&diff[i], &t->before[i]);
+	free(t->before);
+	t->before = sums;
+	t->n_before = n;
+	t->seconds = (double)(now - t->last_ns) / 1e9;
+	t->last_ns = now;
+	view_free(&t->view);
+	view_build(&t->view, t->probes, diff, n, t->key, t->sort, NULL);
+	remember_rates(t);
+	free(diff);
+}
+
+/* ---- the screen ---- */
+
+static void draw_header(struct top *t)
+{
+	static const char *const keys[] = {"all", "reason", "device", "port", "gpa", "msr", "rip"};
+	static const char *const sorts[] = {"time", "count", "p99"};
+	const struct view *v = &t->view;
+	double all = (double)(v->guest_ns + v->total_ns + v->hlt_ns);
+
+	mvprintw(0, 0, "%s  back end %s  %s exits/s", t->vm.pid ? t->vm.name : "all virtual machines",
+		 probes_backend_text(t->probes), fmt_si((double)v->count / t->seconds));
+	if (v->hlt_count)
+		printw("  %s halts/s", fmt_si((double)v->hlt_count / t->seconds));
+	if (t->paused)
+		printw("  PAUSED");
+	clrtoeol();
+	if (all > 0 && probes_backend(t->probes) == BACKEND_OTHER)
+		mvprintw(1, 0, "vCPU time: guest and KVM %.1f %%  userspace %.1f %%", 100 * (double)v->guest_ns / all,
+			 100 * (double)(v->user_ns + v->hlt_ns) / all);
+	else if (all > 0)
+		mvprintw(1, 0, "vCPU time: guest %.1f %%  KVM %.1f %%  userspace %.1f %%  halted %.1f %%",
+			 100 * (double)v->guest_ns / all, 100 * (double)(v->kvm_ns + v->fast_ns) / all,
+			 100 * (double)v->user_ns / all, 100 * (double)v->hlt_ns / all);
+	else
+		mvprintw(1, 0, "no exits in this interval");
+	clrtoeol();
+	attron(A_REVERSE);
+	mvprintw(2, 0, "%-18s %-18s %-22s %9s %6s %9s %9s %9s  %-*s", "REASON", "KEY", "DEVICE", "PER S", "TIME %", "P50",
+		 "P99", "MEAN", SPARK, "RATE");
+	attroff(A_REVERSE);
+	mvprintw(LINES - 1, 0, "q quit  s sort: %s  k key: %s  space pause", sorts[t->sort], keys[t->key]);
+	clrtoeol();
+}
+
+static void draw_row(struct top *t, int y, const struct view_row *r)
+{
+	uint64_t n = r->hist.count;
+	char id[160], spark[SPARK * 4 + 1];
+
+	row_id(r, id, sizeof(id));
+	sparkline(history_of(t, id, false), spark, sizeof(spark));
+	mvprintw(y, 0, "%-18.18s %-18.18s %-22.22s %9s ", r->reason, r->key, r->device,
+		 fmt_si((double)r->count / t->seconds));
+	if (r->hlt || !t->view.total_ns)
+		printw("%6s ", "-");
+	else
+		printw("%6.1f ", 100 * (double)r->hist.sum / (double)t->view.total_ns);
+	printw("%9s %9s %9s  %s", n ? fmt_ns((double)hist_quantile(&r->hist, 0.5)) : "-",
+	       n ? fmt_ns((double)hist_quantile(&r->hist, 0.99)) : "-", n ? fmt_ns(hist_mean(&r->hist)) : "-", spark);
+	clrtoeol();
+}
+
+static void draw(struct top *t)
+{
+	int y = 3;
+
+	draw_header(t);
+	for (size_t i = 0; i < t->view.n && y < LINES - 1; i++)
+		draw_row(t, y++, &t->view.row[i]);
+	for (; y < LINES - 1; y++) {
+		move(y, 0);
+		clrtoeol();
+	}
+	refresh();
+}
+
+/* True to leave. A new key starts new rows, so their histories begin again. */
+static bool on_key(struct top *t, int c)
+{
+	switch (c) {
+	case 'q':
+	case 27:
+		return true;
+	case 's':
+		t->sort = (t->sort + 1) % (SORT_P99 + 1);
+		break;
+	case 'k':
+		t->key = (t->key + 1) % (VIEW_MSR + 1);
+		memset(t->history, 0, sizeof(t->history));
+		break;
+	case ' ':
+		t->paused = !t->paused;
+		break;
+	case KEY_RESIZE:
+		clear();
+		break;
+	}
+	return false;
+}
+
+static void run_screen(struct top *t, const struct top_args *a)
+{
+	uint64_t start = clock_ns(), next = start + a->interval_ns, now;
+
+	while (!stop) {
+		int c;
+
+		now = clock_ns();
+		if (a->duration_ns && now - start >= a->duration_ns)
+			return;
+		if (now >= next) {
+			if (!t->paused)
+				update(t);
+			next = now + a->interval_ns;
+		}
+		draw(t);
+		timeout((int)MIN((next - now) / NSEC_PER_MSEC + 1, 1000));
+		c = getch();
+		if (c != ERR && on_key(t, c))
+			return;
+	}
+}
+
+/* The terminal is given back whatever way we leave: curses' own handlers are not used for SIGINT and SIGTERM. */
+static int with_screen(struct top *t, const struct top_args *a)
+{
+	struct sigaction sa = {.sa_handler = on_stop};
+	SCREEN *screen;
+
+	setlocale(LC_ALL, "");
+	screen = newterm(NULL, stdout, stdin);
+	if (!screen) {
+		log_error("top: TERM=%s is no terminal that can be drawn on; use bench profile --interval=1s",
+			  getenv("TERM") ? getenv("TERM") : "");
+		return EXIT_CANNOT;
+	}
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	cbreak();
+	noecho();
+	keypad(stdscr, TRUE);
+	curs_set(0);
+	t->last_ns = clock_ns();
+	t->seconds = 1;
+	run_screen(t, a);
+	endwin();
+	delscreen(screen);
+	return EXIT_OK;
+}
+
+static int top_main(int argc, char **argv)
+{
+	struct top_args a = {.sort = "time", .key = "all", .interval_ns = NSEC_PER_SEC};
+	struct probes_opts o = {.exits = true, .vcpu = -1};
+	static struct top t;
+	int status;
+
+	if (!bench_parse(&cmd_top, &argc, argv, &a, &status))
+		return status;
+	if (argc > 1 || (a.pid && a.name) || a.interval_ns < 50 * NSEC_PER_MSEC) {
+		log_error("top: expected --pid or --name, an interval of at least 50ms and no arguments; see bench top --help");
+		return EXIT_USAGE;
+	}
+	if (!isatty(STDOUT_FILENO)) {
+		log_error("top: stdout is not a terminal; use bench profile --interval=1s");
+		return EXIT_USAGE;
+	}
+	if (a.name && vm_choose(a.name, &t.vm))
+		return EXIT_CANNOT;
+	if (a.pid && !vm_of_pid((pid_t)a.pid, &t.vm)) {
+		log_error("--pid=%d: no virtual machine there", (int)a.pid);
+		return EXIT_CANNOT;
+	}
+	t.key = (enum view_key)view_key_parse(a.key);
+	t.sort = (enum view_sort)view_sort_parse(a.sort);
+	o.pid = t.vm.pid;
+	if (probes_open(&t.probes, &o))
+		return EXIT_CANNOT;
+	status = with_screen(&t, &a);
+	probes_close(t.probes);
+	view_free(&t.view);
+	free(t.before);
+	return status;
+}
+
+const struct command cmd_top = {
+	.name = "top",
+	.summary = "bench profile, live: exits per second, times and sparklines in the terminal",
+	.details = "Keys: s changes the order, k what makes a row, space holds the picture, q ends. Shows every virtual\n"
+		   "machine of the host together unless --pid or --name chooses one; new ones and new vCPUs join by themselves.",
+	.examples = "bench top\nbench top --name=web --key=device\nbench top --interval=250ms",
+	.opts = top_opts,
+	.run = top_main,
+};
