@@ -141,7 +141,7 @@ static void exit_row(struct doc *d, const json_t *e, double all_ns)
 	char cell[48];
 
 	doc_cell(d, view_str(e, "reason"));
-	doc_cell(d, view_str(e, "key"));
+	doc_cell(d, *view_str(e, "device") ? view_str(e, "device") : view_str(e, "key"));
 	doc_cell(d, fmt_si(count));
 	snprintf(cell, sizeof(cell), "%.1f %%", all_ns > 0 ? 100 * total / all_ns : 0);
 	doc_cell(d, cell);
@@ -333,7 +333,7 @@ static char *title_of(const struct fig_set *set)
 	for (size_t i = 0; i < set->n && i < 8; i++) {
 		char *label = fig_label(set, i, NULL);
 
-		strbuf_addf(&sb, "%s %s", i ? "," : "", label);
+		strbuf_addf(&sb, "%s %s", i ? ";" : "", label);
 		free(label);
 	}
 	return strbuf_take(&sb);

@@ -79,7 +79,7 @@ static void odd_samples(struct list *l, const json_t *rec, const char *label)
 	double pct = json_number_value(json_object_get(rec, "overhead_pct"));
 
 	if (view_n(rec) < STATS_MIN_N)
-		note(l, "%s: %zu boots are too few for an interval; %d or more give one", label,
+		note(l, "%s: n = %zu is too few boots for an interval; %d or more give one", label,
 		     view_n(rec), STATS_MIN_N);
 	if (pct > 5)
 		note(l, "%s: the probes themselves took %.1f %% of the CPU", label, pct);

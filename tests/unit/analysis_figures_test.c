@@ -260,7 +260,7 @@ static void reports_tell_anomalies(void **state)
 	char *few = report_of(fixture_few, DOC_MD), *good = report_of(fixture_modes, DOC_MD);
 
 	(void)state;
-	assert_non_null(strstr(few, "3 boots are too few for an interval"));
+	assert_non_null(strstr(few, "n = 3 is too few boots for an interval"));
 	assert_null(strstr(good, "too few"));
 	assert_non_null(strstr(good, "None: every sample and check passed"));
 	free(few);
