@@ -39,7 +39,9 @@ enum gate_result {
 	GATE_BETTER,
 	GATE_NOT_CONFIRMED, /* looked worse in the screening sample only */
 	GATE_TRIPPED,
-	GATE_TOO_FEW, /* cannot be judged: fewer boots than an interval needs */
+	GATE_NOT_JUDGED, /* too few values in the baseline, of a metric that nobody asked for by
+			    name */
+	GATE_TOO_FEW,	 /* cannot be judged: fewer boots than an interval needs */
 };
 const char *gate_result_text(enum gate_result r);
 

@@ -138,8 +138,9 @@ void gate_write_junit(const struct gate *g, const struct gate_names *names, FILE
 	fprintf(out,
 		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"bench gate\" "
 		"tests=\"%zu\" failures=\"%zu\" "
-		"errors=\"%zu\">\n",
-		g->n, count(g, GATE_TRIPPED), count(g, GATE_TOO_FEW));
+		"errors=\"%zu\" "
+		"skipped=\"%zu\">\n",
+		g->n, count(g, GATE_TRIPPED), count(g, GATE_TOO_FEW), count(g, GATE_NOT_JUDGED));
 	for (size_t i = 0; i < g->n; i++) {
 		const struct gate_row *r = &g->row[i];
 		struct cells c;
@@ -155,6 +156,8 @@ void gate_write_junit(const struct gate *g, const struct gate_names *names, FILE
 				c.base, c.screen_value, c.screen, c.confirm, c.floor);
 		else if (r->result == GATE_TOO_FEW)
 			fprintf(out, "<error message=\"too few boots for an interval\"/>");
+		else if (r->result == GATE_NOT_JUDGED)
+			fprintf(out, "<skipped message=\"too few boots in the baseline\"/>");
 		fprintf(out, "</testcase>\n");
 	}
 	fprintf(out, "</testsuite>\n");

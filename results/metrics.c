@@ -98,8 +98,9 @@ const struct metric_info metric_table[] = {
 	{"guest_switches", "1", NEITHER,
 	 "context switches the guest's kernel counted in the window"},
 	{"window_ns", "ns", NEITHER, "length of the measured window"},
-	{"steal_pct", "%", LOWER, "CPU time taken from this machine by its own hypervisor"},
-	{"jitter_ns", "ns", LOWER, "99th percentile lateness of the noise probe's sleeps"},
+	{"overhead_pct", "%", NEITHER, "CPU that the probes themselves took"},
+	{"steal_pct", "%", NEITHER, "CPU time taken from this machine by its own hypervisor"},
+	{"jitter_ns", "ns", NEITHER, "99th percentile lateness of the noise probe's sleeps"},
 	{NULL, NULL, 0, NULL},
 };
 

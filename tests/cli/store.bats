@@ -71,7 +71,7 @@ record() {
 		--markdown="$BATS_TEST_TMPDIR/g.md" --junit="$BATS_TEST_TMPDIR/g.xml"
 	[ "$status" -eq 1 ] && [[ "$output" == *"throughput_bps"*"TRIPPED"* ]]
 	grep -q '| \*\*TRIPPED\*\* |' "$BATS_TEST_TMPDIR/g.md"
-	grep -q 'tests="2" failures="1" errors="0"' "$BATS_TEST_TMPDIR/g.xml"
+	grep -q 'tests="2" failures="1" errors="0" skipped="0"' "$BATS_TEST_TMPDIR/g.xml"
 	run "$bench" gate --baseline=a-1 --screening=a-2 --confirmation=a-1 --store "$store"
 	[ "$status" -eq 0 ] && [[ "$output" == *"not confirmed"* ]]
 	run "$bench" gate --baseline=a-1 --screening=a-1 --store "$store"

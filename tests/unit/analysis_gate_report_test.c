@@ -69,7 +69,7 @@ static void junit(void **state)
 	(void)state;
 	assert_string_equal(
 		text, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"bench gate\" "
-		      "tests=\"2\" failures=\"1\" errors=\"0\">\n"
+		      "tests=\"2\" failures=\"1\" errors=\"0\" skipped=\"0\">\n"
 		      " <testcase classname=\"net/&lt;&amp;&gt;&quot;x&quot;\" "
 		      "name=\"throughput_bps\"><failure message=\"1.00 G to 950 M: "
 		      "-5.0 % (-7.0 to -3.0); confirmed -4.9 % (-6.0 to -4.0); floor 2 %, 1.00 "

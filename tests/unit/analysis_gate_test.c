@@ -170,7 +170,7 @@ static void results(void **state)
 		{"throughput_bps", {100, 101}, {100, 101}, {0, 0}, 10, GATE_PASS, false},
 		{"latency_ns", {100, 101}, {120, 121}, {120, 121}, 10, GATE_TRIPPED, true},
 		{"latency_ns", {100, 101}, {80, 81}, {0, 0}, 10, GATE_BETTER, false},
-		{"throughput_bps", {100, 101}, {50, 51}, {0, 0}, 5, GATE_TOO_FEW, false},
+		{"throughput_bps", {100, 101}, {50, 51}, {0, 0}, 5, GATE_NOT_JUDGED, false},
 		/* Clear, but under the relative floor of 1 %. */
 		{"throughput_bps", {1000, 1000}, {995, 995}, {0, 0}, 10, GATE_PASS, false},
 		{"kicks_per_packet", {0, 0}, {0.5, 0.5}, {0.5, 0.5}, 10, GATE_TRIPPED, true},
@@ -195,12 +195,63 @@ static void results(void **state)
 		if (g.row[0].result != cases[i].want)
 			fail_msg("case %zu: %s", i, gate_result_text(g.row[0].result));
 		assert_int_equal(g.tripped, cases[i].want == GATE_TRIPPED);
-		assert_int_equal(g.undecided, cases[i].want == GATE_TOO_FEW);
+		assert_int_equal(g.undecided, cases[i].want == GATE_NOT_JUDGED);
 		assert_int_equal(s.taken, 1 + cases[i].confirmed);
 		gate_free(&g);
 		json_decref(base);
 		json_decref(screen);
 		json_decref(confirm);
+	}
+}
+
+/* A metric that only some boots of the baseline have does not hold up the others; one that the new
+ * sample has lost does, and so does one that was asked for by name. */
+static void metrics_with_too_few_values(void **state)
+{
+	static const struct {
+		int base, screen;
+		const char *asked;
+		enum gate_result want;
+		bool undecided;
+	} cases[] = {
+		{10, 10, NULL, GATE_PASS, false},	   {5, 10, NULL, GATE_NOT_JUDGED, false},
+		{5, 5, NULL, GATE_NOT_JUDGED, false},	   {10, 5, NULL, GATE_TOO_FEW, true},
+		{5, 10, "latency_ns", GATE_TOO_FEW, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *const asked[] = {cases[i].asked, NULL};
+		json_t *rec[2], *a, *b;
+		struct supply s;
+		struct gate g;
+
+		for (int k = 0; k < 2; k++) {
+			struct rng r;
+
+			rec[k] = constant("throughput_bps", 100, 101, 10);
+			rng_seed(&r, 1);
+			add_metric(rec[k], "latency_ns", &r, 100, false);
+			for (int boot = k ? cases[i].screen : cases[i].base; boot < 10; boot++)
+				json_object_del(
+					json_object_get(
+						json_array_get(json_object_get(rec[k], "samples"),
+							       (size_t)boot),
+						"metrics"),
+					"latency_ns");
+		}
+		s = (struct supply){{rec[1], NULL}, 0};
+		assert_int_equal(gate_run(&g, rec[0], &(struct gate_source){take, &s},
+					  cases[i].asked ? asked : NULL, NULL, &a, &b),
+				 0);
+		for (size_t k = 0; k < g.n; k++)
+			if (!strcmp(g.row[k].metric, "latency_ns") &&
+			    g.row[k].result != cases[i].want)
+				fail_msg("case %zu: %s", i, gate_result_text(g.row[k].result));
+		assert_int_equal(g.undecided, cases[i].undecided);
+		gate_free(&g);
+		json_decref(rec[0]);
+		json_decref(rec[1]);
 	}
 }
 
@@ -323,6 +374,7 @@ int main(void)
 		cmocka_unit_test(one_metric_same_does_not_trip),
 		cmocka_unit_test(five_percent_slower_is_caught),
 		cmocka_unit_test(results),
+		cmocka_unit_test(metrics_with_too_few_values),
 		cmocka_unit_test(exact_counts),
 		cmocka_unit_test(changed_exits_are_named),
 		cmocka_unit_test(a_gate_without_a_sample_does_not_pass),
