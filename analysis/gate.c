@@ -15,8 +15,8 @@
 
 const char *gate_result_text(enum gate_result r)
 {
-	static const char *const text[] = {"pass", "better", "not confirmed", "TRIPPED",
-					   "too few boots"};
+	static const char *const text[] = {"pass",    "better",	    "not confirmed",
+					   "TRIPPED", "not judged", "too few boots"};
 
 	return text[r];
 }

@@ -98,10 +98,20 @@ static void exact(void **state)
 	free(text);
 }
 
+static void every_result_has_its_word(void **state)
+{
+	(void)state;
+	assert_string_equal(gate_result_text(GATE_PASS), "pass");
+	assert_string_equal(gate_result_text(GATE_TRIPPED), "TRIPPED");
+	assert_string_equal(gate_result_text(GATE_NOT_JUDGED), "not judged");
+	assert_string_equal(gate_result_text(GATE_TOO_FEW), "too few boots");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(markdown), cmocka_unit_test(junit),
-					   cmocka_unit_test(exact)};
+					   cmocka_unit_test(exact),
+					   cmocka_unit_test(every_result_has_its_word)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
