@@ -122,7 +122,7 @@ int dashboard_build(struct store *store, const struct dashboard_opts *opts,
 		    struct dashboard_stats *stats)
 {
 	char *runs_dir = xasprintf("%s/runs", store_dir(store));
-	struct dash d = {.config = NULL};
+	struct dash d = {.runs_dir = runs_dir};
 	int err = dash_collect(&d, store, opts);
 
 	if (!err)

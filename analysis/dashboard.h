@@ -64,6 +64,7 @@ struct dash {
 	struct run_row *row; /* by id */
 	size_t rows;
 	size_t aa_pairs, aa_alarms;
+	const char *runs_dir;
 	const char *store_runs; /* URL of the runs directory, seen from s/ */
 };
 

@@ -203,10 +203,10 @@ function history(d) {
 			node(svg, "text", {class: kind, x: Math.min(x, w - 66), y: 13}, s);
 			free = x + 70;
 		}
-		for (const i of d.acc) {
+		for (const {i, why} of d.acc) {
 			const x = X(d.t[i]), y = Y(d.v[i]);
 			const m = node(g, "path", {class: "accepted", d: `M${x},${y - 6}l6,6l-6,6l-6,-6Z`});
-			node(m, "title", {}, "level accepted here");
+			node(m, "title", {}, "level accepted: " + why);
 		}
 		if (cursor >= 0 && d.t[cursor] >= x0 && d.t[cursor] <= x1) {
 			const x = X(d.t[cursor]);
@@ -247,7 +247,8 @@ function history(d) {
 			"build " + d.vers[d.ver[i]], "run " + d.id[i]];
 		const c = d.chg.find(q => q.i === i);
 		if (c) parts.push((c.prov ? "provisional change: " : "change: ") + (c.from ? pct(c.to / c.from) : ""));
-		if (d.acc.includes(i)) parts.push("level accepted here");
+		const a = d.acc.find(q => q.i === i);
+		if (a) parts.push("level accepted: " + a.why);
 		return parts;
 	}
 	function moveTo(i, px) {
@@ -289,7 +290,7 @@ function history(d) {
 	}
 	function stepTo(delta) { keep(Math.max(0, Math.min(n - 1, (cursor < 0 ? lower(x1) - 1 : cursor) + delta))); }
 	function toChange(dir) {
-		const at = cursor < 0 ? n : cursor, list = d.chg.map(c => c.i).concat(d.acc).sort((p, q) => p - q);
+		const at = cursor < 0 ? n : cursor, list = d.chg.map(c => c.i).concat(d.acc.map(a => a.i)).sort((p, q) => p - q);
 		const i = dir < 0 ? list.filter(c => c < at).pop() : list.find(c => c > at);
 		if (i !== undefined) keep(i);
 	}

@@ -11,6 +11,19 @@
 
 #define LATEST 20
 
+/* Why the level at this point was accepted; "" when nobody said. Caller frees. */
+static char *reason_of(const struct dash *d, const struct dash_series *s, size_t i)
+{
+	char *path = xasprintf("%s/%s/accepted.json", d->runs_dir, s->p[i].id), *why;
+	json_t *marks = json_load_file(path, 0, NULL);
+	const char *text = json_string_value(json_object_get(marks, s->name));
+
+	why = xstrdup(text ? text : "");
+	json_decref(marks);
+	free(path);
+	return why;
+}
+
 /* A JSON string that is safe inside a script element. */
 static void add_json(struct strbuf *sb, const char *s)
 {
@@ -101,10 +114,28 @@ static void add_level(struct strbuf *sb, const struct dash_series *s, size_t fro
 	free(v);
 }
 
-static void add_changes(struct strbuf *sb, const struct dash_series *s)
+static void add_accepted(struct strbuf *sb, const struct dash *d, const struct dash_series *s)
 {
 	bool comma = false;
 
+	strbuf_adds(sb, ",\n\"acc\":[");
+	for (size_t i = 0; i < s->n; i++) {
+		char *why;
+
+		if (!s->p[i].accepted)
+			continue;
+		why = reason_of(d, s, i);
+		strbuf_addf(sb, "%s{\"i\":%zu,\"why\":", comma ? "," : "", i);
+		add_json(sb, why);
+		strbuf_addc(sb, '}');
+		comma = true;
+		free(why);
+	}
+	strbuf_addc(sb, ']');
+}
+
+static void add_changes(struct strbuf *sb, const struct dash *d, const struct dash_series *s)
+{
 	strbuf_adds(sb, ",\n\"chg\":[");
 	for (size_t i = 0; i < s->changes; i++) {
 		strbuf_addf(sb, "%s{\"i\":%zu,\"from\":", i ? "," : "", s->change[i].at);
@@ -119,14 +150,8 @@ static void add_changes(struct strbuf *sb, const struct dash_series *s)
 		add_level(sb, s, i ? s->change[i - 1].at : 0,
 			  i < s->changes ? s->change[i].at : s->n);
 	}
-	strbuf_adds(sb, "],\n\"acc\":[");
-	for (size_t i = 0; i < s->n; i++) {
-		if (!s->p[i].accepted)
-			continue;
-		strbuf_addf(sb, "%s%zu", comma ? "," : "", i);
-		comma = true;
-	}
 	strbuf_addc(sb, ']');
+	add_accepted(sb, d, s);
 }
 
 static void add_mix(struct strbuf *sb, const struct dash_series *s, const struct dash_mix *mix)
@@ -162,7 +187,7 @@ static void add_data(struct strbuf *sb, const struct dash *d, const struct dash_
 	add_column(sb, "n", s, COUNT);
 	add_column(sb, "id", s, ID);
 	add_versions(sb, d, s);
-	add_changes(sb, s);
+	add_changes(sb, d, s);
 	if (mix->reasons)
 		add_mix(sb, s, mix);
 	strbuf_adds(sb, "}</script>\n");
@@ -212,6 +237,23 @@ static void add_change_table(struct strbuf *sb, const struct dash *d, const stru
 		strbuf_addf(sb, "</td><td>%s</td></tr>\n", c->provisional ? "provisional" : "");
 	}
 	strbuf_adds(sb, "</tbody></table></div>\n");
+}
+
+static void add_accepted_list(struct strbuf *sb, const struct dash *d, const struct dash_series *s)
+{
+	for (size_t i = s->n; i-- > 0;) {
+		char day[11], *why;
+
+		if (!s->p[i].accepted)
+			continue;
+		why = reason_of(d, s, i);
+		dash_day(&s->p[i], day);
+		strbuf_addf(sb, "<p>◆ <button data-at=\"%zu\">%s</button> level accepted: ", i,
+			    day);
+		dash_html(sb, *why ? why : "no reason given");
+		strbuf_adds(sb, "</p>\n");
+		free(why);
+	}
 }
 
 static void add_latest(struct strbuf *sb, const struct dash *d, const struct dash_series *s)
@@ -297,6 +339,7 @@ void dash_series_html(const struct dash *d, const struct dash_series *s, const s
 	if (mix->reasons)
 		add_legend(sb, mix);
 	add_change_table(sb, d, s);
+	add_accepted_list(sb, d, s);
 	add_latest(sb, d, s);
 	strbuf_adds(
 		sb,

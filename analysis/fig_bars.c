@@ -93,6 +93,16 @@ static void bars_plot(const struct fig_set *set, struct fig_doc *doc, double max
 		max / scale * (narrow ? 1.08 : 1.10), above, narrow ? " rotate by 90 left" : "");
 }
 
+bool fig_has_throughput(const json_t *rec)
+{
+	struct interval iv;
+
+	for (size_t i = 0; i < ARRAY_SIZE(throughput_axes); i++)
+		if (view_summary(rec, throughput_axes[i].metric, &iv))
+			return true;
+	return false;
+}
+
 int fig_throughput(const struct fig_set *set, struct fig_doc *doc)
 {
 	const char *names[ARRAY_SIZE(throughput_axes) + 1] = {NULL}, *metric, *prefix;
@@ -105,7 +115,7 @@ int fig_throughput(const struct fig_set *set, struct fig_doc *doc)
 		names[i] = throughput_axes[i].metric;
 	metric = fig_common_metric(set, names);
 	if (!metric)
-		return fig_missing(doc, "no throughput metric is in every record");
+		return fig_missing(doc, "the records have no throughput metric in common");
 	while (strcmp(axis->metric, metric))
 		axis++;
 	fig_category_axis(set, doc);

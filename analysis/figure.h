@@ -135,6 +135,7 @@ int fig_dots_draw(const struct fig_set *set, struct fig_doc *doc, const struct f
  * histogram. */
 bool fig_latency_quantile(const json_t *rec, double q, struct interval *out);
 
+bool fig_has_throughput(const json_t *rec);
 bool fig_has_exits(const json_t *rec);
 bool fig_has_events(const json_t *rec);
 bool fig_has_batch(const json_t *rec);

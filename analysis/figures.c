@@ -6,7 +6,8 @@
 
 const struct figure figure_table[] = {
 	{"throughput", "Throughput per mode", "throughput_bps, packets_per_s or transactions_per_s",
-	 "bench run net-throughput --mode=e1000,virtio,vhost", 0.66, false, fig_throughput, NULL},
+	 "bench run net-throughput --mode=e1000,virtio,vhost", 0.66, false, fig_throughput,
+	 fig_has_throughput},
 	{"exits", "VM exits per second by reason", "exits[] with reason and count",
 	 "bench run net-throughput --mode=e1000,virtio,vhost", 0.80, false, fig_exits,
 	 fig_has_exits},

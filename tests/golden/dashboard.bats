@@ -48,6 +48,7 @@ in_browser() {
 	"$bench" -q accept --store "$BATS_TEST_TMPDIR/store" "$run" throughput_bps --why "known price of a fix"
 	"$bench" -q dashboard --store "$BATS_TEST_TMPDIR/store" --out "$BATS_TEST_TMPDIR/site" --metric throughput_bps
 	! grep -q 'data-verdict="worse"' "$BATS_TEST_TMPDIR/site/index.html"
+	grep -q 'level accepted: known price of a fix' "$BATS_TEST_TMPDIR"/site/s/net-throughput-vhost-builtin-throughput_bps-*.html
 }
 
 @test "its own false-alarm rate is shown and small" {
