@@ -17,6 +17,8 @@ static const struct opt run_opts[] = {
 	{"work", 'w', OPT_SIZE, offsetof(struct run_args, work), "N", "fixed work instead: bytes, transactions, iterations"},
 	{"tool", 0, OPT_STR, offsetof(struct run_args, tool), "engine|iperf3", "traffic generator"},
 	{"ipv6", '6', OPT_FLAG, offsetof(struct run_args, ipv6), NULL, "IPv6 instead of IPv4"},
+	{"topology", 0, OPT_STR, offsetof(struct run_args, topology), "local|wire", "TAP to the peer, or every mode through the same card (default with sriov)"},
+	{"nic", 0, OPT_STR, offsetof(struct run_args, nic), "NIC|auto", "mode sriov: the card that gives the virtual function"},
 	{"kernel", 0, OPT_STR, offsetof(struct run_args, kernel), "NAME", "guest kernel: default, newer, or a release in the cache"},
 	{"seed", 0, OPT_U64, offsetof(struct run_args, seed), "N", "of the order of boots (default: the clock)"},
 	{"no-probes", 0, OPT_FLAG, offsetof(struct run_args, no_probes), NULL, "attach no eBPF: throughput and latency only"},

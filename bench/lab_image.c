@@ -13,7 +13,7 @@
 /* What the lab has from the start; everything else is one modprobe away. */
 static const char *const lab_modules[] = {
 	"virtio_pci", "virtio_console", "9p", "9pnet_virtio", "overlay", /* its own */
-	"kvm_amd", "vhost_net", "tun", "veth", "igb", "vfio-pci",
+	"kvm_amd", "vhost_net", "tun", "veth", "bridge", "igb", "vfio_iommu_type1", "vfio-pci",
 	NULL,
 };
 

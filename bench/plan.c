@@ -290,7 +290,17 @@ unsigned plan_needs(const struct plan *p)
 		if (c->vmm && strcmp(c->variant, "accel=tcg"))
 			needs |= strcmp(c->guest, "linux") ? NEED_KVM : NEED_KVM_LINUX;
 	}
-	return needs;
+	return needs | (plan_real_wire(p) ? NEED_VFIO : 0);
+}
+
+bool plan_real_wire(const struct plan *p)
+{
+	if (p->args->topology)
+		return !strcmp(p->args->topology, "wire");
+	for (size_t i = 0; i < p->n_cells; i++)
+		if (!strcmp(p->cell[i].mode, "sriov"))
+			return true;
+	return false;
 }
 
 void plan_print(const struct plan *p, FILE *out)

@@ -9,7 +9,7 @@
 #include "workloads/workloads.h"
 
 struct run_args {
-	const char *modes, *vmms, *guest, *on, *tool, *store, *kernel, *topology, *pin;
+	const char *modes, *vmms, *guest, *on, *tool, *store, *kernel, *nic, *topology;
 	struct opt_list set;
 	uint64_t reps, warmup, duration_ns, work, seed, timeout_ns;
 	bool json, dry_run, deterministic, overhead, no_probes, ipv6;
@@ -53,6 +53,8 @@ int cell_job(const struct cell *c, const struct run_args *args, struct workload_
 void plan_free(struct plan *p);
 /* What the cells need of the machine that runs them (needs bits of the workload, of modes and of VMMs). */
 unsigned plan_needs(const struct plan *p);
+/* A comparison that includes sriov goes over the real wire in all its modes, unless told otherwise. */
+bool plan_real_wire(const struct plan *p);
 void plan_print(const struct plan *p, FILE *out);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/journal.h"
 #include "base/log.h"
 #include "base/table.h"
 #include "bench/deterministic.h"
@@ -73,6 +74,7 @@ static json_t *one_sample(const struct plan *p, const struct plan_step *step, co
 		.index = (unsigned)index,
 		.boot = step->rep,
 		.progress = progress,
+		.real_wire = plan_real_wire(p),
 	};
 	struct noise before, after;
 	json_t *sample, *tags;
@@ -197,6 +199,10 @@ char **run_inner_argv(const struct plan *p, const char *workload, const char *ou
 		arglist_add(&l, "--guest=%s", a->guest);
 	if (a->tool)
 		arglist_add(&l, "--tool=%s", a->tool);
+	if (a->topology)
+		arglist_add(&l, "--topology=%s", a->topology);
+	if (a->nic)
+		arglist_add(&l, "--nic=%s", a->nic);
 	if (a->kernel)
 		arglist_add(&l, "--kernel=%s", a->kernel);
 	if (a->duration_ns)
@@ -404,6 +410,7 @@ int run_workload(const char *workload, const struct run_args *args, int argc, ch
 		plan_free(&plan);
 		return status;
 	}
+	journal_recover();
 	err = store_open(&store, args->store);
 	if (!err)
 		err = args->deterministic ? run_plan_deterministic(&plan, workload, store, argc, argv, &result)

@@ -183,10 +183,11 @@ static json_t *params_json(const struct plan *p, const struct cell *c)
 	const struct workload *wl = c->workload;
 	uint64_t duration = p->args->duration_ns ? p->args->duration_ns : wl->duration_ns;
 
-	return json_pack("{s:I, s:I, s:i, s:I, s:I, s:s, s:b}", "duration_ns", (json_int_t)duration, "work",
+	return json_pack("{s:I, s:I, s:i, s:I, s:I, s:s, s:b, s:s}", "duration_ns", (json_int_t)duration, "work",
 			 (json_int_t)p->args->work, "reps", (int)p->reps, "cpus", (json_int_t)cell_cpus(c),
 			 "mem_bytes", (json_int_t)knobs_u64(&c->knobs, "mem", 256 * MIB), "tool",
-			 knobs_get(&c->knobs, "tool", "engine"), "ipv6", p->args->ipv6);
+			 knobs_get(&c->knobs, "tool", "engine"), "ipv6", p->args->ipv6,
+			 "topology", !*c->mode ? "" : plan_real_wire(p) ? "wire" : "local");
 }
 
 static json_t *argv_json(int argc, char **argv)

@@ -15,10 +15,12 @@
 #include "base/hist_json.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "bench/lab.h"
 #include "bench/measure.h"
 #include "bench/paths.h"
 #include "bench/progress.h"
 #include "bench/sample.h"
+#include "bench/sriov.h"
 #include "bench/wire.h"
 #include "probes/probes.h"
 #include "workloads/image.h"
@@ -44,6 +46,7 @@ struct run {
 	const struct cell *cell;
 	struct workload_job job;
 	struct wire wire;
+	struct sriov sriov;
 	struct proc vmm, peer, backend;
 	struct probes *probes;
 	struct stats_page *stats;
@@ -100,25 +103,81 @@ static int make_job(struct run *r)
 	return 0;
 }
 
+static bool is_sriov(const struct run *r)
+{
+	return !strcmp(r->cell->mode, "sriov");
+}
+
+/* The lab's second card is the other end; on other machines there is none to take without being told. */
+static char *peer_card(const char *pf)
+{
+	char *nic = lab_inside() ? sriov_peer_nic(pf) : NULL;
+
+	if (!nic)
+		log_error("no card for the other end of the wire; outside the lab mode sriov is not supported yet");
+	return nic;
+}
+
+static int make_sriov_wire(struct run *r)
+{
+	const struct run_args *args = r->want->args;
+	int err = sriov_setup(&r->sriov, args->nic ? args->nic : "auto", WIRE_GUEST_MAC);
+	char *peer = err ? NULL : peer_card(r->sriov.pf);
+
+	err = err ? err : peer ? wire_cards(&r->wire, peer, NULL, args->ipv6) : -ENODEV;
+	free(peer);
+	return err;
+}
+
+/* Every mode through the same card to the same peer: the baseline has the card itself, the others a switch to it. */
+static int make_card_wire(struct run *r, unsigned queues)
+{
+	const struct run_args *args = r->want->args;
+	char *pf = args->nic && strcmp(args->nic, "auto") ? xstrdup(args->nic) : sriov_find_pf();
+	char *peer = pf ? peer_card(pf) : NULL;
+	int err = -ENODEV;
+
+	if (!pf)
+		log_error("--topology=wire: no card with SR-IOV here; use --on=lab");
+	else if (peer)
+		err = no_vm(r) ? wire_cards(&r->wire, peer, pf, args->ipv6)
+			       : wire_switched(&r->wire, queues, peer, pf, args->ipv6);
+	free(peer);
+	free(pf);
+	return err;
+}
+
 static int make_wire(struct run *r)
 {
+	unsigned queues = (unsigned)knobs_u64(&r->cell->knobs, "queues", 1);
 	int err = 0;
 
 	if (!has_net(r))
 		return 0;
-	if (no_vm(r))
+	if (is_sriov(r))
+		err = make_sriov_wire(r);
+	else if (r->want->real_wire)
+		err = make_card_wire(r, queues);
+	else if (no_vm(r))
 		err = wire_veth(&r->wire, r->want->args->ipv6);
-	else if (!strcmp(r->cell->mode, "sriov"))
-		return fail(r, -ENOTSUP, "mode sriov is not supported yet");
 	else
-		err = wire_tap(&r->wire, (unsigned)knobs_u64(&r->cell->knobs, "queues", 1), r->want->args->ipv6);
+		err = wire_tap(&r->wire, queues, r->want->args->ipv6);
 	return err ? fail(r, err, "the wire could not be set up: %s", strerror(-err)) : 0;
+}
+
+/* As image_spec wants them: NULL-terminated. */
+static void module_names(const struct module_list *l, const char *names[8])
+{
+	for (size_t i = 0; i < l->n && i < 7; i++)
+		names[i] = l->item[i];
 }
 
 static int make_image(struct run *r)
 {
 	static const char *const iperf[] = {"/usr/bin/iperf3", NULL};
 	struct image_spec spec = {.agent = path_tool("agent")};
+	struct module_list vf_modules = MODULE_LIST_INIT;
+	const char *names[8] = {NULL};
 	char line[JOB_LINE_MAX], *dir, *modules;
 	int err;
 
@@ -129,15 +188,19 @@ static int make_image(struct run *r)
 	modules = xasprintf("%s/modules", r->want->kernel_dir);
 	spec.moddir = realpath(modules, NULL);
 	free(modules);
-	spec.modules = image_mode_modules(r->cell->mode);
-	err = job_write(&r->job, line, sizeof(line));
-	if (err < 0)
-		return fail(r, err, "the job line is too long");
+	err = 0;
+	if (is_sriov(r)) /* whatever the function's driver is */
+		err = modules_for_pci(spec.moddir, r->sriov.vf_addr, &vf_modules);
+	module_names(&vf_modules, names);
+	spec.modules = is_sriov(r) ? names : image_mode_modules(r->cell->mode);
+	if (job_write(&r->job, line, sizeof(line)) < 0)
+		BUG("job line");
 	spec.job = line;
 	spec.programs = r->job.tool == JOB_IPERF3 ? iperf : NULL;
 	dir = xasprintf("%s/images", path_cache());
-	err = dir_make_all(dir);
+	err = err ? err : dir_make_all(dir);
 	err = err ? err : image_build_in(&spec, dir, &r->image);
+	module_list_free(&vf_modules);
 	free(dir);
 	free((char *)spec.moddir);
 	return err ? fail(r, err, "the guest's image could not be built: %s", strerror(-err)) : 0;
@@ -241,6 +304,7 @@ static int vmm_argv(struct run *r, struct arglist *a)
 		.knobs = &r->cell->knobs,
 		.mac = r->wire.mac,
 		.vhost_user_socket = r->socket,
+		.vfio_addr = r->sriov.vf_addr,
 		.agent_fd = r->agent_fd[1],
 		.stats_fd = r->stats_fd,
 		.variant = r->cell->variant,
@@ -454,6 +518,7 @@ static void run_free(struct run *r)
 	proc_end(&r->peer, NSEC_PER_SEC);
 	probes_close(r->probes);
 	wire_close(&r->wire);
+	sriov_undo(&r->sriov);
 	close_fd(&r->agent_fd[0]);
 	close_fd(&r->agent_fd[1]);
 	close_fd(&r->stats_fd);

@@ -14,6 +14,7 @@ struct sample_want {
 	const char *kernel_dir;  /* the unpacked kernel of the guest */
 	const char *log_dir;     /* sample-N of the run directory; exists */
 	unsigned index, boot;
+	bool real_wire;          /* --topology=wire */
 	struct progress *progress;
 };
 

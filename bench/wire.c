@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
+#include <netlink/route/link/bridge.h>
 #include <netlink/route/link/veth.h>
 
 #include "base/log.h"
@@ -25,7 +26,6 @@
 /* Room for the offloads' 64 KiB; the vnet_hdr of virtio 1.x. */
 #define TAP_FLAGS (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)
 
-static const char guest_mac[] = "52:54:00:77:00:02";
 static const char peer_mac[] = "52:54:00:77:00:01";
 
 /* Namespaces belong to threads: do the work in one that ends, and ours stays where it is. */
@@ -144,7 +144,7 @@ static int setup_interface(void *arg)
 
 	if (!index)
 		err = -ENODEV;
-	err = err ? err : set_mac(s->name, s->mac);
+	err = err || !s->mac ? err : set_mac(s->name, s->mac); /* cards keep their own */
 	snprintf(addr, sizeof(addr), NET4 "%d/24", s->host);
 	err = err ? err : add_address(sk, index, addr);
 	snprintf(addr, sizeof(addr), NET6 "%d/64", s->host);
@@ -161,11 +161,8 @@ struct tap_job {
 	unsigned queues;
 };
 
-static int open_tap(void *arg)
+static int open_tap_queues(struct tap_job *j)
 {
-	struct tap_job *j = arg;
-	struct ifsetup s = {"tap0", peer_mac, HOST_PEER};
-
 	for (unsigned i = 0; i < j->queues; i++) {
 		struct ifreq ifr = {.ifr_name = "tap0"};
 		int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
@@ -177,7 +174,15 @@ static int open_tap(void *arg)
 		if (ioctl(fd, TUNSETIFF, &ifr))
 			return -errno;
 	}
-	return setup_interface(&s);
+	return 0;
+}
+
+static int open_tap(void *arg)
+{
+	struct ifsetup s = {"tap0", peer_mac, HOST_PEER};
+	int err = open_tap_queues(arg);
+
+	return err ? err : setup_interface(&s);
 }
 
 static void wire_init(struct wire *w, bool ipv6)
@@ -187,7 +192,7 @@ static void wire_init(struct wire *w, bool ipv6)
 		w->tap_fd[i] = -1;
 	snprintf(w->guest_addr, sizeof(w->guest_addr), ipv6 ? NET6 "%d/64" : NET4 "%d/24", HOST_GUEST);
 	snprintf(w->peer_addr, sizeof(w->peer_addr), ipv6 ? NET6 "%d" : NET4 "%d", HOST_PEER);
-	snprintf(w->mac, sizeof(w->mac), "%s", guest_mac);
+	snprintf(w->mac, sizeof(w->mac), "%s", WIRE_GUEST_MAC);
 }
 
 int wire_tap(struct wire *w, unsigned queues, bool ipv6)
@@ -234,7 +239,7 @@ static int make_veth(void *arg)
 
 int wire_veth(struct wire *w, bool ipv6)
 {
-	struct ifsetup peer = {"tap0", peer_mac, HOST_PEER}, agent = {"eth0", guest_mac, HOST_GUEST};
+	struct ifsetup peer = {"tap0", peer_mac, HOST_PEER}, agent = {"eth0", WIRE_GUEST_MAC, HOST_GUEST};
 	int err;
 
 	wire_init(w, ipv6);
@@ -247,6 +252,108 @@ int wire_veth(struct wire *w, bool ipv6)
 	err = err ? err : in_netns(&w->agent_ns, setup_interface, &agent);
 	if (err)
 		log_error("veth pair: %s; load the module veth, or use --on=lab", strerror(-err));
+	return err;
+}
+
+struct move_job {
+	const char *name;
+	int ns_fd;
+};
+
+static int move_link(const struct move_job *m)
+{
+	struct nl_sock *sk = nl_socket_alloc();
+	struct rtnl_link *old = NULL, *change = rtnl_link_alloc();
+	int err = sk && change && !nl_connect(sk, NETLINK_ROUTE) ? 0 : -ENOMEM;
+
+	if (!err && rtnl_link_get_kernel(sk, 0, m->name, &old))
+		err = -ENODEV;
+	if (!err) {
+		rtnl_link_set_ns_fd(change, m->ns_fd);
+		err = rtnl_link_change(sk, old, change, 0) ? -EOPNOTSUPP : 0;
+	}
+	rtnl_link_put(old);
+	rtnl_link_put(change);
+	nl_socket_free(sk);
+	return err;
+}
+
+static int move_card(const char *nic, int ns_fd, const struct ifsetup *s)
+{
+	struct move_job m = {nic, ns_fd};
+	int err = move_link(&m);
+
+	err = err ? err : in_netns(&ns_fd, setup_interface, (void *)s);
+	if (err)
+		log_error("%s: cannot be moved into its network namespace: %s", nic, strerror(-err));
+	return err;
+}
+
+int wire_cards(struct wire *w, const char *peer_nic, const char *own_nic, bool ipv6)
+{
+	struct ifsetup peer = {peer_nic, NULL, HOST_PEER}, own = {own_nic, NULL, HOST_GUEST};
+	int err;
+
+	wire_init(w, ipv6);
+	w->peer_ns = wire_new_netns();
+	if (w->peer_ns < 0)
+		return w->peer_ns;
+	err = move_card(peer_nic, w->peer_ns, &peer);
+	if (err || !own_nic)
+		return err;
+	w->agent_ns = wire_new_netns();
+	return w->agent_ns < 0 ? w->agent_ns : move_card(own_nic, w->agent_ns, &own);
+}
+
+/* A switch of our own: a bridge in a namespace without a name, with the TAP and the card as its ports. */
+struct switch_job {
+	struct tap_job tap;
+	const char *card;
+};
+
+static int make_bridge(struct nl_sock *sk)
+{
+	int err = rtnl_link_bridge_add(sk, "sw0");
+
+	/* Forward at once: no spanning tree, no learning delay. */
+	return err ? -EOPNOTSUPP : link_up("sw0");
+}
+
+static int enslave(struct nl_sock *sk, const char *port)
+{
+	int err = rtnl_link_enslave_ifindex(sk, (int)if_nametoindex("sw0"), (int)if_nametoindex(port));
+
+	return err ? -EOPNOTSUPP : link_up(port);
+}
+
+static int make_switch(void *arg)
+{
+	struct switch_job *j = arg;
+	struct nl_sock *sk = nl_socket_alloc();
+	int err = sk && !nl_connect(sk, NETLINK_ROUTE) ? 0 : -ENOMEM;
+
+	err = err ? err : open_tap_queues(&j->tap);
+	err = err ? err : make_bridge(sk);
+	err = err ? err : enslave(sk, "tap0");
+	err = err ? err : enslave(sk, j->card);
+	nl_socket_free(sk);
+	return err;
+}
+
+int wire_switched(struct wire *w, unsigned queues, const char *peer_nic, const char *own_nic, bool ipv6)
+{
+	struct switch_job j = {{w, queues}, own_nic};
+	struct move_job m = {own_nic, -1};
+	int err = wire_cards(w, peer_nic, NULL, ipv6);
+
+	if (err)
+		return err;
+	w->agent_ns = wire_new_netns(); /* nobody's: the switch */
+	m.ns_fd = w->agent_ns;
+	err = m.ns_fd < 0 ? m.ns_fd : move_link(&m);
+	err = err ? err : in_netns(&w->agent_ns, make_switch, &j);
+	if (err)
+		log_error("switch of %s and the TAP: %s; modprobe bridge", own_nic, strerror(-err));
 	return err;
 }
 

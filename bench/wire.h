@@ -4,6 +4,8 @@
  * happens to us: namespaces without a name, a TAP that is not persistent, veth ends inside such namespaces.
  *
  *   local:   guest eth0 -- VMM -- TAP tap0 in the peer's namespace
+ *   switch:  guest eth0 -- VMM -- TAP -- bridge -- own card -- the cards' wire -- peer's card
+ *   cards:   VF or PF -- the cards' wire -- peer's card, moved into the peer's namespace
  *   host:    agent's namespace veth -- veth peer's namespace (no VM: the baseline)
  */
 #ifndef BENCH_WIRE_H
@@ -12,6 +14,7 @@
 #include "base/util.h"
 
 #define WIRE_QUEUES 16
+#define WIRE_GUEST_MAC "52:54:00:77:00:02"
 
 struct wire {
 	int peer_ns, agent_ns;     /* namespace fds; agent_ns only without a VM, else -1 */
@@ -24,6 +27,11 @@ struct wire {
 /* ipv6 chooses the addresses of the job; both families are configured. 0 or -errno (logged). */
 int wire_tap(struct wire *w, unsigned queues, bool ipv6);
 int wire_veth(struct wire *w, bool ipv6);
+/* The real wire: the card peer_nic goes into the peer's namespace (and comes back when that ends); own_nic, when not
+ * NULL, into the agent's. */
+int wire_cards(struct wire *w, const char *peer_nic, const char *own_nic, bool ipv6);
+/* The real wire with a TAP for the VMM: own_nic and the TAP are ports of a switch in a namespace of its own. */
+int wire_switched(struct wire *w, unsigned queues, const char *peer_nic, const char *own_nic, bool ipv6);
 void wire_close(struct wire *w);
 
 /* A new network namespace with its loopback up; fd or -errno. */

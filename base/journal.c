@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/journal.h"
+#include "base/log.h"
+
+#define UNDO_TRIES 50 /* VFIO lets go of a device up to a second after its user has ended */
+#define UNDO_PAUSE_NS (100 * NSEC_PER_MSEC)
+
+struct journal {
+	int fd; /* locked (flock) for as long as we live */
+	char *path;
+};
+
+static const char *journal_dir(void)
+{
+	const char *dir = getenv("EXITLAB_JOURNAL_DIR");
+
+	return dir && *dir ? dir : "/run/exitlab";
+}
+
+int journal_open(struct journal **out)
+{
+	struct journal *j = xcalloc(1, sizeof(*j));
+	int err = dir_make_all(journal_dir());
+
+	j->path = xasprintf("%s/journal.%d-%llu", journal_dir(), getpid(), (unsigned long long)clock_ns());
+	j->fd = err ? -1 : open(j->path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+	if (j->fd < 0 || flock(j->fd, LOCK_EX | LOCK_NB)) {
+		err = err ? err : -errno;
+		log_error("journal %s: %s; without it nothing on this host is changed", j->path, strerror(-err));
+		close_fd(&j->fd);
+		free(j->path);
+		free(j);
+		return err;
+	}
+	*out = j;
+	return 0;
+}
+
+static int note(struct journal *j, const char *path, const char *undo)
+{
+	char *line = xasprintf("%s\t%s\n", path, undo);
+	int err = fd_write_all(j->fd, line, strlen(line));
+
+	if (!err && fsync(j->fd))
+		err = -errno;
+	free(line);
+	return err;
+}
+
+int journal_write(struct journal *j, const char *path, const char *value, const char *undo)
+{
+	char *old = undo ? xstrdup(undo) : file_read_line(path);
+	int err = note(j, path, old);
+
+	if (err)
+		log_error("journal: %s; %s is left as it is", strerror(-err), path);
+	else if ((err = file_write(path, value)))
+		log_error("%s: cannot be set to %s: %s", path, value, strerror(-err));
+	free(old);
+	return err;
+}
+
+static int undo_line(char *line)
+{
+	char *tab = strchr(line, '\t');
+	int err = 0;
+
+	if (!tab)
+		return 0; /* torn: we died while noting, so nothing was changed */
+	*tab = '\0';
+	for (int i = 0; i < UNDO_TRIES; i++) {
+		err = file_write(line, tab[1] ? tab + 1 : "\n");
+		if (err != -EBUSY)
+			break;
+		clock_sleep_ns(UNDO_PAUSE_NS);
+	}
+	if (err == -ENOENT || err == -ENODEV) /* the device has gone, and its setting with it */
+		err = 0;
+	if (err)
+		log_error("%s: cannot be set back to %s: %s", line, tab + 1, strerror(-err));
+	return err;
+}
+
+/* In reverse; *n counts them. The file stays when something could not be undone. */
+static int undo_file(const char *path, size_t *n)
+{
+	struct strbuf sb = STRBUF_INIT;
+	int err = file_read(path, &sb);
+
+	*n = 0;
+	while (!err && sb.len) {
+		char *nl;
+		int e;
+
+		sb.buf[--sb.len] = '\0'; /* the newline, or the end of a torn line */
+		nl = memrchr(sb.buf, '\n', sb.len);
+		e = undo_line(nl ? nl + 1 : sb.buf);
+		err = err ? err : e;
+		sb.len = nl ? (size_t)(nl - sb.buf) + 1 : 0;
+		++*n;
+	}
+	strbuf_free(&sb);
+	if (!err)
+		unlink(path);
+	return err;
+}
+
+int journal_close(struct journal *j)
+{
+	size_t n;
+	int err;
+
+	if (!j)
+		return 0;
+	err = undo_file(j->path, &n);
+	close_fd(&j->fd);
+	free(j->path);
+	free(j);
+	return err;
+}
+
+/* A journal that is not locked has no owner any more. */
+static int recover_one(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC), err;
+	size_t n;
+
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		close(fd);
+		return 0;
+	}
+	err = undo_file(path, &n);
+	close(fd);
+	if (!err)
+		log_info("recovered: %zu changes of a run that was killed are undone", n);
+	return err ? err : (int)n;
+}
+
+int journal_recover(void)
+{
+	DIR *d = opendir(journal_dir());
+	struct dirent *e;
+	int total = 0;
+
+	while (d && (e = readdir(d))) {
+		char *path;
+		int n;
+
+		if (strncmp(e->d_name, "journal.", 8))
+			continue;
+		path = xasprintf("%s/%s", journal_dir(), e->d_name);
+		n = recover_one(path);
+		free(path);
+		if (n < 0 && total >= 0)
+			total = n;
+		else if (total >= 0)
+			total += n;
+	}
+	if (d)
+		closedir(d);
+	return total;
+}
