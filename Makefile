@@ -202,6 +202,9 @@ lint: ## clang-tidy, cppcheck, clang-format
 .PHONY: install
 install: all ## to PREFIX (default /usr/local), below DESTDIR
 	install -D -m755 $(O)/bench $(DESTDIR)$(PREFIX)/bin/bench
+	$(O)/bench help --man=$(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(O)/bench help --completion > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bench
 	for p in vmm agent lab-init vhost-user-net micro.elf; do if [ -e $(O)/$$p ]; then install -D -m755 $(O)/$$p $(DESTDIR)$(PREFIX)/libexec/exitlab/$$p || exit 1; fi; done
 
 .PHONY: clean
