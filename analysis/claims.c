@@ -297,11 +297,11 @@ static void needs(struct claim_result *r, const struct claim *c)
 	size_t n = (size_t)snprintf(r->why, sizeof(r->why), "bench run %s", c->workload);
 
 	for (size_t i = 0; i < 2; i++)
-		if (s[i]->mode && (!i || strcmp(s[i]->mode, c->a.mode)))
+		if (s[i]->mode && (!i || !fits(c->a.mode, s[i]->mode)))
 			n += (size_t)snprintf(r->why + n, sizeof(r->why) - n, "%s%s",
 					      i ? "," : " --mode=", s[i]->mode);
 	for (size_t i = 0; i < 2; i++)
-		if (s[i]->vmm && (!i || strcmp(s[i]->vmm, c->a.vmm)))
+		if (s[i]->vmm && (!i || !fits(c->a.vmm, s[i]->vmm)))
 			n += (size_t)snprintf(r->why + n, sizeof(r->why) - n, "%s%s",
 					      i ? "," : " --vmm=", s[i]->vmm);
 	if (c->a.knob)

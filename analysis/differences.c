@@ -34,7 +34,7 @@ static void add_if_unequal(struct list *l, bool blocking, const char *what, cons
 {
 	char *ta = text_of(a), *tb = text_of(b);
 
-	if (strcmp(ta, tb)) {
+	if (strcmp(ta, tb) != 0) {
 		add(l, blocking, what, ta, tb);
 		return;
 	}

@@ -35,7 +35,7 @@ static int load_all(const char *dir, struct fig_set *set)
 	if (err)
 		return err;
 	err = store_list(store, NULL, &rows, &n);
-	set->rec = xcalloc(n, sizeof(*set->rec));
+	set->rec = xcalloc(n, sizeof(json_t *));
 	for (size_t i = 0; !err && i < n; i++) {
 		set->rec[set->n] = store_load(store, rows[i].id);
 		set->n += set->rec[set->n] != NULL;

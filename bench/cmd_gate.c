@@ -171,7 +171,7 @@ static int gate_with_store(const struct gate_args *a, const struct gate_floors *
 	if (store_open(&s.store, a->store))
 		return EXIT_CANNOT;
 	s.base = base = store_load(s.store, a->baseline);
-	if (base && a->deterministic && strcmp(record_str(base, "time_base"), "virtual"))
+	if (base && a->deterministic && strcmp(record_str(base, "time_base"), "virtual") != 0)
 		log_error(
 			"gate: the baseline %s was not measured with --deterministic; measure one "
 			"that is",

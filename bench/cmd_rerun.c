@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "bench/bench.h"
 #include "bench/environment.h"
+#include "bench/paths.h"
 #include "bench/rerun.h"
 #include "bench/runs.h"
 
@@ -95,8 +96,8 @@ static int run_again(const json_t *rec, const struct rerun_args *a)
 	printf("\n");
 	fflush(stdout);
 	if (!a->dry_run) {
-		execv(argv[0], argv);
-		log_error("%s: %s", argv[0], strerror(errno));
+		execv(path_self(), argv);
+		log_error("%s: %s", path_self(), strerror(errno));
 	}
 	rerun_free(argv);
 	return a->dry_run ? EXIT_OK : EXIT_CANNOT;

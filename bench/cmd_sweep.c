@@ -124,7 +124,7 @@ static int run_all(const struct jobfile *f, const struct sweep_args *a)
 	size_t ran = 0;
 
 	for (size_t i = 0; i < f->n && status != STATUS_INTERRUPTED; i++) {
-		if (a->only && strcmp(a->only, f->v[i].name))
+		if (a->only && strcmp(a->only, f->v[i].name) != 0)
 			continue;
 		printf("%s[%s]\n", ran++ ? "\n" : "", f->v[i].name);
 		fflush(stdout);
@@ -215,7 +215,7 @@ static int sweep_main(int argc, char **argv)
 
 	if (!bench_parse(&cmd_sweep, &argc, argv, &a, &status))
 		return status;
-	if (argc != 2 || (a.judge && strcmp(argv[1], "claims"))) {
+	if (argc != 2 || (a.judge && strcmp(argv[1], "claims") != 0)) {
 		log_error("sweep: %s",
 			  argc != 2 ? "expected one job file or the name of one in experiments/"
 				    : "--judge is for claims");

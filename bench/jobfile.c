@@ -127,7 +127,7 @@ static int add_pair(struct job_experiment *e, const struct pair *p)
 	if (!strcmp(p->key, "workload"))
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-		if (strcmp(options[i].key, p->key))
+		if (strcmp(options[i].key, p->key) != 0)
 			continue;
 		if (options[i].flag)
 			return add_flag(e, options[i].option, p);

@@ -42,7 +42,7 @@ static void add_params(struct words *w, const json_t *params, const json_t *knob
 		add(w, xasprintf("--duration=%lldns", (long long)duration));
 	if (work)
 		add(w, xasprintf("--work=%lld", (long long)work));
-	if (*tool && strcmp(tool, "engine") && !json_object_get(knobs, "tool"))
+	if (*tool && strcmp(tool, "engine") != 0 && !json_object_get(knobs, "tool"))
 		add_option(w, "tool", tool);
 	if (json_is_true(json_object_get(params, "ipv6")))
 		add(w, xstrdup("--ipv6"));
@@ -59,7 +59,7 @@ char **rerun_argv(const json_t *rec, uint64_t reps, const char *store)
 	add(&w, xstrdup(record_str(rec, "workload")));
 	add_option(&w, "mode", record_str(rec, "mode"));
 	add_option(&w, "vmm", record_str(rec, "vmm"));
-	if (strcmp(record_str(rec, "guest"), "none"))
+	if (strcmp(record_str(rec, "guest"), "none") != 0)
 		add_option(&w, "guest", record_str(rec, "guest"));
 	add_option(&w, "on", record_str(rec, "substrate"));
 	if (!strcmp(record_str(rec, "time_base"), "virtual"))

@@ -397,7 +397,7 @@ static bool same_names(const struct names *a, const struct names *b)
 	if (a->n != b->n)
 		return false;
 	for (size_t i = 0; i < a->n; i++)
-		if (strcmp(a->name[i], b->name[i]))
+		if (strcmp(a->name[i], b->name[i]) != 0)
 			return false;
 	return true;
 }

@@ -294,7 +294,7 @@ static void add_sorted(struct strbuf *sb, const json_t *obj, const char *skip)
 	json_t *v;
 
 	json_object_foreach ((json_t *)obj, key, v)
-		if (!skip || strcmp(key, skip))
+		if (!skip || strcmp(key, skip) != 0)
 			keys[n++] = key;
 	qsort(keys, n, sizeof(*keys), compare_keys);
 	for (size_t i = 0; i < n; i++) {

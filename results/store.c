@@ -325,7 +325,7 @@ static struct pending *pending_find(struct store *s, const char *id)
 {
 	struct pending *p = s->pending;
 
-	while (p && strcmp(p->id, id))
+	while (p && strcmp(p->id, id) != 0)
 		p = p->next;
 	return p;
 }
