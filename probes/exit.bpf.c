@@ -144,6 +144,7 @@ static __always_inline void read_exit(struct vcpu_state *s, struct kvm_vcpu *vcp
 /* KVM_EXIT_* of <linux/kvm.h>. */
 #define EXIT_IO   2
 #define EXIT_MMIO 6
+#define EXIT_INTR 10
 
 static __always_inline int exit_begins(struct kvm_vcpu *vcpu, enum probe_backend backend)
 {
@@ -407,7 +408,8 @@ int BPF_PROG(on_run_end, __u32 reason, int err)
 	s->exits++;
 	s->user_exits++;
 	s->user_mmio += reason == EXIT_MMIO && err >= 0;
-	s->reason = reason;
+	/* A signal ends KVM_RUN with an error and leaves an old reason behind. */
+	s->reason = err < 0 ? EXIT_INTR : reason;
 	s->key = err < 0 ? KEY_NONE : run_key(s, reason);
 	return 0;
 }
