@@ -24,6 +24,7 @@
 
 #define BIT(n) (1ull << (n))
 #define FEATURES (BIT(0) | BIT(28) | BIT(29))
+#define ALL (FEATURES | BIT(34))
 #define QUEUE_SIZE 256
 
 static char path[64];
@@ -37,6 +38,7 @@ static struct {
 	bool served; /* stop finds that chains were served */
 	uint32_t base[4];
 	bool ready[4];
+	struct virtq_progress *progress[4];
 	unsigned pairs;
 } seen;
 
@@ -48,6 +50,7 @@ static int sink_start(struct net_backend *be, uint64_t features, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		seen.base[i] = be->rings[i].base;
 		seen.ready[i] = be->rings[i].ready;
+		seen.progress[i] = be->rings[i].progress;
 	}
 	__atomic_add_fetch(&seen.starts, 1, __ATOMIC_RELEASE);
 	return 0;
@@ -233,7 +236,7 @@ static void peer_start(enum bad bad)
 	peer.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(peer.listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	assert_int_equal(listen(peer.listener, 4), 0);
-	peer.be = (struct net_backend){.ops = &sink_ops, .dev_name = "peer", .pairs = 2, .features = FEATURES, .mtu = 1400};
+	peer.be = (struct net_backend){.ops = &sink_ops, .dev_name = "peer", .pairs = 2, .features = ALL, .mtu = 1400};
 	assert_int_equal(vu_back_init(&peer.back, &peer.be), 0);
 	assert_int_equal(pthread_create(&peer.thread, NULL, peer_main, NULL), 0);
 }
@@ -313,7 +316,7 @@ static void test_start_and_stop(void **state)
 	(void)state;
 	peer_start(GOOD);
 	assert_int_equal(open_front(2), 0);
-	assert_int_equal(be.features, FEATURES);
+	assert_int_equal(be.features, ALL);
 	assert_int_equal(be.mtu, 1400);
 	be.rings[0].base = 3;
 	be.rings[2].ready = false;
@@ -391,18 +394,36 @@ static void test_restart_without_back_end(void **state)
 	peer_kill();
 }
 
-/* A packed ring in memory does not say where the dead one was: the device is told instead of guessing. */
-static void test_packed_ring_is_not_guessed(void **state)
+/* A packed ring in memory does not say where the dead one was; the inflight region does. */
+static void test_packed_ring_goes_on(void **state)
 {
+	const uint64_t features = FEATURES | BIT(32) | BIT(34);
+	int before = open_fds();
+
 	(void)state;
 	peer_start(GOOD);
 	assert_int_equal(open_front(1), 0);
-	/* The peer refuses the bit, but the front-end's own idea of the ring is what counts here. */
-	be.features |= BIT(34);
-	be.ops->start(&be, FEATURES | BIT(32) | BIT(34), 2);
+	assert_int_equal(be.ops->start(&be, features, 2), 0);
+	assert_non_null(seen.progress[0]);
+	/* What the dead one's virtqueue would have written: 77 entries used in the second lap. */
+	seen.progress[0]->used = seen.progress[0]->old_used = 77;
+	seen.progress[0]->used_wrap = seen.progress[0]->old_used_wrap = 0;
 	peer_kill();
-	WAIT_FOR(LOAD(broken) == 2);
+	WAIT_FOR(LOAD(down) == 1);
+	memset(&seen, 0, sizeof(seen));
+	peer_start(GOOD);
+	WAIT_FOR(LOAD(up) == 1);
+	assert_int_equal(seen.base[0], 77 | 77 << 16);
+	assert_int_equal(seen.base[1], be.rings[1].base);
+	assert_int_equal(broken, 0);
+	/* Set up anew by the guest: from the start, whatever the region said. */
+	be.ops->stop(&be);
+	be.rings[0].base = be.rings[1].base = 1u << 31 | 1u << 15;
+	assert_int_equal(be.ops->start(&be, features, 2), 0);
+	assert_int_equal(seen.base[0], be.rings[0].base);
 	close_front();
+	peer_kill();
+	assert_int_equal(open_fds(), before);
 }
 
 static void test_ring_outside_memory(void **state)
@@ -482,7 +503,7 @@ int main(void)
 		cmocka_unit_test(test_start_and_stop),
 		cmocka_unit_test(test_back_end_comes_back),
 		cmocka_unit_test(test_restart_without_back_end),
-		cmocka_unit_test(test_packed_ring_is_not_guessed),
+		cmocka_unit_test(test_packed_ring_goes_on),
 		cmocka_unit_test(test_ring_outside_memory),
 		cmocka_unit_test(test_nobody_there),
 		cmocka_unit_test(test_too_few_queues),

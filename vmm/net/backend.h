@@ -45,6 +45,7 @@ struct net_ring {
 	uint32_t base;       /* virtq_base(): given to start, filled in by stop */
 	int kick_fd;         /* eventfd, non-blocking: readable when the guest has rung */
 	int call_fd;         /* eventfd: a write interrupts the guest (MSI-X: an irqfd, so it costs no exit) */
+	struct virtq_progress *progress; /* for a successor of this process to go on with a packed ring; or NULL */
 	struct stats_queue *stats; /* a backend that sees the packets keeps it; "kicks" too */
 };
 

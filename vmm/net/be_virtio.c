@@ -177,6 +177,7 @@ static int start_direction(struct pair *p, bool tx, uint64_t features)
 		p->b->be->front_ops->ring_broken(p->b->be->front, 2 * p->index + tx);
 		return 0; /* the guest's fault: the device is told, the process lives */
 	}
+	virtq_track(tx ? &p->q.tx : &p->q.rx, r->progress);
 	k->descs_was = r->stats->descs;
 	err = evloop_add(p->loop, r->kick_fd, EPOLLIN | EPOLLET, on_kick, k);
 	k->watched = !err;

@@ -9,7 +9,8 @@
  *
  * When the back-end dies, the guest sees its link go down and lives on; a timer tries to connect again, and when there is a
  * back-end the rings go on where the used index in memory says that the dead one had come to. That holds because a
- * network back-end finishes chains in the order it took them: whatever lies after the used index is served again.
+ * network back-end finishes chains in the order it took them: whatever lies after the used index is served again. A packed
+ * ring has no such index; back-ends keep it in the inflight region, which we hold for the next one.
  *
  * f->lock guards everything that both sides use: calls of the front half, and the watch thread. Only the watch thread opens
  * and closes the connection after open(); others mark it dead. All functions below want it held.
@@ -44,6 +45,8 @@ struct front {
 	bool started;
 	uint64_t features; /* negotiated with the guest */
 	unsigned n_rings, active_pairs;
+	int inflight_fd;   /* packed rings: what tells a new back-end how far the old one was; -1 */
+	struct vu_inflight inflight;
 	struct front_ring ring[NET_RINGS_MAX];
 };
 
@@ -68,6 +71,8 @@ void front_ring_take_back(struct front *f, unsigned ring);
 void front_ring_recover(struct front *f, unsigned ring);
 /* Pairs in use are enabled, the others not. */
 int front_ring_enable(struct front *f, unsigned ring);
+/* Forget how far packed rings were: they start anew. */
+void front_drop_inflight(struct front *f);
 void front_ring_break(struct front *f, unsigned ring, const char *why);
 /* Kicks and calls may have been lost with the old process: give each once more. */
 void front_wake_rings(struct front *f);

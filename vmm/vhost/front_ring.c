@@ -98,9 +98,9 @@ void front_ring_recover(struct front *f, unsigned ring)
 	struct net_ring *r = &f->be->rings[ring];
 	uint16_t used = 0;
 
-	if (packed(f))
+	if (packed(f) && f->inflight_fd < 0)
 		front_ring_break(f, ring, "a packed ring does not tell where the lost back-end was");
-	else if (!gmem_read(f->be->gm, r->layout.device + 2, &used, sizeof(used)))
+	else if (!packed(f) && !gmem_read(f->be->gm, r->layout.device + 2, &used, sizeof(used)))
 		r->base = used;
 }
 
@@ -125,12 +125,59 @@ static int set_features(struct front *f)
 	return vu_link_do(&f->link, &m);
 }
 
+void front_drop_inflight(struct front *f)
+{
+	close_fd(&f->inflight_fd);
+}
+
+static int get_inflight(struct front *f)
+{
+	struct vu_msg m = vu_msg_empty(VU_GET_INFLIGHT_FD);
+	int err;
+
+	m.size = sizeof(m.p.inflight);
+	m.p.inflight.queues = (uint16_t)f->n_rings;
+	for (unsigned i = 0; i < f->n_rings; i++)
+		m.p.inflight.queue_size = MAX(m.p.inflight.queue_size, f->be->rings[i].layout.size);
+	err = vu_link_get(&f->link, &m);
+	if (err)
+		return err;
+	f->inflight = m.p.inflight;
+	f->inflight_fd = vu_take_fd(&m, 0);
+	return 0;
+}
+
+static int hand_over_inflight(struct front *f)
+{
+	struct vu_msg m = vu_msg_empty(VU_SET_INFLIGHT_FD);
+	bool has = vu_link_has(&f->link, VU_P_INFLIGHT_SHMFD);
+	int err;
+
+	if (!packed(f))
+		return 0;
+	for (unsigned i = 0; i < f->n_rings && !has && f->inflight_fd >= 0; i++)
+		if (f->ring[i].running)
+			front_ring_break(f, i, "this back-end cannot take over a packed ring");
+	if (!has)
+		return 0;
+	err = f->inflight_fd < 0 ? get_inflight(f) : 0;
+	if (err || f->inflight_fd < 0)
+		return err;
+	m.size = sizeof(m.p.inflight);
+	m.p.inflight = f->inflight;
+	m.n_fds = 1;
+	m.fd[0] = f->inflight_fd;
+	return vu_link_do(&f->link, &m);
+}
+
 int front_hand_over(struct front *f)
 {
 	int err = set_features(f);
 
 	if (!err)
 		err = vu_link_set_memory(&f->link, f->be->gm);
+	if (!err)
+		err = hand_over_inflight(f);
 	for (unsigned i = 0; i < f->n_rings && !err; i++)
 		if (f->ring[i].running)
 			err = front_ring_hand_over(f, i);

@@ -18,7 +18,7 @@
 #define BIT(n) (1ull << (n))
 
 #define PROTOCOL (BIT(VU_P_MQ) | BIT(VU_P_REPLY_ACK) | BIT(VU_P_CONFIG) | BIT(VU_P_RESET_DEVICE) | \
-		  BIT(VU_P_CONFIGURE_MEM_SLOTS))
+		  BIT(VU_P_INFLIGHT_SHMFD) | BIT(VU_P_CONFIGURE_MEM_SLOTS))
 
 static unsigned n_rings(const struct vu_back *b)
 {
@@ -59,6 +59,19 @@ static bool runnable(struct vu_back *b, unsigned i)
 	return r->num && r->has_addr && r->kick_fd >= 0 && r->enabled && b->gm && !translate(b, i, &l);
 }
 
+/* Go on where another back-end was killed. One that ended in good order has left the same in both places. */
+static void resume(struct vu_back *b, unsigned i, const struct virtq_layout *l)
+{
+	struct virtq_progress *p = inflight_progress(&b->inflight, i, l->size);
+
+	b->ring[i].resume = false;
+	if (!(b->features & BIT(VIRTIO_F_RING_PACKED)) || !p)
+		return;
+	if (inflight_used(&b->inflight, i) && virtq_resume(b->gm, l, p, &b->ring[i].base))
+		log_guest("vhost-user: the inflight region says nothing sensible of ring %u", i);
+	inflight_begin(&b->inflight, i, b->ring[i].base);
+}
+
 static void fill(struct vu_back *b, unsigned i)
 {
 	struct net_ring *n = &b->be->rings[i];
@@ -66,7 +79,10 @@ static void fill(struct vu_back *b, unsigned i)
 
 	n->ready = r->running;
 	translate(b, i, &n->layout);
+	if (r->running && r->resume)
+		resume(b, i, &n->layout);
 	n->base = r->base;
+	n->progress = inflight_progress(&b->inflight, i, r->num);
 	n->kick_fd = r->kick_fd;
 	n->call_fd = r->call_fd;
 	n->stats = &r->stats;
@@ -123,7 +139,7 @@ static void ring_reset(struct vu_back_ring *r)
 {
 	close_fd(&r->kick_fd);
 	close_fd(&r->err_fd);
-	r->has_addr = r->enabled = r->running = false;
+	r->has_addr = r->enabled = r->running = r->resume = false;
 	r->num = r->base = 0;
 }
 
@@ -382,6 +398,31 @@ static int set_vring_enable(struct vu_back *b, struct vu_msg *m)
 	return device_update(b);
 }
 
+/* ---- what outlives us ---- */
+
+static int get_inflight_fd(struct vu_back *b, struct vu_msg *m)
+{
+	struct vu_inflight d = m->p.inflight;
+	int fd = inflight_create(&d);
+
+	(void)b;
+	if (fd < 0)
+		return fd;
+	*m = vu_msg_empty(m->request);
+	m->size = sizeof(d);
+	m->p.inflight = d;
+	m->fd[m->n_fds++] = fd;
+	return 0;
+}
+
+static int set_inflight_fd(struct vu_back *b, struct vu_msg *m)
+{
+	device_stop(b);
+	for (unsigned i = 0; i < n_rings(b); i++)
+		b->ring[i].resume = true;
+	return inflight_map(&b->inflight, &m->p.inflight, vu_take_fd(m, 0)) ?: device_update(b);
+}
+
 /* ---- configuration ---- */
 
 static int get_config(struct vu_back *b, struct vu_msg *m)
@@ -429,6 +470,8 @@ static int (*const handlers[])(struct vu_back *, struct vu_msg *) = {
 	[VU_SET_VRING_ENABLE] = set_vring_enable,
 	[VU_GET_CONFIG] = get_config,
 	[VU_SET_CONFIG] = set_config,
+	[VU_GET_INFLIGHT_FD] = get_inflight_fd,
+	[VU_SET_INFLIGHT_FD] = set_inflight_fd,
 	[VU_RESET_DEVICE] = reset_device,
 	[VU_GET_MAX_MEM_SLOTS] = get_max_mem_slots,
 	[VU_ADD_MEM_REG] = add_mem_reg,
@@ -466,8 +509,8 @@ int vu_back_serve(struct vu_back *b)
 	flags = m.flags;
 	if (r > 0)
 		r = request < ARRAY_SIZE(handlers) && handlers[request] ? handlers[request](b, &m) : -ENOSYS;
-	vu_close_fds(&m);
 	err = answer(b, &m, request, flags, r);
+	vu_close_fds(&m);
 	return err ? err : 1;
 }
 
@@ -543,6 +586,7 @@ void vu_back_hang_up(struct vu_back *b)
 	gmem_destroy(b->gm);
 	b->gm = NULL;
 	vu_mem_clear(&b->mem);
+	inflight_unmap(&b->inflight);
 	close_fd(&b->sock);
 }
 

@@ -13,10 +13,12 @@
 #define VMM_VHOST_USER_BACK_H
 
 #include "vmm/net/backend.h"
+#include "vmm/vhost/inflight.h"
 #include "vmm/vhost/user_mem.h"
 
 struct vu_back_ring {
 	bool has_addr, enabled, running;
+	bool resume;   /* the inflight region is new to us: it may know better than SET_VRING_BASE where the ring was */
 	uint32_t num;  /* 0: not set */
 	uint32_t base;
 	struct vu_vring_addr addr;
@@ -33,6 +35,7 @@ struct vu_back {
 	bool started;          /* be->ops->start was called */
 	struct vu_mem mem;
 	struct gmem *gm;
+	struct inflight inflight;
 	struct vu_back_ring ring[NET_RINGS_MAX];
 };
 

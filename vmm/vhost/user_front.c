@@ -19,7 +19,7 @@ static struct front *front_new(struct net_backend *be)
 	f->be = be;
 	f->link = (struct vu_link)VU_LINK_INIT;
 	f->link.who = be->dev_name;
-	f->timer_fd = f->channel = -1;
+	f->timer_fd = f->channel = f->inflight_fd = -1;
 	pthread_mutex_init(&f->lock, NULL);
 	for (unsigned i = 0; i < NET_RINGS_MAX; i++)
 		f->ring[i] = (struct front_ring){.f = f, .index = i, .err_fd = -1};
@@ -69,6 +69,7 @@ static void be_close(struct net_backend *be)
 	vu_link_close(&f->link);
 	close_fd(&f->channel);
 	close_fd(&f->timer_fd);
+	front_drop_inflight(f);
 	for (unsigned i = 0; i < NET_RINGS_MAX; i++)
 		close_fd(&f->ring[i].err_fd);
 	pthread_mutex_destroy(&f->lock);
@@ -110,6 +111,7 @@ static void be_stop(struct net_backend *be)
 	for (unsigned i = 0; i < f->n_rings; i++)
 		front_ring_take_back(f, i);
 	f->started = false;
+	front_drop_inflight(f);
 	pthread_mutex_unlock(&f->lock);
 }
 
@@ -121,6 +123,9 @@ static int be_ring_start(struct net_backend *be, unsigned ring)
 	pthread_mutex_lock(&f->lock);
 	f->ring[ring].broken = false;
 	f->ring[ring].running = be->rings[ring].ready;
+	/* The next back-end would believe the region, which knows the ring before its reset. */
+	if (f->link.sock < 0 && f->inflight_fd >= 0)
+		front_ring_break(f, ring, "a packed ring that was reset while there was no back-end");
 	err = f->ring[ring].running ? unless_gone(front_ring_hand_over(f, ring)) : 0;
 	pthread_mutex_unlock(&f->lock);
 	return err;

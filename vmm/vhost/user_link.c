@@ -16,7 +16,8 @@
 #define BIT(n) (1ull << (n))
 
 /* MTU and link status come through CONFIG; the others are for robustness and several queues. */
-#define WANTED (BIT(VU_P_MQ) | BIT(VU_P_REPLY_ACK) | BIT(VU_P_BACKEND_REQ) | BIT(VU_P_CONFIG))
+#define WANTED (BIT(VU_P_MQ) | BIT(VU_P_REPLY_ACK) | BIT(VU_P_BACKEND_REQ) | BIT(VU_P_CONFIG) | \
+		BIT(VU_P_INFLIGHT_SHMFD))
 
 bool vu_link_has(const struct vu_link *l, enum vu_protocol_feature p)
 {

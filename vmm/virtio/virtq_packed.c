@@ -105,6 +105,78 @@ void virtq_packed_rewind(struct virtq *vq, unsigned n_desc)
 	vq->avail_idx -= n_desc;
 }
 
+static void progress_store(struct virtq *vq, uint16_t used, bool wrap)
+{
+	struct {
+		struct virtq_progress p;
+	} v = {.p.word = 0};
+
+	v.p.used = used;
+	v.p.used_wrap = wrap;
+	v.p.old_used = vq->track_idx;
+	v.p.old_used_wrap = vq->track_wrap;
+	__atomic_store_n(&vq->progress->word, v.p.word, __ATOMIC_RELEASE);
+}
+
+void virtq_packed_track(struct virtq *vq)
+{
+	vq->track_idx = vq->used_idx;
+	vq->track_wrap = vq->used_wrap;
+	progress_store(vq, vq->used_idx, vq->used_wrap);
+}
+
+/* Before the entry is overwritten. */
+static void save(struct virtq *vq, const struct vring_packed_desc *d, unsigned skip)
+{
+	uint16_t next = vq->used_idx;
+	bool wrap = vq->used_wrap;
+
+	vq->progress->saved[vq->used_idx] = (struct virtq_saved){
+		.num = (uint16_t)skip, .id = d->id, .flags = d->flags, .len = d->len, .addr = d->addr};
+	step(&next, &wrap, skip, vq->map.size);
+	progress_store(vq, next, wrap);
+}
+
+static void restore(struct vring_packed_desc *ring, const struct virtq_progress *progress, unsigned from, unsigned to, unsigned size)
+{
+	/* What is saved is as little trusted as the ring: at most a lap of it. */
+	for (unsigned n = 0, at = from; n < size; n++) {
+		struct virtq_saved s = progress->saved[at];
+
+		ring[at].id = s.id;
+		ring[at].len = s.len;
+		shared_store_release(&ring[at].flags, s.flags);
+		if (!s.num || s.num > size)
+			return;
+		at = (at + s.num) % size;
+		if (at == to)
+			return;
+	}
+}
+
+int virtq_resume(const struct gmem *gm, const struct virtq_layout *l, const struct virtq_progress *progress, uint32_t *base)
+{
+	struct {
+		struct virtq_progress p;
+	} v = {.p.word = __atomic_load_n(&progress->word, __ATOMIC_ACQUIRE)};
+	struct vring_packed_desc *d = gmem_ptr(gm, l->desc, 16ull * l->size);
+	uint32_t at = v.p.old_used | (uint32_t)v.p.old_used_wrap << 15;
+	uint32_t end = v.p.used | (uint32_t)v.p.used_wrap << 15;
+	uint16_t flags;
+
+	if (v.p.used >= l->size || v.p.old_used >= l->size || (v.p.used_wrap | v.p.old_used_wrap) > 1)
+		return -EINVAL;
+	if (!d)
+		return -EFAULT;
+	flags = shared_load_acquire(&d[v.p.old_used].flags);
+	if (!!(flags & F_AVAIL) == v.p.old_used_wrap && !!(flags & F_USED) == v.p.old_used_wrap)
+		at = end; /* 2.8.1: used, as both bits are the lap's: it was published */
+	else if (at != end)
+		restore(d, progress, v.p.old_used, v.p.used, l->size);
+	*base = at | at << 16;
+	return 0;
+}
+
 /* The flags of a batch's first entry are held back until publish: the driver looks at entries in order, so it sees the
  * whole batch or nothing of it. */
 void virtq_packed_used(struct virtq *vq, uint16_t id, uint32_t len, bool wrote, unsigned skip)
@@ -112,6 +184,8 @@ void virtq_packed_used(struct virtq *vq, uint16_t id, uint32_t len, bool wrote, 
 	struct vring_packed_desc *d = &ring(vq)[vq->used_idx];
 	uint16_t flags = (vq->used_wrap ? F_AVAIL | F_USED : 0) | (wrote ? VRING_DESC_F_WRITE : 0);
 
+	if (vq->progress)
+		save(vq, d, skip);
 	shared_store(&d->id, id);
 	shared_store(&d->len, len);
 	if (!vq->batch_pending) {
@@ -129,6 +203,8 @@ void virtq_packed_publish(struct virtq *vq)
 {
 	shared_store_release(&ring(vq)[vq->batch_start].flags, vq->batch_flags);
 	vq->batch_pending = false;
+	if (vq->progress)
+		virtq_packed_track(vq);
 }
 
 /* 2.8.10: an offset and wrap counter say "when the entry there has been used"; compared as in the split ring, with

@@ -47,6 +47,7 @@ bool virtq_split_more(const struct virtq *vq);
 int virtq_packed_pop(struct virtq *vq, struct virtq_chain *c, unsigned max_iov);
 void virtq_packed_used(struct virtq *vq, uint16_t id, uint32_t len, bool wrote, unsigned skip);
 void virtq_packed_publish(struct virtq *vq);
+void virtq_packed_track(struct virtq *vq);
 bool virtq_packed_should_call(struct virtq *vq);
 void virtq_packed_kicks(struct virtq *vq, bool on);
 bool virtq_packed_more(const struct virtq *vq);

@@ -159,6 +159,14 @@ void virtq_push(struct virtq *vq, const struct virtq_chain *c, uint32_t written)
 	write_used(vq, c->id, written, c->n_in, 1, c->n_desc);
 }
 
+void virtq_track(struct virtq *vq, struct virtq_progress *progress)
+{
+	if (vq->packed && progress) {
+		vq->progress = progress;
+		virtq_packed_track(vq);
+	}
+}
+
 void virtq_publish(struct virtq *vq)
 {
 	if (!vq->batch_n)

@@ -40,9 +40,41 @@ struct virtq_chain {
 	struct iovec *iov;        /* the array given to virtq_pop */
 };
 
+/*
+ * How far a packed queue has been used, in memory that outlives the process: the ring alone does not tell (a used chain
+ * leaves its other entries as they were), and what is pushed before it is published has overwritten its descriptors. Laid
+ * out as in vhost-user's inflight region. old_used is the last publication, used the last push; if they differ, the entry at
+ * old_used tells whether the batch was published, and saved[] how the entries in between looked. The word is always
+ * written whole, and saved[] before it.
+ */
+struct virtq_saved {
+	uint8_t inflight, pad;
+	uint16_t next, last;
+	uint16_t num; /* entries of the chain that begins here */
+	uint64_t counter;
+	uint16_t id, flags;
+	uint32_t len;
+	uint64_t addr;
+};
+
+struct virtq_progress {
+	union {
+		struct {
+			uint16_t used, old_used;
+			uint8_t used_wrap, old_used_wrap;
+		};
+		uint64_t word;
+	};
+	uint64_t pad;
+	struct virtq_saved saved[]; /* one for each entry of the ring */
+};
+
 struct virtq {
 	const struct gmem *gm;
 	struct virtq_map map;
+	struct virtq_progress *progress; /* NULL: not kept */
+	uint16_t track_idx;              /* used_idx and used_wrap of the last publication */
+	bool track_wrap;
 	bool packed, event_idx, indirect, in_order;
 	bool broken;
 	bool avail_wrap, used_wrap; /* packed */
@@ -71,6 +103,12 @@ int virtq_start_map(struct virtq *vq, const struct gmem *gm, const struct virtq_
  * 16..31. Give chains in flight back (virtq_unpop) before. */
 uint32_t virtq_base(const struct virtq *vq);
 uint32_t virtq_base_new(uint64_t features);
+
+/* Keep progress (may be NULL) for this packed queue from now on; nothing may be pushed and unpublished. */
+void virtq_track(struct virtq *vq, struct virtq_progress *progress);
+/* The base at which a packed queue goes on whose process died; an unpublished batch is taken back. Holds if chains were
+ * finished in the order they were popped. 0, -EINVAL or -EFAULT. */
+int virtq_resume(const struct gmem *gm, const struct virtq_layout *l, const struct virtq_progress *progress, uint32_t *base);
 
 /* 1 and *c filled, 0 when there is none, -EBADMSG (*c is lost in both cases). iov has room for max_iov
  * entries; a longer chain is a bad one. */
