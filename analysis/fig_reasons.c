@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/fig_reasons.h"
+#include "analysis/view.h"
+#include "base/hist_json.h"
+
+static struct reason *reason_get(struct reasons *all, const char *name)
+{
+	struct reason *r;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (!strcmp(all->list[i].name, name))
+			return &all->list[i];
+	all->list = xrealloc(all->list, (all->n + 1) * sizeof(*all->list));
+	r = &all->list[all->n++];
+	*r = (struct reason){.count = 0};
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	return r;
+}
+
+static void reason_hist(struct reason *r, const json_t *j)
+{
+	struct hist *h = xcalloc(1, sizeof(*h));
+
+	if (!r->hist) {
+		r->hist = xcalloc(1, sizeof(*r->hist));
+		hist_init(r->hist);
+	}
+	if (!hist_from_json(j, h))
+		hist_merge(r->hist, h);
+	r->p50_ns = (double)hist_quantile(r->hist, 0.5);
+	r->p99_ns = (double)hist_quantile(r->hist, 0.99);
+	free(h);
+}
+
+void reasons_free(struct reasons *all)
+{
+	for (size_t i = 0; i < all->n; i++)
+		free(all->list[i].hist);
+	free(all->list);
+}
+
+void reasons_add(const json_t *rec, struct reasons *all)
+{
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach (json_object_get(rec, "exits"), i, e) {
+		struct reason *r = reason_get(all, view_str(e, "reason"));
+		double count = view_num(e, "count");
+
+		r->count += count;
+		r->total_ns += view_num(e, "total_ns");
+		r->fast_ns += view_num(e, "kvm_fast_ns");
+		r->slow_ns += view_num(e, "kvm_ns");
+		r->user_ns += view_num(e, "user_ns");
+		if (json_object_get(e, "hist"))
+			reason_hist(r, json_object_get(e, "hist"));
+		else if (count > r->key_count) {
+			r->key_count = count;
+			r->p50_ns = view_num(e, "p50_ns");
+			r->p99_ns = view_num(e, "p99_ns");
+		}
+	}
+}
