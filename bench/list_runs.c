@@ -24,11 +24,10 @@ static void print_rows(const struct run_row *rows, size_t n)
 		table_cell(t, "%s", r->id);
 		table_cell(t, "%s", r->started);
 		table_cell(t, "%s", r->workload);
-		table_cell(t, "%s%s%s", *r->mode ? r->mode : "-", strcmp(r->knobs, "{}") ? " " : "",
-			   strcmp(r->knobs, "{}") ? r->knobs : "");
+		table_cell(t, "%s%s%s", *r->mode ? r->mode : "-", *r->knobs ? " " : "", r->knobs);
 		table_cell(t, "%s", *r->vmm ? r->vmm : "-");
 		table_cell(t, "%s%s", r->substrate,
-			   strcmp(r->time_base, "virtual") ? "" : " (deterministic)");
+			   strcmp(r->time_base, "virtual") != 0 ? "" : " (deterministic)");
 		table_cell(t, "%d", r->ok_samples);
 		if (r->ok)
 			table_cell(t, "ok");

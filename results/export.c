@@ -9,21 +9,6 @@
 /* The members that tell one configuration from another, in every format under the same name. */
 static const char *const labels[] = {"workload", "mode", "vmm", "guest", "substrate", "time_base"};
 
-static char *knobs_text(const json_t *rec)
-{
-	json_t *one = json_object();
-	char *series, *text;
-
-	json_object_set(one, "knobs", json_object_get(rec, "knobs"));
-	series = record_series(one);
-
-	/* Of a record that has nothing else it is "/////;k=v;k=v". */
-	text = xstrdup(series + strspn(series, "/;"));
-	free(series);
-	json_decref(one);
-	return text;
-}
-
 /* ---- json: the record, or {"records": [...]} as `bench run --json` prints several ---- */
 
 static void write_json(json_t *const *rec, size_t n, FILE *out)
@@ -73,7 +58,7 @@ static void csv_row(const json_t *rec, const char *knobs, size_t sample, const c
 
 static void csv_record(const json_t *rec, FILE *out)
 {
-	char *knobs = knobs_text(rec);
+	char *knobs = record_knobs(rec);
 	json_t *sample, *v;
 	const char *metric;
 	size_t i;
@@ -135,7 +120,7 @@ static void openmetrics_point(const json_t *rec, const char *metric, const char 
 
 	if (!json_is_number(v))
 		return;
-	knobs = knobs_text(rec);
+	knobs = record_knobs(rec);
 	fprintf(out, "exitlab_%s{run=\"", metric);
 	label_value(record_str(rec, "id"), out);
 	for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {

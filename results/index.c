@@ -10,7 +10,7 @@
 #include "results/index.h"
 #include "results/record.h"
 
-#define INDEX_LAYOUT 1
+#define INDEX_LAYOUT 2
 
 static const char index_sql[] =
 	"CREATE TABLE run(id TEXT PRIMARY KEY, ord INT, started TEXT, workload TEXT, mode TEXT, "
@@ -23,7 +23,7 @@ static const char index_sql[] =
 	" PRIMARY KEY(run, name)) WITHOUT ROWID;"
 	"CREATE TABLE accepted(run TEXT, metric TEXT, why TEXT, PRIMARY KEY(run, metric)) WITHOUT "
 	"ROWID;"
-	"PRAGMA user_version=1;";
+	"PRAGMA user_version=2;";
 
 static int index_error(sqlite3 *db, const char *what)
 {
@@ -252,8 +252,8 @@ static int64_t count_ok(const json_t *samples)
 
 static int add_rows(sqlite3 *db, const char *id, const json_t *rec, const json_t *accepted)
 {
-	json_t *samples = json_object_get(rec, "samples"), *knobs = json_object_get(rec, "knobs");
-	char *knob_text = knobs ? json_dumps(knobs, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	json_t *samples = json_object_get(rec, "samples");
+	char *knobs = record_knobs(rec);
 	char *series = record_series(rec);
 	int err = index_delete(db, id);
 
@@ -264,13 +264,13 @@ static int add_rows(sqlite3 *db, const char *id, const json_t *rec, const json_t
 			    record_str(rec, "started"), record_str(rec, "workload"),
 			    record_str(rec, "mode"), record_str(rec, "vmm"),
 			    record_str(rec, "guest"), record_str(rec, "substrate"),
-			    record_str(rec, "time_base"), knob_text ? knob_text : "{}", series,
-			    vmm_version(rec), (int64_t)json_is_true(json_object_get(rec, "ok")),
+			    record_str(rec, "time_base"), knobs, series, vmm_version(rec),
+			    (int64_t)json_is_true(json_object_get(rec, "ok")),
 			    (int64_t)json_array_size(samples), count_ok(samples));
 	err = err ? err : add_metrics(db, id, json_object_get(rec, "summary"));
 	err = err ? err : add_accepted(db, id, accepted);
 	free(series);
-	free(knob_text);
+	free(knobs);
 	return err;
 }
 

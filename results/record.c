@@ -287,7 +287,7 @@ static int compare_keys(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void add_sorted(struct strbuf *sb, const json_t *obj, const char *skip)
+static void add_sorted(struct strbuf *sb, const json_t *obj, const char *skip, char separator)
 {
 	const char **keys = xcalloc(json_object_size(obj), sizeof(*keys)), *key;
 	size_t n = 0;
@@ -304,10 +304,21 @@ static void add_sorted(struct strbuf *sb, const json_t *obj, const char *skip)
 		text = json_is_string(v)
 			       ? xstrdup(json_string_value(v))
 			       : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
-		strbuf_addf(sb, ";%s=%s", keys[i], text ? text : "");
+		strbuf_addf(sb, "%c%s=%s", separator, keys[i], text ? text : "");
 		free(text);
 	}
 	free(keys);
+}
+
+char *record_knobs(const json_t *rec)
+{
+	struct strbuf sb = STRBUF_INIT;
+	char *text;
+
+	add_sorted(&sb, json_object_get(rec, "knobs"), NULL, ' ');
+	text = xstrdup(strbuf_str(&sb) + (sb.len > 0));
+	strbuf_free(&sb);
+	return text;
 }
 
 char *record_series(const json_t *rec)
@@ -318,7 +329,7 @@ char *record_series(const json_t *rec)
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		strbuf_addf(&sb, "%s%s", i ? "/" : "", record_str(rec, parts[i]));
-	add_sorted(&sb, json_object_get(rec, "knobs"), NULL);
-	add_sorted(&sb, json_object_get(rec, "params"), "reps");
+	add_sorted(&sb, json_object_get(rec, "knobs"), NULL, ';');
+	add_sorted(&sb, json_object_get(rec, "params"), "reps", ';');
 	return strbuf_take(&sb);
 }

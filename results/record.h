@@ -29,6 +29,8 @@ json_t *record_read(const char *path);
 const char *record_str(const json_t *rec, const char *key);
 /* The metric in every ok sample that has it; NULL and *n = 0 when none has. Caller frees. */
 double *record_values(const json_t *rec, const char *metric, size_t *n);
+/* "event_idx=on ring=packed", sorted; "" when nothing was set. Caller frees. */
+char *record_knobs(const json_t *rec);
 /*
  * What one series of a history consists of: "WORKLOAD/MODE/VMM/GUEST/SUBSTRATE/TIME_BASE[;k=v]..."
  * with the knobs and then the parameters sorted, less the number of repetitions. Caller frees.

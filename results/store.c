@@ -134,7 +134,8 @@ static int open_index(struct store *s)
 
 	if (err == -EUCLEAN && s->writable) {
 		log_warn(
-			"store %s: the index is damaged; building it anew from the run directories",
+			"store %s: the index is damaged or of another version; building it anew from the "
+			"run directories",
 			s->dir);
 		unlink_index(path);
 		err = index_open(&s->db, path, true);

@@ -118,6 +118,22 @@ static void values_come_from_ok_samples_only(void **state)
 	json_decref(rec);
 }
 
+static void knobs_as_text(void **state)
+{
+	json_t *rec = fake_record("virtio", "latency_ns", (double[]){1}, 1);
+	char *text = record_knobs(rec);
+
+	(void)state;
+	assert_string_equal(text, "");
+	free(text);
+	json_object_set_new(rec, "knobs",
+			    json_pack("{s:s,s:s}", "ring", "packed", "event_idx", "on"));
+	text = record_knobs(rec);
+	assert_string_equal(text, "event_idx=on ring=packed");
+	free(text);
+	json_decref(rec);
+}
+
 static void series_ignores_order_and_reps(void **state)
 {
 	json_t *a = fake_record("virtio", "latency_ns", (double[]){1}, 1), *b = json_deep_copy(a);
@@ -151,6 +167,7 @@ int main(void)
 		cmocka_unit_test(metrics_carry_their_unit),
 		cmocka_unit_test(bad_records_are_refused),
 		cmocka_unit_test(values_come_from_ok_samples_only),
+		cmocka_unit_test(knobs_as_text),
 		cmocka_unit_test(series_ignores_order_and_reps),
 	};
 

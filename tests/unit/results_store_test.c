@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -208,6 +209,26 @@ static void index_is_rebuilt_when_missing_or_damaged(void **state)
 		assert_int_equal(count_rows(s), 5);
 		store_close(s);
 	}
+	free(index);
+}
+
+static void index_of_another_layout_is_rebuilt(void **state)
+{
+	struct store *s = open_store();
+	char *index = in_store("index.sqlite"), id[32];
+	sqlite3 *db;
+
+	(void)state;
+	commit_one(s, "virtio", 1, id);
+	store_close(s);
+	assert_int_equal(sqlite3_open(index, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db, "DROP TABLE metric; PRAGMA user_version=99", NULL, NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(db);
+	s = open_store();
+	assert_int_equal(count_rows(s), 1);
+	store_close(s);
 	free(index);
 }
 
@@ -516,6 +537,7 @@ int main(void)
 		TEST(invalid_record_is_not_committed),
 		TEST(references),
 		TEST(index_is_rebuilt_when_missing_or_damaged),
+		TEST(index_of_another_layout_is_rebuilt),
 		TEST(index_follows_the_directories),
 		TEST(unreadable_runs_are_counted_not_lost),
 		TEST(newer_store_is_refused),
