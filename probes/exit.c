@@ -49,37 +49,58 @@ static void row_to_sum(struct probes *p, const struct exit_row *row, struct exit
 	s->count = s->hist.count + s->untraced;
 }
 
-/* A vCPU that sits in an exit now (a halted one, most often) has not reached its row yet: the exit happened, so it counts. */
-static void add_pending(struct probes *p, struct exit_sum *sums, uint32_t n)
+static bool same_row(const struct exit_sum *a, const struct exit_sum *b)
+{
+	return a->tid == b->tid && a->vcpu == b->vcpu && a->reason == b->reason && a->key == b->key;
+}
+
+/*
+ * A vCPU that sits in an exit now (a halted one, most often) has not reached its row yet: the exit happened, so it
+ * counts. The last exit of a thread that has ended may be the only one of its kind; it then makes a row of its own.
+ */
+static uint32_t add_pending(struct probes *p, struct exit_sum *sums, uint32_t n)
 {
 	for (uint32_t i = 1; i < vcpus_used(p); i++) {
 		const struct vcpu_state *v = &probes_hot(p)->vcpu[i];
+		struct exit_sum like = {
+			.tgid = (pid_t)v->tgid, .tid = (pid_t)(v->tid ? v->tid : v->ended_tid), .vcpu = v->vcpu_id,
+			.reason = v->reason, .key = v->key,
+		};
+		uint32_t r = 0;
 
 		if (v->where != IN_EXIT)
 			continue;
-		for (uint32_t r = 0; r < n; r++)
-			if (p->rows[r].vcpu == i && sums[r].reason == v->reason && sums[r].key == v->key)
-				sums[r].count++;
+		while (r < n && !same_row(&sums[r], &like))
+			r++;
+		if (r == n && v->tid)
+			continue;
+		if (r == n) {
+			hist_init(&like.hist);
+			sums[n++] = like;
+		}
+		sums[r].count++;
 	}
+	return n;
 }
 
 int probes_exits(struct probes *p, struct exit_sum **out, size_t *n)
 {
 	uint32_t used = rows_used(p);
-	struct exit_sum *s = calloc(used + 1, sizeof(*s));
+	struct exit_sum *s = calloc(used + PROBE_VCPUS, sizeof(*s));
 
 	if (!s)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < used; i++)
 		row_to_sum(p, &p->rows[i], &s[i]);
-	add_pending(p, s, used);
 	*out = s;
-	*n = used;
+	*n = add_pending(p, s, used);
 	return 0;
 }
 
 void exit_sum_subtract(struct exit_sum *s, const struct exit_sum *before)
 {
+	if (!same_row(s, before))
+		return;
 	s->count -= MIN(s->count, before->count);
 	s->untraced -= before->untraced;
 	s->fast_count -= before->fast_count;

@@ -105,8 +105,7 @@ int BPF_PROG(on_thread_end, struct task_struct *task)
 	vcpu = s->vcpu;
 	s->vcpu = 0;
 	s->ended_tid = tid;
-	s->tid = 0;
-	s->where = AT_UNKNOWN;
+	s->tid = 0; /* where stays: a thread may end inside an exit, which then has no end but happened */
 	bpf_map_delete_elem(&slot_of_vcpu, &vcpu);
 	bpf_map_delete_elem(&slot_of_tid, &tid);
 	return 0;

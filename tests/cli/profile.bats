@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+# bench profile and bench top: what they refuse, in one line each.
+load ../helper
+
+@test "profile: ways to choose a virtual machine exclude one another" {
+	fails 2 'exclude one another' "$bench" profile --pid=1 --all
+	fails 2 'exclude one another' "$bench" profile --all -- true
+}
+
+@test "profile: no such process, no such virtual machine, no such program" {
+	fails 3 'no such process' "$bench" profile --pid=999999999
+	fails 3 'no-such-vm: no such virtual machine' "$bench" profile --name=no-such-vm
+	fails 3 'cannot be started|No such file|not there|No such' "$bench" profile -- /no/such/program
+}
+
+@test "profile: unknown words name what is expected" {
+	fails 2 'key=colour' "$bench" profile --key=colour --all
+	fails 2 'vcpu=x' "$bench" profile --vcpu=x --all --duration=1s
+}
+
+@test "profile: without CAP_BPF one line says what is missing and what still works" {
+	[ "$(id -u)" -eq 0 ] || skip "not root"
+	fails 3 'no permission to load BPF.*CAP_BPF.*still work' setpriv --bounding-set=-sys_admin,-bpf,-perfmon \
+		"$bench" profile --all --duration=1s
+}
+
+@test "top: wants a terminal" {
+	fails 2 'not a terminal' "$bench" top
+}
+
+@test "list counters: software events are there on every machine" {
+	"$bench" list counters | grep -q '^perf .*page-faults'
+}

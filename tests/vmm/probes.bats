@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+# The probes on the micro guest, on this machine's KVM whatever its back end.
+load ../helper
+load micro
+
+setup() {
+	need_kvm
+	[ "$(id -u)" -eq 0 ] || skip "not root"
+	[ -r /sys/kernel/btf/vmlinux ] || skip "the kernel has no BTF"
+}
+
+# profile_micro JOB [PROFILE OPTION...]: JSON of the profiled micro guest in $BATS_TEST_TMPDIR/json
+profile_micro() {
+	local job=$1
+	shift
+	timeout 60 "$bench" profile --json "$@" -- "$vmm" --kernel "$O/micro.elf" --cmdline "$job" --mem 64M \
+		--console none --agent "$BATS_TEST_TMPDIR/agent" >"$BATS_TEST_TMPDIR/json"
+}
+
+json() {
+	python3 -c 'import json, sys; j = json.load(open(sys.argv[1])); sys.exit(not ('"$1"'))' "$BATS_TEST_TMPDIR/json" || {
+		head -c 3000 "$BATS_TEST_TMPDIR/json"
+		return 1
+	}
+}
+
+@test "probes: every exit is in a row, none is lost, the histograms add up" {
+	profile_micro "workload=exit-cost duration_ns=200000000"
+	json 'j["totals"]["exits"] == sum(e["count"] for e in j["exits"]) > 100'
+	json 'j["lost"] == 0'
+	json 'all(sum(n for _, n in e["hist"]["slots"]) == e["hist"]["count"] for e in j["exits"])'
+	json 'all(e["kvm_fast_ns"] + e["kvm_ns"] + e["user_ns"] == e["total_ns"] == e["hist"]["sum"] for e in j["exits"])'
+}
+
+@test "probes: the guest's markers open and close the window in the kernel" {
+	profile_micro "workload=exit-cost duration_ns=200000000" --window
+	json 'j["window"]["opened"] and j["window"]["closed"]'
+	json '0 < j["window"]["close_ns"] - j["window"]["open_ns"] == j["window"]["total_ns"]'
+	# The write that opens is not inside, the one that closes is.
+	json 'sum(e["count"] for e in j["exits"] if e["key"] == "out 0xe10") == 1'
+}
+
+@test "probes: a guest that never opens the window has counted nothing" {
+	profile_micro "workload=boot" --window
+	json 'not j["window"]["closed"] or j["totals"]["exits"] < 10'
+}
+
+@test "probes: rows of the vCPU's own thread, its CPU time within the run" {
+	profile_micro "workload=exit-cost duration_ns=200000000"
+	json '[t for t in j["threads"] if t["role"] == "vcpu" and t["cpu_ns"] > 0]'
+	json 'all(t["cpu_ns"] <= 1.01 * (j["window"]["close_ns"] - j["window"]["open_ns"]) for t in j["threads"])'
+}
+
+@test "probes: --trace writes a timeline that is JSON, and nothing is dropped" {
+	profile_micro "workload=exit-cost duration_ns=200000000" --trace="$BATS_TEST_TMPDIR/trace.json"
+	python3 - "$BATS_TEST_TMPDIR/trace.json" <<-'EOF'
+		import json, sys
+		t = json.load(open(sys.argv[1]))
+		x = [e for e in t["traceEvents"] if e.get("ph") == "X"]
+		assert len(x) > 100 and t["otherData"]["dropped"] == 0, (len(x), t["otherData"])
+		assert all(e["dur"] >= 0 for e in x)
+	EOF
+}
+
+@test "probes: killed outright, nothing of theirs stays in the kernel" {
+	timeout 20 "$bench" profile --all --duration=15s >/dev/null 2>&1 &
+	local pid=$!
+	for _ in $(seq 50); do
+		PATH=$PATH:/usr/sbin bpftool prog show | grep -q on_marker && break
+		sleep 0.1
+	done
+	pkill -KILL -P "$pid" || true
+	kill -KILL "$pid" || true
+	wait "$pid" || true
+	for _ in $(seq 20); do
+		PATH=$PATH:/usr/sbin bpftool prog show | grep -q on_marker || return 0
+		sleep 0.1
+	done
+	false
+}
