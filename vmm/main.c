@@ -77,7 +77,7 @@ static enum boot_format format_of(const char *word)
 {
 	int i = 0;
 
-	while (strcmp(formats[i], word))
+	while (strcmp(formats[i], word) != 0)
 		i++;
 	return (enum boot_format)i;
 }
@@ -88,7 +88,7 @@ static int stats_fd(const char *spec)
 
 	if (!spec)
 		return -1;
-	if (strncmp(spec, "fd=", 3) || parse_u64(spec + 3, &fd) || fd > 1 << 20)
+	if (strncmp(spec, "fd=", 3) != 0 || parse_u64(spec + 3, &fd) || fd > 1 << 20)
 		die(EXIT_USAGE, "--stats=%s: want fd=N, an open memfd", spec);
 	return (int)fd;
 }

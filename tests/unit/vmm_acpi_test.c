@@ -69,7 +69,7 @@ static const uint8_t *table(const char *signature)
 		t = gmem_ptr(gm, u64(xsdt + at), 36);
 		if (!memcmp(t, "FACP", 4) && !memcmp(signature, "DSDT", 4))
 			t = gmem_ptr(gm, u32(t + 40), 36);
-		if (memcmp(t, signature, 4))
+		if (memcmp(t, signature, 4) != 0)
 			continue;
 		assert_int_equal(sum(t, u32(t + 4)), 0);
 		return t;

@@ -141,8 +141,8 @@ int boot_multiboot(struct gmem *gm, const struct boot_image *img, struct boot_en
 {
 	struct mb_header h;
 	int64_t at = find_header(&img->kernel, &h);
-	uint64_t rip;
-	gpa_t end;
+	uint64_t rip = 0;
+	gpa_t end = 0;
 	int err;
 
 	if (at < 0)

@@ -142,9 +142,9 @@ static uint8_t reg_read(struct serial *s, unsigned reg)
 static void watch_for_panic(struct serial *s, uint8_t byte)
 {
 	/* No proper prefix of the text is also its suffix but "K": starting over is enough. */
-	if (byte != PANIC_TEXT[s->matched])
+	if (byte != (uint8_t)PANIC_TEXT[s->matched])
 		s->matched = 0;
-	if (byte != PANIC_TEXT[s->matched])
+	if (byte != (uint8_t)PANIC_TEXT[s->matched])
 		return;
 	if (++s->matched < sizeof(PANIC_TEXT) - 1)
 		return;
