@@ -363,6 +363,7 @@ static void irqfd_follows_masks(void **state)
 	struct fake *f = fake_of(vm);
 	struct pollfd p = {.events = POLLIN};
 	uint64_t one = 1;
+	unsigned routes;
 	int fd;
 
 	(void)state;
@@ -375,6 +376,10 @@ static void irqfd_follows_masks(void **state)
 	assert_int_equal(f->n_irqfd, 1);
 	assert_int_equal(f->irqfd[0].fd, fd);
 	assert_int_equal(f->route[f->irqfd[0].gsi].data, 0x4001);
+	routes = f->n_route_changes;
+	pci_cfg_write(dev, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	fake_write(dev, 4, 16 + 8, 4, 0x4001);
+	assert_int_equal(f->n_route_changes, routes); /* nothing changed: KVM is left alone */
 	fake_write(dev, 4, 16 + 8, 4, 0x4321);
 	assert_int_equal(f->n_irqfd, 1);
 	assert_int_equal(f->route[f->irqfd[0].gsi].data, 0x4321);

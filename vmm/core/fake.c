@@ -71,6 +71,7 @@ static int fake_msi_route(struct vm *vm, int gsi, uint64_t addr, uint32_t data)
 {
 	struct fake *f = fake_of(vm);
 
+	f->n_route_changes++;
 	f->route[gsi].addr = addr;
 	f->route[gsi].data = data;
 	return 0;

@@ -32,6 +32,7 @@ struct fake {
 		int fd, gsi;
 	} irqfd[FAKE_LOG]; /* those attached now */
 	unsigned n_irqfd;
+	unsigned n_route_changes;
 	struct {
 		uint64_t addr;
 		uint32_t data;

@@ -164,10 +164,15 @@ static void vector_attach(struct pci_dev *dev, struct pci_msix_vector *vec, uint
 {
 	bool attached = vec->route >= 0;
 
+	/* KVM waits for a grace period at each change of its routes: spare it those that change nothing. */
+	if (attached && vec->routed_addr == addr && vec->routed_data == data)
+		return;
 	if (vm_msi_route(dev->vm, &vec->route, addr, data) < 0) {
 		log_guest("%s: no interrupt route left", dev->name);
 		return;
 	}
+	vec->routed_addr = addr;
+	vec->routed_data = data;
 	if (!attached && vm_irqfd(dev->vm, vec->irqfd, vec->route, -1, true) < 0) {
 		log_guest("%s: cannot attach an interrupt", dev->name);
 		vm_msi_unroute(dev->vm, vec->route);

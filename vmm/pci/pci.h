@@ -67,6 +67,8 @@ struct pci_msix_vector {
 	bool masked, pending;
 	int route; /* KVM routing entry, -1: none yet */
 	int irqfd; /* eventfd handed out by pci_irq_fd, -1: none */
+	uint64_t routed_addr; /* what the route holds */
+	uint32_t routed_data;
 };
 
 struct pci_dev {
