@@ -35,6 +35,15 @@ static const struct opt nightly_opts[] = {
 	OPT_END,
 };
 
+static volatile sig_atomic_t interrupted;
+
+/* Ctrl-C reaches the run as well, which ends cleanly; we stay to build the dashboard. */
+static void on_interrupt(int sig)
+{
+	(void)sig;
+	interrupted = 1;
+}
+
 /* `bench run ...` of one experiment, in a process of its own: whatever happens to it, the night
  * goes on. */
 static int run_plan_of(const struct job_experiment *e, const struct nightly_args *a, bool dry)
@@ -92,7 +101,7 @@ static int run_night(const struct jobfile *f, const struct nightly_args *a)
 			 total);
 		status = run_plan_of(e, a, false);
 		worst = MAX(worst, status);
-		if (status == INTERRUPTED)
+		if (status == INTERRUPTED || interrupted)
 			break;
 	}
 	return worst;
@@ -132,6 +141,7 @@ static int nightly_main(int argc, char **argv)
 		return EXIT_USAGE;
 	status = EXIT_USAGE;
 	if (plans_are_sound(&f, &a, argv[1])) {
+		sigaction(SIGINT, &(struct sigaction){.sa_handler = on_interrupt}, NULL);
 		status = a.no_run ? EXIT_OK : run_night(&f, &a);
 		/* Whatever failed tonight, the page shows what there is. */
 		built = build_dashboard(&a);

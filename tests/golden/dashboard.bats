@@ -82,3 +82,28 @@ in_browser() {
 	"$bench" -q nightly docs/examples/nightly.ini --no-run --store "$BATS_FILE_TMPDIR/store" --out "$BATS_TEST_TMPDIR/site"
 	[ -s "$BATS_TEST_TMPDIR/site/index.html" ]
 }
+
+@test "bench nightly: Ctrl-C ends the run, keeps its samples, builds the site and stops" {
+	[ -w /dev/kvm ] || skip "no /dev/kvm here"
+	"$bench" run exit-cost --guest=micro --on=host --dry-run >/dev/null || skip "no micro guest on this host"
+	printf '[a]\nworkload=exit-cost\nguest=micro\non=host\nreps=40\n[b]\nworkload=boot\n' >"$BATS_TEST_TMPDIR/n.ini"
+	cat >"$BATS_TEST_TMPDIR/run" <<-END
+		trap 'echo stays' INT
+		"$bench" nightly "$BATS_TEST_TMPDIR/n.ini" --store "$BATS_TEST_TMPDIR/store" --out "$BATS_TEST_TMPDIR/site"
+		echo "status \$?"
+	END
+	setsid bash "$BATS_TEST_TMPDIR/run" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	group=$!
+	for _ in $(seq 100); do
+		grep -q '^\[2/40\]' "$BATS_TEST_TMPDIR/out" && break
+		sleep 0.2
+	done
+	kill -INT -- "-$group"
+	wait "$group" || true
+	cat "$BATS_TEST_TMPDIR/out"
+	grep -q "status 130" "$BATS_TEST_TMPDIR/out"
+	grep -q "index.html: " "$BATS_TEST_TMPDIR/out"
+	! grep -q '\[b\]' "$BATS_TEST_TMPDIR/out"
+	[ -s "$BATS_TEST_TMPDIR/site/index.html" ]
+	[ "$(ls "$BATS_TEST_TMPDIR/store/runs" | wc -l)" -eq 1 ]
+}
