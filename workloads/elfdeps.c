@@ -29,7 +29,7 @@ static int elf_parse(struct elf *e, const struct strbuf *sb)
 {
 	const Elf64_Ehdr *eh = (const void *)sb->buf;
 
-	if (sb->len < sizeof(*eh) || memcmp(eh->e_ident, ELFMAG, SELFMAG) ||
+	if (sb->len < sizeof(*eh) || memcmp(eh->e_ident, ELFMAG, SELFMAG) != 0 ||
 	    eh->e_ident[EI_CLASS] != ELFCLASS64 || eh->e_machine != EM_X86_64 ||
 	    eh->e_phentsize != sizeof(Elf64_Phdr) || eh->e_phoff % 8 ||
 	    !range_ok(eh->e_phoff, (uint64_t)eh->e_phnum * sizeof(Elf64_Phdr), sb->len))

@@ -82,7 +82,7 @@ static int put_bool(void *field, const char *s)
 {
 	bool on = !strcmp(s, "on");
 
-	if (!on && strcmp(s, "off"))
+	if (!on && strcmp(s, "off") != 0)
 		return -EINVAL;
 	memcpy(field, &on, sizeof(on));
 	return 0;
@@ -97,7 +97,7 @@ static int put_str(char *field, size_t size, const char *s)
 	if (memchr(s, ' ', len) || memchr(s, '\n', len))
 		return -EINVAL;
 	memset(field, 0, size);
-	memcpy(field, s, len);
+	memcpy(field, s, len + 1);
 	return 0;
 }
 

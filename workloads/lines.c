@@ -131,11 +131,11 @@ int line_parse(const char *text, struct agent_line *out)
 	const char *rest;
 
 	memset(out, 0, offsetof(struct agent_line, hist));
-	if (strncmp(text, PREFIX, strlen(PREFIX)))
+	if (strncmp(text, PREFIX, strlen(PREFIX)) != 0)
 		return 0;
 	rest = next_word(text + strlen(PREFIX), word, sizeof(word));
 	for (size_t i = 0; rest && i < ARRAY_SIZE(kinds); i++) {
-		if (strcmp(word, kinds[i].word))
+		if (strcmp(word, kinds[i].word) != 0)
 			continue;
 		out->kind = kinds[i].kind;
 		return kinds[i].parse(rest, out);

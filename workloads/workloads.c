@@ -42,7 +42,7 @@ static bool line_ok(const char *s)
 static const char *job_fault(const struct workload *w)
 {
 	struct workload_job job, back;
-	char line[JOB_LINE_MAX];
+	char line[JOB_LINE_MAX], again[JOB_LINE_MAX];
 
 	job_defaults(&job);
 	job_set(&job, "workload", w->name);
@@ -53,7 +53,7 @@ static const char *job_fault(const struct workload *w)
 	if (w->check && w->check(&job))
 		return "its defaults do not pass its own check";
 	if (job_write(&job, line, sizeof(line)) < 0 || job_parse(&back, line, NULL) ||
-	    memcmp(&job, &back, sizeof(job)))
+	    job_write(&back, again, sizeof(again)) < 0 || strcmp(line, again) != 0)
 		return "its defaults do not survive the job line";
 	return NULL;
 }

@@ -13,6 +13,7 @@
 #ifndef WORKLOADS_AGENT_AGENT_H
 #define WORKLOADS_AGENT_AGENT_H
 
+#include <errno.h>
 #include "base/hist.h"
 #include "workloads/job.h"
 #include "workloads/protocol.h"
@@ -56,7 +57,13 @@ void report_note(const char *fmt, ...) PRINTF(1, 2);
 void report_line(const char *line);
 void report_flush(void);
 /* Says why the sample is void (the first call wins) and returns err. */
-int agent_fail(int err, const char *fmt, ...) PRINTF(2, 3);
+#define agent_fail(err, ...)                                                                       \
+	({                                                                                         \
+		int err_ = (err);                                                                  \
+		agent_say_fail(__VA_ARGS__);                                                       \
+		err_ ? err_ : -EIO;                                                                \
+	})
+void agent_say_fail(const char *fmt, ...) PRINTF(1, 2);
 bool agent_failed(void);
 
 /* ---- marker.c ---- */

@@ -42,7 +42,7 @@ static int transact(struct pinger *p)
 	if (err)
 		return agent_fail(err, "transaction %llu: %s", (unsigned long long)p->number,
 				  strerror(-err));
-	if (memcmp(p->in, p->out, p->size))
+	if (memcmp(p->in, p->out, p->size) != 0)
 		return agent_fail(-EBADMSG, "integrity: transaction %llu came back changed",
 				  (unsigned long long)p->number);
 	return 0;

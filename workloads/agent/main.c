@@ -62,7 +62,7 @@ int main(int argc, char **argv)
 		print_usage(stdout);
 		return EXIT_OK;
 	}
-	if (argc < 2 || (strcmp(argv[1], "run") && strcmp(argv[1], "peer"))) {
+	if (argc < 2 || (strcmp(argv[1], "run") != 0 && strcmp(argv[1], "peer") != 0)) {
 		print_usage(stderr);
 		return EXIT_USAGE;
 	}

@@ -138,7 +138,7 @@ static void serve(int listen_fd)
 {
 	for (;;) {
 		static struct session s;
-		struct talk_hello hello;
+		struct talk_hello hello = {0};
 		int err;
 
 		memset(&s, 0, sizeof(s));

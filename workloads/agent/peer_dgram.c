@@ -87,7 +87,7 @@ static void receive(struct flow *f)
 {
 	struct mmsghdr msg[BATCH] = {0};
 	struct iovec iov[BATCH];
-	struct sockaddr_in from[BATCH];
+	struct sockaddr_in from[BATCH] = {0};
 	int n;
 
 	for (int i = 0; i < BATCH; i++) {

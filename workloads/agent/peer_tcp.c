@@ -38,7 +38,7 @@ static int transfer(struct session *s, struct stream_set *set)
 	char line[64];
 	int err, n = talk_line(s->control, line, sizeof(line));
 
-	if (n < 0 || strcmp(line, "go"))
+	if (n < 0 || strcmp(line, "go") != 0)
 		return n < 0 ? n : -EPROTO;
 	peer_clock_start(s);
 	err = set_start(set);

@@ -122,7 +122,7 @@ static uint64_t sides(const struct director *d)
 static int search(struct director *d, uint64_t *rate)
 {
 	uint64_t ns = MAX(d->a->job.duration_ns / 8, 100 * NSEC_PER_MSEC), low = 0, high, next;
-	struct outcome o;
+	struct outcome o = {0};
 	int err = run_trial(d, 0, ns, &o, NULL);
 
 	if (err)
@@ -167,7 +167,7 @@ static int direct(struct director *d)
 	const struct workload_job *job = &d->a->job;
 	uint64_t rate = job->rate, searched = 0;
 	struct window w = {0};
-	struct outcome o;
+	struct outcome o = {0};
 	int err = 0;
 
 	report_line("ready");
@@ -189,7 +189,7 @@ static int direct(struct director *d)
 int run_pps(struct agent *a)
 {
 	static struct director d;
-	union talk_addr me;
+	union talk_addr me = {.in6 = {0}};
 	socklen_t len = sizeof(me);
 	int fd, err;
 

@@ -51,7 +51,7 @@ void report_note(const char *fmt, ...)
 	va_end(ap);
 }
 
-int agent_fail(int err, const char *fmt, ...)
+void agent_say_fail(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -61,7 +61,6 @@ int agent_fail(int err, const char *fmt, ...)
 		va_end(ap);
 	}
 	failed = true;
-	return err ? err : -1;
 }
 
 bool agent_failed(void)

@@ -164,7 +164,7 @@ int talk_expect(int fd, const char *word, char *buf, size_t size)
 
 	if (n < 0)
 		return agent_fail(n, "peer: no answer (%s expected): %s", word, strerror(-n));
-	if (strncmp(buf, word, strlen(word)))
+	if (strncmp(buf, word, strlen(word)) != 0)
 		return agent_fail(-EPROTO, "peer: %s", buf);
 	return 0;
 }

@@ -8,6 +8,14 @@
 #include "base/clock.h"
 #include "workloads/agent/throughput.h"
 
+/* The first stream takes the remainder. 0: no limit. */
+static uint64_t share_of_work(const struct workload_job *job, uint32_t index)
+{
+	uint64_t streams = MAX(job->streams, 1u);
+
+	return job->work / streams + (index ? 0 : job->work % streams);
+}
+
 void set_add(struct stream_set *set, const struct workload_job *job, int fd, bool sender,
 	     uint32_t index)
 {
@@ -19,10 +27,7 @@ void set_add(struct stream_set *set, const struct workload_job *job, int fd, boo
 		.verify = job->verify,
 		.corrupt = job->corrupt && sender,
 		.msg_size = job->msg_size,
-		/* The first stream takes the remainder. */
-		.limit = job->work
-				 ? job->work / job->streams + (index ? 0 : job->work % job->streams)
-				 : 0,
+		.limit = share_of_work(job, index),
 		.stop = &set->stop,
 	};
 }
@@ -208,7 +213,7 @@ static int timed_window(struct agent *a, struct stream_set *set, struct window *
 	clock_sleep_ns(a->job.warmup_ns);
 	window_open(a, w);
 	t0 = arrived(set);
-	if (strcmp(a->job.workload, "net-rebind"))
+	if (strcmp(a->job.workload, "net-rebind") != 0)
 		clock_sleep_ns(a->job.duration_ns);
 	else
 		err = rebind_rounds(a, set);
