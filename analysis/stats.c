@@ -71,15 +71,6 @@ double stats_mean(const double *x, size_t n)
 	return n ? sum / (double)n : NAN;
 }
 
-double stats_stddev(const double *x, size_t n)
-{
-	double m = stats_mean(x, n), sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum += (x[i] - m) * (x[i] - m);
-	return n > 1 ? sqrt(sum / (double)(n - 1)) : NAN;
-}
-
 static bool all_positive(const double *x, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

@@ -23,7 +23,6 @@ double stats_quantile(const double *x, size_t n, double q); /* type 7, as R's de
 /* Median absolute deviation from the median, not scaled (1.4826 times it estimates sigma of a
  * normal). */
 double stats_mad(const double *x, size_t n);
-double stats_stddev(const double *x, size_t n); /* n - 1 */
 /* Means for rates and for ratios; NAN when a value is not positive. */
 double stats_harmonic_mean(const double *x, size_t n);
 double stats_geometric_mean(const double *x, size_t n);

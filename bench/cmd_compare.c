@@ -7,13 +7,14 @@
 #include "analysis/compare.h"
 #include "base/table.h"
 #include "bench/bench.h"
+#include "bench/compare_plan.h"
 #include "bench/runs.h"
 
 struct compare_args {
 	const char *store;
 	struct opt_list metric;
 	uint64_t seed;
-	bool force, json;
+	bool force, json, plan;
 };
 
 static const struct opt compare_opts[] = {
@@ -21,6 +22,8 @@ static const struct opt compare_opts[] = {
 	 "only this one (may be given several times)"},
 	{"force", 'f', OPT_FLAG, offsetof(struct compare_args, force), NULL,
 	 "across substrates, workloads or kernels all the same"},
+	{"plan", 'p', OPT_FLAG, offsetof(struct compare_args, plan), NULL,
+	 "all runs of both plans, paired by configuration, a line per metric"},
 	{"seed", 0, OPT_U64, offsetof(struct compare_args, seed), "N",
 	 "of the bootstrap (default 1)"},
 	{"json", 'j', OPT_FLAG, offsetof(struct compare_args, json), NULL, "rows as JSON"},
@@ -201,6 +204,18 @@ out:
 	return status;
 }
 
+static int compare_their_plans(const struct compare_args *a, const struct fig_set *set)
+{
+	struct store *store;
+	int status;
+
+	if (store_open(&store, a->store))
+		return EXIT_CANNOT;
+	status = compare_plans(store, set->rec[0], set->rec[1], a->force);
+	store_close(store);
+	return status;
+}
+
 static int compare_main(int argc, char **argv)
 {
 	struct compare_args a = {.seed = 1};
@@ -215,7 +230,10 @@ static int compare_main(int argc, char **argv)
 	}
 	if (runs_load(a.store, argc, argv, &set))
 		return EXIT_CANNOT;
-	status = compare_two(set.rec[0], set.rec[1], &a);
+	if (a.plan)
+		status = compare_their_plans(&a, &set);
+	else
+		status = compare_two(set.rec[0], set.rec[1], &a);
 	runs_free(&set);
 	return status;
 }

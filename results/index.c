@@ -10,12 +10,12 @@
 #include "results/index.h"
 #include "results/record.h"
 
-#define INDEX_LAYOUT 2
+#define INDEX_LAYOUT 3
 
 static const char index_sql[] =
 	"CREATE TABLE run(id TEXT PRIMARY KEY, ord INT, started TEXT, workload TEXT, mode TEXT, "
 	"vmm TEXT,"
-	" guest TEXT, substrate TEXT, time_base TEXT, knobs TEXT, series TEXT, version TEXT, ok "
+	" guest TEXT, substrate TEXT, time_base TEXT, knobs TEXT, series TEXT, plan_id TEXT, version TEXT, ok "
 	"INT,"
 	" samples INT, ok_samples INT, readable INT) WITHOUT ROWID;"
 	"CREATE INDEX run_ord ON run(ord);"
@@ -23,7 +23,7 @@ static const char index_sql[] =
 	" PRIMARY KEY(run, name)) WITHOUT ROWID;"
 	"CREATE TABLE accepted(run TEXT, metric TEXT, why TEXT, PRIMARY KEY(run, metric)) WITHOUT "
 	"ROWID;"
-	"PRAGMA user_version=2;";
+	"PRAGMA user_version=3;";
 
 static int index_error(sqlite3 *db, const char *what)
 {
@@ -258,14 +258,14 @@ static int add_rows(sqlite3 *db, const char *id, const json_t *rec, const json_t
 	int err = index_delete(db, id);
 
 	err = err ? err
-		  : run_sql(db, "INSERT INTO run VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1)",
-			    "sissssssssssiii", id,
+		  : run_sql(db, "INSERT INTO run VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1)",
+			    "sisssssssssssiii", id,
 			    (int64_t)json_integer_value(json_object_get(rec, "order")),
 			    record_str(rec, "started"), record_str(rec, "workload"),
 			    record_str(rec, "mode"), record_str(rec, "vmm"),
 			    record_str(rec, "guest"), record_str(rec, "substrate"),
-			    record_str(rec, "time_base"), knobs, series, vmm_version(rec),
-			    (int64_t)json_is_true(json_object_get(rec, "ok")),
+			    record_str(rec, "time_base"), knobs, series, record_str(rec, "plan_id"),
+			    vmm_version(rec), (int64_t)json_is_true(json_object_get(rec, "ok")),
 			    (int64_t)json_array_size(samples), count_ok(samples));
 	err = err ? err : add_metrics(db, id, json_object_get(rec, "summary"));
 	err = err ? err : add_accepted(db, id, accepted);

@@ -63,6 +63,20 @@ record() {
 	[ "$status" -eq 0 ]
 }
 
+@test "compare --plan: pairs by configuration, means where they belong" {
+	record a-1 virtio 1e9 '.plan_id = "p1"'
+	record a-2 vhost 3e9 '.plan_id = "p1"'
+	record b-1 virtio 0.8e9 '.plan_id = "p2"'
+	record b-2 vhost 3e9 '.plan_id = "p2"'
+	record b-3 e1000 1e8 '.plan_id = "p2"'
+	run "$bench" compare --plan a-1 b-2 --store "$store"
+	[ "$status" -eq 0 ]
+	# Harmonic mean of 1 and 3 is 1.5, of 0.8 and 3 it is 1.26; the ratios 0.8 and 1 have the geometric mean 0.894.
+	[[ "$output" =~ throughput_bps\ +2\ +1.50\ G\ +1.26\ G\ +-10.6\ %\ +-20.0\ %\ +\+0.0\ %\ +0\ +1 ]]
+	record c-1 sriov 1e9 '.plan_id = "p3"'
+	fails 3 "no configuration in common" "$bench" compare --plan a-1 c-1 --store "$store"
+}
+
 @test "gate on stored samples: trips, passes, writes Markdown and JUnit" {
 	record a-1 virtio 1e9
 	record a-2 virtio 0.9e9
