@@ -199,14 +199,42 @@ static void vector_refresh(struct pci_dev *dev, unsigned v)
 	}
 }
 
+/* Under line_lock. Lines are shared: a GSI is high while any device asserts it. */
+static void line_update(struct pci_dev *dev)
+{
+	unsigned gsi = pci_dev_gsi(dev), *users = &dev->core->line_users[gsi - PCI_INTX_GSI];
+	uint16_t status = cfg_get16(dev->cfg + PCI_STATUS) & (uint16_t)~PCI_STATUS_INTERRUPT;
+	bool on = dev->intx_level &&
+		  !(cfg_get16(dev->cfg + PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE);
+
+	cfg_put16(dev->cfg + PCI_STATUS,
+		  (uint16_t)(status | (dev->intx_level ? PCI_STATUS_INTERRUPT : 0)));
+	if (on == dev->intx_asserted)
+		return;
+	dev->intx_asserted = on;
+	*users += on ? 1 : -1u;
+	if (*users == (on ? 1 : 0))
+		vm_irq_line(dev->vm, gsi, on);
+}
+
+void pci_irq_intx(struct pci_dev *dev, bool level)
+{
+	pthread_mutex_lock(&dev->core->line_lock);
+	dev->intx_level = level;
+	line_update(dev);
+	pthread_mutex_unlock(&dev->core->line_lock);
+}
+
 void pci_irq_refresh(struct pci_dev *dev)
 {
 	pthread_mutex_lock(&dev->irq_lock);
 	for (unsigned v = 0; v < dev->n_vectors; v++)
 		vector_refresh(dev, v);
 	pthread_mutex_unlock(&dev->irq_lock);
-	/* INTx Disable may have changed. */
-	pci_irq_intx(dev, dev->intx_level);
+	/* INTx Disable may have changed; the level is whatever the device says at this moment. */
+	pthread_mutex_lock(&dev->core->line_lock);
+	line_update(dev);
+	pthread_mutex_unlock(&dev->core->line_lock);
 }
 
 void pci_irq_msg(struct pci_dev *dev, unsigned v)
@@ -242,28 +270,6 @@ int pci_irq_fd(struct pci_dev *dev, unsigned v)
 	}
 	pthread_mutex_unlock(&dev->irq_lock);
 	return fd;
-}
-
-/* Lines are shared: a GSI is high while any device asserts it. */
-void pci_irq_intx(struct pci_dev *dev, bool level)
-{
-	struct pci_core *core = dev->core;
-	unsigned gsi = pci_dev_gsi(dev), *users = &core->line_users[gsi - PCI_INTX_GSI];
-	bool on;
-
-	pthread_mutex_lock(&core->line_lock);
-	dev->intx_level = level;
-	cfg_put16(dev->cfg + PCI_STATUS,
-		  (uint16_t)((cfg_get16(dev->cfg + PCI_STATUS) & ~PCI_STATUS_INTERRUPT) |
-			     (level ? PCI_STATUS_INTERRUPT : 0)));
-	on = level && !(cfg_get16(dev->cfg + PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE);
-	if (on != dev->intx_asserted) {
-		dev->intx_asserted = on;
-		*users += on ? 1 : -1u;
-		if (*users == (on ? 1 : 0))
-			vm_irq_line(dev->vm, gsi, on);
-	}
-	pthread_mutex_unlock(&core->line_lock);
 }
 
 void pci_irq_reset(struct pci_dev *dev)

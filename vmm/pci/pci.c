@@ -246,6 +246,9 @@ void pci_cfg_write(struct pci_dev *dev, unsigned off, unsigned len, uint32_t val
 		for (unsigned i = 0; i < len; i++) {
 			uint8_t mask = dev->wmask[off + i], byte = (uint8_t)(val >> (8 * i));
 
+			/* Not even written back: the status belongs to whoever raises INTx. */
+			if (!mask)
+				continue;
 			dev->cfg[off + i] = (uint8_t)((dev->cfg[off + i] & ~mask) | (byte & mask));
 		}
 		cfg_written(dev, off, len);

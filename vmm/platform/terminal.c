@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -7,6 +8,8 @@
 
 #include "base/util.h"
 #include "vmm/platform/terminal.h"
+
+#define GUARD_FD 3 /* of the guard process; the terminal is below it */
 
 static struct {
 	int fd;
@@ -23,7 +26,10 @@ static _Noreturn void guard_main(int pipe_fd)
 
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
-	while (read(pipe_fd, &c, 1) < 0 && errno == EINTR)
+	/* Nothing of the machine's (KVM, sockets of others) may live on through us. */
+	dup2(pipe_fd, GUARD_FD);
+	close_range(GUARD_FD + 1, UINT_MAX, 0);
+	while (read(GUARD_FD, &c, 1) < 0 && errno == EINTR)
 		;
 	tcsetattr(term.fd, TCSANOW, &term.saved);
 	_exit(0);
