@@ -132,7 +132,8 @@ static void labels_tell_records_apart(void **state)
 		 "queues=4"},
 		{"{\"mode\": \"host\", \"vmm\": \"\"}", "{\"vmm\": \"builtin\"}", "host"},
 		{"{}", "{}", "virtio"},
-		{"{\"id\": \"20260101-000000-00aaaa\"}", "{\"id\": \"20260102-000000-00aaaa\"}", "virtio, 20260101-000000"},
+		{"{\"id\": \"20260101-000000-00aaaa\"}", "{\"id\": \"20260102-000000-00aaaa\"}",
+		 "virtio, 20260101-000000"},
 	};
 
 	(void)state;
@@ -154,6 +155,74 @@ static void labels_tell_records_apart(void **state)
 		json_decref(rec[0]);
 		json_decref(rec[1]);
 	}
+}
+
+static char *drawn(const char *figure, const struct fig_set *set, const char *ext)
+{
+	struct fig_target to = {dir, "drawn", FIG_PDF, 3.3, true};
+	char *path = xasprintf("%s/drawn%s", dir, ext), *why;
+	struct strbuf text = STRBUF_INIT;
+
+	assert_int_equal(figure_render(figure_find(figure), set, &to, &why), 0);
+	assert_int_equal(file_read(path, &text), 0);
+	free(path);
+	return strbuf_take(&text);
+}
+
+/* Samples stand where the plan ran them, warm-ups count as places, and a failed one is marked. */
+static void timeline_follows_the_plan(void **state)
+{
+	json_t *rec = json_loads(
+		"{\"mode\": \"vhost\", \"plan\": {\"cell\": \"vhost/builtin\", \"order\": [\"vhost/builtin/0 warm-up\","
+		"  \"virtio/builtin/0\", \"vhost/builtin/0\", \"virtio/builtin/1\", \"virtio/builtin/2\", \"vhost/builtin/1\"]},"
+		" \"summary\": {\"throughput_bps\": {\"median\": 100, \"n\": 1}},"
+		" \"samples\": [{\"ok\": true, \"metrics\": {\"throughput_bps\": 110}}, {\"ok\": false}]}",
+		0, NULL);
+	struct fig_set set = {&rec, 1};
+	char *dat;
+
+	(void)state;
+	assert_non_null(rec);
+	dat = drawn("timeline", &set, ".dat");
+	assert_non_null(strstr(dat, "\n3 1.1 NaN\n6 NaN 1\n"));
+	free(dat);
+	json_decref(rec);
+}
+
+/* Mode host has no exits: it is left out, caption included, not drawn as zero. */
+static void runs_without_the_data_are_left_out(void **state)
+{
+	struct golden_set g = {"exits", fixture_modes, 0, 3};
+	struct fig_set set;
+	char *gp, *caption;
+
+	(void)state;
+	golden_load(&g, &set);
+	gp = drawn("exits", &set, ".gp");
+	assert_null(strstr(gp, "\"host\""));
+	assert_non_null(strstr(gp, "\"e1000\" 0"));
+	caption = drawn("exits", &set, ".txt");
+	assert_null(strstr(caption, json_string_value(json_object_get(set.rec[0], "id"))));
+	assert_non_null(strstr(caption, json_string_value(json_object_get(set.rec[1], "id"))));
+	free(gp);
+	free(caption);
+	golden_free(&set);
+}
+
+/* A halted guest waits; that is not what an exit costs. */
+static void halts_are_no_price(void **state)
+{
+	struct golden_set g = {"exit-breakdown", fixture_modes, 2, 1};
+	struct fig_set set;
+	char *dat;
+
+	(void)state;
+	golden_load(&g, &set);
+	dat = drawn("exit-breakdown", &set, ".dat");
+	assert_null(strstr(dat, "\"hlt\""));
+	assert_non_null(strstr(dat, "\"npf\""));
+	free(dat);
+	golden_free(&set);
 }
 
 static void widths(void **state)
@@ -300,6 +369,9 @@ int main(void)
 		cmocka_unit_test(missing_data_is_said),
 		cmocka_unit_test(few_boots_draw_no_interval),
 		cmocka_unit_test(labels_tell_records_apart),
+		cmocka_unit_test(timeline_follows_the_plan),
+		cmocka_unit_test(runs_without_the_data_are_left_out),
+		cmocka_unit_test(halts_are_no_price),
 		cmocka_unit_test(widths),
 		cmocka_unit_test(substrates_do_not_mix),
 		cmocka_unit_test(end_labels_do_not_touch),
