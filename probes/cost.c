@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "probes/cost.h"
 #include "probes/internal.h"
+#include "probes/names.h"
 
 #define FIRST_MS  20
 #define SAMPLE_MS 20
@@ -36,6 +37,19 @@ static uint64_t run_time_ns(struct probes *p)
 			sum += info.run_time_ns;
 	}
 	return sum;
+}
+
+/* The thread is awake anyway: names of registers that are gone when the run has ended. */
+static void poll_names(struct probes *p)
+{
+	pid_t last = 0, tgid;
+
+	for (uint32_t i = 1; i < MIN(p->skel->data->n_vcpus, PROBE_VCPUS); i++) {
+		tgid = (pid_t)probes_hot(p)->vcpu[i].tgid;
+		if (tgid && tgid != last)
+			names_poll(p->names, tgid);
+		last = tgid;
+	}
 }
 
 static bool stopped(struct cost *c, int timeout_ms)
@@ -78,7 +92,7 @@ static void *cost_thread(void *arg)
 	pthread_setname_np(pthread_self(), "probes-cost");
 	if (stopped(p->cost, FIRST_MS))
 		return NULL;
-	while (!sample(p) && !stopped(p->cost, p->cost->sampled_ns ? PERIOD_MS - SAMPLE_MS : SAMPLE_MS))
+	while (poll_names(p), !sample(p) && !stopped(p->cost, p->cost->sampled_ns ? PERIOD_MS - SAMPLE_MS : SAMPLE_MS))
 		;
 	return NULL;
 }

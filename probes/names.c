@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +17,16 @@
 #define STATS_LINK "/memfd:exitlab-stats"
 #define MAX_PAGES  16
 
+struct vm_names {
+	pid_t tgid;
+	const struct stats_page *page; /* NULL: not our VMM */
+	struct stats_region region[STATS_REGIONS]; /* as last seen mapped */
+	uint32_t n_regions;
+};
+
 struct names {
-	struct {
-		pid_t tgid;
-		const struct stats_page *page; /* NULL: not our VMM */
-	} vm[MAX_PAGES];
+	pthread_mutex_t lock;
+	struct vm_names vm[MAX_PAGES];
 	unsigned n;
 };
 
@@ -62,7 +68,11 @@ static const struct fixed_name pc_msrs[] = {
 
 struct names *names_new(void)
 {
-	return calloc(1, sizeof(struct names));
+	struct names *n = calloc(1, sizeof(struct names));
+
+	if (n)
+		pthread_mutex_init(&n->lock, NULL);
+	return n;
 }
 
 void names_free(struct names *n)
@@ -70,6 +80,8 @@ void names_free(struct names *n)
 	for (unsigned i = 0; n && i < n->n; i++)
 		if (n->vm[i].page)
 			munmap((void *)n->vm[i].page, sizeof(struct stats_page));
+	if (n)
+		pthread_mutex_destroy(&n->lock);
 	free(n);
 }
 
@@ -114,30 +126,71 @@ static const struct stats_page *find_page(pid_t tgid)
 	return page;
 }
 
-static const struct stats_page *page_of(struct names *n, pid_t tgid)
+/* Regions of a page may move while we copy; a torn one is put right by the next poll. */
+static void take_regions(struct vm_names *vm)
+{
+	vm->n_regions = vm->page ? MIN(vm->page->n_regions, STATS_REGIONS) : 0;
+	for (uint32_t i = 0; i < vm->n_regions; i++)
+		if (vm->page->region[i].len)
+			vm->region[i] = vm->page->region[i];
+}
+
+static struct vm_names *vm_of(struct names *n, pid_t tgid)
 {
 	for (unsigned i = 0; i < n->n; i++)
 		if (n->vm[i].tgid == tgid)
-			return n->vm[i].page;
+			return &n->vm[i];
 	if (n->n == MAX_PAGES)
 		return NULL;
 	n->vm[n->n].tgid = tgid;
 	n->vm[n->n].page = find_page(tgid);
-	return n->vm[n->n++].page;
+	return &n->vm[n->n++];
 }
 
-static const char *in_page(const struct stats_page *page, bool pio, uint64_t addr)
+void names_poll(struct names *n, pid_t tgid)
+{
+	struct vm_names *vm;
+
+	if (!n)
+		return;
+	pthread_mutex_lock(&n->lock);
+	vm = vm_of(n, tgid);
+	if (vm)
+		take_regions(vm);
+	pthread_mutex_unlock(&n->lock);
+}
+
+static const char *in_regions(const struct vm_names *vm, bool pio, uint64_t addr)
 {
 	const struct stats_region *best = NULL, *r;
 
-	for (uint32_t i = 0; page && i < MIN(page->n_regions, STATS_REGIONS); i++) {
-		r = &page->region[i];
+	for (uint32_t i = 0; i < vm->n_regions; i++) {
+		r = &vm->region[i];
 		if (!r->is_pio == pio || !r->len || addr < r->base || addr - r->base >= r->len)
 			continue;
 		if (!best || r->len < best->len)
 			best = r;
 	}
 	return best ? best->name : NULL;
+}
+
+/* Copies the name under the lock. */
+static bool in_page(struct names *n, pid_t tgid, bool pio, uint64_t addr, char name[STATS_NAME + 1])
+{
+	struct vm_names *vm;
+	const char *found = NULL;
+
+	if (!n)
+		return false;
+	names_poll(n, tgid);
+	pthread_mutex_lock(&n->lock);
+	vm = vm_of(n, tgid);
+	if (vm)
+		found = in_regions(vm, pio, addr);
+	if (found)
+		snprintf(name, STATS_NAME + 1, "%.*s", STATS_NAME, found);
+	pthread_mutex_unlock(&n->lock);
+	return found;
 }
 
 static const char *in_table(const struct fixed_name *t, size_t n, uint64_t addr)
@@ -152,15 +205,19 @@ bool names_find(struct names *n, pid_t tgid, enum probe_backend backend, uint32_
 		size_t size)
 {
 	enum reason_kind kind = reason_kind(backend, reason);
+	char of_page[STATS_NAME + 1];
 	const char *name = NULL;
 
 	if (key == KEY_OTHER)
 		return false;
-	if (kind == KIND_PIO && !(n && (name = in_page(page_of(n, tgid), true, key & 0xffff))))
+	if ((kind == KIND_PIO && in_page(n, tgid, true, key & 0xffff, of_page)) ||
+	    (kind == KIND_MMIO && key != KEY_NONE && in_page(n, tgid, false, key, of_page)))
+		name = of_page;
+	else if (kind == KIND_PIO)
 		name = in_table(pc_ports, ARRAY_SIZE(pc_ports), key & 0xffff);
-	if (kind == KIND_MMIO && key != KEY_NONE && !(n && (name = in_page(page_of(n, tgid), false, key))))
+	else if (kind == KIND_MMIO && key != KEY_NONE)
 		name = in_table(pc_memory, ARRAY_SIZE(pc_memory), key);
-	if (kind == KIND_MSR)
+	else if (kind == KIND_MSR)
 		name = in_table(pc_msrs, ARRAY_SIZE(pc_msrs), key & 0xffffffff);
 	if (name)
 		snprintf(buf, size, "%.*s", STATS_NAME, name);

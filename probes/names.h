@@ -14,8 +14,10 @@
 struct names;
 
 struct names *names_new(void);
+/* Take down where the registers of this process are now: a VMM unmaps them before it ends, and then it is gone. */
+void names_poll(struct names *n, pid_t tgid);
 void names_free(struct names *n);
-/* True with the name in buf. n may be NULL. */
+/* True with the name in buf. n may be NULL. Safe against names_poll in another thread. */
 bool names_find(struct names *n, pid_t tgid, enum probe_backend backend, uint32_t reason, uint64_t key, char *buf,
 		size_t size);
 

@@ -106,8 +106,9 @@ static int check_machine(void)
 			  "CONFIG_DEBUG_INFO_BTF; " STILL);
 		return -EOPNOTSUPP;
 	}
-	if (!file_exists("/dev/kvm")) {
-		log_error("probes: no /dev/kvm; load kvm_amd or kvm_intel, or use the lab (--on=lab)");
+	/* The device node may be there before the module is. */
+	if (!file_exists("/dev/kvm") || !file_exists("/sys/module/kvm")) {
+		log_error("probes: KVM is not loaded; modprobe kvm_amd or kvm_intel, or use the lab (--on=lab)");
 		return -ENODEV;
 	}
 	return 0;

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+# The probes against the other two who count: KVM itself and perf, on a back end with kvm_exit.
+load ../helper
+
+setup_file() {
+	[ -w /dev/kvm ] || modprobe kvm_amd
+}
+
+check() {
+	python3 -c 'import json, sys; j = json.load(open(sys.argv[1])); sys.exit(not ('"$1"'))' "$BATS_TEST_TMPDIR/json" || {
+		head -c 2000 "$BATS_TEST_TMPDIR/json"
+		return 1
+	}
+}
+
+@test "counts per reason equal perf kvm stat's for the same run" {
+	local job="workload=exit-cost duration_ns=300000000"
+	perf kvm stat record -a -o "$BATS_TEST_TMPDIR/perf.data" >/dev/null 2>&1 &
+	local perf=$!
+	sleep 4
+	timeout 60 "$bench" profile --json -- "$vmm" --kernel "$O/micro.elf" --mem 64M --console none --agent none \
+		--cmdline "$job" >"$BATS_TEST_TMPDIR/json"
+	kill -INT $perf
+	wait $perf || true
+	perf kvm -i "$BATS_TEST_TMPDIR/perf.data" stat report >"$BATS_TEST_TMPDIR/report" 2>&1
+	python3 - "$BATS_TEST_TMPDIR" <<-'EOF'
+		import json, re, sys
+		d = sys.argv[1]
+		ours = {}
+		for e in json.load(open(d + "/json"))["exits"]:
+		    # perf counts an exit when the guest is entered again; so does the histogram.
+		    if e["hist"]["count"]:
+		        ours[e["reason"]] = ours.get(e["reason"], 0) + e["hist"]["count"]
+		text = open(d + "/report").read()
+		perf = {m[0]: int(m[1]) for m in re.findall(r"^\s*(\S+)\s+(\d+)\s+[\d.]+%", text, re.M)}
+		perf["vmmcall"] = perf.pop("hypercall", perf.pop("vmmcall", None))
+		perf = {k: v for k, v in perf.items() if v}
+		if ours != perf or not ours:
+		    print("ours", ours, "perf", perf, text)
+		    sys.exit(1)
+	EOF
+}
+
+@test "exits in the window equal KVM's binary statistics, none lost" {
+	timeout 120 "$bench" run exit-cost --guest=micro --on=host --reps=1 --json --store="$BATS_TEST_TMPDIR/store" \
+		>"$BATS_TEST_TMPDIR/json"
+	check '{c["name"]: c["ok"] for c in j["checks"]}["cross_check"]'
+	check '{c["name"]: c["ok"] for c in j["checks"]}["lost_events"]'
+	check 'all(e["kvm_ns"] > 0 for e in j["exits"] if e["reason"] == "cpuid")'
+}
+
+@test "port, register and memory exits have their keys; kicks through ioeventfd are seen" {
+	timeout 60 "$bench" profile --json -- "$vmm" --kernel "$O/micro.elf" --mem 64M --console none --agent none \
+		--cmdline "workload=exit-cost duration_ns=300000000" >"$BATS_TEST_TMPDIR/json"
+	check 'j["backend"] == "svm"'
+	check '[e for e in j["exits"] if e["reason"] == "io" and e["key"] == "out 0xe10"]'
+	check '[e for e in j["exits"] if e["reason"] == "npf" and e["key"].startswith("0x") and e["user_ns"] > 0]'
+	check 'j["notify"]["kicks_ioeventfd"] > 0'
+	check 'j["lost"] == 0'
+}
