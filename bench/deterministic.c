@@ -93,15 +93,19 @@ static void add_program(struct cargo *c, const char *path)
 
 static int load_cargo(struct cargo *c, const struct plan *p, const char *kernel_dir)
 {
-	bool qemu = false;
+	bool qemu = false, iperf = false;
 	int err;
 
 	add_program(c, path_self());
 	add_program(c, path_find("vmm"));
 	add_program(c, path_find("agent"));
 	add_program(c, path_find("vhost-user-net"));
-	for (size_t i = 0; i < p->n_cells; i++)
+	for (size_t i = 0; i < p->n_cells; i++) {
 		qemu |= p->cell[i].vmm && !strcmp(p->cell[i].vmm->name, "qemu");
+		iperf |= !strcmp(knobs_get(&p->cell[i].knobs, "tool", "engine"), "iperf3");
+	}
+	if (iperf)
+		add_program(c, "/usr/bin/iperf3");
 	if (qemu) {
 		add_program(c, "/usr/bin/qemu-system-x86_64");
 		add_firmware(c);
