@@ -202,6 +202,8 @@ lint: ## clang-tidy, cppcheck, clang-format
 .PHONY: install
 install: all ## to PREFIX (default /usr/local), below DESTDIR
 	install -D -m755 $(O)/bench $(DESTDIR)$(PREFIX)/bin/bench
+	install -d $(DESTDIR)$(PREFIX)/share/exitlab/experiments
+	install -m644 experiments/* $(DESTDIR)$(PREFIX)/share/exitlab/experiments
 	$(O)/bench help --man=$(DESTDIR)$(PREFIX)/share/man/man1
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	$(O)/bench help --completion > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bench
