@@ -492,6 +492,41 @@ static void config_ports_and_ecam(void **state)
 	assert_true(vm_has_ended(vm));
 }
 
+/* A guest that writes anything anywhere in configuration space and then uses whatever BARs come of it. */
+static void random_configuration(void **state)
+{
+	unsigned seed = getenv("SEED") ? (unsigned)atoi(getenv("SEED")) : (unsigned)getpid();
+	struct pci_dev *devs[] = {dev, fake_attach(vm, &toy_ops, "")};
+	int efd = eventfd(0, 0);
+
+	(void)state;
+	print_message("seed %u\n", seed);
+	srandom(seed);
+	assert_int_equal(pci_ioeventfd(dev, 2, 0x10, 0, false, 0, efd, true), 0);
+	assert_true(pci_irq_fd(dev, 0) >= 0);
+	for (int i = 0; i < 100000; i++) {
+		struct pci_dev *d = devs[random() % 2];
+		unsigned reg = random() % 4 ? (unsigned)random() % 0x80 : (unsigned)random() % PCI_CFG_SIZE;
+		uint64_t off = (uint64_t)random() % 0x2100;
+		int bar = (int)(random() % 5);
+
+		pci_cfg_write(d, reg, 1u << random() % 3, (uint32_t)random() * 2u);
+		fake_write(d, bar, off, 1u << random() % 4, (uint64_t)random());
+		fake_read(d, bar, off, 1u << random() % 4);
+		pci_irq_msg(d, (unsigned)random() % 8);
+		pci_irq_intx(d, random() & 1);
+	}
+	pci_reset_all(vm->pci);
+	assert_int_equal(fake_of(vm)->n_irqfd, 0);
+	assert_int_equal(fake_of(vm)->n_ioeventfd, 0);
+	for (int gsi = 0; gsi < 24; gsi++)
+		assert_false(fake_of(vm)->line[gsi]);
+	/* As good as new once a guest switches it on again. */
+	pci_cfg_write(dev, PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+	every_access(state);
+	close(efd);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -513,6 +548,7 @@ int main(void)
 		T(intx_lines_are_shared),
 		T(reset_puts_all_back),
 		T(config_ports_and_ecam),
+		T(random_configuration),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
