@@ -176,6 +176,12 @@ static size_t filter_escape(struct channel *ch, uint8_t *buf, size_t n)
 	return kept;
 }
 
+/* A vCPU that empties the FIFO looks at it: it is set before the guest can see the first byte. */
+static void set_held(struct channel *ch, size_t n)
+{
+	__atomic_store_n(&ch->n_held, n, __ATOMIC_RELEASE);
+}
+
 /* Hand held input to the guest; listen for more only when all of it was taken. */
 static void give(void *arg)
 {
@@ -183,7 +189,7 @@ static void give(void *arg)
 	size_t took = ch->n_held ? ch->input(ch->arg, ch->held, ch->n_held) : 0;
 
 	memmove(ch->held, ch->held + took, ch->n_held - took);
-	ch->n_held -= took;
+	set_held(ch, ch->n_held - took);
 	if (ch->in >= 0)
 		evloop_mod(ch->loop, ch->in, ch->n_held ? 0 : EPOLLIN);
 }
@@ -201,13 +207,13 @@ static void on_readable(void *arg, uint32_t events)
 		close_fd(&ch->in);
 		return;
 	}
-	ch->n_held = ch->tty ? filter_escape(ch, ch->held, (size_t)n) : (size_t)n;
+	set_held(ch, ch->tty ? filter_escape(ch, ch->held, (size_t)n) : (size_t)n);
 	give(ch);
 }
 
 void channel_resume(struct channel *ch)
 {
-	if (ch && __atomic_load_n(&ch->n_held, __ATOMIC_RELAXED))
+	if (ch && __atomic_load_n(&ch->n_held, __ATOMIC_ACQUIRE))
 		evloop_post(ch->loop, give, ch);
 }
 
