@@ -90,6 +90,15 @@ guest() {
 	[ "$status" -eq 67 ]
 }
 
+@test "the statistics page holds magic, names, and KVM's own counters at the end" {
+	local page=$BATS_TEST_TMPDIR/page
+	guest POWEROFF --stats fd=7 7<>"$page"
+	[ "$(head -c 8 "$page")" = SPGEEXTL ]
+	grep -qa 'COM1' "$page"
+	grep -qa 'debug-exit' "$page"
+	grep -qaE '^vcpu0/exits [0-9]+$' "$page"
+}
+
 @test "power-off is status 0; so is a reset with --no-reboot" {
 	guest POWEROFF
 	guest RESET_CF9 --no-reboot
