@@ -52,39 +52,50 @@ static __always_inline struct thread_state *thread_get(struct task_struct *task)
 	fresh.tgid = task->tgid;
 	fresh.kernel = !!(task->flags & PF_KTHREAD);
 	fresh.last_delay = task->sched_info.run_delay;
+	/* Without a filter a thread counts from where it turned out to be a vCPU. */
+	if (!cfg_tgid)
+		fresh.last_sum = task->se.sum_exec_runtime;
 	bpf_probe_read_kernel(fresh.comm, sizeof(fresh.comm), task->comm);
 	bpf_map_update_elem(&threads, &tid, &fresh, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&threads, &tid);
 }
 
-static __always_inline void charge(struct thread_state *t, __u64 now)
+/*
+ * The scheduler's own sum is exact but knows no window; the time since the switch-in knows the window. The smaller is
+ * right: a thread that was on the CPU when we came has no switch-in, one that began later has no earlier sum.
+ */
+static __always_inline void charge(struct thread_state *t, struct task_struct *task, __u64 now)
 {
-	__u64 from = t->on_ns, to = hot.gate ? now : window.close_ns;
+	__u64 from = t->on_ns, to = hot.gate ? now : window.close_ns, sum = task->se.sum_exec_runtime;
+	__u64 ran = sum - t->last_sum;
 
+	t->last_sum = sum;
 	if (from < window.last_open_ns)
 		from = window.last_open_ns;
-	if (window.last_open_ns && to > from)
-		t->cpu_ns += to - from;
+	if (!window.last_open_ns || to <= from)
+		return;
+	t->cpu_ns += ran < to - from ? ran : to - from;
 }
 
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	__u64 now = 0, delay;
+	__u64 now = bpf_ktime_get_ns(), delay;
 	struct thread_state *t;
 
 	if (serves(prev) && (t = thread_get(prev))) {
-		now = bpf_ktime_get_ns();
 		delay = prev->sched_info.run_delay;
-		charge(t, now);
+		charge(t, prev, now);
 		if (hot.gate)
 			t->runq_ns += delay - t->last_delay;
 		t->last_delay = delay;
 		t->on_ns = 0;
 		t->switches++;
 	}
-	if (serves(next) && (t = thread_get(next)))
-		t->on_ns = now ? now : bpf_ktime_get_ns();
+	if (serves(next) && (t = thread_get(next))) {
+		t->on_ns = now;
+		t->last_sum = next->se.sum_exec_runtime;
+	}
 	return 0;
 }
 

@@ -74,6 +74,10 @@ struct sched_info {
 	unsigned long long run_delay;
 };
 
+struct sched_entity {
+	__u64 sum_exec_runtime;
+};
+
 struct files_struct {
 	struct fdtable *fdt;
 };
@@ -91,6 +95,7 @@ struct task_struct {
 	int pid, tgid;
 	unsigned int flags;
 	char comm[16];
+	struct sched_entity se;
 	struct sched_info sched_info;
 	struct files_struct *files;
 };
