@@ -29,9 +29,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void marker(uint32_t value)
+static void marker(uint8_t value)
 {
-	bus_write(&vm->pio, MARKER_PORT, 4, value);
+	bus_write(&vm->pio, MARKER_PORT, 1, value);
 }
 
 static void window_takes_snapshots(void **state)
@@ -67,11 +67,11 @@ static void other_values_do_nothing(void **state)
 {
 	(void)state;
 	marker(0);
-	marker(UINT32_MAX);
+	marker(UINT8_MAX);
 	marker(MARKER_OPEN);
-	marker(MARKER_VALUE(0x7777));
-	bus_write(&vm->pio, MARKER_PORT, 2, MARKER_OPEN);
-	bus_write(&vm->pio, MARKER_PORT + 1, 4, MARKER_VALUE(MARKER_OPEN));
+	marker(MARKER_VALUE(7));
+	bus_write(&vm->pio, MARKER_PORT, 4, MARKER_VALUE(MARKER_OPEN));
+	bus_write(&vm->pio, MARKER_PORT + 1, 1, MARKER_VALUE(MARKER_OPEN));
 	assert_int_equal(vm->stats->open_ns, 0);
 	assert_int_equal(vm->stats->booted_ns, 0);
 }

@@ -34,3 +34,14 @@ throughput() {
 @test "micro virtio-net: without event_idx" {
 	throughput virtio tx --set event_idx=off
 }
+
+@test "micro e1000: both ways, every byte compared" {
+	throughput e1000 tx
+	throughput e1000 rx
+}
+
+@test "the window's counters: the VMM sees the guest's markers and its kicks" {
+	throughput virtio tx
+	kicks=$(sed -n 's/.*"vmm_kicks": \([0-9.]*\).*/\1/p' <<<"$output" | head -1)
+	awk -v k="$kicks" 'BEGIN { exit !(k > 0) }'
+}

@@ -35,7 +35,7 @@ static void marker_write(void *arg, uint64_t off, unsigned len, uint64_t val)
 {
 	struct vm *vm = arg;
 
-	if (off || len != 4)
+	if (off || len != 1)
 		return;
 	switch (val) {
 	case MARKER_VALUE(MARKER_BOOTED):
