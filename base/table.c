@@ -129,8 +129,11 @@ const char *fmt_si(double v)
 		a /= 1000;
 		p++;
 	}
-	snprintf(buf, size, "%s%.*f%s", v < 0 ? "-" : "",
-		 !p && a == floor(a) ? 0 : digits_after_point(a), a, prefix[p]);
+	if (a > 0 && a < 0.0995) /* 0.0038: two digits that mean something */
+		snprintf(buf, size, "%.2g", v);
+	else
+		snprintf(buf, size, "%s%.*f%s", v < 0 ? "-" : "",
+			 !p && a == floor(a) ? 0 : digits_after_point(a), a, prefix[p]);
 	return buf;
 }
 
