@@ -33,14 +33,16 @@ static __always_inline __u32 table_hash(__u32 reason, __u64 key)
 /* Number + 1 of the row, made when new; 0: no room. */
 static __noinline __u32 row_find(struct vcpu_state *s, __u32 reason, __u64 key)
 {
-	__u32 h = table_hash(reason, key), limit = cfg_rows, number;
+	__u32 h = table_hash(reason, key), limit = cfg_rows, tries = EXIT_PROBES_OTHER, number;
 	struct exit_row *row;
 
 	if (!s)
 		return 0;
-	if (key != KEY_OTHER)
+	if (key != KEY_OTHER) {
 		limit -= ROWS_RESERVED;
-	for (int i = 0; i < EXIT_PROBES; i++) {
+		tries = EXIT_PROBES;
+	}
+	for (__u32 i = 0; i < EXIT_PROBES_OTHER && i < tries; i++) {
 		struct exit_slot *e = &tables[s->slot & (PROBE_VCPUS - 1)].slot[(h + i) & (EXIT_TABLE - 1)];
 
 		if (e->row && e->reason == reason && e->key == key)

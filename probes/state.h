@@ -20,8 +20,9 @@
 
 #define PROBE_VCPUS   256
 #define CPU_SLOTS     512
-#define EXIT_TABLE    256
+#define EXIT_TABLE    2048 /* twice what the pool has rows: a boot touches hundreds of ports and addresses */
 #define EXIT_PROBES   8
+#define EXIT_PROBES_OTHER 64 /* a (reason, KEY_OTHER) must find its place among keys that came first */
 #define ROWS_DEFAULT  1024
 #define ROWS_RESERVED 128
 
