@@ -8,5 +8,5 @@ const struct workload workload_boot = {
 	.summary = "power-on to the guest's init",
 	.guests = GUEST_LINUX | GUEST_MICRO,
 	.flags = WORKLOAD_WHOLE_BOOT,
-	.metrics = "boot_ns boot_kernel_ns boot_vmm_ns boot_exits guest_boot_ns",
+	.metrics = "boot_ns guest_boot_ns boot_exits userspace_exits",
 };

@@ -55,8 +55,8 @@ static const struct bus_ops marker_ops = {"marker", NULL, marker_write};
 
 int window_init(struct vm *vm)
 {
-	vm_stats_region(vm, "marker", true, MARKER_PORT, 4);
-	return vm_map(vm, true, MARKER_PORT, 4, &marker_ops, vm);
+	vm_stats_region(vm, "marker", true, MARKER_PORT, 1);
+	return vm_map(vm, true, MARKER_PORT, 1, &marker_ops, vm);
 }
 
 void window_finish(struct vm *vm)
