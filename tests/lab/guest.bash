@@ -46,11 +46,21 @@ far() {
 	nsenter --net=/run/netns/far "$@"
 }
 
+# wire_carried BYTES: wait until the guest has sent so much since the wire was made (90 s at most).
+wire_carried() {
+	local i
+	for i in $(seq 900); do
+		[ "$(far awk '/wire0:/ { print $2 }' /proc/net/dev)" -ge "$1" ] && return
+		sleep 0.1
+	done
+	return 1
+}
+
 # guest COMMAND NET [VMM OPTIONS]: our VMM; its output on stdout.
 guest() {
 	local cmd=$1 net=$2
 	shift 2
-	far timeout 90 "$vmm" --kernel "$kernel_dir/vmlinuz" --initrd $guest_dir/guest.cpio --mem 256M --net "$net" \
+	far timeout 150 "$vmm" --kernel "$kernel_dir/vmlinuz" --initrd $guest_dir/guest.cpio --mem 256M --net "$net" \
 		--cmdline "console=ttyS0 panic=-1 quiet run=${cmd// /+}" "$@" </dev/null 2>&1
 }
 
@@ -60,7 +70,7 @@ expect_data() {
 	far python3 -c '
 import hashlib, socket, sys
 s = socket.create_server(("10.9.0.1", int(sys.argv[1])))
-s.settimeout(90)
+s.settimeout(150)
 c, _ = s.accept()
 h, n = hashlib.md5(), 0
 while d := c.recv(1 << 18):

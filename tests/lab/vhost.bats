@@ -27,7 +27,7 @@ teardown() {
 
 @test "vhost: payload verified, both rings used, the worker bears the VMM's name" {
 	expect_data 7001 &
-	(sleep 6; cat /proc/*/comm 2>/dev/null | grep -c '^vhost-' >$guest_dir/workers) 3>&- &
+	(wire_carried 10000000; cat /proc/*/comm 2>/dev/null | grep -c '^vhost-' >$guest_dir/workers) 3>&- &
 	run guest "send 20 7001" mode=vhost,tap=wire0
 	[[ "$output" == *guest-done* ]] || { echo "$output"; false; }
 	data_is 20 7001
@@ -44,22 +44,34 @@ teardown() {
 	data_is 10 7002
 }
 
-@test "vhost-user: the back-end killed twice under traffic; VMM and guest live, no byte is lost" {
+# Twice killed in the middle of the stream; with packed rings what the dead one had not published is taken back.
+killed_under_traffic() { # PORT RING
+	local before
 	backend_start
-	expect_data 7003 &
+	before=$(far awk '/wire0:/ { print $2 }' /proc/net/dev)
+	expect_data "$1" &
 	(
-		for _ in 1 2; do
-			sleep 7
+		for mib in 100 300; do
+			wire_carried $((before + mib * 1048576))
 			kill -9 "$(pidof vhost-user-net)"
 			sleep 0.5
-			far "$PWD/$O/vhost-user-net" --socket=$sock --tap=wire0 --once 2>>$guest_dir/backend.log &
+			far "$PWD/$O/vhost-user-net" --socket=$sock --tap=wire0 2>>$guest_dir/backend.log &
 		done
 	) 3>&- &
-	run guest "send 100 7003" mode=vhost-user,path=$sock
+	run guest "send 40 $1" "mode=vhost-user,path=$sock,ring=$2"
+	kill "$(pidof vhost-user-net)" || true
 	[[ "$output" == *guest-done* ]] || { echo "$output"; false; }
 	[ "$(grep -c 'is gone' <<<"$output")" -eq 2 ] || { echo "$output"; false; }
 	[ "$(grep -c 'is back' <<<"$output")" -eq 2 ]
-	data_is 100 7003
+	data_is 40 "$1"
+}
+
+@test "vhost-user: the back-end killed twice under traffic; VMM and guest live, no byte is lost" {
+	killed_under_traffic 7003 split
+}
+
+@test "vhost-user: the same with packed rings" {
+	killed_under_traffic 7006 packed
 }
 
 @test "vhost-user: packed rings and two queue pairs" {
@@ -73,7 +85,7 @@ teardown() {
 @test "vhost-user-net serves QEMU" {
 	backend_start
 	expect_data 7005 &
-	run far timeout 90 qemu-system-x86_64 -machine q35,accel=kvm,memory-backend=m -cpu host -m 256 \
+	run far timeout 150 qemu-system-x86_64 -machine q35,accel=kvm,memory-backend=m -cpu host -m 256 \
 		-object memory-backend-memfd,id=m,size=256M,share=on -nodefaults -nographic -serial stdio -no-reboot \
 		-kernel "$kernel_dir/vmlinuz" -initrd $guest_dir/guest.cpio -chardev socket,id=c,path=$sock \
 		-netdev vhost-user,id=n,chardev=c -device virtio-net-pci,netdev=n,romfile= \
