@@ -273,6 +273,7 @@ static int add_vcpu(struct vm *vm, unsigned id)
 	v->fd = ioctl(kvm->vm_fd, KVM_CREATE_VCPU, (unsigned long)id);
 	if (v->fd < 0)
 		return cannot("creating a vCPU");
+	v->stats_fd = ioctl(v->fd, KVM_GET_STATS_FD, NULL);
 	v->run = mmap(NULL, kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
 	if (v->run == MAP_FAILED) {
 		v->run = NULL;
@@ -316,7 +317,7 @@ int kvm_setup(struct vm *vm, bool split)
 		return -ENOMEM;
 	kvm->sys_fd = kvm->vm_fd = -1;
 	for (unsigned i = 0; i < STATS_VCPUS; i++)
-		kvm->vcpu[i].fd = -1;
+		kvm->vcpu[i].fd = kvm->vcpu[i].stats_fd = -1;
 	kvm->split = split;
 	pthread_mutex_init(&kvm->route_lock, NULL);
 	vm->backend_data = kvm;
@@ -344,6 +345,7 @@ void kvm_teardown(struct vm *vm)
 
 		if (v->run)
 			munmap(v->run, kvm->run_size);
+		close_fd(&v->stats_fd);
 		close_fd(&v->fd);
 		free(v->initial);
 	}

@@ -14,6 +14,7 @@ struct vcpu {
 	struct vm *vm;
 	unsigned id;
 	int fd;
+	int stats_fd; /* binary statistics; opened before the vCPU runs, -1 where KVM has none */
 	struct kvm_run *run;
 	pthread_t thread;
 	bool running;
