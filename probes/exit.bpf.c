@@ -379,6 +379,8 @@ static __always_inline __u64 run_key(struct vcpu_state *s, __u32 reason)
 	struct kvm_vcpu *vcpu = (void *)s->vcpu;
 	struct run_page run = {};
 
+	if (vcpu && hot.flags & HOT_RIP)
+		return BPF_CORE_READ(vcpu, arch.regs[16]);
 	if (!vcpu || (reason != EXIT_IO && reason != EXIT_MMIO))
 		return KEY_NONE;
 	bpf_probe_read_kernel(&run, sizeof(run), BPF_CORE_READ(vcpu, run));
