@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "vmm/core/evloop.h"
 #include "vmm/net/netq.h"
+#include "vmm/pci/core.h"
 
 #define RING_SIZE 256
 
@@ -48,7 +49,7 @@ static const struct {
 	{"mq", B(MQ)},
 };
 
-/* 5.1.3.1: a bit of the first set needs one of each of the second... all here need exactly one. */
+/* 5.1.3.1: each of these bits needs at least one of those on the right. */
 static const struct {
 	uint64_t bits;
 	uint64_t need;
@@ -297,6 +298,23 @@ static int parse_mac(struct vnet *net, const struct dev_opts *o)
 	return 0;
 }
 
+/* Two cards with one address would answer for each other. */
+static int check_mac(const struct vnet *net)
+{
+	const struct pci_dev *pci = net->vd.pci;
+
+	for (int i = 0; i < PCI_SLOTS; i++) {
+		const struct pci_dev *other = pci->core->dev[i];
+		const struct vnet *o = other && other->ops == pci->ops ? other->priv : NULL;
+
+		if (!o || memcmp(o->config.mac, net->config.mac, 6))
+			continue;
+		log_error("%s: its MAC address is %s's too; give each its own with mac=", pci->name, other->name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 /* What the front half serves by itself. */
 static uint64_t own_features(const struct vnet *net)
 {
@@ -338,7 +356,7 @@ static void name_queues(struct vnet *net, uint64_t size)
 		if (ctrl)
 			snprintf(net->q_name[i], sizeof(net->q_name[i]), "ctrl");
 		else
-			snprintf(net->q_name[i], sizeof(net->q_name[i]), "%cxq%u", i & 1 ? 't' : 'r', (uint8_t)i / 2);
+			snprintf(net->q_name[i], sizeof(net->q_name[i]), "%cxq%u", i & 1 ? 't' : 'r', (uint8_t)i / 2u);
 		vd->q[i].name = net->q_name[i];
 		vd->q[i].max_size = ctrl ? NET_CTRL_SIZE : (uint16_t)size;
 	}
@@ -376,6 +394,8 @@ static int vnet_init(struct pci_dev *pci, const struct dev_opts *opts)
 		err = parse_sizes(net, opts, &size);
 	if (!err)
 		err = parse_mac(net, opts);
+	if (!err)
+		err = check_mac(net);
 	if (err)
 		return err;
 	net->be.dev_name = pci->name;
