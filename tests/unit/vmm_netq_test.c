@@ -549,13 +549,16 @@ static void test_rx_larger_than_ring(void **state)
 
 static void test_rx_bad_buffers(void **state)
 {
-	const struct drv_seg out = {BUF_GPA, 2000, false}, tiny = {BUF_GPA, NET_HDR_LEN - 1, true};
-	const struct drv_seg *const bad[] = {&out, &tiny};
+	static const struct drv_seg bad[][2] = {
+		{{BUF_GPA, 2000, false}},
+		{{BUF_GPA, NET_HDR_LEN - 1, true}},
+		{{BUF_GPA, 64, false}, {BUF_GPA + 64, 2000, true}},
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		start(F(MRG_RXBUF));
-		drv_add(&rig.rx, bad[i], 1, false);
+		drv_add(&rig.rx, bad[i], bad[i][1].len ? 2 : 1, false);
 		peer_send(100, 1);
 		assert_int_equal(netq_run(&rig.q, 64, true), -EBADMSG);
 		assert_true(rig.q.rx.broken);
