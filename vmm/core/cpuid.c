@@ -55,6 +55,10 @@ static void patch(struct kvm_cpuid_entry2 *e, unsigned id, unsigned n, bool dead
 	case 0x80000008: /* AMD: cores and the bits of their IDs */
 		e->ecx = bits_for(n) << 12 | (n - 1);
 		break;
+	case 0x8000001d: /* AMD: the same as leaf 4, without the core count */
+		e->eax &= 0x3fff;
+		e->eax |= (e->eax >> 5 & 7) >= 3 ? (n - 1) << 14 : 0;
+		break;
 	case 0x8000001e: /* AMD: extended topology */
 		e->eax = id;
 		e->ebx = id;
