@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# long
 # vhost and vhost-user with a Linux guest, payload verified.
 load ../helper
 load guest
