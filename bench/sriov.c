@@ -2,6 +2,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -121,15 +123,30 @@ static int enable_vf(struct sriov *s)
 	return s->vf_addr ? 0 : -ENODEV;
 }
 
+/* Through sysfs and the journal: a card that was down is down again afterwards. */
+static int raise_pf(struct sriov *s)
+{
+	char *path = xasprintf("/sys/class/net/%s/flags", s->pf), *old = file_read_line(path), value[24];
+	int err = old ? 0 : -ENODEV;
+
+	if (!err) {
+		snprintf(value, sizeof(value), "0x%lx", strtoul(old, NULL, 16) | IFF_UP);
+		err = journal_write(s->journal, path, value, NULL);
+	}
+	free(old);
+	free(path);
+	return err;
+}
+
 /* Without a MAC of its own the PF's driver refuses the VF's filters. */
 static int configure_vf(struct sriov *s, const char *mac)
 {
-	char *up[] = {"ip", "link", "set", s->pf, "up", NULL};
 	char *set[] = {"ip", "link", "set", s->pf, "vf", "0", "mac", (char *)mac, "spoofchk", "on", NULL};
-	int status = proc_run(up, NULL, 10 * NSEC_PER_SEC);
+	int err = raise_pf(s), status;
 
-	if (!status)
-		status = proc_run(set, NULL, 10 * NSEC_PER_SEC);
+	if (err)
+		return err;
+	status = proc_run(set, NULL, 10 * NSEC_PER_SEC);
 	if (status)
 		log_error("%s: its VF did not take the MAC address %s (ip link: status %d)", s->pf, mac, status);
 	return status ? -EIO : 0;

@@ -72,11 +72,13 @@ static int in_netns(int *ns_fd, int (*fn)(void *arg), void *arg)
 
 static int link_up(const char *name)
 {
-	struct ifreq ifr = {.ifr_flags = IFF_UP | IFF_RUNNING};
+	struct ifreq ifr = {.ifr_flags = 0};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err;
 
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
-	err = fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) ? -errno : 0;
+	err = fd < 0 || ioctl(fd, SIOCGIFFLAGS, &ifr) ? -errno : 0;
+	ifr.ifr_flags |= IFF_UP; /* the others stay: a card keeps its MULTICAST when it goes back */
+	err = err ? err : ioctl(fd, SIOCSIFFLAGS, &ifr) ? -errno : 0;
 	close_fd(&fd);
 	return err;
 }

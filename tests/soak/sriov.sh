@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# SR-IOV cycles: a virtual function enabled, bound to vfio-pci, a guest with traffic through it, and everything back as it
+# was. Then the same with kill -9 of bench, of the VMM or of both at random moments, put right by `bench recover` or by
+# the next run.
+#
+#   CYCLES=100 KILLS=50 SEED=N tests/soak/sriov.sh       boots the lab for it
+#
+# Drivers, overrides, numbers of VFs, links, MAC addresses and processes before and after must not differ.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+: "${O:=build}" "${CYCLES:=100}" "${KILLS:=50}" "${SEED:=$RANDOM}"
+export O CYCLES KILLS SEED
+bench=$PWD/$O/bench
+limit=$((120 + (CYCLES + KILLS) * 60))
+
+# Only the lab is sure to have the cards.
+[ -n "${EXITLAB_LAB:-}" ] || exec timeout -k 20 $((limit + 60)) "$bench" lab exec --timeout=${limit}s -- "$0"
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+RANDOM=$SEED
+failed=0
+
+host_state() {
+	# Few processes: each costs tens of milliseconds in the lab.
+	(cd /sys/bus/pci/devices && grep -s . ./*/driver_override ./*/sriov_numvfs ./*/sriov_drivers_autoprobe
+		find . ./*/ -maxdepth 1 -name driver -printf '%p %l\n' | sort)
+	# Whether a link has carrier yet is not ours to compare; whether it is up is.
+	ip -o link | sed -E 's/^[0-9]+: //; s/,LOWER_UP|NO-CARRIER,//; s/state [A-Z]+|qdisc [a-z_]+|mode [A-Z]+//g' | sort
+	ip -o addr show scope global | sed 's/^[0-9]*: //'
+	find /var/run/netns /run/exitlab -type f 2>/dev/null
+	pidof vmm bench agent | sed 's/^/processes: /'
+}
+
+# What the kernel and the supervisor do after a kill takes a moment; 10 s is more than VFIO's release needs.
+state_is_back() { # WHAT
+	local i
+	for ((i = 0; i < 50; i++)); do
+		host_state >"$dir/after"
+		cmp -s "$dir/before" "$dir/after" && return
+		sleep 0.2
+	done
+	failed=$((failed + 1))
+	echo "$1: the host's state differs:"
+	diff "$dir/before" "$dir/after" | sed 's/^/    /'
+}
+
+one_run() {
+	timeout 60 "$bench" run net-latency --mode=sriov --work=20 --reps=1 --on=host --vmm=builtin --store="$dir/store" >"$dir/log" 2>&1
+}
+
+kill_at() { # MILLISECONDS WHOM
+	local pid vmm
+	"$bench" run net-latency --mode=sriov --work=20 --reps=1 --on=host --vmm=builtin --store="$dir/store" >"$dir/log" 2>&1 &
+	pid=$!
+	sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"
+	# There may be no VMM yet or any more: then only bench is there to be killed.
+	vmm=$(pidof -s vmm)
+	[ "$2" = vmm ] || kill -9 $pid
+	[ "$2" = bench ] || [ -z "$vmm" ] || kill -9 "$vmm"
+	timeout 60 tail --pid=$pid -f /dev/null || { failed=$((failed + 1)); echo "bench lives on after the kill of $2"; kill -9 $pid; }
+	wait $pid
+}
+
+host_state >"$dir/before"
+start=$(date +%s%N)
+for ((i = 1; i <= CYCLES; i++)); do
+	one_run || { failed=$((failed + 1)); echo "cycle $i: bench ended with status $?:"; tail -5 "$dir/log" | sed 's/^/    /'; }
+	[ $i -gt 1 ] || run_ms=$((($(date +%s%N) - start) / 1000000))
+	state_is_back "cycle $i"
+	echo "cycle $i: $failed failed so far" >&2
+done
+
+# Every other kill is followed by the next run instead of bench recover.
+whom=(bench vmm both)
+for ((i = 1; i <= KILLS; i++)); do
+	ms=$((RANDOM % (${run_ms:-9000} + 1)))
+	kill_at $ms "${whom[i % 3]}" 2>/dev/null
+	what="kill $i (${whom[i % 3]}, after $ms ms)"
+	if [ $((i % 2)) -eq 1 ]; then
+		"$bench" recover >"$dir/log" 2>&1 || { failed=$((failed + 1)); echo "$what: bench recover failed: $(cat "$dir/log")"; }
+	else
+		one_run || { failed=$((failed + 1)); echo "$what: the next run failed:"; tail -5 "$dir/log" | sed 's/^/    /'; }
+	fi
+	state_is_back "$what"
+	echo "$what: $failed failed so far" >&2
+done
+echo "sriov: $CYCLES cycles, $KILLS kills, $failed failed (seed $SEED, ${run_ms:-0} ms a run)"
+[ $failed -eq 0 ]
