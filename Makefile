@@ -197,6 +197,10 @@ demo: setup ## set up, build, and run the main job
 	$(O)/bench run net-throughput --mode=vhost --reps=3 --duration=3s
 	@echo; echo "The figure of it: $(O)/bench plot last --figure=all --format=png --out=."
 
+.PHONY: bars
+bars: all ## measure the ratios that must hold, side by side with QEMU (about 15 minutes)
+	$(Q)O=$(O) tests/bars
+
 .PHONY: lint
 lint: ## clang-tidy, cppcheck, clang-format
 	$(Q)tests/lint

@@ -78,7 +78,7 @@ static int parse_prefix(const char *s, uint64_t *out, const char **end)
 
 int parse_u64(const char *s, uint64_t *out)
 {
-	const char *end;
+	const char *end = s;
 	int err = parse_prefix(s, out, &end);
 
 	return err ? err : *end ? -EINVAL : 0;
@@ -91,7 +91,7 @@ struct unit {
 
 static int parse_with_units(const char *s, const struct unit *units, size_t n, uint64_t *out)
 {
-	const char *end;
+	const char *end = s;
 	uint64_t v;
 	int err = parse_prefix(s, &v, &end);
 

@@ -142,7 +142,7 @@ static struct table *make_table(const json_t *records, char **metric, size_t n, 
 
 void run_print_table(const json_t *records, const struct workload *wl)
 {
-	char *metric[8];
+	char *metric[8] = {NULL};
 	size_t n = choose_columns(records, wl, metric, ARRAY_SIZE(metric)), i;
 	bool ratio = json_array_size(records) > 1;
 	struct table *t = make_table(records, metric, n, ratio);
