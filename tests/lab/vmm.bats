@@ -44,22 +44,16 @@ boots() {
 	boots 1
 }
 
-# The lab's emulated SVM loses a second vCPU in one boot of ten or so (it triple-faults in its start-up code), under QEMU as
-# under us: a boot with several has a second try, and that is said.
-boots_smp() {
-	boots "$@" || { echo "# second try: boots $*" >&3; boots "$@"; }
-}
-
 @test "2 vCPUs" {
-	boots_smp 2
+	boots 2
 }
 
 @test "4 vCPUs" {
-	boots_smp 4
+	boots 4
 }
 
 @test "2 vCPUs with the split irqchip" {
-	boots_smp 2 --irqchip split
+	boots 2 --irqchip split
 }
 
 @test "a bzImage boots the same" {
