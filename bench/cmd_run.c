@@ -11,7 +11,7 @@ static const struct opt run_opts[] = {
 	{"guest", 'g', OPT_STR, offsetof(struct run_args, guest), "linux|micro", "guest (default: the workload's first)"},
 	{"on", 0, OPT_STR, offsetof(struct run_args, on), "auto|host|lab", "substrate (default auto: the host when it can, else the lab)"},
 	{"set", 's', OPT_LIST, offsetof(struct run_args, set), "K=V[,V...]", "a knob or a key of the job; several values make a matrix"},
-	{"reps", 'n', OPT_U64, offsetof(struct run_args, reps), "N", "boots per cell (default 10)"},
+	{"reps", 'n', OPT_U64, offsetof(struct run_args, reps), "N", "boots per cell (default 10; in the lab 6; deterministic 2)"},
 	{"warmup", 0, OPT_U64, offsetof(struct run_args, warmup), "N", "boots per cell before those, not counted (default 0)"},
 	{"duration", 'd', OPT_DURATION, offsetof(struct run_args, duration_ns), "TIME", "length of the window"},
 	{"work", 'w', OPT_SIZE, offsetof(struct run_args, work), "N", "fixed work instead: bytes, transactions, iterations"},

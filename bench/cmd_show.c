@@ -133,12 +133,13 @@ static void print_exits(const json_t *rec, bool all)
 
 	if (!n)
 		return;
-	t = table_new(7, "exit:", "what:", ":per boot", ":time", ":p50", ":p99", ":in KVM");
+	t = table_new(8, "exit:", "key:", "device:", ":per boot", ":time", ":p50", ":p99", ":in KVM");
 	json_array_foreach (exits, i, e) {
 		if (i == shown)
 			break;
 		table_cell(t, "%s", record_str(e, "reason"));
 		table_cell(t, "%s", record_str(e, "key"));
+		table_cell(t, "%s", record_str(e, "device"));
 		table_cell(t, "%s", fmt_si(number(e, "count")));
 		for (size_t k = 0; k < 4; k++) {
 			static const char *const key[] = {"total_ns", "p50_ns", "p99_ns", "kvm_ns"};

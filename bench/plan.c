@@ -10,7 +10,6 @@
 #include "base/table.h"
 #include "bench/plan.h"
 
-#define DEFAULT_REPS 10
 
 static int unknown_workload(const char *name)
 {
@@ -198,11 +197,13 @@ static void add_step(struct plan *p, size_t cell, unsigned rep, bool warmup)
  * ABBA: every round boots each cell once, in an order drawn anew, and the next round runs it backwards, so that a drift
  * of the machine falls on all cells alike.
  */
-static void order_steps(struct plan *p, unsigned warmup)
+void plan_order(struct plan *p, unsigned reps)
 {
 	size_t *round = xcalloc(p->n_cells, sizeof(*round));
+	unsigned warmup = (unsigned)p->args->warmup;
 	struct rng rng;
 
+	p->reps = reps;
 	rng_seed(&rng, p->seed);
 	p->step = xcalloc(p->n_cells * (p->reps + warmup), sizeof(*p->step));
 	for (size_t i = 0; i < p->n_cells; i++)
@@ -230,7 +231,7 @@ int plan_make(struct plan *p, const char *name, const struct run_args *args)
 	size_t n_modes, n_vmms, n_sets = combinations(args);
 	int err = 0;
 
-	*p = (struct plan){.args = args, .reps = args->reps ? (unsigned)args->reps : DEFAULT_REPS};
+	*p = (struct plan){.args = args};
 	p->seed = args->seed ? args->seed : clock_ns();
 	if (!wl)
 		return unknown_workload(name);
@@ -244,8 +245,6 @@ int plan_make(struct plan *p, const char *name, const struct run_args *args)
 		for (size_t v = 0; v < n_vmms && !err; v++)
 			for (size_t s = 0; s < n_sets && !err; s++)
 				err = add_cell(p, wl, modes[m], vmms[v], s);
-	if (!err)
-		order_steps(p, (unsigned)args->warmup);
 	return err;
 }
 

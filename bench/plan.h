@@ -48,6 +48,8 @@ struct plan {
 
 /* 0, or -EINVAL / -ENOTSUP with one logged line. */
 int plan_make(struct plan *p, const char *workload, const struct run_args *args);
+/* The second half, once it is known how many boots the substrate affords: reps of each cell, in their order. */
+void plan_order(struct plan *p, unsigned reps);
 /* The job of a cell, without addresses: 0, or -EINVAL (logged) for one that the workload refuses. */
 int cell_job(const struct cell *c, const struct run_args *args, struct workload_job *job);
 void plan_free(struct plan *p);

@@ -339,24 +339,36 @@ int run_plan_in_lab(const struct plan *p, const char *workload, struct store *st
 
 /* ---- the command ---- */
 
-/* host, lab, or nothing; *status is set when nothing. */
-static int choose_lab(const struct plan *p, bool *lab, int *status)
+static bool wants_lab(const struct run_args *args, unsigned lacks)
 {
-	const char *on = p->args->on ? p->args->on : "auto";
-	char *why = NULL, *no_lab;
-	unsigned lacks = host_lacks(plan_needs(p), &why);
+	const char *on = args->on ? args->on : "auto";
 
-	*status = EXIT_CANNOT;
-	*lab = !strcmp(on, "lab") || (!strcmp(on, "auto") && lacks) || p->args->deterministic;
-	if (*lab && lab_inside()) {
+	return args->deterministic || !strcmp(on, "lab") || (!strcmp(on, "auto") && lacks);
+}
+
+/*
+ * Ten boots give an interval worth printing; in the lab, where each takes seven seconds, the six that give one at all, so
+ * that one path is measured within a minute. Runs that agree to the last digit need two to show that they do.
+ */
+static unsigned default_reps(const struct run_args *args, bool lab)
+{
+	return args->deterministic ? 2 : lab ? 6 : 10;
+}
+
+/* 0, or -ENOTSUP (logged): neither this machine nor its lab can run the plan. */
+static int check_substrate(const struct run_args *args, bool lab, const char *why)
+{
+	char *no_lab;
+
+	if (lab && lab_inside()) {
 		log_error("this lab cannot: %s", why ? why : "already inside one");
 		return -ENOTSUP;
 	}
-	if (!*lab && lacks) {
+	if (!lab && why) {
 		log_error("this host cannot: %s; use --on=lab", why);
 		return -ENOTSUP;
 	}
-	if (!*lab)
+	if (!lab)
 		return 0;
 	no_lab = lab_missing(NULL);
 	if (no_lab) {
@@ -364,9 +376,8 @@ static int choose_lab(const struct plan *p, bool *lab, int *status)
 		free(no_lab);
 		return -ENOTSUP;
 	}
-	if (!strcmp(on, "auto"))
+	if (!args->on || !strcmp(args->on, "auto"))
 		log_info("running in the lab: this host cannot do it (%s)", why ? why : "--deterministic");
-	free(why);
 	return 0;
 }
 
@@ -391,36 +402,61 @@ static void print_result(const struct plan *p, const struct run_result *r)
 	json_decref(all);
 }
 
-int run_workload(const char *workload, const struct run_args *args, int argc, char **argv)
+static int run_somewhere(const struct plan *p, const char *workload, bool lab, struct store *store, int argc, char **argv,
+			 struct run_result *result)
+{
+	if (p->args->deterministic)
+		return run_plan_deterministic(p, workload, store, argc, argv, result);
+	if (lab)
+		return run_plan_in_lab(p, workload, store, argc, argv, result);
+	return run_plan(p, store, argc, argv, result);
+}
+
+static int exit_status(int err, const struct run_result *r)
+{
+	if (r->interrupted)
+		return 128 + SIGINT;
+	if (err)
+		return EXIT_CANNOT;
+	return r->ok && json_array_size(r->records) ? EXIT_OK : EXIT_FAILED;
+}
+
+static int run_stored(const struct plan *p, const char *workload, bool lab, int argc, char **argv)
 {
 	struct run_result result = {NULL, false, false};
 	struct store *store = NULL;
+	int status, err;
+
+	journal_recover();
+	err = store_open(&store, p->args->store);
+	if (!err)
+		err = run_somewhere(p, workload, lab, store, argc, argv, &result);
+	if (result.records)
+		print_result(p, &result);
+	status = exit_status(err, &result);
+	json_decref(result.records);
+	store_close(store);
+	return status;
+}
+
+int run_workload(const char *workload, const struct run_args *args, int argc, char **argv)
+{
+	char *why = NULL;
 	struct plan plan;
-	bool lab = false;
 	int status, err = plan_make(&plan, workload, args);
+	bool lab;
 
 	if (err)
 		return err == -ENOTSUP ? EXIT_CANNOT : EXIT_USAGE;
+	lab = wants_lab(args, host_lacks(plan_needs(&plan), &why));
+	plan_order(&plan, args->reps ? (unsigned)args->reps : default_reps(args, lab));
 	if (args->dry_run) {
 		plan_print(&plan, stdout);
-		plan_free(&plan);
-		return EXIT_OK;
+		status = EXIT_OK;
+	} else {
+		status = check_substrate(args, lab, why) ? EXIT_CANNOT : run_stored(&plan, workload, lab, argc, argv);
 	}
-	if (choose_lab(&plan, &lab, &status)) {
-		plan_free(&plan);
-		return status;
-	}
-	journal_recover();
-	err = store_open(&store, args->store);
-	if (!err)
-		err = args->deterministic ? run_plan_deterministic(&plan, workload, store, argc, argv, &result)
-		      : lab               ? run_plan_in_lab(&plan, workload, store, argc, argv, &result)
-					  : run_plan(&plan, store, argc, argv, &result);
-	if (result.records)
-		print_result(&plan, &result);
-	status = result.interrupted ? 128 + SIGINT : err ? EXIT_CANNOT : result.ok && json_array_size(result.records) ? EXIT_OK : EXIT_FAILED;
-	json_decref(result.records);
-	store_close(store);
+	free(why);
 	plan_free(&plan);
 	return status;
 }

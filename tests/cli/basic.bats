@@ -36,6 +36,15 @@ load ../helper
 	[ "${cells[0]}" = "${cells[5]}" ] && [ "${cells[1]}" = "${cells[4]}" ] && [ "${cells[2]}" = "${cells[3]}" ]
 }
 
+@test "boots by default: ten on the host, six in the lab, two where they must be equal" {
+	run "$bench" run null --guest=micro --on=host --dry-run
+	[[ "${lines[-1]}" == "1 cells, 10 boots"* ]]
+	run "$bench" run null --on=lab --dry-run
+	[[ "${lines[-1]}" == "1 cells, 6 boots"* ]]
+	run "$bench" run null --deterministic --dry-run
+	[[ "${lines[-1]}" == "1 cells, 2 boots"* ]]
+}
+
 @test "the same seed gives the same plan, knob lists make a matrix" {
 	a=$("$bench" run net-throughput --mode=virtio --set ring=split,packed --set event_idx=on,off --reps=3 --seed=5 --dry-run)
 	b=$("$bench" run net-throughput --mode=virtio --set ring=split,packed --set event_idx=on,off --reps=3 --seed=5 --dry-run)
