@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,18 +12,29 @@
 #define BAR_WIDTH 24
 #define REDRAW_NS (100 * NSEC_PER_MSEC)
 
+bool progress_terminal(void)
+{
+	const char *inner = getenv("EXITLAB_INNER");
+
+	if (inner)
+		return !strcmp(inner, "terminal");
+	return isatty(STDERR_FILENO) && term_colour(STDERR_FILENO);
+}
+
 void progress_start(struct progress *p, size_t total)
 {
 	*p = (struct progress){.total = total, .start_ns = clock_ns(), .label = ""};
-	p->terminal = isatty(STDERR_FILENO) && term_colour(STDERR_FILENO);
+	p->terminal = progress_terminal();
 	p->quiet = log_level() < LOG_INFO;
 }
 
+/* Finished boots tell how long the others take; what the current one has had already is taken off. */
 static uint64_t time_left(const struct progress *p)
 {
-	uint64_t spent = clock_ns() - p->start_ns;
+	uint64_t finished = p->done_ns - p->start_ns, since = clock_ns() - p->done_ns;
+	uint64_t left = p->done ? finished / p->done * (p->total - p->done) : 0;
 
-	return p->done ? spent / p->done * (p->total - p->done) : 0;
+	return left > since ? left - since : 0;
 }
 
 void progress_tick(struct progress *p, const char *stage)
@@ -44,6 +56,7 @@ void progress_tick(struct progress *p, const char *stage)
 void progress_done(struct progress *p, bool ok, const char *result)
 {
 	p->done++;
+	p->done_ns = clock_ns();
 	if (p->quiet)
 		return;
 	if (p->terminal)

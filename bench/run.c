@@ -325,7 +325,9 @@ int run_plan_in_lab(const struct plan *p, const char *workload, struct store *st
 	spec.out_dir = out_dir;
 	spec.argv = run_inner_argv(p, workload, out_dir);
 	spec.kernel = NULL;
-	setenv("EXITLAB_INNER", "1", 1);
+	setenv("EXITLAB_INNER", progress_terminal() ? "terminal" : "1", 1);
+	if (progress_terminal() && log_level() >= LOG_INFO)
+		fputs("booting the lab...", stderr);
 	err = lab_run(&spec, &status);
 	unsetenv("EXITLAB_INNER");
 	if (!err && status > EXIT_FAILED && status != 128 + SIGINT)
