@@ -10,7 +10,6 @@
 #include "base/table.h"
 #include "bench/plan.h"
 
-
 static int unknown_workload(const char *name)
 {
 	const char *names[64], *near;

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "bench/environment.h"
+#include "bench/lab.h"
+#include "bench/paths.h"
+#include "bench/progress.h"
+#include "bench/run.h"
+#include "results/store.h"
+
+char **run_inner_argv(const struct plan *p, const char *workload, const char *out_dir)
+{
+	const struct run_args *a = p->args;
+	struct arglist l = {NULL, 0, 0};
+
+	arglist_add(&l, "%s", path_self());
+	if (log_level() < LOG_INFO)
+		arglist_add(&l, "-q");
+	arglist_add(&l, "run");
+	arglist_add(&l, "%s", workload);
+	arglist_add(&l, "--on=host");
+	arglist_add(&l, "--store=%s", out_dir);
+	arglist_add(&l, "--seed=%llu", (unsigned long long)p->seed);
+	arglist_add(&l, "--reps=%u", p->reps);
+	arglist_add(&l, "--warmup=%llu", (unsigned long long)a->warmup);
+	if (a->modes)
+		arglist_add(&l, "--mode=%s", a->modes);
+	if (a->vmms)
+		arglist_add(&l, "--vmm=%s", a->vmms);
+	if (a->guest)
+		arglist_add(&l, "--guest=%s", a->guest);
+	if (a->tool)
+		arglist_add(&l, "--tool=%s", a->tool);
+	if (a->topology)
+		arglist_add(&l, "--topology=%s", a->topology);
+	if (a->nic)
+		arglist_add(&l, "--nic=%s", a->nic);
+	if (a->kernel)
+		arglist_add(&l, "--kernel=%s", a->kernel);
+	if (a->duration_ns)
+		arglist_add(&l, "--duration=%lluns", (unsigned long long)a->duration_ns);
+	if (a->work)
+		arglist_add(&l, "--work=%llu", (unsigned long long)a->work);
+	if (a->no_probes)
+		arglist_add(&l, "--no-probes");
+	if (a->ipv6)
+		arglist_add(&l, "--ipv6");
+	for (size_t i = 0; i < a->set.n; i++)
+		arglist_add(&l, "--set=%s", a->set.item[i]);
+	return l.v;
+}
+
+/* What the inner bench could not know: how we were called, and on what the lab itself ran. */
+void run_complete_record(json_t *rec, int argc, char **argv)
+{
+	json_t *args = json_array(), *env = json_object_get(rec, "environment"), *host = environment_json();
+
+	for (int i = 0; i < argc; i++)
+		json_array_append_new(args, json_string(argv[i]));
+	json_object_set_new(rec, "argv", args);
+	json_object_set_new(env, "lab", json_pack("{s:O, s:O, s:O}", "qemu", json_object_get(host, "qemu"), "host_kernel",
+						  json_object_get(host, "kernel"), "host_cpu", json_object_get(host, "cpu")));
+	json_decref(host);
+}
+
+static int adopt_run(struct store *store, const char *dir, int argc, char **argv, struct run_result *out)
+{
+	char *path = xasprintf("%s/record.json", dir);
+	json_t *rec = record_read(path);
+	int err = rec ? 0 : -EIO;
+
+	free(path);
+	if (err)
+		return err;
+	run_complete_record(rec, argc, argv);
+	err = store_import_dir(store, dir, rec);
+	if (err) {
+		json_decref(rec);
+		return err;
+	}
+	out->ok &= json_is_true(json_object_get(rec, "ok"));
+	json_array_append_new(out->records, rec);
+	return 0;
+}
+
+/* Cells commit in order, and IDs of one second are told apart at random: sort by .order, not by name. */
+static int by_order(const void *a, const void *b)
+{
+	json_int_t x = json_integer_value(json_object_get(*(json_t *const *)a, "order"));
+	json_int_t y = json_integer_value(json_object_get(*(json_t *const *)b, "order"));
+
+	return (x > y) - (x < y);
+}
+
+static void sort_records(json_t *records)
+{
+	size_t n = json_array_size(records), i;
+	json_t **v = xcalloc(n, sizeof(*v));
+
+	for (i = 0; i < n; i++)
+		v[i] = json_incref(json_array_get(records, i));
+	qsort(v, n, sizeof(*v), by_order);
+	json_array_clear(records);
+	for (i = 0; i < n; i++)
+		json_array_append_new(records, v[i]);
+	free(v);
+}
+
+static int adopt_runs(struct store *store, const char *out_dir, int argc, char **argv, struct run_result *out)
+{
+	char *runs = xasprintf("%s/runs", out_dir);
+	DIR *d = opendir(runs);
+	struct dirent *e;
+	int err = 0;
+
+	while (d && (e = readdir(d))) {
+		char *dir = xasprintf("%s/%s", runs, e->d_name);
+		char *record = xasprintf("%s/record.json", dir);
+
+		if (e->d_name[0] != '.' && file_exists(record)) {
+			int one = adopt_run(store, dir, argc, argv, out);
+
+			err = err ? err : one;
+		}
+		free(record);
+		free(dir);
+	}
+	if (d)
+		closedir(d);
+	free(runs);
+	sort_records(out->records);
+	return err;
+}
+
+/* Generous: it is for a lab that hangs, not for one that is slow. */
+static uint64_t lab_limit(const struct plan *p)
+{
+	uint64_t window = p->args->duration_ns ? p->args->duration_ns : 10 * NSEC_PER_SEC;
+
+	return 120 * NSEC_PER_SEC + p->n_steps * (90 * NSEC_PER_SEC + 2 * window);
+}
+
+int run_plan_in_lab(const struct plan *p, const char *workload, struct store *store, int argc, char **argv,
+		    struct run_result *out)
+{
+	struct lab_spec spec = {.timeout_ns = p->args->timeout_ns ? p->args->timeout_ns : lab_limit(p)};
+	char *out_dir = xasprintf("%s/lab/out.XXXXXX", path_cache()), *parent = xasprintf("%s/lab", path_cache());
+	int status, err = dir_make_all(parent);
+
+	*out = (struct run_result){.records = json_array(), .ok = true};
+	free(parent);
+	if (err || !mkdtemp(out_dir)) {
+		log_error("%s: %s", out_dir, strerror(err ? -err : errno));
+		free(out_dir);
+		return -EIO;
+	}
+	spec.out_dir = out_dir;
+	spec.argv = run_inner_argv(p, workload, out_dir);
+	spec.kernel = NULL;
+	setenv("EXITLAB_INNER", progress_terminal() ? "terminal" : "1", 1);
+	if (progress_terminal() && log_level() >= LOG_INFO)
+		fputs("booting the lab...", stderr);
+	err = lab_run(&spec, &status);
+	unsetenv("EXITLAB_INNER");
+	if (!err && status > EXIT_FAILED && status != 128 + SIGINT)
+		err = -EIO; /* it said why */
+	out->interrupted = status == 128 + SIGINT;
+	status = adopt_runs(store, out_dir, argc, argv, out);
+	dir_remove_all(out_dir);
+	free(out_dir);
+	return err ? err : status;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of a sample share: one boot, from its wire (sample_setup.c) over its processes (sample_start.c) and its
+ * conversation with the agent (sample_talk.c) to its metrics (sample.c). */
+#ifndef BENCH_SAMPLE_IMPL_H
+#define BENCH_SAMPLE_IMPL_H
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/proc.h"
+#include "base/strbuf.h"
+#include "bench/sample.h"
+#include "bench/sriov.h"
+#include "bench/wire.h"
+#include "probes/probes.h"
+#include "vmm/stats_page.h"
+
+/* STAGE_SETUP: wire, image, probes; STAGE_END: the undoing. */
+enum stage { STAGE_SETUP, STAGE_BOOT, STAGE_JOB, STAGE_OFF, STAGE_END, STAGES };
+
+/* Everything that one boot holds; run_free undoes it in reverse. */
+struct run {
+	const struct sample_want *want;
+	const struct cell *cell;
+	struct workload_job job;
+	struct wire wire;
+	struct sriov sriov;
+	struct proc vmm, peer, backend;
+	struct probes *probes;
+	struct stats_page *stats;
+	int stats_fd, agent_fd[2]; /* [0] ours, [1] the VMM's */
+	char *image, *socket;
+	struct strbuf line;        /* unfinished line of the agent */
+	FILE *agent_log;
+	json_t *metrics, *hists, *probe_data;
+	enum stage stage;
+	uint64_t stage_ns[STAGES]; /* when it began; 0: not reached */
+	uint64_t boot_ns, deadline_ns;
+	bool done;
+	char *error;
+};
+
+static inline bool run_has_net(const struct run *r)
+{
+	return *r->cell->mode;
+}
+
+/* Mode host: the agent runs on this machine itself. */
+static inline bool run_no_vm(const struct run *r)
+{
+	return !r->cell->vmm;
+}
+
+static inline bool run_is_micro(const struct run *r)
+{
+	return !strcmp(r->cell->guest, "micro");
+}
+
+static inline bool run_is_sriov(const struct run *r)
+{
+	return !strcmp(r->cell->mode, "sriov");
+}
+
+/* Why the sample is void: the first reason is kept. Returns err. */
+int run_fail(struct run *r, int err, const char *fmt, ...) PRINTF(3, 4);
+
+/* Every step: 0, or -errno after run_fail. In this order. */
+int run_make_wire(struct run *r);
+int run_make_job(struct run *r);
+int run_make_image(struct run *r);
+int run_start_peer(struct run *r);
+int run_start_vhost_user(struct run *r);
+/* The VMM, or in mode host the agent. */
+int run_start(struct run *r);
+/* To the power-off, the first failure, a time-out or Ctrl-C. */
+int run_converse(struct run *r);
+
+extern volatile sig_atomic_t sample_interrupted;
+
+#endif

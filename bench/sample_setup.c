@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "bench/lab.h"
+#include "bench/paths.h"
+#include "bench/sample_impl.h"
+#include "workloads/image.h"
+
+int run_make_job(struct run *r)
+{
+	if (cell_job(r->cell, r->want->args, &r->job))
+		return run_fail(r, -EINVAL, "the job is not sound");
+	if (run_has_net(r)) {
+		snprintf(r->job.addr, sizeof(r->job.addr), "%s", r->wire.guest_addr);
+		snprintf(r->job.peer, sizeof(r->job.peer), "%s", r->wire.peer_addr);
+	}
+	return 0;
+}
+
+/* The lab's second card is the other end; on other machines there is none to take without being told. */
+static char *peer_card(const char *pf)
+{
+	char *nic = lab_inside() ? sriov_peer_nic(pf) : NULL;
+
+	if (!nic)
+		log_error("no card for the other end of the wire; outside the lab mode sriov is not supported yet");
+	return nic;
+}
+
+static int make_sriov_wire(struct run *r)
+{
+	const struct run_args *args = r->want->args;
+	int err = sriov_setup(&r->sriov, args->nic ? args->nic : "auto", WIRE_GUEST_MAC);
+	char *peer = err ? NULL : peer_card(r->sriov.pf);
+
+	err = err ? err : peer ? wire_cards(&r->wire, peer, NULL, args->ipv6) : -ENODEV;
+	free(peer);
+	return err;
+}
+
+/* Every mode through the same card to the same peer: the baseline has the card itself, the others a switch to it. */
+static int make_card_wire(struct run *r, unsigned queues)
+{
+	const struct run_args *args = r->want->args;
+	char *pf = args->nic && strcmp(args->nic, "auto") ? xstrdup(args->nic) : sriov_find_pf();
+	char *peer = pf ? peer_card(pf) : NULL;
+	int err = -ENODEV;
+
+	if (!pf)
+		log_error("--topology=wire: no card with SR-IOV here; use --on=lab");
+	else if (peer)
+		err = run_no_vm(r) ? wire_cards(&r->wire, peer, pf, args->ipv6)
+			       : wire_switched(&r->wire, queues, peer, pf, args->ipv6);
+	free(peer);
+	free(pf);
+	return err;
+}
+
+int run_make_wire(struct run *r)
+{
+	unsigned queues = (unsigned)knobs_u64(&r->cell->knobs, "queues", 1);
+	int err = 0;
+
+	if (!run_has_net(r))
+		return 0;
+	if (run_is_sriov(r))
+		err = make_sriov_wire(r);
+	else if (r->want->real_wire)
+		err = make_card_wire(r, queues);
+	else if (run_no_vm(r))
+		err = wire_veth(&r->wire, r->want->args->ipv6);
+	else
+		err = wire_tap(&r->wire, queues, r->want->args->ipv6);
+	return err ? run_fail(r, err, "the wire could not be set up: %s", strerror(-err)) : 0;
+}
+
+/* As image_spec wants them: NULL-terminated. */
+static void module_names(const struct module_list *l, const char *names[8])
+{
+	for (size_t i = 0; i < l->n && i < 7; i++)
+		names[i] = l->item[i];
+}
+
+int run_make_image(struct run *r)
+{
+	static const char *const iperf[] = {"/usr/bin/iperf3", NULL};
+	struct image_spec spec = {.agent = path_tool("agent")};
+	struct module_list vf_modules = MODULE_LIST_INIT;
+	const char *names[8] = {NULL};
+	char line[JOB_LINE_MAX], *dir, *modules;
+	int err;
+
+	if (run_is_micro(r) || run_no_vm(r))
+		return 0;
+	if (!spec.agent)
+		return run_fail(r, -ENOENT, "the agent is not built; run make");
+	modules = xasprintf("%s/modules", r->want->kernel_dir);
+	spec.moddir = realpath(modules, NULL);
+	free(modules);
+	err = 0;
+	if (run_is_sriov(r)) /* whatever the function's driver is */
+		err = modules_for_pci(spec.moddir, r->sriov.vf_addr, &vf_modules);
+	module_names(&vf_modules, names);
+	spec.modules = run_is_sriov(r) ? names : image_mode_modules(r->cell->mode);
+	if (job_write(&r->job, line, sizeof(line)) < 0)
+		BUG("job line");
+	spec.job = line;
+	spec.programs = r->job.tool == JOB_IPERF3 ? iperf : NULL;
+	dir = xasprintf("%s/images", path_cache());
+	err = err ? err : dir_make_all(dir);
+	err = err ? err : image_build_in(&spec, dir, &r->image);
+	module_list_free(&vf_modules);
+	free(dir);
+	free((char *)spec.moddir);
+	return err ? run_fail(r, err, "the guest's image could not be built: %s", strerror(-err)) : 0;
+}

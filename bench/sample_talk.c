@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hist_json.h"
+#include "base/log.h"
+#include "bench/progress.h"
+#include "bench/sample_impl.h"
+#include "workloads/lines.h"
+
+#define BOOT_LIMIT_NS (120 * NSEC_PER_SEC)
+#define JOB_SLACK_NS  (60 * NSEC_PER_SEC)
+#define OFF_LIMIT_NS  (20 * NSEC_PER_SEC)
+
+static const char *const stage_names[] = {"set-up", "boot", "job", "power-off"};
+
+static void enter(struct run *r, enum stage stage, uint64_t limit_ns)
+{
+	uint64_t now = clock_ns();
+
+	r->stage = stage;
+	r->stage_ns[stage] = now;
+	r->deadline_ns = now + limit_ns;
+}
+
+static void on_hello(struct run *r)
+{
+	enter(r, STAGE_JOB, r->job.duration_ns + r->job.warmup_ns + JOB_SLACK_NS);
+	if (!run_no_vm(r))
+		r->boot_ns = r->stage_ns[STAGE_JOB] - r->stage_ns[STAGE_BOOT];
+}
+
+static void on_line(struct run *r, const char *text)
+{
+	static struct agent_line l;
+
+	fprintf(r->agent_log, "%.6f %s\n", (double)(clock_ns() - r->stage_ns[STAGE_BOOT]) / 1e9, text);
+	if (line_parse(text, &l)) {
+		run_fail(r, -EBADMSG, "the agent said something that is not in its protocol: %.80s", text);
+		return;
+	}
+	if (l.kind == LINE_HELLO)
+		on_hello(r);
+	else if (l.kind == LINE_METRIC)
+		json_object_set_new(r->metrics, l.name, json_real(l.value));
+	else if (l.kind == LINE_HIST)
+		json_object_set_new(r->hists, l.name, hist_to_json(&l.hist));
+	else if (l.kind == LINE_FAIL)
+		run_fail(r, -EIO, "the guest says: %s", l.text);
+	else if (l.kind == LINE_DONE)
+		enter(r, STAGE_OFF, OFF_LIMIT_NS);
+	r->done |= l.kind == LINE_DONE;
+}
+
+/* False at the end of the stream. */
+static bool read_agent(struct run *r)
+{
+	char buf[4096];
+	ssize_t n = read(r->agent_fd[0], buf, sizeof(buf));
+	char *nl;
+
+	if (n <= 0)
+		return n < 0 && (errno == EINTR || errno == EAGAIN);
+	strbuf_add(&r->line, buf, (size_t)n);
+	while ((nl = memchr(r->line.buf, '\n', r->line.len))) {
+		size_t used = (size_t)(nl - r->line.buf) + 1;
+
+		*nl = '\0';
+		if (nl > r->line.buf && nl[-1] == '\r')
+			nl[-1] = '\0';
+		on_line(r, r->line.buf);
+		r->line.len -= used;
+		memmove(r->line.buf, r->line.buf + used, r->line.len + 1);
+	}
+	return true;
+}
+
+/* Where the logs are once the record is committed; the directory has another name until then. */
+static const char *logs(const struct run *r)
+{
+	const char *slash = strrchr(r->want->log_dir, '/');
+
+	return slash ? slash + 1 : r->want->log_dir;
+}
+
+static int vmm_ended(struct run *r)
+{
+	int status;
+
+	while (r->agent_fd[0] >= 0 && read_agent(r))
+		;
+	status = proc_wait(&r->vmm, NSEC_PER_SEC);
+	if (r->done)
+		return 0;
+	return run_fail(r, -EIO, "the VMM ended with status %d before the guest was done; see %s/vmm.log and console.log of the run",
+			status, logs(r));
+}
+
+/* A guest that has said all it has to say is a sample, whether it powers off or not. */
+static int timed_out(struct run *r)
+{
+	if (r->stage != STAGE_OFF)
+		return run_fail(r, -ETIMEDOUT, "timed out in the stage %s; see %s/console.log of the run", stage_names[r->stage],
+				logs(r));
+	log_warn("%s: the guest did not power off in %.0f s; ended", r->cell->label, OFF_LIMIT_NS / 1e9);
+	proc_end(&r->vmm, NSEC_PER_SEC);
+	return 0;
+}
+
+int run_converse(struct run *r)
+{
+	bool open = true;
+
+	r->deadline_ns = r->stage_ns[STAGE_BOOT] + BOOT_LIMIT_NS;
+	while (!r->error) {
+		struct pollfd p[2] = {{open ? r->agent_fd[0] : -1, POLLIN, 0}, {r->vmm.pidfd, POLLIN, 0}};
+
+		progress_tick(r->want->progress, stage_names[r->stage]);
+		poll(p, 2, 100);
+		if (sample_interrupted)
+			return run_fail(r, -EINTR, "interrupted");
+		if (p[0].revents)
+			open = read_agent(r);
+		if (p[1].revents)
+			return vmm_ended(r);
+		/* Read while it powers off: the probes hold only the window. */
+		if (r->done && !r->probe_data && r->probes)
+			probes_read(r->probes, &r->probe_data);
+		if (clock_ns() > r->deadline_ns)
+			return timed_out(r);
+	}
+	return -EIO;
+}
