@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "vmm/devices.h"
 #include "vmm/net/e1000.h"
+#include "vmm/net/mac.h"
 
 #define BOUNCE_SIZE (TX_FRAME_MAX + 64)
 
@@ -299,18 +300,6 @@ static void e1000_write(struct pci_dev *dev, int bar, uint64_t off, unsigned len
 
 /* ---- life ---- */
 
-static int parse_mac(const char *text, uint8_t mac[6])
-{
-	char end;
-
-	if (sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx%c", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5], &end) != 6 ||
-	    mac[0] & 1) {
-		log_error("mac=%s: not a unicast MAC address; expected like 52:54:00:12:34:56", text);
-		return -EINVAL;
-	}
-	return 0;
-}
-
 static int read_options(struct e1000 *e, const struct dev_opts *o)
 {
 	static const char *const io_words[] = {"thread", "vcpu", NULL};
@@ -325,7 +314,7 @@ static int read_options(struct e1000 *e, const struct dev_opts *o)
 	err = err ? err : dev_opts_u64(o, "coalesce_us", &us, 0, 1000000);
 	err = err ? err : dev_opts_word(o, "io", io_words, &io);
 	err = err ? err : dev_opts_word(o, "irq", irq_words, &irq);
-	err = err ? err : parse_mac(dev_opts_str(o, "mac", "52:54:00:12:34:56"), e->mac);
+	err = err ? err : mac_assign(e->pci, dev_opts_str(o, "mac", NULL), e->mac);
 	e->io_vcpu = io == 1;
 	e->coalesce_ns = us * 1000;
 	dev_opts_str(o, "mode", NULL);

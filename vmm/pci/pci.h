@@ -78,6 +78,7 @@ struct pci_dev {
 	void *priv;
 	char name[24]; /* "e1000", "virtio-net0": unique; used in messages and statistics */
 	uint8_t devfn;
+	const uint8_t *mac; /* of a network card: its first address, set by mac_assign; else NULL */
 	pthread_mutex_t lock;
 	uint8_t cfg[PCI_CFG_SIZE];
 	uint8_t wmask[PCI_CFG_SIZE]; /* bits that the guest may write */

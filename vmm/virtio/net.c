@@ -11,8 +11,8 @@
 
 #include "base/log.h"
 #include "vmm/core/evloop.h"
+#include "vmm/net/mac.h"
 #include "vmm/net/netq.h"
-#include "vmm/pci/core.h"
 
 #define RING_SIZE 256
 
@@ -278,43 +278,6 @@ static int pick_backend(struct vnet *net, const struct dev_opts *o)
 	return 0;
 }
 
-static int parse_mac(struct vnet *net, const struct dev_opts *o)
-{
-	const char *text = dev_opts_str(o, "mac", NULL);
-	unsigned m[6];
-	int end = 0;
-
-	/* Locally administered, and different for each slot. */
-	memcpy(net->config.mac, (const uint8_t[6]){0x52, 0x54, 0x00, 0xe1, 0x7a, net->vd.pci->devfn}, 6);
-	if (!text)
-		return 0;
-	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5], &end) != 6 || text[end] ||
-	    m[0] & 1) {
-		log_error("%s: mac=%s: not a unicast MAC address; write it as 52:54:00:12:34:56", net->vd.pci->name, text);
-		return -EINVAL;
-	}
-	for (int i = 0; i < 6; i++)
-		net->config.mac[i] = (uint8_t)m[i];
-	return 0;
-}
-
-/* Two cards with one address would answer for each other. */
-static int check_mac(const struct vnet *net)
-{
-	const struct pci_dev *pci = net->vd.pci;
-
-	for (int i = 0; i < PCI_SLOTS; i++) {
-		const struct pci_dev *other = pci->core->dev[i];
-		const struct vnet *o = other && other->ops == pci->ops ? other->priv : NULL;
-
-		if (!o || memcmp(o->config.mac, net->config.mac, 6))
-			continue;
-		log_error("%s: its MAC address is %s's too; give each its own with mac=", pci->name, other->name);
-		return -EINVAL;
-	}
-	return 0;
-}
-
 /* What the front half serves by itself. */
 static uint64_t own_features(const struct vnet *net)
 {
@@ -393,9 +356,7 @@ static int vnet_init(struct pci_dev *pci, const struct dev_opts *opts)
 	if (!err)
 		err = parse_sizes(net, opts, &size);
 	if (!err)
-		err = parse_mac(net, opts);
-	if (!err)
-		err = check_mac(net);
+		err = mac_assign(pci, dev_opts_str(opts, "mac", NULL), net->config.mac);
 	if (err)
 		return err;
 	net->be.dev_name = pci->name;
