@@ -910,6 +910,70 @@ static void test_rings_off_ram(void **state)
 	}
 }
 
+/* The first ring of a device's life lies nowhere, and is kicked all the same: there is no older one to fall back on. */
+static void test_kick_of_a_ring_nowhere(void **state)
+{
+	static const gpa_t bad[] = {0, 0xfee00000, 32 * MIB - 16, UINT64_MAX - 15};
+
+	(void)state;
+	for (unsigned i = 0; i < 6 * ARRAY_SIZE(bad); i++) {
+		const unsigned regs[] = {VIRTIO_PCI_COMMON_Q_DESCLO, VIRTIO_PCI_COMMON_Q_AVAILLO, VIRTIO_PCI_COMMON_Q_USEDLO};
+		bool rng = i % 2;
+		unsigned q = rng ? 0 : 4;
+
+		fake_vm_destroy(vm);
+		vm = fake_vm_create(32 * MIB);
+		dev = rng ? fake_attach(vm, &virtio_rng_ops, "") : fake_attach(vm, &virtio_net_ops, "mode=recorder,queues=2");
+		assert_non_null(dev);
+		assert_true(negotiate(V1 | (rng ? 0 : CTRL_ALL)));
+		wr(VIRTIO_PCI_COMMON_Q_SELECT, 2, q);
+		wr64(VIRTIO_PCI_COMMON_Q_DESCLO, RING_GPA);
+		wr64(VIRTIO_PCI_COMMON_Q_AVAILLO, RING_GPA + 0x1000);
+		wr64(VIRTIO_PCI_COMMON_Q_USEDLO, RING_GPA + 0x2000);
+		wr64(regs[i / 2 % 3], bad[i / 6] ? bad[i / 6] : RING_GPA + 1); /* or misaligned */
+		wr(VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
+		add_status(VIRTIO_CONFIG_S_DRIVER_OK);
+		assert_true(get_status() & VIRTIO_CONFIG_S_NEEDS_RESET);
+		wr(NOTIFY + 4 * q, 2, q);
+	}
+}
+
+/* A control queue that was reset and comes back nowhere: its old ring is not served. */
+static void test_old_ctrl_ring_is_forgotten(void **state)
+{
+	static const uint8_t off;
+
+	(void)state;
+	bring_up(CTRL_ALL | RRESET, 5);
+	wr(VIRTIO_PCI_COMMON_Q_SELECT, 2, 4);
+	wr(RESET_REG, 2, 1);
+	wr64(VIRTIO_PCI_COMMON_Q_DESCLO, 0xfee00000);
+	wr(VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
+	assert_true(get_status() & VIRTIO_CONFIG_S_NEEDS_RESET);
+	rec.filters = 0;
+	assert_int_equal(ctrl(VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, &off, 1), 0xff); /* no answer */
+	assert_int_equal(rec.filters, 0);
+}
+
+/* Two cards with one address, of one kind and of two. */
+static void test_one_mac_twice(void **state)
+{
+	static const char mac[] = "mac=52:54:00:00:00:09";
+	char net[64];
+
+	(void)state;
+	snprintf(net, sizeof(net), "mode=recorder,%s", mac);
+	for (unsigned i = 0; i < 4; i++) {
+		fake_vm_destroy(vm);
+		vm = fake_vm_create(32 * MIB);
+		assert_non_null(i & 1 ? fake_attach(vm, &virtio_net_ops, net) : fake_attach(vm, &e1000_ops, mac));
+		assert_null(i & 2 ? fake_attach(vm, &virtio_net_ops, net) : fake_attach(vm, &e1000_ops, mac));
+		assert_non_null(fake_attach(vm, &e1000_ops, "mac=52:54:00:00:00:0a"));
+		assert_non_null(fake_attach(vm, &e1000_ops, ""));
+		assert_non_null(fake_attach(vm, &e1000_ops, "")); /* those without mac= differ by their slots */
+	}
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -923,6 +987,7 @@ int main(void)
 		T(test_pci_cfg_window), T(test_capabilities), T(test_ctrl_commands), T(test_ctrl_mac_tables),
 		T(test_ctrl_sweep), T(test_ctrl_header_split), T(test_ctrl_malformed), T(test_ctrl_without_mq),
 		T(test_announce), T(test_rng), T(test_rng_bad), T(test_rings_off_ram),
+		T(test_kick_of_a_ring_nowhere), T(test_old_ctrl_ring_is_forgotten), T(test_one_mac_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

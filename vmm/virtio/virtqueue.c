@@ -40,6 +40,7 @@ int virtq_start_map(struct virtq *vq, const struct gmem *gm, const struct virtq_
 {
 	bool packed = feature(features, VIRTIO_F_RING_PACKED);
 
+	*vq = (struct virtq){.broken = true};
 	if (!map->size || map->size > VIRTQ_SIZE_MAX || (!packed && !is_pow2(map->size)))
 		return -EINVAL;
 	if (!aligned(map->desc, 16) || !aligned(map->driver, packed ? 4 : 2) || !aligned(map->device, 4))
@@ -66,6 +67,7 @@ int virtq_start(struct virtq *vq, const struct gmem *gm, const struct virtq_layo
 		.device = gmem_ptr(gm, l->device, packed ? 4 : 6 + 8ull * l->size),
 	};
 
+	*vq = (struct virtq){.broken = true};
 	if (!l->size)
 		return -EINVAL;
 	if (!map.desc || !map.driver || !map.device)

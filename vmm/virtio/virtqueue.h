@@ -95,7 +95,8 @@ struct virtq {
 
 /*
  * Start from the given base (0 for a new ring; else what virtq_base returned). features are the negotiated ones.
- * 0, -EINVAL (size or alignment) or -EFAULT (not all in RAM); nothing logged.
+ * 0, -EINVAL (size or alignment) or -EFAULT (not all in RAM); nothing logged. After an error the queue is a broken one,
+ * so that a driver that kicks it all the same gets nowhere.
  */
 int virtq_start(struct virtq *vq, const struct gmem *gm, const struct virtq_layout *l, uint64_t features, uint32_t base);
 int virtq_start_map(struct virtq *vq, const struct gmem *gm, const struct virtq_map *map, uint64_t features, uint32_t base);
