@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* virtio-net's data path between rings in plain memory and a socket that stands in for the TAP. */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -376,6 +377,73 @@ static void test_tx_random_headers(void **state)
 	}
 }
 
+static void *flip_version(void *arg)
+{
+	volatile uint8_t *ip = arg;
+
+	while (ip[1] != 0xee)
+		*ip = *ip == 0x45 ? 0x4f : 0x45;
+	return NULL;
+}
+
+/* Another vCPU changes the IP header while its frame is checked and sent: what was checked is what is sent. */
+static void test_tx_headers_cannot_change_behind_the_check(void **state)
+{
+	struct virtio_net_hdr_mrg_rxbuf h = {.hdr = {CSUM, VIRTIO_NET_HDR_GSO_TCPV4, 54, 1000, 34, 16}};
+	uint8_t *frame = gmem_ptr(rig.gm, BUF_GPA, 4096);
+	pthread_t racer;
+	unsigned sent = 0;
+
+	(void)state;
+	start(OFFLOADS);
+	memset(rig.frame, 0, 4096);
+	memcpy(rig.frame, &h, sizeof(h));
+	rig.frame[NET_HDR_LEN + 12] = 8;
+	rig.frame[NET_HDR_LEN + 14] = 0x45;
+	rig.frame[NET_HDR_LEN + 23] = 6;
+	gmem_write(rig.gm, BUF_GPA, rig.frame, 4096);
+	assert_int_equal(pthread_create(&racer, NULL, flip_version, frame + NET_HDR_LEN + 14), 0);
+	for (unsigned i = 0; i < 20000; i++) {
+		struct drv_seg seg[2] = {{BUF_GPA, NET_HDR_LEN, false}, {BUF_GPA + NET_HDR_LEN, 3000, false}};
+		uint32_t used;
+		uint16_t id;
+
+		drv_add(&rig.tx, seg, 2, false);
+		run();
+		while (recv(rig.peer, rig.got, sizeof(rig.got), MSG_DONTWAIT) > 0) {
+			assert_int_equal(rig.got[NET_HDR_LEN + 14], 0x45);
+			sent++;
+		}
+		assert_true(drv_get(&rig.tx, &id, &used));
+	}
+	frame[NET_HDR_LEN + 15] = 0xee;
+	pthread_join(racer, NULL);
+	assert_true(sent > 0);
+}
+
+/* Frames as long as the copy of their headers, and a little shorter and longer, in pieces. */
+static void test_tx_short_segmentation(void **state)
+{
+	(void)state;
+	for (unsigned len = 54; len < NET_HEAD_LEN + 12; len++) {
+		for (unsigned pieces = 1; pieces < 6; pieces++) {
+			struct virtio_net_hdr_mrg_rxbuf h = {.hdr = {CSUM, VIRTIO_NET_HDR_GSO_TCPV4, 54, 1000, 34, 16}};
+
+			start(OFFLOADS);
+			fill(rig.frame, NET_HDR_LEN + len, len);
+			memcpy(rig.frame, &h, sizeof(h));
+			rig.frame[NET_HDR_LEN + 12] = 8;
+			rig.frame[NET_HDR_LEN + 13] = 0;
+			rig.frame[NET_HDR_LEN + 14] = 0x45;
+			rig.frame[NET_HDR_LEN + 23] = 6;
+			send_cut(NET_HDR_LEN + len, pieces, pieces, false);
+			run();
+			assert_int_equal(recv(rig.peer, rig.got, sizeof(rig.got), MSG_DONTWAIT), NET_HDR_LEN + len);
+			assert_memory_equal(rig.got, rig.frame, NET_HDR_LEN + len);
+		}
+	}
+}
+
 /* ---- receive ---- */
 
 static void post_rx(unsigned n, uint32_t len, unsigned segs)
@@ -730,6 +798,8 @@ int main(void)
 		cmocka_unit_test(test_tx_blocked),
 		cmocka_unit_test(test_tx_headers),
 		cmocka_unit_test(test_tx_random_headers),
+		cmocka_unit_test(test_tx_headers_cannot_change_behind_the_check),
+		cmocka_unit_test(test_tx_short_segmentation),
 		cmocka_unit_test(test_rx_sizes),
 		cmocka_unit_test(test_rx_waits_for_buffers),
 		cmocka_unit_test(test_rx_too_small),

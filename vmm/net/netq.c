@@ -112,33 +112,45 @@ void netq_call(struct netq *q, bool tx)
 
 /* ---- transmit ---- */
 
+/* What is checked before it is sent. */
+struct tx_head {
+	struct virtio_net_hdr_mrg_rxbuf hdr;
+	uint8_t frame[NET_HEAD_LEN];
+};
+
 /*
- * Build the vector for writev: the checked private header, then the frame where it lies. The chain's segments start at
- * tx_iov[1], and the header ends at or before one of them, so there is always a slot for ours. NULL: not fit to send.
+ * Build the vector for writev: the checked private header, then the frame where it lies; of a segmentation request the
+ * frame's own headers too are the copy that was checked, for another vCPU may change them meanwhile. The chain's segments
+ * start at tx_iov[1], and the header ends at or before one of them, so there is always a slot for ours. NULL: not fit to send.
  */
-static struct iovec *tx_frame(struct netq *q, const struct virtq_chain *c, struct virtio_net_hdr_mrg_rxbuf *hdr, int *n)
+static struct iovec *tx_frame(struct netq *q, const struct virtq_chain *c, struct tx_head *h, int *n)
 {
-	uint8_t head[NET_HEAD_LEN];
 	size_t len = c->out_len, have, skip = NET_HDR_LEN;
 	struct iovec *v = c->iov;
 	unsigned left = c->n_out;
 
+	_Static_assert(offsetof(struct tx_head, frame) == NET_HDR_LEN, "sent as one piece");
 	if (len < NET_HDR_LEN)
 		return NULL;
 	len -= NET_HDR_LEN;
-	iov_gather(v, left, 0, hdr, NET_HDR_LEN);
-	have = iov_gather(v, left, NET_HDR_LEN, head, MIN(len, sizeof(head)));
-	if (!net_hdr_check(hdr, head, have, len, q->features))
+	iov_gather(v, left, 0, &h->hdr, NET_HDR_LEN);
+	have = iov_gather(v, left, NET_HDR_LEN, h->frame, MIN(len, sizeof(h->frame)));
+	if (!net_hdr_check(&h->hdr, h->frame, have, len, q->features))
 		return NULL;
-	while (skip >= v->iov_len) {
+	if (h->hdr.hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE)
+		skip += have;
+	len = skip;
+	while (left && skip >= v->iov_len) {
 		skip -= v->iov_len;
 		v++;
 		left--;
 	}
-	v->iov_base = (char *)v->iov_base + skip;
-	v->iov_len -= skip;
+	if (left) {
+		v->iov_base = (char *)v->iov_base + skip;
+		v->iov_len -= skip;
+	}
 	v--;
-	*v = (struct iovec){hdr, NET_HDR_LEN};
+	*v = (struct iovec){h, len};
 	*n = (int)left + 1;
 	return *n > IOV_MAX ? NULL : v;
 }
@@ -146,11 +158,11 @@ static struct iovec *tx_frame(struct netq *q, const struct virtq_chain *c, struc
 /* 0 sent, dropped or refused; -EAGAIN. */
 static int tx_one(struct netq *q, const struct virtq_chain *c)
 {
-	struct virtio_net_hdr_mrg_rxbuf hdr;
+	struct tx_head h;
 	struct iovec *v;
 	int n;
 
-	v = tx_frame(q, c, &hdr, &n);
+	v = tx_frame(q, c, &h, &n);
 	if (!v) {
 		netq_count(&q->tx_stats->bad, 1);
 		log_guest("virtio-net: dropped a frame of %u bytes with a header that does not fit it", c->out_len);
