@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "vmm/core/fake.h"
 #include "vmm/devices.h"
@@ -459,6 +461,108 @@ static void test_vlan_is_stripped_into_the_descriptor(void **state)
 	assert_memory_equal(gmem_ptr(gm, RX_BUF, 100), f, 100);
 }
 
+/* ---- a socket for a TAP ---- */
+
+static int plug(struct e1000 *e)
+{
+	int sv[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, sv), 0);
+	e->tap.fd[0] = sv[0];
+	e->tap.n = 1;
+	return sv[1];
+}
+
+static void unplug(struct e1000 *e, int peer)
+{
+	e->tap.n = 0;
+	close_fd(&e->tap.fd[0]);
+	close(peer);
+}
+
+/* CVE-2012-6075 once more: without RCTL.LPE a driver's buffers have 1522 bytes, whatever RCTL calls their size. */
+static void test_jumbo_into_a_small_buffer(void **state)
+{
+	static const uint32_t len[] = {60, 1514, 1518, 1519, 1522, 1600, 2044, 2048, 9000};
+	struct e1000 *e = dev->priv;
+	static uint8_t frame[12 + 9000];
+	int peer = plug(e);
+
+	(void)state;
+	memset(frame, 0, 12);
+	memset(frame + 12, 0xff, sizeof(frame) - 12);
+	for (size_t i = 0; i < ARRAY_SIZE(len); i++) {
+		const uint8_t *b = gmem_ptr(gm, RX_BUF, RX_STEP);
+
+		rings(0);
+		wr(RCTL, RCTL_EN | RCTL_UPE | RCTL_BAM); /* 2 KiB buffers, CRC left on */
+		assert_int_equal(send(peer, frame, 12 + len[i], 0), 12 + len[i]);
+		e1000_rx_readable(e, 0);
+		for (unsigned k = 1522; k < RX_STEP; k++)
+			assert_int_equal(b[k], CANARY);
+		assert_int_equal(got(0).status & 1, len[i] <= 1518);
+	}
+	unplug(e, peer);
+}
+
+/* What goes to the host's kernel as a segmentation request is about the headers that are there (CVE-2024-43897). */
+static void test_segmentation_request_fits_its_headers(void **state)
+{
+	static const struct {
+		const char *what;
+		uint8_t at, val, ipcss, tucss, tucso;
+		bool kernel;
+	} cases[] = {
+		{"as it should be", 14, 0x45, 14, 34, 50, true},
+		{"IP options in the header, none in the context", 14, 0x46, 14, 34, 50, false},
+		{"options in the context, none in the header", 14, 0x45, 14, 38, 54, false},
+		{"IPv6 in the frame, IPv4 in the context", 12, 0x86, 14, 34, 50, false},
+		{"UDP in the header, TCP in the context", 23, 17, 14, 34, 50, false},
+		{"the checksum at another place than TCP's", 14, 0x45, 14, 34, 46, false},
+	};
+	struct e1000 *e = dev->priv;
+	static uint8_t out[70000];
+	int peer = plug(e);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint8_t *f = gmem_ptr(gm, TX_BUF, 8192);
+		unsigned gso = 0;
+
+		rings(0);
+		wr(RCTL, RCTL_EN | RCTL_UPE);
+		tcp_frame(f, 3000);
+		f[cases[i].at] = cases[i].val;
+		context(0, cases[i].ipcss, cases[i].tucss, cases[i].tucso, 58, 1400, true);
+		put(1, TX_BUF, 3054 | DATA | DEXT | TSE | EOP | RS, 0x300);
+		wr(TDT, 2);
+		while (recv(peer, out, sizeof(out), 0) > 0)
+			gso += out[1] != 0;
+		if (gso != cases[i].kernel)
+			fail_msg("%s: %s", cases[i].what, gso ? "sent to the kernel" : "not sent to the kernel");
+	}
+	unplug(e, peer);
+}
+
+/* A ring can ask for billions of frames: a kick makes so many, and the rest waits. */
+static void test_bounded_work_for_segments_of_one_byte(void **state)
+{
+	struct e1000 *e = dev->priv;
+
+	(void)state;
+	rings(0);
+	wr(RCTL, RCTL_LBM);
+	tcp_frame(gmem_ptr(gm, TX_BUF, 65536), 65000);
+	context(0, 14, 34, 50, 54, 1, true);
+	for (unsigned i = 1; i < RING; i++)
+		put(i, TX_BUF, 65535 | DATA | DEXT | TSE | EOP | RS, 0x300);
+	wr(TDT, RING - 1);
+	assert_in_range(rd(TDH), 4, RING - 2);
+	assert_in_range(e->tx_frames, 1, 0x60000);
+	wr(TDT, RING - 1);
+	assert_int_equal(rd(TDH), RING - 1);
+}
+
 static void test_odd_accesses(void **state)
 {
 	(void)state;
@@ -491,6 +595,9 @@ int main(void)
 		T(test_receive_sizes),
 		T(test_filters),
 		T(test_vlan_is_stripped_into_the_descriptor),
+		T(test_jumbo_into_a_small_buffer),
+		T(test_segmentation_request_fits_its_headers),
+		T(test_bounded_work_for_segments_of_one_byte),
 		T(test_odd_accesses),
 	};
 

@@ -192,6 +192,7 @@ struct e1000 {
 	/* Transmit. */
 	struct e1000_context ctx, tso_ctx;
 	struct e1000_packet pkt;
+	unsigned tx_frames; /* made by software since the kick */
 	struct virtio_net_hdr_mrg_rxbuf tx_hdr;
 	uint8_t head[256 + 4];
 	uint8_t *flat; /* TX_FRAME_MAX: software segmentation */

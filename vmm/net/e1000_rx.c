@@ -23,7 +23,7 @@ struct rx_desc {
 
 #define CRC_LEN    4
 #define FRAME_MIN  60u
-#define FRAME_MAX  1522u  /* without RCTL.LPE */
+#define FRAME_MAX  1518u  /* without RCTL.LPE: 1522 with the CRC (13.4.22) */
 #define FRAME_JUMBO 16384u
 #define BUDGET     64
 
@@ -289,11 +289,19 @@ static void complete_in_place(struct e1000 *e, const struct rx_ring *r, struct r
 		raise_received(e, r);
 }
 
+/* Drivers of a card that drops longer frames have smaller buffers than RCTL says (Linux; CVE-2012-6075). */
+static size_t in_place_room(const struct e1000 *e)
+{
+	size_t room = buffer_size(e) - CRC_LEN;
+
+	return e1000_get(e, RCTL) & RCTL_LPE ? room : MIN(room, (size_t)FRAME_MAX);
+}
+
 /* One frame from the TAP; false when it has none. */
 static bool read_frame(struct e1000 *e, const struct rx_ring *r)
 {
 	struct virtio_net_hdr_mrg_rxbuf h;
-	size_t room = buffer_size(e) - CRC_LEN;
+	size_t room = in_place_room(e);
 	struct iovec iov[3] = {{&h, sizeof(h)}};
 	struct rx_desc d;
 	uint8_t *buf = NULL;

@@ -5,6 +5,8 @@
 #include "vmm/net/e1000.h"
 #include "vmm/net/netq.h"
 
+#define GSO_FEATURES (1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_HOST_TSO4 | 1ull << VIRTIO_NET_F_HOST_TSO6)
+
 static uint16_t get16(const uint8_t *p)
 {
 	return (uint16_t)(p[0] << 8 | p[1]);
@@ -66,6 +68,7 @@ static void emit(struct e1000 *e, const uint8_t *frame, size_t len)
 	unsigned n = 0;
 	const struct e1000_packet *p = &e->pkt;
 
+	e->tx_frames++;
 	put16(tag, e1000_get(e, VET));
 	put16(tag + 2, p->vlan);
 	if (e1000_loopback(e)) {
@@ -199,5 +202,6 @@ bool e1000_prepare_gso(struct e1000 *e, const struct e1000_context *c)
 			.gso_size = c->mss,
 			.csum_start = c->tucss,
 			.csum_offset = (uint16_t)(c->tucso - c->tucss)}};
-	return true;
+	/* What the context says and what the headers are may be two things. */
+	return net_hdr_check(&e->tx_hdr, h, c->hdr_len, p->len, GSO_FEATURES);
 }
