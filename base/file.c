@@ -176,7 +176,8 @@ int dir_remove_all(const char *path)
 }
 
 /* Call visit for each entry of dir with its full path and type; the first error ends it. */
-static int dir_each(const char *dir, int (*visit)(const char *path, mode_t type, const char *to), const char *to)
+static int dir_each(const char *dir, int (*visit)(const char *path, mode_t type, const char *to),
+		    const char *to)
 {
 	DIR *d = opendir(dir);
 	struct dirent *e;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The journal of what we change on this host. Every change is first written down with the value to go back to, in an
- * fsynced file named after our pid; undone in reverse at the end, and by the next start when we could not (kill -9, power
- * loss: /run is gone then and so are the changes, which all live in sysfs).
+ * The journal of what we change on this host. Every change is first written down with the value to go back
+ * to, in an fsynced file named after our pid; undone in reverse at the end, and by the next start when we
+ * could not (kill -9, power loss: /run is gone then and so are the changes, which all live in sysfs).
  *
  *   /run/exitlab/journal.PID-STARTTIME      one line a change: PATH <tab> OLD VALUE
  */
@@ -15,7 +15,10 @@ struct journal;
 
 /* 0 or -errno (logged). */
 int journal_open(struct journal **out);
-/* Note PATH's old value (or undo, when given), then write value. 0 or -errno (logged; then nothing was changed). */
+/*
+ * Note PATH's old value (or undo, when given), then write value. 0 or -errno (logged; then nothing was
+ * changed).
+ */
 int journal_write(struct journal *j, const char *path, const char *value, const char *undo);
 /* Undo everything in reverse, and close. Paths that are gone are fine. 0, or the first -errno (logged). */
 int journal_close(struct journal *j);

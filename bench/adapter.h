@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A VMM under test. An adapter turns what a sample wants into a command line; everything else (image, marker window,
- * probes, traffic) is the same for all. A new VMM: one adapter_NAME.c and one row in adapters.c.
+ * A VMM under test. An adapter turns what a sample wants into a command line; everything else (image,
+ * marker window, probes, traffic) is the same for all. A new VMM: one adapter_NAME.c and one row in
+ * adapters.c.
  */
 #ifndef BENCH_ADAPTER_H
 #define BENCH_ADAPTER_H

@@ -109,7 +109,10 @@ static int add_net(const struct vmm_want *w, struct arglist *a)
 		arglist_add(a, "-chardev");
 		arglist_add(a, "socket,id=vu,path=%s", w->vhost_user_socket);
 		arglist_add(a, "-netdev");
-		arglist_add(a, queues > 1 ? "vhost-user,id=n0,chardev=vu,queues=%u" : "vhost-user,id=n0,chardev=vu", queues);
+		arglist_add(a,
+			    queues > 1 ? "vhost-user,id=n0,chardev=vu,queues=%u"
+				       : "vhost-user,id=n0,chardev=vu",
+			    queues);
 	} else {
 		add_tap(w, queues, !strcmp(w->mode, "vhost"), a);
 	}
@@ -128,7 +131,8 @@ static void add_machine(const struct vmm_want *w, struct arglist *a)
 		    shared ? ",memory-backend=mem" : "");
 	if (shared) {
 		arglist_add(a, "-object");
-		arglist_add(a, "memory-backend-memfd,id=mem,share=on,size=%lluM", (unsigned long long)(w->mem_bytes / MIB));
+		arglist_add(a, "memory-backend-memfd,id=mem,share=on,size=%lluM",
+			    (unsigned long long)(w->mem_bytes / MIB));
 	}
 	arglist_add(a, "-cpu");
 	arglist_add(a, "%s", tcg ? "max" : "host");

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the subcommands share. A new subcommand: one cmd_NAME.c that ends in a const struct command, one row in commands.h. */
+/*
+ * What the subcommands share. A new subcommand: one cmd_NAME.c that ends in a const struct command, one row
+ * in commands.h.
+ */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 

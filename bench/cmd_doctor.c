@@ -48,7 +48,8 @@ static struct finding find_kvm(void)
 	if (b == KVM_NONE)
 		return found(BAD, xstrdup("no usable /dev/kvm"), "load kvm_intel or kvm_amd; until then everything runs in the lab");
 	if (b == KVM_PVM)
-		return found(WARN, xstrdup("pvm: no VT-x or AMD-V below it"), "micro guests run here, Linux guests in the lab");
+		return found(WARN, xstrdup("pvm: no VT-x or AMD-V below it"),
+			     "micro guests run here, Linux guests in the lab");
 	return found(GOOD, xstrdup(kvm_backend_name(b)), NULL);
 }
 
@@ -57,8 +58,9 @@ static struct finding find_micro(void)
 {
 	static const char job[] = "workload=null";
 	const char *vmm = path_find("vmm"), *micro = path_find("micro.elf");
-	char *argv[] = {(char *)vmm, "--kernel", (char *)micro, "--cmdline", (char *)job, "--console", "none", "--agent", "stdio",
-			"--mem", "32M", "--no-reboot", NULL};
+	char *argv[] = {(char *)vmm, "--kernel",    (char *)micro, "--cmdline", (char *)job,
+			"--console", "none",	    "--agent",	   "stdio",	"--mem",
+			"32M",	     "--no-reboot", NULL};
 	struct strbuf out = STRBUF_INIT;
 	uint64_t start = clock_ns();
 	int status;
@@ -68,9 +70,11 @@ static struct finding find_micro(void)
 		return found(WARN, xstrdup("not tried: the VMM or the micro guest is not built"), "run make");
 	status = proc_run(argv, &out, 20 * NSEC_PER_SEC);
 	if (strstr(strbuf_str(&out), "exitlab done"))
-		f = found(GOOD, xasprintf("booted and ended in %s", fmt_ns((double)(clock_ns() - start))), NULL);
+		f = found(GOOD, xasprintf("booted and ended in %s", fmt_ns((double)(clock_ns() - start))),
+			  NULL);
 	else
-		f = found(BAD, xasprintf("did not come up (status %d)", status), "see build/vmm's message: run it by hand");
+		f = found(BAD, xasprintf("did not come up (status %d)", status),
+			  "see build/vmm's message: run it by hand");
 	strbuf_free(&out);
 	return f;
 }
@@ -88,8 +92,10 @@ static struct finding find_nested_paging(void)
 	char *npt = module_parameter("kvm_amd", "npt"), *ept = module_parameter("kvm_intel", "ept");
 	char *v = *npt ? npt : ept;
 	struct finding f = !*v ? found(INFO, xstrdup("unknown: no kvm_amd or kvm_intel module"), NULL)
-			   : *v == 'Y' || *v == '1' ? found(GOOD, xasprintf("on (%s)", *npt ? "NPT" : "EPT"), NULL)
-						    : found(WARN, xstrdup("off: shadow paging"), "reload kvm_amd with npt=1 or kvm_intel with ept=1");
+			   : *v == 'Y' || *v == '1'
+				   ? found(GOOD, xasprintf("on (%s)", *npt ? "NPT" : "EPT"), NULL)
+				   : found(WARN, xstrdup("off: shadow paging"),
+					   "reload kvm_amd with npt=1 or kvm_intel with ept=1");
 
 	free(npt);
 	free(ept);
@@ -98,11 +104,13 @@ static struct finding find_nested_paging(void)
 
 static struct finding find_avic(void)
 {
-	char *avic = module_parameter("kvm_amd", "avic"), *apicv = module_parameter("kvm_intel", "enable_apicv");
+	char *avic = module_parameter("kvm_amd", "avic"),
+	     *apicv = module_parameter("kvm_intel", "enable_apicv");
 	char *v = *avic ? avic : apicv;
 	struct finding f = !*v ? found(INFO, xstrdup("unknown"), NULL)
-			   : *v == 'Y' || *v == '1' ? found(GOOD, xstrdup(*avic ? "AVIC on" : "APICv on"), NULL)
-						    : found(INFO, xstrdup("off: every interrupt is an exit"), NULL);
+			   : *v == 'Y' || *v == '1'
+				   ? found(GOOD, xstrdup(*avic ? "AVIC on" : "APICv on"), NULL)
+				   : found(INFO, xstrdup("off: every interrupt is an exit"), NULL);
 
 	free(avic);
 	free(apicv);
@@ -154,8 +162,10 @@ static struct finding find_remapping(void)
 {
 	char *v = module_parameter("vfio_iommu_type1", "allow_unsafe_interrupts");
 	struct finding f = !count_entries("/sys/kernel/iommu_groups") ? found(INFO, xstrdup("no IOMMU"), NULL)
-			   : *v == 'Y' ? found(WARN, xstrdup("unsafe interrupts are allowed"), "reload vfio_iommu_type1 without allow_unsafe_interrupts")
-				       : found(INFO, xstrdup("required: VFIO refuses devices without it"), NULL);
+			   : *v == 'Y'
+				   ? found(WARN, xstrdup("unsafe interrupts are allowed"),
+					   "reload vfio_iommu_type1 without allow_unsafe_interrupts")
+				   : found(INFO, xstrdup("required: VFIO refuses devices without it"), NULL);
 
 	free(v);
 	return f;
@@ -173,7 +183,8 @@ static struct finding find_sriov(void)
 		uint64_t n;
 
 		if (!file_read_u64(path, &n) && n)
-			strbuf_addf(&sb, "%s%s (%llu VFs)", sb.len ? ", " : "", e->d_name, (unsigned long long)n);
+			strbuf_addf(&sb, "%s%s (%llu VFs)", sb.len ? ", " : "", e->d_name,
+				    (unsigned long long)n);
 		free(path);
 	}
 	if (d)
@@ -221,7 +232,10 @@ static struct finding find_kvm_exit(void)
 
 static struct finding find_pmu(void)
 {
-	struct perf_event_attr attr = {.type = PERF_TYPE_HARDWARE, .size = sizeof(attr), .config = PERF_COUNT_HW_CPU_CYCLES, .disabled = 1};
+	struct perf_event_attr attr = {.type = PERF_TYPE_HARDWARE,
+				       .size = sizeof(attr),
+				       .config = PERF_COUNT_HW_CPU_CYCLES,
+				       .disabled = 1};
 	int fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
 	int err = errno;
 
@@ -237,9 +251,11 @@ static struct finding find_pmu(void)
 static struct finding find_governor(void)
 {
 	char *v = file_read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
-	struct finding f = !*v ? found(INFO, xstrdup("none (fixed, or set by a host above)"), NULL)
-			   : strcmp(v, "performance") ? found(WARN, xstrdup(v), "for steadier times: cpupower frequency-set -g performance")
-						      : found(GOOD, xstrdup(v), NULL);
+	struct finding f =
+		!*v ? found(INFO, xstrdup("none (fixed, or set by a host above)"), NULL)
+		: strcmp(v, "performance")
+			? found(WARN, xstrdup(v), "for steadier times: cpupower frequency-set -g performance")
+			: found(GOOD, xstrdup(v), NULL);
 
 	free(v);
 	return f;
@@ -248,8 +264,11 @@ static struct finding find_governor(void)
 static struct finding find_smt(void)
 {
 	char *v = file_read_line("/sys/devices/system/cpu/smt/control");
-	struct finding f = !strcmp(v, "on") ? found(WARN, xstrdup("on"), "siblings disturb one another: echo off > /sys/devices/system/cpu/smt/control")
-					    : found(GOOD, xstrdup(*v ? v : "unknown"), NULL);
+	struct finding f =
+		!strcmp(v, "on")
+			? found(WARN, xstrdup("on"),
+				"siblings disturb one another: echo off > /sys/devices/system/cpu/smt/control")
+			: found(GOOD, xstrdup(*v ? v : "unknown"), NULL);
 
 	free(v);
 	return f;
@@ -272,10 +291,14 @@ static struct finding find_noise(void)
 	clock_sleep_ns(100 * NSEC_PER_MSEC);
 	noise_read(&b);
 	if (b.steal_ticks > a.steal_ticks)
-		return found(WARN, xasprintf("%llu of %llu ticks stolen in 0.1 s", (unsigned long long)(b.steal_ticks - a.steal_ticks),
-					     (unsigned long long)(b.total_ticks - a.total_ticks)),
+		return found(WARN,
+			     xasprintf("%llu of %llu ticks stolen in 0.1 s",
+				       (unsigned long long)(b.steal_ticks - a.steal_ticks),
+				       (unsigned long long)(b.total_ticks - a.total_ticks)),
 			     "a shared machine: compare within one plan only");
-	return found(GOOD, xasprintf("worst oversleep of 200 us: %s", fmt_ns((double)MAX(a.jitter_ns, b.jitter_ns))), NULL);
+	return found(GOOD,
+		     xasprintf("worst oversleep of 200 us: %s", fmt_ns((double)MAX(a.jitter_ns, b.jitter_ns))),
+		     NULL);
 }
 
 static struct finding find_lab(void)
@@ -318,8 +341,9 @@ static void print_json(const struct finding *f)
 	json_t *out = json_object();
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		json_object_set_new(out, rows[i].name, json_pack("{s:s, s:s, s:s?}", "verdict", verdict_word[f[i].verdict], "found",
-								 f[i].what, "todo", f[i].todo));
+		json_object_set_new(out, rows[i].name,
+				    json_pack("{s:s, s:s, s:s?}", "verdict", verdict_word[f[i].verdict],
+					      "found", f[i].what, "todo", f[i].todo));
 	json_dumpf(out, stdout, JSON_INDENT(1));
 	putchar('\n');
 	json_decref(out);

@@ -124,7 +124,8 @@ static int write_man(const char *dir)
 static void print_options(const struct command *c)
 {
 	for (const struct opt *o = c->opts; o && o->name; o++)
-		printf("%s--%s%s", o == c->opts ? "" : " ", o->name, o->type == OPT_FLAG || o->type == OPT_OPTIONAL ? "" : "=");
+		printf("%s--%s%s", o == c->opts ? "" : " ", o->name,
+		       o->type == OPT_FLAG || o->type == OPT_OPTIONAL ? "" : "=");
 }
 
 static void print_completion(void)
@@ -170,7 +171,8 @@ static int help_main(int argc, char **argv)
 
 static const struct opt help_opts[] = {
 	{"man", 0, OPT_STR, offsetof(struct help_args, man), "DIR", "write the man pages there"},
-	{"completion", 0, OPT_FLAG, offsetof(struct help_args, completion), NULL, "print the completion for bash"},
+	{"completion", 0, OPT_FLAG, offsetof(struct help_args, completion), NULL,
+	 "print the completion for bash"},
 	OPT_END,
 };
 

@@ -12,9 +12,12 @@ struct lab_args {
 };
 
 static const struct opt lab_opts[] = {
-	{"timeout", 't', OPT_DURATION, offsetof(struct lab_args, timeout_ns), "TIME", "end it after this long, boot included (exit status 124)"},
-	{"kernel", 0, OPT_STR, offsetof(struct lab_args, kernel), "NAME", "default, newer (./setup.sh --newer), or a release in the cache"},
-	{"mem", 0, OPT_SIZE, offsetof(struct lab_args, mem_bytes), "SIZE", "memory (default 2G; more breaks the SR-IOV mailbox)"},
+	{"timeout", 't', OPT_DURATION, offsetof(struct lab_args, timeout_ns), "TIME",
+	 "end it after this long, boot included (exit status 124)"},
+	{"kernel", 0, OPT_STR, offsetof(struct lab_args, kernel), "NAME",
+	 "default, newer (./setup.sh --newer), or a release in the cache"},
+	{"mem", 0, OPT_SIZE, offsetof(struct lab_args, mem_bytes), "SIZE",
+	 "memory (default 2G; more breaks the SR-IOV mailbox)"},
 	OPT_END,
 };
 

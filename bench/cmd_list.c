@@ -31,7 +31,8 @@ static void list_start(struct listing *l, const char *const *columns, bool json)
 {
 	*l = (struct listing){.columns = columns, .rows = json ? json_array() : NULL};
 	if (!json)
-		l->table = table_new(4, columns[0], columns[1], columns[2] ? columns[2] : "", columns[2] && columns[3] ? columns[3] : "");
+		l->table = table_new(4, columns[0], columns[1], columns[2] ? columns[2] : "",
+				     columns[2] && columns[3] ? columns[3] : "");
 }
 
 static void list_cell(struct listing *l, const char *text)
@@ -81,7 +82,9 @@ static void list_workloads(struct listing *l, bool json)
 
 		list_cell(l, w->name);
 		list_cell(l, host_lacks(w->needs | kvm, NULL) ? "lab" : "host");
-		list_cell(l, w->guests == GUEST_MICRO ? "micro" : w->guests & GUEST_MICRO ? "linux, micro" : "linux");
+		list_cell(l, w->guests == GUEST_MICRO  ? "micro"
+			     : w->guests & GUEST_MICRO ? "linux, micro"
+						       : "linux");
 		list_cell(l, w->summary);
 	}
 }
@@ -178,7 +181,8 @@ static const struct opt list_opts[] = {
 	{"json", 'j', OPT_FLAG, offsetof(struct list_args, json), NULL, "as JSON"},
 	{"store", 0, OPT_STR, offsetof(struct list_args, store), "DIR", "runs: of this store"},
 	{"workload", 'w', OPT_STR, offsetof(struct list_args, workload), "NAME", "runs: of this workload"},
-	{"since", 0, OPT_STR, offsetof(struct list_args, since), "DATE", "runs: started on or after it (2026-03-14)"},
+	{"since", 0, OPT_STR, offsetof(struct list_args, since), "DATE",
+	 "runs: started on or after it (2026-03-14)"},
 	{"last", 'n', OPT_U64, offsetof(struct list_args, last), "N", "runs: the newest N"},
 	OPT_END,
 };

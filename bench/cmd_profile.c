@@ -30,16 +30,20 @@ static const struct opt profile_opts[] = {
 	{"pid", 'p', OPT_U64, ARG(pid), "PID", "the virtual machine of this process"},
 	{"name", 'n', OPT_STR, ARG(name), "NAME", "the virtual machine or program of this name"},
 	{"all", 'a', OPT_FLAG, ARG(all), NULL, "every virtual machine of this host"},
-	{"duration", 'd', OPT_DURATION, ARG(duration_ns), "TIME", "how long (default: until it ends or Ctrl-C)"},
+	{"duration", 'd', OPT_DURATION, ARG(duration_ns), "TIME",
+	 "how long (default: until it ends or Ctrl-C)"},
 	{"interval", 'i', OPT_DURATION, ARG(interval_ns), "TIME", "print what each such interval added"},
 	{"vcpu", 0, OPT_STR, ARG(vcpu), "N", "only this vCPU"},
 	{"sort", 0, OPT_STR, ARG(sort), "time|count|p99", "order of the rows (default time)"},
-	{"key", 'k', OPT_STR, ARG(key), "all|reason|device|port|gpa|msr|rip", "what makes a row (default all: reason and key)"},
+	{"key", 'k', OPT_STR, ARG(key), "all|reason|device|port|gpa|msr|rip",
+	 "what makes a row (default all: reason and key)"},
 	{"rows", 0, OPT_U64, ARG(rows), "N", "at most so many rows (default 30; 0: all)"},
 	{"histogram", 0, OPT_FLAG, ARG(histogram), NULL, "draw the distribution of each row's times"},
 	{"symbols", 0, OPT_STR, ARG(symbols), "FILE", "guest System.map or vmlinux for --key=rip"},
-	{"trace", 0, OPT_STR, ARG(trace), "FILE", "write every exit as a timeline (Chrome trace JSON, opens in Perfetto)"},
-	{"counters", 0, OPT_STR, ARG(counters), "LIST", "hardware or software events, e.g. cycles:G,cycles:H,page-faults"},
+	{"trace", 0, OPT_STR, ARG(trace), "FILE",
+	 "write every exit as a timeline (Chrome trace JSON, opens in Perfetto)"},
+	{"counters", 0, OPT_STR, ARG(counters), "LIST",
+	 "hardware or software events, e.g. cycles:G,cycles:H,page-faults"},
 	{"mmu", 0, OPT_FLAG, ARG(mmu), NULL, "page faults and page-table work as well"},
 	{"window", 0, OPT_FLAG, ARG(window), NULL, "count only between the guest's own marker writes"},
 	{"json", 0, OPT_FLAG, ARG(json), NULL, "JSON on stdout; with --interval one object per line"},
@@ -75,7 +79,8 @@ static bool program_there(const char *name)
 	char *path = xstrdup(getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin"), *save, full[4096];
 	bool there = strchr(name, '/') && !access(name, X_OK);
 
-	for (char *dir = strtok_r(path, ":", &save); dir && !there && !strchr(name, '/'); dir = strtok_r(NULL, ":", &save)) {
+	for (char *dir = strtok_r(path, ":", &save); dir && !there && !strchr(name, '/');
+	     dir = strtok_r(NULL, ":", &save)) {
 		snprintf(full, sizeof(full), "%s/%s", dir, name);
 		there = !access(full, X_OK);
 	}
@@ -129,7 +134,8 @@ static void print_header(struct profile *p, double seconds)
 		printf("%s (pid %d), %.2f s, KVM back end %s\n", p->vm.name, (int)p->vm.pid, seconds,
 		       probes_backend_text(p->probes));
 	else
-		printf("all virtual machines, %.2f s, KVM back end %s\n", seconds, probes_backend_text(p->probes));
+		printf("all virtual machines, %.2f s, KVM back end %s\n", seconds,
+		       probes_backend_text(p->probes));
 	if (probes_backend(p->probes) == BACKEND_OTHER)
 		printf("note: " PROBES_NO_KVM_EXIT "\n");
 }
@@ -138,7 +144,8 @@ static void print_summary(const struct profile *p, const struct view *v, double 
 {
 	double all = (double)(v->guest_ns + v->total_ns + v->hlt_ns);
 
-	printf("\n%s exits (%s/s)", fmt_si((double)v->count), fmt_si(seconds > 0 ? (double)v->count / seconds : 0));
+	printf("\n%s exits (%s/s)", fmt_si((double)v->count),
+	       fmt_si(seconds > 0 ? (double)v->count / seconds : 0));
 	if (v->hlt_count)
 		printf(", %s halts (%s halted)", fmt_si((double)v->hlt_count), fmt_ns((double)v->hlt_ns));
 	if (all > 0 && probes_backend(p->probes) == BACKEND_OTHER)
@@ -147,7 +154,8 @@ static void print_summary(const struct profile *p, const struct view *v, double 
 	else if (all > 0)
 		printf("; vCPU time: guest %.1f %%, KVM %.1f %% (fast path %.1f %%), userspace %.1f %%, halted %.1f %%",
 		       100 * (double)v->guest_ns / all, 100 * (double)(v->kvm_ns + v->fast_ns) / all,
-		       100 * (double)v->fast_ns / all, 100 * (double)v->user_ns / all, 100 * (double)v->hlt_ns / all);
+		       100 * (double)v->fast_ns / all, 100 * (double)v->user_ns / all,
+		       100 * (double)v->hlt_ns / all);
 	putchar('\n');
 }
 
@@ -186,8 +194,8 @@ static void print_latency(const json_t *n, const char *name, const char *text)
 	json_t *h = json_object_get(n, name);
 
 	if (number(h, "count") > 0)
-		printf("  %s: p50 %s, p99 %s, max %s (%s seen)\n", text, fmt_ns(number(h, "p50")), fmt_ns(number(h, "p99")),
-		       fmt_ns(number(h, "max")), fmt_si(number(h, "count")));
+		printf("  %s: p50 %s, p99 %s, max %s (%s seen)\n", text, fmt_ns(number(h, "p50")),
+		       fmt_ns(number(h, "p99")), fmt_ns(number(h, "max")), fmt_si(number(h, "count")));
 }
 
 static void print_notify(const json_t *n)
@@ -287,12 +295,15 @@ static json_t *rows_json(const struct view *v)
 	for (size_t i = 0; i < v->n; i++) {
 		const struct view_row *r = &v->row[i];
 
-		json_array_append_new(rows, json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "reason", r->reason,
-			"key", r->key, "device", r->device, "count", (json_int_t)r->count, "total_ns",
-			(json_int_t)r->hist.sum, "p50_ns", (json_int_t)hist_quantile(&r->hist, 0.5), "p99_ns",
-			(json_int_t)hist_quantile(&r->hist, 0.99), "kvm_fast_ns", (json_int_t)r->fast_ns, "kvm_ns",
-			(json_int_t)(r->hist.sum - r->fast_ns - r->user_ns), "user_ns", (json_int_t)r->user_ns, "hlt",
-			(int)r->hlt));
+		json_array_append_new(rows,
+				      json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "reason",
+						r->reason, "key", r->key, "device", r->device, "count",
+						(json_int_t)r->count, "total_ns", (json_int_t)r->hist.sum,
+						"p50_ns", (json_int_t)hist_quantile(&r->hist, 0.5), "p99_ns",
+						(json_int_t)hist_quantile(&r->hist, 0.99), "kvm_fast_ns",
+						(json_int_t)r->fast_ns, "kvm_ns",
+						(json_int_t)(r->hist.sum - r->fast_ns - r->user_ns),
+						"user_ns", (json_int_t)r->user_ns, "hlt", (int)r->hlt));
 	}
 	return rows;
 }
@@ -318,8 +329,9 @@ static void show_interval(struct profile *p)
 		return;
 	view_build(&v, p->probes, diff, n, p->key, p->sort, p->symbols);
 	if (p->args->json) {
-		dump_line(json_pack("{s:f,s:f,s:o}", "at_s", (double)(now - p->start_ns) / 1e9, "seconds", seconds, "rows",
-				    rows_json(&v)), JSON_COMPACT);
+		dump_line(json_pack("{s:f,s:f,s:o}", "at_s", (double)(now - p->start_ns) / 1e9, "seconds",
+				    seconds, "rows", rows_json(&v)),
+			  JSON_COMPACT);
 	} else {
 		printf("\nafter %.2f s, the last %.2f s:\n", (double)(now - p->start_ns) / 1e9, seconds);
 		view_print(&v, seconds, p->args->rows, stdout);
@@ -408,8 +420,16 @@ static int open_all(struct profile *p)
 {
 	const struct profile_args *a = p->args;
 	struct probes_opts o = {
-		.pid = p->vm.pid, .window = a->window, .exits = true, .notify = true, .cpu = true, .mmu = a->mmu,
-		.counters = a->counters, .trace = a->trace, .vcpu = -1, .key_rip = p->key == VIEW_RIP,
+		.pid = p->vm.pid,
+		.window = a->window,
+		.exits = true,
+		.notify = true,
+		.cpu = true,
+		.mmu = a->mmu,
+		.counters = a->counters,
+		.trace = a->trace,
+		.vcpu = -1,
+		.key_rip = p->key == VIEW_RIP,
 	};
 	uint64_t vcpu;
 

@@ -28,11 +28,15 @@ static const struct opt top_opts[] = {
 	{"interval", 'i', OPT_DURATION, ARG(interval_ns), "TIME", "time between updates (default 1s)"},
 	{"duration", 'd', OPT_DURATION, ARG(duration_ns), "TIME", "end after this long"},
 	{"sort", 0, OPT_STR, ARG(sort), "time|count|p99", "order of the rows at the start (default time)"},
-	{"key", 'k', OPT_STR, ARG(key), "all|reason|device|port|gpa|msr", "what makes a row at the start (default all)"},
+	{"key", 'k', OPT_STR, ARG(key), "all|reason|device|port|gpa|msr",
+	 "what makes a row at the start (default all)"},
 	OPT_END,
 };
 
-/* The last rates of one row; found again by its texts, forgotten when the row is not seen for SPARK intervals. */
+/*
+ * The last rates of one row; found again by its texts, forgotten when the row is not seen for SPARK
+ * intervals.
+ */
 struct history {
 	char id[160];
 	double rate[SPARK];
@@ -170,8 +174,8 @@ static void draw_header(struct top *t)
 		printw("  PAUSED");
 	clrtoeol();
 	if (all > 0 && probes_backend(t->probes) == BACKEND_OTHER)
-		mvprintw(1, 0, "vCPU time: guest and KVM %.1f %%  userspace %.1f %%", 100 * (double)v->guest_ns / all,
-			 100 * (double)(v->user_ns + v->hlt_ns) / all);
+		mvprintw(1, 0, "vCPU time: guest and KVM %.1f %%  userspace %.1f %%",
+			 100 * (double)v->guest_ns / all, 100 * (double)(v->user_ns + v->hlt_ns) / all);
 	else if (all > 0)
 		mvprintw(1, 0, "vCPU time: guest %.1f %%  KVM %.1f %%  userspace %.1f %%  halted %.1f %%",
 			 100 * (double)v->guest_ns / all, 100 * (double)(v->kvm_ns + v->fast_ns) / all,
@@ -180,8 +184,8 @@ static void draw_header(struct top *t)
 		mvprintw(1, 0, "no exits in this interval");
 	clrtoeol();
 	attron(A_REVERSE);
-	mvprintw(2, 0, "%-18s %-18s %-22s %9s %6s %9s %9s %9s  %-*s", "REASON", "KEY", "DEVICE", "PER S", "TIME %", "P50",
-		 "P99", "MEAN", SPARK, "RATE");
+	mvprintw(2, 0, "%-18s %-18s %-22s %9s %6s %9s %9s %9s  %-*s", "REASON", "KEY", "DEVICE", "PER S",
+		 "TIME %", "P50", "P99", "MEAN", SPARK, "RATE");
 	attroff(A_REVERSE);
 	mvprintw(LINES - 1, 0, "q quit  s sort: %s  k key: %s  space pause", sorts[t->sort], keys[t->key]);
 	clrtoeol();
@@ -201,7 +205,8 @@ static void draw_row(struct top *t, int y, const struct view_row *r)
 	else
 		printw("%6.1f ", 100 * (double)r->hist.sum / (double)t->view.total_ns);
 	printw("%9s %9s %9s  %s", n ? fmt_ns((double)hist_quantile(&r->hist, 0.5)) : "-",
-	       n ? fmt_ns((double)hist_quantile(&r->hist, 0.99)) : "-", n ? fmt_ns(hist_mean(&r->hist)) : "-", spark);
+	       n ? fmt_ns((double)hist_quantile(&r->hist, 0.99)) : "-", n ? fmt_ns(hist_mean(&r->hist)) : "-",
+	       spark);
 	clrtoeol();
 }
 
@@ -266,7 +271,10 @@ static void run_screen(struct top *t, const struct top_args *a)
 	}
 }
 
-/* The terminal is given back whatever way we leave: curses' own handlers are not used for SIGINT and SIGTERM. */
+/*
+ * The terminal is given back whatever way we leave: curses' own handlers are not used for SIGINT and
+ * SIGTERM.
+ */
 static int with_screen(struct top *t, const struct top_args *a)
 {
 	struct sigaction sa = {.sa_handler = on_stop};

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The subcommands, in the order of the help text: X(NAME) for the cmd_NAME of cmd_NAME.c. Included with X defined. */
+/*
+ * The subcommands, in the order of the help text: X(NAME) for the cmd_NAME of cmd_NAME.c. Included with X
+ * defined.
+ */
 X(doctor)
 X(run)
 X(plot)

@@ -49,8 +49,8 @@ static void add_kernel_file(struct cargo *c, const char *kernel_dir, const char 
 /* The guest's modules, and what modules_resolve reads to find them. */
 static int add_modules(struct cargo *c, const struct plan *p, const char *kernel_dir)
 {
-	static const char *const indexes[] = {"modules/modules.dep", "modules/modules.alias", "modules/modules.builtin",
-					      "modules/modules.softdep"};
+	static const char *const indexes[] = {"modules/modules.dep", "modules/modules.alias",
+					      "modules/modules.builtin", "modules/modules.softdep"};
 	char *moddir = xasprintf("%s/modules", kernel_dir);
 	struct module_list all = MODULE_LIST_INIT;
 	int err = 0;
@@ -76,9 +76,12 @@ static int add_modules(struct cargo *c, const struct plan *p, const char *kernel
 /* QEMU finds its firmware in directories of its own. */
 static void add_firmware(struct cargo *c)
 {
-	static const char *const files[] = {"/usr/share/seabios/bios-256k.bin", "/usr/share/qemu/kvmvapic.bin",
-					    "/usr/share/qemu/linuxboot_dma.bin", "/usr/share/qemu/pvh.bin",
-					    "/usr/share/qemu/bios-256k.bin", "/usr/share/qemu/multiboot_dma.bin"};
+	static const char *const files[] = {"/usr/share/seabios/bios-256k.bin",
+					    "/usr/share/qemu/kvmvapic.bin",
+					    "/usr/share/qemu/linuxboot_dma.bin",
+					    "/usr/share/qemu/pvh.bin",
+					    "/usr/share/qemu/bios-256k.bin",
+					    "/usr/share/qemu/multiboot_dma.bin"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		if (file_exists(files[i]))
@@ -139,7 +142,8 @@ static int one_lab(const struct plan *p, const char *workload, const struct carg
 		.n_files = cargo->n_files,
 		.out_dir = out_dir,
 		.sealed_out = SEALED_OUT,
-		.timeout_ns = p->args->timeout_ns ? p->args->timeout_ns : BOOT_LIMIT_NS + p->n_cells * BOOT_LIMIT_NS / 4,
+		.timeout_ns = p->args->timeout_ns ? p->args->timeout_ns
+						  : BOOT_LIMIT_NS + p->n_cells * BOOT_LIMIT_NS / 4,
 	};
 	struct plan once = *p;
 	int status, err;
@@ -246,12 +250,14 @@ static void check_equal(json_t *rec)
 		detail = xasprintf("repetition %zu: %s", i, found);
 	else
 		detail = xasprintf("%zu repetitions agree in every count and every virtual nanosecond", n);
-	json_array_append_new(json_object_get(rec, "checks"), json_pack("{s:s, s:b, s:s}", "name", "deterministic", "ok",
-									n >= 2 && !found, "detail", detail));
+	json_array_append_new(json_object_get(rec, "checks"),
+			      json_pack("{s:s, s:b, s:s}", "name", "deterministic", "ok", n >= 2 && !found,
+					"detail", detail));
 	if (found)
 		json_object_set_new(rec, "ok", json_false());
 	if (found)
-		log_error("%s: not deterministic: %s", record_str(json_object_get(rec, "plan"), "cell"), detail);
+		log_error("%s: not deterministic: %s", record_str(json_object_get(rec, "plan"), "cell"),
+			  detail);
 	free(found);
 	free(detail);
 }
@@ -276,7 +282,8 @@ static void join(json_t **merged, json_t *rec, unsigned rep)
 	}
 }
 
-static int commit(struct store *store, json_t *rec, const struct plan *p, int argc, char **argv, struct run_result *out)
+static int commit(struct store *store, json_t *rec, const struct plan *p, int argc, char **argv,
+		  struct run_result *out)
 {
 	char id[32], *dir;
 	int err = store_begin(store, id, &dir);
@@ -300,7 +307,8 @@ static int commit(struct store *store, json_t *rec, const struct plan *p, int ar
 	return err;
 }
 
-static int repetition(const struct plan *p, const char *workload, const struct cargo *cargo, unsigned rep, json_t **merged)
+static int repetition(const struct plan *p, const char *workload, const struct cargo *cargo, unsigned rep,
+		      json_t **merged)
 {
 	char *out_dir = xasprintf("%s/lab/out.XXXXXX", path_cache());
 	json_t *records;
@@ -332,8 +340,8 @@ static int repetition(const struct plan *p, const char *workload, const struct c
 	return err;
 }
 
-int run_plan_deterministic(const struct plan *p, const char *workload, struct store *store, int argc, char **argv,
-			   struct run_result *out)
+int run_plan_deterministic(const struct plan *p, const char *workload, struct store *store, int argc,
+			   char **argv, struct run_result *out)
 {
 	char *kernel_dir = path_kernel(p->args->kernel ? p->args->kernel : "default", "");
 	char *lab_dir = xasprintf("%s/lab", path_cache());

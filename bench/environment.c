@@ -73,8 +73,9 @@ static void add_input(json_t *inputs, const char *name, const char *path)
 	char hex[65], *real = path ? realpath(path, NULL) : NULL;
 
 	if (real && !file_sha256(real, hex))
-		json_array_append_new(inputs, json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", name, "path", real, "sha256", hex,
-							"version", EXITLAB_VERSION, "build", build_type(real)));
+		json_array_append_new(inputs, json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", name, "path",
+							real, "sha256", hex, "version", EXITLAB_VERSION,
+							"build", build_type(real)));
 	free(real);
 }
 
@@ -125,8 +126,8 @@ static void read_steal(struct noise *n)
 	unsigned long long v[8] = {0};
 
 	if (!file_read("/proc/stat", &sb) &&
-	    sscanf(sb.buf, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6],
-		   &v[7]) == 8) {
+	    sscanf(sb.buf, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1], &v[2], &v[3], &v[4],
+		   &v[5], &v[6], &v[7]) == 8) {
 		n->steal_ticks = v[7];
 		for (size_t i = 0; i < ARRAY_SIZE(v); i++)
 			n->total_ticks += v[i];
@@ -156,5 +157,6 @@ void noise_tags(const struct noise *before, const struct noise *after, json_t *t
 	if (steal > STEAL_LIMIT_PCT)
 		json_array_append_new(tags, json_sprintf("noisy: %.1f %% steal", steal));
 	if (jitter > JITTER_LIMIT_NS)
-		json_array_append_new(tags, json_sprintf("noisy: a 200 us sleep took %.1f ms longer", (double)jitter / 1e6));
+		json_array_append_new(tags, json_sprintf("noisy: a 200 us sleep took %.1f ms longer",
+							 (double)jitter / 1e6));
 }

@@ -44,7 +44,10 @@ static bool key_wanted(enum view_key key, enum reason_kind kind)
 	}
 }
 
-/* The texts under which a sum is shown. Device first: rows of one device come together whatever their reason. */
+/*
+ * The texts under which a sum is shown. Device first: rows of one device come together whatever their
+ * reason.
+ */
 static void row_texts(struct view_row *r, struct probes *p, const struct exit_sum *s, enum view_key key,
 		      const struct symbols *symbols)
 {
@@ -72,7 +75,8 @@ static struct view_row *row_of(struct view *v, const struct view_row *like)
 
 	for (size_t i = 0; i < v->n; i++) {
 		r = &v->row[i];
-		if (!strcmp(r->reason, like->reason) && !strcmp(r->key, like->key) && !strcmp(r->device, like->device))
+		if (!strcmp(r->reason, like->reason) && !strcmp(r->key, like->key) &&
+		    !strcmp(r->device, like->device))
 			return r;
 	}
 	v->row = xrealloc(v->row, (v->n + 1) * sizeof(*v->row));
@@ -101,7 +105,9 @@ static enum view_sort sort_by;
 
 static uint64_t sort_value(const struct view_row *r)
 {
-	return sort_by == SORT_TIME ? r->hist.sum : sort_by == SORT_COUNT ? r->count : hist_quantile(&r->hist, 0.99);
+	return sort_by == SORT_TIME    ? r->hist.sum
+	       : sort_by == SORT_COUNT ? r->count
+				       : hist_quantile(&r->hist, 0.99);
 }
 
 static int compare_rows(const void *a, const void *b)
@@ -186,8 +192,8 @@ static void print_row(struct table *t, const struct view *v, const struct view_r
 
 void view_print(const struct view *v, double seconds, size_t rows, FILE *out)
 {
-	struct table *t = table_new(13, "reason:", "key:", "device:", ":count", ":per s", ":time %", ":total", ":p50",
-				    ":p99", ":max", ":fast", ":KVM", ":user");
+	struct table *t = table_new(13, "reason:", "key:", "device:", ":count", ":per s", ":time %", ":total",
+				    ":p50", ":p99", ":max", ":fast", ":KVM", ":user");
 	size_t n = rows ? MIN(rows, v->n) : v->n;
 
 	for (size_t i = 0; i < n; i++)
@@ -218,7 +224,8 @@ void view_print_hist(const struct view_row *r, FILE *out)
 	for (int b = first; most && b <= last; b++) {
 		int bar = (int)(50 * bucket[b] / most);
 
-		fprintf(out, "  %8s .. %-8s |%-50.*s| %s\n", fmt_ns((double)(1ull << b)), fmt_ns((double)(2ull << b)), bar,
+		fprintf(out, "  %8s .. %-8s |%-50.*s| %s\n", fmt_ns((double)(1ull << b)),
+			fmt_ns((double)(2ull << b)), bar,
 			"**************************************************", fmt_si((double)bucket[b]));
 	}
 }

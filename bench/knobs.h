@@ -16,7 +16,8 @@ struct knob_info {
 	enum knob_home home;
 	const char *values;    /* "split|packed", or "N" for a number */
 	const char *modes;     /* modes that have it, blank-separated; "" for all */
-	const char *qemu;      /* property of QEMU's device, "" when special, NULL when QEMU has no such thing */
+	/* property of QEMU's device, "" when special, NULL when QEMU has no such thing */
+	const char *qemu;
 	const char *help;
 };
 

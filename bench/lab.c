@@ -116,7 +116,8 @@ static void add_pair(struct strbuf *cfg, const char *key, const char *value)
 
 static bool env_wanted(const char *pair)
 {
-	static const char *const prefix[] = {"HOME=", "TERM=", "LANG=", "LC_", "XDG_", "EXITLAB_", "NO_COLOR=", "USER="};
+	static const char *const prefix[] = {"HOME=", "TERM=",	  "LANG=",     "LC_",
+					     "XDG_",  "EXITLAB_", "NO_COLOR=", "USER="};
 
 	for (size_t i = 0; i < ARRAY_SIZE(prefix); i++)
 		if (!strncmp(pair, prefix[i], strlen(prefix[i])))
@@ -206,8 +207,8 @@ static void add_share(struct args *a, struct strbuf *cfg, const char *dir)
 }
 
 /*
- * Two igb cards on one hub are the wire: the lab's own and the peer's. The port's doorbell has no ioeventfd: it is
- * answered in the vCPU's own thread, not at a time of the host's choosing.
+ * Two igb cards on one hub are the wire: the lab's own and the peer's. The port's doorbell has no
+ * ioeventfd: it is answered in the vCPU's own thread, not at a time of the host's choosing.
  */
 static const char machine_common[] =
 	"-machine q35 -nodefaults -no-user-config -display none -no-reboot "
@@ -279,7 +280,8 @@ static int start_qemu(struct lab *lab)
 	struct proc_opts po = {0};
 	struct args a = {.n = 0};
 	int pair[2] = {-1, -1}, keep[2], err;
-	char *vmlinux = path_kernel(which, "vmlinux"), *modules = path_kernel(which, "modules"), *initrd = NULL;
+	char *vmlinux = path_kernel(which, "vmlinux"), *modules = path_kernel(which, "modules"),
+	     *initrd = NULL;
 
 	if (!vmlinux || !modules) {
 		err = -ENOENT;
@@ -555,7 +557,8 @@ static void explain(struct lab *lab)
 	else if (own)
 		log_error("lab: ended early: %s", own);
 	else if (!lab->ready)
-		log_error("lab: QEMU ended before the lab was up: %s", strstr(qlog, "rror") ? qlog : excerpt(qlog, NULL));
+		log_error("lab: QEMU ended before the lab was up: %s",
+			  strstr(qlog, "rror") ? qlog : excerpt(qlog, NULL));
 	else
 		log_error("lab: the machine ended before the command did; its console ends with: %s",
 			  strlen(console) > 400 ? console + strlen(console) - 400 : console);

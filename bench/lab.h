@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The lab: one emulated machine (QEMU, TCG) with SVM, IOMMU and an SR-IOV wire, running one command of this host. */
+/*
+ * The lab: one emulated machine (QEMU, TCG) with SVM, IOMMU and an SR-IOV wire, running one command of this
+ * host.
+ */
 #ifndef BENCH_LAB_H
 #define BENCH_LAB_H
 
@@ -16,7 +19,10 @@ struct lab_spec {
 	uint64_t timeout_ns;      /* of the whole lab; 0: none */
 	bool terminal;            /* the command gets a terminal; ours is set raw */
 	bool pass_stdin;
-	/* Deterministic: one core, instruction counting, everything in RAM: what the command needs is listed here. */
+	/*
+	 * Deterministic: one core, instruction counting, everything in RAM: what the command needs is
+	 * listed here.
+	 */
 	bool deterministic;
 	const char *sealed_out;      /* out_dir's name inside */
 	const char *const *programs; /* NULL-terminated host paths; their libraries come along */
@@ -25,11 +31,17 @@ struct lab_spec {
 	uint64_t mem_mib;         /* 0: 2048; more than that breaks the SR-IOV mailbox */
 };
 
-/* Exit status of the command in *status. 0, or -errno with one message logged: no lab to be had, panic, time-out. */
+/*
+ * Exit status of the command in *status. 0, or -errno with one message logged: no lab to be had, panic,
+ * time-out.
+ */
 int lab_run(const struct lab_spec *spec, int *status);
 /* True inside a lab. */
 bool lab_inside(void);
-/* Why there can be no lab on this machine, or NULL; *qemu_version for the record (may be NULL). Caller frees both. */
+/*
+ * Why there can be no lab on this machine, or NULL; *qemu_version for the record (may be NULL). Caller
+ * frees both.
+ */
 char *lab_missing(char **qemu_version);
 
 #endif

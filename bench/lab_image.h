@@ -5,8 +5,10 @@
 #include "base/strbuf.h"
 #include "bench/lab.h"
 
-/* The lab's initramfs in the cache, named by the hash of what is in it. A deterministic one also holds config and
- * spec->files. *path is the caller's to free. 0 or -errno (logged). */
+/*
+ * The lab's initramfs in the cache, named by the hash of what is in it. A deterministic one also holds
+ * config and spec->files. *path is the caller's to free. 0 or -errno (logged).
+ */
 int lab_image(const struct lab_spec *spec, const char *modules_dir, const struct strbuf *config, char **path);
 
 #endif

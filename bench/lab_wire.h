@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What bench and the lab's init say to each other over one virtio-serial port: frames of a header and a payload.
+ * What bench and the lab's init say to each other over one virtio-serial port: frames of a header and a
+ * payload.
  *
  *      bench -> init   CONFIG once, then STDIN (empty: end of file), SIGNAL, WINSIZE
  *      init  -> bench  READY once the command runs, STDOUT, STDERR, EXIT last
  *
- * A deterministic lab has its CONFIG in the initramfs, takes no input, and sends the files of its output directory as FILE
- * frames before EXIT.
+ * A deterministic lab has its CONFIG in the initramfs, takes no input, and sends the files of its output
+ * directory as FILE frames before EXIT.
  *
  * CONFIG is a run of NUL-terminated "key=value" strings:
- *      arg=WORD (one each, in order)   env=NAME=VALUE   cwd=DIR   rw=TAG:DIR (a 9p share to mount there)   tty=1
+ *      arg=WORD (one each, in order)   env=NAME=VALUE   cwd=DIR   rw=TAG:DIR (a 9p share to mount there)
+ *                                      tty=1
  *      modules=DIR (of the lab's kernel, on the host)   out=DIR (for results)
  */
 #ifndef BENCH_LAB_WIRE_H

@@ -61,7 +61,8 @@ static void add_number(json_t *into, const char *name, const json_t *from)
 /* The probes have a row per vCPU; a record has one per reason and key. */
 static void merge_exit(json_t *merged, const json_t *row)
 {
-	static const char *const sums[] = {"count", "total_ns", "guest_ns", "kvm_fast_ns", "kvm_ns", "user_ns"};
+	static const char *const sums[] = {"count",	  "total_ns", "guest_ns",
+					   "kvm_fast_ns", "kvm_ns",   "user_ns"};
 	char id[256];
 	json_t *into = json_object_get(merged, row_key(row, id, sizeof(id)));
 	static struct hist a, b;
@@ -73,7 +74,8 @@ static void merge_exit(json_t *merged, const json_t *row)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(sums); i++)
 		add_number(into, sums[i], row);
-	if (!hist_from_json(json_object_get(into, "hist"), &a) && !hist_from_json(json_object_get(row, "hist"), &b)) {
+	if (!hist_from_json(json_object_get(into, "hist"), &a) &&
+	    !hist_from_json(json_object_get(row, "hist"), &b)) {
 		hist_merge(&a, &b);
 		json_object_set_new(into, "hist", hist_to_json(&a));
 	}
@@ -209,7 +211,9 @@ static double vmm_exits(const struct stats_page *p)
 	return sum;
 }
 
-/* Back ends without kvm_exit: the probes count returns of KVM_RUN, so what they must agree with is the VMM. */
+/*
+ * Back ends without kvm_exit: the probes count returns of KVM_RUN, so what they must agree with is the VMM.
+ */
 static bool cross_check_userspace(const struct observed *o, const json_t *totals, json_t *sample)
 {
 	double ours = number(totals, "exits"), theirs = vmm_exits(o->stats);
@@ -240,8 +244,8 @@ static bool cross_check(const struct observed *o, json_t *sample)
 	if (a < 0 || b < 0)
 		return true;
 	/*
-	 * KVM leaves fast-path exits out of its counter; the probe says how many there were. With one vCPU both counts stand
-	 * still while the VMM reads; with more, the others run on, at both edges.
+	 * KVM leaves fast-path exits out of its counter; the probe says how many there were. With one vCPU
+	 * both counts stand still while the VMM reads; with more, the others run on, at both edges.
 	 */
 	ours = number(totals, "exits") - number(totals, "fastpath_uncounted");
 	slack = o->stats->n_vcpus > 1 ? 2 * o->stats->n_vcpus : 0;
@@ -273,7 +277,10 @@ int measure_sample(const struct observed *o, json_t *sample, char **why)
 	json_object_update(m, o->agent);
 	if (o->boot_ns)
 		put(m, "boot_ns", (double)o->boot_ns);
-	/* TCP: one unit for devices that take 64 KiB at once and those that take frames; see workloads/agent/stream.h. */
+	/*
+	 * TCP: one unit for devices that take 64 KiB at once and those that take frames; see
+	 * workloads/agent/stream.h.
+	 */
 	packets = packets > 0 ? packets : number(o->agent, "packets");
 	exit_metrics(o, m, packets, ns);
 	cpu_metrics(o, m, packets, ns);

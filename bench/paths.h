@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Where things are: in a checkout (build/bench beside its tools) or installed (PREFIX/bin and PREFIX/libexec/exitlab). */
+/*
+ * Where things are: in a checkout (build/bench beside its tools) or installed (PREFIX/bin and
+ * PREFIX/libexec/exitlab).
+ */
 #ifndef BENCH_PATHS_H
 #define BENCH_PATHS_H
 
-/* A program or image of ours ("vmm", "agent", "lab-init", "micro.elf"); NULL when it is not there (logged). */
+/*
+ * A program or image of ours ("vmm", "agent", "lab-init", "micro.elf"); NULL when it is not there (logged).
+ */
 const char *path_tool(const char *name);
 /* The same, without a word when it is not there. */
 const char *path_find(const char *name);

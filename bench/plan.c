@@ -19,7 +19,8 @@ static int unknown_workload(const char *name)
 		names[n++] = workload_table[i]->name;
 	names[n] = NULL;
 	near = opts_nearest(name, names);
-	log_error("no workload %s%s%s; see bench list workloads", name, near ? "; did you mean " : "", near ? near : "");
+	log_error("no workload %s%s%s; see bench list workloads", name, near ? "; did you mean " : "",
+		  near ? near : "");
 	return -EINVAL;
 }
 
@@ -110,7 +111,8 @@ static int check_mode(const struct workload *wl, const char *mode, const char *g
 		return 0;
 	}
 	near = opts_nearest(mode, modes);
-	log_error("no mode %s%s%s; see bench list modes", mode, near ? "; did you mean " : "", near ? near : "");
+	log_error("no mode %s%s%s; see bench list modes", mode, near ? "; did you mean " : "",
+		  near ? near : "");
 	return -EINVAL;
 }
 
@@ -139,7 +141,8 @@ int cell_job(const struct cell *c, const struct run_args *args, struct workload_
 	return wl->check ? wl->check(job) : 0;
 }
 
-static int add_cell(struct plan *p, const struct workload *wl, const char *mode, const char *vmm, size_t combo)
+static int add_cell(struct plan *p, const struct workload *wl, const char *mode, const char *vmm,
+		    size_t combo)
 {
 	size_t name_len = strcspn(vmm, ":");
 	struct workload_job job;
@@ -193,8 +196,8 @@ static void add_step(struct plan *p, size_t cell, unsigned rep, bool warmup)
 }
 
 /*
- * ABBA: every round boots each cell once, in an order drawn anew, and the next round runs it backwards, so that a drift
- * of the machine falls on all cells alike.
+ * ABBA: every round boots each cell once, in an order drawn anew, and the next round runs it backwards, so
+ * that a drift of the machine falls on all cells alike.
  */
 void plan_order(struct plan *p, unsigned reps)
 {

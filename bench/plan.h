@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A plan: cells (one combination of mode, VMM and knobs each, one record each) and the order of their boots. */
+/*
+ * A plan: cells (one combination of mode, VMM and knobs each, one record each) and the order of their
+ * boots.
+ */
 #ifndef BENCH_PLAN_H
 #define BENCH_PLAN_H
 

@@ -47,7 +47,8 @@ void progress_tick(struct progress *p, const char *stage)
 		return;
 	p->last_ns = now;
 	n = p->total ? (int)(BAR_WIDTH * p->done / p->total) : 0;
-	fprintf(stderr, "\r[%.*s%.*s] %zu/%zu  %s: %s", n, full, BAR_WIDTH - n, empty, p->done, p->total, p->label, stage);
+	fprintf(stderr, "\r[%.*s%.*s] %zu/%zu  %s: %s", n, full, BAR_WIDTH - n, empty, p->done, p->total,
+		p->label, stage);
 	if (p->done)
 		fprintf(stderr, "  %s left", fmt_ns((double)time_left(p)));
 	fputs("\033[K", stderr);

@@ -56,8 +56,8 @@ static const char *headline(const json_t *sample, const struct workload *wl)
 	return text;
 }
 
-static json_t *one_sample(const struct plan *p, const struct plan_step *step, const char *log_dir, const char *kernel_dir,
-			  size_t index, struct progress *progress, bool *stop)
+static json_t *one_sample(const struct plan *p, const struct plan_step *step, const char *log_dir,
+			  const char *kernel_dir, size_t index, struct progress *progress, bool *stop)
 {
 	struct sample_want want = {
 		.cell = &p->cell[step->cell],
@@ -81,15 +81,17 @@ static json_t *one_sample(const struct plan *p, const struct plan_step *step, co
 	noise_tags(&before, &after, tags);
 	ok = json_is_true(json_object_get(sample, "ok"));
 	if (!*stop)
-		progress_done(progress, ok, ok ? headline(sample, want.cell->workload) : record_str(sample, "error"));
+		progress_done(progress, ok,
+			      ok ? headline(sample, want.cell->workload) : record_str(sample, "error"));
 	return sample;
 }
 
-static int run_step(const struct plan *p, const struct plan_step *step, struct open_record *rec, const char *kernel_dir,
-		    struct progress *progress, bool *stop)
+static int run_step(const struct plan *p, const struct plan_step *step, struct open_record *rec,
+		    const char *kernel_dir, struct progress *progress, bool *stop)
 {
 	size_t index = json_array_size(rec->samples);
-	char *dir = step->warmup ? xasprintf("%s/warm-up-%u", rec->dir, step->rep) : xasprintf("%s/sample-%zu", rec->dir, index);
+	char *dir = step->warmup ? xasprintf("%s/warm-up-%u", rec->dir, step->rep)
+				 : xasprintf("%s/sample-%zu", rec->dir, index);
 	json_t *sample;
 
 	if (mkdir(dir, 0755) && errno != EEXIST) {
@@ -108,9 +110,13 @@ static int run_step(const struct plan *p, const struct plan_step *step, struct o
 	return 0;
 }
 
-/* The record's directory has its final name only once it is committed: say that one where a message names a log. */
-static int commit(const struct plan *p, size_t cell, struct store *store, struct open_record *rec, const char *plan_id,
-		  const char *started, const char *kernel_dir, int argc, char **argv, struct run_result *out)
+/*
+ * The record's directory has its final name only once it is committed: say that one where a message names a
+ * log.
+ */
+static int commit(const struct plan *p, size_t cell, struct store *store, struct open_record *rec,
+		  const char *plan_id, const char *started, const char *kernel_dir, int argc, char **argv,
+		  struct run_result *out)
 {
 	json_t *record;
 	int err;
@@ -153,10 +159,13 @@ int run_plan(const struct plan *p, struct store *store, int argc, char **argv, s
 	catch_interrupts();
 	progress_start(&progress, p->n_steps);
 	for (size_t i = 0; i < p->n_steps && !err && !out->interrupted; i++)
-		err = run_step(p, &p->step[i], &rec[p->step[i].cell], kernel_dir, &progress, &out->interrupted);
+		err = run_step(p, &p->step[i], &rec[p->step[i].cell], kernel_dir, &progress,
+			       &out->interrupted);
 	progress_end(&progress);
 	for (size_t i = 0; i < p->n_cells; i++) {
-		int e = rec[i].dir ? commit(p, i, store, &rec[i], plan_id, started, kernel_dir, argc, argv, out) : 0;
+		int e = rec[i].dir
+				? commit(p, i, store, &rec[i], plan_id, started, kernel_dir, argc, argv, out)
+				: 0;
 
 		err = err ? err : e;
 		json_decref(rec[i].samples);

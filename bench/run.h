@@ -28,8 +28,8 @@ void run_complete_record(json_t *rec, int argc, char **argv);
 int run_workload(const char *workload, const struct run_args *args, int argc, char **argv);
 
 /* ---- record.c side: turning samples into a record (run_record.c) ---- */
-json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const char *plan_id, const char *started,
-		   const char *kernel_dir, int argc, char **argv);
+json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const char *plan_id,
+		   const char *started, const char *kernel_dir, int argc, char **argv);
 /* Summary, exits and checks anew from the samples. */
 void run_refresh_record(json_t *rec);
 /* exits.csv and hist-NAME.csv beside the record. */

@@ -32,9 +32,9 @@ static void summarise_metric(json_t *summary, const json_t *record, const char *
 		return;
 	ci = stats_median_ci(x, n);
 	json_object_set_new(summary, metric,
-			    json_pack("{s:o, s:o, s:o, s:i, s:s}", "median", finite_or_null(ci.point), "ci_low",
-				      finite_or_null(ci.low), "ci_high", finite_or_null(ci.high), "n", (int)n, "unit",
-				      info ? info->unit : ""));
+			    json_pack("{s:o, s:o, s:o, s:i, s:s}", "median", finite_or_null(ci.point),
+				      "ci_low", finite_or_null(ci.low), "ci_high", finite_or_null(ci.high),
+				      "n", (int)n, "unit", info ? info->unit : ""));
 	free(x);
 }
 
@@ -73,8 +73,11 @@ static void add_exit(json_t *all, const json_t *row)
 		json_object_set_new(all, id, json_deep_copy(row));
 	} else {
 		for (size_t i = 0; i < ARRAY_SIZE(exit_sums); i++)
-			json_object_set_new(into, exit_sums[i], json_real(number(into, exit_sums[i]) + number(row, exit_sums[i])));
-		if (!hist_from_json(json_object_get(into, "hist"), &a) && !hist_from_json(json_object_get(row, "hist"), &b)) {
+			json_object_set_new(into, exit_sums[i],
+					    json_real(number(into, exit_sums[i]) +
+						      number(row, exit_sums[i])));
+		if (!hist_from_json(json_object_get(into, "hist"), &a) &&
+		    !hist_from_json(json_object_get(row, "hist"), &b)) {
 			hist_merge(&a, &b);
 			json_object_set_new(into, "hist", hist_to_json(&a));
 		}
@@ -112,7 +115,8 @@ static json_t *exits_of(const json_t *record)
 		json_t *hist = json_object_get(rows[i], "hist");
 
 		for (k = 0; k < ARRAY_SIZE(exit_sums); k++)
-			json_object_set_new(rows[i], exit_sums[k], json_real(number(rows[i], exit_sums[k]) / (double)ok));
+			json_object_set_new(rows[i], exit_sums[k],
+					    json_real(number(rows[i], exit_sums[k]) / (double)ok));
 		json_object_set(rows[i], "p50_ns", json_object_get(hist, "p50"));
 		json_object_set(rows[i], "p99_ns", json_object_get(hist, "p99"));
 		json_array_append(out, rows[i]);
@@ -135,7 +139,8 @@ static json_t *checks_of(const json_t *record)
 		json_array_foreach(json_object_get(sample, "checks"), k, check) {
 			name = record_str(check, "name");
 			old = json_object_get(by_name, name);
-			if (!old || (json_is_true(json_object_get(old, "ok")) && !json_is_true(json_object_get(check, "ok"))))
+			if (!old || (json_is_true(json_object_get(old, "ok")) &&
+				     !json_is_true(json_object_get(check, "ok"))))
 				json_object_set(by_name, name, check);
 		}
 	}
@@ -163,10 +168,11 @@ static json_t *plan_json(const struct plan *p, size_t cell)
 	json_t *order = json_array();
 
 	for (size_t i = 0; i < p->n_steps; i++)
-		json_array_append_new(order, json_sprintf("%s/%u%s", p->cell[p->step[i].cell].label, p->step[i].rep,
-							  p->step[i].warmup ? " warm-up" : ""));
-	return json_pack("{s:I, s:o, s:i, s:i, s:s}", "seed", (json_int_t)p->seed, "order", order, "reps", (int)p->reps,
-			 "warmup", (int)p->args->warmup, "cell", p->cell[cell].label);
+		json_array_append_new(order,
+				      json_sprintf("%s/%u%s", p->cell[p->step[i].cell].label, p->step[i].rep,
+						   p->step[i].warmup ? " warm-up" : ""));
+	return json_pack("{s:I, s:o, s:i, s:i, s:s}", "seed", (json_int_t)p->seed, "order", order, "reps",
+			 (int)p->reps, "warmup", (int)p->args->warmup, "cell", p->cell[cell].label);
 }
 
 static json_t *knobs_json(const struct cell *c)
@@ -183,11 +189,14 @@ static json_t *params_json(const struct plan *p, const struct cell *c)
 	const struct workload *wl = c->workload;
 	uint64_t duration = p->args->duration_ns ? p->args->duration_ns : wl->duration_ns;
 
-	return json_pack("{s:I, s:I, s:i, s:I, s:I, s:s, s:b, s:s}", "duration_ns", (json_int_t)duration, "work",
-			 (json_int_t)p->args->work, "reps", (int)p->reps, "cpus", (json_int_t)cell_cpus(c),
-			 "mem_bytes", (json_int_t)knobs_u64(&c->knobs, "mem", 256 * MIB), "tool",
-			 knobs_get(&c->knobs, "tool", "engine"), "ipv6", p->args->ipv6,
-			 "topology", !*c->mode ? "" : plan_real_wire(p) ? "wire" : "local");
+	return json_pack("{s:I, s:I, s:i, s:I, s:I, s:s, s:b, s:s}", "duration_ns", (json_int_t)duration,
+			 "work", (json_int_t)p->args->work, "reps", (int)p->reps, "cpus",
+			 (json_int_t)cell_cpus(c), "mem_bytes",
+			 (json_int_t)knobs_u64(&c->knobs, "mem", 256 * MIB), "tool",
+			 knobs_get(&c->knobs, "tool", "engine"), "ipv6", p->args->ipv6, "topology",
+			 !*c->mode	     ? ""
+			 : plan_real_wire(p) ? "wire"
+					     : "local");
 }
 
 static json_t *argv_json(int argc, char **argv)
@@ -220,8 +229,8 @@ void run_refresh_record(json_t *rec)
 						     all_ok(json_object_get(rec, "checks")))));
 }
 
-json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const char *plan_id, const char *started,
-		   const char *kernel_dir, int argc, char **argv)
+json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const char *plan_id,
+		   const char *started, const char *kernel_dir, int argc, char **argv)
 {
 	const struct cell *c = &p->cell[cell];
 	const char *virtual_time = getenv("EXITLAB_VIRTUAL_TIME");
@@ -229,10 +238,13 @@ json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const cha
 	json_t *rec;
 
 	clock_iso8601(time(NULL), now, sizeof(now));
-	rec = json_pack("{s:i, s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:s, s:s}", "schema", RECORD_SCHEMA, "plan_id", plan_id,
-			"started", started, "finished", now, "argv", argv_json(argc, argv), "workload", c->workload->name, "mode",
-			c->mode, "vmm", vmm_name(c), "guest", c->guest, "substrate", lab_inside() ? "lab" : "host", "time_base",
-			virtual_time ? "virtual" : lab_inside() ? "emulated" : "real");
+	rec = json_pack("{s:i, s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:s, s:s}", "schema", RECORD_SCHEMA,
+			"plan_id", plan_id, "started", started, "finished", now, "argv", argv_json(argc, argv),
+			"workload", c->workload->name, "mode", c->mode, "vmm", vmm_name(c), "guest", c->guest,
+			"substrate", lab_inside() ? "lab" : "host", "time_base",
+			virtual_time   ? "virtual"
+			: lab_inside() ? "emulated"
+				       : "real");
 	json_object_set_new(rec, "knobs", knobs_json(c));
 	json_object_set_new(rec, "params", params_json(p, c));
 	json_object_set_new(rec, "plan", plan_json(p, cell));
@@ -268,7 +280,8 @@ static void csv_hist(struct strbuf *sb, size_t index, const json_t *hist)
 		unsigned s = (unsigned)json_integer_value(json_array_get(slot, 0));
 
 		strbuf_addf(sb, "%zu,%llu,%llu,%lld\n", index, (unsigned long long)hist_slot_low(s),
-			    (unsigned long long)hist_slot_high(s), (long long)json_integer_value(json_array_get(slot, 1)));
+			    (unsigned long long)hist_slot_high(s),
+			    (long long)json_integer_value(json_array_get(slot, 1)));
 	}
 }
 
@@ -332,8 +345,9 @@ static json_t *compare_metric(const json_t *base, const json_t *rec, const char 
 	if (na && nb) {
 		struct interval r = stats_ratio_ci(a, na, b, nb, 1);
 
-		row = json_pack("{s:s, s:o, s:o, s:o, s:i}", "metric", metric, "ratio", finite_or_null(r.point), "ci_low",
-				finite_or_null(r.low), "ci_high", finite_or_null(r.high), "n", (int)MIN(na, nb));
+		row = json_pack("{s:s, s:o, s:o, s:o, s:i}", "metric", metric, "ratio",
+				finite_or_null(r.point), "ci_low", finite_or_null(r.low), "ci_high",
+				finite_or_null(r.high), "n", (int)MIN(na, nb));
 	}
 	free(a);
 	free(b);

@@ -103,7 +103,8 @@ static void print_failures(const json_t *records)
 	json_array_foreach(records, i, rec)
 		json_array_foreach(json_object_get(rec, "samples"), k, s)
 			if (!json_is_true(json_object_get(s, "ok")))
-				printf("FAILED %s boot %zu: %s\n", row_name(rec), k + 1, record_str(s, "error"));
+				printf("FAILED %s boot %zu: %s\n", row_name(rec), k + 1,
+				       record_str(s, "error"));
 }
 
 static void print_footer(const json_t *records)
@@ -112,7 +113,8 @@ static void print_footer(const json_t *records)
 	size_t n = json_array_size(json_object_get(first, "samples")), i;
 	json_t *rec;
 
-	printf("\nsubstrate %s, times %s; n = %zu boots%s", record_str(first, "substrate"), record_str(first, "time_base"), n,
+	printf("\nsubstrate %s, times %s; n = %zu boots%s", record_str(first, "substrate"),
+	       record_str(first, "time_base"), n,
 	       n < STATS_MIN_N ? " (too few for an interval)" : ", medians with 95 % intervals");
 	if (json_is_number(json_object_get(first, "overhead_pct")))
 		printf("; probes' own CPU %.1f %%", json_number_value(json_object_get(first, "overhead_pct")));
@@ -134,7 +136,8 @@ static struct table *make_table(const json_t *records, char **metric, size_t n, 
 		if (!i && ratio)
 			head[columns++] = xasprintf(":x of %s", row_name(json_array_get(records, 0)));
 	}
-	t = table_new((int)columns, head[0], head[1], head[2], head[3], head[4], head[5], head[6], head[7], head[8], head[9]);
+	t = table_new((int)columns, head[0], head[1], head[2], head[3], head[4], head[5], head[6], head[7],
+		      head[8], head[9]);
 	for (size_t i = 1; i < columns; i++)
 		free(head[i]);
 	return t;

@@ -96,7 +96,8 @@ static int boot_and_measure(struct run *r, json_t *sample)
 	o.hists = r->hists;
 	o.probes = r->probe_data;
 	o.boot_ns = r->boot_ns;
-	o.stats = r->cell->vmm && r->cell->vmm->has_stats_page && r->stats->magic == STATS_MAGIC ? r->stats : NULL;
+	o.stats = r->cell->vmm && r->cell->vmm->has_stats_page && r->stats->magic == STATS_MAGIC ? r->stats
+												 : NULL;
 	return measure_sample(&o, sample, &r->error);
 }
 
@@ -136,8 +137,8 @@ json_t *sample_run(const struct sample_want *want, bool *stop)
 		.metrics = json_object(),
 		.hists = json_object(),
 	};
-	json_t *sample = json_pack("{s:i, s:i, s:[], s:[], s:[]}", "index", want->index, "boot", want->boot, "tags", "exits",
-				   "checks");
+	json_t *sample = json_pack("{s:i, s:i, s:[], s:[], s:[]}", "index", want->index, "boot", want->boot,
+				   "tags", "exits", "checks");
 	int err;
 
 	r.stage_ns[STAGE_SETUP] = clock_ns();

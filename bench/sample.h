@@ -19,8 +19,8 @@ struct sample_want {
 };
 
 /*
- * The sample as results/SCHEMA.md has it: ok, or ok=false with error and no metrics; never NULL. *stop is set when
- * someone pressed Ctrl-C: the sample then is not to be kept.
+ * The sample as results/SCHEMA.md has it: ok, or ok=false with error and no metrics; never NULL. *stop is
+ * set when someone pressed Ctrl-C: the sample then is not to be kept.
  */
 json_t *sample_run(const struct sample_want *want, bool *stop);
 

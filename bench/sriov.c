@@ -27,7 +27,8 @@ static char *find_card(const char *other_than)
 		char *path = xasprintf("/sys/class/net/%s/device/sriov_totalvfs", e[i]->d_name);
 		uint64_t vfs;
 
-		if (!found && (!other_than || strcmp(other_than, e[i]->d_name)) && !file_read_u64(path, &vfs) && vfs)
+		if (!found && (!other_than || strcmp(other_than, e[i]->d_name)) &&
+		    !file_read_u64(path, &vfs) && vfs)
 			found = xstrdup(e[i]->d_name);
 		free(path);
 		free(e[i]);
@@ -63,7 +64,8 @@ static char *device_path(const char *addr, const char *file)
 	return xasprintf("/sys/bus/pci/devices/%s/%s", addr, file);
 }
 
-static int set_device(struct sriov *s, const char *addr, const char *file, const char *value, const char *undo)
+static int set_device(struct sriov *s, const char *addr, const char *file, const char *value,
+		      const char *undo)
 {
 	char *path = device_path(addr, file);
 	int err = journal_write(s->journal, path, value, undo);
@@ -155,7 +157,8 @@ static int configure_vf(struct sriov *s, const char *mac)
 /* The override ends with the VF, so it needs no undoing of its own. */
 static int bind_vf(struct sriov *s)
 {
-	char *override = device_path(s->vf_addr, "driver_override"), *driver = device_path(s->vf_addr, "driver"), *name = NULL;
+	char *override = device_path(s->vf_addr, "driver_override"),
+	     *driver = device_path(s->vf_addr, "driver"), *name = NULL;
 	uint64_t deadline = clock_ns() + BIND_WAIT_NS;
 	int err = file_write(override, "vfio-pci");
 
@@ -164,7 +167,8 @@ static int bind_vf(struct sriov *s)
 	while (!err && !(name = link_name(driver)) && clock_ns() < deadline)
 		clock_sleep_ns(10 * NSEC_PER_MSEC);
 	if (err || !name || strcmp(name, "vfio-pci")) {
-		log_error("%s: cannot be bound to vfio-pci%s%s; modprobe vfio-pci", s->vf_addr, err ? ": " : "", err ? strerror(-err) : "");
+		log_error("%s: cannot be bound to vfio-pci%s%s; modprobe vfio-pci", s->vf_addr,
+			  err ? ": " : "", err ? strerror(-err) : "");
 		err = err ? err : -ENODEV;
 	}
 	free(name);

@@ -9,7 +9,10 @@ enum kvm_backend { KVM_NONE, KVM_VMX, KVM_SVM, KVM_PVM, KVM_OTHER };
 
 enum kvm_backend host_kvm_backend(void);
 const char *kvm_backend_name(enum kvm_backend b);
-/* The needs (workloads/workloads.h) that this machine does not meet; *why names the first in words (caller frees). */
+/*
+ * The needs (workloads/workloads.h) that this machine does not meet; *why names the first in words (caller
+ * frees).
+ */
 unsigned host_lacks(unsigned needs, char **why);
 
 #endif

@@ -12,12 +12,16 @@ struct vm {
 	unsigned vms, vcpus;
 };
 
-/* Sorted by pid; caller frees. Needs the right to read the fds of other processes: what cannot be read is not listed. */
+/*
+ * Sorted by pid; caller frees. Needs the right to read the fds of other processes: what cannot be read is
+ * not listed.
+ */
 size_t vm_list(struct vm **out);
 /* pid's entry. False when the process is not there or holds no VM. */
 bool vm_of_pid(pid_t pid, struct vm *out);
 /*
- * The one VM that `name` means: a pid, a VM's name, or a program's name; NULL: the only one there is. 0, or -ENOENT or
+ * The one VM that `name` means: a pid, a VM's name, or a program's name; NULL: the only one there is. 0, or
+ * -ENOENT or
  * -EINVAL with one logged line that lists what there is.
  */
 int vm_choose(const char *name, struct vm *out);

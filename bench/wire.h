@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The network between guest and peer. Everything is anonymous or bound to our fds, so the kernel cleans up whatever
- * happens to us: namespaces without a name, a TAP that is not persistent, veth ends inside such namespaces.
+ * The network between guest and peer. Everything is anonymous or bound to our fds, so the kernel cleans up
+ * whatever happens to us: namespaces without a name, a TAP that is not persistent, veth ends inside such
+ * namespaces.
  *
  *   local:   guest eth0 -- VMM -- TAP tap0 in the peer's namespace
  *   switch:  guest eth0 -- VMM -- TAP -- bridge -- own card -- the cards' wire -- peer's card
@@ -27,10 +28,15 @@ struct wire {
 /* ipv6 chooses the addresses of the job; both families are configured. 0 or -errno (logged). */
 int wire_tap(struct wire *w, unsigned queues, bool ipv6);
 int wire_veth(struct wire *w, bool ipv6);
-/* The real wire: the card peer_nic goes into the peer's namespace (and comes back when that ends); own_nic, when not
- * NULL, into the agent's. */
+/*
+ * The real wire: the card peer_nic goes into the peer's namespace (and comes back when that ends); own_nic,
+ * when not NULL, into the agent's.
+ */
 int wire_cards(struct wire *w, const char *peer_nic, const char *own_nic, bool ipv6);
-/* The real wire with a TAP for the VMM: own_nic and the TAP are ports of a switch in a namespace of its own. */
+/*
+ * The real wire with a TAP for the VMM: own_nic and the TAP are ports of a switch in a namespace of its
+ * own.
+ */
 int wire_switched(struct wire *w, unsigned queues, const char *peer_nic, const char *own_nic, bool ipv6);
 void wire_close(struct wire *w);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What every BPF file of the probes needs: the filters, the gate and the way from a vCPU or a task to its state. */
+/*
+ * What every BPF file of the probes needs: the filters, the gate and the way from a vCPU or a task to its
+ * state.
+ */
 #ifndef PROBES_COMMON_BPF_H
 #define PROBES_COMMON_BPF_H
 
@@ -27,8 +30,8 @@ static __always_inline struct vcpu_state *vcpu_slot(int slot)
 }
 
 /*
- * The vCPU's state. A vCPU nearly always exits on the CPU where it last did, so the slot that this CPU used last is
- * tried first: two loads instead of a hash look-up.
+ * The vCPU's state. A vCPU nearly always exits on the CPU where it last did, so the slot that this CPU used
+ * last is tried first: two loads instead of a hash look-up.
  */
 static __always_inline struct vcpu_state *vcpu_get(struct kvm_vcpu *vcpu)
 {

@@ -92,7 +92,8 @@ static void *cost_thread(void *arg)
 	pthread_setname_np(pthread_self(), "probes-cost");
 	if (stopped(p->cost, FIRST_MS))
 		return NULL;
-	while (poll_names(p), !sample(p) && !stopped(p->cost, p->cost->sampled_ns ? PERIOD_MS - SAMPLE_MS : SAMPLE_MS))
+	while (poll_names(p),
+	       !sample(p) && !stopped(p->cost, p->cost->sampled_ns ? PERIOD_MS - SAMPLE_MS : SAMPLE_MS))
 		;
 	return NULL;
 }

@@ -2,8 +2,9 @@
 /*
  * What the probes cost themselves: the kernel's run-time statistics of our BPF programs.
  *
- * Keeping those on costs two clock reads per program, which is as much as the programs do. So a thread switches them on
- * for SAMPLE of every PERIOD while the window is open, and the share found then holds for the whole window.
+ * Keeping those on costs two clock reads per program, which is as much as the programs do. So a thread
+ * switches them on for SAMPLE of every PERIOD while the window is open, and the share found then holds for
+ * the whole window.
  */
 #ifndef PROBES_COST_H
 #define PROBES_COST_H

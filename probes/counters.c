@@ -50,7 +50,10 @@ static int modifiers(const char *m, size_t len, struct counter_spec *out)
 	return 0;
 }
 
-/* The last :part is a list of modifiers if it is made of them only; else it belongs to the name (a unit mask). */
+/*
+ * The last :part is a list of modifiers if it is made of them only; else it belongs to the name (a unit
+ * mask).
+ */
 static void split_modifiers(struct counter_spec *out)
 {
 	char *colon = strrchr(out->name, ':');
@@ -313,7 +316,8 @@ json_t *counters_to_json(struct counters *c)
 			continue;
 		json_array_append_new(out, json_pack("{s:s,s:i,s:I,s:f}", "event", c->counter[i].event, "tid",
 						     (int)c->counter[i].tid, "count",
-						     (json_int_t)(share > 0 ? (double)v.value / share : 0), "scale", share));
+						     (json_int_t)(share > 0 ? (double)v.value / share : 0),
+						     "scale", share));
 	}
 	return out;
 }

@@ -3,7 +3,8 @@
  * Hardware and software events by name, through libpfm4 and perf_event_open.
  *
  *   LIST    "cycles:G,cycles:H,{instructions:u,branch-misses:u},page-faults"
- *   :u :k   user, kernel        :G :H   in the guest, in the host        {a,b}   one group: counted at the same times
+ *   :u :k   user, kernel        :G :H   in the guest, in the host        {a,b}   one group: counted at the
+ *           same times
  *
  * Counted per thread that the process has at open; threads that these start later are added to theirs.
  */
@@ -18,12 +19,15 @@
 struct counters;
 
 /*
- * 0; -EINVAL: no such event (the nearest name is logged); -EPERM. Events that this machine cannot count are left out,
- * which is said once.
+ * 0; -EINVAL: no such event (the nearest name is logged); -EPERM. Events that this machine cannot count are
+ * left out, which is said once.
  */
 int counters_open(struct counters **out, const char *list, pid_t pid);
 void counters_close(struct counters *c);
-/* [{"event", "tid", "count", "scale"}]: count is scaled up when events took turns; scale is the share of the time counted. */
+/*
+ * [{"event", "tid", "count", "scale"}]: count is scaled up when events took turns; scale is the share of
+ * the time counted.
+ */
 json_t *counters_to_json(struct counters *c);
 /* Every event that this machine knows, one a line, by PMU. */
 void counters_list(FILE *out);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * CPU time of every thread that serves the VM: those of the VMM's process and its vhost kernel threads (a VMM thread
- * since 6.4). What ran when the window opened or closed is charged to the nanosecond: on_ns is kept all the time and
- * clamped to the window when a stay on the CPU ends.
+ * CPU time of every thread that serves the VM: those of the VMM's process and its vhost kernel threads (a
+ * VMM thread since 6.4). What ran when the window opened or closed is charged to the nanosecond: on_ns is
+ * kept all the time and clamped to the window when a stay on the CPU ends.
  */
 #include "probes/common.bpf.h"
 
@@ -61,8 +61,9 @@ static __always_inline struct thread_state *thread_get(struct task_struct *task)
 }
 
 /*
- * The scheduler's own sum is exact but knows no window; the time since the switch-in knows the window. The smaller is
- * right: a thread that was on the CPU when we came has no switch-in, one that began later has no earlier sum.
+ * The scheduler's own sum is exact but knows no window; the time since the switch-in knows the window. The
+ * smaller is right: a thread that was on the CPU when we came has no switch-in, one that began later has no
+ * earlier sum.
  */
 static __always_inline void charge(struct thread_state *t, struct task_struct *task, __u64 now)
 {

@@ -38,12 +38,13 @@ static void thread_name(uint32_t tgid, uint32_t tid, const struct thread_state *
 }
 
 /*
- * QEMU's main thread carries the packets of its network back ends, so what is neither vCPU nor vhost nor one of the
- * known helpers is I/O.
+ * QEMU's main thread carries the packets of its network back ends, so what is neither vCPU nor vhost nor
+ * one of the known helpers is I/O.
  */
 static const char *thread_role(const struct vcpu_state *v, const char *name)
 {
-	static const char *const helpers[] = {"call_rcu", "worker", "kvm-nx-lpage", "SPICE", "vnc", "gmain", "gdbus"};
+	static const char *const helpers[] = {"call_rcu", "worker", "kvm-nx-lpage", "SPICE",
+					      "vnc",	  "gmain",  "gdbus"};
 
 	if (v)
 		return "vcpu";
@@ -72,8 +73,9 @@ static json_t *thread_to_json(struct probes *p, uint32_t tid, const struct threa
 	json_t *j;
 
 	thread_name(t->tgid, tid, t, name);
-	j = json_pack("{s:i,s:s,s:s,s:I,s:I,s:I}", "tid", (int)tid, "name", name, "role", thread_role(v, name), "cpu_ns",
-		      (json_int_t)cpu_ns, "runq_ns", (json_int_t)t->runq_ns, "switches", (json_int_t)t->switches);
+	j = json_pack("{s:i,s:s,s:s,s:I,s:I,s:I}", "tid", (int)tid, "name", name, "role",
+		      thread_role(v, name), "cpu_ns", (json_int_t)cpu_ns, "runq_ns", (json_int_t)t->runq_ns,
+		      "switches", (json_int_t)t->switches);
 	if (v)
 		json_object_set_new(j, "vcpu", json_integer(v->vcpu_id));
 	/* Where there is no kvm_entry, guest and KVM cannot be told apart. */

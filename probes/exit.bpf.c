@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * One exit's life: kvm_exit, perhaps kvm_userspace_exit, kvm_entry. The row is written at the entry, when all is known.
+ * One exit's life: kvm_exit, perhaps kvm_userspace_exit, kvm_entry. The row is written at the entry, when
+ * all is known.
  *
- * This runs twice per exit, so it is made of loads and stores: no map look-up but one array element (inlined), no hash,
- * no atomics, and of helpers only the clock and, on SVM, one read of the VMCB.
+ * This runs twice per exit, so it is made of loads and stores: no map look-up but one array element
+ * (inlined), no hash, no atomics, and of helpers only the clock and, on SVM, one read of the VMCB.
  */
 #include "probes/common.bpf.h"
 
@@ -171,7 +172,10 @@ static __always_inline int exit_begins(struct kvm_vcpu *vcpu, enum probe_backend
 	return 0;
 }
 
-/* Two entries without an exit between them: the fast path re-entered before the place where this kernel traces. */
+/*
+ * Two entries without an exit between them: the fast path re-entered before the place where this kernel
+ * traces.
+ */
 static __always_inline void record_untraced(struct vcpu_state *s, struct kvm_vcpu *vcpu,
 					    enum probe_backend backend)
 {
@@ -185,8 +189,8 @@ static __always_inline void record_untraced(struct vcpu_state *s, struct kvm_vcp
 }
 
 /*
- * last_guest_tsc is written after every exit that leaves KVM's inner loop and not by one that the fast path handles, so
- * an unchanged value says "fast path" exactly, on every back end.
+ * last_guest_tsc is written after every exit that leaves KVM's inner loop and not by one that the fast path
+ * handles, so an unchanged value says "fast path" exactly, on every back end.
  */
 static __always_inline int exit_ends(struct kvm_vcpu *vcpu, enum probe_backend backend)
 {
@@ -211,8 +215,9 @@ static __always_inline int exit_ends(struct kvm_vcpu *vcpu, enum probe_backend b
 }
 
 /*
- * One program per back end: a `const volatile` would cost a load, and a page, each time. The arguments are (vcpu, isa);
- * before 5.16 ("KVM: x86: Get exit_reason as part of kvm_x86_ops.get_exit_info") the reason came first.
+ * One program per back end: a `const volatile` would cost a load, and a page, each time. The arguments are
+ * (vcpu, isa); before 5.16 ("KVM: x86: Get exit_reason as part of kvm_x86_ops.get_exit_info") the reason
+ * came first.
  */
 SEC("tp_btf/kvm_exit")
 int on_exit_svm(__u64 *ctx)
@@ -250,7 +255,10 @@ int on_entry_vmx(__u64 *ctx)
 	return exit_ends((void *)ctx[0], BACKEND_VMX);
 }
 
-/* Does this userspace exit belong to the window? The marker's own are told apart by the thread that wrote it. */
+/*
+ * Does this userspace exit belong to the window? The marker's own are told apart by the thread that wrote
+ * it.
+ */
 static __always_inline bool user_counts(struct vcpu_state *s)
 {
 	__u32 take = s->take_user;
@@ -272,7 +280,10 @@ int BPF_PROG(on_userspace, __u32 reason, int err)
 	if (reason != EXIT_MMIO || err < 0)
 		return 0;
 	s->user_mmio++;
-	/* The first access to a page of registers faults like one to RAM; only now is it known for what it is. */
+	/*
+	 * The first access to a page of registers faults like one to RAM; only now is it known for what it
+	 * is.
+	 */
 	if (s->reason == SVM_NPF && s->vmcb && !(hot.flags & HOT_RIP))
 		s->key = s->gpa;
 	return 0;

@@ -55,16 +55,20 @@ static bool same_row(const struct exit_sum *a, const struct exit_sum *b)
 }
 
 /*
- * A vCPU that sits in an exit now (a halted one, most often) has not reached its row yet: the exit happened, so it
- * counts. The last exit of a thread that has ended may be the only one of its kind; it then makes a row of its own.
+ * A vCPU that sits in an exit now (a halted one, most often) has not reached its row yet: the exit
+ * happened, so it counts. The last exit of a thread that has ended may be the only one of its kind; it then
+ * makes a row of its own.
  */
 static uint32_t add_pending(struct probes *p, struct exit_sum *sums, uint32_t n)
 {
 	for (uint32_t i = 1; i < vcpus_used(p); i++) {
 		const struct vcpu_state *v = &probes_hot(p)->vcpu[i];
 		struct exit_sum like = {
-			.tgid = (pid_t)v->tgid, .tid = (pid_t)(v->tid ? v->tid : v->ended_tid), .vcpu = v->vcpu_id,
-			.reason = v->reason, .key = v->key,
+			.tgid = (pid_t)v->tgid,
+			.tid = (pid_t)(v->tid ? v->tid : v->ended_tid),
+			.vcpu = v->vcpu_id,
+			.reason = v->reason,
+			.key = v->key,
 		};
 		uint32_t r = 0;
 
@@ -132,12 +136,13 @@ enum probe_backend probes_backend(struct probes *p)
 static json_t *sum_to_json(struct probes *p, const struct exit_sum *s)
 {
 	char device[64];
-	json_t *j = json_pack("{s:i,s:i,s:s,s:I,s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "vcpu", s->vcpu, "tid", (int)s->tid,
-			      "reason", reason_name(p->backend, s->reason), "code", (json_int_t)s->reason,
-			      "key", key_text(p->backend, s->reason, s->key, p->opts.key_rip),
-			      "count", (json_int_t)s->count, "total_ns", (json_int_t)s->hist.sum,
-			      "guest_ns", (json_int_t)s->guest_ns, "kvm_fast_ns", (json_int_t)s->fast_ns,
-			      "kvm_ns", (json_int_t)exit_sum_kvm_ns(s), "user_ns", (json_int_t)s->user_ns);
+	json_t *j = json_pack("{s:i,s:i,s:s,s:I,s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "vcpu", s->vcpu, "tid",
+			      (int)s->tid, "reason", reason_name(p->backend, s->reason), "code",
+			      (json_int_t)s->reason, "key",
+			      key_text(p->backend, s->reason, s->key, p->opts.key_rip), "count",
+			      (json_int_t)s->count, "total_ns", (json_int_t)s->hist.sum, "guest_ns",
+			      (json_int_t)s->guest_ns, "kvm_fast_ns", (json_int_t)s->fast_ns, "kvm_ns",
+			      (json_int_t)exit_sum_kvm_ns(s), "user_ns", (json_int_t)s->user_ns);
 
 	json_object_set_new(j, "fast_count", json_integer((json_int_t)s->fast_count));
 	json_object_set_new(j, "user_count", json_integer((json_int_t)s->user_count));
@@ -203,9 +208,9 @@ json_t *window_to_json(struct probes *p)
 	const struct window_state *w = &p->skel->bss->window;
 
 	if (!p->opts.window)
-		return json_pack("{s:b,s:b,s:I,s:I}", "opened", 1, "closed", 0, "open_ns", (json_int_t)p->open_ns,
-				 "close_ns", (json_int_t)clock_ns());
+		return json_pack("{s:b,s:b,s:I,s:I}", "opened", 1, "closed", 0, "open_ns",
+				 (json_int_t)p->open_ns, "close_ns", (json_int_t)clock_ns());
 	return json_pack("{s:b,s:b,s:I,s:I,s:I}", "opened", (int)(w->opened > 0), "closed",
-			 (int)(w->closed > 0 && !probes_hot(p)->gate), "open_ns", (json_int_t)w->open_ns, "close_ns",
-			 (json_int_t)w->close_ns, "total_ns", (json_int_t)w->total_ns);
+			 (int)(w->closed > 0 && !probes_hot(p)->gate), "open_ns", (json_int_t)w->open_ns,
+			 "close_ns", (json_int_t)w->close_ns, "total_ns", (json_int_t)w->total_ns);
 }

@@ -27,8 +27,8 @@ static inline uint64_t exit_sum_kvm_ns(const struct exit_sum *s)
 }
 
 /*
- * Everything counted so far, in the order in which the rows appeared: the same row has the same index. Caller frees.
- * 0 or -ENOMEM.
+ * Everything counted so far, in the order in which the rows appeared: the same row has the same index.
+ * Caller frees. 0 or -ENOMEM.
  */
 int probes_exits(struct probes *p, struct exit_sum **out, size_t *n);
 /* What was added since `before`, taken earlier at the same index; min and max stay those of the whole. */

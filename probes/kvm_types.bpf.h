@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The few kernel fields that the probes read, for CO-RE: libbpf patches every offset from the running kernel's BTF
- * (vmlinux, or kvm.ko, kvm_amd.ko and kvm_intel.ko when KVM is a module). A `___suffix` is another shape of the same
- * kernel type; which one holds is asked with bpf_core_field_exists and the rest is then dead code.
+ * The few kernel fields that the probes read, for CO-RE: libbpf patches every offset from the running
+ * kernel's BTF (vmlinux, or kvm.ko, kvm_amd.ko and kvm_intel.ko when KVM is a module). A `___suffix` is
+ * another shape of the same kernel type; which one holds is asked with bpf_core_field_exists and the rest
+ * is then dead code.
  */
 #ifndef PROBES_KVM_TYPES_BPF_H
 #define PROBES_KVM_TYPES_BPF_H

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Page faults of the guest's memory and the work on its page tables. All of it runs in the vCPU's own thread. */
+/*
+ * Page faults of the guest's memory and the work on its page tables. All of it runs in the vCPU's own
+ * thread.
+ */
 #include "probes/common.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

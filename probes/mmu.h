@@ -6,7 +6,10 @@
 #include "probes/probes.h"
 
 void mmu_choose(struct probes *p);
-/* {"faults", "not_present", "write_protected", "exec", "mmio", "fast", "map_4k", "map_2m", "map_1g", "page_alloc", ...} */
+/*
+ * {"faults", "not_present", "write_protected", "exec", "mmio", "fast", "map_4k", "map_2m", "map_1g",
+ * "page_alloc", ...}
+ */
 json_t *mmu_to_json(struct probes *p);
 
 #endif

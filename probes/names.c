@@ -201,8 +201,8 @@ static const char *in_table(const struct fixed_name *t, size_t n, uint64_t addr)
 	return NULL;
 }
 
-bool names_find(struct names *n, pid_t tgid, enum probe_backend backend, uint32_t reason, uint64_t key, char *buf,
-		size_t size)
+bool names_find(struct names *n, pid_t tgid, enum probe_backend backend, uint32_t reason, uint64_t key,
+		char *buf, size_t size)
 {
 	enum reason_kind kind = reason_kind(backend, reason);
 	char of_page[STATS_NAME + 1];
@@ -221,7 +221,10 @@ bool names_find(struct names *n, pid_t tgid, enum probe_backend backend, uint32_
 		name = in_table(pc_msrs, ARRAY_SIZE(pc_msrs), key & 0xffffffff);
 	if (name)
 		snprintf(buf, size, "%.*s", STATS_NAME, name);
-	/* The page is another process's: nothing from it may end a JSON string or reach the terminal as a command. */
+	/*
+	 * The page is another process's: nothing from it may end a JSON string or reach the terminal as a
+	 * command.
+	 */
 	for (char *c = buf; name && *c; c++)
 		if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';

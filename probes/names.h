@@ -2,8 +2,8 @@
 /*
  * What an address or a port belongs to: "virtio-net0 txq0 kick", "e1000 TDT", "COM1", "local APIC".
  *
- * Our own VMM publishes its regions in its statistics page, a memfd that is found among the fds of the process. For any
- * other VMM there are the addresses that every PC has.
+ * Our own VMM publishes its regions in its statistics page, a memfd that is found among the fds of the
+ * process. For any other VMM there are the addresses that every PC has.
  */
 #ifndef PROBES_NAMES_H
 #define PROBES_NAMES_H
@@ -14,11 +14,14 @@
 struct names;
 
 struct names *names_new(void);
-/* Take down where the registers of this process are now: a VMM unmaps them before it ends, and then it is gone. */
+/*
+ * Take down where the registers of this process are now: a VMM unmaps them before it ends, and then it is
+ * gone.
+ */
 void names_poll(struct names *n, pid_t tgid);
 void names_free(struct names *n);
 /* True with the name in buf. n may be NULL. Safe against names_poll in another thread. */
-bool names_find(struct names *n, pid_t tgid, enum probe_backend backend, uint32_t reason, uint64_t key, char *buf,
-		size_t size);
+bool names_find(struct names *n, pid_t tgid, enum probe_backend backend, uint32_t reason, uint64_t key,
+		char *buf, size_t size);
 
 #endif

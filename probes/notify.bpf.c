@@ -2,12 +2,13 @@
 /*
  * Notifications, guest to host and back.
  *
- *   kick     a vCPU writes a doorbell that KVM turns into an eventfd: eventfd_signal runs inside the exit, and the
- *            first thread that it wakes is the one that serves. Kick to service ends when that thread gets a CPU.
+ *   kick     a vCPU writes a doorbell that KVM turns into an eventfd: eventfd_signal runs inside the exit,
+ *            and the first thread that it wakes is the one that serves. Kick to service ends when that
+ *            thread gets a CPU.
  *   raise    kvm_apic_accept_irq sets a vector in a local APIC; kvm_inj_virq hands it to the guest.
  *
- * The interrupt tracepoints name no VM. What runs tells: a thread of the VMM or its vhost worker; an interrupt that
- * arrives while a stranger runs is counted as unattributed.
+ * The interrupt tracepoints name no VM. What runs tells: a thread of the VMM or its vhost worker; an
+ * interrupt that arrives while a stranger runs is counted as unattributed.
  */
 #include "probes/common.bpf.h"
 

@@ -88,8 +88,9 @@ static uint64_t kicks_userspace(struct probes *p)
 	if (!p->opts.exits || probes_exits(p, &sums, &n))
 		return 0;
 	for (size_t i = 0; i < n; i++)
-		if (sums[i].user_count && names_find(p->names, sums[i].tgid, p->backend, sums[i].reason, sums[i].key, name,
-						     sizeof(name)) &&
+		if (sums[i].user_count &&
+		    names_find(p->names, sums[i].tgid, p->backend, sums[i].reason, sums[i].key, name,
+			       sizeof(name)) &&
 		    (strstr(name, "kick") || strstr(name, "notify") || strstr(name, " TDT")))
 			kicks += sums[i].user_count;
 	free(sums);

@@ -128,7 +128,8 @@ bool kernel_before(int major, int minor)
 
 static void choose_programs(struct probes *p)
 {
-	bool svm = p->backend == BACKEND_SVM, vmx = p->backend == BACKEND_VMX, other = p->backend == BACKEND_OTHER;
+	bool svm = p->backend == BACKEND_SVM, vmx = p->backend == BACKEND_VMX,
+	     other = p->backend == BACKEND_OTHER;
 	bool exits = p->opts.exits, old = kernel_before(5, 16);
 	struct probes_bpf *s = p->skel;
 	const struct {

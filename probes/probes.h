@@ -2,7 +2,8 @@
 /*
  * The probes of one measured process, as the runner and `bench profile` use them:
  *
- *      probes_open(&p, &opts)    load and attach, before the guest runs (the VMM may still be held before exec)
+ *      probes_open(&p, &opts)    load and attach, before the guest runs (the VMM may still be held before
+ *                                exec)
  *      probes_read(p, &json)     what the window holds now
  *      probes_close(p)           detach; everything also dies with our fds
  *
@@ -33,11 +34,14 @@ void probes_close(struct probes *p);
 
 /*
  * {"window": {"opened": bool, "closed": bool, "open_ns": n, "close_ns": n},
- *  "exits": [{"vcpu", "reason", "key", "count", "total_ns", "guest_ns", "kvm_fast_ns", "kvm_ns", "user_ns", "hlt": bool, "hist": {...}}],
- *  "notify": {"kicks_ioeventfd": n, "kicks_userspace": n, "msi": n, "injected": n, "eoi": n, "wakeups": n, "kick_to_service": hist, ...},
+ *  "exits": [{"vcpu", "reason", "key", "count", "total_ns", "guest_ns", "kvm_fast_ns", "kvm_ns", "user_ns",
+ *             "hlt": bool, "hist": {...}}],
+ *  "notify": {"kicks_ioeventfd": n, "kicks_userspace": n, "msi": n, "injected": n, "eoi": n, "wakeups": n,
+ *             "kick_to_service": hist, ...},
  *  "threads": [{"tid", "name", "role": "vcpu|io|vhost|other", "cpu_ns", "guest_ns", "runq_ns"}],
  *  "mmu": {...}, "counters": [{"event", "tid", "count", "scale"}],
- *  "totals": {"exits", "pio", "mmio", "hlt", "injected", "userspace_exits"}, "lost": n, "overhead_ns": n, "backend": "svm"}
+ *  "totals": {"exits", "pio", "mmio", "hlt", "injected", "userspace_exits"}, "lost": n, "overhead_ns": n,
+ *  "backend": "svm"}
  */
 int probes_read(struct probes *p, json_t **out);
 

@@ -196,7 +196,10 @@ const char *key_text(enum probe_backend backend, uint32_t reason, uint64_t key, 
 		break;
 	case KIND_MSR:
 		snprintf(buf, 40, "%s0x%" PRIx64,
-			 backend != BACKEND_SVM ? "" : key & KEY_WRITE ? "write " : "read ", key & 0xffffffff);
+			 backend != BACKEND_SVM ? ""
+			 : key & KEY_WRITE	? "write "
+						: "read ",
+			 key & 0xffffffff);
 		break;
 	case KIND_HYPERCALL:
 		snprintf(buf, 40, "%" PRIu64, key);

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the BPF programs and the code that reads them share: plain data in mmap'able maps, no system call per read.
+ * What the BPF programs and the code that reads them share: plain data in mmap'able maps, no system call
+ * per read.
  *
- *   hot.vcpu[slot]                  one per vCPU, written only by the thread that runs it: no atomics, no locks
+ *   hot.vcpu[slot]                  one per vCPU, written only by the thread that runs it: no atomics, no
+ *                                   locks
  *   tables[slot][hash(reason, key)] open addressing, EXIT_PROBES tries, gives the number of a row
  *   rows[row]                       one per (vCPU, reason, key): counts, times, histogram
  *
- * An exit touches two pages of this, the first of `hot` and the first of its row: a world switch leaves the TLB cold
- * (always so in nested and emulated machines), so the pages touched are most of what a probe costs there.
+ * An exit touches two pages of this, the first of `hot` and the first of its row: a world switch leaves the
+ * TLB cold (always so in nested and emulated machines), so the pages touched are most of what a probe costs
+ * there.
  *
- * Rows come from one pool. The last ROWS_RESERVED are kept for (reason, KEY_OTHER), so that a guest that touches
- * thousands of addresses loses the addresses, never the counts.
+ * Rows come from one pool. The last ROWS_RESERVED are kept for (reason, KEY_OTHER), so that a guest that
+ * touches thousands of addresses loses the addresses, never the counts.
  */
 #ifndef PROBES_STATE_H
 #define PROBES_STATE_H
@@ -92,11 +95,12 @@ struct hot_state {
 #define HOT_TRACE 2 /* every exit goes to the ring */
 
 /*
- * The slots are turned so that the one for 512 ns comes first: the counters and the slots of 0.5 to 100 us, where
- * nearly every exit lands, then share a page.
+ * The slots are turned so that the one for 512 ns comes first: the counters and the slots of 0.5 to 100 us,
+ * where nearly every exit lands, then share a page.
  */
 #define ROW_FIRST_SLOT  256
-#define ROW_SLOT(slot)  ((slot) >= ROW_FIRST_SLOT ? (slot)-ROW_FIRST_SLOT : (slot) + HIST_SLOTS - ROW_FIRST_SLOT)
+#define ROW_SLOT(slot)                                                                                       \
+	((slot) >= ROW_FIRST_SLOT ? (slot)-ROW_FIRST_SLOT : (slot) + HIST_SLOTS - ROW_FIRST_SLOT)
 
 /* count, sum, min and max are those of the whole time from exit to entry. */
 struct exit_row {
@@ -130,8 +134,10 @@ struct plain_hist {
 struct notify_state {
 	__u64 kicks_ioeventfd; /* eventfds signalled by a vCPU inside an exit */
 	__u64 kick_wakeups;    /* of those: woke the thread that serves */
-	__u64 msi, set_irq;    /* raised for this VM: by its threads, its vhost workers, or the kernel for it */
-	__u64 unattributed;    /* raised while another process ran (interrupt context): for which VM is not known */
+	/* raised for this VM: by its threads, its vhost workers, or the kernel for it */
+	__u64 msi, set_irq;
+	/* raised while another process ran (interrupt context): for which VM is not known */
+	__u64 unattributed;
 	__u64 accepted, injected, eoi, pv_eoi, ipi;
 	__u64 halt_polls_ok, halt_poll_ok_ns; /* wake-ups found by polling */
 	__u64 wakeups, block_ns;              /* wake-ups after sleeping */
@@ -151,8 +157,9 @@ struct thread_state {
 };
 
 enum mmu_count {
-	MMU_FAULT, MMU_FAULT_NOT_PRESENT, MMU_FAULT_WRITE_PROTECTED, MMU_FAULT_EXEC, MMU_FAULT_MMIO, MMU_FAULT_FAST,
-	MMU_MAP_4K, MMU_MAP_2M, MMU_MAP_1G, MMU_PAGE_ALLOC, MMU_PAGE_ZAP, MMU_SYNC, MMU_UNSYNC, MMU_SPLIT, MMU_ZAP_ALL,
+	MMU_FAULT, MMU_FAULT_NOT_PRESENT, MMU_FAULT_WRITE_PROTECTED, MMU_FAULT_EXEC, MMU_FAULT_MMIO,
+	MMU_FAULT_FAST, MMU_MAP_4K, MMU_MAP_2M, MMU_MAP_1G, MMU_PAGE_ALLOC, MMU_PAGE_ZAP, MMU_SYNC,
+	MMU_UNSYNC, MMU_SPLIT, MMU_ZAP_ALL,
 	MMU_ASYNC_PF, MMU_DIRTY_RING, MMU_UNMAP_RANGE, MMU_COUNTS
 };
 

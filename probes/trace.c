@@ -31,7 +31,8 @@ void trace_write_track(FILE *f, int tgid, int tid, int vcpu)
 }
 
 /* Times are in microseconds. Names come from tables of ours and have nothing to escape. */
-static void slice(FILE *f, const struct trace_slice *s, const char *name, const char *kind, uint64_t from, uint64_t to)
+static void slice(FILE *f, const struct trace_slice *s, const char *name, const char *kind, uint64_t from,
+		  uint64_t to)
 {
 	fprintf(f,
 		",\n{\"ph\":\"X\",\"cat\":\"%s\",\"name\":\"%s\",\"pid\":%d,\"tid\":%d,\"ts\":%" PRIu64 ".%03u,\"dur\":%" PRIu64
@@ -76,7 +77,8 @@ static int on_event(void *ctx, void *data, size_t size)
 
 	if (size < sizeof(*e))
 		return 0;
-	if (!p->opts.key_rip && names_find(p->names, s.tgid, p->backend, e->reason, e->key, device, sizeof(device)))
+	if (!p->opts.key_rip &&
+	    names_find(p->names, s.tgid, p->backend, e->reason, e->key, device, sizeof(device)))
 		s.key = device;
 	if (!*last)
 		trace_write_track(p->trace->file, s.tgid, s.tid, s.vcpu);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * --trace FILE: every exit as slices in the Chrome trace format (chrome://tracing, ui.perfetto.dev): one track per
- * vCPU, with guest, KVM and userspace. Bounded: a ring buffer that drops and counts when its reader is late.
+ * --trace FILE: every exit as slices in the Chrome trace format (chrome://tracing, ui.perfetto.dev): one
+ * track per vCPU, with guest, KVM and userspace. Bounded: a ring buffer that drops and counts when its
+ * reader is late.
  */
 #ifndef PROBES_TRACE_H
 #define PROBES_TRACE_H

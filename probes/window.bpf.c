@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* The state that all probes share, the gate that the guest's marker writes open and close, and the vCPUs' slots. */
+/*
+ * The state that all probes share, the gate that the guest's marker writes open and close, and the vCPUs'
+ * slots.
+ */
 #include "probes/common.bpf.h"
 #include "workloads/protocol.h"
 
@@ -145,8 +148,9 @@ static __always_inline void window_close(__u64 now)
 }
 
 /*
- * kvm_pio(rw, port, size, count, data); rw 1 is a write. The first test costs any other port access five instructions.
- * A raw tracepoint: kernels before 6.2 let no BTF-typed program touch a `const void *` argument.
+ * kvm_pio(rw, port, size, count, data); rw 1 is a write. The first test costs any other port access five
+ * instructions. A raw tracepoint: kernels before 6.2 let no BTF-typed program touch a `const void *`
+ * argument.
  */
 SEC("raw_tp/kvm_pio")
 int on_marker(struct bpf_raw_tracepoint_args *ctx)

@@ -5,7 +5,8 @@
 
 #include "vmm/pci/pci.h"
 
-extern const struct pci_ops e1000_ops, virtio_net_ops, virtio_rng_ops, virtio_console_ops, testdev_ops, vfio_ops;
+extern const struct pci_ops e1000_ops, virtio_net_ops, virtio_rng_ops, virtio_console_ops, testdev_ops,
+	vfio_ops;
 
 /* NULL when there is no such device. */
 const struct pci_ops *device_find(const char *name);

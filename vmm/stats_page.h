@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The VMM's statistics page: shared memory (a memfd given with --stats fd=N) that the VMM writes and anyone may read
- * at any time. One writer per counter, plain aligned 64-bit stores, so a reader never sees a torn value; there is no
- * lock. Counters only grow; snapshots at the window's edges are taken by the VMM itself (struct stats_window) when it
- * sees the marker write, so that a reader needs no timing of its own.
+ * The VMM's statistics page: shared memory (a memfd given with --stats fd=N) that the VMM writes and anyone
+ * may read at any time. One writer per counter, plain aligned 64-bit stores, so a reader never sees a torn
+ * value; there is no lock. Counters only grow; snapshots at the window's edges are taken by the VMM itself
+ * (struct stats_window) when it sees the marker write, so that a reader needs no timing of its own.
  */
 #ifndef VMM_STATS_PAGE_H
 #define VMM_STATS_PAGE_H
@@ -64,7 +64,10 @@ struct stats_page {
 	struct stats_counters now;      /* live */
 	struct stats_counters at_open;  /* copies taken at the marker writes */
 	struct stats_counters at_close;
-	/* KVM's own binary statistics as text "name value\n" (VM, then "vcpuN/name value"), read at the same moments. */
+	/*
+	 * KVM's own binary statistics as text "name value\n" (VM, then "vcpuN/name value"), read at the
+	 * same moments.
+	 */
 	char kvm_open[32768], kvm_close[32768], kvm_exit[32768];
 };
 

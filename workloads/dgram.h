@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the micro guest and the peer say to one another: UDP datagrams over IPv4 on the job's port + DGRAM_PORT_OFFSET,
- * because a guest of a few KiB has no TCP. Every datagram begins with struct dgram; numbers are little-endian.
+ * What the micro guest and the peer say to one another: UDP datagrams over IPv4 on the job's port +
+ * DGRAM_PORT_OFFSET, because a guest of a few KiB has no TCP. Every datagram begins with struct dgram;
+ * numbers are little-endian.
  *
- *      guest: START (direction, size, ns)       peer: OK       sent again until answered; nr tells sessions apart
- *      one side: DATA, nr counting up from 0, for ns; the last 8 bytes of each are ~nr, and what lies between is
- *      DGRAM_FILL, which verify=full compares
+ *      guest: START (direction, size, ns)       peer: OK       sent again until answered; nr tells sessions
+ *                                               apart
+ *      one side: DATA, nr counting up from 0, for ns; the last 8 bytes of each are ~nr, and what lies
+ *      between is DGRAM_FILL, which verify=full compares
  *      guest: STOP                              peer: RESULT (its sent, received, bytes, bad)
  */
 #ifndef WORKLOADS_DGRAM_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Process 1 of the lab: loads the modules of the initramfs, lays a tmpfs over the host's root file system (9p, read-only),
- * runs one command there and carries its streams to bench. With /lab.cfg in the initramfs (a deterministic lab) everything
- * stays in RAM: there is no 9p and nothing is read from the host.
+ * Process 1 of the lab: loads the modules of the initramfs, lays a tmpfs over the host's root file system
+ * (9p, read-only), runs one command there and carries its streams to bench. With /lab.cfg in the initramfs
+ * (a deterministic lab) everything stays in RAM: there is no 9p and nothing is read from the host.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -109,7 +109,8 @@ static void make_dirs(const char *path)
 	mkdir(p, 0755);
 }
 
-static void do_mount(const char *src, const char *dst, const char *type, unsigned long flags, const char *data)
+static void do_mount(const char *src, const char *dst, const char *type, unsigned long flags,
+		     const char *data)
 {
 	if (mount(src, dst, type, flags, data))
 		fail("mount", dst);
@@ -415,7 +416,10 @@ static bool drained(int fd)
 	return poll(&p, 1, 0) <= 0 || !(p.revents & POLLIN);
 }
 
-/* A background child of the command may keep the pipes open: what ends the session is the command's own end. */
+/*
+ * A background child of the command may keep the pipes open: what ends the session is the command's own
+ * end.
+ */
 static int32_t serve(struct session *s, bool listen)
 {
 	struct pollfd p[4] = {

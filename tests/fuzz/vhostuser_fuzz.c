@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * libFuzzer: a front-end that sends whatever the input says, against the back-end and its codec. The input is a row of
- * records: request, flags, fds, size of the payload (a byte each), payload. fds: low nibble how many, high nibble which.
- * After each input nothing may be left: no open file, no mapping, no ring.
+ * libFuzzer: a front-end that sends whatever the input says, against the back-end and its codec. The input
+ * is a row of records: request, flags, fds, size of the payload (a byte each), payload. fds: low nibble how
+ * many, high nibble which. After each input nothing may be left: no open file, no mapping, no ring.
  */
 #include <fcntl.h>
 #include <stdio.h>

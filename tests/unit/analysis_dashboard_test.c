@@ -50,7 +50,10 @@ static char *get(const char *name)
 	return strbuf_take(&text);
 }
 
-/* Keys are quoted when they hold commas; counts are means over samples; a run without the file is a gap of zero. */
+/*
+ * Keys are quoted when they hold commas; counts are means over samples; a run without the file is a gap of
+ * zero.
+ */
 static void exits_come_from_csv(void **state)
 {
 	struct series_point p[3] = {{.id = "a"}, {.id = "b"}, {.id = "c"}};

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The driver's side of a virtqueue for tests: honest by itself, with the ring's memory open to those who are not. */
+/*
+ * The driver's side of a virtqueue for tests: honest by itself, with the ring's memory open to those who
+ * are not.
+ */
 #ifndef TESTS_UNIT_DRV_RING_H
 #define TESTS_UNIT_DRV_RING_H
 
@@ -41,7 +44,8 @@ struct drv_ring {
 #define DRV_TABLE 64 /* longest indirect table of drv_add */
 #define DRV_RING_BYTES(size) ((size) * 64ull + (size) * DRV_TABLE * 16ull + 8192)
 
-static inline void drv_ring_init(struct drv_ring *d, struct gmem *gm, gpa_t gpa, uint16_t size, uint64_t features)
+static inline void drv_ring_init(struct drv_ring *d, struct gmem *gm, gpa_t gpa, uint16_t size,
+				 uint64_t features)
 {
 	memset(d, 0, sizeof(*d));
 	memset(gmem_ptr(gm, gpa, DRV_RING_BYTES(size)), 0, DRV_RING_BYTES(size));
@@ -83,7 +87,8 @@ static inline void drv_fill_split(struct vring_desc *t, unsigned first, const st
 {
 	for (unsigned i = 0; i < n; i++)
 		t[i] = (struct vring_desc){s[i].gpa, s[i].len,
-					   (uint16_t)((s[i].write ? VRING_DESC_F_WRITE : 0) | (i + 1 < n ? VRING_DESC_F_NEXT : 0)),
+					   (uint16_t)((s[i].write ? VRING_DESC_F_WRITE : 0) |
+						      (i + 1 < n ? VRING_DESC_F_NEXT : 0)),
 					   (uint16_t)(first + i + 1)};
 }
 
@@ -134,7 +139,8 @@ static inline uint16_t drv_add_packed(struct drv_ring *d, const struct drv_seg *
 			flags |= VRING_DESC_F_INDIRECT;
 		} else {
 			*p = (struct vring_packed_desc){s[i].gpa, s[i].len, id, p->flags};
-			flags |= (uint16_t)((s[i].write ? VRING_DESC_F_WRITE : 0) | (i + 1 < n ? VRING_DESC_F_NEXT : 0));
+			flags |= (uint16_t)((s[i].write ? VRING_DESC_F_WRITE : 0) |
+					    (i + 1 < n ? VRING_DESC_F_NEXT : 0));
 		}
 		if (i)
 			p->flags = flags;
@@ -169,7 +175,8 @@ static inline bool drv_get(struct drv_ring *d, uint16_t *id, uint32_t *len)
 		return true;
 	}
 	flags = __atomic_load_n(&d->pdesc[d->seen].flags, __ATOMIC_ACQUIRE);
-	if (!!(flags & 1u << VRING_PACKED_DESC_F_AVAIL) != d->used_wrap || !!(flags & 1u << VRING_PACKED_DESC_F_USED) != d->used_wrap)
+	if (!!(flags & 1u << VRING_PACKED_DESC_F_AVAIL) != d->used_wrap ||
+	    !!(flags & 1u << VRING_PACKED_DESC_F_USED) != d->used_wrap)
 		return false;
 	*id = d->pdesc[d->seen].id;
 	*len = d->pdesc[d->seen].len;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* The histogram as the BPF side fills it: percentiles within 1 % of the sorted samples, and rows turned back rightly. */
+/*
+ * The histogram as the BPF side fills it: percentiles within 1 % of the sorted samples, and rows turned
+ * back rightly.
+ */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -91,9 +91,11 @@ static void test_keys(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		bool named = names_find(n, 1 << 30, cases[i].backend, cases[i].reason, cases[i].key, device, sizeof(device));
+		bool named = names_find(n, 1 << 30, cases[i].backend, cases[i].reason, cases[i].key, device,
+					sizeof(device));
 
-		assert_string_equal(key_text(cases[i].backend, cases[i].reason, cases[i].key, cases[i].rip), cases[i].text);
+		assert_string_equal(key_text(cases[i].backend, cases[i].reason, cases[i].key, cases[i].rip),
+				    cases[i].text);
 		if (cases[i].rip)
 			continue;
 		assert_int_equal(named, cases[i].device != NULL);

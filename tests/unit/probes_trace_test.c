@@ -63,12 +63,19 @@ static void test_empty(void **state)
 static void test_slices(void **state)
 {
 	static const struct trace_slice s[] = {
-		{.tgid = 10, .tid = 11, .reason = "npf", .key = "e1000 TDT", .guest_from_ns = 1000, .exit_ns = 5003,
-		 .user_ns = 6000, .entry_ns = 9001},
+		{.tgid = 10,
+		 .tid = 11,
+		 .reason = "npf",
+		 .key = "e1000 TDT",
+		 .guest_from_ns = 1000,
+		 .exit_ns = 5003,
+		 .user_ns = 6000,
+		 .entry_ns = 9001},
 		{.tgid = 10, .tid = 11, .reason = "cpuid", .key = "", .exit_ns = 20000, .entry_ns = 21500},
 	};
 	json_t *j = write_and_parse(s, ARRAY_SIZE(s)), *events = json_object_get(j, "traceEvents");
-	const json_t *exit = event(events, "npf"), *user = event(events, "userspace"), *guest = event(events, "guest");
+	const json_t *exit = event(events, "npf"), *user = event(events, "userspace"),
+		     *guest = event(events, "guest");
 
 	(void)state;
 	assert_true(num(guest, "ts") == 1.0 && num(guest, "dur") == 4.003);
@@ -76,7 +83,8 @@ static void test_slices(void **state)
 	assert_true(num(user, "ts") == 6.0 && num(user, "dur") == 3.001);
 	/* The part in userspace ends with the exit that it belongs to. */
 	assert_true(num(user, "ts") + num(user, "dur") <= num(exit, "ts") + num(exit, "dur") + 1e-9);
-	assert_string_equal(json_string_value(json_object_get(json_object_get(exit, "args"), "key")), "e1000 TDT");
+	assert_string_equal(json_string_value(json_object_get(json_object_get(exit, "args"), "key")),
+			    "e1000 TDT");
 	assert_true(num(event(events, "cpuid"), "dur") == 1.5);
 	assert_null(json_object_get(event(events, "cpuid"), "args"));
 	json_decref(j);

@@ -158,13 +158,17 @@ static void test_register_masks(void **state)
 		unsigned off;
 		uint32_t mask, write;
 	} cases[] = {
-		{FCAL, 0xffffffff, 0xffffffff}, {FCAH, 0x0000ffff, 0xffffffff},  {FCT, 0x0000ffff, 0xffffffff},
-		{VET, 0x0000ffff, 0xffffffff},  {RDTR, 0x0000ffff, 0xffffffff},  {RDBAH, 0xffffffff, 0xffffffff},
-		{RDLEN, 0x000fff80, 0x000fffff}, {RDH, 0x0000ffff, 0x0000ffff},  {RDT, 0x0000ffff, 0x0000ffff},
-		{FCRTH, 0x0000fff8, 0x0000fff8}, {FCTTV, 0x0000ffff, 0x0000ffff}, {TIPG, 0x3fffffff, 0xffffffff},
-		{TDBAH, 0xffffffff, 0xffffffff}, {TDLEN, 0x000fff80, 0x000fffff}, {RDBAL, 0xfffffff0, 0xffffffff},
-		{TXCW, 0xc000ffff, 0x0000ffff},  {TDBAL, 0xfffffff0, 0xffffffff}, {TIDV, 0x0000ffff, 0x0000ffff},
-		{RAL + 4, 0x8003ffff, 0xffffffff}, {MTA, 0xffffffff, 0xffffffff}, {MTA + 508, 0xffffffff, 0xffffffff},
+		{FCAL, 0xffffffff, 0xffffffff},	     {FCAH, 0x0000ffff, 0xffffffff},
+		{FCT, 0x0000ffff, 0xffffffff},	     {VET, 0x0000ffff, 0xffffffff},
+		{RDTR, 0x0000ffff, 0xffffffff},	     {RDBAH, 0xffffffff, 0xffffffff},
+		{RDLEN, 0x000fff80, 0x000fffff},     {RDH, 0x0000ffff, 0x0000ffff},
+		{RDT, 0x0000ffff, 0x0000ffff},	     {FCRTH, 0x0000fff8, 0x0000fff8},
+		{FCTTV, 0x0000ffff, 0x0000ffff},     {TIPG, 0x3fffffff, 0xffffffff},
+		{TDBAH, 0xffffffff, 0xffffffff},     {TDLEN, 0x000fff80, 0x000fffff},
+		{RDBAL, 0xfffffff0, 0xffffffff},     {TXCW, 0xc000ffff, 0x0000ffff},
+		{TDBAL, 0xfffffff0, 0xffffffff},     {TIDV, 0x0000ffff, 0x0000ffff},
+		{RAL + 4, 0x8003ffff, 0xffffffff},   {MTA, 0xffffffff, 0xffffffff},
+		{MTA + 508, 0xffffffff, 0xffffffff},
 	};
 	static const uint32_t pattern[] = {0x5a5a5a5a, 0xa5a5a5a5, 0, 0xffffffff};
 
@@ -175,8 +179,8 @@ static void test_register_masks(void **state)
 
 			wr(cases[i].off, w);
 			if (rd(cases[i].off) != (w & cases[i].mask))
-				fail_msg("register %04x: wrote %08x, read %08x, mask %08x", cases[i].off, w, rd(cases[i].off),
-					 cases[i].mask);
+				fail_msg("register %04x: wrote %08x, read %08x, mask %08x", cases[i].off, w,
+					 rd(cases[i].off), cases[i].mask);
 		}
 	}
 }
@@ -244,13 +248,17 @@ static void test_every_head_tail_and_length(void **state)
 				wr(RDT, index[h]);
 				wr(TDH, index[h]);
 				wr(TDT, index[t]);
-				/* It came back: the work was bounded. A tail outside the ring moves nothing. */
+				/*
+				 * It came back: the work was bounded. A tail outside the ring moves
+				 * nothing.
+				 */
 				if (length[l] && index[t] >= length[l] / 16)
 					assert_int_equal(rd(TDH), index[h]);
 			}
 }
 
-static void context(unsigned slot, uint8_t ipcss, uint8_t tucss, uint8_t tucso, uint8_t hdr_len, uint16_t mss, bool tse)
+static void context(unsigned slot, uint8_t ipcss, uint8_t tucss, uint8_t tucso, uint8_t hdr_len, uint16_t mss,
+		    bool tse)
 {
 	uint8_t d[16] = {ipcss, (uint8_t)(ipcss + 10), (uint8_t)(tucss - 1), 0, tucss, tucso, 0, 0};
 	uint32_t cmd = DEXT | (tse ? TSE : 0) | 1u << 24 /* TCP */ | 1u << 25 /* IPv4 */;
@@ -304,7 +312,8 @@ static void test_tso_cuts_and_sums(void **state)
 		assert_int_equal(s[16] << 8 | s[17], 40 + want);
 		assert_int_equal(s[18] << 8 | s[19], i);
 		assert_int_equal(e1000_checksum(s + 14, 20, 0), 0xffff);
-		assert_int_equal(e1000_checksum(s + 34, 20 + want, e1000_checksum(s + 26, 8, pseudo)), 0xffff);
+		assert_int_equal(e1000_checksum(s + 34, 20 + want, e1000_checksum(s + 26, 8, pseudo)),
+				 0xffff);
 		assert_int_equal(s[40] << 8 | s[41], seen);
 		assert_int_equal(s[47] & 0x09, i == 2 ? 0x09 : 0);
 		assert_memory_equal(s + 54, f + 54 + seen, want);
@@ -331,7 +340,8 @@ static void test_sweep_of_offload_contexts(void **state)
 					uint32_t vle = n++ % 2 ? VLE : 0, tse = n % 3 ? TSE : 0;
 
 					rings(0);
-					context(0, offset[s], offset[s], offset[(s + n) % ARRAY_SIZE(offset)], offset[h], mss[m], tse);
+					context(0, offset[s], offset[s], offset[(s + n) % ARRAY_SIZE(offset)],
+						offset[h], mss[m], tse);
 					put(1, TX_BUF, len[l] | DATA | DEXT | tse, 0x300);
 					/* The context changes in mid-packet. */
 					context(2, offset[h], offset[h], offset[s], offset[s], 1, tse);
@@ -344,12 +354,14 @@ static void test_sweep_of_offload_contexts(void **state)
 /* CVE-2021-3416 and kin: buffers and rings on the device's own registers reach nothing. */
 static void test_dma_reaches_ram_only(void **state)
 {
-	static const uint64_t bad[] = {0xfee00000, 0xfec00000, 0xb0000000, 16 * MIB, 16 * MIB - 30, UINT64_MAX - 10};
+	static const uint64_t bad[] = {0xfee00000, 0xfec00000,	  0xb0000000,
+				       16 * MIB,   16 * MIB - 30, UINT64_MAX - 10};
 	struct e1000 *e = dev->priv;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad) + 1; i++) {
-		uint64_t at = i < ARRAY_SIZE(bad) ? bad[i] : dev->bar[0].base + TDT, dropped = e->tx_stats->bad;
+		uint64_t at = i < ARRAY_SIZE(bad) ? bad[i] : dev->bar[0].base + TDT,
+			 dropped = e->tx_stats->bad;
 
 		rings(0);
 		put(0, at, 60 | EOP | RS, 0);
@@ -376,7 +388,8 @@ static void test_receive_sizes(void **state)
 		{0, 2048}, {1u << 16, 1024}, {2u << 16, 512}, {3u << 16, 256},
 		{RCTL_BSEX | 1u << 16, 16384}, {RCTL_BSEX | 2u << 16, 8192}, {RCTL_BSEX | 3u << 16, 4096},
 	};
-	static const uint32_t len[] = {14, 59, 60, 61, 255, 256, 257, 1023, 1514, 1518, 1522, 1523, 2048, 9000, 16384, 16385, 65535};
+	static const uint32_t len[] = {14,   59,   60,	 61,   255,  256,   257,   1023, 1514,
+				       1518, 1522, 1523, 2048, 9000, 16384, 16385, 65535};
 
 	(void)state;
 	memset(gmem_ptr(gm, TX_BUF, 65536), 0xff, 65536);
@@ -418,15 +431,21 @@ static void send_broadcastish(const uint8_t *mac)
 static void test_filters(void **state)
 {
 	static const uint8_t ours[6] = {0x52, 0x54, 0, 0, 0, 7}, other[6] = {0x52, 0x54, 0, 0, 0, 8};
-	static const uint8_t multicast[6] = {1, 0, 0x5e, 0, 0, 1}, broadcast[6] = {255, 255, 255, 255, 255, 255};
+	static const uint8_t multicast[6] = {1, 0, 0x5e, 0, 0, 1},
+			     broadcast[6] = {255, 255, 255, 255, 255, 255};
 	const struct {
 		const uint8_t *mac;
 		uint32_t rctl;
 		bool mta, taken;
 	} cases[] = {
-		{ours, 0, false, true},       {other, 0, false, false},         {other, RCTL_UPE, false, true},
-		{broadcast, 0, false, false}, {broadcast, RCTL_BAM, false, true}, {multicast, 0, false, false},
-		{multicast, 0, true, true},   {multicast, RCTL_MPE, false, true},
+		{ours, 0, false, true},
+		{other, 0, false, false},
+		{other, RCTL_UPE, false, true},
+		{broadcast, 0, false, false},
+		{broadcast, RCTL_BAM, false, true},
+		{multicast, 0, false, false},
+		{multicast, 0, true, true},
+		{multicast, RCTL_MPE, false, true},
 	};
 
 	(void)state;

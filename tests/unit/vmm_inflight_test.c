@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A packed ring whose back-end is killed at every point around a publication, and goes on in the next one: no chain is lost
- * and none is completed twice. And regions that lie.
+ * A packed ring whose back-end is killed at every point around a publication, and goes on in the next one:
+ * no chain is lost and none is completed twice. And regions that lie.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -111,7 +111,11 @@ static void test_lying_progress(void **state)
 	static const struct {
 		uint16_t used, old_used;
 		uint8_t used_wrap, old_used_wrap;
-	} cases[] = {{SIZE, 0, 0, 0}, {0, SIZE, 0, 0}, {UINT16_MAX, UINT16_MAX, 1, 1}, {0, 0, 2, 0}, {0, 0, 0, 255}};
+	} cases[] = {{SIZE, 0, 0, 0},
+		     {0, SIZE, 0, 0},
+		     {UINT16_MAX, UINT16_MAX, 1, 1},
+		     {0, 0, 2, 0},
+		     {0, 0, 0, 255}};
 	struct virtq_layout l = {SIZE, 0x10000, 0x11000, 0x12000};
 	struct gmem *gm;
 	uint32_t base;

@@ -97,7 +97,8 @@ static void start(uint64_t features)
 }
 
 static const uint64_t layouts[] = {
-	0, F_INDIRECT | F_EVENT_IDX, F_PACKED, F_PACKED | F_INDIRECT | F_EVENT_IDX, F_IN_ORDER, F_PACKED | F_IN_ORDER,
+	0,	    F_INDIRECT | F_EVENT_IDX, F_PACKED, F_PACKED | F_INDIRECT | F_EVENT_IDX,
+	F_IN_ORDER, F_PACKED | F_IN_ORDER,
 };
 
 static void fill(uint8_t *p, size_t n, unsigned seed)
@@ -114,7 +115,10 @@ static void run(void)
 
 /* ---- transmit ---- */
 
-/* Lay frame (header and all) into guest memory, cut into n_hdr pieces for the header and one or more for the rest. */
+/*
+ * Lay frame (header and all) into guest memory, cut into n_hdr pieces for the header and one or more for
+ * the rest.
+ */
 static uint16_t send_cut(size_t len, unsigned n_hdr, unsigned n_rest, bool indirect)
 {
 	struct drv_seg seg[DRV_TABLE];
@@ -176,7 +180,8 @@ static void test_tx_one_descriptor(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cuts); i++) {
-		struct drv_seg seg[2] = {{BUF_GPA, cuts[i], false}, {BUF_GPA + cuts[i], 112 - cuts[i], false}};
+		struct drv_seg seg[2] = {{BUF_GPA, cuts[i], false},
+						 {BUF_GPA + cuts[i], 112 - cuts[i], false}};
 
 		start(0);
 		fill(rig.frame, 112, 3);
@@ -230,7 +235,8 @@ static void test_tx_many_segments(void **state)
 	memset(rig.frame, 0, NET_HDR_LEN);
 	gmem_write(rig.gm, BUF_GPA, rig.frame, 2048);
 	for (unsigned i = 0; i < 1024; i++) /* header in one, then a byte each: as many as there are */
-		seg[i] = (struct drv_seg){i ? BUF_GPA + NET_HDR_LEN + i - 1 : BUF_GPA, i ? 1 : NET_HDR_LEN, false};
+		seg[i] = (struct drv_seg){i ? BUF_GPA + NET_HDR_LEN + i - 1 : BUF_GPA, i ? 1 : NET_HDR_LEN,
+					  false};
 	drv_add(&rig.tx, seg, 1024, false);
 	run();
 	expect_sent(NET_HDR_LEN + 1023);
@@ -265,7 +271,8 @@ static void test_tx_blocked(void **state)
 			run();
 			while (drv_get(&rig.tx, &id, &used))
 				;
-			for (unsigned k = 0; k < 3 && (n = recv(rig.peer, rig.got, sizeof(rig.got), 0)) > 0; k++) {
+			for (unsigned k = 0; k < 3 && (n = recv(rig.peer, rig.got, sizeof(rig.got), 0)) > 0;
+			     k++) {
 				assert_int_equal(n, 20000);
 				assert_memory_equal(rig.got + NET_HDR_LEN, &seen, sizeof(seen));
 				seen++;
@@ -307,7 +314,12 @@ static const struct hdr_case hdr_cases[] = {
 	{"checksum in the Ethernet header", {CSUM, 0, 0, 0, 0, 6}, 60, IP4, OFFLOADS, false},
 	{"TSO4", {CSUM, T4, 54, 1448, 34, 16}, 4000, IP4, OFFLOADS, true},
 	{"TSO4, ECN", {CSUM, T4 | VIRTIO_NET_HDR_GSO_ECN, 54, 1448, 34, 16}, 4000, IP4, OFFLOADS, true},
-	{"ECN not negotiated", {CSUM, T4 | VIRTIO_NET_HDR_GSO_ECN, 54, 1448, 34, 16}, 4000, IP4, OFFLOADS & ~F(HOST_ECN), false},
+	{"ECN not negotiated",
+	 {CSUM, T4 | VIRTIO_NET_HDR_GSO_ECN, 54, 1448, 34, 16},
+	 4000,
+	 IP4,
+	 OFFLOADS & ~F(HOST_ECN),
+	 false},
 	{"TSO4 not negotiated", {CSUM, T4, 54, 1448, 34, 16}, 4000, IP4, F(CSUM), false},
 	{"TSO4 without checksum", {0, T4, 54, 1448, 34, 16}, 4000, IP4, OFFLOADS, false},
 	{"TSO4, segment size 0", {CSUM, T4, 54, 0, 34, 16}, 4000, IP4, OFFLOADS, false},
@@ -324,8 +336,22 @@ static const struct hdr_case hdr_cases[] = {
 	{"TSO6, checksum inside the IP header", {CSUM, T6, 74, 1428, 34, 16}, 4000, IP6, OFFLOADS, false},
 	{"TSO6 on an IPv4 frame", {CSUM, T6, 74, 1428, 54, 16}, 4000, IP4, OFFLOADS, false},
 	{"USO4", {CSUM, NET_GSO_UDP_L4, 42, 1400, 34, 6}, 4000, {8, 0}, 0x45, 17, OFFLOADS, true},
-	{"USO not negotiated", {CSUM, NET_GSO_UDP_L4, 42, 1400, 34, 6}, 4000, {8, 0}, 0x45, 17, OFFLOADS & ~(1ull << NET_F_HOST_USO), false},
-	{"UFO, which is gone", {CSUM, VIRTIO_NET_HDR_GSO_UDP, 42, 1400, 34, 6}, 4000, {8, 0}, 0x45, 17, OFFLOADS, false},
+	{"USO not negotiated",
+	 {CSUM, NET_GSO_UDP_L4, 42, 1400, 34, 6},
+	 4000,
+	 {8, 0},
+	 0x45,
+	 17,
+	 OFFLOADS & ~(1ull << NET_F_HOST_USO),
+	 false},
+	{"UFO, which is gone",
+	 {CSUM, VIRTIO_NET_HDR_GSO_UDP, 42, 1400, 34, 6},
+	 4000,
+	 {8, 0},
+	 0x45,
+	 17,
+	 OFFLOADS,
+	 false},
 	{"GSO type 2", {CSUM, 2, 54, 1448, 34, 16}, 4000, IP4, OFFLOADS, false},
 	{"GSO type 0x7f", {CSUM, 0x7f, 54, 1448, 34, 16}, 4000, IP4, OFFLOADS, false},
 	{"larger than any frame", {0}, NETQ_FRAME_MAX + 1, IP4, 0, false},
@@ -360,8 +386,9 @@ static void test_tx_random_headers(void **state)
 	for (unsigned i = 0; i < 500000; i++) {
 		size_t len = (unsigned)rand_r(&seed) % 200;
 		struct virtio_net_hdr_mrg_rxbuf h = {
-			.hdr = {(uint8_t)(rand_r(&seed) & 3), (uint8_t)(rand_r(&seed) % 8), (uint16_t)rand_r(&seed),
-				(uint16_t)rand_r(&seed), (uint16_t)(rand_r(&seed) % 120), (uint16_t)(rand_r(&seed) % 20)}};
+			.hdr = {(uint8_t)(rand_r(&seed) & 3), (uint8_t)(rand_r(&seed) % 8),
+				(uint16_t)rand_r(&seed), (uint16_t)rand_r(&seed),
+				(uint16_t)(rand_r(&seed) % 120), (uint16_t)(rand_r(&seed) % 20)}};
 		uint8_t head[NET_HEAD_LEN];
 
 		for (size_t k = 0; k < sizeof(head); k++)
@@ -762,7 +789,8 @@ static void test_random_rings(void **state)
 
 	(void)state;
 	for (unsigned round = 0; round < 3000; round++) {
-		uint64_t features = layouts[(unsigned)rand_r(&seed) % ARRAY_SIZE(layouts)] | (rand_r(&seed) & 1 ? F(MRG_RXBUF) : 0) | OFFLOADS;
+		uint64_t features = layouts[(unsigned)rand_r(&seed) % ARRAY_SIZE(layouts)] |
+				    (rand_r(&seed) & 1 ? F(MRG_RXBUF) : 0) | OFFLOADS;
 		struct drv_ring *rings[] = {&rig.rx, &rig.tx};
 
 		start_sized(features, 8);
@@ -770,7 +798,9 @@ static void test_random_rings(void **state)
 			uint8_t *p = (void *)rings[k]->desc;
 
 			for (unsigned i = 0; i < 128; i++)
-				p[i] = (uint8_t)((i % 16 >= 3 && i % 16 < 8) || (i % 16 >= 10 && i % 16 < 12) ? 0 : rand_r(&seed) >> 7);
+				p[i] = (uint8_t)((i % 16 >= 3 && i % 16 < 8) || (i % 16 >= 10 && i % 16 < 12)
+							 ? 0
+							 : rand_r(&seed) >> 7);
 			if (!rings[k]->packed) {
 				for (unsigned i = 0; i < 8; i++)
 					rings[k]->avail->ring[i] = (uint16_t)(rand_r(&seed) % 9);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* TAPs by name and by fd, in a network namespace of our own: what is asked wrongly gets one line and the right errno. */
+/*
+ * TAPs by name and by fd, in a network namespace of our own: what is asked wrongly gets one line and the
+ * right errno.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -194,11 +197,18 @@ static void test_open_named(void **state)
 	}
 }
 
-/* Every combination of guest offloads is one that the kernel takes: it refuses TSO without checksums, ECN without TSO. */
+/*
+ * Every combination of guest offloads is one that the kernel takes: it refuses TSO without checksums, ECN
+ * without TSO.
+ */
 static void test_offload_combinations(void **state)
 {
-	static const uint8_t bits[] = {VIRTIO_NET_F_GUEST_CSUM, VIRTIO_NET_F_GUEST_TSO4, VIRTIO_NET_F_GUEST_TSO6,
-				       VIRTIO_NET_F_GUEST_ECN, 54, 55};
+	static const uint8_t bits[] = {VIRTIO_NET_F_GUEST_CSUM,
+				       VIRTIO_NET_F_GUEST_TSO4,
+				       VIRTIO_NET_F_GUEST_TSO6,
+				       VIRTIO_NET_F_GUEST_ECN,
+				       54,
+				       55};
 	struct tap t;
 
 	(void)state;
@@ -312,7 +322,10 @@ int main(void)
 	int fd;
 
 	log_init("tap_test", LOG_INFO);
-	/* Root only needs the network namespace; others get it with a user namespace, where that is allowed. */
+	/*
+	 * Root only needs the network namespace; others get it with a user namespace, where that is
+	 * allowed.
+	 */
 	if (unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0) {
 		fd = open("/dev/net/tun", O_RDWR);
 		have_tun = fd >= 0;

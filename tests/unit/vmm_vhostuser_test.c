@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The back-end's end of vhost-user against front-ends that are wrong, hostile or merely odd, over a real socket. The
- * net_backend below it only remembers what it was told. (DPDK's CVE-2020-10722 to 10726 and CVE-2022-0669 are in here: unchecked
- * indices, mmap offsets and sizes, address translation, leaking file descriptors.)
+ * The back-end's end of vhost-user against front-ends that are wrong, hostile or merely odd, over a real
+ * socket. The net_backend below it only remembers what it was told. (DPDK's CVE-2020-10722 to 10726 and
+ * CVE-2022-0669 are in here: unchecked indices, mmap offsets and sizes, address translation, leaking file
+ * descriptors.)
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -111,7 +112,11 @@ static int setup(void **state)
 {
 	(void)state;
 	memset(&fake, 0, sizeof(fake));
-	be = (struct net_backend){.ops = &fake_ops, .dev_name = "test", .pairs = 2, .features = FEATURES, .mtu = 1500};
+	be = (struct net_backend){.ops = &fake_ops,
+				  .dev_name = "test",
+				  .pairs = 2,
+				  .features = FEATURES,
+				  .mtu = 1500};
 	assert_int_equal(vu_back_init(&back, &be), 0);
 	memfd = memfd_create("test", MFD_CLOEXEC);
 	assert_int_equal(ftruncate(memfd, MEM_SIZE), 0);
@@ -286,7 +291,10 @@ static void test_old_front_end(void **state)
 	assert_int_equal(vu_back_serve(&back), -EINVAL);
 }
 
-/* A call that is replaced while the ring runs must not stop it: QEMU does so whenever the guest masks its vector. */
+/*
+ * A call that is replaced while the ring runs must not stop it: QEMU does so whenever the guest masks its
+ * vector.
+ */
 static void test_call_replaced_at_run_time(void **state)
 {
 	int call = eventfd(0, EFD_NONBLOCK);
@@ -366,7 +374,8 @@ static void test_bad_values(void **state)
 	(void)state;
 	negotiate();
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		assert_int_equal(ask(vu_msg_state(cases[i].request, cases[i].index, cases[i].num)), cases[i].verdict);
+		assert_int_equal(ask(vu_msg_state(cases[i].request, cases[i].index, cases[i].num)),
+				 cases[i].verdict);
 	assert_int_equal(ask(vu_msg_u64(VU_SET_FEATURES, BIT(63))), 1);
 	assert_int_equal(ask(vu_msg_u64(VU_SET_PROTOCOL_FEATURES, BIT(63))), 1);
 	assert_int_equal(ask(addr_msg(4, 0, 0, 0)), 1);
@@ -396,7 +405,8 @@ static void test_bad_memory(void **state)
 		{0, UINT64_MAX & ~4095ull, USER, 4096},               /* size wraps */
 		{UINT64_MAX & ~4095ull, 8192, USER, 0},               /* guest address wraps */
 		{0, 8192, UINT64_MAX & ~4095ull, 0},                  /* user address wraps */
-		{1, 4096, USER, 0}, {0, 4097, USER, 0}, {0, 4096, USER + 8, 0}, {0, 4096, USER, 16}, /* off the page */
+		/* off the page */
+		{1, 4096, USER, 0}, {0, 4097, USER, 0}, {0, 4096, USER + 8, 0}, {0, 4096, USER, 16},
 	};
 	int before, p[2];
 
@@ -497,7 +507,8 @@ static void test_eventfds_only(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
 		assert_int_equal(ask(with_fd(vu_msg_u64(requests[i], 0), p[0])), 1);
 		assert_int_equal(ask(with_fd(vu_msg_u64(requests[i], 0), memfd)), 1);
-		assert_int_equal(ask(vu_msg_u64(requests[i], 0)), 1);                           /* fd missing */
+		/* fd missing */
+		assert_int_equal(ask(vu_msg_u64(requests[i], 0)), 1);
 		assert_int_equal(ask(with_fd(vu_msg_u64(requests[i], VU_VRING_NO_FD), ev)), 1); /* both */
 		assert_int_equal(ask(with_fd(vu_msg_u64(requests[i], 4), ev)), 1);
 		assert_int_equal(ask(with_fd(vu_msg_u64(requests[i], BIT(32)), ev)), 1);
@@ -650,7 +661,8 @@ static uint64_t odd_value(void)
 
 static struct vu_msg random_msg(const int *fds, size_t n_fds)
 {
-	struct vu_msg m = {.request = (uint32_t)rnd(40), .flags = VU_FLAG_VERSION | (rnd(2) ? VU_FLAG_NEED_REPLY : 0)};
+	struct vu_msg m = {.request = (uint32_t)rnd(40),
+			   .flags = VU_FLAG_VERSION | (rnd(2) ? VU_FLAG_NEED_REPLY : 0)};
 	static const uint32_t sizes[] = {0, 8, 8, 8, 8, 12, 20, 24, 40, 40, 40, 72, 264, 268};
 
 	m.size = sizes[rnd(ARRAY_SIZE(sizes))];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The VMM's end of vhost-user: against our own back-end half, which dies and comes back, and against back-ends that answer
- * wrongly. The other end runs in a thread of the test.
+ * The VMM's end of vhost-user: against our own back-end half, which dies and comes back, and against
+ * back-ends that answer wrongly. The other end runs in a thread of the test.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -236,7 +236,11 @@ static void peer_start(enum bad bad)
 	peer.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(peer.listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	assert_int_equal(listen(peer.listener, 4), 0);
-	peer.be = (struct net_backend){.ops = &sink_ops, .dev_name = "peer", .pairs = 2, .features = ALL, .mtu = 1400};
+	peer.be = (struct net_backend){.ops = &sink_ops,
+				       .dev_name = "peer",
+				       .pairs = 2,
+				       .features = ALL,
+				       .mtu = 1400};
 	assert_int_equal(vu_back_init(&peer.back, &peer.be), 0);
 	assert_int_equal(pthread_create(&peer.thread, NULL, peer_main, NULL), 0);
 }
@@ -368,7 +372,10 @@ static void test_back_end_comes_back(void **state)
 	assert_int_equal(open_fds(), before);
 }
 
-/* A device that is set up, stopped and set up again while there is no back-end: nothing fails, all of it happens later. */
+/*
+ * A device that is set up, stopped and set up again while there is no back-end: nothing fails, all of it
+ * happens later.
+ */
 static void test_restart_without_back_end(void **state)
 {
 	(void)state;

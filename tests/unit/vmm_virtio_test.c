@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The PCI transport and the front half of virtio-net on a machine without KVM: what a driver may write when, kicks,
- * interrupts, the configuration window, and the control queue. The backend is a recorder.
+ * The PCI transport and the front half of virtio-net on a machine without KVM: what a driver may write
+ * when, kicks, interrupts, the configuration window, and the control queue. The backend is a recorder.
  */
 #include <errno.h>
 #include <linux/pci_regs.h>
@@ -261,7 +261,8 @@ static void test_driver_ok_needs_features_ok(void **state)
 {
 	(void)state;
 	wr(VIRTIO_PCI_COMMON_STATUS, 1, 0);
-	wr(VIRTIO_PCI_COMMON_STATUS, 1, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_DRIVER_OK);
+	wr(VIRTIO_PCI_COMMON_STATUS, 1,
+	   VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_DRIVER_OK);
 	assert_int_equal(get_status(), VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
 	assert_int_equal(rec.starts, 0);
 }
@@ -283,14 +284,17 @@ static void test_status_bits_stay(void **state)
 /* Each knob takes its bits out of the offer, and with them whatever needs them. */
 static void test_knobs(void **state)
 {
-	static const struct { const char *opt; uint64_t gone, there; } t[] = {
+	static const struct { const char *opt; uint64_t gone, there;
+	} t[] = {
 		{"event_idx=off", F_EVENT_IDX, F_INDIRECT},
 		{"indirect=off", F_INDIRECT, F_EVENT_IDX},
 		{"ring=split", F_PACKED, V1},
 		{"ring=packed", 0, F_PACKED},
 		{"in_order=on", 0, F_IN_ORDER},
 		{"in_order=off", F_IN_ORDER, V1},
-		{"offload=off", F(CSUM) | F(HOST_TSO4) | F(GUEST_TSO4) | F(GUEST_CSUM) | 1ull << NET_F_HOST_USO, F(MRG_RXBUF)},
+		{"offload=off",
+		 F(CSUM) | F(HOST_TSO4) | F(GUEST_TSO4) | F(GUEST_CSUM) | 1ull << NET_F_HOST_USO,
+		 F(MRG_RXBUF)},
 		{"csum=off", F(CSUM) | F(HOST_TSO4) | F(HOST_TSO6) | F(HOST_ECN), F(GUEST_CSUM)},
 		{"tso4=off", F(HOST_TSO4), F(HOST_TSO6)},
 		{"mrg_rxbuf=off", F(MRG_RXBUF), F(CSUM)},
@@ -304,7 +308,8 @@ static void test_knobs(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
 		char opts[96];
 
-		snprintf(opts, sizeof(opts), "mode=recorder%s,%s", strstr(t[i].opt, "queues") ? "" : ",queues=2", t[i].opt);
+		snprintf(opts, sizeof(opts), "mode=recorder%s,%s",
+			 strstr(t[i].opt, "queues") ? "" : ",queues=2", t[i].opt);
 		reattach(opts);
 		assert_int_equal(offered() & t[i].gone, 0);
 		assert_int_equal(offered() & t[i].there, t[i].there);
@@ -314,8 +319,10 @@ static void test_knobs(void **state)
 static void test_bad_options(void **state)
 {
 	static const char *const bad[] = {
-		"mode=recorder,queues=17", "mode=recorder,queues=0", "mode=recorder,irq=msi", "mode=recorder,size=100",
-		"mode=recorder,mac=1:2:3", "mode=recorder,mac=52:54:00:00:00:09", "mode=recorder,mac=01:00:00:00:00:01", "mode=recorder,event_idx=perhaps",
+		"mode=recorder,queues=17", "mode=recorder,queues=0", "mode=recorder,irq=msi",
+		"mode=recorder,size=100",
+		"mode=recorder,mac=1:2:3", "mode=recorder,mac=52:54:00:00:00:09",
+		"mode=recorder,mac=01:00:00:00:00:01", "mode=recorder,event_idx=perhaps",
 		"mode=none", "mode=recorder,frobnicate=1", "mode=recorder,ioeventfd=2",
 	};
 
@@ -451,7 +458,9 @@ static void test_queue_reset(void **state)
 	assert_int_equal(rd(VIRTIO_PCI_COMMON_Q_ENABLE, 2), 1);
 }
 
-/* Rings outside RAM or on a BAR: class 4. The recorder takes any; the real backend's answer is ring_broken. */
+/*
+ * Rings outside RAM or on a BAR: class 4. The recorder takes any; the real backend's answer is ring_broken.
+ */
 static void test_broken_ring_needs_reset(void **state)
 {
 	(void)state;
@@ -658,8 +667,9 @@ static void test_capabilities(void **state)
 
 /* ---- the control queue: class 11 ---- */
 
-#define CTRL_ALL (F(CTRL_VQ) | F(CTRL_RX) | F(CTRL_RX_EXTRA) | F(CTRL_VLAN) | F(CTRL_MAC_ADDR) | F(MQ) | F(STATUS) | \
-		  F(GUEST_ANNOUNCE) | F(CTRL_GUEST_OFFLOADS) | F(GUEST_CSUM) | F(GUEST_TSO4))
+#define CTRL_ALL                                                                                             \
+	(F(CTRL_VQ) | F(CTRL_RX) | F(CTRL_RX_EXTRA) | F(CTRL_VLAN) | F(CTRL_MAC_ADDR) | F(MQ) | F(STATUS) |  \
+	 F(GUEST_ANNOUNCE) | F(CTRL_GUEST_OFFLOADS) | F(GUEST_CSUM) | F(GUEST_TSO4))
 
 /* The answer, or 0xff when there was none. */
 static uint8_t ctrl_sized(uint8_t class, uint8_t cmd, const void *data, size_t len, unsigned out_segs)
@@ -718,36 +728,52 @@ static void test_ctrl_commands(void **state)
 	assert_false(rec.filter.vlan[63] >> 63);
 	assert_int_equal(ctrl(VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, &v, 2), VIRTIO_NET_OK);
 	assert_int_equal(rec.pairs, 2);
-	assert_int_equal(ctrl(VIRTIO_NET_CTRL_GUEST_OFFLOADS, VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET, &offloads, 8), VIRTIO_NET_OK);
+	assert_int_equal(ctrl(VIRTIO_NET_CTRL_GUEST_OFFLOADS, VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET, &offloads,
+			      8),
+			 VIRTIO_NET_OK);
 	assert_int_equal(rec.offloads, offloads);
 	offloads |= F(GUEST_TSO6); /* not negotiated */
-	assert_int_equal(ctrl(VIRTIO_NET_CTRL_GUEST_OFFLOADS, VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET, &offloads, 8), VIRTIO_NET_ERR);
+	assert_int_equal(ctrl(VIRTIO_NET_CTRL_GUEST_OFFLOADS, VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET, &offloads,
+			      8),
+			 VIRTIO_NET_ERR);
 }
 
 static void test_ctrl_mac_tables(void **state)
 {
-	struct { uint32_t n_uni; uint8_t uni[2][6]; uint8_t n_multi[4]; uint8_t multi[3][6]; } __attribute__((packed)) t = {
-		2, {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}}, {3, 0, 0, 0}, {{1, 1}, {1, 2}, {1, 3}}};
+	struct {
+		uint32_t n_uni;
+		uint8_t uni[2][6];
+		uint8_t n_multi[4];
+		uint8_t multi[3][6];
+	} __attribute__((packed))
+	t = {2, {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}}, {3, 0, 0, 0}, {{1, 1}, {1, 2}, {1, 3}}};
 	static uint8_t big[8 + 40 * 6] = {40};
 
 	(void)state;
 	bring_up(CTRL_ALL, 5);
-	assert_int_equal(ctrl(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, &t, sizeof(t)), VIRTIO_NET_OK);
+	assert_int_equal(ctrl(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, &t, sizeof(t)),
+			 VIRTIO_NET_OK);
 	assert_int_equal(rec.filter.n_uni, 2);
 	assert_int_equal(rec.filter.n_multi, 3);
 	assert_int_equal(rec.filter.multi[2][1], 3);
-	assert_int_equal(ctrl(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, big, sizeof(big)), VIRTIO_NET_OK);
+	assert_int_equal(ctrl(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, big, sizeof(big)),
+			 VIRTIO_NET_OK);
 	assert_true(rec.filter.uni_overflow); /* more than we keep: take all */
 	/* Counts that promise more than there is change nothing. */
 	for (uint64_t n = 3; n < 1ull << 32; n = n * 2 + 1) {
 		t.n_uni = (uint32_t)n;
 		if (n != 3) /* 3 x 6 bytes still lie within the data: then the second count is what fails */
-			assert_int_equal(ctrl(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, &t, sizeof(t)), VIRTIO_NET_ERR);
+			assert_int_equal(ctrl(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, &t,
+					      sizeof(t)),
+					 VIRTIO_NET_ERR);
 	}
 	assert_true(rec.filter.uni_overflow);
 }
 
-/* Every class and command, with data of every short length: an answer, no access behind the data, and no surprise. */
+/*
+ * Every class and command, with data of every short length: an answer, no access behind the data, and no
+ * surprise.
+ */
 static void test_ctrl_sweep(void **state)
 {
 	uint8_t data[16];
@@ -762,7 +788,8 @@ static void test_ctrl_sweep(void **state)
 	for (unsigned v = 0; v < 65536; v++) { /* 16-bit fields */
 		uint16_t w = (uint16_t)v;
 
-		assert_int_equal(ctrl(VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_ADD, &w, 2), v < 4096 ? VIRTIO_NET_OK : VIRTIO_NET_ERR);
+		assert_int_equal(ctrl(VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_ADD, &w, 2),
+				 v < 4096 ? VIRTIO_NET_OK : VIRTIO_NET_ERR);
 		assert_int_equal(ctrl(VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, &w, 2),
 				 v == 1 || v == 2 ? VIRTIO_NET_OK : VIRTIO_NET_ERR);
 	}
@@ -776,7 +803,8 @@ static void test_ctrl_header_split(void **state)
 	(void)state;
 	for (unsigned segs = 1; segs < 7; segs++) {
 		bring_up(CTRL_ALL, 5);
-		assert_int_equal(ctrl_sized(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, mac, 6, segs), VIRTIO_NET_OK);
+		assert_int_equal(ctrl_sized(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, mac, 6, segs),
+				 VIRTIO_NET_OK);
 		assert_memory_equal(rec.filter.mac, mac, 6);
 	}
 }
@@ -845,12 +873,14 @@ static void rng_up(uint64_t features)
 
 static void test_rng(void **state)
 {
-	static const uint64_t f[] = {0, F_INDIRECT | F_EVENT_IDX, F_PACKED, F_PACKED | F_INDIRECT | F_EVENT_IDX};
+	static const uint64_t f[] = {0, F_INDIRECT | F_EVENT_IDX, F_PACKED,
+				     F_PACKED | F_INDIRECT | F_EVENT_IDX};
 	static const uint8_t zero[64];
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(f); i++) {
-		struct drv_seg seg[2] = {{BUF_GPA, 32, true}, {BUF_GPA + 32, 32, true}}, huge = {BUF_GPA, 8 << 20, true};
+		struct drv_seg seg[2] = {{BUF_GPA, 32, true}, {BUF_GPA + 32, 32, true}},
+			       huge = {BUF_GPA, 8 << 20, true};
 		uint8_t got[64];
 		uint32_t len;
 		uint16_t id;
@@ -910,20 +940,25 @@ static void test_rings_off_ram(void **state)
 	}
 }
 
-/* The first ring of a device's life lies nowhere, and is kicked all the same: there is no older one to fall back on. */
+/*
+ * The first ring of a device's life lies nowhere, and is kicked all the same: there is no older one to fall
+ * back on.
+ */
 static void test_kick_of_a_ring_nowhere(void **state)
 {
 	static const gpa_t bad[] = {0, 0xfee00000, 32 * MIB - 16, UINT64_MAX - 15};
 
 	(void)state;
 	for (unsigned i = 0; i < 6 * ARRAY_SIZE(bad); i++) {
-		const unsigned regs[] = {VIRTIO_PCI_COMMON_Q_DESCLO, VIRTIO_PCI_COMMON_Q_AVAILLO, VIRTIO_PCI_COMMON_Q_USEDLO};
+		const unsigned regs[] = {VIRTIO_PCI_COMMON_Q_DESCLO, VIRTIO_PCI_COMMON_Q_AVAILLO,
+					 VIRTIO_PCI_COMMON_Q_USEDLO};
 		bool rng = i % 2;
 		unsigned q = rng ? 0 : 4;
 
 		fake_vm_destroy(vm);
 		vm = fake_vm_create(32 * MIB);
-		dev = rng ? fake_attach(vm, &virtio_rng_ops, "") : fake_attach(vm, &virtio_net_ops, "mode=recorder,queues=2");
+		dev = rng ? fake_attach(vm, &virtio_rng_ops, "")
+			  : fake_attach(vm, &virtio_net_ops, "mode=recorder,queues=2");
 		assert_non_null(dev);
 		assert_true(negotiate(V1 | (rng ? 0 : CTRL_ALL)));
 		wr(VIRTIO_PCI_COMMON_Q_SELECT, 2, q);
@@ -966,11 +1001,13 @@ static void test_one_mac_twice(void **state)
 	for (unsigned i = 0; i < 4; i++) {
 		fake_vm_destroy(vm);
 		vm = fake_vm_create(32 * MIB);
-		assert_non_null(i & 1 ? fake_attach(vm, &virtio_net_ops, net) : fake_attach(vm, &e1000_ops, mac));
+		assert_non_null(i & 1 ? fake_attach(vm, &virtio_net_ops, net)
+				      : fake_attach(vm, &e1000_ops, mac));
 		assert_null(i & 2 ? fake_attach(vm, &virtio_net_ops, net) : fake_attach(vm, &e1000_ops, mac));
 		assert_non_null(fake_attach(vm, &e1000_ops, "mac=52:54:00:00:00:0a"));
 		assert_non_null(fake_attach(vm, &e1000_ops, ""));
-		assert_non_null(fake_attach(vm, &e1000_ops, "")); /* those without mac= differ by their slots */
+		/* those without mac= differ by their slots */
+		assert_non_null(fake_attach(vm, &e1000_ops, ""));
 	}
 }
 
@@ -979,15 +1016,41 @@ static void test_one_mac_twice(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_features_ok), T(test_features_frozen), T(test_driver_ok_needs_features_ok), T(test_status_bits_stay),
-		T(test_knobs), T(test_bad_options), T(test_queue_registers_after_enable), T(test_queue_size_rules),
-		T(test_enable_needs_features_ok), T(test_queue_select_out_of_range), T(test_every_write_in_every_status),
-		T(test_queue_reset), T(test_broken_ring_needs_reset), T(test_failed_start_needs_reset), T(test_kicks),
-		T(test_ioeventfds), T(test_intx), T(test_msix), T(test_no_vector), T(test_device_config),
-		T(test_pci_cfg_window), T(test_capabilities), T(test_ctrl_commands), T(test_ctrl_mac_tables),
-		T(test_ctrl_sweep), T(test_ctrl_header_split), T(test_ctrl_malformed), T(test_ctrl_without_mq),
-		T(test_announce), T(test_rng), T(test_rng_bad), T(test_rings_off_ram),
-		T(test_kick_of_a_ring_nowhere), T(test_old_ctrl_ring_is_forgotten), T(test_one_mac_twice),
+		T(test_features_ok),
+		T(test_features_frozen),
+		T(test_driver_ok_needs_features_ok),
+		T(test_status_bits_stay),
+		T(test_knobs),
+		T(test_bad_options),
+		T(test_queue_registers_after_enable),
+		T(test_queue_size_rules),
+		T(test_enable_needs_features_ok),
+		T(test_queue_select_out_of_range),
+		T(test_every_write_in_every_status),
+		T(test_queue_reset),
+		T(test_broken_ring_needs_reset),
+		T(test_failed_start_needs_reset),
+		T(test_kicks),
+		T(test_ioeventfds),
+		T(test_intx),
+		T(test_msix),
+		T(test_no_vector),
+		T(test_device_config),
+		T(test_pci_cfg_window),
+		T(test_capabilities),
+		T(test_ctrl_commands),
+		T(test_ctrl_mac_tables),
+		T(test_ctrl_sweep),
+		T(test_ctrl_header_split),
+		T(test_ctrl_malformed),
+		T(test_ctrl_without_mq),
+		T(test_announce),
+		T(test_rng),
+		T(test_rng_bad),
+		T(test_rings_off_ram),
+		T(test_kick_of_a_ring_nowhere),
+		T(test_old_ctrl_ring_is_forgotten),
+		T(test_one_mac_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

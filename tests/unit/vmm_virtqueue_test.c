@@ -59,8 +59,9 @@ static const char *layout_name(uint64_t f)
 {
 	static char buf[64];
 
-	snprintf(buf, sizeof(buf), "%s%s%s%s", f & F_PACKED ? "packed" : "split", f & F_INDIRECT ? "+indirect" : "",
-		 f & F_EVENT_IDX ? "+event_idx" : "", f & F_IN_ORDER ? "+in_order" : "");
+	snprintf(buf, sizeof(buf), "%s%s%s%s", f & F_PACKED ? "packed" : "split",
+		 f & F_INDIRECT ? "+indirect" : "", f & F_EVENT_IDX ? "+event_idx" : "",
+		 f & F_IN_ORDER ? "+in_order" : "");
 	return buf;
 }
 
@@ -219,7 +220,10 @@ static unsigned complete(unsigned n)
 	return virtq_should_call(&rig.vq);
 }
 
-/* "Interrupt me when the buffer after the next `delay` is used", asked anew after each interrupt: one in delay + 1. */
+/*
+ * "Interrupt me when the buffer after the next `delay` is used", asked anew after each interrupt: one in
+ * delay + 1.
+ */
 static void test_call_event_idx(void **state)
 {
 	(void)state;
@@ -270,7 +274,8 @@ static void test_call_event_in_batch(void **state)
 				wrap = !wrap;
 			}
 			if (packed)
-				*rig.drv.pdriver = (struct vring_packed_desc_event){(uint16_t)(at | wrap << 15), VRING_PACKED_EVENT_FLAG_DESC};
+				*rig.drv.pdriver = (struct vring_packed_desc_event){
+					(uint16_t)(at | wrap << 15), VRING_PACKED_EVENT_FLAG_DESC};
 			else
 				rig.drv.avail->ring[SIZE] = (uint16_t)at;
 			assert_false(complete(2));
@@ -397,7 +402,9 @@ struct bad_packed {
 static const struct bad_packed bad_packed[] = {
 	{"one good descriptor", {{BUF_GPA, 64, 3, 0}}, 1},
 	{"any 16-bit buffer ID", {{BUF_GPA, 64, 0xffff, 0}}, 1},
-	{"NEXT for ever", {{BUF_GPA, 64, 0, N}, {BUF_GPA, 64, 0, N}, {BUF_GPA, 64, 0, N}, {BUF_GPA, 64, 0, N}}, -EBADMSG},
+	{"NEXT for ever",
+	 {{BUF_GPA, 64, 0, N}, {BUF_GPA, 64, 0, N}, {BUF_GPA, 64, 0, N}, {BUF_GPA, 64, 0, N}},
+	 -EBADMSG},
 	{"length 0", {{BUF_GPA, 0, 0, 0}}, -EBADMSG},
 	{"length 2^32-1", {{BUF_GPA, UINT32_MAX, 0, W}}, -EBADMSG},
 	{"address wraps", {{UINT64_MAX - 31, 64, 0, 0}}, -EBADMSG},
@@ -432,7 +439,8 @@ static void test_packed_chain_into_held_entries(void **state)
 		drv_add(&rig.drv, &seg, 1, false);
 		assert_int_equal(pop(), 1);
 	}
-	rig.drv.pdesc[SIZE - 1] = (struct vring_packed_desc){BUF_GPA, 64, 7, N | 1u << VRING_PACKED_DESC_F_AVAIL};
+	rig.drv.pdesc[SIZE - 1] =
+		(struct vring_packed_desc){BUF_GPA, 64, 7, N | 1u << VRING_PACKED_DESC_F_AVAIL};
 	assert_int_equal(pop(), -EBADMSG);
 }
 
@@ -492,8 +500,10 @@ static void test_bad_indirect(void **state)
 		start(SIZE, F_INDIRECT | (packed ? F_PACKED : 0));
 		fill_table(b, packed);
 		if (packed) {
-			rig.drv.pdesc[0] = (struct vring_packed_desc){
-				b->gpa, b->len, 0, (uint16_t)(I | b->flags | 1u << VRING_PACKED_DESC_F_AVAIL)};
+			rig.drv.pdesc[0] =
+				(struct vring_packed_desc){b->gpa, b->len, 0,
+							   (uint16_t)(I | b->flags |
+								      1u << VRING_PACKED_DESC_F_AVAIL)};
 		} else {
 			rig.drv.desc[0] = (struct vring_desc){b->gpa, b->len, (uint16_t)(I | b->flags), 1};
 			rig.drv.desc[1] = (struct vring_desc)OK;
@@ -542,7 +552,10 @@ static void test_direct_then_indirect(void **state)
 	assert_int_equal(rig.c.out_len, 96);
 }
 
-/* Lengths whose sum does not fit used.len: needs more than 4 GiB in one chain, so the same RAM several times. */
+/*
+ * Lengths whose sum does not fit used.len: needs more than 4 GiB in one chain, so the same RAM several
+ * times.
+ */
 static void test_total_length_wraps(void **state)
 {
 	(void)state;
@@ -583,8 +596,15 @@ static void test_bad_heads(void **state)
 
 static void test_avail_index_jumps(void **state)
 {
-	static const struct { uint16_t idx; int expect; } t[] = {
-		{0, 0}, {1, 1}, {SIZE, 1}, {SIZE + 1, -EBADMSG}, {0x7fff, -EBADMSG}, {0x8000, -EBADMSG}, {0xffff, -EBADMSG},
+	static const struct { uint16_t idx; int expect;
+	} t[] = {
+		{0, 0},
+		{1, 1},
+		{SIZE, 1},
+		{SIZE + 1, -EBADMSG},
+		{0x7fff, -EBADMSG},
+		{0x8000, -EBADMSG},
+		{0xffff, -EBADMSG},
 	};
 
 	(void)state;
@@ -632,7 +652,9 @@ static void test_start_checks(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++)
-		assert_int_equal(virtq_start(&rig.vq, rig.gm, &t[i].l, t[i].features, virtq_base_new(t[i].features)), t[i].expect);
+		assert_int_equal(virtq_start(&rig.vq, rig.gm, &t[i].l, t[i].features,
+					     virtq_base_new(t[i].features)),
+				 t[i].expect);
 }
 
 /* ---- class 10: a second vCPU rewrites descriptors while they are read ---- */
@@ -643,7 +665,10 @@ struct flipper {
 	unsigned rounds;
 };
 
-/* Addresses that are good only in the pairings A/A and B/B: whoever checks one copy and uses another is caught. */
+/*
+ * Addresses that are good only in the pairings A/A and B/B: whoever checks one copy and uses another is
+ * caught.
+ */
 static void *flip(void *arg)
 {
 	struct flipper *f = arg;
@@ -656,7 +681,8 @@ static void *flip(void *arg)
 		__atomic_store_n(&rig.drv.desc[0].len, 64u, __ATOMIC_RELAXED);
 		__atomic_store_n(&rig.drv.desc[0].flags, (uint16_t)0, __ATOMIC_RELAXED);
 		if (++f->rounds % 16 == 0)
-			sched_yield(); /* in the good state: with one CPU the reader would never see it otherwise */
+			/* in the good state: with one CPU the reader would never see it otherwise */
+			sched_yield();
 	}
 	return NULL;
 }
@@ -681,7 +707,8 @@ static void test_racing_driver(void **state)
 		for (unsigned k = 0; k < rig.c.n_out + rig.c.n_in; k++) {
 			const char *p = rig.iov[k].iov_base;
 
-			assert_true(p >= ram && rig.iov[k].iov_len <= RAM && p + rig.iov[k].iov_len <= ram + RAM);
+			assert_true(p >= ram && rig.iov[k].iov_len <= RAM &&
+				    p + rig.iov[k].iov_len <= ram + RAM);
 		}
 	}
 	__atomic_store_n(&f.stop, true, __ATOMIC_RELAXED);
@@ -705,7 +732,8 @@ static void test_random_rings(void **state)
 		p = (void *)rig.drv.desc;
 		for (unsigned i = 0; i < 16 * SIZE + 64; i++)
 			if (rand_r(&seed) & 1)
-				p[i] = (uint8_t)(rand_r(&seed) >> 8 & (i % 16 >= 3 && i % 16 < 12 ? 0 : 0xff));
+				p[i] = (uint8_t)(rand_r(&seed) >> 8 &
+						 (i % 16 >= 3 && i % 16 < 12 ? 0 : 0xff));
 		for (unsigned n = 0; n <= SIZE; n++) {
 			if (pop() != 1)
 				break;

@@ -61,7 +61,10 @@ void kvm_stats_text(struct vm *vm, char *buf, size_t size)
 		char prefix[16];
 
 		snprintf(prefix, sizeof(prefix), "vcpu%u/", i);
-		/* Opened early: an ioctl on a vCPU waits until that leaves KVM_RUN, which one that sleeps never does. */
+		/*
+		 * Opened early: an ioctl on a vCPU waits until that leaves KVM_RUN, which one that sleeps
+		 * never does.
+		 */
 		if (kvm->vcpu[i].stats_fd >= 0)
 			used += stats_text(kvm->vcpu[i].stats_fd, prefix, buf + used, size - used);
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * virtio-net in two halves. The front half (vmm/virtio/net.c) is what the guest sees: PCI transport, feature
- * negotiation, configuration space, the control queue, interrupts. The back half moves packets between the rings and
- * the world, and is one of:
+ * negotiation, configuration space, the control queue, interrupts. The back half moves packets between the
+ * rings and the world, and is one of:
  *
  *      "virtio"      threads of this process and a TAP     vmm/net/be_virtio.c
  *      "vhost"       the kernel's vhost-net and a TAP      vmm/vhost/
@@ -10,9 +10,10 @@
  *
  * Life of a backend:  open  ( start  { set_*, ring_stop, ring_start }*  stop )*  close
  *
- * Rings are numbered as in virtio-net: 2i receives (to the guest) and 2i+1 transmits for queue pair i. All calls come from
- * one thread at a time (under the device's lock). A callback in net_front_ops may come from any thread and takes no lock
- * of the device, so a backend may make it while the front half waits for it in stop.
+ * Rings are numbered as in virtio-net: 2i receives (to the guest) and 2i+1 transmits for queue pair i. All
+ * calls come from one thread at a time (under the device's lock). A callback in net_front_ops may come from
+ * any thread and takes no lock of the device, so a backend may make it while the front half waits for it in
+ * stop.
  *
  * Errors: -errno, logged by the backend.
  */
@@ -38,21 +39,32 @@
 
 struct net_backend;
 
-/* One ring as the front half hands it over. The fds stay the front half's, and live from before start to after stop. */
+/*
+ * One ring as the front half hands it over. The fds stay the front half's, and live from before start to
+ * after stop.
+ */
 struct net_ring {
 	bool ready;          /* the driver has set it up; the others are left alone */
 	struct virtq_layout layout;
 	uint32_t base;       /* virtq_base(): given to start, filled in by stop */
 	int kick_fd;         /* eventfd, non-blocking: readable when the guest has rung */
-	int call_fd;         /* eventfd: a write interrupts the guest (MSI-X: an irqfd, so it costs no exit) */
-	struct virtq_progress *progress; /* for a successor of this process to go on with a packed ring; or NULL */
+	/* eventfd: a write interrupts the guest (MSI-X: an irqfd, so it costs no exit) */
+	int call_fd;
+	/* for a successor of this process to go on with a packed ring; or NULL */
+	struct virtq_progress *progress;
 	struct stats_queue *stats; /* a backend that sees the packets keeps it; "kicks" too */
 };
 
 struct net_front_ops {
-	/* Interrupt for a ring, if the guest has given it a vector: same as a write to call_fd, at times cheaper. */
+	/*
+	 * Interrupt for a ring, if the guest has given it a vector: same as a write to call_fd, at times
+	 * cheaper.
+	 */
 	void (*call)(void *front, unsigned ring);
-	/* The ring broke the rules: the device goes to NEEDS_RESET. The backend has stopped serving that ring. */
+	/*
+	 * The ring broke the rules: the device goes to NEEDS_RESET. The backend has stopped serving that
+	 * ring.
+	 */
 	void (*ring_broken)(void *front, unsigned ring);
 	/* The other side went away or came back (vhost-user): shown as link status. */
 	void (*link)(void *front, bool up);
@@ -72,9 +84,9 @@ struct net_filter {
 struct net_backend_ops {
 	const char *name; /* value of mode= */
 	/*
-	 * Parse the backend's own keys ("tap", "fd", "path", "poll_us", ...), open what is needed for be->pairs queue
-	 * pairs, set be->features. Fails rather than falling back. -EINVAL: bad options; others: the host lacks something.
-	 * close is called also after a failed open.
+	 * Parse the backend's own keys ("tap", "fd", "path", "poll_us", ...), open what is needed for
+	 * be->pairs queue pairs, set be->features. Fails rather than falling back. -EINVAL: bad options;
+	 * others: the host lacks something. close is called also after a failed open.
 	 */
 	int (*open)(struct net_backend *be, const struct dev_opts *opts);
 	void (*close)(struct net_backend *be);
@@ -85,9 +97,15 @@ struct net_backend_ops {
 	/* One ring of a started device (queue reset). Both NULL: VIRTIO_F_RING_RESET is not offered. */
 	int (*ring_start)(struct net_backend *be, unsigned ring);
 	void (*ring_stop)(struct net_backend *be, unsigned ring);
-	/* The guest uses this many pairs (VIRTIO_NET_CTRL_MQ): 1 after start. NULL: VIRTIO_NET_F_MQ is not offered. */
+	/*
+	 * The guest uses this many pairs (VIRTIO_NET_CTRL_MQ): 1 after start. NULL: VIRTIO_NET_F_MQ is not
+	 * offered.
+	 */
 	int (*set_pairs)(struct net_backend *be, unsigned pairs);
-	/* Offloads that the guest accepts on receive: VIRTIO_NET_F_GUEST_* bits. Called after start and on CTRL_GUEST_OFFLOADS. */
+	/*
+	 * Offloads that the guest accepts on receive: VIRTIO_NET_F_GUEST_* bits. Called after start and on
+	 * CTRL_GUEST_OFFLOADS.
+	 */
 	int (*set_offloads)(struct net_backend *be, uint64_t guest_features);
 	/* Optional. NULL: the guest receives all that comes, as behind a switch that floods. */
 	void (*set_filter)(struct net_backend *be, const struct net_filter *f);
@@ -103,8 +121,11 @@ struct net_backend {
 	unsigned pairs;
 	const struct net_front_ops *front_ops;
 	void *front;
-	/* Set by open: the VIRTIO_NET_F_* and VIRTIO_F_* bits that it can serve, out of NET_BACKEND_FEATURES. The front half
-	 * adds what is its own alone (MAC, STATUS, CTRL_*, MQ, ANNOUNCE, RING_RESET, VERSION_1). */
+	/*
+	 * Set by open: the VIRTIO_NET_F_* and VIRTIO_F_* bits that it can serve, out of
+	 * NET_BACKEND_FEATURES. The front half adds what is its own alone (MAC, STATUS, CTRL_*, MQ,
+	 * ANNOUNCE, RING_RESET, VERSION_1).
+	 */
 	uint64_t features;
 	uint16_t mtu; /* 0: unknown, VIRTIO_NET_F_MTU is not offered */
 	/* Set by the front half before start. */
@@ -112,12 +133,13 @@ struct net_backend {
 };
 
 /* Bits that depend on the backend. */
-#define NET_BACKEND_FEATURES                                                                                        \
-	(1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_GUEST_CSUM | 1ull << VIRTIO_NET_F_CTRL_GUEST_OFFLOADS |   \
-	 1ull << VIRTIO_NET_F_GUEST_TSO4 | 1ull << VIRTIO_NET_F_GUEST_TSO6 | 1ull << VIRTIO_NET_F_GUEST_ECN |       \
-	 1ull << VIRTIO_NET_F_HOST_TSO4 | 1ull << VIRTIO_NET_F_HOST_TSO6 | 1ull << VIRTIO_NET_F_HOST_ECN |          \
-	 1ull << VIRTIO_NET_F_MRG_RXBUF | 1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << VIRTIO_RING_F_EVENT_IDX |   \
-	 1ull << VIRTIO_F_RING_PACKED | 1ull << VIRTIO_F_IN_ORDER | 1ull << NET_F_GUEST_USO4 |                      \
+#define NET_BACKEND_FEATURES                                                                                 \
+	(1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_GUEST_CSUM |                                       \
+	 1ull << VIRTIO_NET_F_CTRL_GUEST_OFFLOADS | 1ull << VIRTIO_NET_F_GUEST_TSO4 |                        \
+	 1ull << VIRTIO_NET_F_GUEST_TSO6 | 1ull << VIRTIO_NET_F_GUEST_ECN | 1ull << VIRTIO_NET_F_HOST_TSO4 | \
+	 1ull << VIRTIO_NET_F_HOST_TSO6 | 1ull << VIRTIO_NET_F_HOST_ECN | 1ull << VIRTIO_NET_F_MRG_RXBUF |   \
+	 1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << VIRTIO_RING_F_EVENT_IDX |                             \
+	 1ull << VIRTIO_F_RING_PACKED | 1ull << VIRTIO_F_IN_ORDER | 1ull << NET_F_GUEST_USO4 |               \
 	 1ull << NET_F_GUEST_USO6 | 1ull << NET_F_HOST_USO)
 
 extern const struct net_backend_ops net_backend_virtio;

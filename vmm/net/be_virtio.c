@@ -2,9 +2,10 @@
 /*
  * mode=virtio: this process moves the packets, one I/O thread per queue pair.
  *
- * All fds are edge-triggered: an event only sets a flag, the work is done by pair_poll, which the event loop calls before
- * it sleeps. While there is work the guest is told not to kick. An eventfd need not be read for the next edge to come, so
- * the read, which only the statistics need, waits until there is nothing better to do.
+ * All fds are edge-triggered: an event only sets a flag, the work is done by pair_poll, which the event
+ * loop calls before it sleeps. While there is work the guest is told not to kick. An eventfd need not be
+ * read for the next edge to come, so the read, which only the statistics need, waits until there is nothing
+ * better to do.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -81,7 +82,10 @@ static void on_call(void *arg, bool tx)
 	be->front_ops->call(be->front, 2 * p->index + tx);
 }
 
-/* Read the eventfd of a queue that was kicked. Before the guest is asked to kick again: later it could lose a kick. */
+/*
+ * Read the eventfd of a queue that was kicked. Before the guest is asked to kick again: later it could lose
+ * a kick.
+ */
 static void drain_kick(struct kick *k)
 {
 	struct stats_queue *s = ring_of(k->pair, k->tx)->stats;
@@ -357,9 +361,10 @@ static int be_open(struct net_backend *be, const struct dev_opts *opts)
 		err = tap_open_opts(&b->tap, opts, be->dev_name, be->pairs);
 	for (unsigned i = 0; i < be->pairs && !err; i++)
 		err = open_pair(b, i);
-	be->features = NET_BACKEND_FEATURES & (tap_features(&b->tap) | 1ull << VIRTIO_NET_F_MRG_RXBUF |
-					       1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << VIRTIO_RING_F_EVENT_IDX |
-					       1ull << VIRTIO_F_RING_PACKED | 1ull << VIRTIO_F_IN_ORDER);
+	be->features = NET_BACKEND_FEATURES &
+		       (tap_features(&b->tap) | 1ull << VIRTIO_NET_F_MRG_RXBUF |
+			1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << VIRTIO_RING_F_EVENT_IDX |
+			1ull << VIRTIO_F_RING_PACKED | 1ull << VIRTIO_F_IN_ORDER);
 	be->mtu = b->tap.mtu;
 	return err;
 }

@@ -51,9 +51,11 @@ static const struct {
 	uint16_t off, len;
 	const char *name;
 } register_names[] = {
-	{STATUS, 4, "STATUS"}, {EECD, 4, "EECD"}, {MDIC, 4, "MDIC"},   {ICR, 4, "ICR"},   {ITR, 4, "ITR"},
-	{ICS, 4, "ICS"},       {IMS, 4, "IMS"},   {IMC, 4, "IMC"},     {RCTL, 4, "RCTL"}, {TCTL, 4, "TCTL"},
-	{RDH, 4, "RDH"},       {RDT, 4, "RDT"},   {TDH, 4, "TDH"},     {TDT, 4, "TDT"},   {STATS_FIRST, 0x100, "statistics"},
+	{STATUS, 4, "STATUS"}, {EECD, 4, "EECD"}, {MDIC, 4, "MDIC"},
+	{ICR, 4, "ICR"},       {ITR, 4, "ITR"},	  {ICS, 4, "ICS"},
+	{IMS, 4, "IMS"},       {IMC, 4, "IMC"},	  {RCTL, 4, "RCTL"},
+	{TCTL, 4, "TCTL"},     {RDH, 4, "RDH"},	  {RDT, 4, "RDT"},
+	{TDH, 4, "TDH"},       {TDT, 4, "TDT"},	  {STATS_FIRST, 0x100, "statistics"},
 };
 
 void e1000_count(struct e1000 *e, unsigned off, uint64_t n)
@@ -125,7 +127,8 @@ static void write_ctrl(struct e1000 *e, uint32_t v)
 	if (v & CTRL_PHY_RST)
 		e1000_phy_reset(e);
 	e1000_set(e, CTRL, v & ~(CTRL_RST | CTRL_PHY_RST));
-	e1000_set(e, STATUS, v & CTRL_SLU ? e1000_get(e, STATUS) | STATUS_LU : e1000_get(e, STATUS) & ~STATUS_LU);
+	e1000_set(e, STATUS,
+		  v & CTRL_SLU ? e1000_get(e, STATUS) | STATUS_LU : e1000_get(e, STATUS) & ~STATUS_LU);
 }
 
 /* Set-up of a ring, or what decides whether it runs: on the thread that runs it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Intel 82540EM, between the files of this device. Section numbers are those of the "PCI/PCI-X Family of Gigabit
- * Ethernet Controllers Software Developer's Manual".
+ * Intel 82540EM, between the files of this device. Section numbers are those of the "PCI/PCI-X Family of
+ * Gigabit Ethernet Controllers Software Developer's Manual".
  *
  *   e1000.c       the device: registers, reset, options
  *   e1000_phy.c   EEPROM and PHY
@@ -10,10 +10,10 @@
  *   e1000_seg.c   checksums and segmentation in software
  *   e1000_rx.c    TAP -> filters -> descriptors
  *
- * Threads and locks. The vCPU that accesses a register holds the device's lock. Ring state belongs to the I/O thread
- * (with io=vcpu the transmit side belongs to the vCPUs under the device's lock); a register that changes a ring's set-up
- * is written on the I/O thread by evloop_call. Tails and control registers are single words, read without a lock.
- * irq_lock covers ICR, IMS and the timers; it is the innermost lock.
+ * Threads and locks. The vCPU that accesses a register holds the device's lock. Ring state belongs to the
+ * I/O thread (with io=vcpu the transmit side belongs to the vCPUs under the device's lock); a register that
+ * changes a ring's set-up is written on the I/O thread by evloop_call. Tails and control registers are
+ * single words, read without a lock. irq_lock covers ICR, IMS and the timers; it is the innermost lock.
  */
 #ifndef VMM_NET_E1000_H
 #define VMM_NET_E1000_H
@@ -138,7 +138,10 @@ struct e1000_delay_state {
 	uint64_t absolute_ns; /* set by the first; 0: none */
 };
 
-/* The offload context of a transmit queue (3.3.6, 3.3.7): set by one kind of descriptor, used by the others. */
+/*
+ * The offload context of a transmit queue (3.3.6, 3.3.7): set by one kind of descriptor, used by the
+ * others.
+ */
 struct e1000_context {
 	uint8_t ipcss, ipcso, tucss, tucso;
 	uint16_t ipcse, tucse, mss;
@@ -249,7 +252,10 @@ void e1000_tx_reset(struct e1000 *e);
 /* ---- e1000_seg.c ---- */
 /* Complete the packet in software: insert what checksums it asks for, cut it into frames, send each. */
 void e1000_send_software(struct e1000 *e, const struct e1000_context *ctx);
-/* Complete the headers of a TSO packet for the kernel's GSO: lengths, IP checksum, pseudo header. false: leave it. */
+/*
+ * Complete the headers of a TSO packet for the kernel's GSO: lengths, IP checksum, pseudo header. false:
+ * leave it.
+ */
 bool e1000_prepare_gso(struct e1000 *e, const struct e1000_context *ctx);
 uint16_t e1000_checksum(const uint8_t *p, size_t len, uint32_t sum);
 

@@ -141,8 +141,8 @@ static void phy_write(struct e1000 *e, unsigned reg, uint16_t v)
 		v &= (uint16_t)~(PHY_CTRL_RESET | PHY_CTRL_RESTART); /* clear themselves */
 	}
 	/* Status and identification are read-only. */
-	if (reg != PHY_STATUS && reg != PHY_ID1 && reg != PHY_ID2 && reg != PHY_LP_ABILITY && reg != PHY_1000T_STATUS &&
-	    reg != M88_SPEC_STATUS)
+	if (reg != PHY_STATUS && reg != PHY_ID1 && reg != PHY_ID2 && reg != PHY_LP_ABILITY &&
+	    reg != PHY_1000T_STATUS && reg != M88_SPEC_STATUS)
 		e->phy[reg] = v;
 }
 

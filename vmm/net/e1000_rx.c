@@ -89,7 +89,8 @@ static bool vlan_match(const struct e1000 *e, const uint8_t *frame)
 {
 	unsigned id;
 
-	if (!(e1000_get(e, RCTL) & RCTL_VFE) || (frame[12] << 8 | frame[13]) != (int)(e1000_get(e, VET) & 0xffff))
+	if (!(e1000_get(e, RCTL) & RCTL_VFE) ||
+	    (frame[12] << 8 | frame[13]) != (int)(e1000_get(e, VET) & 0xffff))
 		return true;
 	id = (unsigned)(frame[14] << 8 | frame[15]) & 0xfff;
 	return e1000_get(e, VFTA + 4 * (id >> 5)) >> (id & 31) & 1;
@@ -150,7 +151,8 @@ static uint8_t checksum_status(const struct e1000 *e, bool ok)
 /* A VLAN tag goes from the frame into the descriptor when CTRL.VME says so. */
 static size_t strip_vlan(struct e1000 *e, uint8_t *frame, size_t len, uint16_t *vlan, uint8_t *status)
 {
-	if (!(e1000_get(e, CTRL) & CTRL_VME) || len < 18 || (frame[12] << 8 | frame[13]) != (int)(e1000_get(e, VET) & 0xffff))
+	if (!(e1000_get(e, CTRL) & CTRL_VME) || len < 18 ||
+	    (frame[12] << 8 | frame[13]) != (int)(e1000_get(e, VET) & 0xffff))
 		return len;
 	*vlan = (uint16_t)(frame[14] << 8 | frame[15]);
 	*status |= RX_VP;
@@ -166,7 +168,8 @@ static void advance(struct e1000 *e, const struct rx_ring *r)
 }
 
 /* Fill one descriptor; buf NULL when the data is in its buffer already. */
-static void fill(struct e1000 *e, const struct rx_ring *r, const uint8_t *buf, struct rx_desc *d, size_t len, bool eop)
+static void fill(struct e1000 *e, const struct rx_ring *r, const uint8_t *buf, struct rx_desc *d, size_t len,
+		 bool eop)
 {
 	gpa_t at = r->base + (gpa_t)e1000_get(e, RDH) * sizeof(*d);
 
@@ -267,7 +270,8 @@ static bool watch(struct e1000 *e, bool on)
 }
 
 /* In the guest's buffer already: the common case, without a copy. */
-static void complete_in_place(struct e1000 *e, const struct rx_ring *r, struct rx_desc *d, uint8_t *frame, size_t len)
+static void complete_in_place(struct e1000 *e, const struct rx_ring *r, struct rx_desc *d, uint8_t *frame,
+			      size_t len)
 {
 	if (len < FRAME_MIN) {
 		memset(frame + len, 0, FRAME_MIN - len);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Checksums and segmentation. Every offset comes from the guest: each is checked against the bytes that are there. */
+/*
+ * Checksums and segmentation. Every offset comes from the guest: each is checked against the bytes that are
+ * there.
+ */
 #include <string.h>
 
 #include "vmm/net/e1000.h"
@@ -60,7 +63,9 @@ static void insert_checksum(uint8_t *p, size_t len, unsigned start, unsigned at,
 	put16(p + at, (uint16_t)~e1000_checksum(p + start, stop - start, 0));
 }
 
-/* Where the VLAN tag goes is decided here, so that offsets of the context stay those of the untagged frame. */
+/*
+ * Where the VLAN tag goes is decided here, so that offsets of the context stay those of the untagged frame.
+ */
 static void emit(struct e1000 *e, const uint8_t *frame, size_t len)
 {
 	struct iovec iov[4];
@@ -110,13 +115,14 @@ static bool tso_sane(const struct e1000_context *c, size_t len)
 {
 	unsigned ip = c->ipv4 ? 20 : 40;
 
-	return c->mss && c->hdr_len >= 14 && c->hdr_len <= len && c->ipcss >= 14 && (unsigned)c->ipcss + ip <= c->hdr_len &&
-	       c->tucss >= c->ipcss + ip && (unsigned)c->tucss + (c->tcp ? 20 : 8) <= c->hdr_len &&
-	       c->tucso >= c->tucss && (unsigned)c->tucso + 2 <= c->hdr_len;
+	return c->mss && c->hdr_len >= 14 && c->hdr_len <= len && c->ipcss >= 14 &&
+	       (unsigned)c->ipcss + ip <= c->hdr_len && c->tucss >= c->ipcss + ip &&
+	       (unsigned)c->tucss + (c->tcp ? 20 : 8) <= c->hdr_len && c->tucso >= c->tucss &&
+	       (unsigned)c->tucso + 2 <= c->hdr_len;
 }
 
-static void one_segment(struct e1000 *e, const struct e1000_context *c, uint8_t *frame, size_t payload, unsigned index,
-			uint32_t seq, bool last)
+static void one_segment(struct e1000 *e, const struct e1000_context *c, uint8_t *frame, size_t payload,
+			unsigned index, uint32_t seq, bool last)
 {
 	size_t len = c->hdr_len + payload;
 
@@ -136,7 +142,10 @@ static void one_segment(struct e1000 *e, const struct e1000_context *c, uint8_t 
 	emit(e, frame, len);
 }
 
-/* Frames are built in place: the header is copied in front of each piece of payload, over payload already sent. */
+/*
+ * Frames are built in place: the header is copied in front of each piece of payload, over payload already
+ * sent.
+ */
 static void segment(struct e1000 *e, const struct e1000_context *c, size_t len)
 {
 	uint8_t header[256];
@@ -191,8 +200,13 @@ bool e1000_prepare_gso(struct e1000 *e, const struct e1000_context *c)
 	fix_ip(c, h, p->len, 0);
 	if (c->ipv4) {
 		put16(h + c->ipcss + 10, 0);
-		put16(h + c->ipcss + 10, (uint16_t)~e1000_checksum(h + c->ipcss, (size_t)(h[c->ipcss] & 0xf) * 4 <= (size_t)(c->tucss - c->ipcss)
-									? (size_t)(h[c->ipcss] & 0xf) * 4 : 20, 0));
+		put16(h + c->ipcss + 10,
+		      (uint16_t)~e1000_checksum(h + c->ipcss,
+						(size_t)(h[c->ipcss] & 0xf) * 4 <=
+								(size_t)(c->tucss - c->ipcss)
+							? (size_t)(h[c->ipcss] & 0xf) * 4
+							: 20,
+						0));
 	}
 	add_length(h, c->tucso, p->len - c->tucss);
 	e->tx_hdr = (struct virtio_net_hdr_mrg_rxbuf){

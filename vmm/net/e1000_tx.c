@@ -274,7 +274,10 @@ void e1000_tx_run(struct e1000 *e)
 
 	if (!(e1000_get(e, TCTL) & TCTL_EN) || !pci_bus_master(e->pci))
 		return;
-	/* A head or tail outside the ring moves nothing, and a ring is served once at most (classes of CVE-2016-1981). */
+	/*
+	 * A head or tail outside the ring moves nothing, and a ring is served once at most (classes of
+	 * CVE-2016-1981).
+	 */
 	if (!r.size || head >= r.size || e1000_get(e, TDT) >= r.size)
 		return;
 	/* The tail is read again each time: what the guest adds meanwhile needs no kick of its own. */

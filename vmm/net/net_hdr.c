@@ -42,16 +42,18 @@ static unsigned l3_offset(const uint8_t *p, size_t n, uint8_t *ip)
 	return 0;
 }
 
-static bool l4_fits(const struct gso_kind *k, const struct virtio_net_hdr *h, const uint8_t *p, size_t n, unsigned l3)
+static bool l4_fits(const struct gso_kind *k, const struct virtio_net_hdr *h, const uint8_t *p, size_t n,
+		    unsigned l3)
 {
-	if (k->ip == 4) /* protocol and header length are at hand; with IPv6 there may be extension headers between */
+	if (k->ip ==
+	    4) /* protocol and header length are at hand; with IPv6 there may be extension headers between */
 		return l3 + 20 <= n && p[l3 + 9] == k->proto && h->csum_start == l3 + (p[l3] & 15) * 4u;
 	return l3 + 40 <= n && h->csum_start >= l3 + 40u;
 }
 
 /*
- * A segmentation request must be about the headers that are really there: the kernel's segmentation code trusts the
- * offsets (CVE-2024-43897), so what does not fit is dropped here.
+ * A segmentation request must be about the headers that are really there: the kernel's segmentation code
+ * trusts the offsets (CVE-2024-43897), so what does not fit is dropped here.
  */
 static bool gso_ok(struct virtio_net_hdr *h, const uint8_t *p, size_t n, size_t len, uint64_t features)
 {
@@ -76,7 +78,8 @@ static bool gso_ok(struct virtio_net_hdr *h, const uint8_t *p, size_t n, size_t 
 	return false;
 }
 
-bool net_hdr_check(struct virtio_net_hdr_mrg_rxbuf *mh, const uint8_t *head, size_t n, size_t len, uint64_t features)
+bool net_hdr_check(struct virtio_net_hdr_mrg_rxbuf *mh, const uint8_t *head, size_t n, size_t len,
+		   uint64_t features)
 {
 	struct virtio_net_hdr *h = &mh->hdr;
 
@@ -125,6 +128,8 @@ bool net_filter_pass(const struct net_filter *f, const uint8_t *head, size_t n)
 	if (!memcmp(head, bcast, 6))
 		return !f->nobcast;
 	if (head[0] & 1)
-		return !f->nomulti && (f->allmulti || f->multi_overflow || in_table(f->multi, f->n_multi, head));
-	return !f->nouni && (f->alluni || f->uni_overflow || !memcmp(head, f->mac, 6) || in_table(f->uni, f->n_uni, head));
+		return !f->nomulti &&
+		       (f->allmulti || f->multi_overflow || in_table(f->multi, f->n_multi, head));
+	return !f->nouni &&
+	       (f->alluni || f->uni_overflow || !memcmp(head, f->mac, 6) || in_table(f->uni, f->n_uni, head));
 }

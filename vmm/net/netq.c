@@ -119,9 +119,10 @@ struct tx_head {
 };
 
 /*
- * Build the vector for writev: the checked private header, then the frame where it lies; of a segmentation request the
- * frame's own headers too are the copy that was checked, for another vCPU may change them meanwhile. The chain's segments
- * start at tx_iov[1], and the header ends at or before one of them, so there is always a slot for ours. NULL: not fit to send.
+ * Build the vector for writev: the checked private header, then the frame where it lies; of a segmentation
+ * request the frame's own headers too are the copy that was checked, for another vCPU may change them
+ * meanwhile. The chain's segments start at tx_iov[1], and the header ends at or before one of them, so
+ * there is always a slot for ours. NULL: not fit to send.
  */
 static struct iovec *tx_frame(struct netq *q, const struct virtq_chain *c, struct tx_head *h, int *n)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The data path of one virtio-net queue pair: packets between its two rings and a file descriptor that reads and writes
- * one frame behind a 12-byte virtio_net_hdr (a TAP; a SOCK_SEQPACKET socket in tests). Used by the VMM's own backend
- * and by the vhost-user process. No thread and no event loop: the owner calls netq_run when there may be work.
+ * The data path of one virtio-net queue pair: packets between its two rings and a file descriptor that
+ * reads and writes one frame behind a 12-byte virtio_net_hdr (a TAP; a SOCK_SEQPACKET socket in tests).
+ * Used by the VMM's own backend and by the vhost-user process. No thread and no event loop: the owner calls
+ * netq_run when there may be work.
  *
- * Transmit: readable segments go straight from guest memory into writev, behind a checked private copy of the header.
- * Receive: a window of receive buffers is popped ahead and readv fills it in place; a frame that is larger than the
- * window ends in a bounce buffer behind it and is copied once there are buffers.
+ * Transmit: readable segments go straight from guest memory into writev, behind a checked private copy of
+ * the header. Receive: a window of receive buffers is popped ahead and readv fills it in place; a frame
+ * that is larger than the window ends in a bounce buffer behind it and is copied once there are buffers.
  */
 #ifndef VMM_NET_NETQ_H
 #define VMM_NET_NETQ_H
@@ -57,24 +58,30 @@ int netq_start(struct netq *q, bool tx, const struct gmem *gm, const struct virt
 uint32_t netq_stop(struct netq *q, bool tx);
 
 /*
- * Do what there is to do, at most budget packets each way. 1: there is more; 0: nothing (and, when arm is set, the guest
- * was told to kick and there is still nothing: the owner may sleep); -EBADMSG: a ring broke, see rx.broken and tx.broken.
+ * Do what there is to do, at most budget packets each way. 1: there is more; 0: nothing (and, when arm is
+ * set, the guest was told to kick and there is still nothing: the owner may sleep); -EBADMSG: a ring broke,
+ * see rx.broken and tx.broken.
  */
 int netq_run(struct netq *q, unsigned budget, bool arm);
 
 /*
- * net_hdr.c: is this header fit for the host's kernel, given the frame it belongs to? head holds the first n bytes of
- * the frame (up to NET_HEAD_LEN), len is all of it. Flags that mean nothing on transmit are cleared.
+ * net_hdr.c: is this header fit for the host's kernel, given the frame it belongs to? head holds the first
+ * n bytes of the frame (up to NET_HEAD_LEN), len is all of it. Flags that mean nothing on transmit are
+ * cleared.
  */
 #define NET_HEAD_LEN 64
-bool net_hdr_check(struct virtio_net_hdr_mrg_rxbuf *h, const uint8_t *head, size_t n, size_t len, uint64_t features);
+bool net_hdr_check(struct virtio_net_hdr_mrg_rxbuf *h, const uint8_t *head, size_t n, size_t len,
+		   uint64_t features);
 bool net_filter_pass(const struct net_filter *f, const uint8_t *head, size_t n);
 
 /* Copy between a flat buffer and a vector, from byte off of the vector on; bytes copied. */
 size_t iov_gather(const struct iovec *iov, unsigned n, size_t off, void *buf, size_t len);
 size_t iov_scatter(const struct iovec *iov, unsigned n, size_t off, const void *buf, size_t len);
 
-/* Between netq.c and netq_rx.c. One writer per counter, so no atomic addition; readers need the store whole. */
+/*
+ * Between netq.c and netq_rx.c. One writer per counter, so no atomic addition; readers need the store
+ * whole.
+ */
 static inline void netq_count(uint64_t *c, uint64_t n)
 {
 	__atomic_store_n(c, *c + n, __ATOMIC_RELAXED);

@@ -43,7 +43,8 @@ static int fill_window(struct netq *q, size_t want)
 		n = virtq_pop(&q->rx, c, r->pool + r->iov_end, VIRTQ_SIZE_MAX);
 		if (n <= 0)
 			return n;
-		if (c->n_out || c->in_len < NET_HDR_LEN) { /* 5.1.6.3.1: at least the header, all of it writable */
+		if (c->n_out ||
+		    c->in_len < NET_HDR_LEN) { /* 5.1.6.3.1: at least the header, all of it writable */
 			q->rx.broken = true;
 			return -EBADMSG;
 		}
@@ -72,7 +73,8 @@ static void complete(struct netq *q, unsigned n, size_t len)
 	struct netq_rx *r = &q->r;
 	uint16_t num = (uint16_t)n;
 
-	iov_scatter(r->win[0].iov, r->win[0].n_in, offsetof(struct virtio_net_hdr_mrg_rxbuf, num_buffers), &num, sizeof(num));
+	iov_scatter(r->win[0].iov, r->win[0].n_in, offsetof(struct virtio_net_hdr_mrg_rxbuf, num_buffers),
+		    &num, sizeof(num));
 	netq_count(&q->rx_stats->bytes, len - NET_HDR_LEN);
 	netq_count(&q->rx_stats->descs, n);
 	for (unsigned i = 0; i < n; i++) {
@@ -148,7 +150,10 @@ static bool wanted(const struct netq *q, const struct iovec *v, unsigned n, size
 	return net_filter_pass(q->filter, head, iov_gather(v, n, NET_HDR_LEN, head, sizeof(head)));
 }
 
-/* Read one frame into the window, what does not fit into the bounce buffer. 1 or 0 (nothing to read, or no buffers). */
+/*
+ * Read one frame into the window, what does not fit into the bounce buffer. 1 or 0 (nothing to read, or no
+ * buffers).
+ */
 static int rx_one(struct netq *q)
 {
 	struct netq_rx *r = &q->r;
@@ -161,7 +166,10 @@ static int rx_one(struct netq *q)
 		n_iov = MIN(n_iov, (unsigned)r->win[0].n_in);
 	for (unsigned i = 0; i < n_iov && room < NETQ_FRAME_MAX; i++)
 		room += v[i].iov_len;
-	/* The vector's end is always the bounce buffer: no frame is cut. The slot is another chain's or free. */
+	/*
+	 * The vector's end is always the bounce buffer: no frame is cut. The slot is another chain's or
+	 * free.
+	 */
 	spare = v[n_iov];
 	if (room < NETQ_FRAME_MAX)
 		v[n_iov] = (struct iovec){r->bounce + room, NETQ_FRAME_MAX - room};
@@ -188,8 +196,8 @@ static int rx_one(struct netq *q)
 }
 
 /*
- * When to interrupt: after the first frame if the last run had only one (a request and its answer: the guest should not
- * wait for our next read to come back empty), else once at the end of the run.
+ * When to interrupt: after the first frame if the last run had only one (a request and its answer: the
+ * guest should not wait for our next read to come back empty), else once at the end of the run.
  */
 int netq_rx(struct netq *q, unsigned budget, bool *more)
 {

@@ -26,8 +26,8 @@
 uint64_t tap_features(const struct tap *t)
 {
 	uint64_t f = BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) |
-		     BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_HOST_TSO4) |
-		     BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN) |
+		     BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) |
+		     BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN) |
 		     BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
 
 	if (t->uso)
@@ -230,7 +230,8 @@ static int tap_adopt(struct tap *t, int fd)
 
 	if (ioctl(fd, TUNGETIFF, &ifr) < 0)
 		wrong = errno == EBADF ? "is not open" : "is not a TAP";
-	else if ((ifr.ifr_flags & (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)) != (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
+	else if ((ifr.ifr_flags & (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)) !=
+		 (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
 		wrong = "was not opened with IFF_TAP, IFF_NO_PI and IFF_VNET_HDR";
 	else if (t->n && strncmp(t->name, ifr.ifr_name, sizeof(t->name)))
 		wrong = "belongs to another TAP than the one before it";
@@ -258,7 +259,8 @@ int tap_open_fds(struct tap *t, const char *list, unsigned queues)
 		uint64_t fd = UINT64_MAX;
 
 		snprintf(number, sizeof(number), "%.*s", (int)MIN(len, sizeof(number)), p);
-		if (parse_u64(number, &fd) || fd > INT32_MAX || t->n == TAP_QUEUES_MAX || (p[len] && !p[len + 1])) {
+		if (parse_u64(number, &fd) || fd > INT32_MAX || t->n == TAP_QUEUES_MAX ||
+		    (p[len] && !p[len + 1])) {
 			log_error("fd=%s: expected up to %d numbers with \":\" between them", list, TAP_QUEUES_MAX);
 			err = -EINVAL;
 			break;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TAP queues: the host's end of every network mode. Each queue is a non-blocking fd that reads and writes one Ethernet
- * frame behind a struct virtio_net_hdr_mrg_rxbuf of NET_HDR_LEN bytes.
+ * TAP queues: the host's end of every network mode. Each queue is a non-blocking fd that reads and writes
+ * one Ethernet frame behind a struct virtio_net_hdr_mrg_rxbuf of NET_HDR_LEN bytes.
  *
- * A TAP is named ("tap=t0": it must exist; it is not made here) or inherited ("fd=5:6", one number for each queue: whoever
- * started us opened it, perhaps in another network namespace, and it goes away with the last fd).
+ * A TAP is named ("tap=t0": it must exist; it is not made here) or inherited ("fd=5:6", one number for each
+ * queue: whoever started us opened it, perhaps in another network namespace, and it goes away with the last
+ * fd).
  */
 #ifndef VMM_NET_TAP_H
 #define VMM_NET_TAP_H

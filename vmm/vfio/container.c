@@ -165,20 +165,28 @@ static void unmap_memory(struct vfio_container *c)
 	const struct gmem_region *r = gmem_regions(vm_gmem(c->vm), &n);
 
 	for (size_t i = 0; i < c->n_mapped; i++) {
-		struct vfio_iommu_type1_dma_unmap unmap = {.argsz = sizeof(unmap), .iova = r[i].gpa, .size = r[i].size};
+		struct vfio_iommu_type1_dma_unmap unmap = {.argsz = sizeof(unmap),
+							   .iova = r[i].gpa,
+							   .size = r[i].size};
 
 		ioctl(c->fd, VFIO_IOMMU_UNMAP_DMA, &unmap);
 	}
 	c->n_mapped = 0;
 }
 
-/* Tells KVM of the group: it then keeps caching attributes right. Not having it costs correctness only on old machines. */
+/*
+ * Tells KVM of the group: it then keeps caching attributes right. Not having it costs correctness only on
+ * old machines.
+ */
 static void tell_kvm(struct vfio_container *c, int group_fd)
 {
 	struct kvm_create_device create = {.type = KVM_DEV_TYPE_VFIO};
-	struct kvm_device_attr attr = {.group = KVM_DEV_VFIO_GROUP, .attr = KVM_DEV_VFIO_GROUP_ADD, .addr = (uintptr_t)&group_fd};
+	struct kvm_device_attr attr = {.group = KVM_DEV_VFIO_GROUP,
+				       .attr = KVM_DEV_VFIO_GROUP_ADD,
+				       .addr = (uintptr_t)&group_fd};
 
-	if (c->kvm_dev_fd < 0 && vm_kvm_fd(c->vm) >= 0 && !ioctl(vm_kvm_fd(c->vm), KVM_CREATE_DEVICE, &create))
+	if (c->kvm_dev_fd < 0 && vm_kvm_fd(c->vm) >= 0 &&
+		    !ioctl(vm_kvm_fd(c->vm), KVM_CREATE_DEVICE, &create))
 		c->kvm_dev_fd = (int)create.fd;
 	if (c->kvm_dev_fd >= 0 && ioctl(c->kvm_dev_fd, KVM_SET_DEVICE_ATTR, &attr))
 		log_debug("VFIO: KVM does not take the group: %s", strerror(errno));

@@ -29,7 +29,10 @@ static void cfg_put(const struct vfio_device *d, unsigned off, unsigned len, uin
 		log_guest("%s: config write at %x failed", d->addr, off);
 }
 
-/* Offset of a capability, 0 when the device has none. The list is walked at most as often as it could have entries. */
+/*
+ * Offset of a capability, 0 when the device has none. The list is walked at most as often as it could have
+ * entries.
+ */
 static unsigned find_cap(const struct vfio_device *d, uint8_t id)
 {
 	unsigned at = cfg_get(d, PCI_CAPABILITY_LIST, 1) & ~3u;
@@ -72,7 +75,8 @@ static int add_bars(struct vfio_device *d)
 		/* Slots are whole pages; a smaller BAR is trapped. */
 		err = pci_add_bar(d->pci, i, kind, MAX(info.size, kind == PCI_BAR_IO ? 4 : 16));
 		if (err) {
-			log_error("%s: BAR %d (%llu bytes): %s", d->addr, i, (unsigned long long)info.size, strerror(-err));
+			log_error("%s: BAR %d (%llu bytes): %s", d->addr, i, (unsigned long long)info.size,
+				  strerror(-err));
 			return err;
 		}
 		i += kind == PCI_BAR_MEM64;
@@ -114,7 +118,8 @@ static int back_around(struct vfio_device *d, int bar, uint64_t hole, uint64_t h
 static int back_bars(struct vfio_device *d, int table_bar, uint64_t table, uint64_t table_len)
 {
 	for (int i = 0; i < PCI_BARS; i++) {
-		uint64_t hole = i == table_bar ? table : d->bar[i].size, end = i == table_bar ? table + table_len : d->bar[i].size;
+		uint64_t hole = i == table_bar ? table : d->bar[i].size,
+			 end = i == table_bar ? table + table_len : d->bar[i].size;
 		int err = d->bar[i].size ? back_around(d, i, hole, end) : 0;
 
 		if (err)
@@ -128,8 +133,8 @@ static int back_bars(struct vfio_device *d, int table_bar, uint64_t table, uint6
 static void set_identity(struct vfio_device *d)
 {
 	pci_set_id(d->pci, (uint16_t)cfg_get(d, PCI_VENDOR_ID, 2), (uint16_t)cfg_get(d, PCI_DEVICE_ID, 2),
-		   (uint16_t)cfg_get(d, PCI_SUBSYSTEM_VENDOR_ID, 2), (uint16_t)cfg_get(d, PCI_SUBSYSTEM_ID, 2),
-		   cfg_get(d, PCI_CLASS_REVISION, 4));
+		   (uint16_t)cfg_get(d, PCI_SUBSYSTEM_VENDOR_ID, 2),
+		   (uint16_t)cfg_get(d, PCI_SUBSYSTEM_ID, 2), cfg_get(d, PCI_CLASS_REVISION, 4));
 }
 
 static int add_express(struct vfio_device *d)
@@ -200,7 +205,10 @@ static int attach(struct vfio_device *d)
 	pin = cfg_get(d, PCI_INTERRUPT_PIN, 1) != 0;
 	if (!err && pin)
 		pci_add_intx(d->pci);
-	/* The device decodes for as long as we have it; what the guest switches is its own view (the PCI core's). */
+	/*
+	 * The device decodes for as long as we have it; what the guest switches is its own view (the PCI
+	 * core's).
+	 */
 	cfg_put(d, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
 	err = err ? err : vfio_irq_init(d, (unsigned)vectors, msi, pin);
 	return err ? err : vfio_notify_init(d);
@@ -252,7 +260,9 @@ static bool vfio_cfg_write(struct pci_dev *dev, unsigned off, unsigned len, uint
 	const struct vfio_device *d = dev->priv;
 
 	if (off == PCI_COMMAND && len >= 2)
-		cfg_put(d, PCI_COMMAND, 2, (val & (PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE)) | PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
+		cfg_put(d, PCI_COMMAND, 2,
+			(val & (PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE)) | PCI_COMMAND_MEMORY |
+				PCI_COMMAND_IO);
 	return false;
 }
 

@@ -77,7 +77,8 @@ static void switch_intx(struct vfio_device *d, bool want)
 
 void vfio_irq_update(struct vfio_device *d)
 {
-	bool msix = d->n_msix && pci_msix_enabled(d->pci), msi = !msix && d->msix_fd && pci_msi_enabled(d->pci);
+	bool msix = d->n_msix && pci_msix_enabled(d->pci),
+	     msi = !msix && d->msix_fd && pci_msi_enabled(d->pci);
 
 	/* A device has one kind at a time: off before on. */
 	if (msix || msi)

@@ -2,13 +2,14 @@
 /*
  * Host PCI devices assigned to the guest through VFIO.
  *
- *   container.c  IOMMU container and groups: guest RAM is mapped for DMA, RAM only, IOVA = guest-physical address
- *   device.c     one device as a pci_ops: BARs mapped into the guest except the MSI-X table's pages, config space from
- *                the PCI core with the device's identity, reset, unplug and error notifications
+ *   container.c  IOMMU container and groups: guest RAM is mapped for DMA, RAM only, IOVA = guest-physical
+ *                address
+ *   device.c     one device as a pci_ops: BARs mapped into the guest except the MSI-X table's pages, config
+ *                space from the PCI core with the device's identity, reset, unplug and error notifications
  *   irq.c        MSI-X, MSI and INTx through eventfds that KVM takes without the VMM
  *
- * The guest sees the device on the root bus, so its PCI Express capability says "root complex integrated endpoint".
- * Capabilities that nobody emulates here (power management, VPD, extended ones) are hidden.
+ * The guest sees the device on the root bus, so its PCI Express capability says "root complex integrated
+ * endpoint". Capabilities that nobody emulates here (power management, VPD, extended ones) are hidden.
  */
 #ifndef VMM_VFIO_VFIO_H
 #define VMM_VFIO_VFIO_H
@@ -45,7 +46,9 @@ struct vfio_device {
 };
 
 /* ---- container.c ---- */
-/* Open the device: its group joins the container, which maps the guest's RAM. 0 or -errno, one line logged. */
+/*
+ * Open the device: its group joins the container, which maps the guest's RAM. 0 or -errno, one line logged.
+ */
 int vfio_open(struct vfio_device *d, struct vm *vm);
 void vfio_close(struct vfio_device *d);
 

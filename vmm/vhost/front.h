@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mode=vhost-user: another process moves the packets. Guest memory is given to it as the memfd behind it, the rings'
- * kicks and calls as the eventfds that KVM holds. In three files:
+ * mode=vhost-user: another process moves the packets. Guest memory is given to it as the memfd behind it,
+ * the rings' kicks and calls as the eventfds that KVM holds. In three files:
  *
  *      user_front.c   the net_backend that virtio-net sees
  *      front_conn.c   the connection: joining a back-end, watching it, losing it, joining again
- *      front_ring.c   rings: handing them to a back-end, taking them back, knowing where a dead one had come to
+ *      front_ring.c   rings: handing them to a back-end, taking them back, knowing where a dead one had
+ *                     come to
  *
- * When the back-end dies, the guest sees its link go down and lives on; a timer tries to connect again, and when there is a
- * back-end the rings go on where the used index in memory says that the dead one had come to. That holds because a
- * network back-end finishes chains in the order it took them: whatever lies after the used index is served again. A packed
- * ring has no such index; back-ends keep it in the inflight region, which we hold for the next one.
+ * When the back-end dies, the guest sees its link go down and lives on; a timer tries to connect again, and
+ * when there is a back-end the rings go on where the used index in memory says that the dead one had come
+ * to. That holds because a network back-end finishes chains in the order it took them: whatever lies after
+ * the used index is served again. A packed ring has no such index; back-ends keep it in the inflight
+ * region, which we hold for the next one.
  *
- * f->lock guards everything that both sides use: calls of the front half, and the watch thread. Only the watch thread opens
- * and closes the connection after open(); others mark it dead. All functions below want it held.
+ * f->lock guards everything that both sides use: calls of the front half, and the watch thread. Only the
+ * watch thread opens and closes the connection after open(); others mark it dead. All functions below want
+ * it held.
  */
 #ifndef VMM_VHOST_FRONT_H
 #define VMM_VHOST_FRONT_H
@@ -63,7 +66,9 @@ bool front_read_config(struct front *f, struct virtio_net_config *c);
 
 /* Features, memory and all rings, to a fresh back-end. */
 int front_hand_over(struct front *f);
-/* A dead connection is no error of a ring: -ENOTCONN, and it is handed over again when there is a back-end. */
+/*
+ * A dead connection is no error of a ring: -ENOTCONN, and it is handed over again when there is a back-end.
+ */
 int front_ring_hand_over(struct front *f, unsigned ring);
 /* Stop a ring and learn its base. */
 void front_ring_take_back(struct front *f, unsigned ring);

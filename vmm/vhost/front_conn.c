@@ -193,8 +193,9 @@ int front_open_watch(struct front *f)
 	err = f->timer_fd < 0 ? -errno : evloop_add(f->watch, f->timer_fd, EPOLLIN, on_timer, f);
 	for (unsigned i = 0; i < 2 * f->be->pairs && !err; i++) {
 		f->ring[i].err_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		err = f->ring[i].err_fd < 0 ? -errno
-					    : evloop_add(f->watch, f->ring[i].err_fd, EPOLLIN, on_error, &f->ring[i]);
+		err = f->ring[i].err_fd < 0
+			      ? -errno
+			      : evloop_add(f->watch, f->ring[i].err_fd, EPOLLIN, on_error, &f->ring[i]);
 	}
 	if (err)
 		log_error("%s: vhost-user: cannot set up the watch: %s", f->be->dev_name, strerror(-err));

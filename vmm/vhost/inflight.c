@@ -47,8 +47,9 @@ int inflight_map(struct inflight *in, const struct vu_inflight *d, int fd)
 	int err = -EINVAL;
 
 	inflight_unmap(in);
-	if (need <= d->mmap_size && !(d->mmap_offset & (ALIGN - 1)) && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    st.st_size >= 0 && range_ok(d->mmap_offset, d->mmap_size, (uint64_t)st.st_size)) {
+	if (need <= d->mmap_size && !(d->mmap_offset & (ALIGN - 1)) && fstat(fd, &st) == 0 &&
+	    S_ISREG(st.st_mode) && st.st_size >= 0 &&
+	    range_ok(d->mmap_offset, d->mmap_size, (uint64_t)st.st_size)) {
 		map = mmap(NULL, d->mmap_offset + need, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		err = map == MAP_FAILED ? -errno : 0;
 	}

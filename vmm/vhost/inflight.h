@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vhost-user's inflight region in the back-end: memory that the front-end keeps and gives to the next back-end, so that a
- * packed ring goes on where a killed one had come to. Chains are finished in the order they were popped, so which are in
- * flight need not be kept.
+ * vhost-user's inflight region in the back-end: memory that the front-end keeps and gives to the next
+ * back-end, so that a packed ring goes on where a killed one had come to. Chains are finished in the order
+ * they were popped, so which are in flight need not be kept.
  *
- *      per queue, 64-byte aligned:  0 features  8 version  10 entries  12 free heads  16 struct virtq_progress
+ *      per queue, 64-byte aligned:  0 features  8 version  10 entries  12 free heads  16 struct
+ *                                   virtq_progress
  */
 #ifndef VMM_VHOST_INFLIGHT_H
 #define VMM_VHOST_INFLIGHT_H

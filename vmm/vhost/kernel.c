@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * mode=vhost: the kernel moves the packets. One /dev/vhost-net per queue pair, tied to one queue of the TAP; it reads the
- * rings through our address space, takes the guest's kicks from ioeventfds and raises interrupts through irqfds, so
- * that this process sees no packet at all.
+ * mode=vhost: the kernel moves the packets. One /dev/vhost-net per queue pair, tied to one queue of the
+ * TAP; it reads the rings through our address space, takes the guest's kicks from ioeventfds and raises
+ * interrupts through irqfds, so that this process sees no packet at all.
  *
- * The worker of a device is made by VHOST_SET_OWNER and is named "vhost-PID": a kernel thread before Linux 6.4, a thread
- * of this process from then on. Either way its CPU time is this VM's.
+ * The worker of a device is made by VHOST_SET_OWNER and is named "vhost-PID": a kernel thread before Linux
+ * 6.4, a thread of this process from then on. Either way its CPU time is this VM's.
  *
- * v->lock guards the rings' running state: start and stop against the error watch. The kernel itself allows all calls at once.
+ * v->lock guards the rings' running state: start and stop against the error watch. The kernel itself allows
+ * all calls at once.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +32,10 @@
 
 #define BIT(n) (1ull << (n))
 
-/* The bits that vhost itself serves; offloads are the TAP's business. Packed rings: no kernel has them (6.18). */
+/*
+ * The bits that vhost itself serves; offloads are the TAP's business. Packed rings: no kernel has them
+ * (6.18).
+ */
 #define VHOST_RING_BITS (BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_RING_F_INDIRECT_DESC) | \
 			 BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_IN_ORDER))
 
@@ -149,7 +153,10 @@ static int ring_set_up(struct vhost_net *v, unsigned ring)
 	return err;
 }
 
-/* A ring that is misaligned or outside RAM (-EFAULT) is the guest's fault: the device is told, the process lives. */
+/*
+ * A ring that is misaligned or outside RAM (-EFAULT) is the guest's fault: the device is told, the process
+ * lives.
+ */
 static int ring_attach(struct vhost_net *v, unsigned ring)
 {
 	uint64_t one = 1;
@@ -219,8 +226,9 @@ static int open_pair(struct vhost_net *v, unsigned pair)
 	if (v->fd[pair] < 0) {
 		err = -errno;
 		log_error("%s: mode=vhost: " VHOST_DEV ": %s; %s", v->be->dev_name, strerror(-err),
-			  err == -EACCES || err == -EPERM ? "run as root or give your user access to it"
-							  : "load it with `modprobe vhost_net`, or use mode=virtio");
+			  err == -EACCES || err == -EPERM
+				  ? "run as root or give your user access to it"
+				  : "load it with `modprobe vhost_net`, or use mode=virtio");
 		return err == -EACCES || err == -EPERM ? -EPERM : -ENODEV;
 	}
 	err = VHOST_CALL(v, pair, VHOST_SET_OWNER, NULL);
@@ -304,7 +312,9 @@ static void vhost_close(struct net_backend *be)
 	be->priv = NULL;
 }
 
-/* A TAP queue that is attached and not served would swallow its share of the packets: both change together. */
+/*
+ * A TAP queue that is attached and not served would swallow its share of the packets: both change together.
+ */
 static int use_pairs(struct vhost_net *v, unsigned pairs)
 {
 	int err;

@@ -15,7 +15,10 @@
 
 #define BIT(n) (1ull << (n))
 
-/* Refusals are told when the front-end asked for a verdict, else by hanging up: it would go on as if all were well. */
+/*
+ * Refusals are told when the front-end asked for a verdict, else by hanging up: it would go on as if all
+ * were well.
+ */
 static int answer(struct vu_back *b, struct vu_msg *m, uint32_t request, uint32_t flags, int err)
 {
 	bool ack = flags & VU_FLAG_NEED_REPLY && b->protocol & BIT(VU_P_REPLY_ACK);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The back-end's half of vhost-user: it takes a front-end's messages and drives a net_backend as the VMM's virtio-net
- * would. So the program that serves other VMMs runs the very data path that mode=virtio runs in the VMM.
+ * The back-end's half of vhost-user: it takes a front-end's messages and drives a net_backend as the VMM's
+ * virtio-net would. So the program that serves other VMMs runs the very data path that mode=virtio runs in
+ * the VMM.
  *
  *      vu_back_init   { vu_back_connect  vu_back_serve ...  vu_back_hang_up }*   vu_back_exit
  *
- * A ring runs while it has its size, addresses in memory that is mapped, and a kick, and is enabled. Whatever changes
- * under a running ring (memory, features, addresses) stops it first; its base is kept, so it goes on where it was.
- * One thread; the net_backend has its own.
+ * A ring runs while it has its size, addresses in memory that is mapped, and a kick, and is enabled.
+ * Whatever changes under a running ring (memory, features, addresses) stops it first; its base is kept, so
+ * it goes on where it was. One thread; the net_backend has its own.
  */
 #ifndef VMM_VHOST_USER_BACK_H
 #define VMM_VHOST_USER_BACK_H
@@ -18,12 +19,14 @@
 
 struct vu_back_ring {
 	bool has_addr, enabled, running;
-	bool resume;   /* the inflight region is new to us: it may know better than SET_VRING_BASE where the ring was */
+	/* the inflight region is new to us: it may know better than SET_VRING_BASE where the ring was */
+	bool resume;
 	uint32_t num;  /* 0: not set */
 	uint32_t base;
 	struct vu_vring_addr addr;
 	int kick_fd;   /* the front-end's; -1 */
-	int call_fd;   /* stays open under its number: the front-end's is dup'ed over it while the ring runs */
+	/* stays open under its number: the front-end's is dup'ed over it while the ring runs */
+	int call_fd;
 	int err_fd;    /* -1 */
 	struct stats_queue stats;
 };

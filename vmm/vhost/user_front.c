@@ -51,7 +51,8 @@ static int be_open(struct net_backend *be, const struct dev_opts *opts)
 	err = front_join(f, false);
 	if (!err) {
 		/* Offloads cannot be changed over this protocol once the features are set. */
-		be->features = f->link.features & NET_BACKEND_FEATURES & ~BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
+		be->features =
+			f->link.features & NET_BACKEND_FEATURES & ~BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
 		if (front_read_config(f, &c))
 			be->mtu = c.mtu;
 	}

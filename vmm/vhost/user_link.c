@@ -83,7 +83,8 @@ int vu_link_set_memory(struct vu_link *l, const struct gmem *gm)
 
 	n = MIN(n, (size_t)VU_REGIONS_MAX);
 	for (size_t i = 0; i < n; i++) {
-		m.p.mem.region[i] = (struct vu_region){r[i].gpa, r[i].size, (uintptr_t)r[i].hva, r[i].fd_offset};
+		m.p.mem.region[i] =
+			(struct vu_region){r[i].gpa, r[i].size, (uintptr_t)r[i].hva, r[i].fd_offset};
 		m.fd[i] = gmem_fd(gm);
 	}
 	m.p.mem.n = m.n_fds = (uint32_t)n;
@@ -160,7 +161,8 @@ int vu_link_open(struct vu_link *l, const char *path, bool quiet)
 
 	if (sock < 0) {
 		if (!quiet)
-			log_error("%s: vhost-user: %s: %s; start the back-end first", l->who, path, strerror(-sock));
+			log_error("%s: vhost-user: %s: %s; start the back-end first", l->who, path,
+				  strerror(-sock));
 		return sock;
 	}
 	*l = (struct vu_link){.who = l->who, .sock = sock};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The front-end's connection to a vhost-user back-end: connecting, negotiation, requests. Every wait is bounded, as a
- * vCPU may stand behind it. After any error the connection is dead (shut down, so that whoever polls the socket sees
- * it) and further requests fail at once with -ENOTCONN.
+ * The front-end's connection to a vhost-user back-end: connecting, negotiation, requests. Every wait is
+ * bounded, as a vCPU may stand behind it. After any error the connection is dead (shut down, so that
+ * whoever polls the socket sees it) and further requests fail at once with -ENOTCONN.
  */
 #ifndef VMM_VHOST_USER_LINK_H
 #define VMM_VHOST_USER_LINK_H

@@ -33,7 +33,8 @@ static const char *refuse(const struct vu_mem *mem, const struct vu_region *r, i
 	for (unsigned i = 0; i < mem->n; i++) {
 		const struct vu_region *o = &mem->slot[i].r;
 
-		if (overlap(r->gpa, o->gpa, r->size, o->size) || overlap(r->user_addr, o->user_addr, r->size, o->size))
+		if (overlap(r->gpa, o->gpa, r->size, o->size) ||
+		    overlap(r->user_addr, o->user_addr, r->size, o->size))
 			return "overlaps another";
 	}
 	if (fstat(fd, st) < 0 || !S_ISREG(st->st_mode))
@@ -75,7 +76,8 @@ int vu_mem_add(struct vu_mem *mem, const struct vu_region *r, int fd)
 	if (!err)
 		mem->n++;
 	else
-		log_guest("vhost-user: memory region 0x%" PRIx64 "+0x%" PRIx64 ": %s", r->gpa, r->size, strerror(-err));
+		log_guest("vhost-user: memory region 0x%" PRIx64 "+0x%" PRIx64 ": %s", r->gpa, r->size,
+			  strerror(-err));
 	close_fd(&fd);
 	return err;
 }

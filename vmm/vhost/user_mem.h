@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The front-end's guest memory in the back-end: mapped regions, translation of the front-end's virtual addresses, and the
- * whole as a struct gmem. Nothing of what the front-end says about a region is believed: sizes are held against the
- * file, sums against wrapping, regions against one another.
+ * The front-end's guest memory in the back-end: mapped regions, translation of the front-end's virtual
+ * addresses, and the whole as a struct gmem. Nothing of what the front-end says about a region is believed:
+ * sizes are held against the file, sums against wrapping, regions against one another.
  */
 #ifndef VMM_VHOST_USER_MEM_H
 #define VMM_VHOST_USER_MEM_H

@@ -200,7 +200,8 @@ static int recv_raw(int sock, struct vu_msg *m, uint64_t timeout_ns)
 	return r ? r : -EPIPE;
 }
 
-static int check(const struct vu_msg *m, const char *name, unsigned min, unsigned max, unsigned fds_min, unsigned fds_max)
+static int check(const struct vu_msg *m, const char *name, unsigned min, unsigned max, unsigned fds_min,
+		 unsigned fds_max)
 {
 	if (m->size >= min && m->size <= max && m->n_fds >= fds_min && m->n_fds <= fds_max)
 		return 1;
@@ -239,8 +240,9 @@ int vu_recv_reply(int sock, const struct vu_msg *request, struct vu_msg *reply, 
 		r = -EPROTO;
 	}
 	if (r > 0)
-		r = rule->reply_max ? check(reply, rule->name, rule->reply_min, rule->reply_max, 0, rule->reply_fd)
-				    : check(reply, rule->name, sizeof(uint64_t), sizeof(uint64_t), 0, 0);
+		r = rule->reply_max
+			    ? check(reply, rule->name, rule->reply_min, rule->reply_max, 0, rule->reply_fd)
+			    : check(reply, rule->name, sizeof(uint64_t), sizeof(uint64_t), 0, 0);
 	if (r <= 0)
 		vu_close_fds(reply);
 	return r;
@@ -301,6 +303,8 @@ struct vu_msg vu_msg_u64(uint32_t request, uint64_t v)
 
 struct vu_msg vu_msg_state(uint32_t request, uint32_t index, uint32_t num)
 {
-	return (struct vu_msg){.request = request, .flags = VU_FLAG_VERSION, .size = sizeof(struct vu_vring_state),
+	return (struct vu_msg){.request = request,
+			       .flags = VU_FLAG_VERSION,
+			       .size = sizeof(struct vu_vring_state),
 			       .p.state = {index, num}};
 }

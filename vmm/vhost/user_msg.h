@@ -2,9 +2,10 @@
 /*
  * The vhost-user protocol on the wire, for both ends: QEMU's docs/interop/vhost-user.rst.
  *
- * A message is a header of three 32-bit words (request, flags, size), size bytes of payload, and file descriptors that
- * travel with the header's first byte. All in host byte order. The peer is not trusted: vu_recv gives out only messages
- * whose version, size and number of fds are those of the table in user_msg.c; values are checked by whoever uses them.
+ * A message is a header of three 32-bit words (request, flags, size), size bytes of payload, and file
+ * descriptors that travel with the header's first byte. All in host byte order. The peer is not trusted:
+ * vu_recv gives out only messages whose version, size and number of fds are those of the table in
+ * user_msg.c; values are checked by whoever uses them.
  */
 #ifndef VMM_VHOST_USER_MSG_H
 #define VMM_VHOST_USER_MSG_H
@@ -126,9 +127,10 @@ enum vu_from { VU_FROM_FRONT, VU_FROM_BACK };
 const char *vu_name(enum vu_from from, uint32_t request);
 
 /*
- * Wait up to timeout_ns for a whole request. 1: *m is filled, and its fds are the caller's, to be used or closed with
- * vu_close_fds. 0: the peer has closed. -ETIMEDOUT, -EPROTO (not a message of the table; logged) or another errno: the
- * connection is of no more use. -ENOSYS: an unknown request, read whole; m->request and flags hold, it has no fds.
+ * Wait up to timeout_ns for a whole request. 1: *m is filled, and its fds are the caller's, to be used or
+ * closed with vu_close_fds. 0: the peer has closed. -ETIMEDOUT, -EPROTO (not a message of the table;
+ * logged) or another errno: the connection is of no more use. -ENOSYS: an unknown request, read whole;
+ * m->request and flags hold, it has no fds.
  */
 int vu_recv(int sock, enum vu_from from, struct vu_msg *m, uint64_t timeout_ns);
 /* The answer to a request that was sent: its number, the reply flag and the size must fit. */

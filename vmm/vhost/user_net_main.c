@@ -25,7 +25,8 @@ static const struct opt opts[] = {
 	{"socket", 's', OPT_STR, offsetof(struct args, socket), "PATH", "listen here for the front-end"},
 	{"tap", 't', OPT_STR, offsetof(struct args, tap), "TAP", "by name (t0) or as inherited fds (fd=5:6)"},
 	{"queues", 'q', OPT_U64, offsetof(struct args, queues), "N", "queue pairs (default 1)"},
-	{"poll-us", 'p', OPT_U64, offsetof(struct args, poll_us), "US", "poll this long before sleeping (default 0)"},
+	{"poll-us", 'p', OPT_U64, offsetof(struct args, poll_us), "US",
+	 "poll this long before sleeping (default 0)"},
 	{"once", '1', OPT_FLAG, offsetof(struct args, once), NULL, "end when the first front-end hangs up"},
 	OPT_END,
 };

@@ -3,7 +3,8 @@
  * What a driver may write when (virtio 1.3, 2.1, 2.2, 3.1, 4.1.4.3.1):
  *
  *   driver_feature            until FEATURES_OK
- *   queue_size, _desc, ...    until the queue is enabled; with queue_reset again after that, while the device runs
+ *   queue_size, _desc, ...    until the queue is enabled; with queue_reset again after that, while the
+ *                             device runs
  *   queue_enable              1 only, from FEATURES_OK on
  *   device_status             bits can be set, and all cleared by writing 0
  *
@@ -15,8 +16,8 @@
 #include "base/log.h"
 #include "vmm/virtio/common.h"
 
-#define S_KNOWN                                                                                                     \
-	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_DRIVER_OK |                         \
+#define S_KNOWN                                                                                              \
+	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_DRIVER_OK |                  \
 	 VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_FAILED)
 
 /* Not yet in every linux/virtio_pci.h. */

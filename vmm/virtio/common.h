@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The common configuration structure (virtio 1.3, 4.1.4.3) and the device's life: between pci.c and common.c. */
+/*
+ * The common configuration structure (virtio 1.3, 4.1.4.3) and the device's life: between pci.c and
+ * common.c.
+ */
 #ifndef VMM_VIRTIO_COMMON_H
 #define VMM_VIRTIO_COMMON_H
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * virtio-console (virtio 1.3, 5.3), one port: hvc0 in a Linux guest. A line costs one kick instead of an exit for every
- * character. Both queues are served on the device's own thread, which also owns the channel's input.
+ * virtio-console (virtio 1.3, 5.3), one port: hvc0 in a Linux guest. A line costs one kick instead of an
+ * exit for every character. Both queues are served on the device's own thread, which also owns the
+ * channel's input.
  *
  * Keys: out=stdio|none|FILE|fd=N|unix:PATH (default none).
  */
@@ -59,7 +60,10 @@ static void put(struct vcon *con, const struct iovec *v)
 		channel_put(con->ch, ((const uint8_t *)v->iov_base)[i]);
 }
 
-/* A request may be as long as guest memory, and several may show the same memory: one round takes at most this. */
+/*
+ * A request may be as long as guest memory, and several may show the same memory: one round takes at most
+ * this.
+ */
 #define TX_BYTES (256 * KIB)
 
 static void transmit_one(struct port_queue *q, const struct virtq_chain *c)
@@ -101,7 +105,8 @@ static size_t receive(void *arg, const uint8_t *buf, size_t n)
 	size_t done = 0;
 	int r = 0;
 
-	while (q->on && done < n && ((r = virtq_pop(&q->vq, &c, iov, RING_SIZE)) > 0 || (!r && virtq_kicks_on(&q->vq)))) {
+	while (q->on && done < n &&
+	       ((r = virtq_pop(&q->vq, &c, iov, RING_SIZE)) > 0 || (!r && virtq_kicks_on(&q->vq)))) {
 		size_t part;
 
 		if (!r)
@@ -114,7 +119,8 @@ static size_t receive(void *arg, const uint8_t *buf, size_t n)
 	}
 	if (q->on)
 		finish(q, r);
-	return q->on || !con->vd.started ? done : n; /* a broken queue takes everything, so that the terminal still works */
+	/* a broken queue takes everything, so that the terminal still works */
+	return q->on || !con->vd.started ? done : n;
 }
 
 static void on_quit(void *arg)
@@ -146,7 +152,8 @@ static int vcon_queue_start(struct virtio_dev *vd, unsigned i)
 {
 	struct vcon *con = vd->priv;
 	struct port_queue *q = &con->q[i];
-	int err = virtq_start(&q->vq, vd->pci->gm, &vd->q[i].layout, vd->features, virtq_base_new(vd->features));
+	int err = virtq_start(&q->vq, vd->pci->gm, &vd->q[i].layout, vd->features,
+			      virtq_base_new(vd->features));
 
 	if (err) {
 		virtio_broken(vd, i);
@@ -218,8 +225,10 @@ static int vcon_init(struct pci_dev *pci, const struct dev_opts *opts)
 	con->vd.priv = con;
 	con->vd.ops = &vcon_ops;
 	con->vd.n_queues = 2;
-	con->vd.q[RX] = (struct virtio_queue){.max_size = RING_SIZE, .name = "rx", .kick_fd = -1, .intx_fd = -1};
-	con->vd.q[TX] = (struct virtio_queue){.max_size = RING_SIZE, .name = "tx", .kick_fd = -1, .intx_fd = -1};
+	con->vd.q[RX] =
+		(struct virtio_queue){.max_size = RING_SIZE, .name = "rx", .kick_fd = -1, .intx_fd = -1};
+	con->vd.q[TX] =
+		(struct virtio_queue){.max_size = RING_SIZE, .name = "tx", .kick_fd = -1, .intx_fd = -1};
 	con->vd.offered = VIRTIO_RING_BITS | VIRTIO_BIT(VIRTIO_CONSOLE_F_EMERG_WRITE);
 	con->vd.config = &con->config;
 	con->vd.config_len = sizeof(con->config);

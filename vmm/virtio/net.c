@@ -58,7 +58,8 @@ static const struct {
 	{B(GUEST_TSO4) | B(GUEST_TSO6) | USO_IN, B(GUEST_CSUM)},
 	{B(GUEST_ECN), B(GUEST_TSO4) | B(GUEST_TSO6)},
 	{B(HOST_ECN), B(HOST_TSO4) | B(HOST_TSO6)},
-	{B(CTRL_RX) | B(CTRL_VLAN) | B(GUEST_ANNOUNCE) | B(MQ) | B(CTRL_MAC_ADDR) | B(CTRL_GUEST_OFFLOADS), B(CTRL_VQ)},
+	{B(CTRL_RX) | B(CTRL_VLAN) | B(GUEST_ANNOUNCE) | B(MQ) | B(CTRL_MAC_ADDR) | B(CTRL_GUEST_OFFLOADS),
+	 B(CTRL_VQ)},
 	{B(CTRL_RX_EXTRA), B(CTRL_RX)},
 	{B(GUEST_ANNOUNCE), B(STATUS)},
 };
@@ -110,10 +111,12 @@ static void front_broken(void *front, unsigned ring)
 static void front_link(void *front, bool up)
 {
 	struct vnet *net = front;
-	uint16_t announce = up && virtio_has(&net->vd, VIRTIO_NET_F_GUEST_ANNOUNCE) ? VIRTIO_NET_S_ANNOUNCE : 0;
+	uint16_t announce =
+		up && virtio_has(&net->vd, VIRTIO_NET_F_GUEST_ANNOUNCE) ? VIRTIO_NET_S_ANNOUNCE : 0;
 
 	if (up)
-		__atomic_fetch_or(&net->config.status, (uint16_t)(VIRTIO_NET_S_LINK_UP | announce), __ATOMIC_RELAXED);
+		__atomic_fetch_or(&net->config.status, (uint16_t)(VIRTIO_NET_S_LINK_UP | announce),
+				  __ATOMIC_RELAXED);
 	else
 		__atomic_fetch_and(&net->config.status, (uint16_t)~VIRTIO_NET_S_LINK_UP, __ATOMIC_RELAXED);
 	virtio_config_changed(&net->vd);
@@ -133,7 +136,10 @@ static void on_intx_fd(void *arg, uint32_t events)
 		virtio_call(&w->net->vd, w->ring);
 }
 
-/* Without an MSI-X vector nothing in the kernel turns call_fd into an interrupt: we do. Our own backend has no need. */
+/*
+ * Without an MSI-X vector nothing in the kernel turns call_fd into an interrupt: we do. Our own backend has
+ * no need.
+ */
 static int watch_intx(struct vnet *net, unsigned ring)
 {
 	struct intx_watch *w = &net->watch[ring];
@@ -263,7 +269,8 @@ static const struct virtio_ops vnet_ops_no_reset = {
 	.notify = vnet_notify,
 };
 
-const struct net_backend_ops *vnet_backends[VNET_BACKENDS] = {&net_backend_virtio, &net_backend_vhost, &net_backend_vhost_user};
+const struct net_backend_ops *vnet_backends[VNET_BACKENDS] = {&net_backend_virtio, &net_backend_vhost,
+							      &net_backend_vhost_user};
 
 static int pick_backend(struct vnet *net, const struct dev_opts *o)
 {
@@ -319,7 +326,8 @@ static void name_queues(struct vnet *net, uint64_t size)
 		if (ctrl)
 			snprintf(net->q_name[i], sizeof(net->q_name[i]), "ctrl");
 		else
-			snprintf(net->q_name[i], sizeof(net->q_name[i]), "%cxq%u", i & 1 ? 't' : 'r', (uint8_t)i / 2u);
+			snprintf(net->q_name[i], sizeof(net->q_name[i]), "%cxq%u", i & 1 ? 't' : 'r',
+				 (uint8_t)i / 2u);
 		vd->q[i].name = net->q_name[i];
 		vd->q[i].max_size = ctrl ? NET_CTRL_SIZE : (uint16_t)size;
 	}
@@ -329,10 +337,12 @@ static int parse_sizes(struct vnet *net, const struct dev_opts *o, uint64_t *siz
 {
 	uint64_t pairs = 1;
 
-	if (dev_opts_u64(o, "queues", &pairs, 1, NET_PAIRS_MAX) || dev_opts_u64(o, "size", size, 16, VIRTQ_SIZE_MAX))
+	if (dev_opts_u64(o, "queues", &pairs, 1, NET_PAIRS_MAX) ||
+	    dev_opts_u64(o, "size", size, 16, VIRTQ_SIZE_MAX))
 		return -EINVAL;
 	if (!is_pow2(*size)) {
-		log_error("%s: size=%u: a ring has a power of two of entries", net->vd.pci->name, (unsigned)*size);
+		log_error("%s: size=%u: a ring has a power of two of entries", net->vd.pci->name,
+			  (unsigned)*size);
 		return -EINVAL;
 	}
 	net->pairs = (unsigned)pairs;

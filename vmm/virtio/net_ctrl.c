@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * virtio-net's control queue (virtio 1.3, 5.1.6.5). It is served on the vCPU that kicked, under the device's lock: drivers
- * spin until the answer is there, so one exit with the answer at its end is the shortest way.
+ * virtio-net's control queue (virtio 1.3, 5.1.6.5). It is served on the vCPU that kicked, under the
+ * device's lock: drivers spin until the answer is there, so one exit with the answer at its end is the
+ * shortest way.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,9 +11,10 @@
 #include "vmm/net/netq.h"
 #include "vmm/virtio/net.h"
 
-#define GUEST_OFFLOADS                                                                                              \
-	(VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6) | \
-	 VIRTIO_BIT(VIRTIO_NET_F_GUEST_ECN) | VIRTIO_BIT(NET_F_GUEST_USO4) | VIRTIO_BIT(NET_F_GUEST_USO6))
+#define GUEST_OFFLOADS                                                                                       \
+	(VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) |                         \
+	 VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_ECN) |                          \
+	 VIRTIO_BIT(NET_F_GUEST_USO4) | VIRTIO_BIT(NET_F_GUEST_USO6))
 
 /* The data of a command: what the chain holds behind class and command. */
 struct command {
@@ -38,7 +40,8 @@ static void push_filter(struct vnet *net)
 /* Until the driver has spoken everything passes. */
 void vnet_filter_reset(struct vnet *net)
 {
-	net->filter = (struct net_filter){.promisc = true, .vlan_on = virtio_has(&net->vd, VIRTIO_NET_F_CTRL_VLAN)};
+	net->filter =
+		(struct net_filter){.promisc = true, .vlan_on = virtio_has(&net->vd, VIRTIO_NET_F_CTRL_VLAN)};
 	memcpy(net->filter.mac, net->config.mac, 6);
 	push_filter(net);
 }
@@ -58,7 +61,8 @@ static bool ctrl_rx(struct vnet *net, const struct command *cmd)
 }
 
 /* One table: a count, then addresses. More than we keep means "take all of that kind". */
-static bool mac_table(const struct command *cmd, size_t *off, uint8_t (*t)[6], unsigned max, unsigned *n, bool *overflow)
+static bool mac_table(const struct command *cmd, size_t *off, uint8_t (*t)[6], unsigned max, unsigned *n,
+		      bool *overflow)
 {
 	uint32_t entries;
 
@@ -90,8 +94,8 @@ static bool ctrl_mac(struct vnet *net, const struct command *cmd)
 {
 	if (cmd->hdr.cmd == VIRTIO_NET_CTRL_MAC_TABLE_SET)
 		return set_tables(net, cmd);
-	if (cmd->hdr.cmd != VIRTIO_NET_CTRL_MAC_ADDR_SET || !virtio_has(&net->vd, VIRTIO_NET_F_CTRL_MAC_ADDR) ||
-	    cmd->len != 6)
+	if (cmd->hdr.cmd != VIRTIO_NET_CTRL_MAC_ADDR_SET ||
+	    !virtio_has(&net->vd, VIRTIO_NET_F_CTRL_MAC_ADDR) || cmd->len != 6)
 		return false;
 	get(cmd, 0, net->config.mac, 6);
 	memcpy(net->filter.mac, net->config.mac, 6);
@@ -195,7 +199,8 @@ void vnet_ctrl_run(struct vnet *net)
 
 	netq_count(&s->kicks, 1);
 	do {
-		while (budget && (r = virtq_pop(&net->ctrl, &c, iov, VIRTQ_SIZE_MAX)) > 0 && !(r = serve(net, &c))) {
+		while (budget && (r = virtq_pop(&net->ctrl, &c, iov, VIRTQ_SIZE_MAX)) > 0 &&
+		       !(r = serve(net, &c))) {
 			netq_count(&s->descs, 1);
 			budget--;
 		}

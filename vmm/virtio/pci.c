@@ -59,7 +59,10 @@ static void signal_fd(int fd)
 	uint64_t one = 1;
 
 	if (write(fd, &one, sizeof(one)) < 0) {
-		/* The counter is full: whoever reads it has not done so for 2^64 signals, one more tells him nothing. */
+		/*
+		 * The counter is full: whoever reads it has not done so for 2^64 signals, one more tells
+		 * him nothing.
+		 */
 	}
 }
 
@@ -198,8 +201,8 @@ static bool window(const struct virtio_dev *vd, int *bar, uint64_t *off, unsigne
 	*bar = cap.cap.bar;
 	*off = cap.cap.offset;
 	*len = cap.cap.length;
-	return (*bar == BAR_MEM || *bar == BAR_PIO) && (*len == 1 || *len == 2 || *len == 4) && !(*off & (*len - 1)) &&
-	       range_ok(*off, *len, vd->pci->bar[*bar].size);
+	return (*bar == BAR_MEM || *bar == BAR_PIO) && (*len == 1 || *len == 2 || *len == 4) &&
+	       !(*off & (*len - 1)) && range_ok(*off, *len, vd->pci->bar[*bar].size);
 }
 
 static bool is_window(const struct virtio_dev *vd, unsigned off)
@@ -239,7 +242,8 @@ bool virtio_cfg_write(struct pci_dev *dev, unsigned off, unsigned len, uint32_t 
 
 /* ---- set-up ---- */
 
-static int add_cap(struct pci_dev *dev, uint8_t type, uint8_t bar, uint32_t off, uint32_t len, uint32_t extra, unsigned size)
+static int add_cap(struct pci_dev *dev, uint8_t type, uint8_t bar, uint32_t off, uint32_t len, uint32_t extra,
+		   unsigned size)
 {
 	struct virtio_pci_notify_cap cap = {
 		.cap = {.cap_len = (uint8_t)size, .cfg_type = type, .bar = bar, .offset = off, .length = len},
@@ -255,10 +259,12 @@ static int add_notify_caps(struct virtio_dev *vd)
 	int at = 0;
 
 	if (vd->pio_notify)
-		at = add_cap(vd->pci, VIRTIO_PCI_CAP_NOTIFY_CFG, BAR_PIO, 0, vd->n_queues * NOTIFY_STEP, NOTIFY_STEP, size);
+		at = add_cap(vd->pci, VIRTIO_PCI_CAP_NOTIFY_CFG, BAR_PIO, 0, vd->n_queues * NOTIFY_STEP,
+			     NOTIFY_STEP, size);
 	if (at < 0)
 		return at;
-	return add_cap(vd->pci, VIRTIO_PCI_CAP_NOTIFY_CFG, BAR_MEM, REGION_NOTIFY * REGION_SIZE, REGION_SIZE, NOTIFY_STEP, size);
+	return add_cap(vd->pci, VIRTIO_PCI_CAP_NOTIFY_CFG, BAR_MEM, REGION_NOTIFY * REGION_SIZE, REGION_SIZE,
+		       NOTIFY_STEP, size);
 }
 
 static int add_caps(struct virtio_dev *vd)
@@ -272,7 +278,8 @@ static int add_caps(struct virtio_dev *vd)
 	int at = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(plain) && at >= 0; i++)
-		at = add_cap(vd->pci, plain[i].type, BAR_MEM, plain[i].region * REGION_SIZE, REGION_SIZE, 0, cap);
+		at = add_cap(vd->pci, plain[i].type, BAR_MEM, plain[i].region * REGION_SIZE, REGION_SIZE, 0,
+			     cap);
 	if (at >= 0)
 		at = add_notify_caps(vd);
 	if (at >= 0)
@@ -333,10 +340,12 @@ void virtio_doorbell(struct virtio_dev *vd, unsigned i, bool add)
 	if (vd->pio_notify)
 		pci_ioeventfd(vd->pci, BAR_PIO, off, 2, false, 0, vd->q[i].kick_fd, add);
 	/* Length 0 lets KVM skip decoding the instruction where the hardware allows (VMX). */
-	pci_ioeventfd(vd->pci, BAR_MEM, REGION_NOTIFY * REGION_SIZE + off, 0, false, 0, vd->q[i].kick_fd, add);
+	pci_ioeventfd(vd->pci, BAR_MEM, REGION_NOTIFY * REGION_SIZE + off, 0, false, 0,
+			      vd->q[i].kick_fd, add);
 }
 
-static int feature_knob(struct virtio_dev *vd, const struct dev_opts *o, const char *key, unsigned bit, bool on)
+static int feature_knob(struct virtio_dev *vd, const struct dev_opts *o, const char *key, unsigned bit,
+			bool on)
 {
 	if (dev_opts_bool(o, key, &on))
 		return -EINVAL;
@@ -392,7 +401,8 @@ int virtio_init(struct virtio_dev *vd, struct pci_dev *pci, const struct dev_opt
 	err = parse_knobs(vd, opts);
 	if (err)
 		return err;
-	pci_set_id(pci, 0x1af4, (uint16_t)(0x1040 + vd->ops->id), 0x1af4, 0x1100, vd->ops->pci_class << 8 | 1);
+	pci_set_id(pci, 0x1af4, (uint16_t)(0x1040 + vd->ops->id), 0x1af4, 0x1100,
+		   vd->ops->pci_class << 8 | 1);
 	err = add_bars(vd);
 	for (unsigned i = 0; i < vd->n_queues && !err; i++)
 		err = add_queue(vd, i);

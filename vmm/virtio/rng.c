@@ -41,7 +41,8 @@ static void vrng_notify(struct virtio_dev *vd, unsigned q)
 
 	/* A driver that still adds after a ring's worth must kick again: this is its own CPU's time. */
 	do {
-		while (n < RING_SIZE && (r = virtq_pop(&rng->vq, &c, iov, RING_SIZE)) > 0 && !(r = serve(rng, &c)))
+		while (n < RING_SIZE && (r = virtq_pop(&rng->vq, &c, iov, RING_SIZE)) > 0 &&
+		       !(r = serve(rng, &c)))
 			n++;
 	} while (n < RING_SIZE && r == 0 && virtq_kicks_on(&rng->vq));
 	virtq_publish(&rng->vq);
@@ -58,7 +59,8 @@ static int vrng_start(struct virtio_dev *vd)
 	struct vrng *rng = vd->priv;
 
 	vd->sync_queue = 0;
-	if (vd->q[0].enabled && virtq_start(&rng->vq, vd->pci->gm, &vd->q[0].layout, vd->features, virtq_base_new(vd->features)))
+	if (vd->q[0].enabled &&
+	    virtq_start(&rng->vq, vd->pci->gm, &vd->q[0].layout, vd->features, virtq_base_new(vd->features)))
 		virtio_broken(vd, 0);
 	return 0;
 }

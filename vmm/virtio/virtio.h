@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A virtio device behind the PCI transport (virtio 1.3, 4.1; modern only). The transport owns status, features, queue
- * registers, notifications and interrupts; the device gives it this table and serves the rings between start and stop.
+ * A virtio device behind the PCI transport (virtio 1.3, 4.1; modern only). The transport owns status,
+ * features, queue registers, notifications and interrupts; the device gives it this table and serves the
+ * rings between start and stop.
  *
  *      BAR0  I/O ports: one doorbell of 4 bytes per queue        BAR4  0x0000 common configuration
  *      BAR1  MSI-X                                                     0x1000 ISR
  *                                                                      0x2000 device configuration
  *                                                                      0x3000 doorbells again, as memory
  *
- * Doorbells are ioeventfds, so a kick does not leave the kernel. A port costs the kernel less than memory where it has to
- * decode the instruction (SVM has no fast MMIO): hence two notification capabilities, the ports first.
+ * Doorbells are ioeventfds, so a kick does not leave the kernel. A port costs the kernel less than memory
+ * where it has to decode the instruction (SVM has no fast MMIO): hence two notification capabilities, the
+ * ports first.
  *
- * Locking: all virtio_ops run under the PCI device's lock. virtio_call, virtio_broken and virtio_config_changed take no
- * device lock and may come from any thread.
+ * Locking: all virtio_ops run under the PCI device's lock. virtio_call, virtio_broken and
+ * virtio_config_changed take no device lock and may come from any thread.
  */
 #ifndef VMM_VIRTIO_VIRTIO_H
 #define VMM_VIRTIO_VIRTIO_H
@@ -27,8 +29,8 @@
 #define VIRTIO_BIT(n)     (1ull << (n))
 
 /* What every device on our virtqueues can offer. */
-#define VIRTIO_RING_BITS                                                                                            \
-	(VIRTIO_BIT(VIRTIO_RING_F_INDIRECT_DESC) | VIRTIO_BIT(VIRTIO_RING_F_EVENT_IDX) |                            \
+#define VIRTIO_RING_BITS                                                                                     \
+	(VIRTIO_BIT(VIRTIO_RING_F_INDIRECT_DESC) | VIRTIO_BIT(VIRTIO_RING_F_EVENT_IDX) |                     \
 	 VIRTIO_BIT(VIRTIO_F_RING_PACKED) | VIRTIO_BIT(VIRTIO_F_IN_ORDER))
 
 struct virtio_dev;
@@ -90,9 +92,9 @@ struct virtio_dev {
 };
 
 /*
- * Called by the device's init once ops, n_queues, q[].max_size and .name, offered and config are set: parses the
- * transport's knobs (irq, ioeventfd, notify, indirect, event_idx, ring, in_order: they clear bits of offered), adds BARs and capabilities, and
- * makes the eventfds. 0 or -errno (logged).
+ * Called by the device's init once ops, n_queues, q[].max_size and .name, offered and config are set:
+ * parses the transport's knobs (irq, ioeventfd, notify, indirect, event_idx, ring, in_order: they clear
+ * bits of offered), adds BARs and capabilities, and makes the eventfds. 0 or -errno (logged).
  */
 int virtio_init(struct virtio_dev *vd, struct pci_dev *pci, const struct dev_opts *opts);
 void virtio_exit(struct virtio_dev *vd);
@@ -102,13 +104,16 @@ void virtio_bar_write(struct pci_dev *dev, int bar, uint64_t off, unsigned len, 
 void virtio_reset(struct pci_dev *dev);
 bool virtio_cfg_read(struct pci_dev *dev, unsigned off, unsigned len, uint32_t *val);
 bool virtio_cfg_write(struct pci_dev *dev, unsigned off, unsigned len, uint32_t val);
-#define VIRTIO_PCI_OPS                                                                                              \
-	.bar_read = virtio_bar_read, .bar_write = virtio_bar_write, .reset = virtio_reset, .cfg_read = virtio_cfg_read, \
-	.cfg_write = virtio_cfg_write
+#define VIRTIO_PCI_OPS                                                                                       \
+	.bar_read = virtio_bar_read, .bar_write = virtio_bar_write, .reset = virtio_reset,                   \
+	.cfg_read = virtio_cfg_read, .cfg_write = virtio_cfg_write
 
 /* Interrupt for a queue. */
 void virtio_call(struct virtio_dev *vd, unsigned q);
-/* The eventfd that does the same: the vector's irqfd, or intx_fd, which someone must watch and answer with virtio_call. */
+/*
+ * The eventfd that does the same: the vector's irqfd, or intx_fd, which someone must watch and answer with
+ * virtio_call.
+ */
 int virtio_call_fd(struct virtio_dev *vd, unsigned q);
 /* A queue broke the rules: NEEDS_RESET. */
 void virtio_broken(struct virtio_dev *vd, unsigned q);

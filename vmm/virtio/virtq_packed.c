@@ -37,7 +37,8 @@ static void step(uint16_t *idx, bool *wrap, unsigned by, unsigned size)
 }
 
 /* In a table (2.8.7) NEXT means nothing and all descriptors belong to the request, in order. */
-static int walk_indirect(const struct virtq *vq, struct virtq_chain *c, unsigned max_iov, uint64_t addr, uint32_t len)
+static int walk_indirect(const struct virtq *vq, struct virtq_chain *c, unsigned max_iov, uint64_t addr,
+			 uint32_t len)
 {
 	const char *table = virtq_indirect(vq, addr, len);
 	struct vring_packed_desc d;
@@ -54,7 +55,10 @@ static int walk_indirect(const struct virtq *vq, struct virtq_chain *c, unsigned
 	return 0;
 }
 
-/* The first descriptor's flags were read with acquire order and are the ones that count; its copy's may be newer. */
+/*
+ * The first descriptor's flags were read with acquire order and are the ones that count; its copy's may be
+ * newer.
+ */
 static int walk(const struct virtq *vq, struct virtq_chain *c, unsigned max_iov, uint16_t flags)
 {
 	unsigned i = vq->avail_idx;
@@ -137,7 +141,8 @@ static void save(struct virtq *vq, const struct vring_packed_desc *d, unsigned s
 	progress_store(vq, next, wrap);
 }
 
-static void restore(struct vring_packed_desc *ring, const struct virtq_progress *progress, unsigned from, unsigned to, unsigned size)
+static void restore(struct vring_packed_desc *ring, const struct virtq_progress *progress, unsigned from,
+		    unsigned to, unsigned size)
 {
 	/* What is saved is as little trusted as the ring: at most a lap of it. */
 	for (unsigned n = 0, at = from; n < size; n++) {
@@ -154,7 +159,8 @@ static void restore(struct vring_packed_desc *ring, const struct virtq_progress 
 	}
 }
 
-int virtq_resume(const struct gmem *gm, const struct virtq_layout *l, const struct virtq_progress *progress, uint32_t *base)
+int virtq_resume(const struct gmem *gm, const struct virtq_layout *l, const struct virtq_progress *progress,
+		 uint32_t *base)
 {
 	struct {
 		struct virtq_progress p;
@@ -177,8 +183,10 @@ int virtq_resume(const struct gmem *gm, const struct virtq_layout *l, const stru
 	return 0;
 }
 
-/* The flags of a batch's first entry are held back until publish: the driver looks at entries in order, so it sees the
- * whole batch or nothing of it. */
+/*
+ * The flags of a batch's first entry are held back until publish: the driver looks at entries in order, so
+ * it sees the whole batch or nothing of it.
+ */
 void virtq_packed_used(struct virtq *vq, uint16_t id, uint32_t len, bool wrote, unsigned skip)
 {
 	struct vring_packed_desc *d = &ring(vq)[vq->used_idx];
@@ -207,8 +215,10 @@ void virtq_packed_publish(struct virtq *vq)
 		virtq_packed_track(vq);
 }
 
-/* 2.8.10: an offset and wrap counter say "when the entry there has been used"; compared as in the split ring, with
- * offsets of the lap before counted negative. */
+/*
+ * 2.8.10: an offset and wrap counter say "when the entry there has been used"; compared as in the split
+ * ring, with offsets of the lap before counted negative.
+ */
 bool virtq_packed_should_call(struct virtq *vq)
 {
 	uint16_t flags = shared_load_acquire(&driver_event(vq)->flags), off;
@@ -228,7 +238,8 @@ void virtq_packed_kicks(struct virtq *vq, bool on)
 	uint16_t flags = VRING_PACKED_EVENT_FLAG_DISABLE;
 
 	if (on && vq->event_idx) {
-		shared_store(&device_event(vq)->off_wrap, (uint16_t)(vq->avail_idx | vq->avail_wrap << VRING_PACKED_EVENT_F_WRAP_CTR));
+		shared_store(&device_event(vq)->off_wrap,
+			     (uint16_t)(vq->avail_idx | vq->avail_wrap << VRING_PACKED_EVENT_F_WRAP_CTR));
 		flags = VRING_PACKED_EVENT_FLAG_DESC;
 	} else if (on) {
 		flags = VRING_PACKED_EVENT_FLAG_ENABLE;

@@ -16,8 +16,8 @@
 #define shared_store_release(p, v)  __atomic_store_n(p, v, __ATOMIC_RELEASE)
 
 /*
- * The one copy of a descriptor out of shared memory. The empty asm makes the copy real: without it the compiler may
- * read the original again when a field is used (the double fetch).
+ * The one copy of a descriptor out of shared memory. The empty asm makes the copy real: without it the
+ * compiler may read the original again when a field is used (the double fetch).
  */
 static inline void virtq_fetch(void *copy, const void *shared)
 {
@@ -32,9 +32,12 @@ static inline int virtq_bad(struct virtq *vq)
 }
 
 /* Check one descriptor's copy and append it to the chain: 0 or -EBADMSG. */
-int virtq_chain_add(const struct virtq *vq, struct virtq_chain *c, unsigned max_iov, uint64_t addr, uint32_t len,
-		    bool writable);
-/* Where an indirect table lies: NULL if it is empty, longer than the queue, not whole descriptors or not RAM. */
+int virtq_chain_add(const struct virtq *vq, struct virtq_chain *c, unsigned max_iov, uint64_t addr,
+		    uint32_t len, bool writable);
+/*
+ * Where an indirect table lies: NULL if it is empty, longer than the queue, not whole descriptors or not
+ * RAM.
+ */
 const char *virtq_indirect(const struct virtq *vq, uint64_t addr, uint32_t len);
 
 int virtq_split_pop(struct virtq *vq, struct virtq_chain *c, unsigned max_iov);

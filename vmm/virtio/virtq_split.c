@@ -22,10 +22,12 @@ static uint16_t *avail_event(const struct virtq *vq)
 	return (uint16_t *)&used(vq)->ring[vq->map.size];
 }
 
-/* Follow next through a table of n descriptors; at most n steps, so a loop ends. Sets *indirect instead when the first
- * and only descriptor is one and that is allowed here. */
-static int walk(const struct virtq *vq, struct virtq_chain *c, unsigned max_iov, const char *table, unsigned n, unsigned i,
-		struct vring_desc *indirect)
+/*
+ * Follow next through a table of n descriptors; at most n steps, so a loop ends. Sets *indirect instead
+ * when the first and only descriptor is one and that is allowed here.
+ */
+static int walk(const struct virtq *vq, struct virtq_chain *c, unsigned max_iov, const char *table,
+		unsigned n, unsigned i, struct vring_desc *indirect)
 {
 	struct vring_desc d;
 
@@ -98,7 +100,8 @@ bool virtq_split_should_call(struct virtq *vq)
 {
 	if (!vq->event_idx)
 		return !(shared_load(&avail(vq)->flags) & VRING_AVAIL_F_NO_INTERRUPT);
-	return vring_need_event(shared_load(used_event(vq)), vq->used_idx, (uint16_t)(vq->used_idx - vq->unseen));
+	return vring_need_event(shared_load(used_event(vq)), vq->used_idx,
+				(uint16_t)(vq->used_idx - vq->unseen));
 }
 
 /* With the event index an old index asks for nothing, so there is nothing to switch off. */

@@ -28,7 +28,8 @@ uint32_t virtq_base(const struct virtq *vq)
 {
 	if (!vq->packed)
 		return vq->avail_idx;
-	return vq->avail_idx | (uint32_t)vq->avail_wrap << 15 | (uint32_t)vq->used_idx << 16 | (uint32_t)vq->used_wrap << 31;
+	return vq->avail_idx | (uint32_t)vq->avail_wrap << 15 | (uint32_t)vq->used_idx << 16 |
+	       (uint32_t)vq->used_wrap << 31;
 }
 
 static bool aligned(const void *p, unsigned a)
@@ -36,7 +37,8 @@ static bool aligned(const void *p, unsigned a)
 	return ((uintptr_t)p & (a - 1)) == 0;
 }
 
-int virtq_start_map(struct virtq *vq, const struct gmem *gm, const struct virtq_map *map, uint64_t features, uint32_t base)
+int virtq_start_map(struct virtq *vq, const struct gmem *gm, const struct virtq_map *map, uint64_t features,
+		    uint32_t base)
 {
 	bool packed = feature(features, VIRTIO_F_RING_PACKED);
 
@@ -57,7 +59,8 @@ int virtq_start_map(struct virtq *vq, const struct gmem *gm, const struct virtq_
 }
 
 /* Sizes: virtio 1.3, 2.7 (split, the event fields included) and 2.8.10 (packed). */
-int virtq_start(struct virtq *vq, const struct gmem *gm, const struct virtq_layout *l, uint64_t features, uint32_t base)
+int virtq_start(struct virtq *vq, const struct gmem *gm, const struct virtq_layout *l, uint64_t features,
+		uint32_t base)
 {
 	bool packed = feature(features, VIRTIO_F_RING_PACKED);
 	struct virtq_map map = {
@@ -75,7 +78,8 @@ int virtq_start(struct virtq *vq, const struct gmem *gm, const struct virtq_layo
 	return virtq_start_map(vq, gm, &map, features, base);
 }
 
-int virtq_chain_add(const struct virtq *vq, struct virtq_chain *c, unsigned max_iov, uint64_t addr, uint32_t len, bool writable)
+int virtq_chain_add(const struct virtq *vq, struct virtq_chain *c, unsigned max_iov, uint64_t addr,
+		    uint32_t len, bool writable)
 {
 	uint32_t *total = writable ? &c->in_len : &c->out_len;
 	unsigned n = c->n_out + c->n_in;
@@ -136,7 +140,10 @@ static void write_used(struct virtq *vq, uint16_t id, uint32_t len, bool wrote, 
 		virtq_split_used(vq, id, len, bufs);
 }
 
-/* 2.7.9, 2.8.9: one used entry with the last buffer's ID, at the place of the first, stands for the whole batch. */
+/*
+ * 2.7.9, 2.8.9: one used entry with the last buffer's ID, at the place of the first, stands for the whole
+ * batch.
+ */
 static void flush_order(struct virtq *vq)
 {
 	if (vq->order_n)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The device's side of a virtqueue, split or packed (virtio 1.3, 2.7 and 2.8). Used by the in-VMM devices and by the
- * vhost-user backend process.
+ * The device's side of a virtqueue, split or packed (virtio 1.3, 2.7 and 2.8). Used by the in-VMM devices
+ * and by the vhost-user backend process.
  *
  *      virtq_pop ... virtq_push ... virtq_publish, then interrupt if virtq_should_call
  *
- * The driver is not trusted. Each descriptor is copied from shared memory exactly once and only the copy is checked and
- * used; a chain has at most queue-size descriptors; a head may not come back before it was pushed. Whatever breaks a
- * rule makes virtq_pop return -EBADMSG, and from then on the queue stays broken until it is started again.
+ * The driver is not trusted. Each descriptor is copied from shared memory exactly once and only the copy is
+ * checked and used; a chain has at most queue-size descriptors; a head may not come back before it was
+ * pushed. Whatever breaks a rule makes virtq_pop return -EBADMSG, and from then on the queue stays broken
+ * until it is started again.
  *
  * One thread at a time uses a queue.
  */
@@ -19,7 +20,10 @@
 
 #define VIRTQ_SIZE_MAX 1024 /* also the longest iovec that readv and writev take */
 
-/* Where a ring lies; driver is the avail ring (packed: driver event), device the used ring (packed: device event). */
+/*
+ * Where a ring lies; driver is the avail ring (packed: driver event), device the used ring (packed: device
+ * event).
+ */
 struct virtq_layout {
 	uint16_t size;
 	gpa_t desc, driver, device;
@@ -41,11 +45,12 @@ struct virtq_chain {
 };
 
 /*
- * How far a packed queue has been used, in memory that outlives the process: the ring alone does not tell (a used chain
- * leaves its other entries as they were), and what is pushed before it is published has overwritten its descriptors. Laid
- * out as in vhost-user's inflight region. old_used is the last publication, used the last push; if they differ, the entry at
- * old_used tells whether the batch was published, and saved[] how the entries in between looked. The word is always
- * written whole, and saved[] before it.
+ * How far a packed queue has been used, in memory that outlives the process: the ring alone does not tell
+ * (a used chain leaves its other entries as they were), and what is pushed before it is published has
+ * overwritten its descriptors. Laid out as in vhost-user's inflight region. old_used is the last
+ * publication, used the last push; if they differ, the entry at old_used tells whether the batch was
+ * published, and saved[] how the entries in between looked. The word is always written whole, and saved[]
+ * before it.
  */
 struct virtq_saved {
 	uint8_t inflight, pad;
@@ -94,22 +99,29 @@ struct virtq {
 };
 
 /*
- * Start from the given base (0 for a new ring; else what virtq_base returned). features are the negotiated ones.
- * 0, -EINVAL (size or alignment) or -EFAULT (not all in RAM); nothing logged. After an error the queue is a broken one,
- * so that a driver that kicks it all the same gets nowhere.
+ * Start from the given base (0 for a new ring; else what virtq_base returned). features are the negotiated
+ * ones. 0, -EINVAL (size or alignment) or -EFAULT (not all in RAM); nothing logged. After an error the
+ * queue is a broken one, so that a driver that kicks it all the same gets nowhere.
  */
-int virtq_start(struct virtq *vq, const struct gmem *gm, const struct virtq_layout *l, uint64_t features, uint32_t base);
-int virtq_start_map(struct virtq *vq, const struct gmem *gm, const struct virtq_map *map, uint64_t features, uint32_t base);
-/* What vhost calls the vring base. Split: index of the next chain; packed: avail index and wrap bit in bits 0..15, used in
- * 16..31. Give chains in flight back (virtq_unpop) before. */
+int virtq_start(struct virtq *vq, const struct gmem *gm, const struct virtq_layout *l, uint64_t features,
+		uint32_t base);
+int virtq_start_map(struct virtq *vq, const struct gmem *gm, const struct virtq_map *map, uint64_t features,
+		    uint32_t base);
+/*
+ * What vhost calls the vring base. Split: index of the next chain; packed: avail index and wrap bit in bits
+ * 0..15, used in 16..31. Give chains in flight back (virtq_unpop) before.
+ */
 uint32_t virtq_base(const struct virtq *vq);
 uint32_t virtq_base_new(uint64_t features);
 
 /* Keep progress (may be NULL) for this packed queue from now on; nothing may be pushed and unpublished. */
 void virtq_track(struct virtq *vq, struct virtq_progress *progress);
-/* The base at which a packed queue goes on whose process died; an unpublished batch is taken back. Holds if chains were
- * finished in the order they were popped. 0, -EINVAL or -EFAULT. */
-int virtq_resume(const struct gmem *gm, const struct virtq_layout *l, const struct virtq_progress *progress, uint32_t *base);
+/*
+ * The base at which a packed queue goes on whose process died; an unpublished batch is taken back. Holds if
+ * chains were finished in the order they were popped. 0, -EINVAL or -EFAULT.
+ */
+int virtq_resume(const struct gmem *gm, const struct virtq_layout *l, const struct virtq_progress *progress,
+		 uint32_t *base);
 
 /* 1 and *c filled, 0 when there is none, -EBADMSG (*c is lost in both cases). iov has room for max_iov
  * entries; a longer chain is a bad one. */

@@ -48,7 +48,8 @@ static void start(struct flow *f, const unsigned char *p)
 	if (s.head.nr != f->job.head.nr) {
 		f->job = s;
 		memset(&f->result, 0, sizeof(f->result));
-		f->flood_until = s.peer_sends && s.size >= DGRAM_MIN && s.size <= DGRAM_MAX ? clock_ns() + s.ns : 0;
+		f->flood_until =
+			s.peer_sends && s.size >= DGRAM_MIN && s.size <= DGRAM_MAX ? clock_ns() + s.ns : 0;
 		memset(f->out, DGRAM_FILL, sizeof(f->out));
 	}
 }
@@ -145,7 +146,8 @@ static void *serve(void *arg)
 
 int peer_dgram_start(uint64_t port)
 {
-	struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons((uint16_t)(port + DGRAM_PORT_OFFSET))};
+	struct sockaddr_in any = {.sin_family = AF_INET,
+				  .sin_port = htons((uint16_t)(port + DGRAM_PORT_OFFSET))};
 	static struct flow f;
 	pthread_t thread;
 

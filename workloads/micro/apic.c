@@ -88,7 +88,9 @@ void apic_init(void)
 /* Ring 0 for x2APIC. arg: destination in the upper half. */
 static uint64_t do_ipi(uint64_t arg)
 {
-	__asm__ volatile("wrmsr" : : "c"(MSR_X2APIC + REG_ICR / 16), "a"((uint32_t)arg), "d"((uint32_t)(arg >> 32))
+	__asm__ volatile("wrmsr"
+			 :
+			 : "c"(MSR_X2APIC + REG_ICR / 16), "a"((uint32_t)arg), "d"((uint32_t)(arg >> 32))
 			 : "memory");
 	return 0;
 }
@@ -142,7 +144,9 @@ static void arm_here(uint64_t tsc)
 	uint64_t now, count;
 
 	if (timer_is_deadline) {
-		__asm__ volatile("wrmsr" : : "c"(MSR_TSC_DEADLINE), "a"((uint32_t)tsc), "d"((uint32_t)(tsc >> 32))
+		__asm__ volatile("wrmsr"
+				 :
+				 : "c"(MSR_TSC_DEADLINE), "a"((uint32_t)tsc), "d"((uint32_t)(tsc >> 32))
 				 : "memory");
 		return;
 	}

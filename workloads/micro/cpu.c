@@ -49,8 +49,8 @@ void cpu_ring0_init(uint64_t cpu, uint64_t stack)
 
 	tss[cpu].rsp[0] = stack;
 	/*
-	 * Ports are open twice over: back ends that run ring 3 deprivileged know the bitmap only, and nested guests of
-	 * QEMU's TCG only IOPL 3.
+	 * Ports are open twice over: back ends that run ring 3 deprivileged know the bitmap only, and
+	 * nested guests of QEMU's TCG only IOPL 3.
 	 */
 	tss[cpu].iomap = offsetof(struct tss, ports);
 	tss[cpu].ports[65536 / 8] = 0xff;
@@ -73,7 +73,8 @@ static void set_gate(unsigned vec, const uint8_t *code, uint8_t type)
 {
 	uint64_t a = (uint64_t)code;
 
-	idt[vec] = (struct gate){(uint16_t)a, SEL_KERNEL_CODE, 0, type, (uint16_t)(a >> 16), (uint32_t)(a >> 32), 0};
+	idt[vec] = (struct gate){(uint16_t)a,	      SEL_KERNEL_CODE,	   0, type,
+				 (uint16_t)(a >> 16), (uint32_t)(a >> 32), 0};
 }
 
 static void idt_build(void)
@@ -155,7 +156,10 @@ static uint64_t do_wrmsr(uint64_t arg)
 {
 	const struct msr_value *m = (const void *)arg;
 
-	__asm__ volatile("wrmsr" : : "c"(m->msr), "a"((uint32_t)m->value), "d"((uint32_t)(m->value >> 32)) : "memory");
+	__asm__ volatile("wrmsr"
+			 :
+			 : "c"(m->msr), "a"((uint32_t)m->value), "d"((uint32_t)(m->value >> 32))
+			 : "memory");
 	return 0;
 }
 

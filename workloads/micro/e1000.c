@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* e1000 (82540EM), legacy descriptors, interrupts masked (PCI/PCI-X Family of Gigabit Ethernet Controllers SDM). */
+/*
+ * e1000 (82540EM), legacy descriptors, interrupts masked (PCI/PCI-X Family of Gigabit Ethernet Controllers
+ * SDM).
+ */
 #include <string.h>
 
 #include "workloads/micro/nic.h"
@@ -30,7 +33,8 @@ enum {
 
 #define CTRL_RST   (1u << 26)
 #define CTRL_SLU   (1u << 6)
-#define RCTL_SET   0x0400801e /* enable, unicast and multicast promiscuous, long off, broadcast, CRC stripped, 2 KiB */
+#define RCTL_SET                                                                                             \
+	0x0400801e /* enable, unicast and multicast promiscuous, long off, broadcast, CRC stripped, 2 KiB */
 #define TCTL_SET   0x0004010a /* enable, pad short packets, collision threshold and distance */
 #define TIPG_SET   0x0060200a
 #define TX_CMD_EOP 1

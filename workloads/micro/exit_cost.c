@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * exit-cost: the round trip of each kind of exit. A sample is the TSC's difference around one operation, minus the
- * median of the same loop without an operation, in the ring where the operation is done.
+ * exit-cost: the round trip of each kind of exit. A sample is the TSC's difference around one operation,
+ * minus the median of the same loop without an operation, in the ring where the operation is done.
  *
  *      kind             what                                     answered by
- *      cpuid            CPUID leaf 0                             KVM (back ends without hardware help: perhaps nobody)
+ *      cpuid            CPUID leaf 0                             KVM (back ends without hardware help:
+ *                       perhaps nobody)
  *      pio_kernel       read of the PIC's mask, port 0x21        KVM, when it has the PIC (irqchip=kernel)
  *      pio_user         read of COM2's scratch register          the VMM
  *      mmio_user        read of a device register                the VMM

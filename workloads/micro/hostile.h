@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Drivers that do what no driver should. A class attacks; afterwards the runner resets the card, sets it up as a sane
- * driver does and wants an answer to an ARP request: the device and the VMM live on, whatever was done to them.
+ * Drivers that do what no driver should. A class attacks; afterwards the runner resets the card, sets it up
+ * as a sane driver does and wants an answer to an ARP request: the device and the VMM live on, whatever was
+ * done to them.
  */
 #ifndef WORKLOADS_MICRO_HOSTILE_H
 #define WORKLOADS_MICRO_HOSTILE_H
@@ -17,12 +18,16 @@ struct hostile_class {
 	void (*attack)(void);
 };
 
-extern const struct hostile_class hostile_virtio[], hostile_pci[], hostile_e1000[], hostile_ports[]; /* end: no name */
+/* end: no name */
+extern const struct hostile_class hostile_virtio[], hostile_pci[], hostile_e1000[], hostile_ports[];
 
 extern struct net hostile_net; /* addresses of the job; nic.mac is set before each attack */
 extern uint64_t hostile_cases; /* count what was tried */
 
-/* Addresses where DMA has no business: every BAR, the APICs, ECAM, holes, the end of RAM, the end of everything. */
+/*
+ * Addresses where DMA has no business: every BAR, the APICs, ECAM, holes, the end of RAM, the end of
+ * everything.
+ */
 extern uint64_t bad_addr[64];
 extern unsigned n_bad_addr;
 

@@ -80,7 +80,10 @@ static void good_rings(void)
 	set_ring(TX_RING, (uint64_t)e.tx, ENTRIES * 16, 0, 0);
 }
 
-/* Class 1: head and tail inside, at the end, outside, and lengths of nothing, of parts of entries, of too much. */
+/*
+ * Class 1: head and tail inside, at the end, outside, and lengths of nothing, of parts of entries, of too
+ * much.
+ */
 static void rings(void)
 {
 	static const uint32_t lens[] = {0, 16, 100, ENTRIES * 16, 0xfffff, 0xffffffff};
@@ -156,7 +159,10 @@ static void elsewhere(void)
 	}
 }
 
-/* Class 2: contexts of all kinds, each followed by data that uses it, and one changed in the middle of a packet. */
+/*
+ * Class 2: contexts of all kinds, each followed by data that uses it, and one changed in the middle of a
+ * packet.
+ */
 static void contexts(void)
 {
 	uint64_t mark = mem_mark();
@@ -166,14 +172,18 @@ static void contexts(void)
 			return;
 		good_rings();
 		for (unsigned j = 0; j < 6; j++) {
-			uint64_t r = hostile_random(), mss = i % 4 ? r >> 48 : 0, hdr = i % 3 ? r >> 40 & 0xff : i % 2 * 255;
+			uint64_t r = hostile_random(), mss = i % 4 ? r >> 48 : 0,
+				 hdr = i % 3 ? r >> 40 & 0xff : i % 2 * 255;
 
-			if (j % 3 == 0) /* context: offsets, DEXT, TSE, IP, TCP, payload length; MSS and header length */
-				e.tx[j] = (struct desc){i % 5 ? r : UINT64_MAX, (uint32_t)(0x2f000000 | (r & 0xfffff)),
+			/* context: offsets, DEXT, TSE, IP, TCP, payload length; MSS and header length */
+			if (j % 3 == 0)
+				e.tx[j] = (struct desc){i % 5 ? r : UINT64_MAX,
+							(uint32_t)(0x2f000000 | (r & 0xfffff)),
 							(uint32_t)(mss << 16 | hdr << 8)};
 			else /* data: DEXT, TSE, both checksums; the packet ends with the last */
 				e.tx[j] = (struct desc){(uint64_t)e.buf,
-							(uint32_t)((j % 3 == 2 ? 0x2f100000 : 0x2e100000) | (r & 0x3fff)),
+							(uint32_t)((j % 3 == 2 ? 0x2f100000 : 0x2e100000) |
+								   (r & 0x3fff)),
 							0x0300};
 		}
 		run();

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Class 15: configuration space and BARs at every offset and width, MSI-X tables full of nonsense, BARs on top of others. */
+/*
+ * Class 15: configuration space and BARs at every offset and width, MSI-X tables full of nonsense, BARs on
+ * top of others.
+ */
 #include "workloads/micro/hostile.h"
 
 #define ECAM      0xe0000000ull
@@ -68,7 +71,10 @@ static void touch(uint64_t addr, unsigned len, bool write)
 		mmio_read64(addr);
 }
 
-/* Through the ports with every width at every byte, those that straddle a register included; through ECAM likewise. */
+/*
+ * Through the ports with every width at every byte, those that straddle a register included; through ECAM
+ * likewise.
+ */
 static void config_space(void)
 {
 	save();
@@ -105,7 +111,8 @@ static void bars(void)
 		uint64_t size = card.bar[i] && !card.bar_is_port[i] ? bar_size(i) : 0;
 		uint64_t step = MAX(size / 64, 1) | 1;
 
-		for (uint64_t off = 0; off < size; off += off < 72 || off + 16 > size ? 1 : MIN(step, size - 16 - off + 1))
+		for (uint64_t off = 0; off < size;
+		     off += off < 72 || off + 16 > size ? 1 : MIN(step, size - 16 - off + 1))
 			for (unsigned k = 0; k < 8; k++)
 				touch(card.bar[i] + off, 1u << k % 4, k >= 4);
 	}

@@ -19,14 +19,18 @@ static struct {
 	unsigned frame;
 } a;
 
-/* Fresh device, both queues allocated and empty; the device learns of them in run(). Memory is taken back after each case. */
+/*
+ * Fresh device, both queues allocated and empty; the device learns of them in run(). Memory is taken back
+ * after each case.
+ */
 static bool victim(uint64_t features)
 {
 	hostile_cases++;
 	/* Finding the card takes longer than a case; these classes leave its BARs where they are. */
 	if (!a.pci.vendor && (!pci_find(&a.pci, VIRTIO_VENDOR, VIRTIO_ID_NET) || !virtio_open(&a.v, &a.pci)))
 		return false;
-	if (!virtio_negotiate(&a.v, features) || !virtq_alloc(&a.v, &a.rx, 0, RING) || !virtq_alloc(&a.v, &a.tx, 1, RING))
+	if (!virtio_negotiate(&a.v, features) || !virtq_alloc(&a.v, &a.rx, 0, RING) ||
+	    !virtq_alloc(&a.v, &a.tx, 1, RING))
 		return false;
 	a.buf = mem_alloc(8192, 4096);
 	if (!a.buf)
@@ -277,7 +281,10 @@ static void wild_indices(void)
 	}
 }
 
-/* Class 7: every field of the common configuration, in every status, at every width; then doorbells of no queue. */
+/*
+ * Class 7: every field of the common configuration, in every status, at every width; then doorbells of no
+ * queue.
+ */
 static void common_writes(void)
 {
 	static const uint8_t statuses[] = {0, 1, 3, 11, 15, 0x80, 0xff};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the jobs of the micro guest stand on. All of this is called from ring 3, where the whole of memory and every
- * device register is mapped one to one and ports are open (IOPL 3), unless it says "ring 0".
+ * What the jobs of the micro guest stand on. All of this is called from ring 3, where the whole of memory
+ * and every device register is mapped one to one and ports are open (IOPL 3), unless it says "ring 0".
  */
 #ifndef WORKLOADS_MICRO_MICRO_H
 #define WORKLOADS_MICRO_MICRO_H
@@ -83,7 +83,10 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t sub)
 uint64_t ring0(uint64_t (*fn)(uint64_t arg), uint64_t arg);
 /* The same; an exception in fn comes back as TRY_FAULTED. First CPU only. */
 uint64_t ring0_try(uint64_t (*fn)(uint64_t arg), uint64_t arg);
-/* Comes back after timeout_ns at the latest, as TRY_FAULTED, if fn runs with interrupts on. Takes the APIC's timer. */
+/*
+ * Comes back after timeout_ns at the latest, as TRY_FAULTED, if fn runs with interrupts on. Takes the
+ * APIC's timer.
+ */
 uint64_t ring0_try_for(uint64_t timeout_ns, uint64_t (*fn)(uint64_t arg), uint64_t arg);
 uint64_t msr_read(uint32_t msr);
 /* 0, or TRY_FAULTED when there is no such MSR. */
@@ -137,7 +140,8 @@ uint64_t mem_end(void); /* the end of RAM below the hole */
 /* ---- the line protocol on COM2 ---- */
 void report_init(void);
 void report_raw(const char *s);
-void report(const char *fmt, ...) PRINTF(1, 2); /* %s %c %u %x %lu %lx %d only; adds "exitlab " and the newline */
+/* %s %c %u %x %lu %lx %d only; adds "exitlab " and the newline */
+void report(const char *fmt, ...) PRINTF(1, 2);
 void report_note(const char *fmt, ...) PRINTF(1, 2);
 /* The sample is void. Returns -1. */
 int report_fail(const char *fmt, ...) PRINTF(1, 2);

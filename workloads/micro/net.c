@@ -113,8 +113,9 @@ static void receive_udp(struct net *net, const struct udp *u, unsigned frame_len
 {
 	unsigned len = swap16(u->udp_len);
 
-	if (u->version != 0x45 || u->proto != PROTO_UDP || u->dst_ip != net->own_ip || u->src_ip != net->peer_ip ||
-	    u->src_port != net->port || len < 8 || len + NET_HEADERS - 8 > frame_len)
+	if (u->version != 0x45 || u->proto != PROTO_UDP || u->dst_ip != net->own_ip ||
+	    u->src_ip != net->peer_ip || u->src_port != net->port || len < 8 ||
+	    len + NET_HEADERS - 8 > frame_len)
 		return;
 	if (net->receive)
 		net->receive(net->arg, u + 1, len - 8);

@@ -27,7 +27,10 @@ int net_addresses(struct net *net, const struct workload_job *job);
 unsigned net_build_arp(uint8_t *frame, const struct net *net, bool reply);
 /* Handle what has arrived: ARP here, datagrams through receive. How many frames. */
 unsigned net_poll(struct net *net);
-/* Payload area of the next frame, with all headers before it in place for len bytes. Only when tx_room allows. */
+/*
+ * Payload area of the next frame, with all headers before it in place for len bytes. Only when tx_room
+ * allows.
+ */
 uint8_t *net_payload(struct net *net, unsigned len);
 void net_push(struct net *net, unsigned len);
 /* One datagram now. False when the card has no room within 100 ms. */

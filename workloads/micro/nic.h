@@ -12,7 +12,8 @@ typedef void (*nic_rx_fn)(void *arg, const uint8_t *frame, unsigned len);
 
 struct nic_ops {
 	const char *name;
-	bool (*init)(struct nic *nic); /* false: there is no such card; report_fail when there is one and it fails */
+	/* false: there is no such card; report_fail when there is one and it fails */
+	bool (*init)(struct nic *nic);
 	/* Slots that can be filled now; takes back what was sent. */
 	unsigned (*tx_room)(struct nic *nic);
 	/* Buffer of the next free slot, whose content is what it was when that slot was last used. */

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Power-off as an operating system does it: RSDP, FADT, the S5 package of the DSDT (ACPI 6.5, 5.2 and 4.8.3). */
+/*
+ * Power-off as an operating system does it: RSDP, FADT, the S5 package of the DSDT (ACPI 6.5, 5.2 and
+ * 4.8.3).
+ */
 #include <string.h>
 
 #include "workloads/micro/micro.h"
@@ -58,7 +61,10 @@ static uint64_t find_table(const char *sig)
 	return 0;
 }
 
-/* SLP_TYPa: the first element of Name(_S5_, Package{...}): NameOp "_S5_" PackageOp length count [BytePrefix] value. */
+/*
+ * SLP_TYPa: the first element of Name(_S5_, Package{...}): NameOp "_S5_" PackageOp length count
+ * [BytePrefix] value.
+ */
 static int s5_type(uint64_t dsdt)
 {
 	uint32_t len = MIN(get32(dsdt + 4), 1u << 20);

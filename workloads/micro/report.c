@@ -33,7 +33,10 @@ static void wait_empty(void)
 		;
 }
 
-/* Ring 0: where supervisor code is interpreted a port access is cheaper from there, elsewhere it does not matter. */
+/*
+ * Ring 0: where supervisor code is interpreted a port access is cheaper from there, elsewhere it does not
+ * matter.
+ */
 static uint64_t put_string(uint64_t arg)
 {
 	const char *s = (const char *)arg;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* net-throughput: datagrams of one size to the peer or from it (workloads/dgram.h), as fast as the path takes them. */
+/*
+ * net-throughput: datagrams of one size to the peer or from it (workloads/dgram.h), as fast as the path
+ * takes them.
+ */
 #include <string.h>
 
 #include "workloads/micro/net.h"

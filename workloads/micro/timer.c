@@ -8,7 +8,8 @@
 int job_timer(const struct workload_job *job)
 {
 	uint64_t period = ns_to_tsc(job->period_ns), due, *late;
-	unsigned n = (unsigned)MIN(job->work ? job->work : job->duration_ns / MAX(job->period_ns, 1), MAX_SAMPLES);
+	unsigned n =
+		(unsigned)MIN(job->work ? job->work : job->duration_ns / MAX(job->period_ns, 1), MAX_SAMPLES);
 
 	if (!n || job->period_ns < 1000)
 		return report_fail("timer: period_ns must be from 1000 up to the window");

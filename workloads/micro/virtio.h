@@ -93,7 +93,10 @@ uint8_t virtio_status(const struct virtio *v);
 void virtio_set_status(const struct virtio *v, uint8_t status);
 
 void virtq_ring(const struct vq *q); /* the doorbell, unconditionally */
-/* Make n more entries of avail visible (the ring is filled already) and kick if the device wants it. True: kicked. */
+/*
+ * Make n more entries of avail visible (the ring is filled already) and kick if the device wants it. True:
+ * kicked.
+ */
 bool virtq_publish(struct vq *q, unsigned n);
 
 #endif

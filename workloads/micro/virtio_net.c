@@ -73,7 +73,10 @@ static unsigned vnet_tx_room(struct nic *nic)
 	struct vnet *n = nic->priv;
 	uint16_t used = __atomic_load_n(&n->tx.used->idx, __ATOMIC_ACQUIRE);
 
-	/* The slots are used in turn, so only a device that completes in order may be driven like this: ours, QEMU's. */
+	/*
+	 * The slots are used in turn, so only a device that completes in order may be driven like this:
+	 * ours, QEMU's.
+	 */
 	n->tx_free += (uint16_t)(used - n->tx.used_idx);
 	n->tx.used_idx = used;
 	return n->tx_free;
