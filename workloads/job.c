@@ -25,6 +25,8 @@ const struct job_key job_keys[] = {
 	{"peer", JOB_STR, F(peer), "", NULL, "address of the other side"},
 	{"port", JOB_U64, F(port), "5301", NULL, "TCP and UDP port of the peer"},
 	{"mtu", JOB_U64, F(mtu), "0", NULL, "0 leaves the driver's"},
+	{"tso", JOB_BOOL, F(tso), "on", NULL,
+	 "off: the guest sends frame by frame, TSO and GSO off"},
 	{"direction", JOB_WORD, F(direction), "tx", direction_words, "as the guest sees it"},
 	{"tool", JOB_WORD, F(tool), "engine", tool_words, "our engine or Debian's iperf3"},
 	{"verify", JOB_WORD, F(verify), "sample", verify_words, "payload bytes that are compared"},

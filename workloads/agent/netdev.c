@@ -114,6 +114,31 @@ static int set_mtu(int sock, const char *name, uint64_t mtu)
 	return mtu ? request(sock, SIOCSIFMTU, name, &ifr) : 0;
 }
 
+/*
+ * TSO and GSO off: what TCP hands to the driver is what is on the wire, one doorbell a frame. Off
+ * is asked for and looked at again, because a driver without the feature refuses the request and a
+ * fixed one ignores it.
+ */
+static int tso_off(int sock, const char *name)
+{
+	static const struct {
+		uint32_t set, get;
+	} part[] = {{ETHTOOL_STSO, ETHTOOL_GTSO}, {ETHTOOL_SGSO, ETHTOOL_GGSO}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(part); i++) {
+		struct ethtool_value v = {.cmd = part[i].set, .data = 0};
+		struct ifreq ifr = {.ifr_data = (void *)&v};
+		int err;
+
+		request(sock, SIOCETHTOOL, name, &ifr);
+		v = (struct ethtool_value){.cmd = part[i].get};
+		err = request(sock, SIOCETHTOOL, name, &ifr);
+		if (err || v.data)
+			return err ? err : -EOPNOTSUPP;
+	}
+	return 0;
+}
+
 static int set_addr4(int sock, const char *name, const char *ip, unsigned prefix)
 {
 	struct ifreq ifr = {0};
@@ -189,6 +214,10 @@ static int configure(struct agent *a, int sock)
 	if (err)
 		return agent_fail(err, "%s: MTU %llu: %s", a->ifname,
 				  (unsigned long long)a->job.mtu, strerror(-err));
+	err = a->job.tso ? 0 : tso_off(sock, a->ifname);
+	if (err)
+		return agent_fail(err, "%s: TSO and GSO cannot be switched off: %s", a->ifname,
+				  strerror(-err));
 	set_up(sock, "lo");
 	if (a->job.addr[0]) {
 		quiet_ipv6(a->ifname, strchr(a->job.addr, ':'));
