@@ -104,8 +104,8 @@ static int check_mode(const struct workload *wl, const char *mode, const char *g
 	for (size_t i = 0; modes[i]; i++) {
 		if (strcmp(mode, modes[i]))
 			continue;
-		if (!strcmp(guest, "micro") && strcmp(mode, "e1000") && strcmp(mode, "virtio")) {
-			log_error("--mode=%s: the micro guest drives e1000 and virtio only", mode);
+		if (!strcmp(guest, "micro") && (!strcmp(mode, "host") || !strcmp(mode, "sriov"))) {
+			log_error("--mode=%s: the micro guest drives e1000 and virtio-net only", mode);
 			return -ENOTSUP;
 		}
 		return 0;

@@ -208,6 +208,20 @@ static const char *config_get(const char *key)
 	return config_next(key, &at);
 }
 
+/* Shared guest memory (vhost-user) may have huge pages like private memory: the VMM asks with madvise. */
+static void allow_shared_huge_pages(const char *root)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/sys/kernel/mm/transparent_hugepage/shmem_enabled", root);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && write(fd, "advise", 6) < 0)
+		fprintf(stderr, "lab: %s: %s\n", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
 static void mount_kernel_file_systems(const char *root)
 {
 	static const struct {
@@ -236,6 +250,7 @@ static void mount_kernel_file_systems(const char *root)
 		fail("link", path);
 	snprintf(path, sizeof(path), "%s/run/netns", root);
 	mkdir(path, 0755);
+	allow_shared_huge_pages(root);
 }
 
 static void mount_shares(const char *root)

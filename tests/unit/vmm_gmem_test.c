@@ -86,6 +86,23 @@ static void regions_share_one_file(void **state)
 	gmem_destroy(gm);
 }
 
+/* Else no huge page of the host's is one of the guest's. */
+static void guest_and_host_agree_on_huge_pages(void **state)
+{
+	static int (*const create[])(struct gmem **, uint64_t) = {gmem_create, gmem_create_private};
+	static const uint64_t size[] = {4 * MIB, 5 * MIB, 4 * MIB + 4096};
+	struct gmem *gm;
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(create) * ARRAY_SIZE(size); i++) {
+		assert_int_equal(create[i % 2](&gm, size[i / 2]), 0);
+		assert_int_equal((uintptr_t)gmem_regions(gm, &n)[0].hva % (2 * MIB), 0);
+		memset(gmem_ptr(gm, 0, gmem_size(gm)), 1, gmem_size(gm));
+		gmem_destroy(gm);
+	}
+}
+
 static void bad_sizes(void **state)
 {
 	struct gmem *gm;
@@ -102,6 +119,7 @@ int main(void)
 		cmocka_unit_test(ranges),
 		cmocka_unit_test(copies_are_all_or_nothing),
 		cmocka_unit_test(regions_share_one_file),
+		cmocka_unit_test(guest_and_host_agree_on_huge_pages),
 		cmocka_unit_test(bad_sizes),
 	};
 

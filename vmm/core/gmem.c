@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/memfd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,37 +20,82 @@ struct gmem {
 	size_t n;
 };
 
-static int map_private(struct gmem *gm)
-{
-	const uint64_t huge = 2 * MIB;
-	char *p;
+#define HUGE (2 * MIB)
 
-	/* Aligned as the guest sees it, else no huge page of ours is one of the guest's. */
-	p = mmap(NULL, gm->size + huge, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+/* Address space that is aligned as the guest sees it, else no huge page of ours is one of the guest's. */
+static char *reserve(uint64_t size)
+{
+	char *p = mmap(NULL, size + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *base = (char *)align_up((uintptr_t)p, HUGE);
+
 	if (p == MAP_FAILED)
+		return NULL;
+	if (base > p)
+		munmap(p, (size_t)(base - p));
+	munmap(base + size, (size_t)(p + HUGE - base));
+	return base;
+}
+
+/* Maps over what was reserved. */
+static int map_at(struct gmem *gm, int flags, int fd)
+{
+	char *base = reserve(gm->size);
+
+	if (!base)
 		return -errno;
-	gm->base = (void *)align_up((uintptr_t)p, huge);
-	if ((char *)gm->base > p)
-		munmap(p, (size_t)((char *)gm->base - p));
-	munmap((char *)gm->base + gm->size, (size_t)(p + huge - (char *)gm->base));
-	/* A kernel without them says no: small pages then. */
-	madvise(gm->base, gm->size, MADV_HUGEPAGE);
+	gm->base = mmap(base, gm->size, PROT_READ | PROT_WRITE, MAP_FIXED | flags, fd, 0);
+	if (gm->base == MAP_FAILED) {
+		int err = -errno;
+
+		munmap(base, gm->size);
+		return err;
+	}
 	return 0;
 }
 
-static int map_shared(struct gmem *gm)
+static int map_private(struct gmem *gm)
 {
-	gm->fd = memfd_create("guest-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int err = map_at(gm, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+
+	/* A kernel without them says no: small pages then. */
+	if (!err)
+		madvise(gm->base, gm->size, MADV_HUGEPAGE);
+	return err;
+}
+
+static int map_memfd(struct gmem *gm, unsigned memfd_flags, int map_flags)
+{
+	int err;
+
+	gm->fd = memfd_create("guest-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING | memfd_flags);
 	if (gm->fd < 0 || ftruncate(gm->fd, (off_t)gm->size) < 0)
-		return -errno;
+		err = -errno;
 	/* Whoever is given the fd (vhost-user) must not be able to cut it: our next access would be
 	 * a SIGBUS. */
-	if (fcntl(gm->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-		return -errno;
-	gm->base =
-		mmap(NULL, gm->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, gm->fd, 0);
-	return gm->base == MAP_FAILED ? -errno : 0;
+	else if (fcntl(gm->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		err = -errno;
+	else
+		err = map_at(gm, MAP_SHARED | map_flags, gm->fd);
+	if (err)
+		close_fd(&gm->fd);
+	return err;
+}
+
+/*
+ * Huge pages that the administrator has set aside, if there are enough (the mapping reserves them
+ * all, or fails); else small ones, which the kernel may still collapse where
+ * /sys/kernel/mm/transparent_hugepage/shmem_enabled is "advise".
+ */
+static int map_shared(struct gmem *gm)
+{
+	int err = gm->size % HUGE ? -EINVAL : map_memfd(gm, MFD_HUGETLB | MFD_HUGE_2MB, 0);
+
+	if (!err)
+		return 0;
+	err = map_memfd(gm, 0, MAP_NORESERVE);
+	if (!err)
+		madvise(gm->base, gm->size, MADV_HUGEPAGE);
+	return err;
 }
 
 static void gmem_split(struct gmem *gm)
