@@ -37,6 +37,41 @@ once() {
 	once net-pps --mode=virtio --duration=500ms --set flood=on
 }
 
+# metric NAME FILE: its median in the record that bench printed.
+metric() {
+	python3 -c 'import json, sys; print(json.load(open(sys.argv[2]))["summary"][sys.argv[1]]["median"])' "$1" "$2"
+}
+
+@test "the textbook: e1000 with a doorbell and an interrupt per packet, virtio with a tenth of its exits" {
+	local out=$BATS_TEST_TMPDIR/record
+	flood() {
+		"$bench" run net-pps --set flood=on --on=host --reps=1 --warmup=0 --duration=500ms --json \
+			--store="$BATS_TEST_TMPDIR/store" "$@" >"$out.$1"
+	}
+	flood --mode=e1000 --set coalesce=off --set io=vcpu --set offload=off
+	flood --mode=virtio
+	run python3 -c 'import sys
+k, e, v = map(float, sys.argv[1:])
+print(k, e, v)
+sys.exit(not (0.95 <= k <= 1.05 and e >= 2 and v <= e / 10))' "$(metric kicks_per_packet "$out.--mode=e1000")" \
+		"$(metric exits_per_packet "$out.--mode=e1000")" "$(metric exits_per_packet "$out.--mode=virtio")"
+	[ "$status" -eq 0 ] || { echo "kicks, exits per packet; virtio exits per packet: $output"; false; }
+}
+
+@test "tso=off: the device gets frames, not segments" {
+	local out=$BATS_TEST_TMPDIR/record
+	"$bench" run net-throughput --mode=virtio --set tso=off --on=host --reps=1 --warmup=0 --duration=500ms --json \
+		--store="$BATS_TEST_TMPDIR/store" >"$out"
+	run python3 -c 'import sys; p, w = map(float, sys.argv[1:]); print(p, w); sys.exit(not 0.9 <= p / w <= 1.1)' \
+		"$(metric packets "$out")" "$(metric wire_packets "$out")"
+	[ "$status" -eq 0 ] || { echo "packets of the device, of the wire: $output"; false; }
+}
+
+@test "net-selftest: registers, EEPROM, interrupt, loopback and link of our e1000 under Linux's driver" {
+	once net-selftest --mode=e1000
+	[[ "$output" == *"selftests 5"* ]] || { echo "$output"; false; }
+}
+
 @test "net-rebind: the driver leaves and returns under traffic" {
 	once net-rebind --mode=virtio --set rounds=3 --set direction=both
 }
