@@ -4,6 +4,7 @@
 #   O=DIR     build directory (default build)      V=1       show commands
 #   CC=clang  compiler                             WERROR=0  warnings do not stop the build
 #   SAN=address,undefined                          sanitizers
+#   SLOWDOWN=1  a regression on purpose, to test the gate with (use with O=build/slow)
 #
 # A new .c file in a room needs no line here; see the wildcards.
 
@@ -14,13 +15,13 @@ PREFIX ?= /usr/local
 Q      := $(if $(V),,@)
 SHELL  := /bin/bash
 # Remember which commit a binary was built from; records name it.
-VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)$(if $(SLOWDOWN),-slowdown)
 
 # KVM's ioctl structures end in arrays; clang does not like them wrapped with their storage.
 WARN   := -Wno-gnu-variable-sized-type-not-at-end -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef $(if $(filter 0,$(WERROR)),,-Werror)
 OPT    := -O2 -g -fno-omit-frame-pointer
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
-CFLAGS_ALL := -std=gnu11 -D_GNU_SOURCE -I. -I$(O) -isystem /usr/include/libnl3 $(OPT) $(WARN) $(SANFLAGS) -pthread -MMD -MP $(CFLAGS)
+CFLAGS_ALL := -std=gnu11 -D_GNU_SOURCE -I. -I$(O) -isystem /usr/include/libnl3 $(OPT) $(WARN) $(SANFLAGS) $(if $(SLOWDOWN),-DEXITLAB_SLOWDOWN) -pthread -MMD -MP $(CFLAGS)
 LDFLAGS_ALL := $(SANFLAGS) -pthread $(LDFLAGS)
 
 BENCH_LIBS := -lbpf -lelf -lz -lpfm -ljansson -lsqlite3 -linih -lncursesw -ltinfo -lgsl -lgslcblas -lnl-route-3 -lnl-3 -llzma -lzstd -lmd -lm

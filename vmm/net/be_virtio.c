@@ -365,6 +365,8 @@ static int be_open(struct net_backend *be, const struct dev_opts *opts)
 		       (tap_features(&b->tap) | 1ull << VIRTIO_NET_F_MRG_RXBUF |
 			1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << VIRTIO_RING_F_EVENT_IDX |
 			1ull << VIRTIO_F_RING_PACKED | 1ull << VIRTIO_F_IN_ORDER);
+	if (!NETQ_SUPPRESS_KICKS)
+		be->features &= ~(1ull << VIRTIO_RING_F_EVENT_IDX);
 	be->mtu = b->tap.mtu;
 	return err;
 }

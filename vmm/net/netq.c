@@ -236,7 +236,8 @@ static int run_tx(struct netq *q, unsigned budget, bool *more)
 {
 	int n;
 
-	disarm(&q->tx, &q->tx_armed);
+	if (NETQ_SUPPRESS_KICKS)
+		disarm(&q->tx, &q->tx_armed);
 	n = netq_tx(q, budget, more);
 	if (n < 0)
 		netq_count(&q->tx_stats->bad, 1);

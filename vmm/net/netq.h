@@ -19,6 +19,16 @@
 #define NETQ_WINDOW    128          /* receive buffers popped ahead */
 #define NETQ_POOL      (2 * VIRTQ_SIZE_MAX)
 
+/*
+ * make SLOWDOWN=1: a regression on purpose, that the gate must find. The guest is never asked, neither by flag nor by event
+ * index, to send without a kick: one needless exit per packet.
+ */
+#ifdef EXITLAB_SLOWDOWN
+#define NETQ_SUPPRESS_KICKS 0
+#else
+#define NETQ_SUPPRESS_KICKS 1
+#endif
+
 struct netq_rx {
 	struct virtq_chain slot[2 * NETQ_WINDOW];
 	struct virtq_chain *win; /* the window: n_win chains in slot[] */
