@@ -51,6 +51,14 @@ static void row_axis(struct fig_doc *doc, const struct reason *list, size_t n)
 	strbuf_adds(&doc->gp, ")\nset grid noytics xtics\n");
 }
 
+/* "net-throughput, virtio" or "exit-cost": what the caption of a single run begins with. */
+static void name_run(struct fig_doc *doc, const json_t *rec)
+{
+	const char *mode = view_str(rec, "mode");
+
+	strbuf_addf(&doc->caption, "%s%s%s", view_str(rec, "workload"), *mode ? ", " : "", mode);
+}
+
 int fig_exit_cost(const struct fig_set *set, struct fig_doc *doc)
 {
 	struct reasons all;
@@ -79,10 +87,11 @@ int fig_exit_cost(const struct fig_set *set, struct fig_doc *doc)
 		"     dat using 3:0 with points pt 7 ps 0.6 lc rgb \"#0072B2\" title \"median\", \\\n"
 		"     dat using 4:0 with points pt 2 ps 0.5 lc rgb \"#D55E00\" title \"p99\", \\\n"
 		"     dat using 2:0 with points pt 12 ps 0.7 lw 1.2 lc rgb \"#202020\" title \"mean\"\n");
+	name_run(doc, set->rec[0]);
 	strbuf_addf(
 		&doc->caption,
-		"%s, %s: from median to 99th percentile (p99), and the mean; costliest %zu reasons by total time, logarithmic axis.",
-		view_str(set->rec[0], "workload"), view_str(set->rec[0], "mode"), n);
+		": from median to 99th percentile (p99), and the mean; costliest %zu reasons by total time, logarithmic axis.",
+		n);
 	reasons_free(&all);
 	return 0;
 }
@@ -102,6 +111,15 @@ static size_t without_halts(struct reason *list, size_t n)
 		list[kept++] = r;
 	}
 	return kept;
+}
+
+/* A back end that emits no kvm_exit shows its exits to userspace only: nothing to break down. */
+static bool any_in_kvm(const struct reason *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].fast_ns + list[i].slow_ns > 0)
+			return true;
+	return false;
 }
 
 static double breakdown_data(struct fig_doc *doc, const struct reason *list, size_t n, double unit)
@@ -139,9 +157,12 @@ int fig_exit_breakdown(const struct fig_set *set, struct fig_doc *doc)
 	size_t timed = costly_reasons(set, doc, &all), n = without_halts(all.list, timed);
 	double max = 0, unit;
 
-	if (!n) {
+	if (!n || !any_in_kvm(all.list, n)) {
 		reasons_free(&all);
-		return timed ? fig_missing(doc, "the record's only exits are halts") : -ENODATA;
+		if (!timed)
+			return -ENODATA;
+		return fig_missing(doc, n ? "this KVM's tracepoints show the time in userspace only"
+					  : "the record's only exits are halts");
 	}
 	for (size_t i = 0; i < n; i++)
 		max = fmax(max, all.list[i].total_ns / all.list[i].count);
@@ -154,11 +175,12 @@ int fig_exit_breakdown(const struct fig_set *set, struct fig_doc *doc)
 		    : unit >= 1e3 ? "us"
 				  : "ns",
 		    max * 1.22, breakdown_plot);
+	name_run(doc, set->rec[0]);
 	strbuf_addf(
 		&doc->caption,
-		"%s, %s: mean time of one exit, split into KVM's fast path, KVM's slow path and userspace; "
+		": mean time of one exit, split into KVM's fast path, KVM's slow path and userspace; "
 		"costliest %zu reasons by total time, without halts.",
-		view_str(set->rec[0], "workload"), view_str(set->rec[0], "mode"), n);
+		n);
 	reasons_free(&all);
 	return 0;
 }

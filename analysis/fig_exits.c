@@ -83,10 +83,10 @@ static void key_at_side(struct fig_doc *doc)
 {
 	if (doc->width_in >= FIG_WIDE_IN)
 		strbuf_adds(&doc->gp,
-			    "set key outside right center vertical Left reverse invert\n");
+			    "set key outside right center vertical Left reverse invert width 1\n");
 	else
 		strbuf_adds(&doc->gp,
-			    "set key outside top center horizontal Left reverse maxcols 3\n");
+			    "set key outside top center horizontal Left reverse maxcols 3 width 1\n");
 }
 
 static void exits_blocks(const struct fig_set *set, struct fig_doc *doc, const struct reason *list,

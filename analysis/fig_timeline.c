@@ -13,9 +13,9 @@
 static const char *const metrics[] = {"throughput_bps",
 				      "transactions_per_s",
 				      "packets_per_s",
-				      "boot_ns",
 				      "latency_ns",
 				      "exit_cost_ns",
+				      "boot_ns",
 				      NULL};
 
 /* Position of the record's k-th sample in the executed plan; without a plan they are taken to
@@ -93,7 +93,7 @@ int fig_timeline(const struct fig_set *set, struct fig_doc *doc)
 	if (!metric)
 		return fig_missing(
 			doc,
-			"the records share none of throughput, transactions, packets, boot time and latency");
+			"the records share none of throughput, transactions, packets, latency, exit cost and boot time");
 	value_axis(set, doc, metric);
 	strbuf_addf(
 		&doc->gp,

@@ -110,14 +110,16 @@ static double labels_in(const struct fig_set *set, enum wrap wrap, unsigned *lin
 
 void fig_category_axis(const struct fig_set *set, struct fig_doc *doc)
 {
-	double slot_in = (doc->width_in - YAXIS_IN) / (double)set->n;
+	double slot_in = (doc->width_in - YAXIS_IN) / (double)set->n,
+	       margin = set->n == 1 ? 1.1 : 0.6; /* one bar alone need not be a wall */
 	enum wrap wrap = WHOLE;
 	unsigned lines = 1;
 
 	while (wrap < TURNED &&
 	       labels_in(set, wrap, &lines) + (wrap == WHOLE ? 2 : 1.2) * CHAR_IN > slot_in)
 		wrap++;
-	strbuf_addf(&doc->gp, "set xrange [-0.6:%g]\nset xtics scale 0%s (", (double)set->n - 0.4,
+	strbuf_addf(&doc->gp, "set xrange [%g:%g]\nset xtics scale 0%s (", -margin,
+		    (double)set->n - 1 + margin,
 		    wrap == TURNED ? " rotate by 35 right" : "");
 	for (size_t i = 0; i < set->n; i++) {
 		char *label = fig_label(set, i, NULL),

@@ -45,7 +45,7 @@ const struct figure figure_table[] = {
 	 fig_exit_kinds, NULL},
 	{"scaling-vms", "Scaling in virtual machines",
 	 "two or more records that differ in vms, with throughput_bps",
-	 "bench import of records with params.vms (bench run starts one guest only)", 0.74, false,
+	 "bench run net-throughput --mode=virtio,vhost --set vms=1,2,4", 0.74, false,
 	 fig_scaling_vms, NULL},
 	{"scaling-queues", "Scaling in queue pairs",
 	 "two or more records that differ in queues, with throughput_bps",

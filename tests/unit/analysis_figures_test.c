@@ -225,6 +225,44 @@ static void halts_are_no_price(void **state)
 	golden_free(&set);
 }
 
+/* Where KVM emits no kvm_exit, its part of an exit is unknown, not nothing. */
+static void time_in_kvm_is_not_drawn_as_nothing(void **state)
+{
+	struct golden_set g = {"exit-breakdown", fixture_modes, 2, 1};
+	struct fig_target to = {dir, "userspace-only", FIG_PDF, 3.3, true};
+	struct fig_set set;
+	json_t *exit;
+	char *why;
+	size_t i;
+
+	(void)state;
+	golden_load(&g, &set);
+	json_array_foreach (json_object_get(set.rec[0], "exits"), i, exit) {
+		json_object_set_new(exit, "kvm_fast_ns", json_real(0));
+		json_object_set_new(exit, "kvm_ns", json_real(0));
+	}
+	assert_int_equal(figure_render(figure_find("exit-breakdown"), &set, &to, &why), -ENODATA);
+	assert_non_null(strstr(why, "userspace only"));
+	free(why);
+	golden_free(&set);
+}
+
+/* A run without a mode (exit-cost) has no comma in front of nothing. */
+static void captions_name_the_run(void **state)
+{
+	struct golden_set g = {"exit-cost", fixture_modes, 2, 1};
+	struct fig_set set;
+	char *caption;
+
+	(void)state;
+	golden_load(&g, &set);
+	json_object_set_new(set.rec[0], "mode", json_string(""));
+	caption = drawn("exit-cost", &set, ".txt");
+	assert_non_null(strstr(caption, "net-throughput: from median"));
+	free(caption);
+	golden_free(&set);
+}
+
 static void widths(void **state)
 {
 	static const struct {
@@ -372,6 +410,8 @@ int main(void)
 		cmocka_unit_test(timeline_follows_the_plan),
 		cmocka_unit_test(runs_without_the_data_are_left_out),
 		cmocka_unit_test(halts_are_no_price),
+		cmocka_unit_test(time_in_kvm_is_not_drawn_as_nothing),
+		cmocka_unit_test(captions_name_the_run),
 		cmocka_unit_test(widths),
 		cmocka_unit_test(substrates_do_not_mix),
 		cmocka_unit_test(end_labels_do_not_touch),

@@ -11,7 +11,7 @@ set bmargin 2.8
 set ylabel "Exits (k/s)"
 unit = 1000
 set yrange [0:61.19]
-set key outside top center horizontal Left reverse maxcols 3
+set key outside top center horizontal Left reverse maxcols 3 width 1
 plot dat index 0 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill1 lw 0.5 dt 1 title "npf", \
      dat index 1 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill2 lw 0.5 dt 1 title "interrupt", \
      dat index 2 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill3 lw 0.5 dt 1 title "msr", \
