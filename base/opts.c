@@ -274,3 +274,49 @@ void opts_help(const char *prog, const struct command *cmd, FILE *out)
 		print_lines(out, cmd->examples);
 	}
 }
+
+static void emit_number(const struct opt *o, uint64_t value, void (*emit)(void *ctx, const char *word), void *ctx)
+{
+	char word[96];
+
+	if (!value)
+		return;
+	snprintf(word, sizeof(word), "--%s=%llu%s", o->name, (unsigned long long)value, o->type == OPT_DURATION ? "ns" : "");
+	emit(ctx, word);
+}
+
+static void emit_text(const struct opt *o, const char *value, void (*emit)(void *ctx, const char *word), void *ctx)
+{
+	char *word = value ? xasprintf("--%s%s%s", o->name, *value ? "=" : "", value) : NULL;
+
+	if (word)
+		emit(ctx, word);
+	free(word);
+}
+
+void opts_emit(const struct opt *opts, const void *from, void (*emit)(void *ctx, const char *word), void *ctx)
+{
+	for (const struct opt *o = opts; o->name; o++) {
+		const void *field = (const char *)from + o->offset;
+		const struct opt_list *list = field;
+
+		switch (o->type) {
+		case OPT_FLAG:
+			emit_text(o, *(const bool *)field ? "" : NULL, emit, ctx);
+			break;
+		case OPT_STR:
+		case OPT_OPTIONAL:
+			emit_text(o, *(const char *const *)field, emit, ctx);
+			break;
+		case OPT_LIST:
+			for (size_t i = 0; i < list->n; i++)
+				emit_text(o, list->item[i], emit, ctx);
+			break;
+		case OPT_U64:
+		case OPT_SIZE:
+		case OPT_DURATION:
+			emit_number(o, *(const uint64_t *)field, emit, ctx);
+			break;
+		}
+	}
+}

@@ -5,7 +5,7 @@
 #include "bench/bench.h"
 #include "bench/run.h"
 
-static const struct opt run_opts[] = {
+const struct opt run_opts[] = {
 	{"mode", 'm', OPT_STR, offsetof(struct run_args, modes), "M[,M...]",
 	 "device paths: host, e1000, virtio, vhost, vhost-user, sriov"},
 	{"vmm", 0, OPT_STR, offsetof(struct run_args, vmms), "V[,V...]",

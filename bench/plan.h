@@ -18,6 +18,8 @@ struct run_args {
 	bool json, dry_run, deterministic, overhead, no_probes, ipv6;
 };
 
+extern const struct opt run_opts[]; /* the options of struct run_args */
+
 struct cell {
 	const struct workload *workload;
 	const struct vmm_adapter *vmm; /* NULL in mode host */

@@ -16,45 +16,29 @@
 #include "bench/run.h"
 #include "results/store.h"
 
+static void add_word(void *ctx, const char *word)
+{
+	arglist_add(ctx, "%s", word);
+}
+
+/* Our own options, less those that only the bench outside acts on. */
 char **run_inner_argv(const struct plan *p, const char *workload, const char *out_dir)
 {
-	const struct run_args *a = p->args;
+	struct run_args inner = *p->args;
 	struct arglist l = {NULL, 0, 0};
 
+	inner.on = "host";
+	inner.store = out_dir;
+	inner.reps = p->reps;
+	inner.seed = p->seed;
+	inner.timeout_ns = 0;
+	inner.json = inner.deterministic = false;
 	arglist_add(&l, "%s", path_self());
 	if (log_level() < LOG_INFO)
 		arglist_add(&l, "-q");
 	arglist_add(&l, "run");
 	arglist_add(&l, "%s", workload);
-	arglist_add(&l, "--on=host");
-	arglist_add(&l, "--store=%s", out_dir);
-	arglist_add(&l, "--seed=%llu", (unsigned long long)p->seed);
-	arglist_add(&l, "--reps=%u", p->reps);
-	arglist_add(&l, "--warmup=%llu", (unsigned long long)a->warmup);
-	if (a->modes)
-		arglist_add(&l, "--mode=%s", a->modes);
-	if (a->vmms)
-		arglist_add(&l, "--vmm=%s", a->vmms);
-	if (a->guest)
-		arglist_add(&l, "--guest=%s", a->guest);
-	if (a->tool)
-		arglist_add(&l, "--tool=%s", a->tool);
-	if (a->topology)
-		arglist_add(&l, "--topology=%s", a->topology);
-	if (a->nic)
-		arglist_add(&l, "--nic=%s", a->nic);
-	if (a->kernel)
-		arglist_add(&l, "--kernel=%s", a->kernel);
-	if (a->duration_ns)
-		arglist_add(&l, "--duration=%lluns", (unsigned long long)a->duration_ns);
-	if (a->work)
-		arglist_add(&l, "--work=%llu", (unsigned long long)a->work);
-	if (a->no_probes)
-		arglist_add(&l, "--no-probes");
-	if (a->ipv6)
-		arglist_add(&l, "--ipv6");
-	for (size_t i = 0; i < a->set.n; i++)
-		arglist_add(&l, "--set=%s", a->set.item[i]);
+	opts_emit(run_opts, &inner, add_word, &l);
 	return l.v;
 }
 

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+/* The journal: written before the change, undone in reverse, by the next start when its owner was killed. */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/journal.h"
+#include "base/log.h"
+
+static char dir[64], a[96], b[96];
+
+static int set_up(void **state)
+{
+	char *j;
+
+	(void)state;
+	strcpy(dir, "/tmp/journal-test-XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(a, sizeof(a), "%s/a", dir);
+	snprintf(b, sizeof(b), "%s/b", dir);
+	j = xasprintf("%s/journals", dir);
+	setenv("EXITLAB_JOURNAL_DIR", j, 1);
+	free(j);
+	return file_write_atomic(a, "old-a\n", 6) || file_write_atomic(b, "old-b\n", 6);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	return dir_remove_all(dir);
+}
+
+static void holds(const char *path, const char *want)
+{
+	char *line = file_read_line(path);
+
+	/* Writing in place does not shorten a file, as it would not shorten an attribute of sysfs. */
+	line[MIN(strlen(line), strlen(want))] = '\0';
+	assert_string_equal(line, want);
+	free(line);
+}
+
+static void test_close_undoes(void **state)
+{
+	struct journal *j;
+
+	(void)state;
+	assert_int_equal(journal_open(&j), 0);
+	assert_int_equal(journal_write(j, a, "new-1", NULL), 0);
+	assert_int_equal(journal_write(j, a, "new-2", NULL), 0);
+	assert_int_equal(journal_write(j, b, "new-b", "undo"), 0);
+	holds(a, "new-2");
+	assert_int_equal(journal_close(j), 0);
+	holds(a, "old-a");
+	holds(b, "undo");
+	assert_int_equal(journal_recover(), 0);
+}
+
+static void test_living_owner_is_left_alone(void **state)
+{
+	struct journal *j;
+
+	(void)state;
+	assert_int_equal(journal_open(&j), 0);
+	assert_int_equal(journal_write(j, a, "new-a", NULL), 0);
+	assert_int_equal(journal_recover(), 0);
+	holds(a, "new-a");
+	assert_int_equal(journal_close(j), 0);
+	holds(a, "old-a");
+}
+
+static void killed_owner(void)
+{
+	struct journal *j;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (journal_open(&j) || journal_write(j, a, "new-a", NULL) || journal_write(j, b, "new-b", NULL))
+			_exit(1);
+		raise(SIGKILL);
+	}
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	holds(a, "new-a");
+}
+
+static void test_recover_after_kill(void **state)
+{
+	(void)state;
+	killed_owner();
+	assert_int_equal(journal_recover(), 2);
+	holds(a, "old-a");
+	holds(b, "old-b");
+	assert_int_equal(journal_recover(), 0);
+}
+
+static void test_gone_path_is_fine(void **state)
+{
+	(void)state;
+	killed_owner();
+	assert_int_equal(unlink(b), 0);
+	assert_int_equal(journal_recover(), 2);
+	holds(a, "old-a");
+}
+
+static void test_nothing_changed_without_a_note(void **state)
+{
+	struct journal *j;
+
+	(void)state;
+	assert_int_equal(journal_open(&j), 0);
+	assert_int_equal(journal_write(j, "/nonexistent/file", "x", NULL), -ENOENT);
+	assert_int_equal(journal_close(j), 0);
+	setenv("EXITLAB_JOURNAL_DIR", "/proc/nowhere", 1);
+	assert_int_not_equal(journal_open(&j), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_close_undoes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_living_owner_is_left_alone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_recover_after_kill, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_gone_path_is_fine, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_nothing_changed_without_a_note, set_up, tear_down),
+	};
+
+	log_init("test", LOG_ERROR);
+	return cmocka_run_group_tests_name("base/journal", tests, NULL, NULL);
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+/* Numbers from text and to text, tables. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/table.h"
+#include "base/util.h"
+
+static void test_parse(void **state)
+{
+	static const struct {
+		int (*parse)(const char *s, uint64_t *out);
+		const char *text;
+		int err;
+		uint64_t value;
+	} cases[] = {
+		{parse_u64, "0", 0, 0},
+		{parse_u64, "0x1f", 0, 31},
+		{parse_u64, "18446744073709551615", 0, UINT64_MAX},
+		{parse_u64, "18446744073709551616", -ERANGE, 0},
+		{parse_u64, "", -EINVAL, 0},
+		{parse_u64, "-1", -EINVAL, 0},
+		{parse_u64, "1 ", -EINVAL, 0},
+		{parse_size, "1500", 0, 1500},
+		{parse_size, "64K", 0, 64 * KIB},
+		{parse_size, "512M", 0, 512 * MIB},
+		{parse_size, "2G", 0, 2 * GIB},
+		{parse_size, "17179869184G", -ERANGE, 0},
+		{parse_size, "1X", -EINVAL, 0},
+		{parse_duration, "8s", 0, 8000000000},
+		{parse_duration, "2", 0, 2000000000},
+		{parse_duration, "250ms", 0, 250000000},
+		{parse_duration, "3us", 0, 3000},
+		{parse_duration, "7ns", 0, 7},
+		{parse_duration, "2m", 0, 120000000000},
+		{parse_duration, "soon", -EINVAL, 0},
+		{parse_duration, "99999999999m", -ERANGE, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint64_t value = 0;
+		int err = cases[i].parse(cases[i].text, &value);
+
+		if (err != cases[i].err || (!err && value != cases[i].value))
+			fail_msg("\"%s\": %d, %llu", cases[i].text, err, (unsigned long long)value);
+	}
+}
+
+static void test_ranges(void **state)
+{
+	static const struct {
+		uint64_t off, len, size;
+		bool ok;
+	} cases[] = {
+		{0, 0, 0, true}, {0, 1, 0, false}, {4, 4, 8, true}, {4, 5, 8, false}, {8, 0, 8, true}, {9, 0, 8, false},
+		{UINT64_MAX, 1, 8, false}, {4, UINT64_MAX, 8, false}, {0, UINT64_MAX, UINT64_MAX, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(range_ok(cases[i].off, cases[i].len, cases[i].size), cases[i].ok);
+}
+
+static void test_formats(void **state)
+{
+	static const struct {
+		const char *(*fmt)(double);
+		double value;
+		const char *text;
+	} cases[] = {
+		{fmt_si, 0, "0"}, {fmt_si, 456, "456"}, {fmt_si, 1.5, "1.50"}, {fmt_si, 999.6, "1.00 k"}, {fmt_si, 78900, "78.9 k"},
+		{fmt_si, 1234567890, "1.23 G"}, {fmt_si, 0.00384, "0.0038"}, {fmt_si, -2500, "-2.50 k"},
+		{fmt_ns, 0, "0 ns"}, {fmt_ns, 999, "999 ns"}, {fmt_ns, 999.7, "1.00 us"}, {fmt_ns, 1234567, "1.23 ms"},
+		{fmt_ns, 90e9, "90.0 s"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_string_equal(cases[i].fmt(cases[i].value), cases[i].text);
+}
+
+static void test_table(void **state)
+{
+	struct table *t = table_new(3, "name:", ":count", "note:");
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	table_cell(t, "é");
+	table_cell(t, "%d", 1000);
+	table_cell(t, "x");
+	table_cell(t, "long name");
+	table_print(t, out);
+	fclose(out);
+	assert_string_equal(text, "name       count  note\n"
+				  "é           1000  x\n"
+				  "long name         \n");
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_table),
+	};
+
+	return cmocka_run_group_tests_name("base/text", tests, NULL, NULL);
+}
