@@ -23,26 +23,37 @@ static void table_push(struct table *t, char *text)
 	t->cell[t->cells++] = text;
 }
 
+static void add_column(struct table *t, const char *name)
+{
+	bool right = name[0] == ':';
+	char *text = xstrdup(name + right);
+	size_t len = strlen(text);
+
+	if (!right && len && text[len - 1] == ':')
+		text[len - 1] = '\0';
+	t->right = xrealloc(t->right, (t->columns + 1) * sizeof(*t->right));
+	t->right[t->columns++] = right;
+	table_push(t, text);
+}
+
 struct table *table_new(int columns, ...)
 {
 	struct table *t = xcalloc(1, sizeof(*t));
 	va_list ap;
 
-	t->columns = (size_t)columns;
-	t->right = xcalloc(t->columns, sizeof(*t->right));
 	va_start(ap, columns);
-	for (size_t i = 0; i < t->columns; i++) {
-		char *name = xstrdup(va_arg(ap, const char *));
-		size_t len = strlen(name);
-
-		t->right[i] = name[0] == ':';
-		if (t->right[i])
-			memmove(name, name + 1, len);
-		else if (len && name[len - 1] == ':')
-			name[len - 1] = '\0';
-		table_push(t, name);
-	}
+	for (int i = 0; i < columns; i++)
+		add_column(t, va_arg(ap, const char *));
 	va_end(ap);
+	return t;
+}
+
+struct table *table_new_from(const char *const *names)
+{
+	struct table *t = xcalloc(1, sizeof(*t));
+
+	for (; *names; names++)
+		add_column(t, *names);
 	return t;
 }
 

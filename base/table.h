@@ -10,6 +10,8 @@ struct table;
 
 /* Columns as "name:" (left) or ":name" (right aligned), e.g. table_new(3, "mode:", ":Gb/s", ":exits/s"). */
 struct table *table_new(int columns, ...);
+/* The same from a NULL-terminated array. */
+struct table *table_new_from(const char *const *names);
 /* Append one cell; rows fill from left to right. */
 void table_cell(struct table *t, const char *fmt, ...) PRINTF(2, 3);
 /* Print with a header line (bold on a terminal) and free. */

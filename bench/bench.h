@@ -16,4 +16,16 @@
 /* opts_parse for a subcommand: true to go on, false with *status set (help shown, or usage error). */
 bool bench_parse(const struct command *cmd, int *argc, char **argv, void *dest, int *status);
 
+/* ---- the texts of help, from the tables (help_text.c) ---- */
+struct strbuf;
+extern const struct command *const bench_commands[]; /* ends with NULL */
+const struct command *bench_find(const char *name);
+void help_man_index(struct strbuf *sb);
+void help_man_page(struct strbuf *sb, const struct command *c);
+/* docs/reference.md on stdout. */
+void help_markdown(void);
+void help_completion(void);
+/* bench list SUBJECT as a table in Markdown, on stdout. */
+void list_markdown(const char *subject);
+
 #endif

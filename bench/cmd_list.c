@@ -19,63 +19,77 @@ struct list_args {
 	uint64_t last;
 };
 
-/* Every subject gives rows of the same few strings: a table for people, objects for --json. */
+enum list_format { LIST_TABLE, LIST_JSON, LIST_MARKDOWN };
+
+/* Every subject gives rows of the same few strings: a table for people, objects for --json, Markdown for the reference. */
 struct listing {
+	enum list_format format;
 	const char *const *columns; /* NULL-terminated */
+	size_t column;
 	struct table *table;
 	json_t *rows, *row;
-	size_t column;
 };
 
-static void list_start(struct listing *l, const char *const *columns, bool json)
+static void list_start(struct listing *l, const char *const *columns)
 {
-	*l = (struct listing){.columns = columns, .rows = json ? json_array() : NULL};
-	if (!json)
-		l->table = table_new(4, columns[0], columns[1], columns[2] ? columns[2] : "",
-				     columns[2] && columns[3] ? columns[3] : "");
+	l->columns = columns;
+	if (l->format == LIST_TABLE)
+		l->table = table_new_from(columns);
+	else if (l->format == LIST_JSON)
+		l->rows = json_array();
+	for (size_t pass = 0; l->format == LIST_MARKDOWN && pass < 2; pass++) {
+		for (size_t i = 0; columns[i]; i++)
+			printf("| %s ", pass ? "---" : columns[i]);
+		puts("|");
+	}
+}
+
+static void markdown_cell(const char *text, bool first)
+{
+	printf(first && *text ? "| `" : "| ");
+	for (; *text; text++)
+		printf(*text == '|' ? "\\|" : "%c", *text);
+	printf(first ? "` " : " ");
+}
+
+static void json_cell(struct listing *l, const char *text)
+{
+	if (!l->column)
+		json_array_append_new(l->rows, l->row = json_object());
+	json_object_set_new(l->row, l->columns[l->column], json_string(text));
 }
 
 static void list_cell(struct listing *l, const char *text)
 {
-	size_t n = 0;
-
-	if (l->table) {
+	if (l->format == LIST_TABLE)
 		table_cell(l->table, "%s", text);
-		for (n = 0; l->columns[n]; n++)
-			;
-		if (++l->column == n) {
-			for (; n < 4; n++)
-				table_cell(l->table, "%s", "");
-			l->column = 0;
-		}
+	else if (l->format == LIST_JSON)
+		json_cell(l, text);
+	else
+		markdown_cell(text, !l->column);
+	if (l->columns[++l->column])
 		return;
-	}
-	if (!l->row)
-		l->row = json_object();
-	json_object_set_new(l->row, l->columns[l->column], json_string(text));
-	if (!l->columns[++l->column]) {
-		json_array_append_new(l->rows, l->row);
-		l->row = NULL;
-		l->column = 0;
-	}
+	l->column = 0;
+	if (l->format == LIST_MARKDOWN)
+		puts("|");
 }
 
 static void list_end(struct listing *l)
 {
-	if (l->table) {
+	if (l->format == LIST_TABLE)
 		table_print(l->table, stdout);
-		return;
+	if (l->format == LIST_JSON) {
+		json_dumpf(l->rows, stdout, JSON_INDENT(1));
+		putchar('\n');
+		json_decref(l->rows);
 	}
-	json_dumpf(l->rows, stdout, JSON_INDENT(1));
-	putchar('\n');
-	json_decref(l->rows);
 }
 
-static void list_workloads(struct listing *l, bool json)
+static void list_workloads(struct listing *l)
 {
 	static const char *const columns[] = {"name", "runs here", "guests", "what it does", NULL};
 
-	list_start(l, columns, json);
+	list_start(l, columns);
 	for (size_t i = 0; workload_table[i]; i++) {
 		const struct workload *w = workload_table[i];
 		unsigned kvm = w->guests & GUEST_LINUX ? NEED_KVM_LINUX : NEED_KVM;
@@ -89,7 +103,7 @@ static void list_workloads(struct listing *l, bool json)
 	}
 }
 
-static void list_modes(struct listing *l, bool json)
+static void list_modes(struct listing *l)
 {
 	static const char *const columns[] = {"name", "device path", NULL};
 	static const char *const rows[][2] = {
@@ -101,18 +115,18 @@ static void list_modes(struct listing *l, bool json)
 		{"sriov", "a virtual function of a real card, through VFIO"},
 	};
 
-	list_start(l, columns, json);
+	list_start(l, columns);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		list_cell(l, rows[i][0]);
 		list_cell(l, rows[i][1]);
 	}
 }
 
-static void list_knobs(struct listing *l, bool json)
+static void list_knobs(struct listing *l)
 {
 	static const char *const columns[] = {"name", "values", "of", "what it does", NULL};
 
-	list_start(l, columns, json);
+	list_start(l, columns);
 	for (const struct knob_info *k = knob_table; k->name; k++) {
 		list_cell(l, k->name);
 		list_cell(l, k->values);
@@ -127,12 +141,12 @@ static void list_knobs(struct listing *l, bool json)
 	}
 }
 
-static void list_metrics(struct listing *l, bool json)
+static void list_metrics(struct listing *l)
 {
 	static const char *const columns[] = {"name", "unit", "better", "what it is", NULL};
 	static const char *const better[] = {"lower", "-", "higher"};
 
-	list_start(l, columns, json);
+	list_start(l, columns);
 	for (const struct metric_info *m = metric_table; m->name; m++) {
 		list_cell(l, m->name);
 		list_cell(l, m->unit);
@@ -141,11 +155,11 @@ static void list_metrics(struct listing *l, bool json)
 	}
 }
 
-static void list_figures(struct listing *l, bool json)
+static void list_figures(struct listing *l)
 {
 	static const char *const columns[] = {"name", "title", "needs", "supplied by", NULL};
 
-	list_start(l, columns, json);
+	list_start(l, columns);
 	for (const struct figure *f = figure_table; f->name; f++) {
 		list_cell(l, f->name);
 		list_cell(l, f->title);
@@ -154,11 +168,11 @@ static void list_figures(struct listing *l, bool json)
 	}
 }
 
-static void list_vmms(struct listing *l, bool json)
+static void list_vmms(struct listing *l)
 {
 	static const char *const columns[] = {"name", "usable here", "what it is", NULL};
 
-	list_start(l, columns, json);
+	list_start(l, columns);
 	for (size_t i = 0; vmm_adapters[i]; i++) {
 		char *why = vmm_adapters[i]->unusable();
 
@@ -171,11 +185,30 @@ static void list_vmms(struct listing *l, bool json)
 
 static const struct {
 	const char *name;
-	void (*list)(struct listing *l, bool json);
+	void (*list)(struct listing *l);
 } subjects[] = {
 	{"workloads", list_workloads}, {"modes", list_modes},     {"knobs", list_knobs},
 	{"metrics", list_metrics},     {"figures", list_figures}, {"vmms", list_vmms},
 };
+
+static bool list_subject(const char *name, enum list_format format)
+{
+	struct listing l = {.format = format};
+
+	for (size_t i = 0; i < ARRAY_SIZE(subjects); i++) {
+		if (strcmp(name, subjects[i].name))
+			continue;
+		subjects[i].list(&l);
+		list_end(&l);
+		return true;
+	}
+	return false;
+}
+
+void list_markdown(const char *subject)
+{
+	BUG_ON(!list_subject(subject, LIST_MARKDOWN));
+}
 
 static const struct opt list_opts[] = {
 	{"json", 'j', OPT_FLAG, offsetof(struct list_args, json), NULL, "as JSON"},
@@ -202,9 +235,8 @@ static int unknown_subject(const char *name)
 static int list_main(int argc, char **argv)
 {
 	struct list_args a = {0};
-	struct listing l;
-	int status;
 	const char *what;
+	int status;
 
 	if (!bench_parse(&cmd_list, &argc, argv, &a, &status))
 		return status;
@@ -218,13 +250,8 @@ static int list_main(int argc, char **argv)
 		counters_list(stdout);
 		return EXIT_OK;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(subjects); i++) {
-		if (strcmp(what, subjects[i].name))
-			continue;
-		subjects[i].list(&l, a.json);
-		list_end(&l);
+	if (list_subject(what, a.json ? LIST_JSON : LIST_TABLE))
 		return EXIT_OK;
-	}
 	return unknown_subject(what);
 }
 

@@ -7,8 +7,9 @@
 #include "version.h"
 
 #define X(name) &cmd_##name,
-static const struct command *const commands[] = {
+const struct command *const bench_commands[] = {
 #include "bench/commands.h"
+	NULL,
 };
 #undef X
 
@@ -16,26 +17,26 @@ static void usage(FILE *out)
 {
 	fprintf(out, "bench: what each I/O path of a KVM guest costs, and why\n\n"
 		     "Usage: bench [-v|-q] COMMAND [options] [arguments]\n\nCommands:\n");
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+	for (const struct command *const *c = bench_commands; *c; c++)
+		fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
 	fprintf(out, "\n`bench COMMAND --help` shows its options and examples. Start with:\n"
 		     "  bench doctor\n  bench run net-throughput --mode=vhost\n");
 }
 
-static const struct command *find_command(const char *name)
+const struct command *bench_find(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (!strcmp(commands[i]->name, name))
-			return commands[i];
+	for (const struct command *const *c = bench_commands; *c; c++)
+		if (!strcmp((*c)->name, name))
+			return *c;
 	return NULL;
 }
 
 static int unknown_command(const char *name)
 {
-	const char *names[ARRAY_SIZE(commands) + 1] = {NULL}, *near;
+	const char *names[ARRAY_SIZE(bench_commands)] = {NULL}, *near;
 
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		names[i] = commands[i]->name;
+	for (size_t i = 0; bench_commands[i]; i++)
+		names[i] = bench_commands[i]->name;
 	near = opts_nearest(name, names);
 	if (near)
 		log_error("no command %s; did you mean bench %s?", name, near);
@@ -72,7 +73,7 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return EXIT_USAGE;
 	}
-	cmd = find_command(argv[i]);
+	cmd = bench_find(argv[i]);
 	if (!cmd)
 		return unknown_command(argv[i]);
 	return cmd->run(argc - i, argv + i);
