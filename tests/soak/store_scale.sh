@@ -44,7 +44,7 @@ for n in "${@:-1000 10000}"; do
 		show=$(seconds "$bench" show last --store "$dir/$size")
 		import=$(seconds "$bench" import "$dir/$size" --store "$dir/into")
 		printf '%8d %9s %9s %9s %9s\n' "$size" "$rebuild" "$list" "$show" "$import"
-		rm -rf "$dir/$size" "$dir/into"
+		rm -rf "${dir:?}/$size" "$dir/into"
 		[ "$size" -ne 10000 ] || awk -v l="$list" -v s="$show" -v i="$import" 'BEGIN { exit !(l < 0.3 && s < 0.1 && i < 60) }'
 	done
 done

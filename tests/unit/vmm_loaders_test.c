@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "tests/unit/seed.h"
 #include "vmm/boot/boot.h"
 
 #define MEM      (32 * MIB)
@@ -366,10 +367,9 @@ static void lying_fields(void **state)
 
 static void mutated(void **state)
 {
-	unsigned seed = getenv("SEED") ? (unsigned)atoi(getenv("SEED")) : (unsigned)getpid();
+	unsigned seed = test_seed();
 
 	(void)state;
-	print_message("seed %u\n", seed);
 	srandom(seed);
 	quiet(true);
 	for (int i = 0; i < MUTATION; i++) {

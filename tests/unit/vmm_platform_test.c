@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "tests/unit/seed.h"
 #include "vmm/core/fake.h"
 #include "vmm/platform/acpi.h"
 #include "vmm/platform/platform.h"
@@ -252,10 +253,9 @@ static void any_access(void **state)
 	static const uint16_t ports[] = {COM1,		COM2,	    0x60,
 					 0x64,		0x70,	    PM_EVENT_PORT,
 					 PM_TIMER_PORT, PANIC_PORT, DEBUG_EXIT_PORT};
-	unsigned seed = getenv("SEED") ? (unsigned)atoi(getenv("SEED")) : (unsigned)getpid();
+	unsigned seed = test_seed();
 
 	(void)state;
-	print_message("seed %u\n", seed);
 	srandom(seed);
 	for (int i = 0; i < 300000; i++) {
 		uint64_t port =

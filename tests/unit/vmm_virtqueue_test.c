@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/drv_ring.h"
+#include "tests/unit/seed.h"
 
 #define RING_GPA 0x10000
 #define BUF_GPA  0x200000
@@ -719,11 +720,10 @@ static void test_racing_driver(void **state)
 /* Random bytes for a ring: whatever comes out of pop lies in RAM, and it ends. */
 static void test_random_rings(void **state)
 {
-	unsigned seed = (unsigned)(uintptr_t)getenv("SEED") ? (unsigned)atoi(getenv("SEED")) : 12345;
+	unsigned seed = test_seed();
 	const char *ram = gmem_ptr(rig.gm, 0, RAM);
 
 	(void)state;
-	print_message("  SEED=%u\n", seed);
 	for (unsigned round = 0; round < 20000; round++) {
 		uint64_t features = layouts[rand_r(&seed) % ARRAY_SIZE(layouts)];
 		uint8_t *p;

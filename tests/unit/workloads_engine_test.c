@@ -144,7 +144,7 @@ static void datagrams_are_counted(void **state)
 {
 	static struct udp_flow rx, tx;
 	struct workload_job job;
-	unsigned char held[2][64];
+	unsigned char held[2][64] = {0};
 	int a[2], b[2]; /* tx -> a[0] a[1] -> us -> b[0] b[1] -> rx */
 	int64_t sent;
 	struct udp_counts got;
