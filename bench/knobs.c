@@ -18,6 +18,7 @@ const struct knob_info knob_table[] = {
 	{"queues", KNOB_NET, "N", VIRTIO, "", "queue pairs (default 1)"},
 	{"irq", KNOB_NET, "intx|msi|msix", "", "", "interrupt mechanism"},
 	{"ioeventfd", KNOB_NET, "on|off", VIRTIO, "ioeventfd", "doorbells answered in the kernel"},
+	{"notify", KNOB_NET, "pio|mmio", VIRTIO, NULL, "doorbells are ports or memory"},
 	{"offload", KNOB_NET, "on|off", "", "", "checksum and segmentation offloads"},
 	{"mrg_rxbuf", KNOB_NET, "on|off", VIRTIO, "mrg_rxbuf", "mergeable receive buffers"},
 	{"poll_us", KNOB_NET, "N", "virtio vhost", NULL, "busy polling of the I/O thread before it sleeps"},
