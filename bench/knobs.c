@@ -23,7 +23,7 @@ const struct knob_info knob_table[] = {
 	{"mrg_rxbuf", KNOB_NET, "on|off", VIRTIO, "mrg_rxbuf", "mergeable receive buffers"},
 	{"poll_us", KNOB_NET, "N", "virtio vhost", NULL, "busy polling of the I/O thread before it sleeps"},
 	{"coalesce", KNOB_NET, "on|off", "e1000", NULL, "honour the interrupt throttling registers"},
-	{"coalesce_us", KNOB_NET, "N", "e1000 virtio", NULL, "shortest time between two interrupts"},
+	{"coalesce_us", KNOB_NET, "N", "e1000 virtio", NULL, "e1000: least time between interrupts; virtio: longest wait of a lone sent frame's"},
 	{"io", KNOB_NET, "vcpu|thread", "e1000", NULL, "transmit in the vCPU's exit or in an I/O thread"},
 	{"irqchip", KNOB_MACHINE, "kernel|split", "", "", "interrupt controllers in KVM, or IOAPIC and PIC in the VMM"},
 	{"cpus", KNOB_MACHINE, "N", "", "", "virtual CPUs (default 1)"},

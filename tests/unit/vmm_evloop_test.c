@@ -111,9 +111,14 @@ static void calls_run_on_the_loop(void **state)
 	assert_int_equal(c.calls, 1001);
 }
 
-static bool busy(void *arg)
+static int64_t busy(void *arg)
 {
-	return __atomic_add_fetch(&((struct counter *)arg)->calls, 1, __ATOMIC_SEQ_CST) < 1000;
+	return __atomic_add_fetch(&((struct counter *)arg)->calls, 1, __ATOMIC_SEQ_CST) < 1000 ? 0 : EVLOOP_FOREVER;
+}
+
+static int64_t dozing(void *arg)
+{
+	return __atomic_add_fetch(&((struct counter *)arg)->calls, 1, __ATOMIC_SEQ_CST) < 10 ? 1000000 : EVLOOP_FOREVER;
 }
 
 static void polling(void **state)
@@ -124,6 +129,9 @@ static void polling(void **state)
 	assert_int_equal(evloop_create(&c.loop, "test"), 0);
 	evloop_set_poll(c.loop, busy, &c);
 	assert_true(reached(&c, 1000)); /* without an event; then it sleeps */
+	c.calls = 0;
+	evloop_set_poll(c.loop, dozing, &c);
+	assert_true(reached(&c, 10)); /* woken by the time alone */
 	evloop_set_poll(c.loop, NULL, NULL);
 	evloop_destroy(c.loop);
 }

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "vmm/core/evloop.h"
 
@@ -36,7 +37,7 @@ struct evloop {
 	int epfd, wakefd;
 	int tid; /* 0 until the thread runs */
 	bool stop;
-	bool (*poll)(void *arg);
+	int64_t (*poll)(void *arg);
 	void *poll_arg;
 	pthread_mutex_t lock; /* the fields below */
 	pthread_cond_t done;
@@ -108,6 +109,15 @@ static void dispatch(struct evloop *l, const struct epoll_event *ev, int n)
 	}
 }
 
+static int wait_events(struct evloop *l, struct epoll_event *ev, int64_t ns)
+{
+	struct timespec ts = {(time_t)(ns / (int64_t)NSEC_PER_SEC), (long)(ns % (int64_t)NSEC_PER_SEC)};
+
+	if (ns <= 0)
+		return epoll_wait(l->epfd, ev, EVENTS_A_ROUND, ns ? -1 : 0);
+	return epoll_pwait2(l->epfd, ev, EVENTS_A_ROUND, &ts, NULL);
+}
+
 static void *loop_main(void *arg)
 {
 	struct epoll_event ev[EVENTS_A_ROUND];
@@ -116,9 +126,8 @@ static void *loop_main(void *arg)
 	pthread_setname_np(pthread_self(), l->name);
 	__atomic_store_n(&l->tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
 	while (!__atomic_load_n(&l->stop, __ATOMIC_ACQUIRE)) {
-		bool (*poll)(void *) = __atomic_load_n(&l->poll, __ATOMIC_ACQUIRE);
-		bool busy = poll && poll(l->poll_arg);
-		int n = epoll_wait(l->epfd, ev, EVENTS_A_ROUND, busy ? 0 : -1);
+		int64_t (*poll)(void *) = __atomic_load_n(&l->poll, __ATOMIC_ACQUIRE);
+		int n = wait_events(l, ev, poll ? poll(l->poll_arg) : EVLOOP_FOREVER);
 
 		dispatch(l, ev, n);
 		run_calls(l);
@@ -285,10 +294,10 @@ static void set_poll(void *arg)
 	struct evloop *l = ((void **)arg)[0];
 
 	l->poll_arg = ((void **)arg)[2];
-	l->poll = (bool (*)(void *))((void **)arg)[1];
+	l->poll = (int64_t(*)(void *))((void **)arg)[1];
 }
 
-void evloop_set_poll(struct evloop *l, bool (*fn)(void *arg), void *arg)
+void evloop_set_poll(struct evloop *l, int64_t (*fn)(void *arg), void *arg)
 {
 	void *args[] = {l, (void *)fn, arg};
 

@@ -40,12 +40,13 @@ struct pair {
 	bool fd_watched;
 	bool awake;          /* there may be work */
 	uint64_t poll_until; /* busy polling, 0: not */
+	uint64_t held_until; /* q.tx_held: when its interrupt goes out at the latest */
 };
 
 struct be_virtio {
 	struct net_backend *be;
 	struct tap tap;
-	uint64_t poll_ns;
+	uint64_t poll_ns, hold_ns;
 	struct pair *pair[NET_PAIRS_MAX];
 };
 
@@ -139,29 +140,51 @@ static bool keep_polling(struct pair *p, bool worked)
 	return now < p->poll_until;
 }
 
-static bool pair_poll(void *arg)
+/* Nothing to do: sleep, but not over the time of an interrupt that is held back. */
+static int64_t idle(struct pair *p)
+{
+	uint64_t now;
+
+	if (!p->q.tx_held)
+		return EVLOOP_FOREVER;
+	now = clock_ns();
+	if (now < p->held_until)
+		return (int64_t)(p->held_until - now);
+	netq_flush(&p->q);
+	return EVLOOP_FOREVER;
+}
+
+static int run(struct pair *p, bool arm, bool *worked)
+{
+	uint64_t sent = p->q.tx_stats->descs, received = p->q.rx_stats->descs;
+	int r = netq_run(&p->q, BUDGET, arm);
+
+	if (p->q.tx_held && sent != p->q.tx_stats->descs)
+		p->held_until = clock_ns() + p->b->hold_ns;
+	*worked = sent != p->q.tx_stats->descs || received != p->q.rx_stats->descs;
+	return r;
+}
+
+static int64_t pair_poll(void *arg)
 {
 	struct pair *p = arg;
-	uint64_t descs;
 	bool worked;
 	int r;
 
 	if (!p->awake)
-		return false;
-	descs = p->q.tx_stats->descs + p->q.rx_stats->descs;
-	r = netq_run(&p->q, BUDGET, false);
-	worked = descs != p->q.tx_stats->descs + p->q.rx_stats->descs;
+		return idle(p);
+	r = run(p, false, &worked);
 	if (!r && keep_polling(p, worked))
-		return true;
+		return 0;
 	if (!r) {
 		drain_kick(&p->kick[0]);
 		drain_kick(&p->kick[1]);
-		r = netq_run(&p->q, BUDGET, true);
+		r = run(p, true, &worked);
 	}
 	if (r < 0)
 		report_broken(p);
 	p->awake = r != 0;
-	return p->awake;
+	return p->awake ? 0 : idle(p);
 }
 
 /* ---- start and stop, on the pair's thread ---- */
@@ -334,6 +357,7 @@ static int open_pair(struct be_virtio *b, unsigned i)
 	p->q.fd = b->tap.fd[i];
 	p->q.call = on_call;
 	p->q.arg = p;
+	p->q.hold_lone = b->hold_ns != 0;
 	for (int tx = 0; tx < 2; tx++) {
 		p->kick[tx].pair = p;
 		p->kick[tx].tx = tx;
@@ -348,7 +372,7 @@ static int open_pair(struct be_virtio *b, unsigned i)
 static int be_open(struct net_backend *be, const struct dev_opts *opts)
 {
 	struct be_virtio *b = be->priv = calloc(1, sizeof(*b));
-	uint64_t poll_us = 0;
+	uint64_t poll_us = 0, hold_us = 0;
 	int err;
 
 	if (!b)
@@ -356,7 +380,9 @@ static int be_open(struct net_backend *be, const struct dev_opts *opts)
 	b->be = be;
 	b->tap = (struct tap)TAP_INIT;
 	err = dev_opts_u64(opts, "poll_us", &poll_us, 0, 1000000);
+	err = err ? err : dev_opts_u64(opts, "coalesce_us", &hold_us, 0, 1000000);
 	b->poll_ns = poll_us * NSEC_PER_USEC;
+	b->hold_ns = hold_us * NSEC_PER_USEC;
 	if (!err)
 		err = tap_open_opts(&b->tap, opts, be->dev_name, be->pairs);
 	for (unsigned i = 0; i < be->pairs && !err; i++)

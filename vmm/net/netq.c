@@ -68,6 +68,7 @@ int netq_start(struct netq *q, bool tx, const struct gmem *gm, const struct virt
 		return err;
 	if (tx) {
 		q->tx_on = q->tx_armed = true;
+		q->tx_held = false;
 	} else {
 		q->r = (struct netq_rx){.bounce = q->r.bounce, .win = q->r.slot};
 		q->rx_on = q->rx_armed = true;
@@ -78,6 +79,7 @@ int netq_start(struct netq *q, bool tx, const struct gmem *gm, const struct virt
 uint32_t netq_stop(struct netq *q, bool tx)
 {
 	if (tx) {
+		netq_flush(q);
 		q->tx_on = false;
 		return virtq_base(&q->tx);
 	}
@@ -176,6 +178,24 @@ static int tx_one(struct netq *q, const struct virtq_chain *c)
 	return 0; /* a link that is down or a kernel that refuses loses the frame, as a wire would */
 }
 
+void netq_flush(struct netq *q)
+{
+	if (q->tx_held)
+		netq_call(q, true);
+	q->tx_held = false;
+}
+
+static void tx_done(struct netq *q, unsigned n)
+{
+	netq_count(&q->tx_stats->descs, n);
+	count_batch(q->tx_stats, n);
+	q->tx_held = n == 1 && q->hold_lone && !q->fd_blocked;
+	if (q->tx_held)
+		virtq_publish(&q->tx);
+	else
+		netq_call(q, true);
+}
+
 static int netq_tx(struct netq *q, unsigned budget, bool *more)
 {
 	struct virtq_chain c;
@@ -189,15 +209,13 @@ static int netq_tx(struct netq *q, unsigned budget, bool *more)
 			netq_count(&q->tx_stats->stops, 1);
 			break;
 		}
+		netq_flush(q); /* what was held is judged apart from what comes now */
 		virtq_push(&q->tx, &c, 0);
 		if (++n % PUBLISH_EVERY == 0)
 			netq_call(q, true);
 	}
-	if (n) {
-		netq_count(&q->tx_stats->descs, n);
-		count_batch(q->tx_stats, n);
-		netq_call(q, true);
-	}
+	if (n)
+		tx_done(q, n);
 	*more = r > 0 && !q->fd_blocked;
 	return r < 0 ? r : (int)n;
 }

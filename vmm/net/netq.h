@@ -49,12 +49,19 @@ struct netq {
 	struct stats_queue *rx_stats, *tx_stats;
 	void (*call)(void *arg, bool tx); /* interrupt the guest */
 	void *arg;
+	bool hold_lone; /* see tx_held */
 	/* What the owner tells when its event loop says so. */
 	bool fd_readable;
 	bool fd_blocked; /* a write would have blocked */
 	/* The rest is netq's. */
 	bool rx_on, tx_on;
 	bool rx_armed, tx_armed; /* the guest was asked to kick */
+	/*
+	 * A frame that was sent alone is published, but its interrupt waits for netq_flush or the next frame: a
+	 * request's answer mostly comes first, and on receiving it Linux takes the sent buffer back by itself. Then
+	 * there is nothing left to interrupt for, and the guest has not been woken between request and answer.
+	 */
+	bool tx_held;
 	struct virtq rx, tx;
 	struct iovec tx_iov[VIRTQ_SIZE_MAX + 1];
 	struct netq_rx r;
@@ -73,6 +80,9 @@ uint32_t netq_stop(struct netq *q, bool tx);
  * see rx.broken and tx.broken.
  */
 int netq_run(struct netq *q, unsigned budget, bool arm);
+
+/* Interrupt for the frame that was held back, unless the guest has seen it meanwhile. */
+void netq_flush(struct netq *q);
 
 /*
  * net_hdr.c: is this header fit for the host's kernel, given the frame it belongs to? head holds the first
