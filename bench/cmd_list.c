@@ -130,7 +130,7 @@ static void list_knobs(struct listing *l)
 	for (const struct knob_info *k = knob_table; k->name; k++) {
 		list_cell(l, k->name);
 		list_cell(l, k->values);
-		list_cell(l, *k->modes ? k->modes : k->home == KNOB_NET ? "every mode" : "machine");
+		list_cell(l, *k->modes ? k->modes : k->home == KNOB_NET ? "every mode" : k->home == KNOB_MACHINE ? "machine" : "harness");
 		list_cell(l, k->help);
 	}
 	for (const struct job_key *k = job_keys; k->name; k++) {

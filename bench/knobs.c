@@ -29,6 +29,7 @@ const struct knob_info knob_table[] = {
 	{"cpus", KNOB_MACHINE, "N", "", "", "virtual CPUs (default 1)"},
 	{"mem", KNOB_MACHINE, "SIZE", "", "", "guest memory (default 256M)"},
 	{"kernel", KNOB_MACHINE, "vmlinux|bzimage", "", "", "image to boot (default: builtin vmlinux through PVH, qemu bzimage)"},
+	{"observer", KNOB_HARNESS, "probes|off|trace-cmd|perf", "", "", "who looks at the guest (default probes); what it costs is the difference"},
 	{NULL, 0, NULL, NULL, NULL, NULL},
 };
 

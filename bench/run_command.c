@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "bench/deterministic.h"
 #include "bench/lab.h"
+#include "bench/observer.h"
 #include "bench/run.h"
 #include "bench/substrate.h"
 #include "results/store.h"
@@ -62,7 +63,9 @@ static void print_result(const struct plan *p, const struct run_result *r)
 	if (getenv("EXITLAB_INNER"))
 		return;
 	if (!p->args->json) {
-		if (json_array_size(r->records))
+		if (json_array_size(r->records) && p->args->overhead)
+			overhead_print(r->records);
+		else if (json_array_size(r->records))
 			run_print_table(r->records, p->cell[0].workload);
 		return;
 	}

@@ -10,6 +10,7 @@
 
 #include "base/proc.h"
 #include "base/strbuf.h"
+#include "bench/observer.h"
 #include "bench/sample.h"
 #include "bench/sriov.h"
 #include "bench/wire.h"
@@ -27,6 +28,7 @@ struct run {
 	struct wire wire;
 	struct sriov sriov;
 	struct proc vmm, peer, backend;
+	struct observer observer;
 	struct probes *probes;
 	struct stats_page *stats;
 	int stats_fd, agent_fd[2]; /* [0] ours, [1] the VMM's */
