@@ -12,7 +12,6 @@
 /* Set between open and load; the verifier then removes what they rule out. */
 extern const volatile __u32 cfg_tgid;   /* 0: every process */
 extern const volatile __s32 cfg_vcpu;   /* -1: all */
-extern const volatile bool cfg_window;  /* count between the markers only */
 
 extern struct hot_state hot SEC(".data.hot");
 extern struct window_state window;
@@ -21,8 +20,12 @@ extern volatile __u64 cpu_scratch[CPU_SLOTS];
 
 /* Slot of a vCPU by its address, made new when it is of the watched process; -1: not watched. */
 int vcpu_find(__u64 vcpu, __u32 cpu, __s32 vcpu_id);
-/* Slot of a thread, or -1; cpu, if below CPU_SLOTS, is where it runs and remembers it. */
-int vcpu_find_tid(__u32 tid, __u32 cpu);
+/* Slot of a thread, or -1. */
+int vcpu_find_tid(__u32 tid);
+/* This vCPU writes value to the marker port now. */
+int window_marker(__u32 value, __u32 slot, __u64 now);
+
+_Static_assert(PROBE_VCPUS == 256, "a slot number is any value of a byte: no bounds check");
 
 static __always_inline struct vcpu_state *vcpu_slot(int slot)
 {
@@ -36,7 +39,7 @@ static __always_inline struct vcpu_state *vcpu_slot(int slot)
 static __always_inline struct vcpu_state *vcpu_get(struct kvm_vcpu *vcpu)
 {
 	__u32 cpu = vcpu->cpu & (CPU_SLOTS - 1);
-	struct vcpu_state *s = &hot.vcpu[hot.cpu_slot[cpu] & (PROBE_VCPUS - 1)];
+	struct vcpu_state *s = &hot.vcpu[hot.cpu_slot[cpu]];
 
 	if (s->vcpu == (__u64)vcpu)
 		return s;
@@ -48,12 +51,11 @@ static __always_inline struct vcpu_state *vcpu_get(struct kvm_vcpu *vcpu)
 static __always_inline struct vcpu_state *vcpu_current(void)
 {
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
-	__u32 cpu = bpf_get_smp_processor_id();
-	struct vcpu_state *s = &hot.vcpu[hot.cpu_slot[cpu & (CPU_SLOTS - 1)] & (PROBE_VCPUS - 1)];
+	struct vcpu_state *s = &hot.vcpu[hot.tid_slot[tid & (TID_SLOTS - 1)]];
 
 	if (s->tid == tid)
 		return s;
-	return vcpu_slot(vcpu_find_tid(tid, cpu));
+	return vcpu_slot(vcpu_find_tid(tid));
 }
 
 #endif

@@ -38,7 +38,7 @@ static __always_inline bool serves(struct task_struct *task)
 {
 	if (task->flags & PF_KTHREAD)
 		return task->comm[0] == 'v' && task->comm[1] == 'h' && (!cfg_tgid || is_vhost(task));
-	return !cfg_tgid ? vcpu_find_tid(task->pid, CPU_SLOTS) >= 0 : task->tgid == cfg_tgid;
+	return !cfg_tgid ? vcpu_find_tid(task->pid) >= 0 : task->tgid == cfg_tgid;
 }
 
 static __always_inline struct thread_state *thread_get(struct task_struct *task)

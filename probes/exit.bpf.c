@@ -7,6 +7,7 @@
  * (inlined), no hash, no atomics, and of helpers only the clock and, on SVM, one read of the VMCB.
  */
 #include "probes/common.bpf.h"
+#include "workloads/protocol.h"
 
 const volatile __u32 cfg_rows = ROWS_DEFAULT;
 
@@ -147,6 +148,31 @@ static __always_inline void read_exit(struct vcpu_state *s, struct kvm_vcpu *vcp
 #define EXIT_MMIO 6
 #define EXIT_INTR 10
 
+/*
+ * SVM tells port and value at once. A guest's guest writes its own hypervisor's port: KVM then runs it on another VMCB.
+ */
+static __always_inline void look_for_marker(struct vcpu_state *s, struct kvm_vcpu *vcpu, __u64 now)
+{
+	struct vcpu_svm *svm = (void *)vcpu;
+	void *own = NULL;
+
+	if (s->reason != SVM_IOIO || s->key != MARKER_PORT || !(hot.flags & HOT_WINDOW))
+		return;
+	bpf_core_read(&own, sizeof(own), &svm->vmcb01.ptr);
+	if (s->vmcb == (__u64)own)
+		window_marker(vcpu->arch.regs[0] & 0xff, s->slot, now);
+}
+
+static __always_inline int exit_outside(struct vcpu_state *s, struct kvm_vcpu *vcpu, enum probe_backend backend)
+{
+	s->where = AT_UNKNOWN;
+	if (backend == BACKEND_SVM && hot.flags & HOT_WINDOW) {
+		read_svm(s, vcpu);
+		look_for_marker(s, vcpu, bpf_ktime_get_ns());
+	}
+	return 0;
+}
+
 static __always_inline int exit_begins(struct kvm_vcpu *vcpu, enum probe_backend backend)
 {
 	struct vcpu_state *s = vcpu_get(vcpu);
@@ -154,10 +180,8 @@ static __always_inline int exit_begins(struct kvm_vcpu *vcpu, enum probe_backend
 
 	if (!s)
 		return 0;
-	if (!hot.gate) {
-		s->where = AT_UNKNOWN;
-		return 0;
-	}
+	if (!hot.gate)
+		return exit_outside(s, vcpu, backend);
 	now = bpf_ktime_get_ns();
 	s->exit_ns = now;
 	s->user_ns = 0;
@@ -168,7 +192,14 @@ static __always_inline int exit_begins(struct kvm_vcpu *vcpu, enum probe_backend
 	}
 	s->where = IN_EXIT;
 	s->exits++;
-	read_exit(s, vcpu, backend);
+	if (backend == BACKEND_SVM) {
+		read_svm(s, vcpu);
+		look_for_marker(s, vcpu, now);
+	} else {
+		read_vmx(s, vcpu);
+	}
+	if (hot.flags & HOT_RIP)
+		s->key = vcpu->arch.regs[16];
 	return 0;
 }
 

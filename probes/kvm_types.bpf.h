@@ -39,9 +39,14 @@ struct kvm_vcpu {
 	struct kvm_vcpu_arch arch;
 };
 
+struct kvm_vmcb_info {
+	void *ptr;
+};
+
 struct vcpu_svm {
 	struct kvm_vcpu vcpu;
 	void *vmcb;
+	struct kvm_vmcb_info vmcb01; /* the guest's own; vmcb is another one while the guest runs a guest */
 };
 
 union vmx_exit_reason {

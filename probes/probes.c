@@ -145,6 +145,7 @@ static void choose_programs(struct probes *p)
 		{s->progs.on_userspace, exits && !other},
 		{s->progs.on_vmx_mmio, exits && vmx},
 		{s->progs.on_vmx_fast_mmio, exits && vmx},
+		{s->progs.on_marker, p->opts.window && (!svm || !exits)},
 		{s->progs.on_run, exits && other},
 		{s->progs.on_run_end, exits && other},
 	};
@@ -159,8 +160,9 @@ static void set_filters(struct probes *p)
 
 	s->rodata->cfg_tgid = (uint32_t)p->opts.pid;
 	s->rodata->cfg_vcpu = p->opts.vcpu;
-	s->rodata->cfg_window = p->opts.window;
-	s->data_hot->hot.flags = (p->opts.key_rip ? HOT_RIP : 0) | (p->opts.trace ? HOT_TRACE : 0);
+	s->data_hot->hot.flags = (p->opts.key_rip ? HOT_RIP : 0) | (p->opts.trace ? HOT_TRACE : 0) |
+				  (p->opts.window ? HOT_WINDOW : 0);
+	s->data_hot->hot.vcpu[0].tid = UINT32_MAX; /* nobody's: idle is thread 0 */
 	snprintf((char *)s->rodata->cfg_vhost, sizeof(s->rodata->cfg_vhost), "vhost-%d", (int)p->opts.pid);
 	if (p->opts.trace)
 		bpf_map__set_max_entries(s->maps.trace_ring, TRACE_RING_BYTES);

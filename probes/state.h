@@ -23,6 +23,7 @@
 
 #define PROBE_VCPUS   256
 #define CPU_SLOTS     512
+#define TID_SLOTS     512
 #define EXIT_TABLE    2048 /* twice what the pool has rows: a boot touches hundreds of ports and addresses */
 #define EXIT_PROBES   8
 #define EXIT_PROBES_OTHER 64 /* a (reason, KEY_OTHER) must find its place among keys that came first */
@@ -87,12 +88,14 @@ struct vcpu_state {
 struct hot_state {
 	__u32 gate;  /* counting now */
 	__u32 flags; /* HOT_* */
-	__u16 cpu_slot[CPU_SLOTS]; /* the slot that last ran on this CPU; 0 is never a vCPU */
+	__u8 cpu_slot[CPU_SLOTS]; /* the slot that last ran on this CPU; 0 is never a vCPU */
+	__u8 tid_slot[TID_SLOTS]; /* the slot of the last thread found with these low bits of its number */
 	struct vcpu_state vcpu[PROBE_VCPUS];
 };
 
-#define HOT_RIP   1 /* the key is the guest's instruction pointer */
-#define HOT_TRACE 2 /* every exit goes to the ring */
+#define HOT_RIP    1 /* the key is the guest's instruction pointer */
+#define HOT_TRACE  2 /* every exit goes to the ring */
+#define HOT_WINDOW 4 /* the guest's marker writes open and close the gate */
 
 /*
  * The slots are turned so that the one for 512 ns comes first: the counters and the slots of 0.5 to 100 us,
@@ -117,7 +120,7 @@ struct exit_row {
 
 /* The measured window. All times CLOCK_MONOTONIC. */
 struct window_state {
-	__u32 opened, closed, booted, pad;
+	__u32 opened, closed;
 	__u64 open_ns, close_ns; /* first opening, last closing */
 	__u64 total_ns;          /* sum of the closed windows */
 	__u64 last_open_ns;

@@ -10,7 +10,6 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 const volatile __u32 cfg_tgid = 0;
 const volatile __s32 cfg_vcpu = -1;
-const volatile bool cfg_window = false;
 
 struct window_state window;
 struct hot_state hot SEC(".data.hot") = {};
@@ -74,14 +73,13 @@ int vcpu_find(__u64 vcpu, __u32 cpu, __s32 vcpu_id)
 	return slot;
 }
 
-int vcpu_find_tid(__u32 tid, __u32 cpu)
+int vcpu_find_tid(__u32 tid)
 {
 	__u32 *known = bpf_map_lookup_elem(&slot_of_tid, &tid);
 
 	if (!known)
 		return -1;
-	if (cpu < CPU_SLOTS)
-		hot.cpu_slot[cpu] = *known;
+	hot.tid_slot[tid & (TID_SLOTS - 1)] = *known;
 	return *known;
 }
 
@@ -114,17 +112,13 @@ int BPF_PROG(on_thread_end, struct task_struct *task)
 	return 0;
 }
 
-static __always_inline void window_open(__u64 now)
+static __always_inline void window_open(struct vcpu_state *s, __u64 now)
 {
-	struct vcpu_state *s = vcpu_current();
-
 	if (hot.gate)
 		return;
 	/* The marker's own exit began before the window, its end is inside: it does not count. */
-	if (s) {
-		s->where = AT_UNKNOWN;
-		s->take_user = 2;
-	}
+	s->where = AT_UNKNOWN;
+	s->take_user = 2;
 	if (!window.opened)
 		window.open_ns = now;
 	window.last_open_ns = now;
@@ -132,10 +126,8 @@ static __always_inline void window_open(__u64 now)
 	hot.gate = 1;
 }
 
-static __always_inline void window_close(__u64 now)
+static __always_inline void window_close(struct vcpu_state *s, __u64 now)
 {
-	struct vcpu_state *s = vcpu_current();
-
 	if (!hot.gate)
 		return;
 	hot.gate = 0;
@@ -143,30 +135,36 @@ static __always_inline void window_close(__u64 now)
 	window.total_ns += now - window.last_open_ns;
 	window.closed++;
 	/* The closing exit began inside and counts, its way to userspace too. */
-	if (s)
-		s->take_user = 1;
+	s->take_user = 1;
+}
+
+int window_marker(__u32 value, __u32 slot, __u64 now)
+{
+	struct vcpu_state *s = &hot.vcpu[slot & (PROBE_VCPUS - 1)];
+
+	if (value == MARKER_VALUE(MARKER_OPEN))
+		window_open(s, now);
+	else if (value == MARKER_VALUE(MARKER_CLOSE))
+		window_close(s, now);
+	return 0;
 }
 
 /*
- * kvm_pio(rw, port, size, count, data); rw 1 is a write. The first test costs any other port access five
- * instructions. A raw tracepoint: kernels before 6.2 let no BTF-typed program touch a `const void *`
- * argument.
+ * Back ends whose kvm_exit does not tell the port and the value (SVM's does: exit.bpf.c, one program less per port
+ * access). kvm_pio(rw, port, size, count, data); rw 1 is a write.
+ * A raw tracepoint: kernels before 6.2 let no BTF-typed program touch a `const void *` argument.
  */
 SEC("raw_tp/kvm_pio")
 int on_marker(struct bpf_raw_tracepoint_args *ctx)
 {
+	struct vcpu_state *s;
 	__u8 value = 0;
 
 	if ((__u32)ctx->args[1] != MARKER_PORT || (__u32)ctx->args[0] != 1 || !tgid_watched())
 		return 0;
 	bpf_probe_read_kernel(&value, sizeof(value), (void *)ctx->args[4]);
-	if (value == MARKER_VALUE(MARKER_BOOTED))
-		window.booted++;
-	if (!cfg_window)
-		return 0;
-	if (value == MARKER_VALUE(MARKER_OPEN))
-		window_open(bpf_ktime_get_ns());
-	else if (value == MARKER_VALUE(MARKER_CLOSE))
-		window_close(bpf_ktime_get_ns());
+	/* The thread need not be a vCPU known to us: slot 0 belongs to nobody. */
+	s = vcpu_current();
+	window_marker(value, s ? s->slot : 0, bpf_ktime_get_ns());
 	return 0;
 }
