@@ -11,10 +11,8 @@
 #include "base/table.h"
 #include "bench/bench.h"
 #include "bench/exit_view.h"
+#include "bench/rates.h"
 #include "bench/vm_find.h"
-
-#define SPARK 16 /* intervals in a sparkline */
-#define ROWS  128
 
 struct top_args {
 	uint64_t pid, interval_ns, duration_ns;
@@ -33,16 +31,6 @@ static const struct opt top_opts[] = {
 	OPT_END,
 };
 
-/*
- * The last rates of one row; found again by its texts, forgotten when the row is not seen for SPARK
- * intervals.
- */
-struct history {
-	char id[160];
-	double rate[SPARK];
-	unsigned idle;
-};
-
 struct top {
 	struct probes *probes;
 	struct vm vm;
@@ -50,7 +38,7 @@ struct top {
 	enum view_sort sort;
 	struct exit_sum *before;
 	size_t n_before;
-	struct history history[ROWS];
+	struct rates rates;
 	uint64_t last_ns;
 	struct view view;
 	double seconds;
@@ -63,73 +51,6 @@ static void on_stop(int sig)
 {
 	(void)sig;
 	stop = 1;
-}
-
-/* ---- rates over time ---- */
-
-static void row_id(const struct view_row *r, char *id, size_t size)
-{
-	snprintf(id, size, "%s|%s|%s", r->reason, r->key, r->device);
-}
-
-static struct history *history_of(struct top *t, const char *id, bool make)
-{
-	struct history *free_one = NULL;
-
-	for (size_t i = 0; i < ROWS; i++) {
-		if (!strcmp(t->history[i].id, id))
-			return &t->history[i];
-		if (!t->history[i].id[0] && !free_one)
-			free_one = &t->history[i];
-	}
-	if (!make || !free_one)
-		return NULL;
-	snprintf(free_one->id, sizeof(free_one->id), "%s", id);
-	return free_one;
-}
-
-static void history_push(struct history *h, double rate)
-{
-	memmove(h->rate, h->rate + 1, (SPARK - 1) * sizeof(h->rate[0]));
-	h->rate[SPARK - 1] = rate;
-	h->idle = rate > 0 ? 0 : h->idle + 1;
-	if (h->idle >= SPARK)
-		*h = (struct history){0};
-}
-
-static void remember_rates(struct top *t)
-{
-	bool seen[ROWS] = {false};
-	char id[160];
-
-	for (size_t i = 0; i < t->view.n; i++) {
-		struct history *h;
-
-		row_id(&t->view.row[i], id, sizeof(id));
-		h = history_of(t, id, true);
-		if (!h)
-			continue;
-		history_push(h, (double)t->view.row[i].count / t->seconds);
-		seen[h - t->history] = true;
-	}
-	for (size_t i = 0; i < ROWS; i++)
-		if (t->history[i].id[0] && !seen[i])
-			history_push(&t->history[i], 0);
-}
-
-static void sparkline(const struct history *h, char *buf, size_t size)
-{
-	static const char *const bars[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-	double most = 0;
-
-	buf[0] = '\0';
-	for (size_t i = 0; h && i < SPARK; i++)
-		most = MAX(most, h->rate[i]);
-	for (size_t i = 0; h && most > 0 && i < SPARK; i++) {
-		size_t level = h->rate[i] > 0 ? 1 + (size_t)(7 * h->rate[i] / most) : 0;
-
-		strncat(buf, bars[level], size - strlen(buf) - 1);
-	}
 }
 
 /* ---- one update ---- */
@@ -153,7 +74,7 @@ static void update(struct top *t)
 	t->last_ns = now;
 	view_free(&t->view);
 	view_build(&t->view, t->probes, diff, n, t->key, t->sort, NULL);
-	remember_rates(t);
+	rates_add(&t->rates, &t->view, t->seconds);
 	free(diff);
 }
 
@@ -184,8 +105,8 @@ static void draw_header(struct top *t)
 		mvprintw(1, 0, "no exits in this interval");
 	clrtoeol();
 	attron(A_REVERSE);
-	mvprintw(2, 0, "%-18s %-18s %-22s %9s %6s %9s %9s %9s  %-*s", "REASON", "KEY", "DEVICE", "PER S",
-		 "TIME %", "P50", "P99", "MEAN", SPARK, "RATE");
+	mvprintw(2, 0, "%-18s %-18s %-22s %9s %6s %9s %9s %9s  %-*s", "REASON", "KEY", "DEVICE", "PER S", "TIME %", "P50",
+		 "P99", "MEAN", RATES_KEPT, "RATE");
 	attroff(A_REVERSE);
 	mvprintw(LINES - 1, 0, "q quit  s sort: %s  k key: %s  space pause", sorts[t->sort], keys[t->key]);
 	clrtoeol();
@@ -194,10 +115,9 @@ static void draw_header(struct top *t)
 static void draw_row(struct top *t, int y, const struct view_row *r)
 {
 	uint64_t n = r->hist.count;
-	char id[160], spark[SPARK * 4 + 1];
+	char spark[RATES_KEPT * 4 + 1];
 
-	row_id(r, id, sizeof(id));
-	sparkline(history_of(t, id, false), spark, sizeof(spark));
+	rates_sparkline(&t->rates, r, spark, sizeof(spark));
 	mvprintw(y, 0, "%-18.18s %-18.18s %-22.22s %9s ", r->reason, r->key, r->device,
 		 fmt_si((double)r->count / t->seconds));
 	if (r->hlt || !t->view.total_ns)
@@ -236,7 +156,7 @@ static bool on_key(struct top *t, int c)
 		break;
 	case 'k':
 		t->key = (t->key + 1) % (VIEW_MSR + 1);
-		memset(t->history, 0, sizeof(t->history));
+		memset(&t->rates, 0, sizeof(t->rates));
 		break;
 	case ' ':
 		t->paused = !t->paused;

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include <stdio.h>
+
+#include "base/table.h"
+#include "bench/profile_print.h"
+#include "probes/reasons.h"
+
+void profile_print_head(struct probes *p, const struct vm *vm, double seconds)
+{
+	if (vm->pid)
+		printf("%s (pid %d), %.2f s, KVM back end %s\n", vm->name, (int)vm->pid, seconds, probes_backend_text(p));
+	else
+		printf("all virtual machines, %.2f s, KVM back end %s\n", seconds, probes_backend_text(p));
+	if (probes_backend(p) == BACKEND_OTHER)
+		printf("note: " PROBES_NO_KVM_EXIT "\n");
+}
+
+void profile_print_summary(struct probes *p, const struct view *v, double seconds)
+{
+	double all = (double)(v->guest_ns + v->total_ns + v->hlt_ns);
+
+	printf("\n%s exits (%s/s)", fmt_si((double)v->count), fmt_si(seconds > 0 ? (double)v->count / seconds : 0));
+	if (v->hlt_count)
+		printf(", %s halts (%s halted)", fmt_si((double)v->hlt_count), fmt_ns((double)v->hlt_ns));
+	if (all > 0 && probes_backend(p) == BACKEND_OTHER)
+		printf("; vCPU time: guest and KVM %.1f %%, userspace %.1f %%", 100 * (double)v->guest_ns / all,
+		       100 * (double)(v->user_ns + v->hlt_ns) / all);
+	else if (all > 0)
+		printf("; vCPU time: guest %.1f %%, KVM %.1f %% (fast path %.1f %%), userspace %.1f %%, halted %.1f %%",
+		       100 * (double)v->guest_ns / all, 100 * (double)(v->kvm_ns + v->fast_ns) / all,
+		       100 * (double)v->fast_ns / all, 100 * (double)v->user_ns / all, 100 * (double)v->hlt_ns / all);
+	putchar('\n');
+}
+
+static double number(const json_t *j, const char *name)
+{
+	return json_number_value(json_object_get(j, name));
+}
+
+static void print_threads(const json_t *threads, double seconds)
+{
+	struct table *t;
+	json_t *th;
+	size_t i;
+
+	if (!json_array_size(threads))
+		return;
+	t = table_new(7, "thread:", "tid:", "role:", ":CPU %", ":guest %", ":run queue", ":switches");
+	json_array_foreach(threads, i, th) {
+		table_cell(t, "%s", json_string_value(json_object_get(th, "name")));
+		table_cell(t, "%.0f", number(th, "tid"));
+		table_cell(t, "%s", json_string_value(json_object_get(th, "role")));
+		table_cell(t, "%.1f", number(th, "cpu_ns") / seconds / 1e7);
+		if (json_object_get(th, "guest_ns"))
+			table_cell(t, "%.1f", number(th, "guest_ns") / seconds / 1e7);
+		else
+			table_cell(t, "-");
+		table_cell(t, "%s", fmt_ns(number(th, "runq_ns")));
+		table_cell(t, "%s", fmt_si(number(th, "switches")));
+	}
+	putchar('\n');
+	table_print(t, stdout);
+}
+
+static void print_latency(const json_t *n, const char *name, const char *text)
+{
+	json_t *h = json_object_get(n, name);
+
+	if (number(h, "count") > 0)
+		printf("  %s: p50 %s, p99 %s, max %s (%s seen)\n", text, fmt_ns(number(h, "p50")), fmt_ns(number(h, "p99")),
+		       fmt_ns(number(h, "max")), fmt_si(number(h, "count")));
+}
+
+static void print_notify(const json_t *n)
+{
+	static const struct {
+		const char *name, *text;
+	} counts[] = {
+		{"kicks_ioeventfd", "ioeventfd kicks"}, {"kicks_userspace", "kicks through userspace"},
+		{"msi", "MSIs"}, {"injected", "interrupts injected"}, {"eoi", "EOIs"}, {"ipi", "IPIs"},
+		{"wakeups", "wake-ups"}, {"halt_polls_ok", "found by halt polling"},
+		{"unattributed", "interrupts of unknown owner"},
+	};
+	const char *sep = "\nNotifications: ";
+
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+		if (!(number(n, counts[i].name) > 0))
+			continue;
+		printf("%s%s %s", sep, fmt_si(number(n, counts[i].name)), counts[i].text);
+		sep = ", ";
+	}
+	if (*sep == ',')
+		putchar('\n');
+	print_latency(n, "kick_to_service", "kick to service");
+	print_latency(n, "raise_to_injection", "raise to injection");
+}
+
+static void print_object(const char *title, const json_t *o)
+{
+	const char *name, *sep = "";
+	json_t *v;
+
+	if (!o)
+		return;
+	printf("\n%s: ", title);
+	json_object_foreach((json_t *)o, name, v) {
+		if (!json_integer_value(v))
+			continue;
+		printf("%s%s %s", sep, fmt_si((double)json_integer_value(v)), name);
+		sep = ", ";
+	}
+	putchar('\n');
+}
+
+static void print_counters(const json_t *list)
+{
+	struct table *t;
+	json_t *c;
+	size_t i;
+
+	if (!json_array_size(list))
+		return;
+	t = table_new(4, "event:", "tid:", ":count", ":counted %");
+	json_array_foreach(list, i, c) {
+		table_cell(t, "%s", json_string_value(json_object_get(c, "event")));
+		table_cell(t, "%.0f", number(c, "tid"));
+		table_cell(t, "%s", fmt_si(number(c, "count")));
+		table_cell(t, "%.0f", 100 * number(c, "scale"));
+	}
+	putchar('\n');
+	table_print(t, stdout);
+}
+
+void profile_print_rest(const json_t *all, double seconds)
+{
+	print_notify(json_object_get(all, "notify"));
+	print_object("Page tables", json_object_get(all, "mmu"));
+	print_threads(json_object_get(all, "threads"), seconds);
+	print_counters(json_object_get(all, "counters"));
+	if (json_object_get(all, "overhead_ns"))
+		printf("\nThe probes themselves took %.2f %% of one CPU.", number(all, "overhead_ns") / seconds / 1e7);
+	printf("%s%.0f events lost.\n", json_object_get(all, "overhead_ns") ? " " : "\n", number(all, "lost"));
+}
