@@ -165,8 +165,9 @@ static void show_interval(struct profile *p)
 		return;
 	view_build(&v, p->probes, diff, n, p->key, p->sort, p->symbols);
 	if (p->args->json) {
-		dump_line(json_pack("{s:f,s:f,s:o}", "at_s", (double)(now - p->start_ns) / 1e9, "seconds", seconds, "rows",
-				    view_to_json(&v)), JSON_COMPACT);
+		dump_line(json_pack("{s:f,s:f,s:o}", "at_s", (double)(now - p->start_ns) / 1e9,
+				    "seconds", seconds, "rows", view_to_json(&v)),
+			  JSON_COMPACT);
 	} else {
 		printf("\nafter %.2f s, the last %.2f s:\n", (double)(now - p->start_ns) / 1e9, seconds);
 		view_print(&v, seconds, p->args->rows, stdout);
@@ -182,7 +183,9 @@ static double window_seconds(const json_t *all)
 {
 	json_t *w = json_object_get(all, "window");
 
-	return (json_number_value(json_object_get(w, "close_ns")) - json_number_value(json_object_get(w, "open_ns"))) / 1e9;
+	return (json_number_value(json_object_get(w, "close_ns")) -
+		json_number_value(json_object_get(w, "open_ns"))) /
+	       1e9;
 }
 
 static void show_table(struct profile *p, const json_t *all)
@@ -319,15 +322,17 @@ const struct command cmd_profile = {
 	.name = "profile",
 	.args = "[-- CMD...]",
 	.summary = "where the time of any KVM virtual machine's exits goes",
-	.details = "Counts inside the kernel with eBPF: per exit reason and key (port, address, MSR, hypercall) the number,\n"
-		   "the time and its distribution, split into KVM's fast path, KVM and userspace; notifications; CPU time of\n"
-		   "every thread. Works on any program that uses KVM. Without --pid, --name, --all or a command it takes the\n"
-		   "only virtual machine there is. Times: kvm_exit to kvm_entry; \"user\" begins at kvm_userspace_exit.",
-	.examples = "bench profile --name=web --duration=10s\n"
-		    "bench profile --pid=4711 --key=device --interval=1s\n"
-		    "bench profile --key=rip --symbols=System.map --duration=5s\n"
-		    "bench profile --trace=run.json -- qemu-system-x86_64 -accel kvm -kernel bzImage\n"
-		    "bench profile --all --json --duration=5s",
+	.details =
+		"Counts inside the kernel with eBPF: per exit reason and key (port, address, MSR, hypercall) the number,\n"
+		"the time and its distribution, split into KVM's fast path, KVM and userspace; notifications; CPU time of\n"
+		"every thread. Works on any program that uses KVM. Without --pid, --name, --all or a command it takes the\n"
+		"only virtual machine there is. Times: kvm_exit to kvm_entry; \"user\" begins at kvm_userspace_exit.",
+	.examples =
+		"bench profile --name=web --duration=10s\n"
+		"bench profile --pid=4711 --key=device --interval=1s\n"
+		"bench profile --key=rip --symbols=System.map --duration=5s\n"
+		"bench profile --trace=run.json -- qemu-system-x86_64 -accel kvm -kernel bzImage\n"
+		"bench profile --all --json --duration=5s",
 	.opts = profile_opts,
 	.run = profile_main,
 };

@@ -105,8 +105,8 @@ static void draw_header(struct top *t)
 		mvprintw(1, 0, "no exits in this interval");
 	clrtoeol();
 	attron(A_REVERSE);
-	mvprintw(2, 0, "%-18s %-18s %-22s %9s %6s %9s %9s %9s  %-*s", "REASON", "KEY", "DEVICE", "PER S", "TIME %", "P50",
-		 "P99", "MEAN", RATES_KEPT, "RATE");
+	mvprintw(2, 0, "%-18s %-18s %-22s %9s %6s %9s %9s %9s  %-*s", "REASON", "KEY", "DEVICE",
+		 "PER S", "TIME %", "P50", "P99", "MEAN", RATES_KEPT, "RATE");
 	attroff(A_REVERSE);
 	mvprintw(LINES - 1, 0, "q quit  s sort: %s  k key: %s  space pause", sorts[t->sort], keys[t->key]);
 	clrtoeol();
@@ -231,7 +231,8 @@ static int top_main(int argc, char **argv)
 	if (!bench_parse(&cmd_top, &argc, argv, &a, &status))
 		return status;
 	if (argc > 1 || (a.pid && a.name) || a.interval_ns < 50 * NSEC_PER_MSEC) {
-		log_error("top: expected --pid or --name, an interval of at least 50ms and no arguments; see bench top --help");
+		log_error(
+			"top: expected --pid or --name, an interval of at least 50ms and no arguments; see bench top --help");
 		return EXIT_USAGE;
 	}
 	if (!isatty(STDOUT_FILENO)) {
@@ -259,8 +260,9 @@ static int top_main(int argc, char **argv)
 const struct command cmd_top = {
 	.name = "top",
 	.summary = "bench profile, live: exits per second, times and sparklines in the terminal",
-	.details = "Keys: s changes the order, k what makes a row, space holds the picture, q ends. Shows every virtual\n"
-		   "machine of the host together unless --pid or --name chooses one; new ones and new vCPUs join by themselves.",
+	.details =
+		"Keys: s changes the order, k what makes a row, space holds the picture, q ends. Shows every virtual\n"
+		"machine of the host together unless --pid or --name chooses one; new ones and new vCPUs join by themselves.",
 	.examples = "bench top\nbench top --name=web --key=device\nbench top --interval=250ms",
 	.opts = top_opts,
 	.run = top_main,

@@ -237,12 +237,15 @@ json_t *view_to_json(const struct view *v)
 	for (size_t i = 0; i < v->n; i++) {
 		const struct view_row *r = &v->row[i];
 
-		json_array_append_new(rows, json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "reason", r->reason,
-			"key", r->key, "device", r->device, "count", (json_int_t)r->count, "total_ns",
-			(json_int_t)r->hist.sum, "p50_ns", (json_int_t)hist_quantile(&r->hist, 0.5), "p99_ns",
-			(json_int_t)hist_quantile(&r->hist, 0.99), "kvm_fast_ns", (json_int_t)r->fast_ns, "kvm_ns",
-			(json_int_t)(r->hist.sum - r->fast_ns - r->user_ns), "user_ns", (json_int_t)r->user_ns, "hlt",
-			(int)r->hlt));
+		json_array_append_new(
+			rows, json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "reason",
+					r->reason, "key", r->key, "device", r->device, "count",
+					(json_int_t)r->count, "total_ns", (json_int_t)r->hist.sum,
+					"p50_ns", (json_int_t)hist_quantile(&r->hist, 0.5),
+					"p99_ns", (json_int_t)hist_quantile(&r->hist, 0.99),
+					"kvm_fast_ns", (json_int_t)r->fast_ns, "kvm_ns",
+					(json_int_t)(r->hist.sum - r->fast_ns - r->user_ns),
+					"user_ns", (json_int_t)r->user_ns, "hlt", (int)r->hlt));
 	}
 	return rows;
 }

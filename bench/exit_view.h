@@ -40,7 +40,7 @@ void view_free(struct view *v);
 
 /* The table, at most `rows` rows (0: all). seconds: of the interval. */
 void view_print(const struct view *v, double seconds, size_t rows, FILE *out);
-/* The rows as objects: {reason, key, device, count, total_ns, p50_ns, p99_ns, kvm_fast_ns, kvm_ns, user_ns, hlt}. */
+/* The rows: {reason, key, device, count, total_ns, p50_ns, p99_ns, kvm_fast_ns, kvm_ns, user_ns, hlt}. */
 json_t *view_to_json(const struct view *v);
 /* Bars of powers of two. */
 void view_print_hist(const struct view_row *r, FILE *out);

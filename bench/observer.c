@@ -53,7 +53,11 @@ bool observer_is_probes(const char *name)
 static int spawn(struct observer *o, const struct tool *t, int ready_fd, int hold_fd, int log_fd)
 {
 	int keep[] = {ready_fd, hold_fd};
-	struct proc_opts po = {.keep_fds = keep, .n_keep = 2, .stdout_fd = log_fd, .stderr_fd = log_fd, .new_group = true};
+	struct proc_opts po = {.keep_fds = keep,
+			       .n_keep = 2,
+			       .stdout_fd = log_fd,
+			       .stderr_fd = log_fd,
+			       .new_group = true};
 	char *argv[16], *args = xstrdup(t->args), *command, *save;
 	int n = 0, err;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who looks at the guest while it runs (--set observer=...): our probes, nobody, or one of the tools that ours are
- * compared with. A foreign tool only records; its data is thrown away, because its cost is what is asked.
+ * Who looks at the guest while it runs (--set observer=...): our probes, nobody, or one of the tools that ours
+ * are compared with. A foreign tool only records; its data is thrown away, because its cost is what is asked.
  */
 #ifndef BENCH_OBSERVER_H
 #define BENCH_OBSERVER_H
@@ -23,8 +23,8 @@ const char *observer_missing(const char *name);
 /* Ours, which need no process of their own. */
 bool observer_is_probes(const char *name);
 /*
- * Returns when the tool records. "off" and "probes" start nothing. dir holds its messages (observer.log) and, until
- * observer_stop, its data. 0 or -errno (logged).
+ * Returns when the tool records. "off" and "probes" start nothing. dir holds its messages (observer.log) and,
+ * until observer_stop, its data. 0 or -errno (logged).
  */
 int observer_start(struct observer *o, const char *name, const char *dir);
 /* Let it finish its file, and remove that. Fine when nothing runs. */

@@ -75,18 +75,21 @@ static void added_cell(struct table *t, const json_t *off, const json_t *rec, co
 	else if (MIN(na, nb) < STATS_MIN_N)
 		table_cell(t, "%+.1f %%", 100 * (r.point - 1));
 	else
-		table_cell(t, "%+.1f %% [%+.1f, %+.1f]", 100 * (r.point - 1), 100 * (r.low - 1), 100 * (r.high - 1));
+		table_cell(t, "%+.1f %% [%+.1f, %+.1f]", 100 * (r.point - 1), 100 * (r.low - 1),
+			   100 * (r.high - 1));
 	free(a);
 	free(b);
 }
 
 static double median_of(const json_t *rec, const char *metric)
 {
-	return json_number_value(json_object_get(json_object_get(json_object_get(rec, "summary"), metric), "median"));
+	return json_number_value(json_object_get(
+		json_object_get(json_object_get(rec, "summary"), metric), "median"));
 }
 
 /* A row for each kind of exit that this record of a run without observer has. */
-static void print_kinds(struct table *t, const json_t *records, const json_t *off, const char *const *column, size_t n)
+static void print_kinds(struct table *t, const json_t *records, const json_t *off,
+			const char *const *column, size_t n)
 {
 	static const char prefix[] = "exit_cost_ns.";
 	const char *metric;

@@ -8,7 +8,8 @@
 void profile_print_head(struct probes *p, const struct vm *vm, double seconds)
 {
 	if (vm->pid)
-		printf("%s (pid %d), %.2f s, KVM back end %s\n", vm->name, (int)vm->pid, seconds, probes_backend_text(p));
+		printf("%s (pid %d), %.2f s, KVM back end %s\n", vm->name, (int)vm->pid, seconds,
+		       probes_backend_text(p));
 	else
 		printf("all virtual machines, %.2f s, KVM back end %s\n", seconds, probes_backend_text(p));
 	if (probes_backend(p) == BACKEND_OTHER)
@@ -19,16 +20,19 @@ void profile_print_summary(struct probes *p, const struct view *v, double second
 {
 	double all = (double)(v->guest_ns + v->total_ns + v->hlt_ns);
 
-	printf("\n%s exits (%s/s)", fmt_si((double)v->count), fmt_si(seconds > 0 ? (double)v->count / seconds : 0));
+	printf("\n%s exits (%s/s)", fmt_si((double)v->count),
+	       fmt_si(seconds > 0 ? (double)v->count / seconds : 0));
 	if (v->hlt_count)
 		printf(", %s halts (%s halted)", fmt_si((double)v->hlt_count), fmt_ns((double)v->hlt_ns));
 	if (all > 0 && probes_backend(p) == BACKEND_OTHER)
-		printf("; vCPU time: guest and KVM %.1f %%, userspace %.1f %%", 100 * (double)v->guest_ns / all,
+		printf("; vCPU time: guest and KVM %.1f %%, userspace %.1f %%",
+		       100 * (double)v->guest_ns / all,
 		       100 * (double)(v->user_ns + v->hlt_ns) / all);
 	else if (all > 0)
 		printf("; vCPU time: guest %.1f %%, KVM %.1f %% (fast path %.1f %%), userspace %.1f %%, halted %.1f %%",
-		       100 * (double)v->guest_ns / all, 100 * (double)(v->kvm_ns + v->fast_ns) / all,
-		       100 * (double)v->fast_ns / all, 100 * (double)v->user_ns / all, 100 * (double)v->hlt_ns / all);
+		       100 * (double)v->guest_ns / all,
+		       100 * (double)(v->kvm_ns + v->fast_ns) / all, 100 * (double)v->fast_ns / all,
+		       100 * (double)v->user_ns / all, 100 * (double)v->hlt_ns / all);
 	putchar('\n');
 }
 
@@ -67,8 +71,9 @@ static void print_latency(const json_t *n, const char *name, const char *text)
 	json_t *h = json_object_get(n, name);
 
 	if (number(h, "count") > 0)
-		printf("  %s: p50 %s, p99 %s, max %s (%s seen)\n", text, fmt_ns(number(h, "p50")), fmt_ns(number(h, "p99")),
-		       fmt_ns(number(h, "max")), fmt_si(number(h, "count")));
+		printf("  %s: p50 %s, p99 %s, max %s (%s seen)\n", text, fmt_ns(number(h, "p50")),
+		       fmt_ns(number(h, "p99")), fmt_ns(number(h, "max")),
+		       fmt_si(number(h, "count")));
 }
 
 static void print_notify(const json_t *n)
@@ -138,6 +143,8 @@ void profile_print_rest(const json_t *all, double seconds)
 	print_threads(json_object_get(all, "threads"), seconds);
 	print_counters(json_object_get(all, "counters"));
 	if (json_object_get(all, "overhead_ns"))
-		printf("\nThe probes themselves took %.2f %% of one CPU.", number(all, "overhead_ns") / seconds / 1e7);
-	printf("%s%.0f events lost.\n", json_object_get(all, "overhead_ns") ? " " : "\n", number(all, "lost"));
+		printf("\nThe probes themselves took %.2f %% of one CPU.",
+		       number(all, "overhead_ns") / seconds / 1e7);
+	printf("%s%.0f events lost.\n", json_object_get(all, "overhead_ns") ? " " : "\n",
+	       number(all, "lost"));
 }

@@ -11,7 +11,7 @@
 void profile_print_head(struct probes *p, const struct vm *vm, double seconds);
 /* Below it: exits and halts per second, and where the vCPUs' time went. */
 void profile_print_summary(struct probes *p, const struct view *v, double seconds);
-/* The rest of probes_read's object: notifications, page tables, threads, counters, own cost, what was lost. */
+/* The rest of probes_read's object: notifications, page tables, threads, counters, own cost, losses. */
 void profile_print_rest(const json_t *all, double seconds);
 
 #endif

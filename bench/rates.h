@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The last rates of each row of a live view, as sparklines. A row is known by its texts, and forgotten once unseen. */
+/*
+ * The last rates of each row of a live view, as sparklines. A row is known by its texts, and forgotten once
+ * unseen.
+ */
 #ifndef BENCH_RATES_H
 #define BENCH_RATES_H
 

@@ -23,7 +23,8 @@ static int log_file(const struct run *r, const char *name)
 	return fd;
 }
 
-static int spawn_logged(struct run *r, struct proc *p, char *const argv[], struct proc_opts *o, const char *log)
+static int spawn_logged(struct run *r, struct proc *p, char *const argv[], struct proc_opts *o,
+			const char *log)
 {
 	int fd = log_file(r, log), err;
 
@@ -125,7 +126,8 @@ static int vmm_argv(struct run *r, struct arglist *a)
 		job_write(&r->job, line, sizeof(line));
 		w.cmdline = line;
 	} else {
-		w.cmdline = "console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0 random.trust_cpu=on";
+		w.cmdline =
+			"console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0 random.trust_cpu=on";
 	}
 	err = w.kernel ? r->cell->vmm->command(&w, a) : -ENOENT;
 	free(console);
@@ -153,7 +155,9 @@ static int start_observer(struct run *r)
 
 	if (!name || observer_is_probes(name))
 		return r->want->args->no_probes ? 0 : open_probes(r, name);
-	return observer_start(&r->observer, name, r->want->log_dir) ? run_fail(r, -ENOTSUP, "%s did not start", name) : 0;
+	return observer_start(&r->observer, name, r->want->log_dir)
+		       ? run_fail(r, -ENOTSUP, "%s did not start", name)
+		       : 0;
 }
 
 static void boot_begins(struct run *r)

@@ -157,8 +157,9 @@ static void unknown_event(const char *name, int code)
 	if (near)
 		log_error("counters: no event %s (%s); did you mean %s?", name, pfm_strerror(code), near);
 	else
-		log_error("counters: no event %s (%s); `bench list counters` shows what this machine has", name,
-			  pfm_strerror(code));
+		log_error(
+			"counters: no event %s (%s); `bench list counters` shows what this machine has",
+			name, pfm_strerror(code));
 	for (size_t i = 0; i < l.n; i++)
 		free(l.name[i]);
 	free(l.name);
@@ -230,7 +231,8 @@ static int open_one(struct counters *c, const struct counter_spec *s, struct per
 	if (fd < 0 && errno == ESRCH)
 		return 0;
 	if (fd < 0) {
-		log_error("counters: %s: %s; run as root or set kernel.perf_event_paranoid to 1", s->name, strerror(errno));
+		log_error("counters: %s: %s; run as root or set kernel.perf_event_paranoid to 1",
+			  s->name, strerror(errno));
 		return -errno;
 	}
 	c->counter = xrealloc(c->counter, (c->n + 1) * sizeof(*c->counter));
@@ -277,8 +279,9 @@ int counters_open(struct counters **out, const char *list, pid_t pid)
 	while (!err && (more = counter_spec_next(&list, &group, &s))) {
 		err = more < 0 ? more : open_threads(c, &s, pid);
 		if (err == 1 && !said)
-			log_warn("counters: this machine cannot count %s (no PMU, or not in this mode); software events work",
-				 s.name);
+			log_warn(
+				"counters: this machine cannot count %s (no PMU, or not in this mode); software events work",
+				s.name);
 		said |= err == 1;
 		err = MIN(err, 0);
 	}

@@ -163,7 +163,8 @@ static __always_inline void look_for_marker(struct vcpu_state *s, struct kvm_vcp
 		window_marker(vcpu->arch.regs[0] & 0xff, s->slot, now);
 }
 
-static __always_inline int exit_outside(struct vcpu_state *s, struct kvm_vcpu *vcpu, enum probe_backend backend)
+static __always_inline int exit_outside(struct vcpu_state *s, struct kvm_vcpu *vcpu,
+					enum probe_backend backend)
 {
 	s->where = AT_UNKNOWN;
 	if (backend == BACKEND_SVM && hot.flags & HOT_WINDOW) {

@@ -24,7 +24,8 @@ static bool can_hook(const char *function)
 	if (id <= 0)
 		return false;
 	opts.attach_btf_id = (__u32)id;
-	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "hook", "Dual MIT/GPL", nothing, ARRAY_SIZE(nothing), &opts);
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "hook", "Dual MIT/GPL", nothing,
+			   ARRAY_SIZE(nothing), &opts);
 	if (fd >= 0)
 		close(fd);
 	return fd >= 0;

@@ -92,23 +92,26 @@ static int check_machine(void)
 
 	free(lockdown);
 	if (locked) {
-		log_error("probes: the kernel is locked down (confidentiality) and lets no BPF program read it; boot "
-			  "without lockdown=confidentiality; " STILL);
+		log_error(
+			"probes: the kernel is locked down (confidentiality) and lets no BPF program read it; boot "
+			"without lockdown=confidentiality; " STILL);
 		return -EPERM;
 	}
 	if (!may_trace()) {
-		log_error("probes: no permission to load BPF programs; run as root, or give bench CAP_BPF and CAP_PERFMON; "
-			  STILL);
+		log_error(
+			"probes: no permission to load BPF programs; run as root, or give bench CAP_BPF and CAP_PERFMON; " STILL);
 		return -EPERM;
 	}
 	if (!file_exists("/sys/kernel/btf/vmlinux")) {
-		log_error("probes: the kernel carries no type information (/sys/kernel/btf/vmlinux); use one built with "
-			  "CONFIG_DEBUG_INFO_BTF; " STILL);
+		log_error(
+			"probes: the kernel carries no type information (/sys/kernel/btf/vmlinux); use one built with "
+			"CONFIG_DEBUG_INFO_BTF; " STILL);
 		return -EOPNOTSUPP;
 	}
 	/* The device node may be there before the module is. */
 	if (!file_exists("/dev/kvm") || !file_exists("/sys/module/kvm")) {
-		log_error("probes: KVM is not loaded; modprobe kvm_amd or kvm_intel, or use the lab (--on=lab)");
+		log_error(
+			"probes: KVM is not loaded; modprobe kvm_amd or kvm_intel, or use the lab (--on=lab)");
 		return -ENODEV;
 	}
 	return 0;
@@ -171,8 +174,10 @@ static void set_filters(struct probes *p)
 static int load_failed(int err)
 {
 	if (err == -EPERM)
-		log_error("probes: the kernel refused the BPF programs (%s); raise `ulimit -l` on kernels before 5.11, or "
-			  "look for a security module that forbids it; " STILL, libbpf_last);
+		log_error(
+			"probes: the kernel refused the BPF programs (%s); raise `ulimit -l` on kernels before 5.11, or "
+			"look for a security module that forbids it; " STILL,
+			libbpf_last);
 	else
 		log_error("probes: this kernel's KVM does not fit the BPF programs: %s; " STILL, libbpf_last);
 	return err == -EPERM ? err : -EOPNOTSUPP;

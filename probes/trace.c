@@ -26,8 +26,9 @@ void trace_write_head(FILE *f)
 
 void trace_write_track(FILE *f, int tgid, int tid, int vcpu)
 {
-	fprintf(f, ",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":%d,\"tid\":%d,\"args\":{\"name\":\"vCPU %d\"}}", tgid, tid,
-		vcpu);
+	fprintf(f,
+		",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":%d,\"tid\":%d,\"args\":{\"name\":\"vCPU %d\"}}",
+		tgid, tid, vcpu);
 }
 
 /* Times are in microseconds. Names come from tables of ours and have nothing to escape. */
@@ -35,10 +36,10 @@ static void slice(FILE *f, const struct trace_slice *s, const char *name, const 
 		  uint64_t to)
 {
 	fprintf(f,
-		",\n{\"ph\":\"X\",\"cat\":\"%s\",\"name\":\"%s\",\"pid\":%d,\"tid\":%d,\"ts\":%" PRIu64 ".%03u,\"dur\":%" PRIu64
-		".%03u",
-		kind, name, s->tgid, s->tid, from / 1000, (unsigned)(from % 1000), (to - from) / 1000,
-		(unsigned)((to - from) % 1000));
+		",\n{\"ph\":\"X\",\"cat\":\"%s\",\"name\":\"%s\",\"pid\":%d,\"tid\":%d,\"ts\":%" PRIu64
+		".%03u,\"dur\":%" PRIu64 ".%03u",
+		kind, name, s->tgid, s->tid, from / 1000, (unsigned)(from % 1000),
+		(to - from) / 1000, (unsigned)((to - from) % 1000));
 	if (*s->key && name == s->reason)
 		fprintf(f, ",\"args\":{\"key\":\"%s\"}", s->key);
 	fputc('}', f);
