@@ -54,11 +54,14 @@ static int redirect(int from, int to, bool null_when_zero)
 	return 0;
 }
 
-static int child_setup(const struct proc_opts *o)
+static int child_setup(const struct proc_opts *o, pid_t parent)
 {
 	int err;
 
+	/* Whoever started us may have died before the kernel knew of our wish. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		return -ESRCH;
 	if (o->new_group)
 		setpgid(0, 0);
 	if (o->netns_fd > 0 && setns(o->netns_fd, CLONE_NEWNET))
@@ -75,9 +78,10 @@ static int child_setup(const struct proc_opts *o)
 	return 0;
 }
 
-static _Noreturn void child_exec(char *const argv[], const struct proc_opts *o, int gate, int status)
+static _Noreturn void child_exec(char *const argv[], const struct proc_opts *o, pid_t parent, int gate,
+				 int status)
 {
-	int err = child_setup(o);
+	int err = child_setup(o, parent);
 	char go;
 
 	if (!err && gate >= 0 && read(gate, &go, 1) != 1)
@@ -96,6 +100,7 @@ int proc_spawn(struct proc *p, char *const argv[], const struct proc_opts *opts)
 {
 	static const struct proc_opts none;
 	int gate[2] = {-1, -1}, status[2] = {-1, -1}, err = 0;
+	pid_t parent;
 
 	opts = opts ? opts : &none;
 	*p = (struct proc)PROC_INIT;
@@ -103,6 +108,7 @@ int proc_spawn(struct proc *p, char *const argv[], const struct proc_opts *opts)
 		err = -errno;
 		goto out;
 	}
+	parent = getpid();
 	p->pid = fork();
 	if (p->pid < 0) {
 		err = -errno;
@@ -110,7 +116,7 @@ int proc_spawn(struct proc *p, char *const argv[], const struct proc_opts *opts)
 		goto out;
 	}
 	if (!p->pid)
-		child_exec(argv, opts, gate[0], status[1]);
+		child_exec(argv, opts, parent, gate[0], status[1]);
 	close_fd(&status[1]);
 	p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
 	if (opts->hold) {

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "bench/adapter.h"
+#include "bench/paths.h"
 #include "bench/lab.h"
 
 static char *qemu_unusable(void)
@@ -15,7 +16,7 @@ static char *qemu_unusable(void)
 
 	free(lab_missing(&version));
 	if (!version)
-		why = xstrdup("qemu-system-x86_64 is not installed; run ./setup.sh");
+		why = xasprintf("qemu-system-x86_64 is not installed; run %s", path_setup());
 	else if (!file_exists("/dev/kvm"))
 		why = xstrdup("no /dev/kvm; use --on=lab, or --vmm=qemu:accel=tcg");
 	free(version);

@@ -73,6 +73,15 @@ const char *path_checkout(void)
 	return root;
 }
 
+const char *path_setup(void)
+{
+	static const char *path;
+
+	if (!path)
+		path = path_checkout() ? "./setup.sh" : path_find("setup.sh");
+	return path ? path : "./setup.sh";
+}
+
 const char *path_cache(void)
 {
 	static char *cache;
@@ -95,7 +104,7 @@ char *path_kernel(const char *which, const char *file)
 	char *real = realpath(path, NULL);
 
 	if (!real)
-		log_error("kernel %s: %s not found; run ./setup.sh%s", which, path,
+		log_error("kernel %s: %s not found; run %s%s", which, path, path_setup(),
 			  strcmp(which, "newer") ? "" : " --newer");
 	free(path);
 	return real;

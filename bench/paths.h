@@ -12,6 +12,8 @@
 const char *path_tool(const char *name);
 /* The same, without a word when it is not there. */
 const char *path_find(const char *name);
+/* What installs packages and unpacks kernels, as the user would call it. */
+const char *path_setup(void);
 /* Root of the checkout that this bench was built in, or NULL when installed. */
 const char *path_checkout(void);
 /* $EXITLAB_CACHE, else $XDG_CACHE_HOME/exitlab, else ~/.cache/exitlab. */

@@ -57,7 +57,8 @@ static void send_frame(uint32_t type, const void *data, size_t len)
 	char buf[sizeof(f) + LAB_FRAME_MAX];
 
 	memcpy(buf, &f, sizeof(f));
-	memcpy(buf + sizeof(f), data, len);
+	if (len)
+		memcpy(buf + sizeof(f), data, len);
 	write_all(ctl_fd, buf, sizeof(f) + len);
 }
 
@@ -322,7 +323,8 @@ static _Noreturn void child(void)
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	config_words("arg", argv);
+	if (!config_words("arg", argv))
+		_exit(127);
 	while ((env = config_next("env", &at)))
 		putenv((char *)env);
 	if (cwd && chdir(cwd))

@@ -52,8 +52,3 @@ load ../helper
 	[[ "$a" == *"4 cells, 12 boots"* ]]
 }
 
-@test "lab: bad use is told in one line" {
-	fails 2 "expected .exec" "$bench" lab
-	fails 3 "not installed; run ./setup.sh" env EXITLAB_QEMU=/nonexistent "$bench" lab exec -- true
-	fails 3 "no unpacked kernel.*setup.sh" env EXITLAB_CACHE=/nonexistent "$bench" lab exec -- true
-}

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+# make install: the tree works from anywhere, without the checkout it was built in and without root.
+load ../helper
+
+setup_file() {
+	cd "$BATS_TEST_DIRNAME/../.." || exit 1
+	# Not below the tests' own directory: that is closed to others, and one test is somebody else.
+	DIR=$(mktemp -d /tmp/exitlab-install.XXXXXX)
+	export DIR P=$DIR/usr
+	chmod 755 "$DIR"
+	make -s install O="${O:-build}" PREFIX="$P" >"$DIR/log" 2>&1 || { cat "$DIR/log"; exit 1; }
+	cache=${EXITLAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/exitlab}
+	KERNELS=$(readlink -f "$cache/kernels")
+	export KERNELS
+}
+
+teardown_file() {
+	rm -rf "$DIR"
+}
+
+setup() {
+	cd /
+	export XDG_STATE_HOME=$BATS_TEST_TMPDIR
+	bench=$P/bin/bench
+}
+
+@test "DESTDIR is only where it is put; nothing lands outside" {
+	make -s -C "$BATS_TEST_DIRNAME/../.." install O="${O:-build}" DESTDIR="$BATS_TEST_TMPDIR/root" PREFIX=/opt/exitlab
+	diff <(cd "$P" && find . -type f | sort) <(cd "$BATS_TEST_TMPDIR/root/opt/exitlab" && find . -type f | sort)
+	[ "$(ls "$BATS_TEST_TMPDIR/root")" = opt ]
+}
+
+@test "a run outside the checkout finds its VMM and guest; the record goes to XDG_STATE_HOME" {
+	[ -c /dev/kvm ] || skip "no /dev/kvm"
+	run "$bench" run null --guest=micro --on=host --reps=1 --no-probes
+	[ "$status" -eq 0 ] || { echo "$output"; false; }
+	[ -s "$BATS_TEST_TMPDIR"/exitlab/runs/*/record.json ]
+	run "$bench" show last --inputs
+	grep -q "$P/libexec/exitlab/vmm" <<<"$output" || { echo "$output"; false; }
+	"$bench" plot last --out="$BATS_TEST_TMPDIR/figures"
+}
+
+@test "what is missing is told with the path of the installed setup.sh, which works" {
+	fails 3 "no unpacked kernel in /nonexistent; run .*libexec/exitlab/setup.sh" \
+		env EXITLAB_CACHE=/nonexistent "$bench" lab exec -- true
+	"$P"/libexec/exitlab/setup.sh --help | grep -q -- --newer
+}
+
+@test "a man page for every command, without a complaint of groff" {
+	local c
+	for c in $("$bench" --help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p' | sort -u); do
+		[ "$c" != bench ] || continue
+		[ -s "$P/share/man/man1/bench-$c.1" ] || { echo "no page for $c"; false; }
+	done
+	if command -v groff >/dev/null; then
+		[ -z "$(groff -man -Tutf8 -ww -z "$P"/share/man/man1/*.1 2>&1)" ]
+	fi
+}
+
+# completes WANT WORD...: the last word is being typed
+completes() {
+	local want=$1
+	shift
+	PATH=$P/bin:$PATH bash -c 'compopt() { :; }; source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+		COMP_LINE=$*; COMP_POINT=${#COMP_LINE}; _bench bench "${!#}" ""; printf "%s\n" "${COMPREPLY[@]}"' \
+		"$P/share/bash-completion/completions/bench" "$@" | grep -qx -e "$want"
+}
+
+@test "the completion for bash knows commands, options and workloads" {
+	completes recover bench rec
+	completes --mode= bench run --mo
+	completes net-throughput bench run net-t
+}
+
+@test "without root, from the installed tree: a whole run in the lab" {
+	unshare -m true 2>/dev/null || skip "needs root, to stop being it"
+	mkdir -p "$DIR"/{kernels,cache,home}
+	ln -s "$DIR/kernels" "$DIR/cache/kernels"
+	chown -R nobody "$DIR/cache" "$DIR/home"
+	# The kernels may be where only root can go: a mount of our own shows them.
+	run timeout 150 unshare -m sh -c "
+		mount --bind '$KERNELS' '$DIR/kernels' &&
+		exec setpriv --reuid=nobody --regid=nogroup --clear-groups env -u XDG_STATE_HOME \
+			HOME='$DIR/home' EXITLAB_CACHE='$DIR/cache' '$bench' \
+			run exit-cost --guest=micro --on=lab --reps=1 --work=100 --json" </dev/null
+	[ "$status" -eq 0 ] || { echo "$output"; false; }
+	grep -q '"exit_cost_ns"' <<<"$output" || { echo "$output"; false; }
+	[ "$(stat -c %U "$DIR"/home/.local/state/exitlab/runs/*/record.json)" = nobody ]
+}
+
+@test "setup.sh without root says the one command that root must run, and changes nothing" {
+	unshare -m true 2>/dev/null || skip "needs root, to stop being it"
+	# A machine on which nothing is installed.
+	mkdir "$DIR/bare"
+	printf '#!/bin/sh\nexit 1\n' >"$DIR/bare/dpkg-query"
+	chmod 755 "$DIR/bare" "$DIR/bare/dpkg-query"
+	run setpriv --reuid=nobody --regid=nogroup --clear-groups env PATH="$DIR/bare:$PATH" EXITLAB_CACHE="$DIR/none" \
+		"$P/libexec/exitlab/setup.sh"
+	[ "$status" -eq 3 ]
+	[ "${lines[-1]}" = "setup: error: run this once as root: $P/libexec/exitlab/setup.sh" ] || { echo "$output"; false; }
+	[ ! -e "$DIR/none" ]
+}
