@@ -19,26 +19,6 @@
 #define CLOSE_RANGE_CLOEXEC (1u << 2)
 #endif
 
-static int set_affinity(const char *cpus)
-{
-	cpu_set_t set;
-	char *end;
-
-	CPU_ZERO(&set);
-	while (*cpus) {
-		long lo = strtol(cpus, &end, 10), hi = lo;
-
-		if (end == cpus)
-			return -EINVAL;
-		if (*end == '-')
-			hi = strtol(end + 1, &end, 10);
-		for (long c = lo; c <= hi && c < CPU_SETSIZE; c++)
-			CPU_SET((size_t)c, &set);
-		cpus = end + (*end == ',');
-	}
-	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
-}
-
 static int redirect(int from, int to, bool null_when_zero)
 {
 	if (from > 0)
@@ -66,8 +46,7 @@ static int child_setup(const struct proc_opts *o, pid_t parent)
 		setpgid(0, 0);
 	if (o->netns_fd > 0 && setns(o->netns_fd, CLONE_NEWNET))
 		return -errno;
-	err = o->cpus ? set_affinity(o->cpus) : 0;
-	err = err ? err : redirect(o->stdin_fd, 0, true);
+	err = redirect(o->stdin_fd, 0, true);
 	err = err ? err : redirect(o->stdout_fd, 1, false);
 	err = err ? err : redirect(o->stderr_fd, 2, false);
 	if (err)

@@ -19,7 +19,6 @@ struct proc_opts {
 	const int *keep_fds;                /* fds that stay open in the child, at the same number */
 	int n_keep;
 	int netns_fd;      /* > 0: the child enters this network namespace first */
-	const char *cpus;  /* affinity list "0,2-3", or NULL */
 	bool hold;         /* wait for proc_release before exec */
 	bool new_group;    /* its own process group (Ctrl-C reaches only us) */
 };

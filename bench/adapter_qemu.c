@@ -156,6 +156,8 @@ static int qemu_command(const struct vmm_want *w, struct arglist *a)
 	arglist_add(a, "-nodefaults");
 	arglist_add(a, "-no-user-config");
 	arglist_add(a, "-no-reboot");
+	arglist_add(a, "-name");
+	arglist_add(a, "exitlab,debug-threads=on"); /* so that its vCPU threads can be told from the others */
 	arglist_add(a, "-display");
 	arglist_add(a, "none");
 	add_machine(w, a);

@@ -3,14 +3,13 @@
 #include <string.h>
 
 #include "bench/bench.h"
-#include "bench/observer.h"
 #include "bench/run.h"
 
 const struct opt run_opts[] = {
 	{"mode", 'm', OPT_STR, offsetof(struct run_args, modes), "M[,M...]",
 	 "device paths: host, e1000, virtio, vhost, vhost-user, sriov"},
 	{"vmm", 0, OPT_STR, offsetof(struct run_args, vmms), "V[,V...]",
-	 "VMMs: builtin (default), qemu, qemu:accel=tcg"},
+	 "VMMs: builtin (default), qemu, qemu:accel=tcg; none is mode host"},
 	{"guest", 'g', OPT_STR, offsetof(struct run_args, guest), "linux|micro",
 	 "guest (default: the workload's first)"},
 	{"on", 0, OPT_STR, offsetof(struct run_args, on), "auto|host|lab",
@@ -33,12 +32,14 @@ const struct opt run_opts[] = {
 	 "mode sriov: the card that gives the virtual function"},
 	{"kernel", 0, OPT_STR, offsetof(struct run_args, kernel), "NAME",
 	 "guest kernel: default, newer, or a release in the cache"},
+	{"pin", 0, OPT_STR, offsetof(struct run_args, pin), "WHERE",
+	 "auto (default: a core each when there are enough), none, or CPUs: for vCPUs, I/O, peer"},
+	{"tune", 0, OPT_FLAG, offsetof(struct run_args, tune), NULL,
+	 "governor performance, no turbo, no SMT for as long as it runs; put back afterwards"},
 	{"seed", 0, OPT_U64, offsetof(struct run_args, seed), "N",
 	 "of the order of boots (default: the clock)"},
 	{"no-probes", 0, OPT_FLAG, offsetof(struct run_args, no_probes), NULL,
 	 "attach no eBPF: throughput and latency only"},
-	{"overhead", 0, OPT_FLAG, offsetof(struct run_args, overhead), NULL,
-	 "what observing costs: nobody, the probes, trace-cmd and perf kvm stat, interleaved"},
 	{"timeout", 't', OPT_DURATION, offsetof(struct run_args, timeout_ns), "TIME",
 	 "of the whole plan in the lab"},
 	{"store", 0, OPT_STR, offsetof(struct run_args, store), "DIR", "where records are kept"},
@@ -66,8 +67,6 @@ static int run_main(int argc, char **argv)
 	}
 	if (workloads_validate())
 		return EXIT_BUG;
-	if (args.overhead && overhead_expand(&args))
-		return EXIT_USAGE;
 	return run_workload(argv[1], &args, all_argc + 1, all);
 }
 
@@ -83,8 +82,7 @@ const struct command cmd_run = {
 		    "bench run net-throughput --mode=e1000,virtio,vhost --vmm=builtin,qemu --reps=6\n"
 		    "bench run net-latency --mode=virtio --set event_idx=on,off\n"
 		    "bench run net-throughput --mode=virtio --deterministic --reps=2 --work=16M\n"
-		    "bench run exit-cost --guest=micro --on=host\n"
-		    "bench run exit-cost --overhead",
+		    "bench run exit-cost --guest=micro --on=host",
 	.opts = run_opts,
 	.run = run_main,
 };

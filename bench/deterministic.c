@@ -12,6 +12,7 @@
 #include "base/table.h"
 #include "bench/deterministic.h"
 #include "bench/lab.h"
+#include "bench/paging.h"
 #include "bench/paths.h"
 #include "workloads/image.h"
 
@@ -61,6 +62,8 @@ static int add_modules(struct cargo *c, const struct plan *p, const char *kernel
 		const char *const *names = image_mode_modules(p->cell[i].mode);
 
 		err = names ? modules_resolve(moddir, names, &all) : 0;
+		if (!err && knobs_get(&p->cell[i].knobs, "npt", NULL))
+			err = modules_resolve(moddir, paging_modules, &all);
 	}
 	for (size_t i = 0; i < all.n; i++) {
 		char *name = xasprintf("modules/%s", all.item[i]);
@@ -97,7 +100,6 @@ static void add_program(struct cargo *c, const char *path)
 static int load_cargo(struct cargo *c, const struct plan *p, const char *kernel_dir)
 {
 	bool qemu = false, iperf = false;
-	int err;
 
 	add_program(c, path_self());
 	add_program(c, path_find("vmm"));
@@ -117,8 +119,7 @@ static int load_cargo(struct cargo *c, const struct plan *p, const char *kernel_
 		add_file(c, xstrdup(path_find("micro.elf")), xstrdup(path_find("micro.elf")));
 	add_kernel_file(c, kernel_dir, "vmlinux");
 	add_kernel_file(c, kernel_dir, "vmlinuz");
-	err = add_modules(c, p, kernel_dir);
-	return err;
+	return add_modules(c, p, kernel_dir);
 }
 
 static void free_cargo(struct cargo *c)
@@ -264,22 +265,42 @@ static void check_equal(json_t *rec)
 
 /* ---- the plan ---- */
 
+/* A make in between would show as a difference that no measurement explains. */
+static int same_inputs(json_t *a, json_t *b)
+{
+	json_t *input, *inputs = json_object_get(a, "inputs"), *others = json_object_get(b, "inputs");
+	size_t i;
+
+	json_array_foreach(inputs, i, input) {
+		if (json_equal(input, json_array_get(others, i)))
+			continue;
+		log_error("%s was built anew between two repetitions; run again", record_str(input, "name"));
+		return -ESTALE;
+	}
+	return 0;
+}
+
 /* Repetition rep's record of a cell joins the one of the first. */
-static void join(json_t **merged, json_t *rec, unsigned rep)
+static int join(json_t **merged, json_t *rec, unsigned rep)
 {
 	json_t *sample, *into;
 	size_t i;
+	int err;
 
 	if (!*merged) {
 		*merged = json_incref(rec);
-		return;
+		return 0;
 	}
+	err = same_inputs(*merged, rec);
+	if (err)
+		return err;
 	into = json_object_get(*merged, "samples");
 	json_array_foreach(json_object_get(rec, "samples"), i, sample) {
 		json_object_set_new(sample, "index", json_integer((json_int_t)json_array_size(into)));
 		json_object_set_new(sample, "boot", json_integer(rep));
 		json_array_append(into, sample);
 	}
+	return 0;
 }
 
 static int commit(struct store *store, json_t *rec, const struct plan *p, int argc, char **argv,
@@ -325,15 +346,12 @@ static int repetition(const struct plan *p, const char *workload, const struct c
 	for (size_t i = 0; i < p->n_cells && !err; i++) {
 		json_t *rec = record_of_cell(records, p->cell[i].label);
 
-		if (rec)
-			join(&merged[i], rec, rep);
-		else
-			err = -EIO;
+		err = rec ? join(&merged[i], rec, rep) : -EIO;
+		if (!rec)
+			log_error("repetition %u gave no record of %s", rep + 1, p->cell[i].label);
 	}
 	if (!err)
 		log_info("repetition %u of %u: %s", rep + 1, p->reps, fmt_ns((double)(clock_ns() - start)));
-	else
-		log_error("repetition %u gave no record", rep + 1);
 	json_decref(records);
 	dir_remove_all(out_dir);
 	free(out_dir);

@@ -148,7 +148,7 @@ void noise_read(struct noise *n)
 	}
 }
 
-void noise_tags(const struct noise *before, const struct noise *after, json_t *tags)
+json_t *noise_json(const struct noise *before, const struct noise *after, json_t *tags)
 {
 	double total = (double)(after->total_ticks - before->total_ticks);
 	double steal = total > 0 ? 100 * (double)(after->steal_ticks - before->steal_ticks) / total : 0;
@@ -159,4 +159,5 @@ void noise_tags(const struct noise *before, const struct noise *after, json_t *t
 	if (jitter > JITTER_LIMIT_NS)
 		json_array_append_new(tags, json_sprintf("noisy: a 200 us sleep took %.1f ms longer",
 							 (double)jitter / 1e6));
+	return json_pack("{s:f, s:I}", "steal_pct", steal, "jitter_ns", (json_int_t)jitter);
 }

@@ -16,7 +16,7 @@ struct noise {
 	uint64_t steal_ticks, total_ticks, jitter_ns;
 };
 void noise_read(struct noise *n);
-/* Tags for a sample that a noisy machine has spoilt ("noisy: ..."); appended to tags. */
-void noise_tags(const struct noise *before, const struct noise *after, json_t *tags);
+/* {steal_pct, jitter_ns}; a sample that a noisy machine has spoilt gets a tag ("noisy: ...") too. */
+json_t *noise_json(const struct noise *before, const struct noise *after, json_t *tags);
 
 #endif

@@ -37,7 +37,8 @@ static const struct {
 	{"tool", "tool", false},	 {"seed", "seed", false},
 	{"timeout", "timeout", false},	 {"guest_kernel", "kernel", false},
 	{"ipv6", "ipv6", true},		 {"deterministic", "deterministic", true},
-	{"probes", "no-probes", true},
+	{"probes", "no-probes", true},	 {"pin", "pin", false},
+	{"tune", "tune", true},
 };
 
 static struct section *section_of(struct parsed *p, const char *name)

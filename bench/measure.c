@@ -42,7 +42,6 @@ static double window_ns(const struct observed *o)
 
 /* ---- exits ---- */
 
-
 static const char *row_key(const json_t *row, char *buf, size_t size)
 {
 	const char *key = json_string_value(json_object_get(row, "key"));
@@ -145,6 +144,7 @@ static void cpu_metrics(const struct observed *o, json_t *m, double packets, dou
 		cpu += number(t, "cpu_ns");
 		guest += number(t, "guest_ns");
 	}
+	put(m, "cpu_pct", 100 * cpu / ns);
 	put(m, "cpu_host_pct", 100 * (cpu - guest) / ns);
 	put(m, "cpu_guest_pct", 100 * guest / ns);
 	per_unit(m, "cpu_ns_per_packet", cpu, packets);
@@ -293,7 +293,8 @@ int measure_sample(const struct observed *o, json_t *sample, char **why)
 	lost_ok = check_lost(o, sample);
 	cross_ok = cross_check(o, sample);
 	if (!lost_ok || !cross_ok) {
-		*why = xasprintf("check %s failed: see .samples[].checks", lost_ok ? "cross_check" : "lost_events");
+		*why = xasprintf("check %s failed: see .samples[].checks",
+				 lost_ok ? "cross_check" : "lost_events");
 		json_decref(m);
 		return -EIO;
 	}

@@ -97,8 +97,8 @@ static int check_mode(const struct workload *wl, const char *mode, const char *g
 
 	if (!*mode)
 		return 0;
-	if (!(wl->flags & WORKLOAD_NET)) {
-		log_error("%s has no device path; leave --mode out", wl->name);
+	if (strcmp(mode, "host") && !(wl->flags & WORKLOAD_NET)) {
+		log_error("%s has no device path; leave --mode out, or say --mode=host for this machine without a VM", wl->name);
 		return -EINVAL;
 	}
 	for (size_t i = 0; modes[i]; i++) {
@@ -141,6 +141,40 @@ int cell_job(const struct cell *c, const struct run_args *args, struct workload_
 	return wl->check ? wl->check(job) : 0;
 }
 
+static int unknown_vmm(const char *name)
+{
+	const char *names[16], *near;
+	size_t n = 0;
+
+	for (size_t i = 0; vmm_adapters[i] && n < ARRAY_SIZE(names) - 1; i++)
+		names[n++] = vmm_adapters[i]->name;
+	names[n] = NULL;
+	near = opts_nearest(name, names);
+	log_error("no VMM %s%s%s; see bench list vmms", name, near ? "; did you mean " : "",
+		  near ? near : "");
+	return -EINVAL;
+}
+
+static int check_guest(const struct workload *wl, const char *guest)
+{
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} guests[] = {{"linux", GUEST_LINUX}, {"micro", GUEST_MICRO}, {"none", GUEST_NONE}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(guests); i++) {
+		if (strcmp(guest, guests[i].name))
+			continue;
+		if (wl->guests & guests[i].bit)
+			return 0;
+		log_error("%s does not run %s%s%s", wl->name, i == 2 ? "without a guest" : "in the ",
+			  i == 2 ? "" : guest, i == 2 ? "" : " guest");
+		return -ENOTSUP;
+	}
+	log_error("no guest %s; it is linux or micro", guest);
+	return -EINVAL;
+}
+
 static int add_cell(struct plan *p, const struct workload *wl, const char *mode, const char *vmm,
 		    size_t combo)
 {
@@ -155,20 +189,16 @@ static int add_cell(struct plan *p, const struct workload *wl, const char *mode,
 	};
 	int err;
 
-	if (!c.vmm) {
-		log_error("no VMM %s; see bench list vmms", vmm);
-		return -EINVAL;
-	}
+	if (!strcmp(vmm, "none"))
+		c.mode = mode = "host";
 	if (!strcmp(mode, "host")) {
 		c.vmm = NULL;
 		c.variant = "";
 		c.guest = "none";
 	}
-	if ((!strcmp(c.guest, "linux") && !(wl->guests & GUEST_LINUX)) ||
-	    (!strcmp(c.guest, "micro") && !(wl->guests & GUEST_MICRO))) {
-		log_error("%s does not run in the %s guest", wl->name, c.guest);
-		return -ENOTSUP;
-	}
+	err = c.vmm || !strcmp(mode, "host") ? check_guest(wl, c.guest) : unknown_vmm(vmm);
+	if (err)
+		return err;
 	err = check_mode(wl, mode, c.guest);
 	err = err ? err : combine_knobs(p->args, combo, mode, &c.knobs);
 	if (err)
@@ -287,9 +317,11 @@ unsigned plan_needs(const struct plan *p)
 	for (size_t i = 0; i < p->n_cells; i++) {
 		const struct cell *c = &p->cell[i];
 
-		needs |= c->workload->needs | mode_needs(c->mode);
+		needs |= c->workload->needs | (c->workload->flags & WORKLOAD_NET ? mode_needs(c->mode) : 0);
 		if (c->vmm && strcmp(c->variant, "accel=tcg"))
 			needs |= strcmp(c->guest, "linux") ? NEED_KVM : NEED_KVM_LINUX;
+		if (knobs_get(&c->knobs, "npt", NULL))
+			needs |= NEED_LAB;
 	}
 	return needs | (plan_real_wire(p) ? NEED_VFIO : 0);
 }
@@ -315,5 +347,6 @@ void plan_print(const struct plan *p, FILE *out)
 		table_cell(t, "%s", p->step[i].warmup ? "warm-up" : "sample");
 	}
 	table_print(t, out);
-	fprintf(out, "%zu cells, %zu boots, seed %llu\n", p->n_cells, p->n_steps, (unsigned long long)p->seed);
+	fprintf(out, "%zu cells, %zu boots, seed %llu\n", p->n_cells, p->n_steps,
+		(unsigned long long)p->seed);
 }

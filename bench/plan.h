@@ -12,10 +12,10 @@
 #include "workloads/workloads.h"
 
 struct run_args {
-	const char *modes, *vmms, *guest, *on, *tool, *store, *kernel, *nic, *topology;
+	const char *modes, *vmms, *guest, *on, *tool, *store, *kernel, *nic, *topology, *pin;
 	struct opt_list set;
 	uint64_t reps, warmup, duration_ns, work, seed, timeout_ns;
-	bool json, dry_run, deterministic, overhead, no_probes, ipv6;
+	bool json, dry_run, deterministic, overhead, no_probes, ipv6, tune;
 };
 
 extern const struct opt run_opts[]; /* the options of struct run_args */
@@ -33,6 +33,11 @@ struct cell {
 static inline unsigned cell_cpus(const struct cell *c)
 {
 	return (unsigned)knobs_u64(&c->knobs, "cpus", c->workload->cpus ? c->workload->cpus : 1);
+}
+
+static inline uint64_t cell_mem(const struct cell *c)
+{
+	return knobs_u64(&c->knobs, "mem", 256 * MIB);
 }
 
 struct plan_step {
@@ -53,7 +58,10 @@ struct plan {
 
 /* 0, or -EINVAL / -ENOTSUP with one logged line. */
 int plan_make(struct plan *p, const char *workload, const struct run_args *args);
-/* The second half, once it is known how many boots the substrate affords: reps of each cell, in their order. */
+/*
+ * The second half, once it is known how many boots the substrate affords: reps of each cell, in their
+ * order.
+ */
 void plan_order(struct plan *p, unsigned reps);
 /* The job of a cell, without addresses: 0, or -EINVAL (logged) for one that the workload refuses. */
 int cell_job(const struct cell *c, const struct run_args *args, struct workload_job *job);

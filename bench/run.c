@@ -12,9 +12,11 @@
 #include "base/table.h"
 #include "bench/environment.h"
 #include "bench/paths.h"
+#include "bench/pin.h"
 #include "bench/progress.h"
 #include "bench/run.h"
 #include "bench/sample.h"
+#include "bench/tune.h"
 #include "results/store.h"
 
 /* One cell's record while its samples are made. */
@@ -78,7 +80,7 @@ static json_t *one_sample(const struct plan *p, const struct plan_step *step, co
 	sample = sample_run(&want, stop);
 	noise_read(&after);
 	tags = json_object_get(sample, "tags");
-	noise_tags(&before, &after, tags);
+	json_object_set_new(sample, "noise", noise_json(&before, &after, tags));
 	ok = json_is_true(json_object_get(sample, "ok"));
 	if (!*stop)
 		progress_done(progress, ok,
@@ -110,13 +112,8 @@ static int run_step(const struct plan *p, const struct plan_step *step, struct o
 	return 0;
 }
 
-/*
- * The record's directory has its final name only once it is committed: say that one where a message names a
- * log.
- */
 static int commit(const struct plan *p, size_t cell, struct store *store, struct open_record *rec,
-		  const char *plan_id, const char *started, const char *kernel_dir, int argc, char **argv,
-		  struct run_result *out)
+		  const struct run_origin *origin, struct run_result *out)
 {
 	json_t *record;
 	int err;
@@ -125,7 +122,7 @@ static int commit(const struct plan *p, size_t cell, struct store *store, struct
 		store_abort(store, rec->id);
 		return 0;
 	}
-	record = run_record(p, cell, rec->samples, plan_id, started, kernel_dir, argc, argv);
+	record = run_record(p, cell, rec->samples, origin);
 	err = run_write_csv(rec->dir, record);
 	if (err)
 		log_error("%s: %s", rec->dir, strerror(-err));
@@ -140,38 +137,71 @@ static int commit(const struct plan *p, size_t cell, struct store *store, struct
 	return 0;
 }
 
-int run_plan(const struct plan *p, struct store *store, int argc, char **argv, struct run_result *out)
+/* Refused before the first boot, not by every sample. */
+static int check_pins(const struct plan *p)
 {
-	struct open_record *rec = xcalloc(p->n_cells, sizeof(*rec));
-	const char *inherited = getenv("EXITLAB_PLAN_ID");
-	char *kernel_dir = path_kernel(p->args->kernel ? p->args->kernel : "default", "");
-	char plan_id[32], started[32];
-	struct progress progress;
-	int err = kernel_dir ? 0 : -ENOENT;
+	struct pin pin;
+	int err = 0;
 
-	*out = (struct run_result){.records = json_array(), .ok = true};
-	clock_iso8601(time(NULL), started, sizeof(started));
+	for (size_t i = 0; i < p->n_cells && !err; i++)
+		err = pin_make(&pin, p->args->pin, cell_cpus(&p->cell[i]));
+	return err;
+}
+
+static int open_records(const struct plan *p, struct store *store, struct open_record *rec)
+{
+	int err = 0;
+
 	for (size_t i = 0; i < p->n_cells && !err; i++) {
 		rec[i].samples = json_array();
 		err = store_begin(store, rec[i].id, &rec[i].dir);
 	}
-	snprintf(plan_id, sizeof(plan_id), "%s", inherited ? inherited : rec[0].id);
+	return err;
+}
+
+static int run_steps(const struct plan *p, struct open_record *rec, const char *kernel_dir,
+		     struct run_result *out)
+{
+	struct progress progress;
+	int err = 0;
+
 	catch_interrupts();
 	progress_start(&progress, p->n_steps);
 	for (size_t i = 0; i < p->n_steps && !err && !out->interrupted; i++)
 		err = run_step(p, &p->step[i], &rec[p->step[i].cell], kernel_dir, &progress,
 			       &out->interrupted);
 	progress_end(&progress);
+	return err;
+}
+
+int run_plan(const struct plan *p, struct store *store, int argc, char **argv, struct run_result *out)
+{
+	struct open_record *rec = xcalloc(p->n_cells, sizeof(*rec));
+	const char *inherited = getenv("EXITLAB_PLAN_ID");
+	struct run_origin origin = {.argc = argc, .argv = argv};
+	struct tune *tune = NULL;
+	int err = check_pins(p);
+
+	*out = (struct run_result){.records = json_array(), .ok = true};
+	origin.kernel_dir = err ? NULL : path_kernel(p->args->kernel ? p->args->kernel : "default", "");
+	clock_iso8601(time(NULL), origin.started, sizeof(origin.started));
+	err = err ? err : origin.kernel_dir ? open_records(p, store, rec) : -ENOENT;
+	snprintf(origin.plan_id, sizeof(origin.plan_id), "%s", inherited ? inherited : rec[0].id);
+	if (!err && p->args->tune)
+		err = tune_apply(&tune);
+	else if (!err)
+		tune_warn();
+	origin.tune = tune;
+	err = err ? err : run_steps(p, rec, origin.kernel_dir, out);
 	for (size_t i = 0; i < p->n_cells; i++) {
-		int e = rec[i].dir
-				? commit(p, i, store, &rec[i], plan_id, started, kernel_dir, argc, argv, out)
-				: 0;
+		int e = rec[i].dir ? commit(p, i, store, &rec[i], &origin, out) : 0;
 
 		err = err ? err : e;
 		json_decref(rec[i].samples);
 		free(rec[i].dir);
 	}
+	tune_undo(tune);
 	free(rec);
-	free(kernel_dir);
+	free(origin.kernel_dir);
 	return err;
 }

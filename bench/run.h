@@ -7,6 +7,17 @@
 #include "bench/plan.h"
 #include "results/record.h"
 
+struct tune;
+
+/* Where the records of a plan come from. */
+struct run_origin {
+	char plan_id[32], started[32];
+	char *kernel_dir;
+	const struct tune *tune; /* or NULL */
+	int argc;
+	char **argv;
+};
+
 struct run_result {
 	json_t *records; /* array, one per cell */
 	bool ok;         /* every sample and check */
@@ -27,9 +38,8 @@ void run_complete_record(json_t *rec, int argc, char **argv);
 /* Whole command: choose the substrate, run, print. Exit status. */
 int run_workload(const char *workload, const struct run_args *args, int argc, char **argv);
 
-/* ---- record.c side: turning samples into a record (run_record.c) ---- */
-json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const char *plan_id,
-		   const char *started, const char *kernel_dir, int argc, char **argv);
+/* Samples into a record (run_record.c, run_table.c). */
+json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const struct run_origin *origin);
 /* Summary, exits and checks anew from the samples. */
 void run_refresh_record(json_t *rec);
 /* exits.csv and hist-NAME.csv beside the record. */

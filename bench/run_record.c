@@ -13,6 +13,7 @@
 #include "bench/environment.h"
 #include "bench/lab.h"
 #include "bench/run.h"
+#include "bench/tune.h"
 
 static json_t *finite_or_null(double v)
 {
@@ -189,14 +190,14 @@ static json_t *params_json(const struct plan *p, const struct cell *c)
 	const struct workload *wl = c->workload;
 	uint64_t duration = p->args->duration_ns ? p->args->duration_ns : wl->duration_ns;
 
-	return json_pack("{s:I, s:I, s:i, s:I, s:I, s:s, s:b, s:s}", "duration_ns", (json_int_t)duration,
+	return json_pack("{s:I, s:I, s:i, s:I, s:I, s:s, s:b, s:s, s:s}", "duration_ns", (json_int_t)duration,
 			 "work", (json_int_t)p->args->work, "reps", (int)p->reps, "cpus",
-			 (json_int_t)cell_cpus(c), "mem_bytes",
-			 (json_int_t)knobs_u64(&c->knobs, "mem", 256 * MIB), "tool",
+			 (json_int_t)cell_cpus(c), "mem_bytes", (json_int_t)cell_mem(c), "tool",
 			 knobs_get(&c->knobs, "tool", "engine"), "ipv6", p->args->ipv6, "topology",
-			 !*c->mode	     ? ""
-			 : plan_real_wire(p) ? "wire"
-					     : "local");
+			 !(c->workload->flags & WORKLOAD_NET) ? ""
+			 : plan_real_wire(p)		      ? "wire"
+							      : "local",
+			 "pin", p->args->pin ? p->args->pin : "auto");
 }
 
 static json_t *argv_json(int argc, char **argv)
@@ -222,34 +223,36 @@ void run_refresh_record(json_t *rec)
 	json_object_set_new(rec, "summary", summarise(rec));
 	json_object_set_new(rec, "exits", exits_of(rec));
 	json_object_set_new(rec, "checks", checks_of(rec));
-	overhead = json_object_get(json_object_get(json_object_get(rec, "summary"), "overhead_pct"), "median");
+	overhead =
+		json_object_get(json_object_get(json_object_get(rec, "summary"), "overhead_pct"), "median");
 	json_object_set(rec, "overhead_pct", overhead ? overhead : json_null());
 	json_object_set_new(rec, "ok", json_boolean(all_ok(samples) &&
 						    (!json_array_size(json_object_get(rec, "checks")) ||
 						     all_ok(json_object_get(rec, "checks")))));
 }
 
-json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const char *plan_id,
-		   const char *started, const char *kernel_dir, int argc, char **argv)
+json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const struct run_origin *from)
 {
 	const struct cell *c = &p->cell[cell];
 	const char *virtual_time = getenv("EXITLAB_VIRTUAL_TIME");
 	char now[32];
-	json_t *rec;
+	json_t *rec, *env = environment_json();
 
 	clock_iso8601(time(NULL), now, sizeof(now));
 	rec = json_pack("{s:i, s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:s, s:s}", "schema", RECORD_SCHEMA,
-			"plan_id", plan_id, "started", started, "finished", now, "argv", argv_json(argc, argv),
-			"workload", c->workload->name, "mode", c->mode, "vmm", vmm_name(c), "guest", c->guest,
-			"substrate", lab_inside() ? "lab" : "host", "time_base",
+			"plan_id", from->plan_id, "started", from->started, "finished", now, "argv",
+			argv_json(from->argc, from->argv), "workload", c->workload->name, "mode", c->mode,
+			"vmm", vmm_name(c), "guest", c->guest, "substrate", lab_inside() ? "lab" : "host",
+			"time_base",
 			virtual_time   ? "virtual"
 			: lab_inside() ? "emulated"
 				       : "real");
 	json_object_set_new(rec, "knobs", knobs_json(c));
 	json_object_set_new(rec, "params", params_json(p, c));
 	json_object_set_new(rec, "plan", plan_json(p, cell));
-	json_object_set_new(rec, "environment", environment_json());
-	json_object_set_new(rec, "inputs", environment_inputs(c, kernel_dir));
+	json_object_set_new(env, "tune", tune_json(from->tune));
+	json_object_set_new(rec, "environment", env);
+	json_object_set_new(rec, "inputs", environment_inputs(c, from->kernel_dir));
 	json_object_set(rec, "samples", samples);
 	run_refresh_record(rec);
 	return rec;

@@ -113,11 +113,12 @@ static void print_footer(const json_t *records)
 	size_t n = json_array_size(json_object_get(first, "samples")), i;
 	json_t *rec;
 
-	printf("\nsubstrate %s, times %s; n = %zu boots%s", record_str(first, "substrate"),
-	       record_str(first, "time_base"), n,
+	printf("\nsubstrate %s, times %s; n = %zu boot%s%s", record_str(first, "substrate"),
+	       record_str(first, "time_base"), n, n == 1 ? "" : "s",
 	       n < STATS_MIN_N ? " (too few for an interval)" : ", medians with 95 % intervals");
 	if (json_is_number(json_object_get(first, "overhead_pct")))
-		printf("; probes' own CPU %.1f %%", json_number_value(json_object_get(first, "overhead_pct")));
+		printf("; probes' own CPU %.1f %%",
+		       json_number_value(json_object_get(first, "overhead_pct")));
 	printf("\nrecords:");
 	json_array_foreach(records, i, rec)
 		printf(" %s", record_str(rec, "id"));

@@ -52,11 +52,11 @@ static int open_files(struct run *r)
 
 static void run_free(struct run *r)
 {
-	observer_stop(&r->observer);
 	proc_end(&r->vmm, NSEC_PER_SEC);
 	proc_end(&r->backend, NSEC_PER_SEC);
 	proc_end(&r->peer, NSEC_PER_SEC);
 	probes_close(r->probes);
+	paging_undo(&r->paging);
 	wire_close(&r->wire);
 	sriov_undo(&r->sriov);
 	close_fd(&r->agent_fd[0]);
@@ -77,11 +77,20 @@ static void run_free(struct run *r)
 	free(r->error);
 }
 
+static int set_paging(struct run *r)
+{
+	int err = paging_set(&r->paging, knobs_get(&r->cell->knobs, "npt", NULL));
+
+	return err ? run_fail(r, err, "npt: %s", strerror(-err)) : 0;
+}
+
 static int boot_and_measure(struct run *r, json_t *sample)
 {
 	struct observed o = {.whole_boot = r->cell->workload->flags & WORKLOAD_WHOLE_BOOT};
-	int err = open_files(r);
+	int err = pin_make(&r->pin, r->want->args->pin, run_no_vm(r) ? 1 : cell_cpus(r->cell));
 
+	err = err ? run_fail(r, err, "--pin") : open_files(r);
+	err = err ? err : set_paging(r);
 	err = err ? err : run_make_wire(r);
 	err = err ? err : run_make_job(r);
 	err = err ? err : run_make_image(r);
@@ -133,11 +142,11 @@ json_t *sample_run(const struct sample_want *want, bool *stop)
 		.vmm = PROC_INIT,
 		.peer = PROC_INIT,
 		.backend = PROC_INIT,
-		.observer = OBSERVER_INIT,
 		.stats_fd = -1,
 		.agent_fd = {-1, -1},
 		.metrics = json_object(),
 		.hists = json_object(),
+		.placement = json_object(),
 	};
 	json_t *sample = json_pack("{s:i, s:i, s:[], s:[], s:[]}", "index", want->index, "boot", want->boot,
 				   "tags", "exits", "checks");
@@ -153,6 +162,7 @@ json_t *sample_run(const struct sample_want *want, bool *stop)
 		json_object_set_new(sample, "error", json_string(r.error ? r.error : strerror(-err)));
 	r.stage_ns[STAGE_END] = clock_ns();
 	run_free(&r);
+	json_object_set_new(sample, "placement", r.placement);
 	json_object_set_new(sample, "stage_ns", stages_json(&r));
 	return sample;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of a sample share: one boot, from its wire (sample_setup.c) over its processes (sample_start.c) and its
- * conversation with the agent (sample_talk.c) to its metrics (sample.c). */
+/*
+ * What the files of a sample share: one boot, from its wire (sample_setup.c) over its processes
+ * (sample_start.c) and its conversation with the agent (sample_talk.c) to its metrics (sample.c).
+ */
 #ifndef BENCH_SAMPLE_IMPL_H
 #define BENCH_SAMPLE_IMPL_H
 
@@ -10,7 +12,8 @@
 
 #include "base/proc.h"
 #include "base/strbuf.h"
-#include "bench/observer.h"
+#include "bench/paging.h"
+#include "bench/pin.h"
 #include "bench/sample.h"
 #include "bench/sriov.h"
 #include "bench/wire.h"
@@ -25,17 +28,18 @@ struct run {
 	const struct sample_want *want;
 	const struct cell *cell;
 	struct workload_job job;
+	struct pin pin;
+	struct paging paging;
 	struct wire wire;
 	struct sriov sriov;
 	struct proc vmm, peer, backend;
-	struct observer observer;
 	struct probes *probes;
 	struct stats_page *stats;
 	int stats_fd, agent_fd[2]; /* [0] ours, [1] the VMM's */
 	char *image, *socket;
 	struct strbuf line;        /* unfinished line of the agent */
 	FILE *agent_log;
-	json_t *metrics, *hists, *probe_data;
+	json_t *metrics, *hists, *probe_data, *placement;
 	enum stage stage;
 	uint64_t stage_ns[STAGES]; /* when it began; 0: not reached */
 	uint64_t boot_ns, deadline_ns;
@@ -45,7 +49,7 @@ struct run {
 
 static inline bool run_has_net(const struct run *r)
 {
-	return *r->cell->mode;
+	return r->cell->workload->flags & WORKLOAD_NET;
 }
 
 /* Mode host: the agent runs on this machine itself. */
@@ -75,6 +79,8 @@ int run_start_peer(struct run *r);
 int run_start_vhost_user(struct run *r);
 /* The VMM, or in mode host the agent. */
 int run_start(struct run *r);
+/* Every thread to its CPU: once the vCPUs run, and again when the driver has started the queues. */
+void run_pin(struct run *r);
 /* To the power-off, the first failure, a time-out or Ctrl-C. */
 int run_converse(struct run *r);
 

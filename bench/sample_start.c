@@ -12,8 +12,6 @@
 #include "bench/paths.h"
 #include "bench/sample_impl.h"
 
-#define DEFAULT_MEM (256 * MIB)
-
 static int log_file(const struct run *r, const char *name)
 {
 	char *path = xasprintf("%s/%s", r->want->log_dir, name);
@@ -63,6 +61,8 @@ int run_start_peer(struct run *r)
 	job_words(&r->job, &a);
 	err = spawn_logged(r, &r->peer, a.v, &o, "peer.log");
 	arglist_free(&a);
+	if (!err && r->pin.n)
+		pin_process(pin_peer(&r->pin), r->peer.pid, "peer", r->placement);
 	return err;
 }
 
@@ -105,7 +105,7 @@ static int vmm_argv(struct run *r, struct arglist *a)
 		.kernel = r->want->kernel_dir,
 		.initrd = r->image,
 		.cpus = cell_cpus(r->cell),
-		.mem_bytes = knobs_u64(&r->cell->knobs, "mem", DEFAULT_MEM),
+		.mem_bytes = cell_mem(r->cell),
 		.mode = r->cell->mode,
 		.knobs = &r->cell->knobs,
 		.mac = r->wire.mac,
@@ -126,15 +126,14 @@ static int vmm_argv(struct run *r, struct arglist *a)
 		job_write(&r->job, line, sizeof(line));
 		w.cmdline = line;
 	} else {
-		w.cmdline =
-			"console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0 random.trust_cpu=on";
+		w.cmdline = "console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0 random.trust_cpu=on";
 	}
 	err = w.kernel ? r->cell->vmm->command(&w, a) : -ENOENT;
 	free(console);
 	return err ? run_fail(r, err, "%s cannot run this cell", r->cell->vmm->name) : 0;
 }
 
-static int open_probes(struct run *r, const char *observer)
+static int open_probes(struct run *r)
 {
 	struct probes_opts o = {
 		.pid = r->vmm.pid,
@@ -142,26 +141,22 @@ static int open_probes(struct run *r, const char *observer)
 		.exits = true,
 		.notify = true,
 		.cpu = true,
-		.mmu = observer, /* asked for by name, that is for what they cost: all of them */
 		.vcpu = -1,
 	};
 
+	if (r->want->args->no_probes)
+		return 0;
 	return probes_open(&r->probes, &o) ? run_fail(r, -ENOTSUP, "the probes could not be attached") : 0;
-}
-
-static int start_observer(struct run *r)
-{
-	const char *name = knobs_get(&r->cell->knobs, "observer", NULL);
-
-	if (!name || observer_is_probes(name))
-		return r->want->args->no_probes ? 0 : open_probes(r, name);
-	return observer_start(&r->observer, name, r->want->log_dir)
-		       ? run_fail(r, -ENOTSUP, "%s did not start", name)
-		       : 0;
 }
 
 static void boot_begins(struct run *r)
 {
+	/*
+	 * One vCPU and no device: moved now, since a thread that is moved while it runs the guest has one
+	 * exit more.
+	 */
+	if (r->pin.n && (run_no_vm(r) || (!run_has_net(r) && r->pin.vcpus == 1)))
+		pin_process(pin_vcpu(&r->pin, 0), r->vmm.pid, run_no_vm(r) ? "agent" : "vcpu0", r->placement);
 	r->stage = STAGE_BOOT;
 	r->stage_ns[STAGE_BOOT] = clock_ns();
 }
@@ -181,7 +176,7 @@ static int start_vmm(struct run *r)
 	err = vmm_argv(r, &a);
 	err = err ? err : spawn_logged(r, &r->vmm, a.v, &o, "vmm.log");
 	arglist_free(&a);
-	err = err ? err : start_observer(r);
+	err = err ? err : open_probes(r);
 	if (err)
 		return err;
 	close_fd(&r->agent_fd[1]);
@@ -207,6 +202,15 @@ static int start_host_agent(struct run *r)
 	close_fd(&r->agent_fd[1]);
 	boot_begins(r);
 	return err ? err : proc_release(&r->vmm);
+}
+
+void run_pin(struct run *r)
+{
+	if (!r->pin.n || run_no_vm(r) || (!run_has_net(r) && r->pin.vcpus == 1))
+		return;
+	pin_vmm(&r->pin, r->vmm.pid, !strcmp(r->cell->mode, "vhost"), r->placement);
+	if (r->backend.pid)
+		pin_process(pin_io(&r->pin), r->backend.pid, "backend", r->placement);
 }
 
 int run_start(struct run *r)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "bench/progress.h"
 #include "bench/sample_impl.h"
+#include "bench/usage.h"
 #include "workloads/lines.h"
 
 #define BOOT_LIMIT_NS (120 * NSEC_PER_SEC)
@@ -28,11 +29,23 @@ static void enter(struct run *r, enum stage stage, uint64_t limit_ns)
 	r->deadline_ns = now + limit_ns;
 }
 
+/* What a boot cost its host. Read only where it is asked for: smaps holds the VMM's memory map meanwhile. */
+static void what_it_took(struct run *r)
+{
+	json_object_set_new(r->metrics, "boot_cpu_ns", json_real((double)usage_cpu_ns(r->vmm.pid)));
+	json_object_set_new(r->metrics, "vmm_overhead_bytes",
+			    json_real((double)usage_rss_beside(r->vmm.pid, cell_mem(r->cell))));
+}
+
 static void on_hello(struct run *r)
 {
 	enter(r, STAGE_JOB, r->job.duration_ns + r->job.warmup_ns + JOB_SLACK_NS);
-	if (!run_no_vm(r))
-		r->boot_ns = r->stage_ns[STAGE_JOB] - r->stage_ns[STAGE_BOOT];
+	if (run_no_vm(r))
+		return;
+	r->boot_ns = r->stage_ns[STAGE_JOB] - r->stage_ns[STAGE_BOOT];
+	if (r->cell->workload->flags & WORKLOAD_WHOLE_BOOT)
+		what_it_took(r);
+	run_pin(r);
 }
 
 static void on_line(struct run *r, const char *text)
@@ -46,6 +59,8 @@ static void on_line(struct run *r, const char *text)
 	}
 	if (l.kind == LINE_HELLO)
 		on_hello(r);
+	else if (l.kind == LINE_READY)
+		run_pin(r);
 	else if (l.kind == LINE_METRIC)
 		json_object_set_new(r->metrics, l.name, json_real(l.value));
 	else if (l.kind == LINE_HIST)

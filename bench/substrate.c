@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/strbuf.h"
+#include "bench/lab.h"
 #include "bench/substrate.h"
 #include "workloads/workloads.h"
 
@@ -111,6 +112,7 @@ unsigned host_lacks(unsigned needs, char **why)
 		{NEED_TAP, tap_works, "no /dev/net/tun"},
 		{NEED_VHOST, has_vhost, "no /dev/vhost-net"},
 		{NEED_VFIO, has_vfio, "no IOMMU groups"},
+		{NEED_LAB, lab_inside, "npt= loads KVM's module anew, under the feet of other guests"},
 	};
 	unsigned lacks = 0;
 

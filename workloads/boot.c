@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* The number is taken outside: from the start of the VMM to MARKER_BOOTED, the first act of the
- * guest's init. */
+/*
+ * The number is taken outside: from the start of the VMM to MARKER_BOOTED, the first act of the guest's
+ * init.
+ */
 #include "workloads/table.h"
 
 const struct workload workload_boot = {
@@ -8,5 +10,5 @@ const struct workload workload_boot = {
 	.summary = "power-on to the guest's init",
 	.guests = GUEST_LINUX | GUEST_MICRO,
 	.flags = WORKLOAD_WHOLE_BOOT,
-	.metrics = "boot_ns guest_boot_ns boot_exits userspace_exits",
+	.metrics = "boot_ns guest_boot_ns boot_exits userspace_exits boot_cpu_ns vmm_overhead_bytes",
 };

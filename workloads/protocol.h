@@ -2,31 +2,29 @@
 /*
  * The contract between a guest and whoever measures it. Two parts:
  *
- * 1. The marker port. The guest writes one byte to a PIO port that no PC device uses; every VMM
- * answers it with an exit to userspace and ignores it. The BPF probes see the write in the kvm_pio
- * tracepoint, our VMM sees the exit. One byte, because /dev/port writes bytes; an I/O permission
- * bitmap would allow more, but QEMU's emulation of a nested guest refuses it (it wants an idle TSS
- * where VMRUN loads a busy one).
+ * 1. The marker port. The guest writes one byte to a PIO port that no PC device uses; every VMM answers
+ *    it with an exit to userspace and ignores it. The BPF probes see the write in the kvm_pio
+ *    tracepoint, our VMM sees the exit. One byte, because /dev/port writes bytes; an I/O permission
+ *    bitmap would allow more, but QEMU's emulation of a nested guest refuses it (it wants an idle TSS
+ *    where VMRUN loads a busy one).
  *
  *        bits 7..4  MARKER_MAGIC
  *        bits 3..0  enum marker_op
  *
- * 2. The agent's line protocol on the second serial port (ttyS1; a micro guest writes the same
- * lines to COM2):
+ * 2. The agent's line protocol on the second serial port (ttyS1; a micro guest writes to COM2):
  *
  *        exitlab hello PROTOCOL KERNEL     the agent runs; sent once, right after MARKER_BOOTED
  *        exitlab ready                     link up, peer reachable; the workload starts
- *        exitlab metric NAME VALUE         a number of the closed window (design names, unit in the
- * name) exitlab hist NAME COUNT SUM MIN MAX SLOT:N,SLOT:N,...    a base/hist.h histogram exitlab
- * note TEXT                 for the log exitlab fail TEXT                 the sample is void, and
- * why exitlab done                      all said; the guest powers off next
+ *        exitlab metric NAME VALUE         a number of the closed window (design names, unit in the name)
+ *        exitlab hist NAME COUNT SUM MIN MAX SLOT:N,SLOT:N,...    a base/hist.h histogram
+ *        exitlab note TEXT                 for the log
+ *        exitlab fail TEXT                 the sample is void, and why
+ *        exitlab done                      all said; the guest powers off next
  *
- *    Lines that do not begin with "exitlab " are not the agent's and are kept in the console log
- * only.
+ *    Lines that do not begin with "exitlab " are not the agent's and are kept in the console log only.
  *
- * The job goes the other way: one line "key=value key=value ..." in the initramfs file /exitlab.job
- * (micro guest: its command line). Keys are those of struct workload_job's table in
- * workloads/job.h.
+ * The job goes the other way: one line "key=value key=value ..." in the initramfs file /exitlab.job (micro
+ * guest: its command line). Keys are those of struct workload_job's table in workloads/job.h.
  */
 #ifndef WORKLOADS_PROTOCOL_H
 #define WORKLOADS_PROTOCOL_H

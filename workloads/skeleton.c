@@ -3,12 +3,12 @@
  * How to add a workload. Copy this file, then four steps:
  *
  *  1. Fill in the row below and declare it in table.h; add it to the list in workloads.c.
- *  2. Write what the guest does: a function `int run_NAME(struct agent *a)` in workloads/agent/,
- * listed in its main.c:
+ *  2. Write what the guest does: a function `int run_NAME(struct agent *a)` in workloads/agent/, listed
+ *     in its main.c:
  *
  *             report_line("ready");         set-up is over
- *             report_flush();               nothing may be written to the serial port inside the
- * window window_open(a, &w);
+ *             report_flush();               nothing may be written to the serial port inside the window
+ *             window_open(a, &w);
  *             ... the work ...
  *             window_close(a, &w);
  *             report_metric("op_ns", ...);  only what was measured; names carry their unit
@@ -18,8 +18,7 @@
  *  3. A network workload has a second half in workloads/agent/peer*.c.
  *  4. New metric names: one row each in results/metrics.c.
  *
- * This row is compiled and validated by the unit test, so that it cannot rot, but it is not in the
- * table.
+ * This row is compiled and validated by the unit test, so that it cannot rot, but it is not in the table.
  */
 #include <errno.h>
 

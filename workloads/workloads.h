@@ -16,6 +16,7 @@ enum workload_need {
 	NEED_TAP = 1 << 3,
 	NEED_VHOST = 1 << 4,
 	NEED_VFIO = 1 << 5,
+	NEED_LAB = 1 << 6, /* changes what other users of this machine's KVM would notice */
 };
 
 enum workload_guest {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "workloads/agent/extra.h"
 #include "workloads/agent/talk.h"
 
 #define MSG_MAX (1u << 20)
@@ -36,6 +37,7 @@ static int transact(struct pinger *p)
 	int err;
 
 	p->number++;
+	extra_port_read();
 	memcpy(p->out, &p->number, MIN(p->size, sizeof(p->number)));
 	err = talk_send_all(p->fd, p->out, p->size);
 	err = err ? err : talk_recv_all(p->fd, p->in, p->size);

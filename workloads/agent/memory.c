@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
  * memory: what paging costs, per 4 KiB page of a working set.
- *      touch    first write to fresh pages: guest page fault, and the hypervisor's own the first
- * time the guest uses the frame walk     a random chain of one load per page: TLB misses
- * (two-dimensional under nested paging) protect  mprotect to read-only and back, one page at a time
- * with a write between: page-table updates, which shadow paging must see
+ *
+ *      touch     first write to fresh pages: the guest's page fault, and the hypervisor's own when it has not
+ *                seen the frame before
+ *      walk      a random chain of one load per page: TLB misses (two-dimensional under nested paging)
+ *      protect   mprotect to read-only and back, page by page, with a write after: page-table updates, which
+ *                shadow paging must see
  */
 #include <errno.h>
 #include <stdlib.h>
