@@ -15,24 +15,6 @@
 
 #define BOUNCE_SIZE (TX_FRAME_MAX + 64)
 
-/* Bits that a plain register keeps; what is not here keeps all, what is handled below is not here. */
-static const struct {
-	uint16_t first, last;
-	uint32_t mask;
-} masks[] = {
-	{FCAH, FCAH, 0xffff},          {FCT, FCT, 0xffff},
-	{VET, VET, 0xffff},            {RDTR, RDTR, 0xffff},
-	{RADV, RADV, 0xffff},          {RDLEN, RDLEN, 0xfff80},
-	{RDBAL, RDBAL, 0xfffffff0},    {RDH, RDH, 0xffff},
-	{RDT, RDT, 0xffff},            {TDBAL, TDBAL, 0xfffffff0},
-	{TDLEN, TDLEN, 0xfff80},       {TDH, TDH, 0xffff},
-	{TDT, TDT, 0xffff},            {TIDV, TIDV, 0xffff},
-	{TADV, TADV, 0xffff},          {FCRTL, FCRTL, 0x8000fff8},
-	{FCRTH, FCRTH, 0x8000fff8},    {FCTTV, FCTTV, 0xffff},
-	{TIPG, TIPG, 0x3fffffff},      {TXCW, TXCW, 0xc000ffff},
-	{ITR, ITR, 0xffff},
-};
-
 /* What a reset gives (13.4). */
 static const struct {
 	uint16_t off;
@@ -89,7 +71,7 @@ static void set_mac_registers(struct e1000 *e)
 	e1000_set(e, RAL + 4, high);
 }
 
-static void device_reset(struct e1000 *e)
+void e1000_device_reset(struct e1000 *e)
 {
 	e1000_irq_reset(e);
 	memset(e->reg, 0, sizeof(e->reg));
@@ -101,175 +83,11 @@ static void device_reset(struct e1000 *e)
 	e1000_tx_reset(e);
 }
 
-/* ---- registers ---- */
-
-struct reg_write {
-	struct e1000 *e;
-	uint32_t off, val;
-};
-
-static uint32_t mask_of(uint32_t off)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(masks); i++)
-		if (off >= masks[i].first && off <= masks[i].last)
-			return masks[i].mask;
-	if (off >= RAL && off < RAL + 128 && off & 4) /* RAH */
-		return 0x8003ffff;
-	return UINT32_MAX;
-}
-
-static void write_ctrl(struct e1000 *e, uint32_t v)
-{
-	if (v & CTRL_RST) {
-		device_reset(e);
-		return;
-	}
-	if (v & CTRL_PHY_RST)
-		e1000_phy_reset(e);
-	e1000_set(e, CTRL, v & ~(CTRL_RST | CTRL_PHY_RST));
-	e1000_set(e, STATUS,
-		  v & CTRL_SLU ? e1000_get(e, STATUS) | STATUS_LU : e1000_get(e, STATUS) & ~STATUS_LU);
-}
-
-/* Set-up of a ring, or what decides whether it runs: on the thread that runs it. */
-static void write_setup(void *arg)
-{
-	struct reg_write *w = arg;
-	struct e1000 *e = w->e;
-
-	if (w->off == CTRL)
-		write_ctrl(e, w->val);
-	else
-		e1000_set(e, w->off, w->val & mask_of(w->off));
-	if (w->off == RCTL || w->off == CTRL)
-		e1000_rx_resume(e);
-}
-
-static bool is_setup(uint32_t off)
-{
-	switch (off) {
-	case CTRL:
-	case RCTL:
-	case TCTL:
-	case RDBAL:
-	case RDBAH:
-	case RDLEN:
-	case RDH:
-	case TDBAL:
-	case TDBAH:
-	case TDLEN:
-	case TDH:
-		return true;
-	}
-	return false;
-}
-
-static void kick(struct e1000 *e)
-{
-	uint64_t one = 1;
-
-	e1000_stat(&e->tx_stats->kicks, 1);
-	if (e->io_vcpu)
-		e1000_tx_run(e);
-	else if (write(e->kick_fd, &one, sizeof(one)) < 0)
-		e1000_stat(&e->tx_stats->bad, 1);
-}
-
-static void on_kick(void *arg, uint32_t events)
-{
-	struct e1000 *e = arg;
-	uint64_t n;
-
-	(void)events;
-	if (read(e->kick_fd, &n, sizeof(n)) == sizeof(n))
-		e1000_tx_run(e);
-}
-
-static void resume_rx(void *arg)
-{
-	e1000_rx_resume(arg);
-}
-
-static void write_rdt(struct e1000 *e, uint32_t v)
-{
-	e1000_set(e, RDT, v & 0xffff);
-	/* Rarely: the thread stopped looking at the TAP for want of buffers. */
-	if (!__atomic_load_n(&e->tap_watched, __ATOMIC_ACQUIRE) && (e1000_get(e, RCTL) & RCTL_EN))
-		evloop_call(e->loop, resume_rx, e);
-}
-
-static void reg_write32(struct e1000 *e, uint32_t off, uint32_t v)
-{
-	if (is_setup(off)) {
-		struct reg_write w = {e, off, v};
-
-		evloop_call(e->loop, write_setup, &w);
-		return;
-	}
-	switch (off) {
-	case STATUS:
-	case ICR: /* writing ones clears them */
-		if (off == ICR) {
-			pthread_mutex_lock(&e->irq_lock);
-			e1000_set(e, ICR, e1000_get(e, ICR) & ~v);
-			pthread_mutex_unlock(&e->irq_lock);
-			e1000_ims_write(e, 0, 0);
-		}
-		return;
-	case EECD:
-		e1000_eecd_write(e, v);
-		return;
-	case EERD:
-		e1000_set(e, EERD, e1000_eerd(e, v));
-		return;
-	case MDIC:
-		e1000_set(e, MDIC, e1000_mdic(e, v));
-		return;
-	case ICS:
-		e1000_irq_raise(e, v & 0x1ffff);
-		return;
-	case IMS:
-		e1000_ims_write(e, v & 0x1ffff, 0);
-		return;
-	case IMC:
-		e1000_ims_write(e, 0, v);
-		return;
-	case RDT:
-		write_rdt(e, v);
-		return;
-	case TDT:
-		e1000_set(e, TDT, v & 0xffff);
-		kick(e);
-		return;
-	}
-	if (off < sizeof(e->reg) && !(off >= STATS_FIRST && off <= STATS_LAST))
-		e1000_set(e, off, v & mask_of(off));
-}
-
-static uint32_t reg_read32(struct e1000 *e, uint32_t off)
-{
-	uint32_t v;
-
-	switch (off) {
-	case ICR:
-		return e1000_icr_read(e);
-	case EECD:
-		return e1000_eecd_read(e);
-	case IMC:
-	case ICS:
-		return off == ICS ? e1000_get(e, ICR) : e1000_get(e, IMS);
-	}
-	if (off >= sizeof(e->reg))
-		return 0;
-	v = e1000_get(e, off);
-	if (off >= STATS_FIRST && off <= STATS_LAST)
-		e1000_set(e, off, 0); /* statistics clear when read */
-	return v;
-}
+/* ---- the BARs ---- */
 
 static uint64_t e1000_mmio_read(struct e1000 *e, uint64_t off, unsigned len)
 {
-	uint32_t v = reg_read32(e, (uint32_t)off & ~3u);
+	uint32_t v = e1000_reg_read(e, (uint32_t)off & ~3u);
 
 	return len >= 4 ? v : v >> (8 * (off & 3)) & (len == 2 ? 0xffff : 0xff);
 }
@@ -283,7 +101,7 @@ static uint64_t e1000_read(struct pci_dev *dev, int bar, uint64_t off, unsigned 
 		return e1000_mmio_read(e, off, len);
 	if (off == 0)
 		return e->io_addr;
-	return off == 4 && e->io_addr < E1000_BAR_SIZE ? reg_read32(e, e->io_addr & ~3u) : 0;
+	return off == 4 && e->io_addr < E1000_BAR_SIZE ? e1000_reg_read(e, e->io_addr & ~3u) : 0;
 }
 
 static void e1000_write(struct pci_dev *dev, int bar, uint64_t off, unsigned len, uint64_t val)
@@ -294,11 +112,11 @@ static void e1000_write(struct pci_dev *dev, int bar, uint64_t off, unsigned len
 	if (len < 4 || off & 3)
 		return;
 	if (!bar)
-		reg_write32(e, (uint32_t)off, (uint32_t)val);
+		e1000_reg_write(e, (uint32_t)off, (uint32_t)val);
 	else if (off == 0)
 		e->io_addr = (uint32_t)val;
 	else if (off == 4 && e->io_addr < E1000_BAR_SIZE)
-		reg_write32(e, e->io_addr & ~3u, (uint32_t)val);
+		e1000_reg_write(e, e->io_addr & ~3u, (uint32_t)val);
 }
 
 /* ---- life ---- */
@@ -330,6 +148,16 @@ static int open_tap(struct e1000 *e, const struct dev_opts *o)
 	if (!dev_opts_str(o, "tap", NULL) && !dev_opts_str(o, "fd", NULL))
 		return 0;
 	return tap_open_opts(&e->tap, o, e->pci->name, 1);
+}
+
+static void on_kick(void *arg, uint32_t events)
+{
+	struct e1000 *e = arg;
+	uint64_t n;
+
+	(void)events;
+	if (read(e->kick_fd, &n, sizeof(n)) == sizeof(n))
+		e1000_tx_run(e);
 }
 
 static int start_io(struct e1000 *e)
@@ -400,13 +228,13 @@ static int e1000_init(struct pci_dev *dev, const struct dev_opts *o)
 	if (err)
 		return err;
 	e1000_eeprom_init(e);
-	device_reset(e);
+	e1000_device_reset(e);
 	return 0;
 }
 
 static void reset_on_loop(void *arg)
 {
-	device_reset(arg);
+	e1000_device_reset(arg);
 }
 
 static void e1000_reset(struct pci_dev *dev)

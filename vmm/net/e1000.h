@@ -3,7 +3,8 @@
  * Intel 82540EM, between the files of this device. Section numbers are those of the "PCI/PCI-X Family of
  * Gigabit Ethernet Controllers Software Developer's Manual".
  *
- *   e1000.c       the device: registers, reset, options
+ *   e1000.c       the device: BARs, reset, options
+ *   e1000_regs.c  what reading and writing a register does
  *   e1000_phy.c   EEPROM and PHY
  *   e1000_irq.c   causes, masks, and when the line goes up (ITR, TIDV/TADV, RDTR/RADV)
  *   e1000_tx.c    descriptors -> packets
@@ -221,11 +222,17 @@ void e1000_count(struct e1000 *e, unsigned off, uint64_t n);
 /* 64-bit pairs. */
 void e1000_count_octets(struct e1000 *e, unsigned low, uint64_t n);
 bool e1000_loopback(const struct e1000 *e);
+/* On the I/O thread (or before there is one). */
+void e1000_device_reset(struct e1000 *e);
 /* One writer per counter. */
 static inline void e1000_stat(uint64_t *c, uint64_t n)
 {
 	__atomic_store_n(c, *c + n, __ATOMIC_RELAXED);
 }
+
+/* ---- e1000_regs.c ---- */
+void e1000_reg_write(struct e1000 *e, uint32_t off, uint32_t v);
+uint32_t e1000_reg_read(struct e1000 *e, uint32_t off);
 
 /* ---- e1000_phy.c ---- */
 void e1000_eeprom_init(struct e1000 *e);
@@ -240,6 +247,7 @@ void e1000_irq_raise(struct e1000 *e, uint32_t cause);
 /* A cause that may wait for its delay registers (when the descriptor or the register asks for it). */
 void e1000_irq_raise_delayed(struct e1000 *e, uint32_t cause, enum e1000_delay which);
 uint32_t e1000_icr_read(struct e1000 *e);
+void e1000_icr_write(struct e1000 *e, uint32_t clear);
 void e1000_ims_write(struct e1000 *e, uint32_t set, uint32_t clear);
 void e1000_irq_timer(void *arg, uint32_t events);
 void e1000_irq_reset(struct e1000 *e);

@@ -140,6 +140,14 @@ uint32_t e1000_icr_read(struct e1000 *e)
 	return v & e1000_get(e, IMS) ? v | 1u << 31 : v;
 }
 
+void e1000_icr_write(struct e1000 *e, uint32_t clear)
+{
+	pthread_mutex_lock(&e->irq_lock);
+	e1000_set(e, ICR, e1000_get(e, ICR) & ~clear);
+	set_line(e);
+	pthread_mutex_unlock(&e->irq_lock);
+}
+
 void e1000_ims_write(struct e1000 *e, uint32_t set, uint32_t clear)
 {
 	pthread_mutex_lock(&e->irq_lock);
