@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The common configuration structure (virtio 1.3, 4.1.4.3) and the device's life: between pci.c and
- * common.c.
+ * The common configuration structure (virtio 1.3, 4.1.4.3) and the device's life: between pci.c,
+ * pci_setup.c and common.c.
  */
 #ifndef VMM_VIRTIO_COMMON_H
 #define VMM_VIRTIO_COMMON_H
@@ -15,7 +15,18 @@ void virtio_common_init(struct virtio_dev *vd);
 void virtio_device_reset(struct virtio_dev *vd);
 
 /* pci.c */
-void virtio_doorbell(struct virtio_dev *vd, unsigned q, bool add);
 void virtio_isr_clear(struct virtio_dev *vd);
+
+/* pci_setup.c */
+#define BAR_PIO  0
+#define BAR_MSIX 1
+#define BAR_MEM  4
+
+#define REGION_SIZE 0x1000
+enum { REGION_COMMON, REGION_ISR, REGION_DEVICE, REGION_NOTIFY, REGIONS };
+
+#define NOTIFY_STEP 4 /* notify_off_multiplier */
+
+void virtio_doorbell(struct virtio_dev *vd, unsigned q, bool add);
 
 #endif
