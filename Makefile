@@ -149,21 +149,25 @@ $(O)/tests/golden/gen: $(call obj,tests/golden/gen.c) $(GOLDEN_OBJ) $(O)/libbenc
 golden: $(O)/tests/golden/gen ## store what the figures write for the synthetic records, after a look at them
 	$(Q)rm -rf tests/golden/figures && $< figures tests/golden/figures 3.3in none
 
-# ---- fuzzing: tests/fuzz/NAME_fuzz.c link the VMM; each runs for FUZZ_S seconds -----------------
-FUZZ_S   ?= 20
+# ---- fuzzing: tests/fuzz/ROOM_NAME_fuzz.c, as the unit tests; seeds in tests/fuzz/seeds/ROOM_NAME -------
+FUZZ_S   ?= 60
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
-$(O)/fuzz/%_fuzz: $(O)/obj/tests/fuzz/%_fuzz.o $(O)/libvmm.a $(O)/libbase.a
+$(O)/fuzz/vmm_%_fuzz: $(O)/obj/tests/fuzz/vmm_%_fuzz.o $(O)/libvmm.a $(O)/libbase.a
 	$(LINK) -fsanitize=fuzzer $^ $(VMM_LIBS)
-.PHONY: fuzz-bins
+$(O)/fuzz/%_fuzz: $(O)/obj/tests/fuzz/%_fuzz.o $(O)/libbench.a $(O)/libbase.a
+	$(LINK) -fsanitize=fuzzer $^ $(BENCH_LIBS)
+.PHONY: fuzz-bins fuzz-build
 fuzz-bins: $(FUZZ_BIN)
+fuzz-build:
+	$(Q)$(MAKE) --no-print-directory CC=$(CLANG) O=$(O)/clang-fuzz SAN=fuzzer-no-link,address,undefined fuzz-bins
 
 .PHONY: fuzz
-fuzz: ## the fuzzers, FUZZ_S seconds each (clang)
-	$(Q)$(MAKE) --no-print-directory CC=$(CLANG) O=$(O)/clang-fuzz SAN=fuzzer-no-link,address,undefined fuzz-bins
-	$(Q)for f in $(O)/clang-fuzz/fuzz/*_fuzz; do \
-		mkdir -p $$f.corpus && echo "  FUZZ    $$f" && \
-		$$f -max_total_time=$(FUZZ_S) -max_len=4096 -artifact_prefix=$$f. $$f.corpus >$$f.log 2>&1 || \
-		{ tail -30 $$f.log; exit 1; }; tail -1 $$f.log; done
+fuzz: fuzz-build ## the fuzzers, FUZZ_S seconds each (clang)
+	$(Q)O=$(O) tests/fuzz/run $(FUZZ_S)
+
+.PHONY: mutants
+mutants: ## take out one check after the other: a test must notice each (5 minutes)
+	$(Q)O=$(O) tests/mutate
 
 .PHONY: setup
 setup: ## install what is needed (Debian packages only) and unpack the kernels
@@ -183,6 +187,7 @@ unit: ## the unit tests, under ASan and UBSan
 check: setup ## set up, build, and run all tests; the last line counts them
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) all
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) O=$(O)/asan SAN=address,undefined unit-bins
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) fuzz-build
 	$(Q)O=$(O) tests/run
 
 .PHONY: soak

@@ -5,21 +5,24 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "vmm/core/fake.h"
 #include "vmm/devices.h"
 #include "vmm/net/e1000.h"
 
-#define RING    8
+#define RING	8
 #define TX_RING 0x10000
 #define RX_RING 0x20000
-#define TX_BUF  0x100000
-#define RX_BUF  0x200000
+#define TX_BUF	0x100000
+#define RX_BUF	0x200000
 #define RX_STEP 0x8000 /* between receive buffers: room for a canary */
-#define CANARY  0xa5
+#define CANARY	0xa5
 
 struct desc {
 	uint64_t addr;
@@ -179,8 +182,8 @@ static void test_register_masks(void **state)
 
 			wr(cases[i].off, w);
 			if (rd(cases[i].off) != (w & cases[i].mask))
-				fail_msg("register %04x: wrote %08x, read %08x, mask %08x", cases[i].off, w,
-					 rd(cases[i].off), cases[i].mask);
+				fail_msg("register %04x: wrote %08x, read %08x, mask %08x",
+					 cases[i].off, w, rd(cases[i].off), cases[i].mask);
 		}
 	}
 }
@@ -234,6 +237,8 @@ static void test_every_head_tail_and_length(void **state)
 {
 	static const uint32_t index[] = {0, 1, RING - 1, RING, RING + 1, 0x7fff, 0xffff};
 	static const uint32_t length[] = {0, 0x7f, 0x80, RING * 16, 0xfff80};
+	struct e1000 *e = dev->priv;
+	uint64_t was;
 
 	(void)state;
 	rings(0);
@@ -247,18 +252,98 @@ static void test_every_head_tail_and_length(void **state)
 				wr(RDH, index[t]);
 				wr(RDT, index[h]);
 				wr(TDH, index[h]);
+				was = e->tx_stats->descs;
 				wr(TDT, index[t]);
-				/*
-				 * It came back: the work was bounded. A tail outside the ring moves
-				 * nothing.
-				 */
-				if (length[l] && index[t] >= length[l] / 16)
+				/* It came back: the work was bounded. A head or tail outside the ring moves nothing. */
+				if (MAX(index[h], index[t]) >= (length[l] & 0xfff80) / 16) {
 					assert_int_equal(rd(TDH), index[h]);
+					assert_int_equal(rd(RDH), index[t]);
+					assert_int_equal(e->tx_stats->descs, was);
+				}
 			}
 }
 
-static void context(unsigned slot, uint8_t ipcss, uint8_t tucss, uint8_t tucso, uint8_t hdr_len, uint16_t mss,
-		    bool tse)
+/* The same for the ring that receives, with one that sends well: no frame goes where no descriptor is. */
+static void test_every_receive_head_tail_and_length(void **state)
+{
+	static const uint32_t index[] = {0, 1, RING - 1, RING, RING + 1, 0x7fff, 0xffff};
+	static const uint32_t length[] = {0, 0x7f, 0x80, RING * 16};
+	struct e1000 *e = dev->priv;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(length) * ARRAY_SIZE(index) * ARRAY_SIZE(index); i++) {
+		uint32_t l = length[i % ARRAY_SIZE(length)],
+			 h = index[i / ARRAY_SIZE(length) % ARRAY_SIZE(index)];
+		uint32_t t = index[i / ARRAY_SIZE(length) / ARRAY_SIZE(index)];
+		bool fits = MAX(h, t) < (l & 0xfff80) / 16 && h != t;
+
+		rings(0);
+		memset(gmem_ptr(gm, TX_BUF, 60), 0xff, 60);
+		put(0, TX_BUF, 60 | EOP, 0);
+		wr(RDLEN, l);
+		wr(RDH, h);
+		wr(RDT, t);
+		e1000_set(e, MPC, 0);
+		wr(TDT, 1);
+		assert_int_equal(rd(TDH), 1);
+		assert_int_equal(rd(RDH), fits ? (h + 1) % RING : h);
+		assert_int_equal(e1000_get(e, MPC), !fits);
+	}
+}
+
+static void *keep_ahead(void *arg)
+{
+	struct e1000 *e = arg;
+
+	for (uint64_t end = clock_ns() + 5 * NSEC_PER_SEC;
+	     clock_ns() < end && e1000_get(e, TCTL) & TCTL_EN;)
+		e1000_set(e, TDT, (e1000_get(e, TDH) + RING / 2) % RING);
+	return NULL;
+}
+
+/* Another vCPU moves the tail as fast as the card follows: a kick ends all the same. */
+static void test_tail_that_runs_away(void **state)
+{
+	struct e1000 *e = dev->priv;
+	pthread_t racer;
+
+	(void)state;
+	rings(0);
+	for (unsigned i = 0; i < RING; i++)
+		put(i, TX_BUF, 60 | EOP, 0);
+	assert_int_equal(pthread_create(&racer, NULL, keep_ahead, e), 0);
+	for (uint64_t was = 0; was < 10000; was = e->tx_stats->descs) {
+		e1000_tx_run(e);
+		assert_in_range(e->tx_stats->descs - was, 0, RING);
+		if (e->tx_stats->descs == was)
+			sched_yield();
+	}
+	e1000_set(e, TCTL, 0);
+	pthread_join(racer, NULL);
+}
+
+/* More pieces than a packet may have: it is dropped, and the next one is sent. */
+static void test_packet_of_many_pieces(void **state)
+{
+	struct e1000 *e = dev->priv;
+
+	(void)state;
+	for (unsigned n = TX_SEGS - 1; n < 4 * TX_SEGS; n += n < TX_SEGS + 2 ? 1 : 50) {
+		uint64_t dropped = e->tx_stats->bad;
+
+		rings(0);
+		wr(TDLEN, 512 * 16);
+		for (unsigned i = 0; i < n; i++)
+			put(i, TX_BUF + i, 1 | (i + 1 == n ? EOP | RS : 0), 0);
+		put(n, TX_BUF, 60 | EOP | RS, 0);
+		wr(TDT, n + 1);
+		assert_int_equal(e->tx_stats->bad - dropped, n > TX_SEGS);
+		assert_int_equal(rd(TDH), n + 1);
+	}
+}
+
+static void context(unsigned slot, uint8_t ipcss, uint8_t tucss, uint8_t tucso, uint8_t hdr_len,
+		    uint16_t mss, bool tse)
 {
 	uint8_t d[16] = {ipcss, (uint8_t)(ipcss + 10), (uint8_t)(tucss - 1), 0, tucss, tucso, 0, 0};
 	uint32_t cmd = DEXT | (tse ? TSE : 0) | 1u << 24 /* TCP */ | 1u << 25 /* IPv4 */;
@@ -312,8 +397,9 @@ static void test_tso_cuts_and_sums(void **state)
 		assert_int_equal(s[16] << 8 | s[17], 40 + want);
 		assert_int_equal(s[18] << 8 | s[19], i);
 		assert_int_equal(e1000_checksum(s + 14, 20, 0), 0xffff);
-		assert_int_equal(e1000_checksum(s + 34, 20 + want, e1000_checksum(s + 26, 8, pseudo)),
-				 0xffff);
+		assert_int_equal(
+			e1000_checksum(s + 34, 20 + want, e1000_checksum(s + 26, 8, pseudo)),
+			0xffff);
 		assert_int_equal(s[40] << 8 | s[41], seen);
 		assert_int_equal(s[47] & 0x09, i == 2 ? 0x09 : 0);
 		assert_memory_equal(s + 54, f + 54 + seen, want);
@@ -325,30 +411,36 @@ static void test_tso_cuts_and_sums(void **state)
 /* CVE-2019-5609, 2022-23087: any context must end without a byte out of place (ASan is the judge). */
 static void test_sweep_of_offload_contexts(void **state)
 {
-	static const uint8_t offset[] = {0, 13, 14, 34, 50, 53, 54, 128, 254, 255};
-	static const uint16_t mss[] = {0, 1, 536, 1460, 0xffff};
-	static const uint32_t len[] = {0, 13, 14, 54, 55, 1514, 9000, 65535};
-	unsigned n = 0;
+	static const uint8_t hdr[] = {0, 13, 14, 53, 54, 74, 128, 255},
+			     ip[] = {0, 13, 14, 34, 235, 255};
+	static const uint8_t tcp[] = {0, 14, 34, 35, 52, 54, 235, 255};
+	static const uint32_t len[] = {0, 13, 14, 54, 55, 1514, 9000, TX_FRAME_MAX - 100, 65535};
+	/* The last two leave one byte for the last frame of the longest packet. */
+	static const uint16_t mss[] = {
+		0, 1, 536, 1460, 0xffff, TX_FRAME_MAX - 54 - 1, TX_FRAME_MAX - 14 - 1};
+	const unsigned n = ARRAY_SIZE(hdr) * ARRAY_SIZE(ip) * ARRAY_SIZE(tcp) * ARRAY_SIZE(mss);
 
 	(void)state;
 	wr(CTRL, rd(CTRL) | CTRL_VME);
 	tcp_frame(gmem_ptr(gm, TX_BUF, 66000), 65000);
-	for (size_t h = 0; h < ARRAY_SIZE(offset); h++)
-		for (size_t s = 0; s < ARRAY_SIZE(offset); s++)
-			for (size_t m = 0; m < ARRAY_SIZE(mss); m++)
-				for (size_t l = 0; l < ARRAY_SIZE(len); l++) {
-					uint32_t vle = n++ % 2 ? VLE : 0, tse = n % 3 ? TSE : 0;
+	for (unsigned i = 0; i < n * ARRAY_SIZE(len); i++) {
+		uint8_t h = hdr[i % 8], s = ip[i / 8 % 6], t = tcp[i / 48 % 8];
+		uint16_t m = mss[i / 384 % 7];
+		uint32_t l = len[i / n], vle = i % 2 ? VLE : 0, tse = i % 3 ? TSE : 0;
 
-					rings(0);
-					context(0, offset[s], offset[s], offset[(s + n) % ARRAY_SIZE(offset)],
-						offset[h], mss[m], tse);
-					put(1, TX_BUF, len[l] | DATA | DEXT | tse, 0x300);
-					/* The context changes in mid-packet. */
-					context(2, offset[h], offset[h], offset[s], offset[s], 1, tse);
-					put(3, TX_BUF, 100 | DATA | DEXT | EOP | tse | vle, 0x300 | 5u << 16);
-					wr(TDT, 4);
-					assert_int_equal(rd(TDH), 4);
-				}
+		if (m == 1 && l > 1514) /* many frames, nothing new */
+			continue;
+		rings(0);
+		context(0, s, t, i % 5 ? (uint8_t)(t + 16) : t, h, m, tse);
+		put(1, TX_BUF, l | DATA | DEXT | tse, 0x300);
+		if (i % 4 == 3) /* the context changes in mid-packet */
+			context(2, t, s, h, t, 1460, tse);
+		else
+			put(2, 0, DATA | DEXT | tse, 0x300);
+		put(3, TX_BUF, 100 | DATA | DEXT | EOP | tse | vle, 0x300 | 5u << 16);
+		wr(TDT, 4);
+		assert_int_equal(rd(TDH), 4);
+	}
 }
 
 /* CVE-2021-3416 and kin: buffers and rings on the device's own registers reach nothing. */
@@ -385,8 +477,13 @@ static void test_receive_sizes(void **state)
 	static const struct {
 		uint32_t rctl, size;
 	} sizes[] = {
-		{0, 2048}, {1u << 16, 1024}, {2u << 16, 512}, {3u << 16, 256},
-		{RCTL_BSEX | 1u << 16, 16384}, {RCTL_BSEX | 2u << 16, 8192}, {RCTL_BSEX | 3u << 16, 4096},
+		{0, 2048},
+		{1u << 16, 1024},
+		{2u << 16, 512},
+		{3u << 16, 256},
+		{RCTL_BSEX | 1u << 16, 16384},
+		{RCTL_BSEX | 2u << 16, 8192},
+		{RCTL_BSEX | 3u << 16, 4096},
 	};
 	static const uint32_t len[] = {14,   59,   60,	 61,   255,  256,   257,   1023, 1514,
 				       1518, 1522, 1523, 2048, 9000, 16384, 16385, 65535};
@@ -403,7 +500,8 @@ static void test_receive_sizes(void **state)
 				wr(TDT, 1);
 				for (unsigned i = 0; i < RING; i++) {
 					struct rx_desc d = got(i);
-					uint8_t *b = gmem_ptr(gm, RX_BUF + (uint64_t)i * RX_STEP, RX_STEP);
+					uint8_t *b = gmem_ptr(gm, RX_BUF + (uint64_t)i * RX_STEP,
+							      RX_STEP);
 
 					assert_true(d.len <= sizes[s].size);
 					for (unsigned k = d.len; k < RX_STEP; k++)
@@ -430,7 +528,8 @@ static void send_broadcastish(const uint8_t *mac)
 
 static void test_filters(void **state)
 {
-	static const uint8_t ours[6] = {0x52, 0x54, 0, 0, 0, 7}, other[6] = {0x52, 0x54, 0, 0, 0, 8};
+	static const uint8_t ours[6] = {0x52, 0x54, 0, 0, 0, 7},
+			     other[6] = {0x52, 0x54, 0, 0, 0, 8};
 	static const uint8_t multicast[6] = {1, 0, 0x5e, 0, 0, 1},
 			     broadcast[6] = {255, 255, 255, 255, 255, 255};
 	const struct {
@@ -558,7 +657,32 @@ static void test_segmentation_request_fits_its_headers(void **state)
 		while (recv(peer, out, sizeof(out), 0) > 0)
 			gso += out[1] != 0;
 		if (gso != cases[i].kernel)
-			fail_msg("%s: %s", cases[i].what, gso ? "sent to the kernel" : "not sent to the kernel");
+			fail_msg("%s: %s", cases[i].what,
+				 gso ? "sent to the kernel" : "not sent to the kernel");
+	}
+	unplug(e, peer);
+}
+
+/* The place of a checksum that the kernel is asked for lies in the frame. */
+static void test_checksum_request_fits_its_frame(void **state)
+{
+	struct e1000 *e = dev->priv;
+	static uint8_t out[2048];
+	int peer = plug(e);
+
+	(void)state;
+	for (unsigned len = 40; len < 60; len++) {
+		bool asked = false;
+
+		rings(0);
+		wr(RCTL, RCTL_EN | RCTL_UPE);
+		tcp_frame(gmem_ptr(gm, TX_BUF, 4096), 0);
+		context(0, 14, 34, 50, 0, 0, false);
+		put(1, TX_BUF, len | DATA | DEXT | EOP | RS, 0x200);
+		wr(TDT, 2);
+		while (recv(peer, out, sizeof(out), 0) > 0)
+			asked |= out[0] & 1;
+		assert_int_equal(asked, len >= 52);
 	}
 	unplug(e, peer);
 }
@@ -608,6 +732,9 @@ int main(void)
 		T(test_causes_raise_the_line_only_when_unmasked),
 		T(test_loopback_carries_the_bytes),
 		T(test_every_head_tail_and_length),
+		T(test_every_receive_head_tail_and_length),
+		T(test_tail_that_runs_away),
+		T(test_packet_of_many_pieces),
 		T(test_tso_cuts_and_sums),
 		T(test_sweep_of_offload_contexts),
 		T(test_dma_reaches_ram_only),
@@ -616,6 +743,7 @@ int main(void)
 		T(test_vlan_is_stripped_into_the_descriptor),
 		T(test_jumbo_into_a_small_buffer),
 		T(test_segmentation_request_fits_its_headers),
+		T(test_checksum_request_fits_its_frame),
 		T(test_bounded_work_for_segments_of_one_byte),
 		T(test_odd_accesses),
 	};

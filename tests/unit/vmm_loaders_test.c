@@ -365,6 +365,30 @@ static void lying_fields(void **state)
 	quiet(false);
 }
 
+/* Lies that would do no harm by themselves are refused all the same: the file is not what it says. */
+static void contradictions(void **state)
+{
+	static const struct {
+		enum boot_format format;
+		size_t at;
+		uint32_t value;
+	} lies[] = {
+		{BOOT_MULTIBOOT, 64 + offsetof(Elf32_Phdr, p_memsz), 0x80},      /* less memory than file */
+		{BOOT_FLAT, 0x20 + 12, LOAD - 16},                               /* the header before the kernel */
+		{BOOT_FLAT, 0x20 + 28, LOAD + 0x4000},                           /* the entry behind it */
+		{BOOT_FLAT, 0x20 + 28, 0x1000},                                  /* the entry before it */
+		{BOOT_MULTIBOOT, offsetof(Elf32_Ehdr, e_entry), LOAD + 0x10000},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
+		img.kernel = lies[i].format == BOOT_FLAT ? addresses_file() : make(lies[i].format);
+		assert_int_equal(boot_load(gm, &img, &entry), 0);
+		memcpy(file + lies[i].at, &lies[i].value, 4);
+		assert_int_equal(boot_load(gm, &img, &entry), -ENOEXEC);
+	}
+}
+
 static void mutated(void **state)
 {
 	unsigned seed = test_seed();
@@ -394,6 +418,7 @@ int main(void)
 		cmocka_unit_test(initrd_too_large),
 		cmocka_unit_test(truncated),
 		cmocka_unit_test(lying_fields),
+		cmocka_unit_test(contradictions),
 		cmocka_unit_test(mutated),
 	};
 	struct CMUnitTest each[ARRAY_SIZE(tests)];

@@ -17,6 +17,7 @@
 #include "tests/unit/seed.h"
 #include "vmm/core/fake.h"
 #include "vmm/platform/acpi.h"
+#include "vmm/platform/ioapic.h"
 #include "vmm/platform/platform.h"
 #include "vmm/platform/ports.h"
 
@@ -143,12 +144,58 @@ static void serial_probe(void **state)
 static void blocked_reader(void **state)
 {
 	uint64_t start = clock_ns();
+	char buf[4096];
+	size_t seen = 0;
+	ssize_t n;
 
 	(void)state;
 	for (int i = 0; i < 2000000; i++)
-		out(COM2, 'x');
+		out(COM2, (uint8_t)('a' + i % 26));
 	assert_true(clock_ns() - start < 60 * NSEC_PER_SEC);
 	assert_int_equal(in(COM2 + 5), 0x60);
+	/* What was kept is the beginning, whole. */
+	while (seen < 64 * KIB && (n = recv(agent[0], buf, sizeof(buf), 0)) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			assert_int_equal(buf[i], 'a' + seen++ % 26);
+	assert_true(seen >= 64 * KIB);
+}
+
+/* In loopback what is sent comes back, as much as the FIFO holds. */
+static void serial_loopback_is_bounded(void **state)
+{
+	unsigned n = 0;
+
+	(void)state;
+	out(COM2 + 4, 0x10);
+	for (unsigned i = 0; i < 300; i++)
+		out(COM2, i);
+	for (; in(COM2 + 5) & 1 && n < 300; n++)
+		assert_int_equal(in(COM2), n);
+	assert_int_equal(n, 64);
+}
+
+/* Every register that the select register can name, at every offset and width; pins stay masked. */
+static void ioapic_any_register(void **state)
+{
+	struct ioapic *io;
+
+	(void)state;
+	assert_int_equal(ioapic_create(&io, vm), 0);
+	for (unsigned select = 0; select < 512; select++) {
+		for (unsigned off = 0; off < 0x60; off += 4) {
+			bus_write(&vm->mmio, IOAPIC_BASE, 4, select);
+			bus_read(&vm->mmio, IOAPIC_BASE + off, 1u << select % 4);
+			if (off && off != 0x40)
+				bus_write(&vm->mmio, IOAPIC_BASE + off, 4, 0xffffffff);
+		}
+		bus_write(&vm->mmio, IOAPIC_BASE, 4, select);
+		if ((select & 0xff) < 0x10 || (select & 0xff) >= 0x10 + 2 * 24)
+			assert_in_range(bus_read(&vm->mmio, IOAPIC_BASE + 0x10, 4), 0, 0x0fffffff);
+		else if (!(select & 1))
+			assert_true(bus_read(&vm->mmio, IOAPIC_BASE + 0x10, 4) & 1 << 16);
+	}
+	vm_unmap(vm, false, IOAPIC_BASE, io);
+	ioapic_destroy(io);
 }
 
 static void panic_on_the_console(void **state)
@@ -297,6 +344,8 @@ int main(void)
 		T(serial_interrupts),
 		T(serial_probe),
 		T(blocked_reader),
+		T(serial_loopback_is_bounded),
+		T(ioapic_any_register),
 		T(panic_on_the_console),
 		T(panic_that_halts),
 		T(power_off),

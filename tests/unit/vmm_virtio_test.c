@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The PCI transport and the front half of virtio-net on a machine without KVM: what a driver may write
- * when, kicks, interrupts, the configuration window, and the control queue. The backend is a recorder.
+ * The PCI transport and the front half of virtio-net on a machine without KVM: what a driver may write when, kicks,
+ * interrupts, the configuration window, and the control queue. The backend is a recorder.
  */
 #include <errno.h>
 #include <linux/pci_regs.h>
@@ -19,19 +19,19 @@
 #include "vmm/devices.h"
 #include "vmm/virtio/net.h"
 
-#define BAR    4
-#define ISR    0x1000
-#define DEVCFG 0x2000
-#define NOTIFY 0x3000
+#define BAR	  4
+#define ISR	  0x1000
+#define DEVCFG	  0x2000
+#define NOTIFY	  0x3000
 #define RESET_REG 58
 
 #define RING_GPA 0x100000
 #define RING_GAP 0x40000
-#define BUF_GPA  0x800000
+#define BUF_GPA	 0x800000
 
 #define F(name) (1ull << VIRTIO_NET_F_##name)
-#define V1      (1ull << VIRTIO_F_VERSION_1)
-#define RRESET  (1ull << VIRTIO_F_RING_RESET)
+#define V1	(1ull << VIRTIO_F_VERSION_1)
+#define RRESET	(1ull << VIRTIO_F_RING_RESET)
 
 /* ---- a backend that records ---- */
 
@@ -109,9 +109,16 @@ static void rec_set_filter(struct net_backend *be, const struct net_filter *f)
 }
 
 static const struct net_backend_ops recorder = {
-	.name = "recorder", .open = rec_open, .close = rec_close, .start = rec_start, .stop = rec_stop,
-	.ring_start = rec_ring_start, .ring_stop = rec_ring_stop, .set_pairs = rec_set_pairs,
-	.set_offloads = rec_set_offloads, .set_filter = rec_set_filter,
+	.name = "recorder",
+	.open = rec_open,
+	.close = rec_close,
+	.start = rec_start,
+	.stop = rec_stop,
+	.ring_start = rec_ring_start,
+	.ring_stop = rec_ring_stop,
+	.set_pairs = rec_set_pairs,
+	.set_offloads = rec_set_offloads,
+	.set_filter = rec_set_filter,
 };
 
 /* ---- a driver ---- */
@@ -225,7 +232,10 @@ static void reattach(const char *opts)
 
 static void test_features_ok(void **state)
 {
-	static const struct { uint64_t f; bool ok; } t[] = {
+	static const struct {
+		uint64_t f;
+		bool ok;
+	} t[] = {
 		{V1, true},
 		{0, false},
 		{V1 | F(CSUM) | F(HOST_TSO4), true},
@@ -284,7 +294,9 @@ static void test_status_bits_stay(void **state)
 /* Each knob takes its bits out of the offer, and with them whatever needs them. */
 static void test_knobs(void **state)
 {
-	static const struct { const char *opt; uint64_t gone, there;
+	static const struct {
+		const char *opt;
+		uint64_t gone, there;
 	} t[] = {
 		{"event_idx=off", F_EVENT_IDX, F_INDIRECT},
 		{"indirect=off", F_INDIRECT, F_EVENT_IDX},
@@ -319,11 +331,17 @@ static void test_knobs(void **state)
 static void test_bad_options(void **state)
 {
 	static const char *const bad[] = {
-		"mode=recorder,queues=17", "mode=recorder,queues=0", "mode=recorder,irq=msi",
+		"mode=recorder,queues=17",
+		"mode=recorder,queues=0",
+		"mode=recorder,irq=msi",
 		"mode=recorder,size=100",
-		"mode=recorder,mac=1:2:3", "mode=recorder,mac=52:54:00:00:00:09",
-		"mode=recorder,mac=01:00:00:00:00:01", "mode=recorder,event_idx=perhaps",
-		"mode=none", "mode=recorder,frobnicate=1", "mode=recorder,ioeventfd=2",
+		"mode=recorder,mac=1:2:3",
+		"mode=recorder,mac=52:54:00:00:00:09",
+		"mode=recorder,mac=01:00:00:00:00:01",
+		"mode=recorder,event_idx=perhaps",
+		"mode=none",
+		"mode=recorder,frobnicate=1",
+		"mode=recorder,ioeventfd=2",
 	};
 
 	(void)state;
@@ -337,12 +355,19 @@ static void test_bad_options(void **state)
 
 static void test_queue_registers_after_enable(void **state)
 {
-	static const struct { unsigned off, len; uint64_t val; } w[] = {
+	static const struct {
+		unsigned off, len;
+		uint64_t val;
+	} w[] = {
 		{VIRTIO_PCI_COMMON_Q_SIZE, 2, 8},
-		{VIRTIO_PCI_COMMON_Q_DESCLO, 4, 0xdead0000}, {VIRTIO_PCI_COMMON_Q_DESCHI, 4, 0xdead},
-		{VIRTIO_PCI_COMMON_Q_AVAILLO, 4, 0xdead0000}, {VIRTIO_PCI_COMMON_Q_AVAILHI, 4, 0xdead},
-		{VIRTIO_PCI_COMMON_Q_USEDLO, 4, 0xdead0000}, {VIRTIO_PCI_COMMON_Q_USEDHI, 4, 0xdead},
-		{VIRTIO_PCI_COMMON_Q_DESCLO, 8, 0xdeaddeaddeadd000}, {VIRTIO_PCI_COMMON_Q_ENABLE, 2, 0},
+		{VIRTIO_PCI_COMMON_Q_DESCLO, 4, 0xdead0000},
+		{VIRTIO_PCI_COMMON_Q_DESCHI, 4, 0xdead},
+		{VIRTIO_PCI_COMMON_Q_AVAILLO, 4, 0xdead0000},
+		{VIRTIO_PCI_COMMON_Q_AVAILHI, 4, 0xdead},
+		{VIRTIO_PCI_COMMON_Q_USEDLO, 4, 0xdead0000},
+		{VIRTIO_PCI_COMMON_Q_USEDHI, 4, 0xdead},
+		{VIRTIO_PCI_COMMON_Q_DESCLO, 8, 0xdeaddeaddeadd000},
+		{VIRTIO_PCI_COMMON_Q_ENABLE, 2, 0},
 	};
 
 	(void)state;
@@ -375,9 +400,13 @@ static void test_queue_registers_after_enable(void **state)
 
 static void test_queue_size_rules(void **state)
 {
-	static const struct { uint64_t features; unsigned size; unsigned expect; } t[] = {
-		{V1, 0, 256}, {V1, 512, 256}, {V1, 100, 256}, {V1, 128, 128}, {V1, 65535, 256},
-		{V1 | F_PACKED, 100, 100},
+	static const struct {
+		uint64_t features;
+		unsigned size;
+		unsigned expect;
+	} t[] = {
+		{V1, 0, 256},	{V1, 512, 256},	  {V1, 100, 256},
+		{V1, 128, 128}, {V1, 65535, 256}, {V1 | F_PACKED, 100, 100},
 	};
 
 	(void)state;
@@ -416,7 +445,8 @@ static void test_queue_select_out_of_range(void **state)
 static void test_every_write_in_every_status(void **state)
 {
 	static const uint8_t statuses[] = {0, 1, 3, 11, 15, 0x8f};
-	static const uint64_t values[] = {0, 1, 2, 4, 0xff, 0xffff, 0x100000, 0xfee00000, UINT64_MAX};
+	static const uint64_t values[] = {0,	  1,	    2,		4,	   0xff,
+					  0xffff, 0x100000, 0xfee00000, UINT64_MAX};
 
 	(void)state;
 	for (size_t s = 0; s < ARRAY_SIZE(statuses); s++)
@@ -458,9 +488,7 @@ static void test_queue_reset(void **state)
 	assert_int_equal(rd(VIRTIO_PCI_COMMON_Q_ENABLE, 2), 1);
 }
 
-/*
- * Rings outside RAM or on a BAR: class 4. The recorder takes any; the real backend's answer is ring_broken.
- */
+/* Rings outside RAM or on a BAR: class 4. The recorder takes any; the real backend's answer is ring_broken. */
 static void test_broken_ring_needs_reset(void **state)
 {
 	(void)state;
@@ -607,9 +635,9 @@ static void test_device_config(void **state)
 	(void)state;
 	assert_int_equal(rd(DEVCFG, 1), 0x52);
 	assert_int_equal(rd(DEVCFG + 6, 2), VIRTIO_NET_S_LINK_UP);
-	assert_int_equal(rd(DEVCFG + 8, 2), 2);    /* pairs */
+	assert_int_equal(rd(DEVCFG + 8, 2), 2);	    /* pairs */
 	assert_int_equal(rd(DEVCFG + 10, 2), 1500); /* MTU */
-	assert_int_equal(rd(DEVCFG + 12, 4), 0);   /* behind the end */
+	assert_int_equal(rd(DEVCFG + 12, 4), 0);    /* behind the end */
 	assert_int_equal(rd(DEVCFG + 0xff8, 8), 0);
 	wr(DEVCFG, 1, 0); /* read-only */
 	assert_int_equal(rd(DEVCFG, 1), 0x52);
@@ -667,12 +695,13 @@ static void test_capabilities(void **state)
 
 /* ---- the control queue: class 11 ---- */
 
-#define CTRL_ALL                                                                                             \
-	(F(CTRL_VQ) | F(CTRL_RX) | F(CTRL_RX_EXTRA) | F(CTRL_VLAN) | F(CTRL_MAC_ADDR) | F(MQ) | F(STATUS) |  \
-	 F(GUEST_ANNOUNCE) | F(CTRL_GUEST_OFFLOADS) | F(GUEST_CSUM) | F(GUEST_TSO4))
+#define CTRL_ALL                                                                                   \
+	(F(CTRL_VQ) | F(CTRL_RX) | F(CTRL_RX_EXTRA) | F(CTRL_VLAN) | F(CTRL_MAC_ADDR) | F(MQ) |    \
+	 F(STATUS) | F(GUEST_ANNOUNCE) | F(CTRL_GUEST_OFFLOADS) | F(GUEST_CSUM) | F(GUEST_TSO4))
 
 /* The answer, or 0xff when there was none. */
-static uint8_t ctrl_sized(uint8_t class, uint8_t cmd, const void *data, size_t len, unsigned out_segs)
+static uint8_t ctrl_sized(uint8_t class, uint8_t cmd, const void *data, size_t len,
+			  unsigned out_segs)
 {
 	struct drv_ring *d = &ring[4];
 	struct drv_seg seg[8];
@@ -715,26 +744,32 @@ static void test_ctrl_commands(void **state)
 	(void)state;
 	bring_up(CTRL_ALL, 5);
 	assert_true(rec.filter.promisc);
-	assert_int_equal(ctrl(VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, "", 1), VIRTIO_NET_OK);
+	assert_int_equal(ctrl(VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, "", 1),
+			 VIRTIO_NET_OK);
 	assert_false(rec.filter.promisc);
-	assert_int_equal(ctrl(VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_NOBCAST, &on, 1), VIRTIO_NET_OK);
+	assert_int_equal(ctrl(VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_NOBCAST, &on, 1),
+			 VIRTIO_NET_OK);
 	assert_true(rec.filter.nobcast);
-	assert_int_equal(ctrl(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, mac, 6), VIRTIO_NET_OK);
+	assert_int_equal(ctrl(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, mac, 6),
+			 VIRTIO_NET_OK);
 	assert_memory_equal(rec.filter.mac, mac, 6);
 	assert_int_equal(rd(DEVCFG + 5, 1), 5);
-	assert_int_equal(ctrl(VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_ADD, &id, 2), VIRTIO_NET_OK);
+	assert_int_equal(ctrl(VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_ADD, &id, 2),
+			 VIRTIO_NET_OK);
 	assert_true(rec.filter.vlan[63] >> 63);
-	assert_int_equal(ctrl(VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_DEL, &id, 2), VIRTIO_NET_OK);
+	assert_int_equal(ctrl(VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_DEL, &id, 2),
+			 VIRTIO_NET_OK);
 	assert_false(rec.filter.vlan[63] >> 63);
-	assert_int_equal(ctrl(VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, &v, 2), VIRTIO_NET_OK);
+	assert_int_equal(ctrl(VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, &v, 2),
+			 VIRTIO_NET_OK);
 	assert_int_equal(rec.pairs, 2);
-	assert_int_equal(ctrl(VIRTIO_NET_CTRL_GUEST_OFFLOADS, VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET, &offloads,
-			      8),
+	assert_int_equal(ctrl(VIRTIO_NET_CTRL_GUEST_OFFLOADS, VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET,
+			      &offloads, 8),
 			 VIRTIO_NET_OK);
 	assert_int_equal(rec.offloads, offloads);
 	offloads |= F(GUEST_TSO6); /* not negotiated */
-	assert_int_equal(ctrl(VIRTIO_NET_CTRL_GUEST_OFFLOADS, VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET, &offloads,
-			      8),
+	assert_int_equal(ctrl(VIRTIO_NET_CTRL_GUEST_OFFLOADS, VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET,
+			      &offloads, 8),
 			 VIRTIO_NET_ERR);
 }
 
@@ -759,21 +794,52 @@ static void test_ctrl_mac_tables(void **state)
 	assert_int_equal(ctrl(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, big, sizeof(big)),
 			 VIRTIO_NET_OK);
 	assert_true(rec.filter.uni_overflow); /* more than we keep: take all */
+	assert_int_equal(rec.filter.n_uni, 0);
 	/* Counts that promise more than there is change nothing. */
 	for (uint64_t n = 3; n < 1ull << 32; n = n * 2 + 1) {
 		t.n_uni = (uint32_t)n;
-		if (n != 3) /* 3 x 6 bytes still lie within the data: then the second count is what fails */
-			assert_int_equal(ctrl(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, &t,
-					      sizeof(t)),
+		if (n !=
+		    3) /* 3 x 6 bytes still lie within the data: then the second count is what fails */
+			assert_int_equal(ctrl(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET,
+					      &t, sizeof(t)),
 					 VIRTIO_NET_ERR);
+	}
+	t.n_uni = 2;
+	for (unsigned n = 4; n < 256; n++) { /* the last table's count too */
+		t.n_multi[0] = (uint8_t)n;
+		assert_int_equal(
+			ctrl(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, &t, sizeof(t)),
+			VIRTIO_NET_ERR);
 	}
 	assert_true(rec.filter.uni_overflow);
 }
 
-/*
- * Every class and command, with data of every short length: an answer, no access behind the data, and no
- * surprise.
- */
+/* Commands whose data ends too early do nothing. */
+static void test_ctrl_short_data(void **state)
+{
+	static const struct {
+		uint8_t class, cmd, len;
+	} need[] = {
+		{VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, 1},
+		{VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, 8},
+		{VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, 6},
+		{VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_ADD, 2},
+		{VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, 2},
+		{VIRTIO_NET_CTRL_GUEST_OFFLOADS, VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET, 8},
+	};
+	uint8_t data[8] = {0};
+
+	(void)state;
+	bring_up(CTRL_ALL, 5);
+	for (size_t i = 0; i < ARRAY_SIZE(need); i++) {
+		data[0] = need[i].class == VIRTIO_NET_CTRL_MQ;
+		for (uint8_t len = 0; len <= need[i].len; len++)
+			assert_int_equal(ctrl(need[i].class, need[i].cmd, data, len),
+					 len < need[i].len ? VIRTIO_NET_ERR : VIRTIO_NET_OK);
+	}
+}
+
+/* Every class and command, with data of every short length: an answer, no access behind the data, and no surprise. */
 static void test_ctrl_sweep(void **state)
 {
 	uint8_t data[16];
@@ -784,7 +850,8 @@ static void test_ctrl_sweep(void **state)
 	for (unsigned class = 0; class < 256; class += class < 8 ? 1 : 31)
 		for (unsigned cmd = 0; cmd < 256; cmd += cmd < 8 ? 1 : 61)
 			for (size_t len = 0; len <= sizeof(data); len++)
-				assert_in_range(ctrl((uint8_t)class, (uint8_t)cmd, data, len), 0, 1);
+				assert_in_range(ctrl((uint8_t) class, (uint8_t)cmd, data, len), 0,
+						1);
 	for (unsigned v = 0; v < 65536; v++) { /* 16-bit fields */
 		uint16_t w = (uint16_t)v;
 
@@ -803,8 +870,9 @@ static void test_ctrl_header_split(void **state)
 	(void)state;
 	for (unsigned segs = 1; segs < 7; segs++) {
 		bring_up(CTRL_ALL, 5);
-		assert_int_equal(ctrl_sized(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, mac, 6, segs),
-				 VIRTIO_NET_OK);
+		assert_int_equal(
+			ctrl_sized(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, mac, 6, segs),
+			VIRTIO_NET_OK);
 		assert_memory_equal(rec.filter.mac, mac, 6);
 	}
 }
@@ -827,7 +895,8 @@ static void test_ctrl_malformed(void **state)
 		wr(NOTIFY + 4 * 4, 2, 4);
 	}
 	bring_up(CTRL_ALL, 5);
-	assert_int_equal(ctrl(VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, "", 1), VIRTIO_NET_OK);
+	assert_int_equal(ctrl(VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, "", 1),
+			 VIRTIO_NET_OK);
 }
 
 /* Without MQ the control queue is the third, whatever the device could do (5.1.2). */
@@ -856,7 +925,8 @@ static void test_announce(void **state)
 	assert_int_equal(rd(DEVCFG + 6, 2), 0);
 	rec.be->front_ops->link(rec.be->front, true);
 	assert_int_equal(rd(DEVCFG + 6, 2), VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE);
-	assert_int_equal(ctrl(VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_CTRL_ANNOUNCE_ACK, "", 0), VIRTIO_NET_OK);
+	assert_int_equal(ctrl(VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_CTRL_ANNOUNCE_ACK, "", 0),
+			 VIRTIO_NET_OK);
 	assert_int_equal(rd(DEVCFG + 6, 2), VIRTIO_NET_S_LINK_UP);
 }
 
@@ -940,10 +1010,7 @@ static void test_rings_off_ram(void **state)
 	}
 }
 
-/*
- * The first ring of a device's life lies nowhere, and is kicked all the same: there is no older one to fall
- * back on.
- */
+/* The first ring of a device's life lies nowhere, and is kicked all the same: there is no older one to fall back on. */
 static void test_kick_of_a_ring_nowhere(void **state)
 {
 	static const gpa_t bad[] = {0, 0xfee00000, 32 * MIB - 16, UINT64_MAX - 15};
@@ -986,7 +1053,8 @@ static void test_old_ctrl_ring_is_forgotten(void **state)
 	wr(VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
 	assert_true(get_status() & VIRTIO_CONFIG_S_NEEDS_RESET);
 	rec.filters = 0;
-	assert_int_equal(ctrl(VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, &off, 1), 0xff); /* no answer */
+	assert_int_equal(ctrl(VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, &off, 1),
+			 0xff); /* no answer */
 	assert_int_equal(rec.filters, 0);
 }
 
@@ -1003,11 +1071,12 @@ static void test_one_mac_twice(void **state)
 		vm = fake_vm_create(32 * MIB);
 		assert_non_null(i & 1 ? fake_attach(vm, &virtio_net_ops, net)
 				      : fake_attach(vm, &e1000_ops, mac));
-		assert_null(i & 2 ? fake_attach(vm, &virtio_net_ops, net) : fake_attach(vm, &e1000_ops, mac));
+		assert_null(i & 2 ? fake_attach(vm, &virtio_net_ops, net)
+				  : fake_attach(vm, &e1000_ops, mac));
 		assert_non_null(fake_attach(vm, &e1000_ops, "mac=52:54:00:00:00:0a"));
 		assert_non_null(fake_attach(vm, &e1000_ops, ""));
-		/* those without mac= differ by their slots */
-		assert_non_null(fake_attach(vm, &e1000_ops, ""));
+		assert_non_null(fake_attach(vm, &e1000_ops,
+					    "")); /* those without mac= differ by their slots */
 	}
 }
 
@@ -1040,6 +1109,7 @@ int main(void)
 		T(test_capabilities),
 		T(test_ctrl_commands),
 		T(test_ctrl_mac_tables),
+		T(test_ctrl_short_data),
 		T(test_ctrl_sweep),
 		T(test_ctrl_header_split),
 		T(test_ctrl_malformed),

@@ -6,8 +6,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "tests/unit/drv_ring.h"
 #include "tests/unit/seed.h"
 
@@ -515,6 +517,72 @@ static void test_bad_indirect(void **state)
 	}
 }
 
+/* Two regions that are neighbours for the guest and apart for us: tables, buffers and rings that begin in one and end in
+ * the other (CVE-2011-2212, CVE-2018-1059). Behind each region lies a page that nobody may touch. */
+static void test_split_across_a_gap(void **state)
+{
+	const size_t half = RAM / 2;
+	struct gmem_region region[2];
+	struct gmem *whole = rig.gm;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		char *p = mmap(NULL, half + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		assert_ptr_not_equal(p, MAP_FAILED);
+		mprotect(p + half, 4096, PROT_NONE);
+		region[i] = (struct gmem_region){i * half, half, p, 0};
+	}
+	assert_int_equal(gmem_adopt(&rig.gm, region, 2), 0);
+	for (unsigned i = 0; i < 16; i++) {
+		bool packed = i & 1, buffer = i & 2, whole_one = i & 4, second = i & 8;
+		const struct vring_desc ok = {BUF_GPA + 4096, 64, 0, 0};
+		gpa_t at = whole_one ? half - 64 : second ? half - 32 : half - 16;
+		uint16_t flags = buffer ? 0 : I;
+
+		start(SIZE, F_INDIRECT | (packed ? F_PACKED : 0));
+		for (unsigned k = 0; k < 4; k++) { /* good on both sides */
+			struct vring_desc d = ok;
+
+			d.flags = packed || k == 3 ? 0 : N;
+			d.next = packed ? 0 : (uint16_t)(k + 1); /* there: the flags */
+			assert_int_equal(gmem_write(rig.gm, at + k * 16, &d, 16), 0);
+		}
+		if (packed) {
+			rig.drv.pdesc[0] = (struct vring_packed_desc){at, 64, 0, (uint16_t)(flags | 1u << VRING_PACKED_DESC_F_AVAIL)};
+		} else {
+			rig.drv.desc[0] = (struct vring_desc){at, 64, flags, 0};
+			drv_split_offer(&rig.drv, 0);
+		}
+		assert_int_equal(pop(), whole_one ? 1 : -EBADMSG);
+	}
+	rig.drv.l.desc = half - 64;
+	assert_int_equal(virtq_start(&rig.vq, rig.gm, &rig.drv.l, 0, 0), -EFAULT);
+	gmem_destroy(rig.gm);
+	rig.gm = whole;
+	for (unsigned i = 0; i < 2; i++)
+		munmap(region[i].hva, half + 4096);
+}
+
+/* A good table, for a driver that did not ask for such tables. */
+static void test_indirect_not_negotiated(void **state)
+{
+	const struct bad_indirect good = {"good", 32, 0, TABLE, N, 1, 1};
+
+	(void)state;
+	for (unsigned packed = 0; packed < 2; packed++) {
+		start(SIZE, packed ? F_PACKED : 0);
+		fill_table(&good, packed);
+		if (packed) {
+			rig.drv.pdesc[0] = (struct vring_packed_desc){TABLE, 32, 0, (uint16_t)(I | 1u << VRING_PACKED_DESC_F_AVAIL)};
+		} else {
+			rig.drv.desc[0] = (struct vring_desc){TABLE, 32, I, 0};
+			drv_split_offer(&rig.drv, 0);
+		}
+		assert_int_equal(pop(), -EBADMSG);
+	}
+}
+
 /* Loops inside a table, and a table that points at itself or at the ring. */
 static void test_indirect_loops(void **state)
 {
@@ -692,17 +760,23 @@ static void test_racing_driver(void **state)
 {
 	struct flipper f = {.stop = false};
 	const char *ram = gmem_ptr(rig.gm, 0, RAM);
-	unsigned good = 0;
+	uint64_t end = clock_ns() + 10 * NSEC_PER_SEC;
+	bool ok = false, was;
+	unsigned good = 0, turns = 0;
 
 	(void)state;
 	start(SIZE, 0);
 	assert_int_equal(pthread_create(&f.thread, NULL, flip, &f), 0);
-	for (unsigned i = 0; i < 200000 || (!good && i < 20000000); i++) {
+	/* Until both threads have run at one time for a while: then what is read changes from pop to pop. */
+	for (unsigned i = 0; turns < 20000 && (i % 1024 || clock_ns() < end || !good); i++) {
 		assert_int_equal(virtq_start(&rig.vq, rig.gm, &rig.drv.l, 0, 0), 0);
 		rig.drv.avail->idx = 1;
 		if (i % 64 == 0)
 			sched_yield();
-		if (pop() != 1)
+		was = ok;
+		ok = pop() == 1;
+		turns += ok != was;
+		if (!ok)
 			continue;
 		good++;
 		for (unsigned k = 0; k < rig.c.n_out + rig.c.n_in; k++) {
@@ -763,6 +837,8 @@ int main(void)
 		cmocka_unit_test(test_bad_packed),
 		cmocka_unit_test(test_packed_chain_into_held_entries),
 		cmocka_unit_test(test_bad_indirect),
+		cmocka_unit_test(test_split_across_a_gap),
+		cmocka_unit_test(test_indirect_not_negotiated),
 		cmocka_unit_test(test_indirect_loops),
 		cmocka_unit_test(test_direct_then_indirect),
 		cmocka_unit_test(test_total_length_wraps),
