@@ -50,7 +50,8 @@ static int sink_set_offloads(struct net_backend *be, uint64_t f)
 static const struct net_backend_ops sink = {
 	.name = "sink", .start = sink_start, .stop = sink_stop, .set_offloads = sink_set_offloads};
 
-static struct net_backend be = {.ops = &sink, .dev_name = "fuzz", .pairs = 2, .features = NET_BACKEND_FEATURES};
+static struct net_backend be = {
+	.ops = &sink, .dev_name = "fuzz", .pairs = 2, .features = NET_BACKEND_FEATURES};
 static struct vu_back back;
 static int fds[4];
 

@@ -113,12 +113,16 @@ static void calls_run_on_the_loop(void **state)
 
 static int64_t busy(void *arg)
 {
-	return __atomic_add_fetch(&((struct counter *)arg)->calls, 1, __ATOMIC_SEQ_CST) < 1000 ? 0 : EVLOOP_FOREVER;
+	return __atomic_add_fetch(&((struct counter *)arg)->calls, 1, __ATOMIC_SEQ_CST) < 1000
+		       ? 0
+		       : EVLOOP_FOREVER;
 }
 
 static int64_t dozing(void *arg)
 {
-	return __atomic_add_fetch(&((struct counter *)arg)->calls, 1, __ATOMIC_SEQ_CST) < 10 ? 1000000 : EVLOOP_FOREVER;
+	return __atomic_add_fetch(&((struct counter *)arg)->calls, 1, __ATOMIC_SEQ_CST) < 10
+		       ? 1000000
+		       : EVLOOP_FOREVER;
 }
 
 static void polling(void **state)

@@ -373,10 +373,11 @@ static void contradictions(void **state)
 		size_t at;
 		uint32_t value;
 	} lies[] = {
-		{BOOT_MULTIBOOT, 64 + offsetof(Elf32_Phdr, p_memsz), 0x80},      /* less memory than file */
-		{BOOT_FLAT, 0x20 + 12, LOAD - 16},                               /* the header before the kernel */
-		{BOOT_FLAT, 0x20 + 28, LOAD + 0x4000},                           /* the entry behind it */
-		{BOOT_FLAT, 0x20 + 28, 0x1000},                                  /* the entry before it */
+		{BOOT_MULTIBOOT, 64 + offsetof(Elf32_Phdr, p_memsz),
+		 0x80},				       /* less memory than file */
+		{BOOT_FLAT, 0x20 + 12, LOAD - 16},     /* the header before the kernel */
+		{BOOT_FLAT, 0x20 + 28, LOAD + 0x4000}, /* the entry behind it */
+		{BOOT_FLAT, 0x20 + 28, 0x1000},	       /* the entry before it */
 		{BOOT_MULTIBOOT, offsetof(Elf32_Ehdr, e_entry), LOAD + 0x10000},
 	};
 

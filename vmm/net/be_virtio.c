@@ -200,7 +200,8 @@ static int start_direction(struct pair *p, bool tx, uint64_t features)
 	p->q.features = features;
 	err = netq_start(&p->q, tx, p->b->be->gm, &r->layout, r->base);
 	if (err) {
-		log_guest("%s: ring %u is misaligned or not in memory", p->b->be->dev_name, 2 * p->index + tx);
+		log_guest("%s: ring %u is misaligned or not in memory", p->b->be->dev_name,
+			  2 * p->index + tx);
 		p->b->be->front_ops->ring_broken(p->b->be->front, 2 * p->index + tx);
 		return 0; /* the guest's fault: the device is told, the process lives */
 	}

@@ -8,7 +8,9 @@
 #include "vmm/net/e1000.h"
 #include "vmm/net/netq.h"
 
-#define GSO_FEATURES (1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_HOST_TSO4 | 1ull << VIRTIO_NET_F_HOST_TSO6)
+#define GSO_FEATURES                                                                               \
+	(1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_HOST_TSO4 |                              \
+	 1ull << VIRTIO_NET_F_HOST_TSO6)
 
 static uint16_t get16(const uint8_t *p)
 {

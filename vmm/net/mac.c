@@ -13,8 +13,9 @@ static int parse(const struct pci_dev *pci, const char *text, uint8_t mac[6])
 	unsigned m[6];
 	int end = 0;
 
-	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5], &end) != 6 || text[end] ||
-	    m[0] & 1) {
+	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5],
+		   &end) != 6 ||
+	    text[end] || m[0] & 1) {
 		log_error("%s: mac=%s: not a unicast MAC address; write it as 52:54:00:12:34:56", pci->name, text);
 		return -EINVAL;
 	}
