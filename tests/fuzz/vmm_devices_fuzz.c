@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * libFuzzer: a guest with an e1000, a virtio-net, a virtio-rng and the test device in its slots does what the input says.
- * Records of 8 bytes: what, where (2 bytes), which or how wide, value (4 bytes). Registers of each card, its
- * configuration space, MSI-X tables, ports, and guest memory where the rings are.
+ * libFuzzer: a guest with an e1000, a virtio-net, a virtio-rng and the test device in its slots does what
+ * the input says. Records of 8 bytes: what, where (2 bytes), which or how wide, value (4 bytes). Registers
+ * of each card, its configuration space, MSI-X tables, ports, and guest memory where the rings are.
  */
 #include <fcntl.h>
 #include <linux/pci_regs.h>
@@ -173,7 +173,8 @@ static void reset(void)
 	vm_clear_end(vm);
 	pci_reset_all(vm->pci);
 	for (unsigned i = 0; i < ARRAY_SIZE(dev); i++)
-		pci_cfg_write(dev[i], PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+		pci_cfg_write(dev[i], PCI_COMMAND, 2,
+			      PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	memset(gmem_ptr(vm_gmem(vm), RINGS, 0x10000), 0, 0x10000);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * libFuzzer: a vhost-user back-end that answers whatever the input says; the front-end's connection asks all it ever asks.
- * Records: fds to send along (a byte), length (a byte), bytes; all of them lie in the socket before the first request.
- * Afterwards no file is left open that the front-end did not hand out.
+ * libFuzzer: a vhost-user back-end that answers whatever the input says; the front-end's connection asks
+ * all it ever asks. Records: fds to send along (a byte), length (a byte), bytes; all of them lie in the
+ * socket before the first request. Afterwards no file is left open that the front-end did not hand out.
  */
 #include <fcntl.h>
 #include <stdlib.h>

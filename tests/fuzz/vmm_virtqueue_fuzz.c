@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * libFuzzer: a driver that lays whatever the input says over both rings of a queue pair, and kicks. Byte 0 chooses the
- * features; the rest is pasted over the rings in pieces (where: 2 bytes, how long: 1 byte, the bytes), with a run of the
- * device after each. The "TAP" is /dev/zero: it takes all, and gives frames of the longest kind.
+ * libFuzzer: a driver that lays whatever the input says over both rings of a queue pair, and kicks. Byte 0
+ * chooses the features; the rest is pasted over the rings in pieces (where: 2 bytes, how long: 1 byte, the
+ * bytes), with a run of the device after each. The "TAP" is /dev/zero: it takes all, and gives frames of
+ * the longest kind.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -47,9 +48,11 @@ static void set_up(void)
 
 static uint64_t features_of(uint8_t b)
 {
-	return (b & 1 ? F_PACKED : 0) | (b & 2 ? F_INDIRECT : 0) | (b & 4 ? F_EVENT_IDX : 0) | (b & 8 ? F_IN_ORDER : 0) |
-	       (b & 16 ? 1ull << VIRTIO_NET_F_MRG_RXBUF : 0) |
-	       (b & 32 ? 1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_HOST_TSO4 | 1ull << VIRTIO_NET_F_HOST_TSO6 : 0);
+	return (b & 1 ? F_PACKED : 0) | (b & 2 ? F_INDIRECT : 0) | (b & 4 ? F_EVENT_IDX : 0) |
+	       (b & 8 ? F_IN_ORDER : 0) | (b & 16 ? 1ull << VIRTIO_NET_F_MRG_RXBUF : 0) |
+	       (b & 32 ? 1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_HOST_TSO4 |
+				 1ull << VIRTIO_NET_F_HOST_TSO6
+		       : 0);
 }
 
 static struct virtq_layout layout(gpa_t at)
@@ -80,10 +83,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	q.features = features_of(data[0]);
 	q.filter = data[0] & 64 ? &filter : NULL;
 	memset(gmem_ptr(gm, RX, RINGS), 0, RINGS);
-	if (netq_start(&q, false, gm, &rx, virtq_base_new(q.features)) || netq_start(&q, true, gm, &tx, virtq_base_new(q.features)))
+	if (netq_start(&q, false, gm, &rx, virtq_base_new(q.features)) ||
+	    netq_start(&q, true, gm, &tx, virtq_base_new(q.features)))
 		abort();
 	for (data++, size--; size > 3;) {
-		unsigned at = (data[0] | (unsigned)data[1] << 8) % RINGS, len = MIN((size_t)data[2], size - 3);
+		unsigned at = (data[0] | (unsigned)data[1] << 8) % RINGS,
+			 len = MIN((size_t)data[2], size - 3);
 
 		len = MIN(len, RINGS - at);
 		gmem_write(gm, RX + at, data + 3, len);

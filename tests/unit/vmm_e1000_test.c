@@ -254,7 +254,10 @@ static void test_every_head_tail_and_length(void **state)
 				wr(TDH, index[h]);
 				was = e->tx_stats->descs;
 				wr(TDT, index[t]);
-				/* It came back: the work was bounded. A head or tail outside the ring moves nothing. */
+				/*
+				 * It came back: the work was bounded. A head or tail outside the ring
+				 * moves nothing.
+				 */
 				if (MAX(index[h], index[t]) >= (length[l] & 0xfff80) / 16) {
 					assert_int_equal(rd(TDH), index[h]);
 					assert_int_equal(rd(RDH), index[t]);
@@ -598,7 +601,10 @@ static void unplug(struct e1000 *e, int peer)
 	close(peer);
 }
 
-/* CVE-2012-6075 once more: without RCTL.LPE a driver's buffers have 1522 bytes, whatever RCTL calls their size. */
+/*
+ * CVE-2012-6075 once more: without RCTL.LPE a driver's buffers have 1522 bytes, whatever RCTL calls their
+ * size.
+ */
 static void test_jumbo_into_a_small_buffer(void **state)
 {
 	static const uint32_t len[] = {60, 1514, 1518, 1519, 1522, 1600, 2044, 2048, 9000};
@@ -623,7 +629,10 @@ static void test_jumbo_into_a_small_buffer(void **state)
 	unplug(e, peer);
 }
 
-/* What goes to the host's kernel as a segmentation request is about the headers that are there (CVE-2024-43897). */
+/*
+ * What goes to the host's kernel as a segmentation request is about the headers that are there
+ * (CVE-2024-43897).
+ */
 static void test_segmentation_request_fits_its_headers(void **state)
 {
 	static const struct {

@@ -414,7 +414,10 @@ static void *flip_version(void *arg)
 	return NULL;
 }
 
-/* Another vCPU changes the IP header while its frame is checked and sent: what was checked is what is sent. */
+/*
+ * Another vCPU changes the IP header while its frame is checked and sent: what was checked is what is
+ * sent.
+ */
 static void test_tx_headers_cannot_change_behind_the_check(void **state)
 {
 	struct virtio_net_hdr_mrg_rxbuf h = {.hdr = {CSUM, VIRTIO_NET_HDR_GSO_TCPV4, 54, 1000, 34, 16}};
@@ -460,7 +463,8 @@ static void test_tx_short_segmentation(void **state)
 	(void)state;
 	for (unsigned len = 54; len < NET_HEAD_LEN + 12; len++) {
 		for (unsigned pieces = 1; pieces < 6; pieces++) {
-			struct virtio_net_hdr_mrg_rxbuf h = {.hdr = {CSUM, VIRTIO_NET_HDR_GSO_TCPV4, 54, 1000, 34, 16}};
+			struct virtio_net_hdr_mrg_rxbuf h = {
+				.hdr = {CSUM, VIRTIO_NET_HDR_GSO_TCPV4, 54, 1000, 34, 16}};
 
 			start(OFFLOADS);
 			fill(rig.frame, NET_HDR_LEN + len, len);
@@ -471,7 +475,8 @@ static void test_tx_short_segmentation(void **state)
 			rig.frame[NET_HDR_LEN + 23] = 6;
 			send_cut(NET_HDR_LEN + len, pieces, pieces, false);
 			run();
-			assert_int_equal(recv(rig.peer, rig.got, sizeof(rig.got), MSG_DONTWAIT), NET_HDR_LEN + len);
+			assert_int_equal(recv(rig.peer, rig.got, sizeof(rig.got), MSG_DONTWAIT),
+					 NET_HDR_LEN + len);
 			assert_memory_equal(rig.got, rig.frame, NET_HDR_LEN + len);
 		}
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The PCI transport and the front half of virtio-net on a machine without KVM: what a driver may write when, kicks,
- * interrupts, the configuration window, and the control queue. The backend is a recorder.
+ * The PCI transport and the front half of virtio-net on a machine without KVM: what a driver may write
+ * when, kicks, interrupts, the configuration window, and the control queue. The backend is a recorder.
  */
 #include <errno.h>
 #include <linux/pci_regs.h>
@@ -488,7 +488,10 @@ static void test_queue_reset(void **state)
 	assert_int_equal(rd(VIRTIO_PCI_COMMON_Q_ENABLE, 2), 1);
 }
 
-/* Rings outside RAM or on a BAR: class 4. The recorder takes any; the real backend's answer is ring_broken. */
+/*
+ * Rings outside RAM or on a BAR: class 4. The recorder takes any; the real backend's answer is
+ * ring_broken.
+ */
 static void test_broken_ring_needs_reset(void **state)
 {
 	(void)state;
@@ -839,7 +842,10 @@ static void test_ctrl_short_data(void **state)
 	}
 }
 
-/* Every class and command, with data of every short length: an answer, no access behind the data, and no surprise. */
+/*
+ * Every class and command, with data of every short length: an answer, no access behind the data, and no
+ * surprise.
+ */
 static void test_ctrl_sweep(void **state)
 {
 	uint8_t data[16];
@@ -1010,7 +1016,10 @@ static void test_rings_off_ram(void **state)
 	}
 }
 
-/* The first ring of a device's life lies nowhere, and is kicked all the same: there is no older one to fall back on. */
+/*
+ * The first ring of a device's life lies nowhere, and is kicked all the same: there is no older one to
+ * fall back on.
+ */
 static void test_kick_of_a_ring_nowhere(void **state)
 {
 	static const gpa_t bad[] = {0, 0xfee00000, 32 * MIB - 16, UINT64_MAX - 15};

@@ -519,8 +519,11 @@ static void test_bad_indirect(void **state)
 	}
 }
 
-/* Two regions that are neighbours for the guest and apart for us: tables, buffers and rings that begin in one and end in
- * the other (CVE-2011-2212, CVE-2018-1059). Behind each region lies a page that nobody may touch. */
+/*
+ * Two regions that are neighbours for the guest and apart for us: tables, buffers and rings that begin in
+ * one and end in the other (CVE-2011-2212, CVE-2018-1059). Behind each region lies a page that nobody may
+ * touch.
+ */
 static void test_split_across_a_gap(void **state)
 {
 	const size_t half = RAM / 2;
@@ -551,7 +554,8 @@ static void test_split_across_a_gap(void **state)
 			assert_int_equal(gmem_write(rig.gm, at + k * 16, &d, 16), 0);
 		}
 		if (packed) {
-			rig.drv.pdesc[0] = (struct vring_packed_desc){at, 64, 0, (uint16_t)(flags | 1u << VRING_PACKED_DESC_F_AVAIL)};
+			rig.drv.pdesc[0] = (struct vring_packed_desc){
+				at, 64, 0, (uint16_t)(flags | 1u << VRING_PACKED_DESC_F_AVAIL)};
 		} else {
 			rig.drv.desc[0] = (struct vring_desc){at, 64, flags, 0};
 			drv_split_offer(&rig.drv, 0);
@@ -576,7 +580,8 @@ static void test_indirect_not_negotiated(void **state)
 		start(SIZE, packed ? F_PACKED : 0);
 		fill_table(&good, packed);
 		if (packed) {
-			rig.drv.pdesc[0] = (struct vring_packed_desc){TABLE, 32, 0, (uint16_t)(I | 1u << VRING_PACKED_DESC_F_AVAIL)};
+			rig.drv.pdesc[0] = (struct vring_packed_desc){
+				TABLE, 32, 0, (uint16_t)(I | 1u << VRING_PACKED_DESC_F_AVAIL)};
 		} else {
 			rig.drv.desc[0] = (struct vring_desc){TABLE, 32, I, 0};
 			drv_split_offer(&rig.drv, 0);

@@ -253,8 +253,10 @@ static void account_run(struct e1000 *e, unsigned n)
 	e1000_stat(&e->tx_stats->batch[MIN(log2, STATS_BATCH - 1)], 1);
 }
 
-/* One descriptor can become 65,000 frames, a ring 4 billion: after this many the thread looks at its other work. With
- * io=vcpu the rest waits for the next kick. */
+/*
+ * One descriptor can become 65,000 frames, a ring 4 billion: after this many the thread looks at its other
+ * work. With io=vcpu the rest waits for the next kick.
+ */
 #define FRAMES_PER_RUN 0x40000u
 
 static void go_on_later(struct e1000 *e)
@@ -282,7 +284,8 @@ void e1000_tx_run(struct e1000 *e)
 		return;
 	/* The tail is read again each time: what the guest adds meanwhile needs no kick of its own. */
 	e->tx_frames = 0;
-	while (head != e1000_get(e, TDT) && e1000_get(e, TDT) < r.size && n < r.size && e->tx_frames < FRAMES_PER_RUN) {
+	while (head != e1000_get(e, TDT) && e1000_get(e, TDT) < r.size && n < r.size &&
+	       e->tx_frames < FRAMES_PER_RUN) {
 		cause |= serve_at(e, &r, head, &delayed);
 		head = head + 1 == r.size ? 0 : head + 1;
 		e1000_set(e, TDH, head);

@@ -6,8 +6,8 @@
 #include "vmm/pci/pci.h"
 
 /*
- * The address of mac= (NULL: locally administered, by slot) into mac, which must live as long as the card. 0, or -EINVAL
- * (logged): it is no unicast address, or another card of this machine has it.
+ * The address of mac= (NULL: locally administered, by slot) into mac, which must live as long as the card.
+ * 0, or -EINVAL (logged): it is no unicast address, or another card of this machine has it.
  */
 int mac_assign(struct pci_dev *pci, const char *text, uint8_t mac[6]);
 

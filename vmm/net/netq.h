@@ -20,8 +20,8 @@
 #define NETQ_POOL      (2 * VIRTQ_SIZE_MAX)
 
 /*
- * make SLOWDOWN=1: a regression on purpose, that the gate must find. The guest is never asked, neither by flag nor by event
- * index, to send without a kick: one needless exit per packet.
+ * make SLOWDOWN=1: a regression on purpose, that the gate must find. The guest is never asked, neither by
+ * flag nor by event index, to send without a kick: one needless exit per packet.
  */
 #ifdef EXITLAB_SLOWDOWN
 #define NETQ_SUPPRESS_KICKS 0
@@ -57,9 +57,10 @@ struct netq {
 	bool rx_on, tx_on;
 	bool rx_armed, tx_armed; /* the guest was asked to kick */
 	/*
-	 * A frame that was sent alone is published, but its interrupt waits for netq_flush or the next frame: a
-	 * request's answer mostly comes first, and on receiving it Linux takes the sent buffer back by itself. Then
-	 * there is nothing left to interrupt for, and the guest has not been woken between request and answer.
+	 * A frame that was sent alone is published, but its interrupt waits for netq_flush or the next
+	 * frame: a request's answer mostly comes first, and on receiving it Linux takes the sent buffer
+	 * back by itself. Then there is nothing left to interrupt for, and the guest has not been woken
+	 * between request and answer.
 	 */
 	bool tx_held;
 	struct virtq rx, tx;
