@@ -13,9 +13,14 @@
 #include "base/file.h"
 #include "base/journal.h"
 #include "base/log.h"
+#include "base/proc.h"
 
 #define UNDO_TRIES 50 /* VFIO lets go of a device up to a second after its user has ended */
 #define UNDO_PAUSE_NS (100 * NSEC_PER_MSEC)
+#define RUN_LIMIT_NS  (10 * NSEC_PER_SEC)
+#define RUN_WORDS     32
+
+static const char run_key[] = "run"; /* in the place of a path, which begins with a slash */
 
 struct journal {
 	int fd; /* locked (flock) for as long as we live */
@@ -72,14 +77,47 @@ int journal_write(struct journal *j, const char *path, const char *value, const 
 	return err;
 }
 
+int journal_note(struct journal *j, const char *path, const char *undo)
+{
+	int err = note(j, path, undo);
+
+	if (err)
+		log_error("journal: %s; %s is left as it is", strerror(-err), path);
+	return err;
+}
+
+static int run_text(const char *text)
+{
+	char *copy = xstrdup(text), *save, *argv[RUN_WORDS + 1] = {NULL};
+	size_t n = 0;
+	int status;
+
+	for (char *w = strtok_r(copy, " ", &save); w && n < RUN_WORDS; w = strtok_r(NULL, " ", &save))
+		argv[n++] = w;
+	status = n ? proc_run(argv, NULL, RUN_LIMIT_NS) : -EINVAL;
+	if (status)
+		log_error("%s: status %d", text, status);
+	free(copy);
+	return status > 0 ? -EIO : status;
+}
+
+int journal_run(struct journal *j, const char *command, const char *undo)
+{
+	int err = journal_note(j, run_key, undo);
+
+	return err ? err : run_text(command);
+}
+
 static int undo_line(char *line)
 {
 	char *tab = strchr(line, '\t');
 	int err = 0;
 
 	if (!tab)
-		return 0; /* torn: we died while noting, so nothing was changed */
+		return 0;
 	*tab = '\0';
+	if (!strcmp(line, run_key))
+		return run_text(tab + 1);
 	for (int i = 0; i < UNDO_TRIES; i++) {
 		err = file_write(line, tab[1] ? tab + 1 : "\n");
 		if (err != -EBUSY)
@@ -100,11 +138,16 @@ static int undo_file(const char *path, size_t *n)
 	int err = file_read(path, &sb);
 
 	*n = 0;
-	while (!err && sb.len) {
+	if (err)
+		return err;
+	/* A line without its end is torn: we died while noting, so nothing was changed. */
+	while (sb.len && sb.buf[sb.len - 1] != '\n')
+		sb.len--;
+	while (sb.len) { /* all of it, whatever fails */
 		char *nl;
 		int e;
 
-		sb.buf[--sb.len] = '\0'; /* the newline, or the end of a torn line */
+		sb.buf[--sb.len] = '\0';
 		nl = memrchr(sb.buf, '\n', sb.len);
 		e = undo_line(nl ? nl + 1 : sb.buf);
 		err = err ? err : e;

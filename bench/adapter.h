@@ -24,6 +24,7 @@ struct vmm_want {
 	int tap_fd[ADAPTER_QUEUES]; /* one per queue pair; -1 ends */
 	const char *vhost_user_socket;
 	const char *vfio_addr;   /* "0000:01:10.0" */
+	bool unsafe_interrupts;
 	const char *console_path;
 	int agent_fd;            /* one end of a socket pair: the guest's second serial port */
 	int stats_fd;            /* builtin: the statistics page */

@@ -78,6 +78,8 @@ static int builtin_command(const struct vmm_want *w, struct arglist *a)
 		arglist_add(a, "--vfio=%s", w->vfio_addr);
 	else if (*w->mode)
 		add_net(w, a);
+	if (w->unsafe_interrupts)
+		arglist_add(a, "--allow-unsafe-interrupts");
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "base/proc.h"
 #include "base/table.h"
 #include "bench/bench.h"
+#include "bench/doctor.h"
 #include "bench/environment.h"
 #include "bench/lab.h"
 #include "bench/paths.h"
@@ -24,17 +25,9 @@ struct doctor_args {
 	bool json;
 };
 
-enum verdict { GOOD, WARN, BAD, INFO };
-
 static const char *const verdict_word[] = {"ok", "warning", "missing", "-"};
 
-struct finding {
-	enum verdict verdict;
-	char *what; /* what was found */
-	char *todo; /* what to do about it, or NULL */
-};
-
-static struct finding found(enum verdict v, char *what, const char *todo)
+struct finding found(enum verdict v, char *what, const char *todo)
 {
 	return (struct finding){v, what, todo ? xstrdup(todo) : NULL};
 }
@@ -135,7 +128,7 @@ static struct finding find_vhost(void)
 	return device_file("/dev/vhost-net", "modprobe vhost_net; until then mode vhost runs in the lab");
 }
 
-static size_t count_entries(const char *dir)
+size_t count_entries(const char *dir)
 {
 	DIR *d = opendir(dir);
 	struct dirent *e;
@@ -148,53 +141,6 @@ static size_t count_entries(const char *dir)
 	return n;
 }
 
-static struct finding find_iommu(void)
-{
-	size_t n = count_entries("/sys/kernel/iommu_groups");
-
-	if (!n)
-		return found(BAD, xstrdup("no IOMMU groups"),
-			     "switch the IOMMU on in the firmware and boot with intel_iommu=on or amd_iommu=on; mode sriov runs in the lab");
-	return found(GOOD, xasprintf("%zu groups", n), NULL);
-}
-
-static struct finding find_remapping(void)
-{
-	char *v = module_parameter("vfio_iommu_type1", "allow_unsafe_interrupts");
-	struct finding f = !count_entries("/sys/kernel/iommu_groups") ? found(INFO, xstrdup("no IOMMU"), NULL)
-			   : *v == 'Y'
-				   ? found(WARN, xstrdup("unsafe interrupts are allowed"),
-					   "reload vfio_iommu_type1 without allow_unsafe_interrupts")
-				   : found(INFO, xstrdup("required: VFIO refuses devices without it"), NULL);
-
-	free(v);
-	return f;
-}
-
-static struct finding find_sriov(void)
-{
-	struct strbuf sb = STRBUF_INIT;
-	DIR *d = opendir("/sys/class/net");
-	struct dirent *e;
-	struct finding f;
-
-	while (d && (e = readdir(d))) {
-		char *path = xasprintf("/sys/class/net/%s/device/sriov_totalvfs", e->d_name);
-		uint64_t n;
-
-		if (!file_read_u64(path, &n) && n)
-			strbuf_addf(&sb, "%s%s (%llu VFs)", sb.len ? ", " : "", e->d_name,
-				    (unsigned long long)n);
-		free(path);
-	}
-	if (d)
-		closedir(d);
-	f = sb.len ? found(GOOD, xstrdup(strbuf_str(&sb)), NULL)
-		   : found(BAD, xstrdup("no SR-IOV card"), "mode sriov runs in the lab");
-	strbuf_free(&sb);
-	return f;
-}
-
 static struct finding find_btf(void)
 {
 	if (file_exists("/sys/kernel/btf/vmlinux"))
@@ -204,7 +150,8 @@ static struct finding find_btf(void)
 
 static const char *tracing_dir(void)
 {
-	return file_exists("/sys/kernel/tracing/events") ? "/sys/kernel/tracing" : "/sys/kernel/debug/tracing";
+	return file_exists("/sys/kernel/tracing/events") ? "/sys/kernel/tracing"
+							 : "/sys/kernel/debug/tracing";
 }
 
 static struct finding find_tracepoints(void)
@@ -297,7 +244,8 @@ static struct finding find_noise(void)
 				       (unsigned long long)(b.total_ticks - a.total_ticks)),
 			     "a shared machine: compare within one plan only");
 	return found(GOOD,
-		     xasprintf("worst oversleep of 200 us: %s", fmt_ns((double)MAX(a.jitter_ns, b.jitter_ns))),
+		     xasprintf("worst oversleep of 200 us: %s",
+			       fmt_ns((double)MAX(a.jitter_ns, b.jitter_ns))),
 		     NULL);
 }
 
@@ -325,6 +273,10 @@ static const struct {
 	{"iommu", "IOMMU", find_iommu},
 	{"interrupt_remapping", "interrupt remapping", find_remapping},
 	{"sriov", "SR-IOV cards", find_sriov},
+	{"iommu_groups", "IOMMU groups", find_groups},
+	{"acs", "ACS", find_acs},
+	{"reset", "reset methods", find_reset},
+	{"assignment", "device assignment", find_assignment},
 	{"btf", "BTF", find_btf},
 	{"tracepoints", "kvm tracepoints", find_tracepoints},
 	{"kvm_exit", "kvm_exit", find_kvm_exit},

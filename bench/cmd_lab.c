@@ -3,12 +3,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/strbuf.h"
 #include "bench/bench.h"
 #include "bench/lab.h"
 
 struct lab_args {
 	uint64_t timeout_ns, mem_bytes;
 	const char *kernel;
+	struct opt_list append;
 };
 
 static const struct opt lab_opts[] = {
@@ -16,6 +18,8 @@ static const struct opt lab_opts[] = {
 	 "end it after this long, boot included (exit status 124)"},
 	{"kernel", 0, OPT_STR, offsetof(struct lab_args, kernel), "NAME",
 	 "default, newer (./setup.sh --newer), or a release in the cache"},
+	{"append", 0, OPT_LIST, offsetof(struct lab_args, append), "WORD",
+	 "more of the kernel's command line: intel_iommu=off, intremap=off, ..."},
 	{"mem", 0, OPT_SIZE, offsetof(struct lab_args, mem_bytes), "SIZE",
 	 "memory (default 2G; more breaks the SR-IOV mailbox)"},
 	OPT_END,
@@ -24,6 +28,7 @@ static const struct opt lab_opts[] = {
 static int lab_start(struct lab_args *a, char **words, bool terminal)
 {
 	static char *shell[] = {"bash", "-i", NULL};
+	struct strbuf append = STRBUF_INIT;
 	struct lab_spec spec = {
 		.argv = *words ? words : shell,
 		.kernel = a->kernel,
@@ -38,7 +43,11 @@ static int lab_start(struct lab_args *a, char **words, bool terminal)
 		log_error("lab: already inside one; run the command directly");
 		return EXIT_USAGE;
 	}
+	for (size_t i = 0; i < a->append.n; i++)
+		strbuf_addf(&append, " %s", a->append.item[i]);
+	spec.append = strbuf_str(&append);
 	lab_run(&spec, &status);
+	strbuf_free(&append);
 	return status;
 }
 
@@ -73,6 +82,7 @@ const struct command cmd_lab = {
 	.examples = "bench lab exec -- uname -a\n"
 		    "bench lab exec --timeout=60s -- sh -c 'ls -l /dev/kvm /dev/vhost-net'\n"
 		    "bench lab exec --kernel=newer -- uname -r\n"
+		    "bench lab exec --append=intremap=off -- bench doctor\n"
 		    "bench lab shell",
 	.opts = lab_opts,
 	.run = lab_main,

@@ -28,8 +28,16 @@ const struct opt run_opts[] = {
 	{"ipv6", '6', OPT_FLAG, offsetof(struct run_args, ipv6), NULL, "IPv6 instead of IPv4"},
 	{"topology", 0, OPT_STR, offsetof(struct run_args, topology), "local|wire",
 	 "TAP to the peer, or every mode through the same card (default with sriov)"},
-	{"nic", 0, OPT_STR, offsetof(struct run_args, nic), "NIC|auto",
-	 "mode sriov: the card that gives the virtual function"},
+	{"nic", 0, OPT_STR, offsetof(struct run_args, nic), "NIC",
+	 "the card of --topology=wire, which gives the virtual function of mode sriov (default auto)"},
+	{"vf", 0, OPT_STR, offsetof(struct run_args, vf), "ADDR",
+	 "mode sriov: a virtual function that is there already, instead of making one"},
+	{"allow-unsafe-interrupts", 0, OPT_FLAG, offsetof(struct run_args, unsafe_interrupts), NULL,
+	 "mode sriov also where interrupts are not remapped"},
+	{"peer", 0, OPT_STR, offsetof(struct run_args, peer), "ADDR",
+	 "the other end of the wire is `bench peer` on that machine; see bench peer --help"},
+	{"token", 0, OPT_STR, offsetof(struct run_args, token), "FILE",
+	 "with --peer: what both machines know"},
 	{"kernel", 0, OPT_STR, offsetof(struct run_args, kernel), "NAME",
 	 "guest kernel: default, newer, or a release in the cache"},
 	{"pin", 0, OPT_STR, offsetof(struct run_args, pin), "WHERE",
@@ -45,8 +53,10 @@ const struct opt run_opts[] = {
 	{"store", 0, OPT_STR, offsetof(struct run_args, store), "DIR", "where records are kept"},
 	{"deterministic", 0, OPT_FLAG, offsetof(struct run_args, deterministic), NULL,
 	 "in a lab under instruction counting: equal to the last digit"},
-	{"dry-run", 0, OPT_FLAG, offsetof(struct run_args, dry_run), NULL, "show the plan and stop"},
-	{"json", 'j', OPT_FLAG, offsetof(struct run_args, json), NULL, "the record alone on stdout"},
+	{"dry-run", 0, OPT_FLAG, offsetof(struct run_args, dry_run), NULL,
+	 "show the plan and stop"},
+	{"json", 'j', OPT_FLAG, offsetof(struct run_args, json), NULL,
+	 "the record alone on stdout"},
 	OPT_END,
 };
 
@@ -63,6 +73,10 @@ static int run_main(int argc, char **argv)
 		return status;
 	if (argc != 2) {
 		log_error("run: expected one workload%s; see bench list workloads", argc > 2 ? ", not several" : "");
+		return EXIT_USAGE;
+	}
+	if (args.peer && (!args.token || !args.nic || (args.topology && strcmp(args.topology, "wire")))) {
+		log_error("run: --peer wants --token, --nic, and no topology but wire");
 		return EXIT_USAGE;
 	}
 	if (workloads_validate())

@@ -9,6 +9,7 @@ enum knob_home {
 	KNOB_NET,     /* of the network device */
 	KNOB_MACHINE, /* of the machine */
 	KNOB_HARNESS, /* of the measurement itself */
+	KNOB_CARD,    /* of the host's card, for its virtual function */
 	KNOB_JOB,     /* of the workload: any key of workloads/job.h */
 };
 

@@ -14,6 +14,7 @@ struct lab_spec {
 	char *const *argv;
 	const char *cwd;          /* NULL: here */
 	const char *kernel;       /* "default" or "newer" (NULL: default) */
+	const char *append;       /* more words for its command line, or NULL */
 	const char *out_dir;      /* results: writable in the lab at the same path, or NULL */
 	const char *rw_dir;       /* one more directory that is writable (the store), or NULL */
 	uint64_t timeout_ns;      /* of the whole lab; 0: none */

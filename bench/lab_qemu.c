@@ -204,7 +204,7 @@ static void build_args(struct args *a, const struct lab *lab, const char *vmlinu
 	arg(a, "-initrd");
 	arg(a, (char *)initrd);
 	arg(a, "-append");
-	arg(a, (char *)kernel_args);
+	arg(a, xasprintf("%s %s", kernel_args, spec->append ? spec->append : ""));
 	if (!spec->deterministic) {
 		arg(a, "-virtfs");
 		arg(a, share("/", "root", true));

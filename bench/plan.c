@@ -323,13 +323,16 @@ unsigned plan_needs(const struct plan *p)
 		if (knobs_get(&c->knobs, "npt", NULL))
 			needs |= NEED_LAB;
 	}
-	return needs | (plan_real_wire(p) ? NEED_VFIO : 0);
+	/* The lab has cards on a wire; a machine of which none was named need not. */
+	return needs | (plan_real_wire(p) && !p->args->nic && !p->args->peer ? NEED_VFIO : 0);
 }
 
 bool plan_real_wire(const struct plan *p)
 {
 	if (p->args->topology)
 		return !strcmp(p->args->topology, "wire");
+	if (p->args->peer)
+		return true;
 	for (size_t i = 0; i < p->n_cells; i++)
 		if (!strcmp(p->cell[i].mode, "sriov"))
 			return true;

@@ -12,10 +12,11 @@
 #include "workloads/workloads.h"
 
 struct run_args {
-	const char *modes, *vmms, *guest, *on, *tool, *store, *kernel, *nic, *topology, *pin;
+	const char *modes, *vmms, *guest, *on, *tool, *store, *kernel, *nic, *vf, *topology;
+	const char *peer, *token, *pin;
 	struct opt_list set;
 	uint64_t reps, warmup, duration_ns, work, seed, timeout_ns;
-	bool json, dry_run, deterministic, overhead, no_probes, ipv6, tune;
+	bool json, dry_run, deterministic, overhead, no_probes, ipv6, tune, unsafe_interrupts;
 };
 
 extern const struct opt run_opts[]; /* the options of struct run_args */

@@ -22,8 +22,9 @@ static bool wants_lab(const struct run_args *args, unsigned lacks)
 }
 
 /*
- * Ten boots give an interval worth printing; in the lab, where each takes seven seconds, the six that give one at all, so
- * that one path is measured within a minute. Runs that agree to the last digit need two to show that they do.
+ * Ten boots give an interval worth printing; in the lab, where each takes seven seconds, the six that give
+ * one at all, so that one path is measured within a minute. Runs that agree to the last digit need two to
+ * show that they do.
  */
 static unsigned default_reps(const struct run_args *args, bool lab)
 {
@@ -45,6 +46,11 @@ static int check_substrate(const struct run_args *args, bool lab, const char *wh
 	}
 	if (!lab)
 		return 0;
+	if (args->peer) {
+		log_error("--peer=%s: the lab reaches no other machine%s%s; use --on=host", args->peer, why ? ", and here: " : "",
+			  why ? why : "");
+		return -ENOTSUP;
+	}
 	no_lab = lab_missing(NULL);
 	if (no_lab) {
 		log_error("%s%sthere can be no lab: %s", why ? why : "", why ? " here, and " : "", no_lab);
@@ -72,15 +78,16 @@ static void print_result(const struct plan *p, const struct run_result *r)
 	if (json_array_size(r->records) == 1) {
 		all = json_incref(json_array_get(r->records, 0));
 	} else {
-		all = json_pack("{s:O, s:o}", "records", r->records, "comparison", run_comparison(r->records));
+		all = json_pack("{s:O, s:o}", "records", r->records, "comparison",
+				run_comparison(r->records));
 	}
 	json_dumpf(all, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(all);
 }
 
-static int run_somewhere(const struct plan *p, const char *workload, bool lab, struct store *store, int argc, char **argv,
-			 struct run_result *result)
+static int run_somewhere(const struct plan *p, const char *workload, bool lab, struct store *store,
+			 int argc, char **argv, struct run_result *result)
 {
 	if (p->args->deterministic)
 		return run_plan_deterministic(p, workload, store, argc, argv, result);
@@ -131,7 +138,9 @@ int run_workload(const char *workload, const struct run_args *args, int argc, ch
 		plan_print(&plan, stdout);
 		status = EXIT_OK;
 	} else {
-		status = check_substrate(args, lab, why) ? EXIT_CANNOT : run_stored(&plan, workload, lab, argc, argv);
+		status = check_substrate(args, lab, why)
+				 ? EXIT_CANNOT
+				 : run_stored(&plan, workload, lab, argc, argv);
 	}
 	free(why);
 	plan_free(&plan);

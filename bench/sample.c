@@ -55,9 +55,11 @@ static void run_free(struct run *r)
 	proc_end(&r->vmm, NSEC_PER_SEC);
 	proc_end(&r->backend, NSEC_PER_SEC);
 	proc_end(&r->peer, NSEC_PER_SEC);
+	close_fd(&r->remote_fd);
 	probes_close(r->probes);
 	paging_undo(&r->paging);
 	wire_close(&r->wire);
+	iommu_watch_close(&r->faults);
 	sriov_undo(&r->sriov);
 	close_fd(&r->agent_fd[0]);
 	close_fd(&r->agent_fd[1]);
@@ -111,6 +113,30 @@ static int boot_and_measure(struct run *r, json_t *sample)
 	return measure_sample(&o, sample, &r->error);
 }
 
+/* DMA outside the guest's memory voids a sample, and often is why it failed: said in both cases. */
+static int check_faults(struct run *r, json_t *sample, int err)
+{
+	struct iommu_watch *w = &r->faults;
+	char *detail, *before = r->error;
+
+	if (w->fd < 0)
+		return err;
+	iommu_watch_read(w);
+	detail = !w->faults ? xstrdup("no DMA outside the guest's memory")
+			    : xasprintf("the IOMMU stopped DMA of %s outside the guest's memory, at least %llu times, first at 0x%llx",
+					w->addr, (unsigned long long)w->faults, (unsigned long long)w->first);
+	json_array_append_new(json_object_get(sample, "checks"),
+			      json_pack("{s:s, s:b, s:s}", "name", "iommu_faults", "ok", !w->faults,
+					"detail", detail));
+	if (w->faults) {
+		r->error = xasprintf("%s%s%s", before ? before : "", before ? "; " : "", detail);
+		free(before);
+		err = -EIO;
+	}
+	free(detail);
+	return err;
+}
+
 /* What the runner adds to a boot and its job: "overhead" is set-up, power-off and the undoing. */
 static json_t *stages_json(const struct run *r)
 {
@@ -142,6 +168,8 @@ json_t *sample_run(const struct sample_want *want, bool *stop)
 		.vmm = PROC_INIT,
 		.peer = PROC_INIT,
 		.backend = PROC_INIT,
+		.remote_fd = -1,
+		.faults = IOMMU_WATCH_INIT,
 		.stats_fd = -1,
 		.agent_fd = {-1, -1},
 		.metrics = json_object(),
@@ -156,6 +184,7 @@ json_t *sample_run(const struct sample_want *want, bool *stop)
 	r.wire = (struct wire){.peer_ns = -1, .agent_ns = -1};
 	memset(r.wire.tap_fd, -1, sizeof(r.wire.tap_fd));
 	err = boot_and_measure(&r, sample);
+	err = check_faults(&r, sample, err);
 	*stop = sample_interrupted;
 	json_object_set_new(sample, "ok", json_boolean(!err));
 	if (err)

@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/iommu.h"
 #include "base/proc.h"
 #include "base/strbuf.h"
 #include "bench/paging.h"
 #include "bench/pin.h"
+#include "bench/peer_link.h"
 #include "bench/sample.h"
 #include "bench/sriov.h"
 #include "bench/wire.h"
@@ -32,7 +34,10 @@ struct run {
 	struct paging paging;
 	struct wire wire;
 	struct sriov sriov;
+	struct iommu_watch faults;
 	struct proc vmm, peer, backend;
+	struct peer_token token; /* for a peer on another machine */
+	int remote_fd;           /* the session with it */
 	struct probes *probes;
 	struct stats_page *stats;
 	int stats_fd, agent_fd[2]; /* [0] ours, [1] the VMM's */

@@ -22,39 +22,78 @@ int run_make_job(struct run *r)
 	return 0;
 }
 
-/* The lab's second card is the other end; on other machines there is none to take without being told. */
-static char *peer_card(const char *pf)
+/* The lab's second card is the other end; elsewhere it is another machine's. 0, *nic NULL then; or -ENODEV.
+ */
+static int peer_card(const struct run *r, const char *pf, char **nic)
 {
-	char *nic = lab_inside() ? sriov_peer_nic(pf) : NULL;
+	*nic = NULL;
+	if (r->want->args->peer)
+		return 0;
+	*nic = lab_inside() ? sriov_peer_nic(pf) : NULL;
+	if (*nic)
+		return 0;
+	log_error("no card for the other end of the wire; run `bench peer` on the machine there, and name it with --peer=ADDR");
+	return -ENODEV;
+}
 
-	if (!nic)
-		log_error("no card for the other end of the wire; outside the lab mode sriov is not supported yet");
-	return nic;
+static int on_off(const struct knobs *ks, const char *name, int fallback)
+{
+	const char *v = knobs_get(ks, name, NULL);
+
+	return v ? !strcmp(v, "on") : fallback;
+}
+
+static int sriov_wanted(const struct run *r, struct sriov_want *w)
+{
+	const struct run_args *args = r->want->args;
+	const struct knobs *ks = &r->cell->knobs;
+	uint64_t vlan = knobs_u64(ks, "vlan", 0);
+
+	*w = (struct sriov_want){
+		.nic = args->nic,
+		.vf = args->vf,
+		.mac = WIRE_GUEST_MAC,
+		.settings = {"", vlan ? (int)vlan : -1, on_off(ks, "spoofchk", args->vf ? -1 : 1),
+			     on_off(ks, "trust", -1)},
+		.unsafe_interrupts = args->unsafe_interrupts,
+	};
+	if (vlan < 4095)
+		return 0;
+	log_error("--set vlan=%llu: expected 1 to 4094", (unsigned long long)vlan);
+	return -EINVAL;
 }
 
 static int make_sriov_wire(struct run *r)
 {
-	const struct run_args *args = r->want->args;
-	int err = sriov_setup(&r->sriov, args->nic ? args->nic : "auto", WIRE_GUEST_MAC);
-	char *peer = err ? NULL : peer_card(r->sriov.pf);
+	struct sriov_want w;
+	char *peer;
+	int err = sriov_wanted(r, &w);
 
-	err = err ? err : peer ? wire_cards(&r->wire, peer, NULL, args->ipv6) : -ENODEV;
+	err = err ? err : sriov_setup(&r->sriov, &w);
+	if (err)
+		return err;
+	/* Without the right to read the kernel's log faults are not counted. */
+	if (iommu_watch_open(&r->faults, r->sriov.vf_addr))
+		log_warn("/dev/kmsg: %s; DMA that the IOMMU stops is not counted", strerror(errno));
+	err = peer_card(r, r->sriov.pf, &peer);
+	err = err ? err : wire_cards(&r->wire, peer, NULL, MAX(w.settings.vlan, 0), r->want->args->ipv6);
 	free(peer);
 	return err;
 }
 
-/* Every mode through the same card to the same peer: the baseline has the card itself, the others a switch to it. */
+/* Every mode through the same card to the same peer: the baseline has the card itself, the others a switch to
+ * it. */
 static int make_card_wire(struct run *r, unsigned queues)
 {
 	const struct run_args *args = r->want->args;
 	char *pf = args->nic && strcmp(args->nic, "auto") ? xstrdup(args->nic) : sriov_find_pf();
-	char *peer = pf ? peer_card(pf) : NULL;
-	int err = -ENODEV;
+	char *peer = NULL;
+	int err = pf ? peer_card(r, pf, &peer) : -ENODEV;
 
 	if (!pf)
-		log_error("--topology=wire: no card with SR-IOV here; use --on=lab");
-	else if (peer)
-		err = run_no_vm(r) ? wire_cards(&r->wire, peer, pf, args->ipv6)
+		log_error("--topology=wire: no card with SR-IOV here; name one with --nic, or use --on=lab");
+	if (!err)
+		err = run_no_vm(r) ? wire_cards(&r->wire, peer, pf, 0, args->ipv6)
 			       : wire_switched(&r->wire, queues, peer, pf, args->ipv6);
 	free(peer);
 	free(pf);
@@ -68,6 +107,8 @@ int run_make_wire(struct run *r)
 
 	if (!run_has_net(r))
 		return 0;
+	if (r->want->args->peer && peer_token_read(r->want->args->token, &r->token))
+		return run_fail(r, -EACCES, "no token for the peer");
 	if (run_is_sriov(r))
 		err = make_sriov_wire(r);
 	else if (r->want->real_wire)

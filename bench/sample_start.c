@@ -44,6 +44,12 @@ static void job_words(const struct workload_job *job, struct arglist *a)
 		arglist_add(a, "%s", w);
 }
 
+static int start_remote_peer(struct run *r)
+{
+	r->remote_fd = peer_connect(r->want->args->peer, &r->token, (unsigned)r->job.port);
+	return r->remote_fd < 0 ? run_fail(r, r->remote_fd, "no peer at %s", r->want->args->peer) : 0;
+}
+
 int run_start_peer(struct run *r)
 {
 	struct proc_opts o = {.netns_fd = r->wire.peer_ns};
@@ -53,6 +59,8 @@ int run_start_peer(struct run *r)
 
 	if (!run_has_net(r) || !(r->cell->workload->flags & WORKLOAD_PEER))
 		return 0;
+	if (r->want->args->peer)
+		return start_remote_peer(r);
 	agent = path_tool("agent");
 	if (!agent)
 		return run_fail(r, -ENOENT, "the agent is not built; run make");
@@ -111,6 +119,7 @@ static int vmm_argv(struct run *r, struct arglist *a)
 		.mac = r->wire.mac,
 		.vhost_user_socket = r->socket,
 		.vfio_addr = r->sriov.vf_addr,
+		.unsafe_interrupts = run_is_sriov(r) && r->want->args->unsafe_interrupts,
 		.agent_fd = r->agent_fd[1],
 		.stats_fd = r->stats_fd,
 		.variant = r->cell->variant,

@@ -10,8 +10,9 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/iommu.h"
 #include "base/log.h"
-#include "base/proc.h"
+#include "base/strbuf.h"
 #include "bench/sriov.h"
 
 #define BIND_WAIT_NS (5 * NSEC_PER_SEC)
@@ -74,6 +75,16 @@ static int set_device(struct sriov *s, const char *addr, const char *file, const
 	return err;
 }
 
+static char *vf_link(const struct sriov *s, unsigned index)
+{
+	char *path = xasprintf("/sys/bus/pci/devices/%s/virtfn%u", s->pf_addr, index), *vf = link_name(path);
+
+	free(path);
+	return vf;
+}
+
+/* ---- a function of our own ---- */
+
 static int find_pf(struct sriov *s, const char *nic)
 {
 	char *path, *totals;
@@ -102,90 +113,217 @@ static int find_pf(struct sriov *s, const char *nic)
 	return 0;
 }
 
-/* New VFs are left without a driver: nothing on this host is to see them come and go. */
+static int refuse_others(const struct sriov *s, uint64_t n)
+{
+	char *first = vf_link(s, 0);
+
+	log_error("%s has %llu virtual functions already, which are not ours to change; use one that is free (--vf=%s), or write 0 "
+		  "to its sriov_numvfs", s->pf, (unsigned long long)n, first ? first : "ADDR");
+	free(first);
+	return -EBUSY;
+}
+
+/* One is all that a guest needs. It is left without a driver: nothing on this host is to see it come and go.
+ */
 static int enable_vf(struct sriov *s)
 {
-	char *path = device_path(s->pf_addr, "sriov_numvfs"), *virtfn;
+	char *path = device_path(s->pf_addr, "sriov_numvfs");
 	uint64_t now = 0;
 	int err = file_read_u64(path, &now);
 
 	free(path);
-	if (!err && now) {
-		log_error("%s has %llu VFs already, which are not ours to change; set its sriov_numvfs to 0", s->pf,
-			  (unsigned long long)now);
-		return -EBUSY;
-	}
+	if (!err && now)
+		return refuse_others(s, now);
 	err = set_device(s, s->pf_addr, "sriov_drivers_autoprobe", "0", NULL);
 	err = err ? err : set_device(s, s->pf_addr, "sriov_numvfs", "1", "0");
 	if (err)
 		return err;
-	virtfn = device_path(s->pf_addr, "virtfn0");
-	s->vf_addr = link_name(virtfn);
-	free(virtfn);
+	s->vf_addr = vf_link(s, 0);
 	return s->vf_addr ? 0 : -ENODEV;
 }
+
+static int make_vf(struct sriov *s, const char *nic)
+{
+	int err = find_pf(s, nic);
+
+	return err ? err : enable_vf(s);
+}
+
+/* ---- a function that is there ---- */
+
+/* The one interface of a PCI device, or NULL. */
+static char *interface_of(const char *addr)
+{
+	char *dir = device_path(addr, "net"), *name = NULL;
+	struct dirent *e;
+	DIR *d = opendir(dir);
+
+	while (d && !name && (e = readdir(d)))
+		if (e->d_name[0] != '.')
+			name = xstrdup(e->d_name);
+	if (d)
+		closedir(d);
+	free(dir);
+	return name;
+}
+
+static bool interface_up(const char *name)
+{
+	char *path = xasprintf("/sys/class/net/%s/flags", name), *flags = file_read_line(path);
+	bool up = strtoul(flags, NULL, 16) & IFF_UP;
+
+	free(flags);
+	free(path);
+	return up;
+}
+
+static int find_index(struct sriov *s)
+{
+	for (s->index = 0; s->index < 256; s->index++) {
+		char *vf = vf_link(s, s->index);
+		bool same = vf && !strcmp(vf, s->vf_addr);
+
+		free(vf);
+		if (same)
+			return 0;
+	}
+	return -ENODEV;
+}
+
+static int adopt_vf(struct sriov *s, const char *addr)
+{
+	char *physfn = device_path(addr, "physfn"), *own;
+
+	s->vf_addr = xstrdup(addr);
+	s->pf_addr = link_name(physfn);
+	free(physfn);
+	s->pf = s->pf_addr ? interface_of(s->pf_addr) : NULL;
+	if (!s->pf || find_index(s)) {
+		log_error("--vf=%s: no virtual function of a network card; see bench doctor, lspci -D", addr);
+		return -ENODEV;
+	}
+	own = interface_of(addr);
+	if (own && interface_up(own)) {
+		log_error("--vf=%s: this host uses it: its interface %s is up; ip link set %s down, or take another", addr, own, own);
+		free(own);
+		return -EBUSY;
+	}
+	free(own);
+	return 0;
+}
+
+/* ---- both ---- */
 
 /* Through sysfs and the journal: a card that was down is down again afterwards. */
 static int raise_pf(struct sriov *s)
 {
 	char *path = xasprintf("/sys/class/net/%s/flags", s->pf), *old = file_read_line(path), value[24];
-	int err = old ? 0 : -ENODEV;
+	int err;
 
-	if (!err) {
-		snprintf(value, sizeof(value), "0x%lx", strtoul(old, NULL, 16) | IFF_UP);
-		err = journal_write(s->journal, path, value, NULL);
-	}
+	snprintf(value, sizeof(value), "0x%lx", strtoul(old, NULL, 16) | IFF_UP);
+	err = journal_write(s->journal, path, value, NULL);
 	free(old);
 	free(path);
 	return err;
 }
 
-/* Without a MAC of its own the PF's driver refuses the VF's filters. */
-static int configure_vf(struct sriov *s, const char *mac)
+/* A MAC address that the card gave stays; without one its driver refuses the function's filters. */
+static int configure_vf(struct sriov *s, const struct sriov_want *want)
 {
-	char *set[] = {"ip", "link", "set", s->pf, "vf", "0", "mac", (char *)mac, "spoofchk", "on", NULL};
-	int err = raise_pf(s), status;
+	static const char no_mac[] = "00:00:00:00:00:00";
+	struct vf_settings old = {"", 0, -1, -1}, new = want->settings, back;
+	char *command, *undo;
+	int err = raise_pf(s);
 
 	if (err)
 		return err;
-	status = proc_run(set, NULL, 10 * NSEC_PER_SEC);
-	if (status)
-		log_error("%s: its VF did not take the MAC address %s (ip link: status %d)", s->pf, mac, status);
-	return status ? -EIO : 0;
-}
-
-/* The override ends with the VF, so it needs no undoing of its own. */
-static int bind_vf(struct sriov *s)
-{
-	char *override = device_path(s->vf_addr, "driver_override"),
-	     *driver = device_path(s->vf_addr, "driver"), *name = NULL;
-	uint64_t deadline = clock_ns() + BIND_WAIT_NS;
-	int err = file_write(override, "vfio-pci");
-
-	if (!err)
-		err = file_write("/sys/bus/pci/drivers_probe", s->vf_addr);
-	while (!err && !(name = link_name(driver)) && clock_ns() < deadline)
-		clock_sleep_ns(10 * NSEC_PER_MSEC);
-	if (err || !name || strcmp(name, "vfio-pci")) {
-		log_error("%s: cannot be bound to vfio-pci%s%s; modprobe vfio-pci", s->vf_addr,
-			  err ? ": " : "", err ? strerror(-err) : "");
-		err = err ? err : -ENODEV;
-	}
-	free(name);
-	free(driver);
-	free(override);
+	vf_settings_read(s->pf, s->index, &old);
+	if (!want->vf || !*old.mac || !strcmp(old.mac, no_mac))
+		snprintf(new.mac, sizeof(new.mac), "%s", want->mac);
+	back = vf_settings_undo(&old, &new);
+	command = vf_settings_command(s->pf, s->index, &new);
+	undo = vf_settings_command(s->pf, s->index, &back);
+	err = journal_run(s->journal, command, undo);
+	free(command);
+	free(undo);
 	return err;
 }
 
-int sriov_setup(struct sriov *s, const char *nic, const char *mac)
+static int unbind(struct sriov *s, const char *driver)
+{
+	char *path = xasprintf("/sys/bus/pci/drivers/%s/unbind", driver);
+	int err = journal_note(s->journal, "/sys/bus/pci/drivers_probe", s->vf_addr);
+
+	err = err ? err : file_write(path, s->vf_addr);
+	if (err)
+		log_error("%s: cannot be taken from its driver %s: %s", s->vf_addr, driver, strerror(-err));
+	free(path);
+	return err;
+}
+
+static char *driver_of(const char *addr)
+{
+	char *path = device_path(addr, "driver"), *name = link_name(path);
+
+	free(path);
+	return name;
+}
+
+/* The probe is asynchronous for some buses: wait for its outcome. */
+static int probe(struct sriov *s)
+{
+	uint64_t deadline = clock_ns() + BIND_WAIT_NS;
+	int err = file_write("/sys/bus/pci/drivers_probe", s->vf_addr);
+	char *name = NULL;
+
+	while (!err && !(name = driver_of(s->vf_addr)) && clock_ns() < deadline)
+		clock_sleep_ns(10 * NSEC_PER_MSEC);
+	if (!err && (!name || strcmp(name, "vfio-pci")))
+		err = -ENODEV;
+	if (err)
+		log_error("%s: cannot be bound to vfio-pci (%s); modprobe vfio-pci", s->vf_addr, strerror(-err));
+	free(name);
+	return err;
+}
+
+static int bind_vf(struct sriov *s)
+{
+	char *old = driver_of(s->vf_addr);
+	int err = 0;
+
+	if (!old || strcmp(old, "vfio-pci")) {
+		err = old ? unbind(s, old) : 0;
+		err = err ? err : set_device(s, s->vf_addr, "driver_override", "vfio-pci", NULL);
+		err = err ? err
+			  : journal_note(s->journal, "/sys/bus/pci/drivers/vfio-pci/unbind",
+					 s->vf_addr);
+		err = err ? err : probe(s);
+	}
+	free(old);
+	return err;
+}
+
+static int allow_unsafe(struct sriov *s)
+{
+	const char *parameter = iommu_unsafe_parameter(false);
+
+	if (iommu_remaps_interrupts() || !parameter)
+		return 0;
+	log_warn("interrupts are not remapped on this host: the guest's device can raise any of them while this runs");
+	return journal_write(s->journal, parameter, "Y", NULL);
+}
+
+int sriov_setup(struct sriov *s, const struct sriov_want *want)
 {
 	int err;
 
-	*s = (struct sriov){NULL, NULL, NULL, NULL};
-	err = find_pf(s, nic);
-	err = err ? err : journal_open(&s->journal);
-	err = err ? err : enable_vf(s);
-	err = err ? err : configure_vf(s, mac);
+	*s = (struct sriov){.pf = NULL};
+	err = journal_open(&s->journal);
+	if (!err && want->unsafe_interrupts)
+		err = allow_unsafe(s);
+	if (!err)
+		err = want->vf ? adopt_vf(s, want->vf) : make_vf(s, want->nic ? want->nic : "auto");
+	err = err ? err : configure_vf(s, want);
 	return err ? err : bind_vf(s);
 }
 
@@ -195,5 +333,5 @@ void sriov_undo(struct sriov *s)
 	free(s->pf);
 	free(s->pf_addr);
 	free(s->vf_addr);
-	*s = (struct sriov){NULL, NULL, NULL, NULL};
+	*s = (struct sriov){.pf = NULL};
 }

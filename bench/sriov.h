@@ -1,19 +1,36 @@
 /* SPDX-License-Identifier: MIT */
-/* A virtual function for a sample: enabled, given a MAC, on vfio-pci; everything journalled and undone. */
+/*
+ * A virtual function for a sample: made by its card or there already, given a MAC address and what else is
+ * wanted, put on vfio-pci. Everything is journalled; undone in this order, which is the reverse of how it was
+ * done:
+ *
+ *   off vfio-pci, driver_override as it was, its old driver, settings, the card's link, number of functions,
+ * autoprobe
+ */
 #ifndef BENCH_SRIOV_H
 #define BENCH_SRIOV_H
 
 #include "base/journal.h"
+#include "bench/vf_settings.h"
+
+struct sriov_want {
+	const char *nic; /* an interface, or "auto" for the first card that can */
+	const char *vf;  /* a function that is there already, "0000:01:10.0"; NULL: make one */
+	const char *mac; /* for one that has none */
+	struct vf_settings settings;
+	bool unsafe_interrupts; /* also where interrupts are not remapped */
+};
 
 struct sriov {
 	struct journal *journal;
 	char *pf;       /* interface, "eth0" */
 	char *pf_addr;  /* "0000:01:00.0" */
 	char *vf_addr;  /* "0000:01:10.0" */
+	unsigned index; /* of the function */
 };
 
-/* nic: an interface, or "auto" for the first card that can. 0 or -errno (logged). */
-int sriov_setup(struct sriov *s, const char *nic, const char *mac);
+/* 0 or -errno (logged). */
+int sriov_setup(struct sriov *s, const struct sriov_want *want);
 /* After the VMM has ended. */
 void sriov_undo(struct sriov *s);
 /* The other card on the lab's wire: an SR-IOV card that is not pf, or NULL. Caller frees. */

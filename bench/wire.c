@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <pthread.h>
@@ -15,6 +16,7 @@
 #include <netlink/route/link.h>
 #include <netlink/route/link/bridge.h>
 #include <netlink/route/link/veth.h>
+#include <netlink/route/link/vlan.h>
 
 #include "base/log.h"
 #include "bench/wire.h"
@@ -26,7 +28,7 @@
 /* Room for the offloads' 64 KiB; the vnet_hdr of virtio 1.x. */
 #define TAP_FLAGS (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)
 
-static const char peer_mac[] = "52:54:00:77:00:01";
+static const char peer_mac[] = "52:54:00:77:00:01", vlan_name[] = "vlan0";
 
 /* Namespaces belong to threads: do the work in one that ends, and ours stays where it is. */
 struct ns_job {
@@ -291,20 +293,103 @@ static int move_card(const char *nic, int ns_fd, const struct ifsetup *s)
 	return err;
 }
 
-int wire_cards(struct wire *w, const char *peer_nic, const char *own_nic, bool ipv6)
+/* A card with addresses carries this host's own traffic: taking it away could cut us off. */
+static int check_unused(const char *nic)
 {
-	struct ifsetup peer = {peer_nic, NULL, HOST_PEER}, own = {own_nic, NULL, HOST_GUEST};
-	int err;
+	struct ifaddrs *all = NULL;
+	int err = getifaddrs(&all) ? -errno : 0;
 
-	wire_init(w, ipv6);
+	for (const struct ifaddrs *a = all; a && !err; a = a->ifa_next) {
+		int family = a->ifa_addr ? a->ifa_addr->sa_family : AF_UNSPEC;
+		bool local = family == AF_INET6 &&
+			     IN6_IS_ADDR_LINKLOCAL(
+				     &((const struct sockaddr_in6 *)(const void *)a->ifa_addr)
+					      ->sin6_addr);
+
+		if (strcmp(a->ifa_name, nic) || (family != AF_INET && family != AF_INET6) || local)
+			continue;
+		log_error("%s: this host uses it (it has an address); name another card with --nic, or ip addr flush dev %s", nic, nic);
+		err = -EBUSY;
+	}
+	freeifaddrs(all);
+	return err;
+}
+
+struct vlan_job {
+	const char *nic;
+	int id;
+};
+
+static int make_vlan(void *arg)
+{
+	const struct vlan_job *j = arg;
+	struct nl_sock *sk = nl_socket_alloc();
+	struct rtnl_link *l = rtnl_link_vlan_alloc();
+	int err = sk && l && !nl_connect(sk, NETLINK_ROUTE) ? link_up(j->nic) : -ENOMEM;
+
+	if (!err) {
+		rtnl_link_set_name(l, vlan_name);
+		rtnl_link_set_link(l, (int)if_nametoindex(j->nic));
+		rtnl_link_vlan_set_id(l, (uint16_t)j->id);
+		err = rtnl_link_add(sk, l, NLM_F_CREATE | NLM_F_EXCL) ? -EOPNOTSUPP : 0;
+	}
+	rtnl_link_put(l);
+	nl_socket_free(sk);
+	return err;
+}
+
+/* The virtual function's side is tagged and untagged by its card. */
+static int move_card_vlan(const char *nic, int ns_fd, int vlan)
+{
+	struct ifsetup s = {vlan_name, NULL, HOST_PEER};
+	struct move_job m = {nic, ns_fd};
+	struct vlan_job v = {nic, vlan};
+	int err = move_link(&m);
+
+	err = err ? err : in_netns(&ns_fd, make_vlan, &v);
+	err = err ? err : in_netns(&ns_fd, setup_interface, &s);
+	if (err)
+		log_error("%s: VLAN %d: %s; modprobe 8021q", nic, vlan, strerror(-err));
+	return err;
+}
+
+static int move_peer_card(struct wire *w, const char *nic, int vlan)
+{
+	struct ifsetup s = {nic, NULL, HOST_PEER};
+	int err = check_unused(nic);
+
+	if (err)
+		return err;
 	w->peer_ns = wire_new_netns();
 	if (w->peer_ns < 0)
 		return w->peer_ns;
-	err = move_card(peer_nic, w->peer_ns, &peer);
+	return vlan ? move_card_vlan(nic, w->peer_ns, vlan) : move_card(nic, w->peer_ns, &s);
+}
+
+int wire_cards(struct wire *w, const char *peer_nic, const char *own_nic, int vlan, bool ipv6)
+{
+	struct ifsetup own = {own_nic, NULL, HOST_GUEST};
+	int err = own_nic ? check_unused(own_nic) : 0;
+
+	wire_init(w, ipv6);
+	if (!err && peer_nic)
+		err = move_peer_card(w, peer_nic, vlan);
 	if (err || !own_nic)
 		return err;
 	w->agent_ns = wire_new_netns();
 	return w->agent_ns < 0 ? w->agent_ns : move_card(own_nic, w->agent_ns, &own);
+}
+
+int wire_peer_card(const char *nic)
+{
+	struct wire w;
+	int err;
+
+	wire_init(&w, false);
+	err = move_peer_card(&w, nic, 0);
+	if (err)
+		close_fd(&w.peer_ns);
+	return err ? err : w.peer_ns;
 }
 
 /* A switch of our own: a bridge in a namespace without a name, with the TAP and the card as its ports. */
@@ -346,8 +431,9 @@ int wire_switched(struct wire *w, unsigned queues, const char *peer_nic, const c
 {
 	struct switch_job j = {{w, queues}, own_nic};
 	struct move_job m = {own_nic, -1};
-	int err = wire_cards(w, peer_nic, NULL, ipv6);
+	int err = wire_cards(w, peer_nic, NULL, 0, ipv6);
 
+	err = err ? err : check_unused(own_nic);
 	if (err)
 		return err;
 	w->agent_ns = wire_new_netns(); /* nobody's: the switch */

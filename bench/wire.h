@@ -29,15 +29,17 @@ struct wire {
 int wire_tap(struct wire *w, unsigned queues, bool ipv6);
 int wire_veth(struct wire *w, bool ipv6);
 /*
- * The real wire: the card peer_nic goes into the peer's namespace (and comes back when that ends); own_nic,
- * when not NULL, into the agent's.
+ * The real wire: the card peer_nic, unless NULL (the peer is another machine's), goes into the peer's
+ * namespace (and comes back when that ends); own_nic, unless NULL, into the agent's. The peer is in this
+ * VLAN, 0: none. -EBUSY for a card that this host uses.
  */
-int wire_cards(struct wire *w, const char *peer_nic, const char *own_nic, bool ipv6);
-/*
- * The real wire with a TAP for the VMM: own_nic and the TAP are ports of a switch in a namespace of its
- * own.
+int wire_cards(struct wire *w, const char *peer_nic, const char *own_nic, int vlan, bool ipv6);
+/* The real wire with a TAP for the VMM: own_nic and the TAP are ports of a switch in a namespace of its own.
  */
 int wire_switched(struct wire *w, unsigned queues, const char *peer_nic, const char *own_nic, bool ipv6);
+/* This machine's end of another's wire: the card goes into a namespace, with the peer's addresses. Its fd or
+ * -errno (logged). */
+int wire_peer_card(const char *nic);
 void wire_close(struct wire *w);
 
 /* A new network namespace with its loopback up; fd or -errno. */

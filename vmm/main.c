@@ -25,7 +25,7 @@ struct args {
 	const char *kernel, *initrd, *cmdline, *format, *console, *agent, *stats, *irqchip;
 	uint64_t cpus, mem;
 	struct opt_list net, disk, vfio, device;
-	bool no_reboot, share_memory, version;
+	bool unsafe_interrupts, no_reboot, share_memory, version;
 };
 
 static const struct opt opts[] = {
@@ -42,6 +42,8 @@ static const struct opt opts[] = {
 	 "network card: mode=e1000|virtio|vhost|vhost-user and its knobs"},
 	{"vfio", 0, OPT_LIST, offsetof(struct args, vfio), "ADDR[,K=V]",
 	 "assign a host PCI device: 0000:01:10.0"},
+	{"allow-unsafe-interrupts", 0, OPT_FLAG, offsetof(struct args, unsafe_interrupts), "",
+	 "--vfio also where interrupts are not remapped"},
 	{"device", 'd', OPT_LIST, offsetof(struct args, device), "NAME[,K=V]", "any PCI device by its name"},
 	{"disk", 0, OPT_LIST, offsetof(struct args, disk), "path=FILE", "not supported yet"},
 	{"console", 0, OPT_STR, offsetof(struct args, console), "WHERE",
@@ -161,12 +163,13 @@ static int add_device(struct vm *vm, const char *name, const char *text)
 
 /* The mode names the device; virtio-net takes the three that differ only in who serves its queues.
  */
-static int add_net(struct vm *vm, const char *text)
+static int add_net(struct vm *vm, const struct args *a, const char *text)
 {
 	struct dev_opts *o;
 	bool e1000;
 	int err = dev_opts_parse(&o, text);
 
+	(void)a;
 	if (err)
 		return err;
 	e1000 = !strcmp(dev_opts_str(o, "mode", "virtio"), "e1000");
@@ -174,21 +177,22 @@ static int add_net(struct vm *vm, const char *text)
 	return add_device(vm, e1000 ? "e1000" : "virtio-net", text);
 }
 
-static int add_vfio(struct vm *vm, const char *text)
+static int add_vfio(struct vm *vm, const struct args *a, const char *text)
 {
-	char *o = xasprintf("host=%s", text);
+	char *o = xasprintf("host=%s%s", text, a->unsafe_interrupts ? ",unsafe_interrupts=on" : "");
 	int err = add_device(vm, "vfio", o);
 
 	free(o);
 	return err;
 }
 
-static int add_named(struct vm *vm, const char *text)
+static int add_named(struct vm *vm, const struct args *a, const char *text)
 {
 	const char *comma = strchrnul(text, ',');
 	char *name = strndup(text, (size_t)(comma - text));
 	int err = add_device(vm, name, *comma ? comma + 1 : "");
 
+	(void)a;
 	free(name);
 	return err;
 }
@@ -197,13 +201,13 @@ static int add_devices(struct vm *vm, const struct args *a)
 {
 	const struct {
 		const struct opt_list *list;
-		int (*add)(struct vm *vm, const char *text);
+		int (*add)(struct vm *vm, const struct args *a, const char *text);
 	} kinds[] = {{&a->net, add_net}, {&a->vfio, add_vfio}, {&a->device, add_named}};
 	int err = pci_host_init(vm->pci);
 
 	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
 		for (size_t i = 0; i < kinds[k].list->n && !err; i++)
-			err = kinds[k].add(vm, kinds[k].list->item[i]);
+			err = kinds[k].add(vm, a, kinds[k].list->item[i]);
 	return err;
 }
 

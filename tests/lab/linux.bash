@@ -5,6 +5,7 @@
 #   guest_tap N                       tap0..tapN-1, 10.9.i.1/24, no queues option; guest_tap N multi_queue
 #   guest_run VMM_OPTIONS... <SCRIPT  boot, run the script as root with eth0.. up as 10.9.i.2, power off; output in $output
 : "${GUEST_TIMEOUT:=90}"
+guest_reset=--no-reboot
 guest_dir=/tmp/exitlab-guest
 guest_kernels=${XDG_CACHE_HOME:-$HOME/.cache}/exitlab/kernels/default
 # In the order of their dependencies.
@@ -50,7 +51,7 @@ guest_run() {
 	(cd "$guest_dir/extra" && echo script | cpio -o -H newc --quiet | gzip -1) >"$guest_dir/extra.gz"
 	cat "$guest_dir/base.gz" "$guest_dir/extra.gz" >"$guest_dir/initrd"
 	run timeout "$GUEST_TIMEOUT" "$vmm" --kernel "$guest_kernels/vmlinux" --initrd "$guest_dir/initrd" \
-		--cmdline "console=ttyS0 quiet mitigations=off panic=-1" --mem 256M --no-reboot "$@" </dev/null
+		--cmdline "console=ttyS0 quiet mitigations=off panic=-1" --mem 256M $guest_reset "$@" </dev/null
 	echo "$output"
 	[ "$status" -eq 0 ]
 }

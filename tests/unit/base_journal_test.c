@@ -67,6 +67,16 @@ static void test_close_undoes(void **state)
 	assert_int_equal(journal_recover(), 0);
 }
 
+static void journal_file(const char *name, const char *text)
+{
+	char *path = xasprintf("%s/%s", dir, name), *j = xasprintf("%s/journals", dir);
+
+	assert_int_equal(dir_make_all(j), 0);
+	assert_int_equal(file_write_atomic(path, text, strlen(text)), 0);
+	free(path);
+	free(j);
+}
+
 static void test_living_owner_is_left_alone(void **state)
 {
 	struct journal *j;
@@ -86,7 +96,8 @@ static void killed_owner(void)
 	pid_t pid = fork();
 
 	if (!pid) {
-		if (journal_open(&j) || journal_write(j, a, "new-a", NULL) || journal_write(j, b, "new-b", NULL))
+		if (journal_open(&j) || journal_write(j, a, "new-a", NULL) ||
+		    journal_write(j, b, "new-b", NULL))
 			_exit(1);
 		raise(SIGKILL);
 	}
@@ -113,6 +124,54 @@ static void test_gone_path_is_fine(void **state)
 	holds(a, "old-a");
 }
 
+static void test_notes_and_commands(void **state)
+{
+	char *command, *undo;
+	struct journal *j;
+
+	(void)state;
+	command = xasprintf("cp %s %s", a, b);
+	undo = xasprintf("cp %s/kept %s", dir, b);
+	journal_file("kept", "kept\n");
+	assert_int_equal(journal_open(&j), 0);
+	assert_int_equal(journal_note(j, a, "noted"), 0);
+	assert_int_equal(journal_run(j, command, undo), 0);
+	holds(a, "old-a");
+	holds(b, "old-a");
+	assert_int_equal(journal_close(j), 0);
+	holds(a, "noted");
+	holds(b, "kept");
+	free(command);
+	free(undo);
+}
+
+/* A line without its end was being noted when its owner died: what it names was not changed. */
+static void test_torn_line(void **state)
+{
+	char text[256];
+
+	(void)state;
+	snprintf(text, sizeof(text), "%s\tundone\n%s\t", a, b);
+	journal_file("journals/journal.1-1", text);
+	assert_int_equal(journal_recover(), 1);
+	holds(a, "undone");
+	holds(b, "old-b");
+}
+
+/* What cannot be undone does not keep the rest from it, and keeps the journal. */
+static void test_failed_step(void **state)
+{
+	char text[256];
+
+	(void)state;
+	snprintf(text, sizeof(text), "%s\tundone\nrun\tfalse\n", a);
+	journal_file("journals/journal.1-1", text);
+	assert_true(journal_recover() < 0);
+	holds(a, "undone");
+	journal_file("journals/journal.1-1", "run\ttrue\n");
+	assert_int_equal(journal_recover(), 1);
+}
+
 static void test_nothing_changed_without_a_note(void **state)
 {
 	struct journal *j;
@@ -132,6 +191,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_living_owner_is_left_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_recover_after_kill, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_gone_path_is_fine, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_notes_and_commands, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_torn_line, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_failed_step, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_nothing_changed_without_a_note, set_up, tear_down),
 	};
 

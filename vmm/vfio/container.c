@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "vmm/vfio/vfio.h"
@@ -46,7 +47,7 @@ static int device_group(const char *addr)
 	n = readlink(path, link, sizeof(link) - 1);
 	if (n < 0) {
 		log_error("--vfio %s: it is in no IOMMU group; switch the IOMMU on (firmware, intel_iommu=on or amd_iommu=on)", addr);
-		return -ENOTSUP;
+		return -EOPNOTSUPP;
 	}
 	link[n] = '\0';
 	return atoi(strrchr(link, '/') + 1);
@@ -102,11 +103,12 @@ static int open_group(int number, const char *addr)
 		int err = -errno;
 		const char *driver = driver_of(addr, link, sizeof(link));
 
-		if (err == -ENOENT)
+		if (err == -ENOENT) {
 			log_error("--vfio %s: it is bound to %s; bind it to vfio-pci (bench does that with --mode=sriov)", addr, driver);
-		else
-			log_error("--vfio %s: %s: %s%s", addr, path, strerror(-err),
-				  err == -EBUSY ? "; another process has the group open" : "");
+			return -EBUSY;
+		}
+		log_error("--vfio %s: %s: %s%s", addr, path, strerror(-err),
+			  err == -EBUSY ? "; another process has the group open" : "");
 		return err;
 	}
 	if (ioctl(fd, VFIO_GROUP_GET_STATUS, &status) || !(status.flags & VFIO_GROUP_FLAGS_VIABLE)) {
@@ -117,16 +119,39 @@ static int open_group(int number, const char *addr)
 	return fd;
 }
 
-static int set_iommu(struct vfio_container *c)
+/* VFIO asks for interrupt remapping unless its module was told not to: then it is we who ask. */
+static int check_remapping(bool unsafe)
 {
-	int err;
+	const char *parameter = iommu_unsafe_parameter(false);
+	char *allowed = parameter ? file_read_line(parameter) : NULL;
+	int err = 0;
 
-	if (!ioctl(c->fd, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
-		return 0;
+	if (allowed && *allowed == 'Y' && !iommu_remaps_interrupts()) {
+		if (unsafe)
+			log_warn("VFIO: interrupts are not remapped: the guest's device can raise any interrupt of this host");
+		else
+			err = -EPERM;
+	}
+	if (err)
+		log_error("VFIO: interrupts are not remapped, so a device could forge them; switch remapping on in the firmware, "
+			  "or accept it with --allow-unsafe-interrupts");
+	free(allowed);
+	return err;
+}
+
+static int set_iommu(struct vfio_container *c, bool unsafe)
+{
+	int err = check_remapping(unsafe);
+
+	if (err || !ioctl(c->fd, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
+		return err;
 	err = -errno;
-	if (err == -EPERM)
-		log_error("VFIO: the IOMMU has no interrupt remapping, so a device could forge interrupts; switch it on "
-			  "(a lab has it) - unsafe interrupts are never allowed from here");
+	if (err == -EPERM && unsafe)
+		log_error("VFIO: interrupts are not remapped, and the kernel does not allow that; write Y to %s "
+			  "(bench run --allow-unsafe-interrupts does, and undoes it)", iommu_unsafe_parameter(false));
+	else if (err == -EPERM)
+		log_error("VFIO: interrupts are not remapped, so a device could forge them; switch remapping on in the firmware, "
+			  "or accept it with --allow-unsafe-interrupts");
 	else
 		log_error("VFIO: the IOMMU cannot be used: %s", strerror(-err));
 	return err;
@@ -200,7 +225,8 @@ static struct vfio_group *find_group(struct vfio_container *c, int number)
 	return NULL;
 }
 
-static int add_group(struct vfio_container *c, int number, const char *addr, struct vfio_group **out)
+static int add_group(struct vfio_container *c, int number, const char *addr, bool unsafe,
+		     struct vfio_group **out)
 {
 	int fd, err = 0;
 
@@ -223,7 +249,7 @@ static int add_group(struct vfio_container *c, int number, const char *addr, str
 	c->group[c->n_groups] = (struct vfio_group){number, fd};
 	*out = &c->group[c->n_groups++];
 	if (c->n_groups == 1) {
-		err = set_iommu(c);
+		err = set_iommu(c, unsafe);
 		err = err ? err : map_memory(c);
 	}
 	if (!err)
@@ -269,7 +295,7 @@ static void container_put(struct vfio_container *c)
 	the_container = NULL;
 }
 
-int vfio_open(struct vfio_device *d, struct vm *vm)
+int vfio_open(struct vfio_device *d, struct vm *vm, bool unsafe)
 {
 	int number = device_group(d->addr), err;
 	struct vfio_group *g;
@@ -277,7 +303,7 @@ int vfio_open(struct vfio_device *d, struct vm *vm)
 	if (number < 0)
 		return number;
 	err = container_get(vm, &d->container);
-	err = err ? err : add_group(d->container, number, d->addr, &g);
+	err = err ? err : add_group(d->container, number, d->addr, unsafe, &g);
 	if (err)
 		return err;
 	d->fd = ioctl(g->fd, VFIO_GROUP_GET_DEVICE_FD, d->addr);

@@ -219,6 +219,7 @@ static int vfio_init(struct pci_dev *dev, const struct dev_opts *o)
 	struct vfio_device *d = calloc(1, sizeof(*d));
 	const char *addr = dev_opts_str(o, "host", NULL);
 	unsigned dom, bus, slot, fn;
+	bool unsafe = false;
 	char end;
 	int err;
 
@@ -226,13 +227,16 @@ static int vfio_init(struct pci_dev *dev, const struct dev_opts *o)
 		return -ENOMEM;
 	dev->priv = d;
 	d->pci = dev;
+	d->faults = (struct iommu_watch)IOMMU_WATCH_INIT;
 	d->fd = d->intx_fd = d->unmask_fd = d->err_fd = d->req_fd = -1;
 	if (!addr || sscanf(addr, "%4x:%2x:%2x.%1x%c", &dom, &bus, &slot, &fn, &end) != 4) {
 		log_error("--vfio %s: expected an address like 0000:01:10.0; see lspci -D", addr ? addr : "");
 		return -EINVAL;
 	}
-	snprintf(d->addr, sizeof(d->addr), "%04x:%02x:%02x.%x", dom & 0xffff, bus & 0xff, slot & 0x1f, fn & 7);
-	err = vfio_open(d, dev->vm);
+	snprintf(d->addr, sizeof(d->addr), "%04x:%02x:%02x.%x", dom & 0xffff, bus & 0xff,
+		 slot & 0x1f, fn & 7);
+	err = dev_opts_bool(o, "unsafe_interrupts", &unsafe);
+	err = err ? err : vfio_open(d, dev->vm, unsafe);
 	return err ? err : attach(d);
 }
 
@@ -276,7 +280,7 @@ static void vfio_reset(struct pci_dev *dev)
 {
 	struct vfio_device *d = dev->priv;
 
-	vfio_irq_update(d);
+	vfio_irq_off(d); /* the core forgets what was on; the guest switches on anew */
 	if (d->can_reset && ioctl(d->fd, VFIO_DEVICE_RESET))
 		log_warn("%s: reset: %s", d->addr, strerror(errno));
 	cfg_put(d, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_IO);

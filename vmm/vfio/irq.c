@@ -93,6 +93,13 @@ void vfio_irq_update(struct vfio_device *d)
 		switch_intx(d, true);
 }
 
+void vfio_irq_off(struct vfio_device *d)
+{
+	switch_irq(d, &d->msix_on, false, VFIO_PCI_MSIX_IRQ_INDEX, NULL, 0);
+	switch_irq(d, &d->msi_on, false, VFIO_PCI_MSI_IRQ_INDEX, NULL, 0);
+	switch_intx(d, false);
+}
+
 static void on_error(void *arg, uint32_t events)
 {
 	struct vfio_device *d = arg;
@@ -127,25 +134,50 @@ static int notify(struct vfio_device *d, unsigned index, int *fd, evloop_fn fn)
 	return err ? err : set_irqs(d, index, VFIO_IRQ_SET_ACTION_TRIGGER, fd, 1);
 }
 
+static void on_fault(void *arg, uint32_t events)
+{
+	struct vfio_device *d = arg;
+	uint64_t n = iommu_watch_read(&d->faults);
+
+	(void)events;
+	if (!n)
+		return;
+	__atomic_fetch_add(&d->stats->bad, n, __ATOMIC_RELAXED);
+	log_guest("%s: DMA outside the guest's memory, stopped by the IOMMU: %llu so far, the first at 0x%llx", d->addr,
+		  (unsigned long long)d->faults.faults, (unsigned long long)d->faults.first);
+}
+
+/* The kernel tells nobody but its log. */
+static int watch_faults(struct vfio_device *d)
+{
+	d->stats = vm_stats_queue(d->pci->vm, d->pci->name);
+	if (iommu_watch_open(&d->faults, d->addr)) {
+		log_debug("%s: faults of the IOMMU are not counted: /dev/kmsg: %s", d->addr, strerror(errno));
+		return 0;
+	}
+	return evloop_add(d->loop, d->faults.fd, EPOLLIN, on_fault, d);
+}
+
 int vfio_notify_init(struct vfio_device *d)
 {
 	int err = evloop_create(&d->loop, d->pci->name);
 
 	err = err ? err : notify(d, VFIO_PCI_ERR_IRQ_INDEX, &d->err_fd, on_error);
-	return err ? err : notify(d, VFIO_PCI_REQ_IRQ_INDEX, &d->req_fd, on_request);
+	err = err ? err : notify(d, VFIO_PCI_REQ_IRQ_INDEX, &d->req_fd, on_request);
+	return err ? err : watch_faults(d);
 }
 
 void vfio_irq_exit(struct vfio_device *d)
 {
-	if (d->fd >= 0) {
-		switch_irq(d, &d->msix_on, false, VFIO_PCI_MSIX_IRQ_INDEX, NULL, 0);
-		switch_irq(d, &d->msi_on, false, VFIO_PCI_MSI_IRQ_INDEX, NULL, 0);
-		switch_intx(d, false);
-	}
+	if (d->fd >= 0)
+		vfio_irq_off(d);
 	if (d->intx_fd >= 0)
 		vm_irqfd(d->pci->vm, d->intx_fd, (int)pci_dev_gsi(d->pci), d->unmask_fd, false);
 	if (d->loop)
 		evloop_destroy(d->loop);
+	if (d->faults.fd >= 0)
+		on_fault(d, 0); /* the last ones */
+	iommu_watch_close(&d->faults);
 	close_fd(&d->intx_fd);
 	close_fd(&d->unmask_fd);
 	close_fd(&d->err_fd);

@@ -15,6 +15,7 @@
 #define VMM_VFIO_VFIO_H
 
 #include <linux/vfio.h>
+#include "base/iommu.h"
 #include "vmm/core/evloop.h"
 #include "vmm/pci/core.h"
 
@@ -43,20 +44,25 @@ struct vfio_device {
 	/* Notifications. */
 	struct evloop *loop;
 	int err_fd, req_fd;
+	struct iommu_watch faults;
+	struct stats_queue *stats; /* .bad: DMA outside the guest's memory */
 };
 
 /* ---- container.c ---- */
 /*
  * Open the device: its group joins the container, which maps the guest's RAM. 0 or -errno, one line logged.
+ * unsafe: also without interrupt remapping.
  */
-int vfio_open(struct vfio_device *d, struct vm *vm);
+int vfio_open(struct vfio_device *d, struct vm *vm, bool unsafe);
 void vfio_close(struct vfio_device *d);
 
 /* ---- irq.c ---- */
 int vfio_irq_init(struct vfio_device *d, unsigned msix_vectors, bool msi, bool pin);
 /* Bring the device's interrupts in line with what the guest has switched on. */
 void vfio_irq_update(struct vfio_device *d);
-/* Error and unplug requests end the run with a message. */
+/* All off, whatever the guest has switched on: before a reset. */
+void vfio_irq_off(struct vfio_device *d);
+/* Error and unplug requests end the run with a message; DMA that the IOMMU stops is counted and logged. */
 int vfio_notify_init(struct vfio_device *d);
 void vfio_irq_exit(struct vfio_device *d);
 

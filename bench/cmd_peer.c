@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/proc.h"
+#include "bench/bench.h"
+#include "bench/paths.h"
+#include "bench/peer_link.h"
+#include "bench/wire.h"
+
+struct peer_args {
+	const char *nic, *token, *port;
+};
+
+struct peer {
+	struct peer_token token;
+	int listen_fd, signal_fd, netns;
+	/* The session. */
+	int control;
+	struct proc agent;
+};
+
+static void end_session(struct peer *p)
+{
+	proc_end(&p->agent, NSEC_PER_SEC);
+	p->agent = (struct proc)PROC_INIT;
+	close_fd(&p->control);
+	log_info("session over");
+}
+
+static int start_agent(struct peer *p, unsigned port)
+{
+	char *argv[] = {(char *)path_tool("agent"), "peer", xasprintf("port=%u", port), NULL};
+	struct proc_opts o = {.netns_fd = p->netns, .stdout_fd = STDERR_FILENO, .new_group = true};
+	int err = argv[0] ? proc_spawn(&p->agent, argv, &o) : -ENOENT;
+
+	free(argv[2]);
+	return err;
+}
+
+/* One at a time: the card is one. */
+static void on_caller(struct peer *p)
+{
+	struct peer_caller c = {.fd = accept4(p->listen_fd, NULL, NULL, SOCK_CLOEXEC)};
+	const char *refusal = p->control >= 0 ? "it serves somebody else" : NULL;
+	int err;
+
+	if (c.fd < 0)
+		return;
+	err = peer_greet(&c, &p->token);
+	if (err) {
+		log_warn("a caller was sent away: %s",
+			 err == -EACCES ? "it does not know the token" : strerror(-err));
+		close(c.fd);
+		return;
+	}
+	if (!refusal && start_agent(p, c.port))
+		refusal = "its agent could not be started";
+	err = peer_answer(&c, &p->token, refusal);
+	if (refusal) {
+		close(c.fd);
+		return;
+	}
+	p->control = c.fd;
+	log_info("session on port %u", c.port);
+	if (err)
+		end_session(p);
+}
+
+/* Until a signal. Whatever the one we serve says ends its session: there is nothing left to say. */
+static void serve(struct peer *p)
+{
+	for (;;) {
+		struct pollfd fd[] = {
+			{p->signal_fd, POLLIN, 0},
+			{p->listen_fd, POLLIN, 0},
+			{p->control, POLLIN, 0},
+			{p->control >= 0 ? p->agent.pidfd : -1, POLLIN, 0},
+		};
+
+		if (poll(fd, ARRAY_SIZE(fd), -1) < 0 && errno != EINTR)
+			return;
+		if (fd[0].revents)
+			return;
+		if (p->control >= 0 && (fd[2].revents || fd[3].revents))
+			end_session(p);
+		if (fd[1].revents)
+			on_caller(p);
+	}
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+static int open_peer(struct peer *p, const struct peer_args *a)
+{
+	int err = peer_token_read(a->token, &p->token);
+
+	if (err)
+		return err;
+	p->listen_fd = peer_listen(a->port ? a->port : PEER_PORT);
+	if (p->listen_fd < 0)
+		return p->listen_fd;
+	p->netns = wire_peer_card(a->nic);
+	p->signal_fd = open_signals();
+	return p->netns < 0 ? p->netns : p->signal_fd < 0 ? -errno : 0;
+}
+
+static int peer_main(int argc, char **argv)
+{
+	struct peer p = {.listen_fd = -1, .signal_fd = -1, .netns = -1, .control = -1, .agent = PROC_INIT};
+	struct peer_args a = {0};
+	int status, err;
+
+	if (!bench_parse(&cmd_peer, &argc, argv, &a, &status))
+		return status;
+	if (!a.nic || !a.token) {
+		log_error("peer: --nic and --token are both needed; see bench peer --help");
+		return EXIT_USAGE;
+	}
+	err = open_peer(&p, &a);
+	if (!err) {
+		log_info("peer: ready on port %s, %s is the wire", a.port ? a.port : PEER_PORT, a.nic);
+		serve(&p);
+	}
+	if (p.control >= 0)
+		end_session(&p);
+	close_fd(&p.listen_fd);
+	close_fd(&p.signal_fd);
+	close_fd(&p.netns); /* the card comes back */
+	return !err ? EXIT_OK : err == -EINVAL ? EXIT_USAGE : EXIT_CANNOT;
+}
+
+static const struct opt peer_opts[] = {
+	{"nic", 0, OPT_STR, offsetof(struct peer_args, nic), "NIC", "the card at this end of the wire; it is taken from this host while we run"},
+	{"token", 0, OPT_STR, offsetof(struct peer_args, token), "FILE", "what both machines know; a file that only its owner can read"},
+	{"port", 0, OPT_STR, offsetof(struct peer_args, port), "N", "where bench run finds us, over another network (default " PEER_PORT ")"},
+	OPT_END,
+};
+
+const struct command cmd_peer = {
+	.name = "peer",
+	.summary = "the other end of the wire, for bench run --peer on another machine",
+	.details = "The card goes into a network namespace of its own, with the addresses 10.77.0.1 and fd77::1, and comes back when\n"
+		   "this ends. One run at a time is served; whoever does not prove to know the token is sent away.",
+	.examples = "bench peer --nic=eth1 --token=/etc/exitlab.token",
+	.opts = peer_opts,
+	.run = peer_main,
+};

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+# lab: --append=intremap=off --append=iomem=relaxed
+# A machine without interrupt remapping: a device could forge interrupts, so assignment is refused unless told otherwise.
+load ../helper
+load vfio
+
+parameter=/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts
+
+setup() {
+	make_vf
+}
+
+teardown() {
+	undo_vf
+	echo N >$parameter
+}
+
+latency() {
+	"$bench" run net-latency --mode=sriov --on=host --reps=1 --work=20 --vmm=builtin --json \
+		--store="$BATS_TEST_TMPDIR/s" "$@"
+}
+
+@test "refused by the VMM, also when the module would allow it" {
+	fails 3 'interrupts are not remapped.*--allow-unsafe-interrupts' timeout 20 "$vmm" --kernel "$O/micro.elf" --vfio $vf
+	fails 3 "the kernel does not allow that; write Y to $parameter" \
+		timeout 20 "$vmm" --kernel "$O/micro.elf" --vfio $vf --allow-unsafe-interrupts
+	echo Y >$parameter
+	fails 3 'interrupts are not remapped.*--allow-unsafe-interrupts' timeout 20 "$vmm" --kernel "$O/micro.elf" --vfio $vf
+}
+
+@test "bench run --allow-unsafe-interrupts runs, and the module's parameter is as it was" {
+	local status=0 err
+	undo_vf
+	err=$(latency 2>&1 >/dev/null) || status=$?
+	[ $status -eq 1 ] && grep -q 'interrupts are not remapped.*--allow-unsafe-interrupts' <<<"$err"
+	[ "$(cat $parameter)" = N ]
+	latency --allow-unsafe-interrupts >"$BATS_TEST_TMPDIR/out"
+	jq -e '.ok and ([.samples[].checks[] | select(.name == "iommu_faults").ok] == [true])' "$BATS_TEST_TMPDIR/out"
+	[ "$(cat $parameter)" = N ]
+	[ "$(cat /sys/class/net/eth0/device/sriov_numvfs)" = 0 ]
+	make_vf
+}
+
+# The ring of the guest's card is moved away under it, as its driver could do.
+@test "DMA outside the guest's memory: counted in the record, and the sample is void" {
+	local status=0 i
+	mkdir -p $guest_dir
+	gcc -static -O1 -pthread -o $guest_dir/poke "$BATS_TEST_DIRNAME/poke.c"
+	(
+		for ((i = 0; i < 600; i++)); do
+			grep -qs ready "$BATS_TEST_TMPDIR"/s/runs/*/sample-0/agent.log "$BATS_TEST_TMPDIR"/s/runs/.*/sample-0/agent.log && break
+			sleep 0.05
+		done
+		$guest_dir/poke dma $vf 0x300000000
+	) 3>&- &
+	latency --vf=$vf --allow-unsafe-interrupts --work=2000 >"$BATS_TEST_TMPDIR/out" || status=$?
+	[ $status -eq 1 ]
+	jq -e '.samples[0].checks[] | select(.name == "iommu_faults") |
+		(.ok | not) and (.detail | test("stopped DMA of 0000:01:10.0 outside the guest.s memory, at least [1-9][0-9]* times"))' \
+		"$BATS_TEST_TMPDIR/out"
+	jq -e '.ok == false and (.samples[0].error | test("the IOMMU stopped DMA"))' "$BATS_TEST_TMPDIR/out"
+	grep -h 'stopped by the IOMMU' "$BATS_TEST_TMPDIR"/s/runs/*/sample-0/vmm.log
+}
