@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bench/bench.h"
+#include "bench/observer.h"
 #include "bench/run.h"
 
 const struct opt run_opts[] = {
@@ -48,6 +49,8 @@ const struct opt run_opts[] = {
 	 "of the order of boots (default: the clock)"},
 	{"no-probes", 0, OPT_FLAG, offsetof(struct run_args, no_probes), NULL,
 	 "attach no eBPF: throughput and latency only"},
+	{"overhead", 0, OPT_FLAG, offsetof(struct run_args, overhead), NULL,
+	 "what observing costs: nobody, the probes, trace-cmd and perf kvm stat, interleaved"},
 	{"timeout", 't', OPT_DURATION, offsetof(struct run_args, timeout_ns), "TIME",
 	 "of the whole plan in the lab"},
 	{"store", 0, OPT_STR, offsetof(struct run_args, store), "DIR", "where records are kept"},
@@ -81,6 +84,8 @@ static int run_main(int argc, char **argv)
 	}
 	if (workloads_validate())
 		return EXIT_BUG;
+	if (args.overhead && overhead_expand(&args))
+		return EXIT_USAGE;
 	return run_workload(argv[1], &args, all_argc + 1, all);
 }
 
@@ -96,7 +101,8 @@ const struct command cmd_run = {
 		    "bench run net-throughput --mode=e1000,virtio,vhost --vmm=builtin,qemu --reps=6\n"
 		    "bench run net-latency --mode=virtio --set event_idx=on,off\n"
 		    "bench run net-throughput --mode=virtio --deterministic --reps=2 --work=16M\n"
-		    "bench run exit-cost --guest=micro --on=host",
+		    "bench run exit-cost --guest=micro --on=host\n"
+		    "bench run exit-cost --overhead",
 	.opts = run_opts,
 	.run = run_main,
 };

@@ -52,6 +52,7 @@ static int open_files(struct run *r)
 
 static void run_free(struct run *r)
 {
+	observer_stop(&r->observer);
 	proc_end(&r->vmm, NSEC_PER_SEC);
 	proc_end(&r->backend, NSEC_PER_SEC);
 	proc_end(&r->peer, NSEC_PER_SEC);
@@ -170,6 +171,7 @@ json_t *sample_run(const struct sample_want *want, bool *stop)
 		.backend = PROC_INIT,
 		.remote_fd = -1,
 		.faults = IOMMU_WATCH_INIT,
+		.observer = OBSERVER_INIT,
 		.stats_fd = -1,
 		.agent_fd = {-1, -1},
 		.metrics = json_object(),

@@ -16,6 +16,7 @@
 #include "bench/paging.h"
 #include "bench/pin.h"
 #include "bench/peer_link.h"
+#include "bench/observer.h"
 #include "bench/sample.h"
 #include "bench/sriov.h"
 #include "bench/wire.h"
@@ -38,6 +39,7 @@ struct run {
 	struct proc vmm, peer, backend;
 	struct peer_token token; /* for a peer on another machine */
 	int remote_fd;           /* the session with it */
+	struct observer observer;
 	struct probes *probes;
 	struct stats_page *stats;
 	int stats_fd, agent_fd[2]; /* [0] ours, [1] the VMM's */

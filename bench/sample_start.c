@@ -142,7 +142,7 @@ static int vmm_argv(struct run *r, struct arglist *a)
 	return err ? run_fail(r, err, "%s cannot run this cell", r->cell->vmm->name) : 0;
 }
 
-static int open_probes(struct run *r)
+static int open_probes(struct run *r, const char *observer)
 {
 	struct probes_opts o = {
 		.pid = r->vmm.pid,
@@ -150,12 +150,20 @@ static int open_probes(struct run *r)
 		.exits = true,
 		.notify = true,
 		.cpu = true,
+		.mmu = observer, /* asked for by name, that is for what they cost: all of them */
 		.vcpu = -1,
 	};
 
-	if (r->want->args->no_probes)
-		return 0;
 	return probes_open(&r->probes, &o) ? run_fail(r, -ENOTSUP, "the probes could not be attached") : 0;
+}
+
+static int start_observer(struct run *r)
+{
+	const char *name = knobs_get(&r->cell->knobs, "observer", NULL);
+
+	if (!name || observer_is_probes(name))
+		return r->want->args->no_probes ? 0 : open_probes(r, name);
+	return observer_start(&r->observer, name, r->want->log_dir) ? run_fail(r, -ENOTSUP, "%s did not start", name) : 0;
 }
 
 static void boot_begins(struct run *r)
@@ -185,7 +193,7 @@ static int start_vmm(struct run *r)
 	err = vmm_argv(r, &a);
 	err = err ? err : spawn_logged(r, &r->vmm, a.v, &o, "vmm.log");
 	arglist_free(&a);
-	err = err ? err : open_probes(r);
+	err = err ? err : start_observer(r);
 	if (err)
 		return err;
 	close_fd(&r->agent_fd[1]);
