@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,21 +17,21 @@ const struct knob_info knob_table[] = {
 	{"event_idx", KNOB_NET, "on|off", VIRTIO, "event_idx", "notifications suppressed by index instead of by flag"},
 	{"indirect", KNOB_NET, "on|off", VIRTIO, "indirect_desc", "descriptor tables outside the ring"},
 	{"in_order", KNOB_NET, "on|off", "virtio vhost-user", NULL, "buffers used in the order in which they were made available"},
-	{"queues", KNOB_NET, "N", VIRTIO, "", "queue pairs (default 1)"},
+	{"queues", KNOB_NET, "1..8", VIRTIO, "", "queue pairs (default 1)"},
 	{"irq", KNOB_NET, "intx|msi|msix", "", "", "interrupt mechanism"},
 	{"ioeventfd", KNOB_NET, "on|off", VIRTIO, "ioeventfd", "doorbells answered in the kernel"},
 	{"notify", KNOB_NET, "pio|mmio", VIRTIO, NULL, "doorbells are ports or memory"},
 	{"offload", KNOB_NET, "on|off", "", "", "checksum and segmentation offloads"},
 	{"mrg_rxbuf", KNOB_NET, "on|off", VIRTIO, "mrg_rxbuf", "mergeable receive buffers"},
-	{"poll_us", KNOB_NET, "N", "virtio vhost", NULL, "busy polling of the I/O thread before it sleeps"},
+	{"poll_us", KNOB_NET, "0..1000000", "virtio vhost", NULL, "busy polling of the I/O thread before it sleeps"},
 	{"coalesce", KNOB_NET, "on|off", "e1000", NULL, "honour the interrupt throttling registers"},
-	{"coalesce_us", KNOB_NET, "N", "e1000 virtio", NULL, "e1000: least time between interrupts; virtio: longest wait of a lone sent frame's"},
+	{"coalesce_us", KNOB_NET, "0..1000000", "e1000 virtio", NULL, "e1000: least time between interrupts; virtio: longest wait of a lone sent frame's"},
 	{"io", KNOB_NET, "vcpu|thread", "e1000", NULL, "transmit in the vCPU's exit or in an I/O thread"},
 	{"vlan", KNOB_CARD, "N", "sriov", "", "VLAN that the card puts the virtual function into; its peer is in it too"},
 	{"spoofchk", KNOB_CARD, "on|off", "sriov", "", "the card drops frames with a MAC address not the function's (default on)"},
 	{"trust", KNOB_CARD, "on|off", "sriov", "", "the function may ask for promiscuous mode and its own MAC address"},
 	{"irqchip", KNOB_MACHINE, "kernel|split", "", "", "interrupt controllers in KVM, or IOAPIC and PIC in the VMM"},
-	{"cpus", KNOB_MACHINE, "N", "", "", "virtual CPUs (default 1)"},
+	{"cpus", KNOB_MACHINE, "1..8", "", "", "virtual CPUs (default 1)"},
 	{"mem", KNOB_MACHINE, "SIZE", "", "", "guest memory (default 256M)"},
 	{"npt", KNOB_MACHINE, "on|off", "", "", "nested paging, or KVM's shadow paging; in the lab only"},
 	{"kernel", KNOB_MACHINE, "vmlinux|bzimage", "", "", "image to boot (default: builtin vmlinux through PVH, qemu bzimage)"},
@@ -102,11 +104,20 @@ static int unknown_knob(const char *name)
 	return -EINVAL;
 }
 
+/* values is "split|packed" or "1..8". */
+static bool value_ok(const char *values, const char *value)
+{
+	uint64_t n, low, high;
+
+	if (sscanf(values, "%" SCNu64 "..%" SCNu64, &low, &high) != 2)
+		return word_in(values, '|', value);
+	return !parse_size(value, &n) && n >= low && n <= high;
+}
+
 int knob_check(const char *name, const char *value, const char *mode)
 {
 	const struct knob_info *k = knob_find(name);
 	struct workload_job job;
-	uint64_t n;
 
 	if (!k) {
 		if (!job_key_find(name))
@@ -118,7 +129,7 @@ int knob_check(const char *name, const char *value, const char *mode)
 		}
 		return 0;
 	}
-	if (strchr(k->values, '|') ? !word_in(k->values, '|', value) : parse_size(value, &n) != 0) {
+	if (!value_ok(k->values, value)) {
 		log_error("--set %s=%s: expected %s (%s)", name, value, k->values, k->help);
 		return -EINVAL;
 	}

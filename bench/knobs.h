@@ -16,7 +16,7 @@ enum knob_home {
 struct knob_info {
 	const char *name;
 	enum knob_home home;
-	const char *values;    /* "split|packed", or "N" for a number */
+	const char *values;    /* "split|packed", or "1..8" for a number */
 	const char *modes;     /* modes that have it, blank-separated; "" for all */
 	/* property of QEMU's device, "" when special, NULL when QEMU has no such thing */
 	const char *qemu;
