@@ -111,19 +111,6 @@ double stats_geometric_mean(const double *x, size_t n)
 	return m;
 }
 
-double stats_hodges_lehmann(const double *x, size_t n)
-{
-	double *w = xcalloc(n * (n + 1) / 2, sizeof(*w)), m;
-	size_t k = 0;
-
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = i; j < n; j++)
-			w[k++] = (x[i] + x[j]) / 2;
-	m = stats_median(w, k);
-	free(w);
-	return m;
-}
-
 /* All differences b - a, sorted. */
 static double *differences(const double *a, size_t na, const double *b, size_t nb)
 {
@@ -135,14 +122,6 @@ static double *differences(const double *a, size_t na, const double *b, size_t n
 	if (na && nb)
 		qsort(d, na * nb, sizeof(*d), by_value);
 	return d;
-}
-
-double stats_shift(const double *a, size_t na, const double *b, size_t nb)
-{
-	double *d = differences(a, na, b, nb), m = sorted_quantile(d, na * nb, 0.5);
-
-	free(d);
-	return m;
 }
 
 /* P(k of n fair coins show heads), through logarithms so that n may be large. */

@@ -27,12 +27,6 @@ double stats_mad(const double *x, size_t n);
 double stats_harmonic_mean(const double *x, size_t n);
 double stats_geometric_mean(const double *x, size_t n);
 
-/* Median of the means of all pairs, each value with itself included: 95 % as efficient as the mean
- * on normal data. */
-double stats_hodges_lehmann(const double *x, size_t n);
-/* Median of all differences b - a. */
-double stats_shift(const double *a, size_t na, const double *b, size_t nb);
-
 /* Median with its 95 % interval: order statistics, interpolated after Hettmansperger and Sheather
  * (1986). The bootstrap of one median covers only 93 to 94 % with 6 to 40 boots. */
 struct interval stats_median_ci(const double *x, size_t n);
@@ -65,11 +59,10 @@ struct interval stats_hl_ratio_ci(const double *a, size_t na, const double *b, s
 				  double confidence);
 
 /*
- * Two-sided permutation test of the difference of means; all permutations when there are no more
- * than STATS_RESAMPLES, else that many drawn ones, (hits + 1) / (drawn + 1).
+ * Two-sided rank sum test (mid-ranks for ties), insensitive to outliers: a permutation test of the
+ * difference of mean ranks over all permutations when there are no more than STATS_RESAMPLES, else
+ * over that many drawn ones, (hits + 1) / (drawn + 1).
  */
-double stats_permutation_p(const double *a, size_t na, const double *b, size_t nb, uint64_t seed);
-/* The same on ranks (mid-ranks for ties): the exact rank sum test, insensitive to outliers. */
 double stats_ranksum_p(const double *a, size_t na, const double *b, size_t nb, uint64_t seed);
 /* Benjamini-Hochberg: adjusted p values; may be in place. */
 void stats_adjust_bh(const double *p, size_t n, double *adjusted);

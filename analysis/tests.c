@@ -106,18 +106,6 @@ static double permutation_p(double *v, size_t na, size_t n, uint64_t seed)
 				       : drawn_p(v, na, n, total, observed, seed);
 }
 
-double stats_permutation_p(const double *a, size_t na, const double *b, size_t nb, uint64_t seed)
-{
-	double *v, p;
-
-	if (!na || !nb)
-		return NAN;
-	v = joined(a, na, b, nb);
-	p = permutation_p(v, na, na + nb, seed);
-	free(v);
-	return p;
-}
-
 /* Replace values by their ranks, ties by the mean of theirs. O(n^2) is nothing beside the
  * permutations. */
 static void to_ranks(const double *v, double *rank, size_t n)

@@ -164,12 +164,3 @@ const struct metric_info *view_metric(const char *name)
 	snprintf(base, sizeof(base), "%.*s", (int)strcspn(name, "."), name);
 	return metric_find(base);
 }
-
-const char *view_unit(const json_t *rec, const char *metric)
-{
-	const json_t *m = json_object_get(json_object_get(rec, "summary"), metric);
-	const char *unit = json_string_value(json_object_get(m, "unit"));
-	const struct metric_info *info = view_metric(metric);
-
-	return unit ? unit : info ? info->unit : "";
-}

@@ -32,8 +32,6 @@ double view_window_ns(const json_t *rec, const json_t *sample);
 /* What is known of a metric; "exit_cost_ns.cpuid" is a kind of exit_cost_ns. NULL when it is not in
  * the table. */
 const struct metric_info *view_metric(const char *name);
-/* Unit of a metric: from the summary, else from the table of metrics, else "". */
-const char *view_unit(const json_t *rec, const char *metric);
 
 /* Numbers inside any object; 0 when absent. */
 double view_num(const json_t *obj, const char *key);
