@@ -15,7 +15,7 @@ static char *text_of(const json_t *v)
 {
 	char *s;
 
-	if (!v || json_is_null(v))
+	if (!v || json_is_null(v) || (json_is_string(v) && !*json_string_value(v)))
 		return xstrdup("-");
 	if (json_is_string(v))
 		return xstrdup(json_string_value(v));
@@ -36,6 +36,22 @@ static void add_if_unequal(struct list *l, bool blocking, const char *what, cons
 
 	if (strcmp(ta, tb) != 0) {
 		add(l, blocking, what, ta, tb);
+		return;
+	}
+	free(ta);
+	free(tb);
+}
+
+/* "6.1.0-56-amd64 #1 SMP PREEMPT_DYNAMIC ...": the build's part only matters where the releases agree. */
+static void add_host_kernel(struct list *l, const json_t *a, const json_t *b)
+{
+	char *ta = text_of(a), *tb = text_of(b);
+	size_t na = strcspn(ta, " "), nb = strcspn(tb, " ");
+
+	if (na != nb || strncmp(ta, tb, na) != 0)
+		ta[na] = tb[nb] = '\0';
+	if (strcmp(ta, tb) != 0) {
+		add(l, true, "host kernel", ta, tb);
 		return;
 	}
 	free(ta);
@@ -138,23 +154,26 @@ size_t compare_differences(const json_t *base, const json_t *changed,
 			   struct compare_difference **out)
 {
 	static const struct {
-		const char *key;
+		const char *key, *what;
 		bool blocking;
-	} top[] = {{"workload", true}, {"substrate", true}, {"time_base", true},
-		   {"guest", true},    {"mode", false},	    {"vmm", false}};
+	} top[] = {{"workload", "workload", true},
+		   {"substrate", "substrate", true},
+		   {"time_base", "time base", true},
+		   {"guest", "guest", true},
+		   {"mode", "mode", false},
+		   {"vmm", "vmm", false}};
 	const json_t *ea = json_object_get(base, "environment"),
 		     *eb = json_object_get(changed, "environment");
 	struct list l = {NULL, 0};
 
 	for (size_t i = 0; i < ARRAY_SIZE(top); i++)
-		add_if_unequal(&l, top[i].blocking, top[i].key, json_object_get(base, top[i].key),
+		add_if_unequal(&l, top[i].blocking, top[i].what, json_object_get(base, top[i].key),
 			       json_object_get(changed, top[i].key));
-	add_if_unequal(&l, true, "host kernel", json_object_get(ea, "kernel"),
-		       json_object_get(eb, "kernel"));
+	add_host_kernel(&l, json_object_get(ea, "kernel"), json_object_get(eb, "kernel"));
 	add_members(&l, "", json_object_get(base, "knobs"), json_object_get(changed, "knobs"));
 	add_members(&l, "", json_object_get(base, "params"), json_object_get(changed, "params"));
 	add_inputs(&l, base, changed);
-	add_members(&l, "", ea, eb);
+	add_members(&l, "environment.", ea, eb);
 	blocking_first(&l);
 	*out = l.d;
 	return l.n;

@@ -104,7 +104,10 @@ static void print_differences(const struct compare_difference *d, size_t n)
 		return;
 	printf("what differs:\n");
 	for (size_t i = 0; i < n; i++)
-		printf("  %s: %.48s -> %.48s\n", d[i].what, d[i].base, d[i].changed);
+		printf("  %s: %.48s -> %.48s%s\n", d[i].what, d[i].base, d[i].changed,
+		       d[i].blocking ? " (forced)" : "");
+	if (d[0].blocking)
+		printf("Compared by force: across what is marked so, numbers say nothing about a change.\n");
 }
 
 static void print_text(const json_t *base, const json_t *changed, const struct compare_row *rows,

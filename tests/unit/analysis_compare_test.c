@@ -155,7 +155,7 @@ static void differences_are_named(void **state)
 	compare_differences_free(d, n);
 	json_object_set_new(b, "mode", json_string("vhost"));
 	json_object_set_new(b, "environment",
-			    json_pack("{s:s,s:{s:s}}", "kernel", "6.1", "lab", "qemu", "10.0"));
+			    json_pack("{s:s,s:{s:s}}", "kernel", "6.1.0 #1 SMP", "lab", "qemu", "10.0"));
 	json_object_set_new(b, "knobs", json_pack("{s:s}", "ring", "packed"));
 	json_object_set_new(json_object_get(b, "params"), "reps", json_integer(20));
 	n = compare_differences(a, b, &d);
@@ -163,10 +163,10 @@ static void differences_are_named(void **state)
 	assert_string_equal(d[0].what, "host kernel");
 	assert_true(d[0].blocking && !d[1].blocking);
 	assert_string_equal(d[0].base, "-");
-	assert_string_equal(d[0].changed, "6.1");
+	assert_string_equal(d[0].changed, "6.1.0");
 	assert_string_equal(d[1].what, "mode");
 	assert_string_equal(d[2].what, "ring");
-	assert_string_equal(d[3].what, "lab.qemu");
+	assert_string_equal(d[3].what, "environment.lab.qemu");
 	compare_differences_free(d, n);
 	json_decref(a);
 	json_decref(b);
@@ -174,7 +174,10 @@ static void differences_are_named(void **state)
 
 static void every_blocking_difference_blocks(void **state)
 {
-	static const char *const keys[] = {"workload", "substrate", "time_base", "guest"};
+	static const char *const keys[][2] = {{"workload", "workload"},
+					      {"substrate", "substrate"},
+					      {"time_base", "time base"},
+					      {"guest", "guest"}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
@@ -182,11 +185,11 @@ static void every_blocking_difference_blocks(void **state)
 		struct compare_difference *d;
 		size_t n;
 
-		json_object_set_new(b, keys[i], json_string("other"));
+		json_object_set_new(b, keys[i][0], json_string("other"));
 		n = compare_differences(a, b, &d);
 		assert_int_equal(n, 1);
 		assert_true(d[0].blocking);
-		assert_string_equal(d[0].what, keys[i]);
+		assert_string_equal(d[0].what, keys[i][1]);
 		compare_differences_free(d, n);
 		json_decref(a);
 		json_decref(b);
