@@ -493,11 +493,11 @@ int store_reindex(struct store *s)
 /* ---- import: many runs are staged in tmp/, then synced and entered together ---- */
 
 /* The record is valid, so its id is fit to be a name. The store's lock is held. */
-static int stage_locked(struct store *s, const char *id, const char *from_dir, json_t *record)
+static int stage_locked(struct store *s, const char *id, const char *from_dir, json_t *record,
+			bool write)
 {
 	struct pending *p = xcalloc(1, sizeof(*p));
 	char *dir = tmp_path(s, id, "");
-	bool write = !from_dir;
 	int err;
 
 	snprintf(p->id, sizeof(p->id), "%s", id);
@@ -522,7 +522,7 @@ static int stage_locked(struct store *s, const char *id, const char *from_dir, j
 	return err;
 }
 
-int store_import_stage(struct store *s, const char *from_dir, json_t *record)
+static int stage(struct store *s, const char *from_dir, json_t *record, bool write)
 {
 	const char *id = record_str(record, "id");
 	char *to;
@@ -538,10 +538,15 @@ int store_import_stage(struct store *s, const char *from_dir, json_t *record)
 	if (file_exists(to) || pending_find(s, id))
 		err = -EEXIST;
 	else
-		err = stage_locked(s, id, from_dir, record);
+		err = stage_locked(s, id, from_dir, record, write || !from_dir);
 	close(lock);
 	free(to);
 	return err;
+}
+
+int store_import_stage(struct store *s, const char *from_dir, json_t *record)
+{
+	return stage(s, from_dir, record, false);
 }
 
 /* One sync of the file system is cheaper than those of many small files, and dearer than of one. */
@@ -601,7 +606,7 @@ int store_import_flush(struct store *s)
 
 int store_import_dir(struct store *s, const char *from_dir, json_t *record)
 {
-	int err = store_import_stage(s, from_dir, record);
+	int err = stage(s, from_dir, record, true);
 
 	return err ? err : store_import_flush(s);
 }

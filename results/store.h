@@ -8,12 +8,13 @@
 /* Read every record again and build the index from them. */
 int store_reindex(struct store *s);
 /*
- * Take in a record under its own id, with the files of from_dir (NULL: the record alone). -EEXIST
- * without a message when the store has that run; other errors are logged.
+ * Take in a record under its own id, with the files of from_dir (NULL: the record alone) but for its
+ * record.json: what the caller has added to the record is kept. -EEXIST without a message when the
+ * store has that run; other errors are logged.
  */
 int store_import_dir(struct store *s, const char *from_dir, json_t *record);
 /*
- * The same for many: stage each, flush every STORE_IMPORT_BATCH of them and at the end. Staged runs
+ * The same for many, whose record.json are copied as they are: stage each, flush every STORE_IMPORT_BATCH of them and at the end. Staged runs
  * are not in the store yet; a flush that fails (logged) leaves out all that did not get in.
  */
 #define STORE_IMPORT_BATCH 64

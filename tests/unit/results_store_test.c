@@ -323,8 +323,13 @@ static void import_keeps_id_and_files(void **state)
 	commit_one(from, "e1000", 3, id);
 	from_dir = store_run_dir(from, id);
 	rec = store_load(from, id);
+	json_object_set_new(rec, "argv", json_pack("[ss]", "bench", "as-it-was-called"));
 	assert_int_equal(store_import_dir(s, from_dir, rec), 0);
 	assert_int_equal(store_import_dir(s, from_dir, rec), -EEXIST);
+	json_decref(rec);
+	rec = store_load(s, id);
+	assert_string_equal(json_string_value(json_array_get(json_object_get(rec, "argv"), 1)),
+			    "as-it-was-called");
 	log = xasprintf("%s/runs/%s/vmm.log", dir, id);
 	assert_true(file_exists(log));
 	assert_int_equal(count_rows(s), 1);
