@@ -98,7 +98,7 @@ int fig_dots_draw(const struct fig_set *set, struct fig_doc *doc, const struct f
 		strbuf_addf(
 			&doc->gp,
 			"%sdat index %zu using 1:3:(0):($4-$3) @whisker lt %d notitle, \\\n"
-			"     dat index %zu using 1:2 with points lt %d pt %d ps 0.6 title \"%s\"",
+			"     dat index %zu using 1:2 with points lt %d pt %d ps 0.6*mark title \"%s\"",
 			comma, k, d[k].linetype, k, d[k].linetype, d[k].point, d[k].name);
 		comma = ", \\\n     ";
 	}

@@ -84,9 +84,9 @@ int fig_exit_cost(const struct fig_set *set, struct fig_doc *doc)
 		"set rmargin 3\nset autoscale xfix\nset offsets graph 0.04, graph 0.04, 0, 0\nset logscale x 10\nset format x \"%g\"\nset xlabel \"Handling time (us)\"\n"
 		"set key outside top center horizontal\n"
 		"plot dat using 3:0:($4-$3):(0) with vectors nohead lw 1.4 lc rgb \"#0072B2\" notitle, \\\n"
-		"     dat using 3:0 with points pt 7 ps 0.6 lc rgb \"#0072B2\" title \"median\", \\\n"
-		"     dat using 4:0 with points pt 2 ps 0.5 lc rgb \"#D55E00\" title \"p99\", \\\n"
-		"     dat using 2:0 with points pt 12 ps 0.7 lw 1.2 lc rgb \"#202020\" title \"mean\"\n");
+		"     dat using 3:0 with points pt 7 ps 0.6*mark lc rgb \"#0072B2\" title \"median\", \\\n"
+		"     dat using 4:0 with points pt 2 ps 0.5*mark lc rgb \"#D55E00\" title \"p99\", \\\n"
+		"     dat using 2:0 with points pt 12 ps 0.7*mark lw 1.2 lc rgb \"#202020\" title \"mean\"\n");
 	name_run(doc, set->rec[0]);
 	strbuf_addf(
 		&doc->caption,

@@ -91,8 +91,8 @@ int fig_exit_kinds(const struct fig_set *set, struct fig_doc *doc)
 		"set key outside top center horizontal\nh = 0.24\n"
 		"plot dat using 2:0:($6-$2):(0) with vectors nohead lw 1 lc rgb \"#202020\" notitle, \\\n"
 		"     dat using 3:0:3:5:($0-h):($0+h) with boxxyerror @fill5 lw 0.6 dt 1 notitle, \\\n"
-		"     dat using 4:0 with points pt 7 ps 0.5 lc rgb \"#0072B2\" title \"median\", \\\n"
-		"     dat using 7:0 with points pt 2 ps 0.5 lc rgb \"#D55E00\" title \"p99\"\n");
+		"     dat using 4:0 with points pt 7 ps 0.5*mark lc rgb \"#0072B2\" title \"median\", \\\n"
+		"     dat using 7:0 with points pt 2 ps 0.5*mark lc rgb \"#D55E00\" title \"p99\"\n");
 	strbuf_addf(
 		&doc->caption,
 		"%s: boxes from the 25th to the 75th percentile, lines from the 5th to the 95th, crosses: the 99th, "

@@ -115,7 +115,7 @@ int fig_timeline(const struct fig_set *set, struct fig_doc *doc)
 	for (size_t i = 0; any_failed(set) && i < set->n; i++)
 		strbuf_addf(
 			&doc->gp,
-			", \\\n     dat index %zu using 1:3 with points pt 2 ps 1 lw 1.5 lc rgb \"#D00000\" title \"%s\"",
+			", \\\n     dat index %zu using 1:3 with points pt 2 ps 1*mark lw 1.5 lc rgb \"#D00000\" title \"%s\"",
 			i, i ? "" : "failed");
 	strbuf_adds(&doc->gp, "\n");
 	strbuf_addf(

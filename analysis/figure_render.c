@@ -113,7 +113,9 @@ static void add_head(struct strbuf *gp, const struct figure *fig, const struct f
 	add_terminal(gp, to, doc);
 	strbuf_adds(gp, "set output ");
 	strbuf_addf(gp, "\"%s.%s\"\n", to->stem, figure_format_name(to->format));
-	strbuf_addf(gp, "load \"style.gp\"\ndat = \"%s.dat\"\n\n", to->stem);
+	/* The svg terminal draws points smaller than the others do. */
+	strbuf_addf(gp, "mark = %g\nload \"style.gp\"\ndat = \"%s.dat\"\n\n",
+		    to->format == FIG_SVG ? 1.6 : 1, to->stem);
 }
 
 static void add_range(struct strbuf *sb, const char *what, size_t low, size_t high)

@@ -187,25 +187,41 @@ static void add_fact(struct doc *d, const char *name, const char *value)
 	doc_cell(d, value);
 }
 
-static void environment_rows(struct doc *d, const json_t *obj)
+static void environment_rows(struct doc *d, const char *prefix, const json_t *obj)
 {
 	const char *key;
 	json_t *v;
 
 	json_object_foreach ((json_t *)obj, key, v) {
-		char *text;
+		char *name, *text;
 
-		if (json_is_string(v)) {
-			add_fact(d, key, json_string_value(v));
+		if (json_is_object(v) || json_is_null(v))
 			continue;
-		}
-		if (json_is_object(v))
-			continue;
-		text = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
-		if (text && strcmp(text, "null"))
-			add_fact(d, key, text);
+		name = xasprintf("%s%s", prefix, key);
+		text = json_is_string(v) ? xstrdup(json_string_value(v))
+					 : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+		add_fact(d, name, text ? text : "");
 		free(text);
+		free(name);
 	}
+}
+
+/* "none, linux": what the records have of a field, each once. */
+static void add_all(struct doc *d, const struct fig_set *set, const char *field)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	for (size_t i = 0; i < set->n; i++) {
+		const char *s = view_str(set->rec[i], field);
+		size_t k = 0;
+
+		while (k < i && strcmp(view_str(set->rec[k], field), s))
+			k++;
+		if (k == i && *s)
+			strbuf_addf(&sb, "%s%s", sb.len ? ", " : "", s);
+	}
+	add_fact(d, field, strbuf_str(&sb));
+	strbuf_free(&sb);
 }
 
 /* Of the first record; what differs in the others is an anomaly and said there. */
@@ -218,13 +234,17 @@ static void add_environment(struct doc *d, const struct fig_set *set)
 
 	doc_heading(d, "Environment");
 	doc_table_begin(d, 2, header);
-	add_fact(d, "substrate", view_str(set->rec[0], "substrate"));
-	add_fact(d, "time base", view_str(set->rec[0], "time_base"));
-	add_fact(d, "guest", view_str(set->rec[0], "guest"));
-	environment_rows(d, env);
-	json_object_foreach ((json_t *)env, key, v)
+	add_all(d, set, "substrate");
+	add_all(d, set, "time_base");
+	add_all(d, set, "guest");
+	environment_rows(d, "", env);
+	json_object_foreach ((json_t *)env, key, v) {
+		char *prefix = xasprintf("%s.", key);
+
 		if (json_is_object(v) && strcmp(key, "noise"))
-			environment_rows(d, v);
+			environment_rows(d, prefix, v);
+		free(prefix);
+	}
 	doc_table_end(d);
 }
 
@@ -250,22 +270,40 @@ static void add_provenance(struct doc *d, const struct fig_set *set)
 	doc_table_end(d);
 }
 
+static bool has_input(const json_t *all, const json_t *in)
+{
+	const json_t *other;
+	size_t i;
+
+	json_array_foreach (all, i, other)
+		if (!strcmp(view_str(other, "name"), view_str(in, "name")) &&
+		    !strcmp(view_str(other, "sha256"), view_str(in, "sha256")))
+			return true;
+	return false;
+}
+
+/* Every binary, once, whichever of the records ran it. */
 static void add_inputs(struct doc *d, const struct fig_set *set)
 {
 	static const char *const header[] = {"input", "version", "build", "sha256"};
-	const json_t *in, *inputs = json_object_get(set->rec[0], "inputs");
+	json_t *all = json_array(), *in;
 	size_t k;
 
-	if (!json_array_size(inputs))
-		return;
-	doc_table_begin(d, ARRAY_SIZE(header), header);
-	json_array_foreach (inputs, k, in) {
-		doc_cell(d, view_str(in, "name"));
-		doc_cell(d, view_str(in, "version"));
-		doc_cell(d, view_str(in, "build"));
-		doc_cell(d, view_str(in, "sha256"));
+	for (size_t i = 0; i < set->n; i++)
+		json_array_foreach (json_object_get(set->rec[i], "inputs"), k, in)
+			if (!has_input(all, in))
+				json_array_append(all, in);
+	if (json_array_size(all)) {
+		doc_table_begin(d, ARRAY_SIZE(header), header);
+		json_array_foreach (all, k, in) {
+			doc_cell(d, view_str(in, "name"));
+			doc_cell(d, view_str(in, "version"));
+			doc_cell(d, view_str(in, "build"));
+			doc_cell(d, view_str(in, "sha256"));
+		}
+		doc_table_end(d);
 	}
-	doc_table_end(d);
+	json_decref(all);
 }
 
 /* Draw a figure, put it in, and say nothing when the records do not have its data. */

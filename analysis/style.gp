@@ -1,18 +1,19 @@
-# The style of every Exitlab figure: loaded by each .gp. Edit here, run the .gp again.
+# The style of every Exitlab figure: loaded by each .gp, which sets `mark`, the scale of points. Edit here, run the .gp
+# again.
 #
 # Colours are Okabe and Ito's, which every kind of colour vision tells apart. Neighbours in a stack alternate between
 # dark and light, and every second class is hatched, so that a grey print still reads.
 set encoding utf8
 set minussign
 # One line type per mode: 1 virtio, 2 sriov, 3 vhost, 4 (spare), 5 e1000, 6 (spare), 7 vhost-user, 8 host.
-set linetype 1 lc rgb "#0072B2" lw 1.4 dt 1           pt 7  ps 0.55
-set linetype 2 lc rgb "#E69F00" lw 1.4 dt (8,3)       pt 5  ps 0.55
-set linetype 3 lc rgb "#009E73" lw 1.4 dt (4,2)       pt 9  ps 0.65
-set linetype 4 lc rgb "#56B4E9" lw 1.4 dt (8,2,2,2)   pt 11 ps 0.65
-set linetype 5 lc rgb "#D55E00" lw 1.4 dt (2,2)       pt 13 ps 0.65
-set linetype 6 lc rgb "#8A7F00" lw 1.4 dt (6,2,1,2)   pt 4  ps 0.55
-set linetype 7 lc rgb "#B0568A" lw 1.4 dt (10,2,2,2)  pt 6  ps 0.55
-set linetype 8 lc rgb "#404040" lw 1.4 dt (1,2)       pt 8  ps 0.65
+set linetype 1 lc rgb "#0072B2" lw 1.4 dt 1           pt 7  ps 0.55*mark
+set linetype 2 lc rgb "#E69F00" lw 1.4 dt (8,3)       pt 5  ps 0.55*mark
+set linetype 3 lc rgb "#009E73" lw 1.4 dt (4,2)       pt 9  ps 0.65*mark
+set linetype 4 lc rgb "#56B4E9" lw 1.4 dt (8,2,2,2)   pt 11 ps 0.65*mark
+set linetype 5 lc rgb "#D55E00" lw 1.4 dt (2,2)       pt 13 ps 0.65*mark
+set linetype 6 lc rgb "#8A7F00" lw 1.4 dt (6,2,1,2)   pt 4  ps 0.55*mark
+set linetype 7 lc rgb "#B0568A" lw 1.4 dt (10,2,2,2)  pt 6  ps 0.55*mark
+set linetype 8 lc rgb "#404040" lw 1.4 dt (1,2)       pt 8  ps 0.65*mark
 set linetype cycle 8
 
 # Fills of stacked parts, used as @fill1 .. @fill8 with the macro expansion that gnuplot has by default.

@@ -31,11 +31,14 @@ static struct claim_result judge(json_t **rec, size_t n, const char *claim)
 
 static void counts_hold_everywhere_times_only_in_real_time(void **state)
 {
-	json_t *rec[] = {record_of("net-throughput", "e1000", "exits_per_packet", 2.1),
+	json_t *rec[] = {record_of("net-pps", "e1000", "exits_per_packet", 2.1),
 			 record_of("net-throughput", "e1000", "throughput_bps", 2.5e9)};
 	struct claim_result r;
 
 	(void)state;
+	json_object_set_new(rec[0], "knobs",
+			    json_pack("{s:s, s:s, s:s, s:s}", "flood", "on", "coalesce", "off",
+				      "io", "vcpu", "offload", "off"));
 	assert_int_equal(judge(rec, 2, "emulated e1000, throughput").state, CLAIM_HOLDS);
 	for (int i = 0; i < 2; i++)
 		json_object_set_new(rec[i], "time_base", json_string("emulated"));
@@ -72,20 +75,54 @@ static void ratios_need_both_sides_of_one_substrate(void **state)
 
 static void knobs_tell_the_sides_apart(void **state)
 {
-	json_t *rec[] = {record_of("net-throughput", "virtio", "kicks_per_packet", 0.2),
-			 record_of("net-throughput", "virtio", "kicks_per_packet", 0.1)};
+	json_t *rec[] = {record_of("net-pps", "virtio", "kicks_per_packet", 0.2),
+			 record_of("net-pps", "virtio", "kicks_per_packet", 0.1)};
 	static const char claim[] = "event index cuts notifications further";
+	struct claim_result r;
 
 	(void)state;
-	assert_int_equal(judge(rec, 2, claim).state, CLAIM_NOT_MEASURED);
-	json_object_set_new(rec[0], "knobs", json_pack("{s:s}", "event_idx", "off"));
-	json_object_set_new(rec[1], "knobs", json_pack("{s:s}", "event_idx", "on"));
+	r = judge(rec, 2, claim);
+	assert_int_equal(r.state, CLAIM_NOT_MEASURED);
+	assert_string_equal(r.why, "bench run net-pps --mode=virtio --vmm=builtin --set flood=on "
+				   "--set event_idx=on,off");
+	json_object_set_new(rec[0], "knobs", json_pack("{s:s, s:s}", "flood", "on", "event_idx", "off"));
+	json_object_set_new(rec[1], "knobs", json_pack("{s:s, s:s}", "flood", "on", "event_idx", "on"));
 	assert_int_equal(judge(rec, 2, claim).state, CLAIM_HOLDS);
-	json_object_set_new(rec[0], "knobs", json_pack("{s:s}", "event_idx", "on"));
-	json_object_set_new(rec[1], "knobs", json_pack("{s:s}", "event_idx", "off"));
+	json_object_set_new(rec[0], "knobs", json_pack("{s:s, s:s}", "flood", "on", "event_idx", "on"));
+	json_object_set_new(rec[1], "knobs", json_pack("{s:s, s:s}", "flood", "on", "event_idx", "off"));
 	assert_int_equal(judge(rec, 2, claim).state, CLAIM_FAILS);
 	json_decref(rec[0]);
 	json_decref(rec[1]);
+}
+
+/* Sides that differ in more than one plan can say: the one that is missing is asked for. */
+static void the_missing_side_is_named(void **state)
+{
+	json_t *rec[] = {record_of("net-pps", "virtio", "exits_per_packet", 0.1)};
+	static const char claim[] = "virtio-net, exits against e1000";
+	struct claim_result r;
+
+	(void)state;
+	r = judge(rec, 1, claim);
+	assert_string_equal(r.why, "bench run net-pps --mode=virtio --vmm=builtin --set flood=on "
+				   "--set offload=off");
+	json_object_set_new(rec[0], "knobs", json_pack("{s:s, s:s}", "flood", "on", "offload", "off"));
+	r = judge(rec, 1, claim);
+	assert_string_equal(r.why, "bench run net-pps --mode=e1000 --vmm=builtin --set flood=on "
+				   "--set coalesce=off --set io=vcpu --set offload=off");
+	json_decref(rec[0]);
+}
+
+static void a_claim_that_fails_says_why(void **state)
+{
+	json_t *rec[] = {record_of("boot", "", "boot_ns", 500e6)};
+	struct claim_result r;
+
+	(void)state;
+	r = judge(rec, 1, "boot to init");
+	assert_int_equal(r.state, CLAIM_FAILS);
+	assert_non_null(strstr(r.why, "Debian kernel"));
+	json_decref(rec[0]);
 }
 
 int main(void)
@@ -94,6 +131,8 @@ int main(void)
 		cmocka_unit_test(counts_hold_everywhere_times_only_in_real_time),
 		cmocka_unit_test(ratios_need_both_sides_of_one_substrate),
 		cmocka_unit_test(knobs_tell_the_sides_apart),
+		cmocka_unit_test(the_missing_side_is_named),
+		cmocka_unit_test(a_claim_that_fails_says_why),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

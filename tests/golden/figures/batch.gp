@@ -2,6 +2,7 @@
 # Draw it again, in this folder: gnuplot batch.gp
 set terminal pdfcairo noenhanced size 3.30in,2.05in font "Liberation Sans,7" fontscale 1.0
 set output "batch.pdf"
+mark = 1
 load "style.gp"
 dat = "batch.dat"
 
@@ -13,5 +14,6 @@ unit = 1
 set yrange [0:37.24]
 plot dat index 0 using 0:($2/unit):9 with boxes lc variable notitle, \
      dat index 0 using 0:($3/unit):(0):(($4-$3)/unit) @whisker lc rgb "#000000" notitle, \
-     dat index 1 using 1:($2/unit) with points pt 6 ps 0.22 lw 0.5 lc rgb "#000000" notitle, \
+     dat index 1 using 1:($2/unit) with points pt 7 ps 0.3*mark lc rgb "#FFFFFF" notitle, \
+     dat index 1 using 1:($2/unit) with points pt 6 ps 0.25*mark lw 0.5 lc rgb "#000000" notitle, \
      dat index 0 using 0:(34.72):(sprintf("%.3g", $2)) with labels font ",6" notitle

@@ -2,6 +2,7 @@
 # Draw it again, in this folder: gnuplot cpu.gp
 set terminal pdfcairo noenhanced size 3.30in,2.64in font "Liberation Sans,7" fontscale 1.0
 set output "cpu.pdf"
+mark = 1
 load "style.gp"
 dat = "cpu.dat"
 

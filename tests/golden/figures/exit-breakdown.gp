@@ -2,6 +2,7 @@
 # Draw it again, in this folder: gnuplot exit-breakdown.gp
 set terminal pdfcairo noenhanced size 3.30in,2.55in font "Liberation Sans,7" fontscale 1.0
 set output "exit-breakdown.pdf"
+mark = 1
 load "style.gp"
 dat = "exit-breakdown.dat"
 

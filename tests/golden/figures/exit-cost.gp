@@ -2,6 +2,7 @@
 # Draw it again, in this folder: gnuplot exit-cost.gp
 set terminal pdfcairo noenhanced size 3.30in,2.75in font "Liberation Sans,7" fontscale 1.0
 set output "exit-cost.pdf"
+mark = 1
 load "style.gp"
 dat = "exit-cost.dat"
 
@@ -16,6 +17,6 @@ set format x "%g"
 set xlabel "Handling time (us)"
 set key outside top center horizontal
 plot dat using 3:0:($4-$3):(0) with vectors nohead lw 1.4 lc rgb "#0072B2" notitle, \
-     dat using 3:0 with points pt 7 ps 0.6 lc rgb "#0072B2" title "median", \
-     dat using 4:0 with points pt 2 ps 0.5 lc rgb "#D55E00" title "p99", \
-     dat using 2:0 with points pt 12 ps 0.7 lw 1.2 lc rgb "#202020" title "mean"
+     dat using 3:0 with points pt 7 ps 0.6*mark lc rgb "#0072B2" title "median", \
+     dat using 4:0 with points pt 2 ps 0.5*mark lc rgb "#D55E00" title "p99", \
+     dat using 2:0 with points pt 12 ps 0.7*mark lw 1.2 lc rgb "#202020" title "mean"

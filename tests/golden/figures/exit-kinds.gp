@@ -2,6 +2,7 @@
 # Draw it again, in this folder: gnuplot exit-kinds.gp
 set terminal pdfcairo noenhanced size 3.30in,1.75in font "Liberation Sans,7" fontscale 1.0
 set output "exit-kinds.pdf"
+mark = 1
 load "style.gp"
 dat = "exit-kinds.dat"
 
@@ -19,5 +20,5 @@ set key outside top center horizontal
 h = 0.24
 plot dat using 2:0:($6-$2):(0) with vectors nohead lw 1 lc rgb "#202020" notitle, \
      dat using 3:0:3:5:($0-h):($0+h) with boxxyerror @fill5 lw 0.6 dt 1 notitle, \
-     dat using 4:0 with points pt 7 ps 0.5 lc rgb "#0072B2" title "median", \
-     dat using 7:0 with points pt 2 ps 0.5 lc rgb "#D55E00" title "p99"
+     dat using 4:0 with points pt 7 ps 0.5*mark lc rgb "#0072B2" title "median", \
+     dat using 7:0 with points pt 2 ps 0.5*mark lc rgb "#D55E00" title "p99"

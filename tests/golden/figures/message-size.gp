@@ -2,6 +2,7 @@
 # Draw it again, in this folder: gnuplot message-size.gp
 set terminal pdfcairo noenhanced size 3.30in,3.79in font "Liberation Sans,7" fontscale 1.0
 set output "message-size.pdf"
+mark = 1
 load "style.gp"
 dat = "message-size.dat"
 
