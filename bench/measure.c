@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/hist.h"
 #include "base/hist_json.h"
 #include "base/log.h"
+#include "bench/bottleneck.h"
 #include "bench/measure.h"
 
 static double number(const json_t *obj, const char *name)
@@ -141,6 +143,8 @@ static void cpu_metrics(const struct observed *o, json_t *m, double packets, dou
 	if (!json_array_size(threads) || ns <= 0)
 		return;
 	json_array_foreach(threads, i, t) {
+		if (!strcmp(json_string_value(json_object_get(t, "role")), "peer"))
+			continue; /* the other end of the wire serves nobody here */
 		cpu += number(t, "cpu_ns");
 		guest += number(t, "guest_ns");
 	}
@@ -269,7 +273,7 @@ static bool check_lost(const struct observed *o, json_t *sample)
 
 int measure_sample(const struct observed *o, json_t *sample, char **why)
 {
-	json_t *m = json_object();
+	json_t *m = json_object(), *bottleneck;
 	double packets = number(o->agent, "wire_packets"), ns = window_ns(o);
 	bool lost_ok, cross_ok;
 
@@ -290,6 +294,10 @@ int measure_sample(const struct observed *o, json_t *sample, char **why)
 	json_object_set_new(sample, "exits", merged_exits(o->probes));
 	json_object_set(sample, "threads", json_object_get(o->probes, "threads"));
 	json_object_set(sample, "hists", o->hists);
+	bottleneck = bottleneck_of(json_object_get(o->probes, "threads"), ns,
+				   (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
+	if (bottleneck)
+		json_object_set_new(sample, "bottleneck", bottleneck);
 	lost_ok = check_lost(o, sample);
 	cross_ok = cross_check(o, sample);
 	if (!lost_ok || !cross_ok) {

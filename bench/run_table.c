@@ -6,6 +6,7 @@
 #include "analysis/stats.h"
 #include "base/strbuf.h"
 #include "base/table.h"
+#include "bench/bottleneck.h"
 #include "bench/run.h"
 
 static double summary(const json_t *rec, const char *metric, const char *what)
@@ -107,6 +108,24 @@ static void print_failures(const json_t *records)
 				       record_str(s, "error"));
 }
 
+/* What a faster path could not have been faster than. */
+static void print_bottlenecks(const json_t *records)
+{
+	const char *sep = "\nbusy in the window: ";
+	json_t *rec;
+	size_t i;
+
+	json_array_foreach(records, i, rec) {
+		struct strbuf sb = STRBUF_INIT;
+
+		if (bottleneck_text(json_object_get(rec, "samples"), &sb)) {
+			printf("%s%s: %s", sep, row_name(rec), strbuf_str(&sb));
+			sep = "; ";
+		}
+		strbuf_free(&sb);
+	}
+}
+
 static void print_footer(const json_t *records)
 {
 	const json_t *first = json_array_get(records, 0);
@@ -117,8 +136,8 @@ static void print_footer(const json_t *records)
 	       record_str(first, "time_base"), n, n == 1 ? "" : "s",
 	       n < STATS_MIN_N ? " (too few for an interval)" : ", medians with 95 % intervals");
 	if (json_is_number(json_object_get(first, "overhead_pct")))
-		printf("; probes' own CPU %.1f %%",
-		       json_number_value(json_object_get(first, "overhead_pct")));
+		printf("; probes' own CPU %.1f %%", json_number_value(json_object_get(first, "overhead_pct")));
+	print_bottlenecks(records);
 	printf("\nrecords:");
 	json_array_foreach(records, i, rec)
 		printf(" %s", record_str(rec, "id"));

@@ -146,6 +146,8 @@ static int open_probes(struct run *r, const char *observer)
 {
 	struct probes_opts o = {
 		.pid = r->vmm.pid,
+		.peer = r->peer.pid,
+		.backend = r->backend.pid,
 		.window = !(r->cell->workload->flags & WORKLOAD_WHOLE_BOOT),
 		.exits = true,
 		.notify = true,

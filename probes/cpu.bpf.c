@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * CPU time of every thread that serves the VM: those of the VMM's process and its vhost kernel threads (a
- * VMM thread since 6.4). What ran when the window opened or closed is charged to the nanosecond: on_ns is
+ * CPU time of every thread that serves the VM: those of the VMM's process, of its vhost-user back end, of the peer,
+ * and its vhost kernel threads (a VMM thread since 6.4). What ran when the window opened or closed is charged to the nanosecond: on_ns is
  * kept all the time and clamped to the window when a stay on the CPU ends.
  */
 #include "probes/common.bpf.h"
@@ -11,6 +11,11 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define PF_KTHREAD 0x00200000
 
 extern const volatile char cfg_vhost[16];
+const volatile __u32 cfg_backend = 0, cfg_peer = 0; /* processes beside the VMM's; 0: none */
+
+/* The thread that serves and is on this CPU, or 0; and since when a softirq runs on top of it. */
+__u32 serving[CPU_SLOTS];
+__u64 softirq_from[CPU_SLOTS];
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -38,7 +43,10 @@ static __always_inline bool serves(struct task_struct *task)
 {
 	if (task->flags & PF_KTHREAD)
 		return task->comm[0] == 'v' && task->comm[1] == 'h' && (!cfg_tgid || is_vhost(task));
-	return !cfg_tgid ? vcpu_find_tid(task->pid) >= 0 : task->tgid == cfg_tgid;
+	if (!cfg_tgid)
+		return vcpu_find_tid(task->pid) >= 0;
+	return task->tgid == cfg_tgid || (cfg_backend && task->tgid == cfg_backend) ||
+	       (cfg_peer && task->tgid == cfg_peer);
 }
 
 static __always_inline struct thread_state *thread_get(struct task_struct *task)
@@ -81,6 +89,7 @@ static __always_inline void charge(struct thread_state *t, struct task_struct *t
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
+	__u32 cpu = bpf_get_smp_processor_id() & (CPU_SLOTS - 1), tid = 0;
 	__u64 now = bpf_ktime_get_ns(), delay;
 	struct thread_state *t;
 
@@ -96,7 +105,40 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	if (serves(next) && (t = thread_get(next))) {
 		t->on_ns = now;
 		t->last_sum = next->se.sum_exec_runtime;
+		tid = next->pid;
 	}
+	serving[cpu] = tid;
+	return 0;
+}
+
+/*
+ * Softirqs that run on top of a thread that serves: most often what it sent or woke itself (a packet that goes up
+ * from the TAP). The scheduler charges them to the thread, so this is a part of cpu_ns. Those on top of others, or in
+ * ksoftirqd, cannot be told from other machines' packets.
+ */
+SEC("tp_btf/softirq_entry")
+int BPF_PROG(on_softirq)
+{
+	__u32 cpu = bpf_get_smp_processor_id() & (CPU_SLOTS - 1);
+
+	if (serving[cpu] && hot.gate)
+		softirq_from[cpu] = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("tp_btf/softirq_exit")
+int BPF_PROG(on_softirq_end)
+{
+	__u32 cpu = bpf_get_smp_processor_id() & (CPU_SLOTS - 1), tid = serving[cpu];
+	__u64 from = softirq_from[cpu];
+	struct thread_state *t;
+
+	if (!from)
+		return 0;
+	softirq_from[cpu] = 0;
+	t = hot.gate ? bpf_map_lookup_elem(&threads, &tid) : NULL;
+	if (t)
+		t->softirq_ns += bpf_ktime_get_ns() - from;
 	return 0;
 }
 

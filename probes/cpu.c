@@ -13,6 +13,10 @@ void cpu_choose(struct probes *p)
 {
 	bpf_program__set_autoload(p->skel->progs.on_switch, p->opts.cpu);
 	bpf_program__set_autoload(p->skel->progs.on_thread_name, p->opts.cpu);
+	bpf_program__set_autoload(p->skel->progs.on_softirq, p->opts.cpu);
+	bpf_program__set_autoload(p->skel->progs.on_softirq_end, p->opts.cpu);
+	p->skel->rodata->cfg_backend = (uint32_t)p->opts.backend;
+	p->skel->rodata->cfg_peer = (uint32_t)p->opts.peer;
 }
 
 static const struct vcpu_state *vcpu_of(struct probes *p, uint32_t tid)
@@ -41,13 +45,17 @@ static void thread_name(uint32_t tgid, uint32_t tid, const struct thread_state *
  * QEMU's main thread carries the packets of its network back ends, so what is neither vCPU nor vhost nor
  * one of the known helpers is I/O.
  */
-static const char *thread_role(const struct vcpu_state *v, const char *name)
+static const char *thread_role(struct probes *p, const struct vcpu_state *v, uint32_t tgid, const char *name)
 {
 	static const char *const helpers[] = {"call_rcu", "worker", "kvm-nx-lpage", "SPICE",
 					      "vnc",	  "gmain",  "gdbus"};
 
 	if (v)
 		return "vcpu";
+	if (p->opts.peer && (pid_t)tgid == p->opts.peer)
+		return "peer";
+	if (p->opts.backend && (pid_t)tgid == p->opts.backend)
+		return "backend";
 	if (!strncmp(name, "vhost", 5))
 		return "vhost";
 	for (size_t i = 0; i < ARRAY_SIZE(helpers); i++)
@@ -73,9 +81,10 @@ static json_t *thread_to_json(struct probes *p, uint32_t tid, const struct threa
 	json_t *j;
 
 	thread_name(t->tgid, tid, t, name);
-	j = json_pack("{s:i,s:s,s:s,s:I,s:I,s:I}", "tid", (int)tid, "name", name, "role",
-		      thread_role(v, name), "cpu_ns", (json_int_t)cpu_ns, "runq_ns", (json_int_t)t->runq_ns,
-		      "switches", (json_int_t)t->switches);
+	j = json_pack("{s:i,s:s,s:s,s:I,s:I,s:I,s:I}", "tid", (int)tid, "name", name, "role",
+		      thread_role(p, v, t->tgid, name), "cpu_ns", (json_int_t)cpu_ns, "softirq_ns",
+		      (json_int_t)t->softirq_ns, "runq_ns", (json_int_t)t->runq_ns, "switches",
+		      (json_int_t)t->switches);
 	if (v)
 		json_object_set_new(j, "vcpu", json_integer(v->vcpu_id));
 	/* Where there is no kvm_entry, guest and KVM cannot be told apart. */

@@ -20,6 +20,7 @@ struct probes;
 
 struct probes_opts {
 	pid_t pid;            /* tgid to watch; 0: every KVM process */
+	pid_t peer, backend;  /* CPU time only: the other end of the wire, a vhost-user back end; 0: none */
 	bool window;          /* gate on the marker port; else count from open to read */
 	bool exits, notify, cpu, mmu; /* which probes */
 	const char *counters; /* libpfm4 event list, or NULL */
@@ -38,7 +39,7 @@ void probes_close(struct probes *p);
  *             "hlt": bool, "hist": {...}}],
  *  "notify": {"kicks_ioeventfd": n, "kicks_userspace": n, "msi": n, "injected": n, "eoi": n, "wakeups": n,
  *             "kick_to_service": hist, ...},
- *  "threads": [{"tid", "name", "role": "vcpu|io|vhost|other", "cpu_ns", "guest_ns", "runq_ns"}],
+ *  "threads": [{"tid", "name", "role": "vcpu|io|vhost|backend|peer|other", "cpu_ns", "softirq_ns", "guest_ns", "runq_ns"}],
  *  "mmu": {...}, "counters": [{"event", "tid", "count", "scale"}],
  *  "totals": {"exits", "pio", "mmio", "hlt", "injected", "userspace_exits"}, "lost": n, "overhead_ns": n,
  *  "backend": "svm"}

@@ -151,6 +151,7 @@ struct notify_state {
 /* One thread that serves the VM. */
 struct thread_state {
 	__u64 cpu_ns, runq_ns;
+	__u64 softirq_ns; /* part of cpu_ns */
 	__u64 on_ns;      /* on a CPU since; 0: not */
 	__u64 last_delay; /* sched_info.run_delay last seen */
 	__u64 last_sum;   /* se.sum_exec_runtime at the last switch off a CPU */
