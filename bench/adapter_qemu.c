@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -169,6 +170,11 @@ static int qemu_command(const struct vmm_want *w, struct arglist *a)
 	arglist_add(a, "chardev:agent");
 	arglist_add(a, "-device");
 	arglist_add(a, "isa-debug-exit,iobase=0xf4,iosize=4");
+	/* For the probes, which ask after the window what its registers are called. */
+	arglist_add(a, "-chardev");
+	arglist_add(a, "socket,id=qmp,path=exitlab-qmp-%d,abstract=on,server=on,wait=off", getpid());
+	arglist_add(a, "-mon");
+	arglist_add(a, "chardev=qmp,mode=control");
 	arglist_add(a, "-kernel");
 	if (w->micro)
 		arglist_add(a, "%s", w->kernel);

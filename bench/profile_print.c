@@ -96,6 +96,8 @@ static void print_notify(const json_t *n)
 	}
 	if (*sep == ',')
 		putchar('\n');
+	if (n && !json_object_get(n, "kicks_ioeventfd"))
+		puts("  (kicks through ioeventfd are not counted: this kernel or back end gives no hook for them)");
 	print_latency(n, "kick_to_service", "kick to service");
 	print_latency(n, "raise_to_injection", "raise to injection");
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,18 +10,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "probes/names.h"
+#include "probes/qemu_names.h"
 #include "probes/reasons.h"
 #include "vmm/stats_page.h"
 #include "workloads/protocol.h"
 
+#define NAME_MAX_LEN (STATS_NAME + 24)
 #define STATS_LINK "/memfd:exitlab-stats"
 #define MAX_PAGES  16
+#define MAX_REGIONS 256
+#define ASK_NS     NSEC_PER_SEC /* a QEMU is not asked more often: its answer costs it a millisecond */
 
 struct vm_names {
 	pid_t tgid;
 	const struct stats_page *page; /* NULL: not our VMM */
-	struct stats_region region[STATS_REGIONS]; /* as last seen mapped */
+	bool has_qmp;
+	struct qmp_socket qmp;
+	uint64_t seen_ns, asked_ns; /* asked_ns 0: never */
+	struct stats_region region[MAX_REGIONS]; /* as last seen mapped */
 	uint32_t n_regions;
 };
 
@@ -28,6 +37,7 @@ struct names {
 	pthread_mutex_t lock;
 	struct vm_names vm[MAX_PAGES];
 	unsigned n;
+	bool ask_early;
 };
 
 struct fixed_name {
@@ -66,12 +76,22 @@ static const struct fixed_name pc_msrs[] = {
 	{0xc0000101, 1, "GS_BASE"}, {0xc0000102, 1, "KERNEL_GS_BASE"},
 };
 
-struct names *names_new(void)
+/* 82540EM; what a driver touches while it runs. */
+static const struct fixed_name e1000_regs[] = {
+	{0x0, 4, "CTRL"}, {0x8, 4, "STATUS"}, {0x10, 4, "EECD"}, {0x14, 4, "EERD"}, {0x20, 4, "MDIC"},
+	{0xc0, 4, "ICR"}, {0xc4, 4, "ITR"}, {0xc8, 4, "ICS"}, {0xd0, 4, "IMS"}, {0xd8, 4, "IMC"},
+	{0x100, 4, "RCTL"}, {0x400, 4, "TCTL"}, {0x2810, 4, "RDH"}, {0x2818, 4, "RDT"},
+	{0x3810, 4, "TDH"}, {0x3818, 4, "TDT"},
+};
+
+struct names *names_new(bool ask_early)
 {
 	struct names *n = calloc(1, sizeof(struct names));
 
-	if (n)
-		pthread_mutex_init(&n->lock, NULL);
+	if (!n)
+		return NULL;
+	n->ask_early = ask_early;
+	pthread_mutex_init(&n->lock, NULL);
 	return n;
 }
 
@@ -129,7 +149,9 @@ static const struct stats_page *find_page(pid_t tgid)
 /* Regions of a page may move while we copy; a torn one is put right by the next poll. */
 static void take_regions(struct vm_names *vm)
 {
-	vm->n_regions = vm->page ? MIN(vm->page->n_regions, STATS_REGIONS) : 0;
+	if (!vm->page)
+		return;
+	vm->n_regions = MIN(vm->page->n_regions, STATS_REGIONS);
 	for (uint32_t i = 0; i < vm->n_regions; i++)
 		if (vm->page->region[i].len)
 			vm->region[i] = vm->page->region[i];
@@ -137,14 +159,32 @@ static void take_regions(struct vm_names *vm)
 
 static struct vm_names *vm_of(struct names *n, pid_t tgid)
 {
+	struct vm_names *vm;
+
 	for (unsigned i = 0; i < n->n; i++)
 		if (n->vm[i].tgid == tgid)
 			return &n->vm[i];
 	if (n->n == MAX_PAGES)
 		return NULL;
-	n->vm[n->n].tgid = tgid;
-	n->vm[n->n].page = find_page(tgid);
-	return &n->vm[n->n++];
+	vm = &n->vm[n->n++];
+	vm->tgid = tgid;
+	vm->seen_ns = clock_ns();
+	vm->page = find_page(tgid);
+	vm->has_qmp = !vm->page && qemu_socket_of(tgid, &vm->qmp);
+	return vm;
+}
+
+static void ask_qemu(struct vm_names *vm)
+{
+	size_t n;
+
+	if (!vm->has_qmp || (vm->asked_ns && clock_ns() - vm->asked_ns < ASK_NS))
+		return;
+	vm->asked_ns = clock_ns();
+	n = qemu_regions(&vm->qmp, vm->region, MAX_REGIONS);
+	/* It has ended, or serves another client: what was known before stays. */
+	if (n)
+		vm->n_regions = (uint32_t)n;
 }
 
 void names_poll(struct names *n, pid_t tgid)
@@ -157,40 +197,25 @@ void names_poll(struct names *n, pid_t tgid)
 	vm = vm_of(n, tgid);
 	if (vm)
 		take_regions(vm);
+	/* Once unasked, for one that is gone when its names are wanted; by then its firmware has set the BARs. */
+	if (vm && n->ask_early && !vm->asked_ns && clock_ns() - vm->seen_ns > 2 * NSEC_PER_SEC)
+		ask_qemu(vm);
 	pthread_mutex_unlock(&n->lock);
 }
 
-static const char *in_regions(const struct vm_names *vm, bool pio, uint64_t addr)
-{
-	const struct stats_region *best = NULL, *r;
-
-	for (uint32_t i = 0; i < vm->n_regions; i++) {
-		r = &vm->region[i];
-		if (!r->is_pio == pio || !r->len || addr < r->base || addr - r->base >= r->len)
-			continue;
-		if (!best || r->len < best->len)
-			best = r;
-	}
-	return best ? best->name : NULL;
-}
-
-/* Copies the name under the lock. */
-static bool in_page(struct names *n, pid_t tgid, bool pio, uint64_t addr, char name[STATS_NAME + 1])
+/* Is it ours, with its own statistics page? */
+static bool has_page(struct names *n, pid_t tgid)
 {
 	struct vm_names *vm;
-	const char *found = NULL;
+	bool page;
 
 	if (!n)
 		return false;
-	names_poll(n, tgid);
 	pthread_mutex_lock(&n->lock);
 	vm = vm_of(n, tgid);
-	if (vm)
-		found = in_regions(vm, pio, addr);
-	if (found)
-		snprintf(name, STATS_NAME + 1, "%.*s", STATS_NAME, found);
+	page = vm && vm->page;
 	pthread_mutex_unlock(&n->lock);
-	return found;
+	return page;
 }
 
 static const char *in_table(const struct fixed_name *t, size_t n, uint64_t addr)
@@ -201,29 +226,84 @@ static const char *in_table(const struct fixed_name *t, size_t n, uint64_t addr)
 	return NULL;
 }
 
+static const struct stats_region *in_regions(const struct vm_names *vm, bool pio, uint64_t addr)
+{
+	const struct stats_region *best = NULL, *r;
+
+	for (uint32_t i = 0; i < vm->n_regions; i++) {
+		r = &vm->region[i];
+		if (!r->is_pio == pio || !r->len || addr < r->base || addr - r->base >= r->len)
+			continue;
+		if (!best || r->len < best->len)
+			best = r;
+	}
+	return best;
+}
+
+/* QEMU names what it maps as one: a register is then told by its offset, an e1000's by its name as we call it. */
+static void region_name(const struct vm_names *vm, const struct stats_region *r, uint64_t addr,
+			char name[NAME_MAX_LEN])
+{
+	const char *reg = vm->page || strcmp(r->name, "e1000-mmio") ? NULL
+				: in_table(e1000_regs, ARRAY_SIZE(e1000_regs), addr - r->base);
+
+	if (reg)
+		snprintf(name, NAME_MAX_LEN, "e1000 %s", reg);
+	else if (vm->page || r->len <= 4)
+		snprintf(name, NAME_MAX_LEN, "%.*s", STATS_NAME, r->name);
+	else
+		snprintf(name, NAME_MAX_LEN, "%.*s+0x%" PRIx64, STATS_NAME, r->name, addr - r->base);
+}
+
+/* Copies the name under the lock. */
+static bool in_vm(struct names *n, pid_t tgid, bool pio, uint64_t addr, char name[NAME_MAX_LEN])
+{
+	const struct stats_region *found = NULL;
+	struct vm_names *vm;
+
+	if (!n)
+		return false;
+	names_poll(n, tgid);
+	pthread_mutex_lock(&n->lock);
+	vm = vm_of(n, tgid);
+	if (vm)
+		found = in_regions(vm, pio, addr);
+	if (vm && !found) {
+		ask_qemu(vm);
+		found = in_regions(vm, pio, addr);
+	}
+	if (found)
+		region_name(vm, found, addr, name);
+	pthread_mutex_unlock(&n->lock);
+	return found;
+}
+
 bool names_find(struct names *n, pid_t tgid, enum probe_backend backend, uint32_t reason, uint64_t key,
 		char *buf, size_t size)
 {
 	enum reason_kind kind = reason_kind(backend, reason);
-	char of_page[STATS_NAME + 1];
+	char of_vm[NAME_MAX_LEN];
 	const char *name = NULL;
 
-	if (key == KEY_OTHER)
+	if (key == KEY_OTHER || (kind == KIND_MMIO && key == KEY_NONE))
 		return false;
-	if ((kind == KIND_PIO && in_page(n, tgid, true, key & 0xffff, of_page)) ||
-	    (kind == KIND_MMIO && key != KEY_NONE && in_page(n, tgid, false, key, of_page)))
-		name = of_page;
-	else if (kind == KIND_PIO)
-		name = in_table(pc_ports, ARRAY_SIZE(pc_ports), key & 0xffff);
-	else if (kind == KIND_MMIO && key != KEY_NONE)
-		name = in_table(pc_memory, ARRAY_SIZE(pc_memory), key);
-	else if (kind == KIND_MSR)
+	if (kind == KIND_PIO)
+		key &= 0xffff;
+	if (kind == KIND_MSR)
 		name = in_table(pc_msrs, ARRAY_SIZE(pc_msrs), key & 0xffffffff);
+	else if (kind == KIND_MMIO)
+		name = in_table(pc_memory, ARRAY_SIZE(pc_memory), key);
+	else if (kind == KIND_PIO)
+		name = in_table(pc_ports, ARRAY_SIZE(pc_ports), key);
+	/* What the VMM says goes before what every PC has; a QEMU's word for those would only be another. */
+	if ((kind == KIND_MMIO || kind == KIND_PIO) && (!name || has_page(n, tgid)) &&
+	    in_vm(n, tgid, kind == KIND_PIO, key, of_vm))
+		name = of_vm;
 	if (name)
-		snprintf(buf, size, "%.*s", STATS_NAME, name);
+		snprintf(buf, size, "%s", name);
 	/*
-	 * The page is another process's: nothing from it may end a JSON string or reach the terminal as a
-	 * command.
+	 * The name may come from another process: nothing from it may end a JSON string or reach the terminal as
+	 * a command.
 	 */
 	for (char *c = buf; name && *c; c++)
 		if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ' || *c == 0x7f)

@@ -3,7 +3,7 @@
  * What an address or a port belongs to: "virtio-net0 txq0 kick", "e1000 TDT", "COM1", "local APIC".
  *
  * Our own VMM publishes its regions in its statistics page, a memfd that is found among the fds of the
- * process. For any other VMM there are the addresses that every PC has.
+ * process. A QEMU is asked (qemu_names.h). For any other VMM there are the addresses that every PC has.
  */
 #ifndef PROBES_NAMES_H
 #define PROBES_NAMES_H
@@ -13,7 +13,8 @@
 
 struct names;
 
-struct names *names_new(void);
+/* ask_early: a QEMU may be asked while it is measured, so that one that has ended has its names too. */
+struct names *names_new(bool ask_early);
 /*
  * Take down where the registers of this process are now: a VMM unmaps them before it ends, and then it is
  * gone.

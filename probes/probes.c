@@ -228,7 +228,7 @@ int probes_open(struct probes **out, const struct probes_opts *opts)
 		return -ENOMEM;
 	p->opts = *opts;
 	p->backend = find_backend();
-	p->names = names_new();
+	p->names = names_new(!opts->window);
 	libbpf_set_print(on_libbpf_message);
 	err = load_and_attach(p);
 	if (!err && opts->trace)

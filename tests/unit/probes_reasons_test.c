@@ -86,7 +86,7 @@ static void test_keys(void **state)
 		{BACKEND_SVM, 0x72, 0, false, "", NULL},
 		{BACKEND_SVM, 0x72, 0xffffffff81000000, true, "0xffffffff81000000", NULL},
 	};
-	struct names *n = names_new();
+	struct names *n = names_new(true);
 	char device[64];
 
 	(void)state;

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/strbuf.h"
+#include "probes/qemu_names.h"
+
+#define ANSWER_MS 300 /* QEMU's main loop may be busy; one that serves another client never answers */
+
+/* ---- its socket ---- */
+
+/* Value of key in "socket,id=x,path=y,server=on": copied up to the comma. */
+static bool option(const char *list, const char *key, char *buf, size_t size)
+{
+	size_t len = strlen(key);
+
+	for (const char *o = list; o; o = strchr(o, ',') ? strchr(o, ',') + 1 : NULL)
+		if (!strncmp(o, key, len) && o[len] == '=') {
+			snprintf(buf, size, "%.*s", (int)strcspn(o + len + 1, ","), o + len + 1);
+			return true;
+		}
+	return false;
+}
+
+/* Is there a control monitor on the chardev of this name? */
+static bool is_control(const char *args, const char *end, const char *id)
+{
+	char chardev[64], mode[16];
+
+	for (const char *a = args; a < end; a += strlen(a) + 1)
+		if (!strcmp(a, "-mon") && a + 5 < end &&
+		    option(a + 5, "chardev", chardev, sizeof(chardev)) && !strcmp(chardev, id) &&
+		    option(a + 5, "mode", mode, sizeof(mode)) && !strcmp(mode, "control"))
+			return true;
+	return false;
+}
+
+bool qemu_find_socket(const char *args, size_t len, struct qmp_socket *out)
+{
+	const char *end = args + len, *value;
+	char id[64], abstract[8];
+
+	*out = (struct qmp_socket){.abstract = false};
+	for (const char *a = args; a < end; a = value) {
+		value = a + strlen(a) + 1;
+		if (value >= end)
+			return false;
+		if (!strcmp(a, "-qmp") && !strncmp(value, "unix:", 5)) {
+			snprintf(out->path, sizeof(out->path), "%.*s", (int)strcspn(value + 5, ","),
+				 value + 5);
+			return true;
+		}
+		if (strcmp(a, "-chardev") || strncmp(value, "socket,", 7) ||
+		    !option(value, "id", id, sizeof(id)) ||
+		    !option(value, "path", out->path, sizeof(out->path)) ||
+		    !is_control(args, end, id))
+			continue;
+		out->abstract = option(value, "abstract", abstract, sizeof(abstract)) &&
+				!strcmp(abstract, "on");
+		return true;
+	}
+	return false;
+}
+
+bool qemu_socket_of(pid_t tgid, struct qmp_socket *out)
+{
+	struct strbuf args = STRBUF_INIT;
+	char file[64], path[108];
+	bool found;
+
+	snprintf(file, sizeof(file), "/proc/%d/cmdline", (int)tgid);
+	found = !file_read(file, &args) && args.len && qemu_find_socket(args.buf, args.len, out);
+	strbuf_free(&args);
+	/* It may live in a container, or have been started elsewhere. */
+	if (found && !out->abstract) {
+		snprintf(path, sizeof(path), "/proc/%d/%s%.80s", (int)tgid,
+			 out->path[0] == '/' ? "root" : "cwd/", out->path);
+		memcpy(out->path, path, sizeof(path));
+	}
+	return found;
+}
+
+/* ---- asking ---- */
+
+static FILE *dial(const struct qmp_socket *s)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	struct timeval limit = {.tv_usec = ANSWER_MS * 1000};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	size_t len = strlen(s->path);
+
+	memcpy(a.sun_path + s->abstract, s->path, MIN(len, sizeof(a.sun_path) - 1));
+	if (fd < 0)
+		return NULL;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	if (connect(fd, (struct sockaddr *)&a,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + s->abstract + len))) {
+		close(fd);
+		return NULL;
+	}
+	return fdopen(fd, "r+");
+}
+
+/* The next line that is an answer: events may come in between. NULL: none in time. */
+static json_t *answer(FILE *f)
+{
+	char *line = NULL;
+	size_t size = 0;
+	json_t *j = NULL;
+
+	while (!j && getline(&line, &size, f) > 0) {
+		j = json_loads(line, 0, NULL);
+		if (j && !json_object_get(j, "return")) {
+			json_decref(j);
+			j = NULL;
+		}
+	}
+	free(line);
+	return j;
+}
+
+static json_t *ask(FILE *f, const char *command)
+{
+	return fputs(command, f) < 0 || fflush(f) ? NULL : answer(f);
+}
+
+size_t qemu_regions(const struct qmp_socket *s, struct stats_region *out, size_t max)
+{
+	FILE *f = dial(s);
+	json_t *ok = NULL, *map = NULL;
+	const char *text;
+	size_t n = 0;
+
+	if (!f)
+		return 0;
+	ok = ask(f, "{\"execute\": \"qmp_capabilities\"}\n");
+	if (ok)
+		map = ask(f, "{\"execute\": \"human-monitor-command\", \"arguments\": "
+			     "{\"command-line\": \"info mtree -f\"}}\n");
+	text = json_string_value(json_object_get(map, "return"));
+	if (text)
+		n = qemu_parse_mtree(text, out, max);
+	json_decref(ok);
+	json_decref(map);
+	fclose(f);
+	return n;
+}
+
+/* ---- the memory map ---- */
+
+enum space { SPACE_OTHER, SPACE_MEMORY, SPACE_IO };
+
+/* "  00000000febd0000-00000000febd0fff (prio 0, i/o): e1000-mmio @0000000000000100" */
+static bool parse_line(const char *line, struct stats_region *r)
+{
+	uint64_t first, last, offset = 0;
+	char name[STATS_NAME];
+	int at = 0;
+
+	if (sscanf(line, " %" SCNx64 "-%" SCNx64 " (prio %*d, i/o): %n", &first, &last, &at) != 2 || !at)
+		return false;
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(line + at, " \r\n"), line + at);
+	sscanf(line + at + strcspn(line + at, " \r\n"), " @%" SCNx64, &offset);
+	/* The spaces' own leftovers, which no device has. */
+	if (!*name || !strcmp(name, "io") || !strcmp(name, "system"))
+		return false;
+	*r = (struct stats_region){.base = first, .len = last - first + 1};
+	/* What is beyond an overlay is still the device's: its registers count from the device's start. */
+	if (offset && offset <= first) {
+		r->base -= offset;
+		r->len += offset;
+	}
+	memcpy(r->name, name, sizeof(name));
+	return true;
+}
+
+size_t qemu_parse_mtree(const char *text, struct stats_region *out, size_t max)
+{
+	enum space space = SPACE_OTHER;
+	size_t n = 0;
+
+	for (const char *line = text; *line && n < max; line += strcspn(line, "\n"), line += *line == '\n') {
+		if (!strncmp(line, "FlatView", 8))
+			space = SPACE_OTHER;
+		else if (!strncmp(line, " AS \"memory\"", 12))
+			space = SPACE_MEMORY;
+		else if (!strncmp(line, " AS \"I/O\"", 9))
+			space = SPACE_IO;
+		else if (space != SPACE_OTHER && parse_line(line, &out[n]))
+			out[n++].is_pio = space == SPACE_IO;
+	}
+	return n;
+}
