@@ -241,7 +241,6 @@ static int check_memory(uint64_t want)
 	return -ENOMEM;
 }
 
-
 /* vhost-user hands guest memory to another process: only a memfd can be. */
 static bool wants_shared_memory(const struct args *a)
 {

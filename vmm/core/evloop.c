@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -35,7 +33,6 @@ struct evloop {
 	pthread_t thread;
 	char name[16];
 	int epfd, wakefd;
-	int tid; /* 0 until the thread runs */
 	bool stop;
 	int64_t (*poll)(void *arg);
 	void *poll_arg;
@@ -124,7 +121,6 @@ static void *loop_main(void *arg)
 	struct evloop *l = arg;
 
 	pthread_setname_np(pthread_self(), l->name);
-	__atomic_store_n(&l->tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
 	while (!__atomic_load_n(&l->stop, __ATOMIC_ACQUIRE)) {
 		int64_t (*poll)(void *) = __atomic_load_n(&l->poll, __ATOMIC_ACQUIRE);
 		int n = wait_events(l, ev, poll ? poll(l->poll_arg) : EVLOOP_FOREVER);
@@ -303,13 +299,4 @@ void evloop_set_poll(struct evloop *l, int64_t (*fn)(void *arg), void *arg)
 
 	/* On the loop's own thread: function and argument always change together. */
 	evloop_call(l, set_poll, args);
-}
-
-int evloop_tid(const struct evloop *l)
-{
-	int tid;
-
-	while (!(tid = __atomic_load_n(&l->tid, __ATOMIC_ACQUIRE)))
-		sched_yield();
-	return tid;
 }

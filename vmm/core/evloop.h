@@ -24,6 +24,5 @@ void evloop_post(struct evloop *l, void (*fn)(void *arg), void *arg);
  * polling), EVLOOP_FOREVER until the next event. */
 #define EVLOOP_FOREVER (-1)
 void evloop_set_poll(struct evloop *l, int64_t (*fn)(void *arg), void *arg);
-int evloop_tid(const struct evloop *l);
 
 #endif

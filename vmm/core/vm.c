@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/log.h"
 #include "vmm/core/machine.h"
 #include "vmm/pci/core.h"
 

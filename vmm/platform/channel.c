@@ -74,11 +74,6 @@ void channel_put(struct channel *ch, uint8_t byte)
 	pthread_mutex_unlock(&ch->lock);
 }
 
-uint64_t channel_dropped(const struct channel *ch)
-{
-	return __atomic_load_n(&ch->dropped, __ATOMIC_RELAXED);
-}
-
 static bool writable(int fd, int timeout_ms)
 {
 	struct pollfd p = {.fd = fd, .events = POLLOUT};

@@ -27,6 +27,5 @@ void channel_on_input(struct channel *ch, channel_input_fn fn, channel_quit_fn q
 void channel_resume(struct channel *ch);
 /* Any thread; never blocks. */
 void channel_put(struct channel *ch, uint8_t byte);
-uint64_t channel_dropped(const struct channel *ch);
 
 #endif
