@@ -201,7 +201,7 @@ soak: all unit-bins ## the long versions: simulations, kills, SR-IOV cycles, a s
 .PHONY: demo
 demo: setup ## set up, build, and run the main job
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) all
-	$(O)/bench run net-throughput --mode=vhost --reps=3 --duration=3s
+	$(O)/bench run net-throughput --mode=vhost
 	@echo; echo "The figure of it: $(O)/bench plot last --figure=all --format=png --out=."
 
 .PHONY: bars
