@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "workloads/agent/agent.h"
+#include "workloads/kernels.h"
 
 /* The smallest workload there is: an empty window. Also what `boot` runs; its number is taken
  * outside. */
@@ -33,35 +34,6 @@ int run_idle(struct agent *a)
 	window_close(a, &w);
 	window_report(a, &w, 0);
 	return 0;
-}
-
-#define COMPUTE_WORDS 8192 /* 64 KiB: stays in the caches, so that memory is not what is measured  \
-			    */
-
-/* Integer work with data-dependent loads and branches, as compilers and interpreters do; nothing
- * can be left out. */
-static uint64_t compute_round(uint64_t *table, uint64_t x)
-{
-	for (unsigned i = 0; i < COMPUTE_WORDS; i++) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-		if (x & 1)
-			x += table[(x >> 20) % COMPUTE_WORDS];
-		table[i] = x * 0x9e3779b97f4a7c15ull;
-	}
-	return x;
-}
-
-static uint64_t compute(uint64_t *table, uint64_t seed, uint64_t rounds)
-{
-	uint64_t x = seed * 2 + 1;
-
-	for (unsigned i = 0; i < COMPUTE_WORDS; i++)
-		table[i] = i + seed;
-	for (uint64_t r = 0; r < rounds; r++)
-		x = compute_round(table, x);
-	return x;
 }
 
 /* A fixed job: the same instructions on bare metal, in a guest and under binary translation. */

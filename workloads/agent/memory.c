@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "workloads/agent/agent.h"
+#include "workloads/kernels.h"
 
 #define PAGE 4096u
 
@@ -27,21 +28,7 @@ static void touch(unsigned char *mem, uint64_t pages)
 /* One cycle through all pages in random order (Sattolo), stored in the pages themselves. */
 static void build_chain(unsigned char *mem, uint32_t *order, uint64_t pages, uint64_t seed)
 {
-	uint64_t x = seed * 2 + 1;
-
-	for (uint64_t i = 0; i < pages; i++)
-		order[i] = (uint32_t)i;
-	for (uint64_t i = pages - 1; i > 0; i--) {
-		uint32_t swap = order[i];
-		uint64_t j;
-
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-		j = x % i;
-		order[i] = order[j];
-		order[j] = swap;
-	}
+	random_cycle(order, pages, seed);
 	for (uint64_t i = 0; i < pages; i++) {
 		/* Another line in each page: else all loads fall into one set of the cache. */
 		uint64_t from = order[i], to = order[(i + 1) % pages];

@@ -5,6 +5,7 @@
  *      walk     a random chain of one load per page: TLB misses
  *      update   page-table entry to read-only and back, each with INVLPG (ring 0), then a write
  */
+#include "workloads/kernels.h"
 #include "workloads/micro/micro.h"
 
 #define PAGE        4096ull
@@ -42,21 +43,7 @@ static uint64_t *slot_of_page(uint64_t page)
 
 static void build_chain(uint32_t *order, uint64_t pages, uint64_t seed)
 {
-	uint64_t x = seed * 2 + 1;
-
-	for (uint64_t i = 0; i < pages; i++)
-		order[i] = (uint32_t)i;
-	for (uint64_t i = pages - 1; i > 0; i--) {
-		uint32_t swap = order[i];
-		uint64_t j;
-
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
-		j = x % i;
-		order[i] = order[j];
-		order[j] = swap;
-	}
+	random_cycle(order, pages, seed);
 	for (uint64_t i = 0; i < pages; i++)
 		*slot_of_page(order[i]) = (uint64_t)slot_of_page(order[(i + 1) % pages]);
 }
