@@ -92,3 +92,18 @@ refused() { # STATUS PATTERN ADDRESS
 	cat $guest_dir/console
 	[ "$(grep -ac pong $guest_dir/console)" -ge 3 ]
 }
+
+@test "the host takes the device back (unbind): the VMM says so and ends, and the host has it" {
+	local i
+	rm -f $guest_dir/console
+	(
+		for ((i = 0; i < 300; i++)); do grep -aqs guest-up $guest_dir/console && break; sleep 0.1; done
+		echo $vf >/sys/bus/pci/drivers/vfio-pci/unbind
+	) 3>&- &
+	guest_run --vfio $vf --console $guest_dir/console <<<'echo guest-up; sleep 60' || true
+	[ "$status" -eq 1 ]
+	grep -q "$vf: the host wants the device back" <<<"$output"
+	wait
+	[ ! -e /sys/bus/pci/devices/$vf/driver ]
+	bind $vf
+}

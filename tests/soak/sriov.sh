@@ -20,7 +20,7 @@ limit=$((120 + (CYCLES + KILLS) * 60))
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 RANDOM=$SEED
-failed=0
+failed=0 missed=0
 
 host_state() {
 	# Few processes: each costs tens of milliseconds in the lab.
@@ -50,24 +50,41 @@ one_run() {
 	timeout 60 "$bench" run net-latency --mode=sriov --work=20 --reps=1 --on=host --vmm=builtin --store="$dir/store" >"$dir/log" 2>&1
 }
 
+# True when there was something to kill; else the run ends by itself.
 kill_at() { # MILLISECONDS WHOM
-	local pid vmm
+	local pid vmm hit=1
 	"$bench" run net-latency --mode=sriov --work=20 --reps=1 --on=host --vmm=builtin --store="$dir/store" >"$dir/log" 2>&1 &
 	pid=$!
 	sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"
-	# There may be no VMM yet or any more: then only bench is there to be killed.
 	vmm=$(pidof -s vmm)
-	[ "$2" = vmm ] || kill -9 $pid
-	[ "$2" = bench ] || [ -z "$vmm" ] || kill -9 "$vmm"
+	kill -0 $pid || hit=0
+	[ "$2" = bench ] || [ -n "$vmm" ] || hit=0
+	if [ $hit -eq 1 ]; then
+		[ "$2" = vmm ] || kill -9 $pid
+		[ "$2" = bench ] || kill -9 "$vmm"
+	fi
 	timeout 60 tail --pid=$pid -f /dev/null || { failed=$((failed + 1)); echo "bench lives on after the kill of $2"; kill -9 $pid; }
 	wait $pid
+	[ $hit -eq 1 ]
+}
+
+# A kill at a moment when there is nothing to kill is counted and tried again at another moment.
+kill_one() { # WHOM; $ms is when it was
+	for ((try = 0; try < 20; try++)); do
+		ms=$((RANDOM % (${run_ms:-9000} + 1)))
+		kill_at $ms "$1" && return
+		missed=$((missed + 1))
+	done
+	failed=$((failed + 1))
+	echo "20 tries to kill $1 hit nothing"
 }
 
 host_state >"$dir/before"
-start=$(date +%s%N)
 for ((i = 1; i <= CYCLES; i++)); do
+	start=$(date +%s%N)
 	one_run || { failed=$((failed + 1)); echo "cycle $i: bench ended with status $?:"; tail -5 "$dir/log" | sed 's/^/    /'; }
-	[ $i -gt 1 ] || run_ms=$((($(date +%s%N) - start) / 1000000))
+	# The first one is slower: its image is made.
+	[ $i -gt 2 ] || run_ms=$((($(date +%s%N) - start) / 1000000))
 	state_is_back "cycle $i"
 	echo "cycle $i: $failed failed so far" >&2
 done
@@ -75,8 +92,7 @@ done
 # Every other kill is followed by the next run instead of bench recover.
 whom=(bench vmm both)
 for ((i = 1; i <= KILLS; i++)); do
-	ms=$((RANDOM % (${run_ms:-9000} + 1)))
-	kill_at $ms "${whom[i % 3]}" 2>/dev/null
+	kill_one "${whom[i % 3]}" 2>/dev/null
 	what="kill $i (${whom[i % 3]}, after $ms ms)"
 	if [ $((i % 2)) -eq 1 ]; then
 		"$bench" recover >"$dir/log" 2>&1 || { failed=$((failed + 1)); echo "$what: bench recover failed: $(cat "$dir/log")"; }
@@ -86,5 +102,5 @@ for ((i = 1; i <= KILLS; i++)); do
 	state_is_back "$what"
 	echo "$what: $failed failed so far" >&2
 done
-echo "sriov: $CYCLES cycles, $KILLS kills, $failed failed (seed $SEED, ${run_ms:-0} ms a run)"
+echo "sriov: $CYCLES cycles, $KILLS kills ($missed more hit nothing and were repeated), $failed failed (seed $SEED, ${run_ms:-0} ms a run)"
 [ $failed -eq 0 ]
