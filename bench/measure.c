@@ -140,6 +140,9 @@ static void cpu_metrics(const struct observed *o, json_t *m, double packets, dou
 	double cpu = 0, guest = 0;
 	size_t i;
 
+	/* Mode host: the agent says what it took itself. */
+	if (json_object_get(o->agent, "cpu_pct"))
+		per_unit(m, "cpu_ns_per_packet", number(o->agent, "cpu_pct") / 100 * ns, packets);
 	if (!json_array_size(threads) || ns <= 0)
 		return;
 	json_array_foreach(threads, i, t) {

@@ -87,6 +87,7 @@ struct window {
 	uint64_t open_ns, close_ns;
 	struct net_counters net_open, net_close;
 	uint64_t busy_open, busy_close, total_open, total_close; /* ticks of all CPUs */
+	uint64_t cpu_open_ns, cpu_close_ns;                      /* of this process */
 	uint64_t intr_open, intr_close, ctxt_open, ctxt_close;
 };
 void window_open(const struct agent *a, struct window *w);

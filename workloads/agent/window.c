@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -44,6 +45,14 @@ static void cpu_read(struct cpu_now *out)
 	strbuf_free(&sb);
 }
 
+static uint64_t process_cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
 /* Everything slow is read before the marker opens the window and after it has closed it. */
 void window_open(const struct agent *a, struct window *w)
 {
@@ -55,6 +64,7 @@ void window_open(const struct agent *a, struct window *w)
 	w->intr_open = cpu.intr;
 	w->ctxt_open = cpu.ctxt;
 	net_read(a->ifname, &w->net_open);
+	w->cpu_open_ns = process_cpu_ns();
 	if (a->vm && marker_write(MARKER_OPEN))
 		agent_fail(-EIO, "the marker port cannot be written");
 	w->open_ns = clock_ns();
@@ -67,6 +77,7 @@ void window_close(const struct agent *a, struct window *w)
 	w->close_ns = clock_ns();
 	if (a->vm)
 		marker_write(MARKER_CLOSE);
+	w->cpu_close_ns = process_cpu_ns();
 	net_read(a->ifname, &w->net_close);
 	cpu_read(&cpu);
 	w->busy_close = cpu.busy;
@@ -109,6 +120,10 @@ void window_report(const struct agent *a, const struct window *w, uint64_t ops)
 		report_metric("guest_interrupts", (double)(w->intr_close - w->intr_open));
 		report_metric("guest_switches", (double)(w->ctxt_close - w->ctxt_open));
 	}
+	/* Without a VM this process is all that a VMM's threads are otherwise. */
+	if (!a->vm)
+		report_metric("cpu_pct",
+			      100.0 * (double)(w->cpu_close_ns - w->cpu_open_ns) / (double)window_ns(w));
 	/* A driver that came back counts from 0 again. */
 	if (a->ifname[0] && w->net_close.rx_packets >= w->net_open.rx_packets &&
 	    w->net_close.tx_packets >= w->net_open.tx_packets)
