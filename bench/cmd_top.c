@@ -8,10 +8,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/table.h"
 #include "bench/bench.h"
-#include "bench/exit_view.h"
-#include "bench/rates.h"
+#include "bench/top_draw.h"
 #include "bench/vm_find.h"
 
 struct top_args {
@@ -33,16 +31,11 @@ static const struct opt top_opts[] = {
 
 struct top {
 	struct probes *probes;
-	struct vm vm;
-	enum view_key key;
-	enum view_sort sort;
+	struct vm vm; /* pid 0: all */
 	struct exit_sum *before;
 	size_t n_before;
-	struct rates rates;
 	uint64_t last_ns;
-	struct view view;
-	double seconds;
-	bool paused;
+	struct top_frame frame;
 };
 
 static volatile sig_atomic_t stop;
@@ -70,79 +63,15 @@ static void update(struct top *t)
 	free(t->before);
 	t->before = sums;
 	t->n_before = n;
-	t->seconds = (double)(now - t->last_ns) / 1e9;
+	t->frame.seconds = (double)(now - t->last_ns) / 1e9;
 	t->last_ns = now;
-	view_free(&t->view);
-	view_build(&t->view, t->probes, diff, n, t->key, t->sort, NULL);
-	rates_add(&t->rates, &t->view, t->seconds);
+	view_free(&t->frame.view);
+	view_build(&t->frame.view, t->probes, diff, n, t->frame.key, t->frame.sort, NULL);
+	rates_add(&t->frame.rates, &t->frame.view, t->frame.seconds);
 	free(diff);
 }
 
 /* ---- the screen ---- */
-
-static void draw_header(struct top *t)
-{
-	static const char *const keys[] = {"all", "reason", "device", "port", "gpa", "msr", "rip"};
-	static const char *const sorts[] = {"time", "count", "p99"};
-	const struct view *v = &t->view;
-	double all = (double)(v->guest_ns + v->total_ns + v->hlt_ns);
-
-	mvprintw(0, 0, "%s  back end %s  %s exits/s", t->vm.pid ? t->vm.name : "all virtual machines",
-		 probes_backend_text(t->probes), fmt_si((double)v->count / t->seconds));
-	if (v->hlt_count)
-		printw("  %s halts/s", fmt_si((double)v->hlt_count / t->seconds));
-	if (t->paused)
-		printw("  PAUSED");
-	clrtoeol();
-	if (all > 0 && probes_backend(t->probes) == BACKEND_OTHER)
-		mvprintw(1, 0, "vCPU time: guest and KVM %.1f %%  userspace %.1f %%",
-			 100 * (double)v->guest_ns / all, 100 * (double)(v->user_ns + v->hlt_ns) / all);
-	else if (all > 0)
-		mvprintw(1, 0, "vCPU time: guest %.1f %%  KVM %.1f %%  userspace %.1f %%  halted %.1f %%",
-			 100 * (double)v->guest_ns / all, 100 * (double)(v->kvm_ns + v->fast_ns) / all,
-			 100 * (double)v->user_ns / all, 100 * (double)v->hlt_ns / all);
-	else
-		mvprintw(1, 0, "no exits in this interval");
-	clrtoeol();
-	attron(A_REVERSE);
-	mvprintw(2, 0, "%-18s %-18s %-22s %9s %6s %9s %9s %9s  %-*s", "REASON", "KEY", "DEVICE",
-		 "PER S", "TIME %", "P50", "P99", "MEAN", RATES_KEPT, "RATE");
-	attroff(A_REVERSE);
-	mvprintw(LINES - 1, 0, "q quit  s sort: %s  k key: %s  space pause", sorts[t->sort], keys[t->key]);
-	clrtoeol();
-}
-
-static void draw_row(struct top *t, int y, const struct view_row *r)
-{
-	uint64_t n = r->hist.count;
-	char spark[RATES_KEPT * 4 + 1];
-
-	rates_sparkline(&t->rates, r, spark, sizeof(spark));
-	mvprintw(y, 0, "%-18.18s %-18.18s %-22.22s %9s ", r->reason, r->key, r->device,
-		 fmt_si((double)r->count / t->seconds));
-	if (r->hlt || !t->view.total_ns)
-		printw("%6s ", "-");
-	else
-		printw("%6.1f ", 100 * (double)r->hist.sum / (double)t->view.total_ns);
-	printw("%9s %9s %9s  %s", n ? fmt_ns((double)hist_quantile(&r->hist, 0.5)) : "-",
-	       n ? fmt_ns((double)hist_quantile(&r->hist, 0.99)) : "-", n ? fmt_ns(hist_mean(&r->hist)) : "-",
-	       spark);
-	clrtoeol();
-}
-
-static void draw(struct top *t)
-{
-	int y = 3;
-
-	draw_header(t);
-	for (size_t i = 0; i < t->view.n && y < LINES - 1; i++)
-		draw_row(t, y++, &t->view.row[i]);
-	for (; y < LINES - 1; y++) {
-		move(y, 0);
-		clrtoeol();
-	}
-	refresh();
-}
 
 /* True to leave. A new key starts new rows, so their histories begin again. */
 static bool on_key(struct top *t, int c)
@@ -152,14 +81,14 @@ static bool on_key(struct top *t, int c)
 	case 27:
 		return true;
 	case 's':
-		t->sort = (t->sort + 1) % (SORT_P99 + 1);
+		t->frame.sort = (t->frame.sort + 1) % (SORT_P99 + 1);
 		break;
 	case 'k':
-		t->key = (t->key + 1) % (VIEW_MSR + 1);
-		memset(&t->rates, 0, sizeof(t->rates));
+		t->frame.key = (t->frame.key + 1) % (VIEW_MSR + 1);
+		memset(&t->frame.rates, 0, sizeof(t->frame.rates));
 		break;
 	case ' ':
-		t->paused = !t->paused;
+		t->frame.paused = !t->frame.paused;
 		break;
 	case KEY_RESIZE:
 		clear();
@@ -179,11 +108,11 @@ static void run_screen(struct top *t, const struct top_args *a)
 		if (a->duration_ns && now - start >= a->duration_ns)
 			return;
 		if (now >= next) {
-			if (!t->paused)
+			if (!t->frame.paused)
 				update(t);
 			next = now + a->interval_ns;
 		}
-		draw(t);
+		top_draw(&t->frame);
 		timeout((int)MIN((next - now) / NSEC_PER_MSEC + 1, 1000));
 		c = getch();
 		if (c != ERR && on_key(t, c))
@@ -214,7 +143,7 @@ static int with_screen(struct top *t, const struct top_args *a)
 	keypad(stdscr, TRUE);
 	curs_set(0);
 	t->last_ns = clock_ns();
-	t->seconds = 1;
+	t->frame.seconds = 1;
 	run_screen(t, a);
 	endwin();
 	delscreen(screen);
@@ -245,14 +174,17 @@ static int top_main(int argc, char **argv)
 		log_error("--pid=%d: no virtual machine there", (int)a.pid);
 		return EXIT_CANNOT;
 	}
-	t.key = (enum view_key)view_key_parse(a.key);
-	t.sort = (enum view_sort)view_sort_parse(a.sort);
+	t.frame.key = (enum view_key)view_key_parse(a.key);
+	t.frame.sort = (enum view_sort)view_sort_parse(a.sort);
 	o.pid = t.vm.pid;
 	if (probes_open(&t.probes, &o))
 		return EXIT_CANNOT;
+	t.frame.title = t.vm.pid ? t.vm.name : "all virtual machines";
+	t.frame.backend = probes_backend_text(t.probes);
+	t.frame.no_kvm_exit = probes_backend(t.probes) == BACKEND_OTHER;
 	status = with_screen(&t, &a);
 	probes_close(t.probes);
-	view_free(&t.view);
+	view_free(&t.frame.view);
 	free(t.before);
 	return status;
 }

@@ -21,7 +21,7 @@ static void put(json_t *metrics, const char *name, double v)
 	json_object_set_new(metrics, name, json_real(v));
 }
 
-static void check(json_t *sample, const char *name, bool ok, const char *detail)
+void measure_check(json_t *sample, const char *name, bool ok, const char *detail)
 {
 	json_array_append_new(json_object_get(sample, "checks"),
 			      json_pack("{s:s, s:b, s:s}", "name", name, "ok", ok, "detail", detail));
@@ -182,86 +182,6 @@ static void queue_metrics(const struct observed *o, json_t *m)
 
 /* ---- checks ---- */
 
-/* "name value" in the text of KVM's own statistics; -1 when it is not there. */
-static double kvm_stat(const char *text, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (const char *s = text; s && *s; s = strchr(s, '\n'), s = s ? s + 1 : NULL)
-		if (!strncmp(s, name, len) && s[len] == ' ')
-			return strtod(s + len, NULL);
-	return -1;
-}
-
-static double kvm_stat_vcpus(const char *text, unsigned vcpus, const char *name)
-{
-	double sum = 0, v;
-	char full[64];
-
-	for (unsigned i = 0; i < vcpus; i++) {
-		snprintf(full, sizeof(full), "vcpu%u/%s", i, name);
-		v = kvm_stat(text, full);
-		if (v < 0)
-			return -1;
-		sum += v;
-	}
-	return sum;
-}
-
-static double vmm_exits(const struct stats_page *p)
-{
-	double sum = 0;
-
-	for (uint32_t i = 0; i < MIN(p->n_vcpus, STATS_VCPUS); i++)
-		for (unsigned r = 0; r < STATS_REASONS; r++)
-			sum += (double)(p->at_close.vcpu[i].exits[r] - p->at_open.vcpu[i].exits[r]);
-	return sum;
-}
-
-/*
- * Back ends without kvm_exit: the probes count returns of KVM_RUN, so what they must agree with is the VMM.
- */
-static bool cross_check_userspace(const struct observed *o, const json_t *totals, json_t *sample)
-{
-	double ours = number(totals, "exits"), theirs = vmm_exits(o->stats);
-	bool ok = ours >= theirs - 2 * o->stats->n_vcpus && ours <= theirs + 2 * o->stats->n_vcpus;
-	char detail[160];
-
-	snprintf(detail, sizeof(detail), "probes %.0f exits to userspace, the VMM %.0f", ours, theirs);
-	check(sample, "cross_check", ok, detail);
-	return ok;
-}
-
-/* Our count of all exits against KVM's own, taken by the VMM at the same two marker writes. */
-static bool cross_check(const struct observed *o, json_t *sample)
-{
-	json_t *totals = json_object_get(o->probes, "totals");
-	const char *backend;
-	char detail[160];
-	double ours, slack, a, b;
-	bool ok;
-
-	if (!totals || !o->stats || o->whole_boot)
-		return true;
-	backend = json_string_value(json_object_get(o->probes, "backend"));
-	if (backend && strcmp(backend, "svm") && strcmp(backend, "vmx"))
-		return cross_check_userspace(o, totals, sample);
-	a = kvm_stat_vcpus(o->stats->kvm_open, o->stats->n_vcpus, "exits");
-	b = kvm_stat_vcpus(o->stats->kvm_close, o->stats->n_vcpus, "exits");
-	if (a < 0 || b < 0)
-		return true;
-	/*
-	 * KVM leaves fast-path exits out of its counter; the probe says how many there were. With one vCPU
-	 * both counts stand still while the VMM reads; with more, the others run on, at both edges.
-	 */
-	ours = number(totals, "exits") - number(totals, "fastpath_uncounted");
-	slack = o->stats->n_vcpus > 1 ? 2 * o->stats->n_vcpus : 0;
-	ok = ours >= b - a - slack && ours <= b - a + slack;
-	snprintf(detail, sizeof(detail), "probes %.0f exits, KVM's own statistics %.0f", ours, b - a);
-	check(sample, "cross_check", ok, detail);
-	return ok;
-}
-
 static bool check_lost(const struct observed *o, json_t *sample)
 {
 	double lost = number(o->probes, "lost");
@@ -270,7 +190,7 @@ static bool check_lost(const struct observed *o, json_t *sample)
 	if (!o->probes)
 		return true;
 	snprintf(detail, sizeof(detail), "%.0f events lost", lost);
-	check(sample, "lost_events", lost == 0, detail);
+	measure_check(sample, "lost_events", lost == 0, detail);
 	return lost == 0;
 }
 
@@ -302,7 +222,7 @@ int measure_sample(const struct observed *o, json_t *sample, char **why)
 	if (bottleneck)
 		json_object_set_new(sample, "bottleneck", bottleneck);
 	lost_ok = check_lost(o, sample);
-	cross_ok = cross_check(o, sample);
+	cross_ok = measure_cross_check(o, sample);
 	if (!lost_ok || !cross_ok) {
 		*why = xasprintf("check %s failed: see .samples[].checks",
 				 lost_ok ? "cross_check" : "lost_events");

@@ -4,6 +4,7 @@
 #define BENCH_MEASURE_H
 
 #include <jansson.h>
+#include "base/util.h"
 #include "vmm/stats_page.h"
 
 struct observed {
@@ -18,5 +19,14 @@ struct observed {
 
 /* Fills sample["metrics"], ["exits"], ["threads"], ["hists"], ["checks"]. 0, or -EIO with *why set: void. */
 int measure_sample(const struct observed *o, json_t *sample, char **why);
+
+/* ---- cross_check.c ---- */
+
+/*
+ * The probes against the others who count: KVM's own binary statistics as the VMM read them at the two marker
+ * writes, or, on back ends without kvm_exit, the VMM. Adds the check; false: they disagree.
+ */
+bool measure_cross_check(const struct observed *o, json_t *sample);
+void measure_check(json_t *sample, const char *name, bool ok, const char *detail);
 
 #endif

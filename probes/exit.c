@@ -169,6 +169,14 @@ json_t *exits_to_json(struct probes *p)
 	return out;
 }
 
+static void add_kind(struct probes *p, struct probes_totals *t, uint32_t reason, uint64_t n)
+{
+	enum reason_kind kind = reason_kind(p->backend, reason);
+
+	t->pio += kind == KIND_PIO ? n : 0;
+	t->hlt += kind == KIND_HLT ? n : 0;
+}
+
 void probes_totals(struct probes *p, struct probes_totals *t)
 {
 	*t = (struct probes_totals){.lost = p->skel->bss->window.lost};
@@ -180,13 +188,14 @@ void probes_totals(struct probes *p, struct probes_totals *t)
 		t->userspace_exits += v->user_exits;
 		t->mmio += v->user_mmio;
 		t->guest_ns += v->guest_total_ns;
+		if (v->where == IN_EXIT) /* not in its row yet */
+			add_kind(p, t, v->reason, 1);
 	}
 	for (uint32_t i = 0; i < rows_used(p); i++) {
 		const struct exit_row *row = &p->rows[i];
-		enum reason_kind kind = reason_kind(p->backend, row->reason);
 
-		t->pio += kind == KIND_PIO ? row->count : 0;
-		t->hlt += kind == KIND_HLT ? row->count : 0;
+		t->fast += row->fast_count + row->untraced;
+		add_kind(p, t, row->reason, row->count + row->untraced);
 	}
 	t->injected = p->skel->bss->notify.injected;
 }
@@ -196,9 +205,10 @@ json_t *totals_to_json(struct probes *p)
 	struct probes_totals t;
 
 	probes_totals(p, &t);
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "exits", (json_int_t)t.exits, "untraced",
-			 (json_int_t)t.untraced, "pio", (json_int_t)t.pio, "mmio", (json_int_t)t.mmio, "hlt",
-			 (json_int_t)t.hlt, "injected", (json_int_t)t.injected, "userspace_exits",
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "exits", (json_int_t)t.exits,
+			 "untraced", (json_int_t)t.untraced, "fast", (json_int_t)t.fast, "pio",
+			 (json_int_t)t.pio, "mmio", (json_int_t)t.mmio, "hlt", (json_int_t)t.hlt,
+			 "injected", (json_int_t)t.injected, "userspace_exits",
 			 (json_int_t)t.userspace_exits, "guest_ns", (json_int_t)t.guest_ns);
 }
 

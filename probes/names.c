@@ -53,7 +53,7 @@ static const struct fixed_name pc_ports[] = {
 	{0x71, 1, "RTC data"}, {0x80, 1, "POST code"}, {0x92, 1, "A20 gate"}, {0xf4, 4, "debug exit"},
 	{0x170, 8, "IDE2"}, {0x1f0, 8, "IDE1"}, {0x2f8, 8, "COM2"}, {0x3b0, 0x30, "VGA"},
 	{0x3f8, 8, "COM1"}, {0x402, 1, "debug console"}, {0x4d0, 2, "ELCR"}, {0x510, 12, "fw_cfg"},
-	{0xcf8, 4, "PCI config address"}, {0xcfc, 4, "PCI config data"},
+	{0xcf8, 8, "PCI CF8/CFC"},
 };
 
 static const struct fixed_name pc_memory[] = {
