@@ -1,273 +1,24 @@
 // SPDX-License-Identifier: MIT
-/*
- * mode=virtio: this process moves the packets, one I/O thread per queue pair.
- *
- * All fds are edge-triggered: an event only sets a flag, the work is done by pair_poll, which the event
- * loop calls before it sleeps. While there is work the guest is told not to kick. An eventfd need not be
- * read for the next edge to come, so the read, which only the statistics need, waits until there is nothing
- * better to do.
- */
+/* mode=virtio: this process moves the packets between the rings and a TAP, one I/O thread per queue pair. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/log.h"
-#include "vmm/core/evloop.h"
 #include "vmm/net/netq.h"
+#include "vmm/net/pair.h"
 #include "vmm/net/tap.h"
 
-#define BUDGET 64 /* packets each way before the other way has its turn */
-
-struct kick {
-	struct pair *pair;
-	bool tx;
-	bool watched;
-	bool rung;          /* since the eventfd was last read */
-	uint64_t descs_was; /* statistics at that time: no progress since makes the kick a spurious one */
-};
-
-struct pair {
-	struct be_virtio *b;
-	unsigned index;
-	struct evloop *loop;
-	struct netq q;
-	struct net_filter filter;
-	struct kick kick[2]; /* receive, transmit */
-	bool fd_watched;
-	bool awake;          /* there may be work */
-	uint64_t poll_until; /* busy polling, 0: not */
-	uint64_t held_until; /* q.tx_held: when its interrupt goes out at the latest */
-};
-
 struct be_virtio {
-	struct net_backend *be;
 	struct tap tap;
-	uint64_t poll_ns, hold_ns;
 	struct pair *pair[NET_PAIRS_MAX];
 };
-
-static struct net_ring *ring_of(struct pair *p, bool tx)
-{
-	return &p->b->be->rings[2 * p->index + tx];
-}
-
-static void on_kick(void *arg, uint32_t events)
-{
-	struct kick *k = arg;
-
-	(void)events;
-	k->rung = true;
-	k->pair->awake = true;
-}
-
-static void on_fd(void *arg, uint32_t events)
-{
-	struct pair *p = arg;
-
-	if (events & (EPOLLIN | EPOLLERR))
-		p->q.fd_readable = true;
-	if (events & EPOLLOUT)
-		p->q.fd_blocked = false;
-	p->awake = true;
-}
-
-static void on_call(void *arg, bool tx)
-{
-	struct pair *p = arg;
-	struct net_backend *be = p->b->be;
-
-	be->front_ops->call(be->front, 2 * p->index + tx);
-}
-
-/*
- * Read the eventfd of a queue that was kicked. Before the guest is asked to kick again: later it could lose
- * a kick.
- */
-static void drain_kick(struct kick *k)
-{
-	struct stats_queue *s = ring_of(k->pair, k->tx)->stats;
-	uint64_t n;
-
-	if (!k->rung)
-		return;
-	k->rung = false;
-	if (read(ring_of(k->pair, k->tx)->kick_fd, &n, sizeof(n)) != sizeof(n))
-		return;
-	netq_count(&s->kicks, n);
-	if (s->descs == k->descs_was)
-		netq_count(&s->spurious_kicks, 1);
-	k->descs_was = s->descs;
-}
-
-static void stop_direction(struct pair *p, bool tx)
-{
-	struct kick *k = &p->kick[tx];
-
-	drain_kick(k);
-	if (k->watched)
-		evloop_del(p->loop, ring_of(p, tx)->kick_fd);
-	k->watched = false;
-	if (tx ? p->q.tx_on : p->q.rx_on)
-		ring_of(p, tx)->base = netq_stop(&p->q, tx);
-}
-
-static void report_broken(struct pair *p)
-{
-	struct net_backend *be = p->b->be;
-
-	for (int tx = 0; tx < 2; tx++) {
-		if (!(tx ? p->q.tx_on && p->q.tx.broken : p->q.rx_on && p->q.rx.broken))
-			continue;
-		stop_direction(p, tx);
-		be->front_ops->ring_broken(be->front, 2 * p->index + (unsigned)tx);
-	}
-}
-
-/* True while busy polling goes on: from the last work done for poll_us. */
-static bool keep_polling(struct pair *p, bool worked)
-{
-	uint64_t now;
-
-	if (!p->b->poll_ns)
-		return false;
-	now = clock_ns();
-	if (worked)
-		p->poll_until = now + p->b->poll_ns;
-	return now < p->poll_until;
-}
-
-/* Nothing to do: sleep, but not over the time of an interrupt that is held back. */
-static int64_t idle(struct pair *p)
-{
-	uint64_t now;
-
-	if (!p->q.tx_held)
-		return EVLOOP_FOREVER;
-	now = clock_ns();
-	if (now < p->held_until)
-		return (int64_t)(p->held_until - now);
-	netq_flush(&p->q);
-	return EVLOOP_FOREVER;
-}
-
-static int run(struct pair *p, bool arm, bool *worked)
-{
-	uint64_t sent = p->q.tx_stats->descs, received = p->q.rx_stats->descs;
-	int r = netq_run(&p->q, BUDGET, arm);
-
-	if (p->q.tx_held && sent != p->q.tx_stats->descs)
-		p->held_until = clock_ns() + p->b->hold_ns;
-	*worked = sent != p->q.tx_stats->descs || received != p->q.rx_stats->descs;
-	return r;
-}
-
-static int64_t pair_poll(void *arg)
-{
-	struct pair *p = arg;
-	bool worked;
-	int r;
-
-	if (!p->awake)
-		return idle(p);
-	r = run(p, false, &worked);
-	if (!r && keep_polling(p, worked))
-		return 0;
-	if (!r) {
-		drain_kick(&p->kick[0]);
-		drain_kick(&p->kick[1]);
-		r = run(p, true, &worked);
-	}
-	if (r < 0)
-		report_broken(p);
-	p->awake = r != 0;
-	return p->awake ? 0 : idle(p);
-}
-
-/* ---- start and stop, on the pair's thread ---- */
-
-static int start_direction(struct pair *p, bool tx, uint64_t features)
-{
-	struct net_ring *r = ring_of(p, tx);
-	struct kick *k = &p->kick[tx];
-	int err;
-
-	if (!r->ready)
-		return 0;
-	p->q.features = features;
-	err = netq_start(&p->q, tx, p->b->be->gm, &r->layout, r->base);
-	if (err) {
-		log_guest("%s: ring %u is misaligned or not in memory", p->b->be->dev_name,
-			  2 * p->index + tx);
-		p->b->be->front_ops->ring_broken(p->b->be->front, 2 * p->index + tx);
-		return 0; /* the guest's fault: the device is told, the process lives */
-	}
-	virtq_track(tx ? &p->q.tx : &p->q.rx, r->progress);
-	k->descs_was = r->stats->descs;
-	err = evloop_add(p->loop, r->kick_fd, EPOLLIN | EPOLLET, on_kick, k);
-	k->watched = !err;
-	p->awake = true;
-	return err;
-}
-
-struct start_call {
-	struct pair *p;
-	uint64_t features;
-	bool rx, tx;
-	int err;
-};
-
-static void do_start(void *arg)
-{
-	struct start_call *c = arg;
-	struct pair *p = c->p;
-
-	p->q.rx_stats = ring_of(p, false)->stats;
-	p->q.tx_stats = ring_of(p, true)->stats;
-	if (c->rx)
-		c->err = start_direction(p, false, c->features);
-	if (c->tx && !c->err)
-		c->err = start_direction(p, true, c->features);
-	if (!p->fd_watched && !c->err) {
-		p->q.fd_readable = true;
-		p->q.fd_blocked = false;
-		c->err = evloop_add(p->loop, p->q.fd, EPOLLIN | EPOLLOUT | EPOLLET, on_fd, p);
-		p->fd_watched = !c->err;
-	}
-	if (!c->err)
-		evloop_set_poll(p->loop, pair_poll, p);
-}
-
-static void do_stop(void *arg)
-{
-	struct start_call *c = arg;
-	struct pair *p = c->p;
-
-	if (c->rx)
-		stop_direction(p, false);
-	if (c->tx)
-		stop_direction(p, true);
-	if (p->q.rx_on || p->q.tx_on)
-		return;
-	evloop_set_poll(p->loop, NULL, NULL);
-	if (p->fd_watched)
-		evloop_del(p->loop, p->q.fd);
-	p->fd_watched = false;
-	p->awake = false;
-}
 
 static void be_stop(struct net_backend *be)
 {
 	struct be_virtio *b = be->priv;
 
-	for (unsigned i = 0; i < be->pairs; i++) {
-		struct start_call c = {.p = b->pair[i], .rx = true, .tx = true};
-
-		evloop_call(c.p->loop, do_stop, &c);
-	}
+	for (unsigned i = 0; i < be->pairs; i++)
+		pair_stop(b->pair[i], true, true);
 }
 
 static int be_start(struct net_backend *be, uint64_t features, unsigned n)
@@ -275,12 +26,8 @@ static int be_start(struct net_backend *be, uint64_t features, unsigned n)
 	struct be_virtio *b = be->priv;
 	int err = tap_set_queues(&b->tap, 1);
 
-	for (unsigned i = 0; i < n / 2 && !err; i++) {
-		struct start_call c = {.p = b->pair[i], .features = features, .rx = true, .tx = true};
-
-		evloop_call(c.p->loop, do_start, &c);
-		err = c.err;
-	}
+	for (unsigned i = 0; i < n / 2 && !err; i++)
+		err = pair_start(b->pair[i], features, true, true);
 	if (err)
 		be_stop(be);
 	return err;
@@ -289,22 +36,16 @@ static int be_start(struct net_backend *be, uint64_t features, unsigned n)
 static int be_ring_start(struct net_backend *be, unsigned ring)
 {
 	struct be_virtio *b = be->priv;
-	struct start_call c = {.p = b->pair[ring / 2], .rx = !(ring & 1), .tx = ring & 1};
 
-	c.features = c.p->q.features;
-	evloop_call(c.p->loop, do_start, &c);
-	return c.err;
+	return pair_restart(b->pair[ring / 2], ring & 1);
 }
 
 static void be_ring_stop(struct net_backend *be, unsigned ring)
 {
 	struct be_virtio *b = be->priv;
-	struct start_call c = {.p = b->pair[ring / 2], .rx = !(ring & 1), .tx = ring & 1};
 
-	evloop_call(c.p->loop, do_stop, &c);
+	pair_stop(b->pair[ring / 2], !(ring & 1), ring & 1);
 }
-
-/* ---- the rest ---- */
 
 static int be_set_pairs(struct net_backend *be, unsigned pairs)
 {
@@ -320,54 +61,12 @@ static int be_set_offloads(struct net_backend *be, uint64_t guest_features)
 	return tap_set_offloads(&b->tap, guest_features);
 }
 
-struct filter_call {
-	struct pair *p;
-	const struct net_filter *f;
-};
-
-static void do_filter(void *arg)
-{
-	struct filter_call *c = arg;
-
-	c->p->filter = *c->f;
-	c->p->q.filter = &c->p->filter;
-}
-
 static void be_set_filter(struct net_backend *be, const struct net_filter *f)
 {
 	struct be_virtio *b = be->priv;
 
-	for (unsigned i = 0; i < be->pairs; i++) {
-		struct filter_call c = {b->pair[i], f};
-
-		evloop_call(c.p->loop, do_filter, &c);
-	}
-}
-
-static int open_pair(struct be_virtio *b, unsigned i)
-{
-	struct pair *p = calloc(1, sizeof(*p));
-	char name[16];
-	int err;
-
-	if (!p)
-		return -ENOMEM;
-	b->pair[i] = p;
-	p->b = b;
-	p->index = i;
-	p->q.fd = b->tap.fd[i];
-	p->q.call = on_call;
-	p->q.arg = p;
-	p->q.hold_lone = b->hold_ns != 0;
-	for (int tx = 0; tx < 2; tx++) {
-		p->kick[tx].pair = p;
-		p->kick[tx].tx = tx;
-	}
-	err = netq_init(&p->q);
-	if (err)
-		return err;
-	snprintf(name, sizeof(name), "%.11s-q%u", b->be->dev_name, (uint8_t)i % 10u);
-	return evloop_create(&p->loop, name);
+	for (unsigned i = 0; i < be->pairs; i++)
+		pair_set_filter(b->pair[i], f);
 }
 
 static int be_open(struct net_backend *be, const struct dev_opts *opts)
@@ -378,16 +77,16 @@ static int be_open(struct net_backend *be, const struct dev_opts *opts)
 
 	if (!b)
 		return -ENOMEM;
-	b->be = be;
 	b->tap = (struct tap)TAP_INIT;
 	err = dev_opts_u64(opts, "poll_us", &poll_us, 0, 1000000);
 	err = err ? err : dev_opts_u64(opts, "coalesce_us", &hold_us, 0, 1000000);
-	b->poll_ns = poll_us * NSEC_PER_USEC;
-	b->hold_ns = hold_us * NSEC_PER_USEC;
 	if (!err)
 		err = tap_open_opts(&b->tap, opts, be->dev_name, be->pairs);
-	for (unsigned i = 0; i < be->pairs && !err; i++)
-		err = open_pair(b, i);
+	for (unsigned i = 0; i < be->pairs && !err; i++) {
+		struct pair_config cfg = {be, i, b->tap.fd[i], poll_us * NSEC_PER_USEC, hold_us * NSEC_PER_USEC};
+
+		err = pair_open(&b->pair[i], &cfg);
+	}
 	be->features = NET_BACKEND_FEATURES &
 		       (tap_features(&b->tap) | 1ull << VIRTIO_NET_F_MRG_RXBUF |
 			1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << VIRTIO_RING_F_EVENT_IDX |
@@ -404,11 +103,8 @@ static void be_close(struct net_backend *be)
 
 	if (!b)
 		return;
-	for (unsigned i = 0; i < NET_PAIRS_MAX && b->pair[i]; i++) {
-		evloop_destroy(b->pair[i]->loop);
-		netq_free(&b->pair[i]->q);
-		free(b->pair[i]);
-	}
+	for (unsigned i = 0; i < be->pairs; i++)
+		pair_close(b->pair[i]);
 	tap_close(&b->tap);
 	free(b);
 	be->priv = NULL;
