@@ -20,8 +20,8 @@ void evloop_del(struct evloop *l, int fd);
 void evloop_call(struct evloop *l, void (*fn)(void *arg), void *arg);
 /* The same without waiting; dropped when memory is out or the loop is being destroyed. */
 void evloop_post(struct evloop *l, void (*fn)(void *arg), void *arg);
-/* Called each round before the loop sleeps; returns how long it may, in ns: 0 to be called again at once (busy
- * polling), EVLOOP_FOREVER until the next event. */
+/* Called each round before the loop sleeps; returns how long it may, in ns: 0 to be called again at
+ * once (busy polling), EVLOOP_FOREVER until the next event. */
 #define EVLOOP_FOREVER (-1)
 void evloop_set_poll(struct evloop *l, int64_t (*fn)(void *arg), void *arg);
 

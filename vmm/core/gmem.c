@@ -25,7 +25,8 @@ struct gmem {
 /* Address space that is aligned as the guest sees it, else no huge page of ours is one of the guest's. */
 static char *reserve(uint64_t size)
 {
-	char *p = mmap(NULL, size + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *p = mmap(NULL, size + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		       -1, 0);
 	char *base = (char *)align_up((uintptr_t)p, HUGE);
 
 	if (p == MAP_FAILED)

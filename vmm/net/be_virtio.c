@@ -83,7 +83,8 @@ static int be_open(struct net_backend *be, const struct dev_opts *opts)
 	if (!err)
 		err = tap_open_opts(&b->tap, opts, be->dev_name, be->pairs);
 	for (unsigned i = 0; i < be->pairs && !err; i++) {
-		struct pair_config cfg = {be, i, b->tap.fd[i], poll_us * NSEC_PER_USEC, hold_us * NSEC_PER_USEC};
+		struct pair_config cfg = {be, i, b->tap.fd[i], poll_us * NSEC_PER_USEC,
+					  hold_us * NSEC_PER_USEC};
 
 		err = pair_open(&b->pair[i], &cfg);
 	}

@@ -9,17 +9,13 @@ static const struct {
 	uint16_t first, last;
 	uint32_t mask;
 } masks[] = {
-	{FCAH, FCAH, 0xffff},          {FCT, FCT, 0xffff},
-	{VET, VET, 0xffff},            {RDTR, RDTR, 0xffff},
-	{RADV, RADV, 0xffff},          {RDLEN, RDLEN, 0xfff80},
-	{RDBAL, RDBAL, 0xfffffff0},    {RDH, RDH, 0xffff},
-	{RDT, RDT, 0xffff},            {TDBAL, TDBAL, 0xfffffff0},
-	{TDLEN, TDLEN, 0xfff80},       {TDH, TDH, 0xffff},
-	{TDT, TDT, 0xffff},            {TIDV, TIDV, 0xffff},
-	{TADV, TADV, 0xffff},          {FCRTL, FCRTL, 0x8000fff8},
-	{FCRTH, FCRTH, 0x8000fff8},    {FCTTV, FCTTV, 0xffff},
-	{TIPG, TIPG, 0x3fffffff},      {TXCW, TXCW, 0xc000ffff},
-	{ITR, ITR, 0xffff},
+	{FCAH, FCAH, 0xffff},	    {FCT, FCT, 0xffff},		{VET, VET, 0xffff},
+	{RDTR, RDTR, 0xffff},	    {RADV, RADV, 0xffff},	{RDLEN, RDLEN, 0xfff80},
+	{RDBAL, RDBAL, 0xfffffff0}, {RDH, RDH, 0xffff},		{RDT, RDT, 0xffff},
+	{TDBAL, TDBAL, 0xfffffff0}, {TDLEN, TDLEN, 0xfff80},	{TDH, TDH, 0xffff},
+	{TDT, TDT, 0xffff},	    {TIDV, TIDV, 0xffff},	{TADV, TADV, 0xffff},
+	{FCRTL, FCRTL, 0x8000fff8}, {FCRTH, FCRTH, 0x8000fff8}, {FCTTV, FCTTV, 0xffff},
+	{TIPG, TIPG, 0x3fffffff},   {TXCW, TXCW, 0xc000ffff},	{ITR, ITR, 0xffff},
 };
 
 static uint32_t mask_of(uint32_t off)
@@ -42,7 +38,8 @@ static void write_ctrl(struct e1000 *e, uint32_t v)
 		e1000_phy_reset(e);
 	e1000_set(e, CTRL, v & ~(CTRL_RST | CTRL_PHY_RST));
 	e1000_set(e, STATUS,
-		  v & CTRL_SLU ? e1000_get(e, STATUS) | STATUS_LU : e1000_get(e, STATUS) & ~STATUS_LU);
+		  v & CTRL_SLU ? e1000_get(e, STATUS) | STATUS_LU
+			       : e1000_get(e, STATUS) & ~STATUS_LU);
 }
 
 struct reg_write {
@@ -67,7 +64,8 @@ static void write_setup(void *arg)
 /* Written on the thread that runs the ring. */
 static bool is_setup(uint32_t off)
 {
-	static const uint16_t setup[] = {CTRL, RCTL, TCTL, RDBAL, RDBAH, RDLEN, RDH, TDBAL, TDBAH, TDLEN, TDH};
+	static const uint16_t setup[] = {CTRL, RCTL,  TCTL,  RDBAL, RDBAH, RDLEN,
+					 RDH,  TDBAL, TDBAH, TDLEN, TDH};
 
 	for (size_t i = 0; i < ARRAY_SIZE(setup); i++)
 		if (off == setup[i])
@@ -136,8 +134,10 @@ static const struct {
 	uint16_t off;
 	void (*write)(struct e1000 *e, uint32_t v);
 } special[] = {
-	{TDT, write_tdt},   {RDT, write_rdt},       {IMS, write_ims},       {IMC, write_imc},   {ICR, e1000_icr_write},
-	{ICS, write_ics},   {STATUS, write_status}, {EECD, e1000_eecd_write}, {EERD, write_eerd}, {MDIC, write_mdic},
+	{TDT, write_tdt},	{RDT, write_rdt},	  {IMS, write_ims},
+	{IMC, write_imc},	{ICR, e1000_icr_write},	  {ICS, write_ics},
+	{STATUS, write_status}, {EECD, e1000_eecd_write}, {EERD, write_eerd},
+	{MDIC, write_mdic},
 };
 
 void e1000_reg_write(struct e1000 *e, uint32_t off, uint32_t v)

@@ -24,8 +24,9 @@ struct kick {
 	struct pair *pair;
 	bool tx;
 	bool watched;
-	bool rung;          /* since the eventfd was last read */
-	uint64_t descs_was; /* statistics at that time: no progress since makes the kick a spurious one */
+	bool rung; /* since the eventfd was last read */
+	uint64_t
+		descs_was; /* statistics at that time: no progress since makes the kick a spurious one */
 };
 
 struct pair {
@@ -37,7 +38,7 @@ struct pair {
 	struct net_filter filter;
 	struct kick kick[2]; /* receive, transmit */
 	bool fd_watched;
-	bool awake;          /* there may be work */
+	bool awake;	     /* there may be work */
 	uint64_t poll_until; /* busy polling, 0: not */
 	uint64_t held_until; /* q.tx_held: when its interrupt goes out at the latest */
 };
@@ -192,7 +193,8 @@ static int start_direction(struct pair *p, bool tx, uint64_t features)
 	p->q.features = features;
 	err = netq_start(&p->q, tx, p->be->gm, &r->layout, r->base);
 	if (err) {
-		log_guest("%s: ring %u is misaligned or not in memory", p->be->dev_name, 2 * p->index + tx);
+		log_guest("%s: ring %u is misaligned or not in memory", p->be->dev_name,
+			  2 * p->index + tx);
 		p->be->front_ops->ring_broken(p->be->front, 2 * p->index + tx);
 		return 0; /* the guest's fault: the device is told, the process lives */
 	}

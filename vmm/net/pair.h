@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One queue pair of virtio-net and the I/O thread that serves it: netq between its two rings and a frame fd,
- * woken by the rings' kicks and by the fd. Calls come from one thread at a time and return when the I/O thread
- * has done what they ask.
+ * One queue pair of virtio-net and the I/O thread that serves it: netq between its two rings and a
+ * frame fd, woken by the rings' kicks and by the fd. Calls come from one thread at a time and
+ * return when the I/O thread has done what they ask.
  */
 #ifndef VMM_NET_PAIR_H
 #define VMM_NET_PAIR_H
@@ -22,7 +22,8 @@ struct pair_config {
 /* 0 or -errno (logged); pair_close also after an error. */
 int pair_open(struct pair **out, const struct pair_config *cfg);
 void pair_close(struct pair *p);
-/* Serve the ready rings of these directions. A ring that makes no sense is reported to the front half: no error. */
+/* Serve the ready rings of these directions. A ring that makes no sense is reported to the front
+ * half: no error. */
 int pair_start(struct pair *p, uint64_t features, bool rx, bool tx);
 /* One direction again, with the features of the last start. */
 int pair_restart(struct pair *p, bool tx);

@@ -10,11 +10,15 @@
 #include "base/log.h"
 #include "vmm/virtio/common.h"
 
-static int add_cap(struct pci_dev *dev, uint8_t type, uint8_t bar, uint32_t off, uint32_t len, uint32_t extra,
-		   unsigned size)
+static int add_cap(struct pci_dev *dev, uint8_t type, uint8_t bar, uint32_t off, uint32_t len,
+		   uint32_t extra, unsigned size)
 {
 	struct virtio_pci_notify_cap cap = {
-		.cap = {.cap_len = (uint8_t)size, .cfg_type = type, .bar = bar, .offset = off, .length = len},
+		.cap = {.cap_len = (uint8_t)size,
+			.cfg_type = type,
+			.bar = bar,
+			.offset = off,
+			.length = len},
 		.notify_off_multiplier = extra,
 	};
 
@@ -27,27 +31,30 @@ static int add_notify_caps(struct virtio_dev *vd)
 	int at = 0;
 
 	if (vd->pio_notify)
-		at = add_cap(vd->pci, VIRTIO_PCI_CAP_NOTIFY_CFG, BAR_PIO, 0, vd->n_queues * NOTIFY_STEP,
-			     NOTIFY_STEP, size);
+		at = add_cap(vd->pci, VIRTIO_PCI_CAP_NOTIFY_CFG, BAR_PIO, 0,
+			     vd->n_queues * NOTIFY_STEP, NOTIFY_STEP, size);
 	if (at < 0)
 		return at;
-	return add_cap(vd->pci, VIRTIO_PCI_CAP_NOTIFY_CFG, BAR_MEM, REGION_NOTIFY * REGION_SIZE, REGION_SIZE,
-		       NOTIFY_STEP, size);
+	return add_cap(vd->pci, VIRTIO_PCI_CAP_NOTIFY_CFG, BAR_MEM, REGION_NOTIFY * REGION_SIZE,
+		       REGION_SIZE, NOTIFY_STEP, size);
 }
 
 static int add_caps(struct virtio_dev *vd)
 {
-	static const struct { uint8_t type, region; } plain[] = {
+	static const struct {
+		uint8_t type, region;
+	} plain[] = {
 		{VIRTIO_PCI_CAP_COMMON_CFG, REGION_COMMON},
 		{VIRTIO_PCI_CAP_ISR_CFG, REGION_ISR},
 		{VIRTIO_PCI_CAP_DEVICE_CFG, REGION_DEVICE},
 	};
-	const unsigned cap = sizeof(struct virtio_pci_cap), size = sizeof(struct virtio_pci_cfg_cap);
+	const unsigned cap = sizeof(struct virtio_pci_cap),
+		       size = sizeof(struct virtio_pci_cfg_cap);
 	int at = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(plain) && at >= 0; i++)
-		at = add_cap(vd->pci, plain[i].type, BAR_MEM, plain[i].region * REGION_SIZE, REGION_SIZE, 0,
-			     cap);
+		at = add_cap(vd->pci, plain[i].type, BAR_MEM, plain[i].region * REGION_SIZE,
+			     REGION_SIZE, 0, cap);
 	if (at >= 0)
 		at = add_notify_caps(vd);
 	if (at >= 0)
@@ -94,7 +101,8 @@ static int add_queue(struct virtio_dev *vd, unsigned i)
 	snprintf(name, sizeof(name), "%s kick", q->name);
 	if (pio)
 		pci_name_reg(vd->pci, BAR_PIO, i * NOTIFY_STEP, NOTIFY_STEP, name);
-	pci_name_reg(vd->pci, BAR_MEM, REGION_NOTIFY * REGION_SIZE + i * NOTIFY_STEP, NOTIFY_STEP, name);
+	pci_name_reg(vd->pci, BAR_MEM, REGION_NOTIFY * REGION_SIZE + i * NOTIFY_STEP, NOTIFY_STEP,
+		     name);
 	return 0;
 }
 
@@ -109,11 +117,11 @@ void virtio_doorbell(struct virtio_dev *vd, unsigned i, bool add)
 		pci_ioeventfd(vd->pci, BAR_PIO, off, 2, false, 0, vd->q[i].kick_fd, add);
 	/* Length 0 lets KVM skip decoding the instruction where the hardware allows (VMX). */
 	pci_ioeventfd(vd->pci, BAR_MEM, REGION_NOTIFY * REGION_SIZE + off, 0, false, 0,
-			      vd->q[i].kick_fd, add);
+		      vd->q[i].kick_fd, add);
 }
 
-static int feature_knob(struct virtio_dev *vd, const struct dev_opts *o, const char *key, unsigned bit,
-			bool on)
+static int feature_knob(struct virtio_dev *vd, const struct dev_opts *o, const char *key,
+			unsigned bit, bool on)
 {
 	if (dev_opts_bool(o, key, &on))
 		return -EINVAL;
@@ -140,11 +148,14 @@ static int parse_knobs(struct virtio_dev *vd, const struct dev_opts *o)
 	if (err)
 		return -EINVAL;
 	if (irq == 2) {
-		log_error("%s: irq=msi: a virtio device has MSI-X or INTx, no MSI; use irq=msix or irq=intx", vd->pci->name);
+		log_error(
+			"%s: irq=msi: a virtio device has MSI-X or INTx, no MSI; use irq=msix or irq=intx",
+			vd->pci->name);
 		return -EINVAL;
 	}
 	if (ring == 1 && !(vd->offered & VIRTIO_BIT(VIRTIO_F_RING_PACKED))) {
-		log_error("%s: ring=packed: this mode has no packed rings; use ring=split", vd->pci->name);
+		log_error("%s: ring=packed: this mode has no packed rings; use ring=split",
+			  vd->pci->name);
 		return -EOPNOTSUPP;
 	}
 	if (ring == 0)
