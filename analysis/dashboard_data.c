@@ -75,12 +75,19 @@ static char *next_part(const char **s)
 	return part;
 }
 
-/* Is ";name=value" a setting of every configuration? Then it tells nothing. */
-static bool shared(const struct dash *d, const char *setting, size_t len)
+/* Is ";name=value" a setting of every configuration of this workload, or 0, which is how a job says
+ * "not set"? Then it tells nothing. */
+static bool tells_nothing(const struct dash *d, const char *key, const char *setting, size_t len)
 {
+	size_t workload = strcspn(key, "/") + 1;
+
+	if (len > 2 && !strncmp(setting + len - 2, "=0", 2))
+		return true;
 	for (size_t i = 0; i < d->configs; i++) {
 		const char *p = strchr(d->config[i].key, ';');
 
+		if (strncmp(d->config[i].key, key, workload) != 0)
+			continue;
 		while (p && strncmp(p, setting, len))
 			p = strchr(p + 1, ';');
 		if (!p || (p[len] && p[len] != ';'))
@@ -101,8 +108,8 @@ static void name_config(const struct dash *d, struct dash_config *c)
 	while (*s == ';') {
 		size_t len = 1 + strcspn(s + 1, ";");
 
-		if (!shared(d, s, len))
-			strbuf_addf(&sb, "%s%.*s", sb.len ? " " : "", (int)len - 1, s + 1);
+		if (!tells_nothing(d, c->key, s, len))
+			strbuf_addf(&sb, "%s%.*s", sb.len ? ", " : "", (int)len - 1, s + 1);
 		s += len;
 	}
 	c->settings = sb.len ? strbuf_take(&sb) : xstrdup("");

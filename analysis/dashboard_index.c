@@ -140,7 +140,7 @@ static void add_facts(struct strbuf *sb, const struct dash *d)
 	else
 		strbuf_adds(
 			sb,
-			"Own false-alarm rate: unknown; no build was run twice in a row with 6 boots or more (A/A).");
+			"Own false-alarm rate: unknown; no build of a clean checkout was run twice in a row with 6 boots or more (A/A).");
 	strbuf_adds(sb, "</p>\n");
 }
 

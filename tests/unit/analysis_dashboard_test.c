@@ -162,12 +162,51 @@ static void site_of_a_store(void **state)
 	free(store_path);
 }
 
+static void put_record(struct store *s, const char *workload, int cpus, int work)
+{
+	static uint64_t seed;
+	struct fixture f = {.workload = workload, .mode = "vhost", .samples = 8, .seed = ++seed,
+			    .started = 1700000000 + (int64_t)seed};
+	json_t *rec = fixture_record(&f);
+
+	json_object_update_new(json_object_get(rec, "params"),
+			       json_pack("{s:i, s:i}", "cpus", cpus, "work", work));
+	assert_int_equal(store_import_dir(s, NULL, rec), 0);
+	json_decref(rec);
+}
+
+/* A card is named by what tells it from others of its workload, not by what was left unset. */
+static void names_tell_series_apart(void **state)
+{
+	char *store_path = xasprintf("%s/names", dir), *site = xasprintf("%s/names-site", dir), *index;
+	static const char *const only[] = {"throughput_bps", NULL};
+	struct dashboard_opts opts = {.out_dir = site, .metrics = only};
+	struct dashboard_stats stats;
+	struct store *s;
+
+	(void)state;
+	assert_int_equal(store_open(&s, store_path), 0);
+	put_record(s, "net-throughput", 1, 0);
+	put_record(s, "net-throughput", 1, 7);
+	put_record(s, "net-latency", 2, 0);
+	assert_int_equal(dashboard_build(s, &opts, &stats), 0);
+	store_close(s);
+	index = get("names-site/index.html");
+	assert_non_null(strstr(index, ">vhost, builtin, work=7 (host)<"));
+	assert_null(strstr(index, "work=0"));
+	assert_null(strstr(index, "cpus="));
+	free(index);
+	free(site);
+	free(store_path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exits_come_from_csv),
 		cmocka_unit_test(rare_reasons_are_summed),
 		cmocka_unit_test(site_of_a_store),
+		cmocka_unit_test(names_tell_series_apart),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
