@@ -111,12 +111,13 @@ static void add_input(struct list *l, const char *name, const json_t *a, const j
 {
 	static const char *const members[] = {"version", "build", "sha256"};
 	char *what = xasprintf("%s (input)", name);
+	bool kernel = !strcmp(name, "kernel"); /* the only one that another build of ours leaves alone */
 
 	/* The first member that differs tells it best. */
-	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+	for (size_t i = kernel ? ARRAY_SIZE(members) - 1 : 0; i < ARRAY_SIZE(members); i++) {
 		size_t before = l->n;
 
-		add_if_unequal(l, !strcmp(name, "kernel"), what, json_object_get(a, members[i]),
+		add_if_unequal(l, kernel, what, json_object_get(a, members[i]),
 			       json_object_get(b, members[i]));
 		if (l->n > before)
 			break;

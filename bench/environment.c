@@ -68,14 +68,16 @@ static const char *build_type(const char *path)
 	return strstr(path, "/asan/") ? "asan" : "release";
 }
 
-static void add_input(json_t *inputs, const char *name, const char *path)
+/* Our version says nothing about a program that is not ours; its hash does. */
+static void add_input(json_t *inputs, const char *name, const char *path, bool ours)
 {
 	char hex[65], *real = path ? realpath(path, NULL) : NULL;
 
 	if (real && !file_sha256(real, hex))
 		json_array_append_new(inputs, json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", name, "path",
-							real, "sha256", hex, "version", EXITLAB_VERSION,
-							"build", build_type(real)));
+							real, "sha256", hex, "version",
+							ours ? EXITLAB_VERSION : "", "build",
+							ours ? build_type(real) : ""));
 	free(real);
 }
 
@@ -99,22 +101,22 @@ json_t *environment_inputs(const struct cell *c, const char *kernel_dir)
 	json_t *inputs = json_array();
 	char *path;
 
-	add_input(inputs, "bench", path_self());
+	add_input(inputs, "bench", path_self(), true);
 	if (c->vmm) {
 		bool ours = c->vmm->has_stats_page;
 
 		path = ours ? xstrdup(path_tool(c->vmm->program)) : find_in_path(c->vmm->program);
-		add_input(inputs, c->vmm->name, path);
+		add_input(inputs, c->vmm->name, path, ours);
 		free(path);
 	}
 	if (!strcmp(c->guest, "micro")) {
-		add_input(inputs, "micro", path_tool("micro.elf"));
+		add_input(inputs, "micro", path_tool("micro.elf"), true);
 		return inputs;
 	}
-	add_input(inputs, "agent", path_tool("agent"));
+	add_input(inputs, "agent", path_tool("agent"), true);
 	if (c->vmm) {
 		path = xasprintf("%s/vmlinux", kernel_dir);
-		add_input(inputs, "kernel", path);
+		add_input(inputs, "kernel", path, false);
 		free(path);
 	}
 	return inputs;
