@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/iommu.h"
 
+#if defined(__x86_64__) || defined(__i386__)
 bool iommu_remaps_interrupts(void)
 {
 	struct strbuf sb = STRBUF_INIT;
@@ -18,6 +19,12 @@ bool iommu_remaps_interrupts(void)
 	strbuf_free(&sb);
 	return yes;
 }
+#else
+bool iommu_remaps_interrupts(void)
+{
+	return true;
+}
+#endif
 
 const char *iommu_unsafe_parameter(bool iommufd)
 {

@@ -6,7 +6,8 @@
 
 #include "base/util.h"
 
-/* Interrupts go through the IOMMU (x86), so that a device can raise none but its own. */
+/* Interrupts go through the IOMMU, so that a device can raise none but its own. Known on x86 only; elsewhere
+ * true, and VFIO itself refuses. */
 bool iommu_remaps_interrupts(void);
 /* The module parameter by which VFIO assigns devices without that, for iommufd (true) or type 1; NULL: not
  * there. */

@@ -103,7 +103,7 @@ static int run_text(const char *text)
 
 int journal_run(struct journal *j, const char *command, const char *undo)
 {
-	int err = journal_note(j, run_key, undo);
+	int err = undo ? journal_note(j, run_key, undo) : 0;
 
 	return err ? err : run_text(command);
 }

@@ -22,7 +22,8 @@ int journal_open(struct journal **out);
 int journal_write(struct journal *j, const char *path, const char *value, const char *undo);
 /* Note only: value is to be written to path at the end. What is done about it is the caller's. */
 int journal_note(struct journal *j, const char *path, const char *undo);
-/* Note a command that undoes, then run the one that does; words are split at blanks. 0 or -errno (logged). */
+/* Note a command that undoes (NULL: nothing to undo), then run the one that does; words are split at blanks.
+ * 0 or -errno (logged). */
 int journal_run(struct journal *j, const char *command, const char *undo);
 /* Undo everything in reverse, and close. Paths that are gone are fine. 0, or the first -errno (logged). */
 int journal_close(struct journal *j);

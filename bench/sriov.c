@@ -227,26 +227,36 @@ static int raise_pf(struct sriov *s)
 	return err;
 }
 
+static int apply(struct sriov *s, const struct vf_settings *old, const struct vf_settings *new)
+{
+	struct vf_settings back = vf_settings_undo(old, new);
+	char *command = vf_settings_command(s->pf, s->index, new);
+	char *undo = vf_settings_command(s->pf, s->index, &back);
+	int err = command ? journal_run(s->journal, command, undo) : 0;
+
+	free(command);
+	free(undo);
+	return err;
+}
+
 /* A MAC address that the card gave stays; without one its driver refuses the function's filters. */
 static int configure_vf(struct sriov *s, const struct sriov_want *want)
 {
 	static const char no_mac[] = "00:00:00:00:00:00";
-	struct vf_settings old = {"", 0, -1, -1}, new = want->settings, back;
-	char *command, *undo;
+	struct vf_settings old = VF_SETTINGS_NONE, new = want->settings;
 	int err = raise_pf(s);
 
 	if (err)
 		return err;
-	vf_settings_read(s->pf, s->index, &old);
+	/* What the card does not tell of a function of our own goes with it; of another's it could not be put
+	 * back. */
+	if (vf_settings_read(s->pf, s->index, &old) && want->vf) {
+		log_error("--vf=%s: %s does not tell its settings, so they could not be put back; leave --vf out", want->vf, s->pf);
+		return -ENOTSUP;
+	}
 	if (!want->vf || !*old.mac || !strcmp(old.mac, no_mac))
 		snprintf(new.mac, sizeof(new.mac), "%s", want->mac);
-	back = vf_settings_undo(&old, &new);
-	command = vf_settings_command(s->pf, s->index, &new);
-	undo = vf_settings_command(s->pf, s->index, &back);
-	err = journal_run(s->journal, command, undo);
-	free(command);
-	free(undo);
-	return err;
+	return apply(s, &old, &new);
 }
 
 static int unbind(struct sriov *s, const char *driver)
@@ -303,12 +313,22 @@ static int bind_vf(struct sriov *s)
 	return err;
 }
 
-static int allow_unsafe(struct sriov *s)
+/* VFIO would refuse as well, but only the VMM would hear why. */
+static int check_remapping(struct sriov *s, bool allow)
 {
 	const char *parameter = iommu_unsafe_parameter(false);
 
-	if (iommu_remaps_interrupts() || !parameter)
+	if (iommu_remaps_interrupts())
 		return 0;
+	if (!allow) {
+		log_error("interrupts are not remapped on this host, so a device could forge them; switch remapping on in the firmware, "
+			  "or accept it with --allow-unsafe-interrupts");
+		return -EPERM;
+	}
+	if (!parameter) {
+		log_error("vfio_iommu_type1 is not loaded, so unsafe interrupts cannot be allowed; modprobe vfio_iommu_type1");
+		return -ENOENT;
+	}
 	log_warn("interrupts are not remapped on this host: the guest's device can raise any of them while this runs");
 	return journal_write(s->journal, parameter, "Y", NULL);
 }
@@ -319,8 +339,7 @@ int sriov_setup(struct sriov *s, const struct sriov_want *want)
 
 	*s = (struct sriov){.pf = NULL};
 	err = journal_open(&s->journal);
-	if (!err && want->unsafe_interrupts)
-		err = allow_unsafe(s);
+	err = err ? err : check_remapping(s, want->unsafe_interrupts);
 	if (!err)
 		err = want->vf ? adopt_vf(s, want->vf) : make_vf(s, want->nic ? want->nic : "auto");
 	err = err ? err : configure_vf(s, want);

@@ -64,6 +64,8 @@ char *vf_settings_command(const char *pf, unsigned index, const struct vf_settin
 {
 	struct strbuf sb = STRBUF_INIT;
 
+	if (!*s->mac && s->vlan < 0 && s->spoofchk < 0 && s->trust < 0)
+		return NULL;
 	strbuf_addf(&sb, "ip link set dev %s vf %u", pf, index);
 	if (*s->mac)
 		strbuf_addf(&sb, " mac %s", s->mac);

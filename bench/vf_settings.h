@@ -17,7 +17,7 @@ struct vf_settings {
 /* From the JSON of `ip -j link show dev PF`. 0 or -ENOENT: the card says nothing of function index. */
 int vf_settings_parse(const char *json, unsigned index, struct vf_settings *out);
 int vf_settings_read(const char *pf, unsigned index, struct vf_settings *out);
-/* The command that makes them so. Caller frees. */
+/* The command that makes them so, or NULL when they leave all as it is. Caller frees. */
 char *vf_settings_command(const char *pf, unsigned index, const struct vf_settings *s);
 /* Of old, what new changes: the undo. */
 struct vf_settings vf_settings_undo(const struct vf_settings *old, const struct vf_settings *new);

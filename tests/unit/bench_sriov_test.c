@@ -55,9 +55,11 @@ static const struct {
 
 static void test_commands(void **state)
 {
+	const struct vf_settings none = VF_SETTINGS_NONE;
 	struct vf_settings old;
 
 	(void)state;
+	assert_null(vf_settings_command("eth0", 1, &none));
 	assert_int_equal(vf_settings_parse(json, 1, &old), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct vf_settings back = vf_settings_undo(&old, &cases[i].new);

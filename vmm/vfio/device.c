@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "vmm/devices.h"
+#include "vmm/pci/regs.h"
 #include "vmm/vfio/vfio.h"
 
 #define PAGE 4096ull
@@ -177,6 +178,12 @@ static int add_msix(struct vfio_device *d, int *bar, uint64_t *off, uint64_t *le
 
 /* ---- pci_ops ---- */
 
+static void set_command(struct vfio_device *d, uint16_t bits)
+{
+	d->command = (uint16_t)(bits | PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
+	cfg_put(d, PCI_COMMAND, 2, d->command);
+}
+
 static int attach(struct vfio_device *d)
 {
 	struct vfio_device_info info = {.argsz = sizeof(info)};
@@ -258,22 +265,18 @@ static void vfio_bar_write(struct pci_dev *dev, int bar, uint64_t off, unsigned 
 		log_guest("%s: BAR %d: write at %llx failed", d->addr, bar, (unsigned long long)off);
 }
 
-/* Bus mastering and INTx masking are the device's to know; the rest of COMMAND is the core's affair. */
-static bool vfio_cfg_write(struct pci_dev *dev, unsigned off, unsigned len, uint32_t val)
-{
-	const struct vfio_device *d = dev->priv;
-
-	if (off == PCI_COMMAND && len >= 2)
-		cfg_put(d, PCI_COMMAND, 2,
-			(val & (PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE)) | PCI_COMMAND_MEMORY |
-				PCI_COMMAND_IO);
-	return false;
-}
-
+/* The core has taken a write to COMMAND or to an interrupt capability. Bus mastering and INTx masking are the
+ * device's to know; the rest of COMMAND is the core's affair. */
 static void vfio_irq_changed(struct pci_dev *dev, int vector)
 {
-	if (vector < 0)
-		vfio_irq_update(dev->priv);
+	struct vfio_device *d = dev->priv;
+	uint16_t bits = cfg_get16(dev->cfg + PCI_COMMAND) & (PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
+
+	if (vector >= 0)
+		return;
+	if ((bits | PCI_COMMAND_MEMORY | PCI_COMMAND_IO) != d->command)
+		set_command(d, bits);
+	vfio_irq_update(d);
 }
 
 static void vfio_reset(struct pci_dev *dev)
@@ -281,9 +284,10 @@ static void vfio_reset(struct pci_dev *dev)
 	struct vfio_device *d = dev->priv;
 
 	vfio_irq_off(d); /* the core forgets what was on; the guest switches on anew */
+	set_command(d, 0);
 	if (d->can_reset && ioctl(d->fd, VFIO_DEVICE_RESET))
 		log_warn("%s: reset: %s", d->addr, strerror(errno));
-	cfg_put(d, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
+	set_command(d, 0);
 }
 
 static void vfio_exit(struct pci_dev *dev)
@@ -309,6 +313,5 @@ const struct pci_ops vfio_ops = {
 	.bar_write = vfio_bar_write,
 	.reset = vfio_reset,
 	.exit = vfio_exit,
-	.cfg_write = vfio_cfg_write,
 	.irq_changed = vfio_irq_changed,
 };

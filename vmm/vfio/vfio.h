@@ -35,6 +35,7 @@ struct vfio_device {
 	struct vfio_container *container;
 	struct vfio_bar bar[PCI_BARS];
 	uint64_t config_offset;
+	uint16_t command; /* what the device's own COMMAND holds */
 	bool can_reset;
 	/* Interrupts. */
 	unsigned n_msix;
