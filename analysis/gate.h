@@ -18,7 +18,9 @@
 
 #define GATE_CONFIRM_FACTOR 2 /* boots of the confirmation per boot of the screening */
 
-/* Changes at or below a floor never trip. relative 0.02 is 2 %; absolute is in the metric's unit.
+/*
+ * Changes at or below a floor never trip. relative 0.02 is 2 %; absolute is in the metric's unit. In
+ * exact mode both are 0 but for what a file of floors says.
  */
 struct gate_floor {
 	char *metric; /* "*": every metric without a line of its own */
@@ -61,8 +63,8 @@ struct gate_row {
 struct gate {
 	struct gate_row *row;
 	size_t n;
-	bool exact; /* virtual time: any change that is no improvement trips, without a confirmation
-		     */
+	bool exact; /* virtual time: any change that is no improvement trips, without a confirmation;
+		     * the rows are in the order of their change, the largest first */
 	bool tripped, undecided;
 };
 

@@ -39,7 +39,7 @@ static void fill(struct cells *c, const struct gate *g, const struct gate_row *r
 	c->screen_value = g->exact ? c->exact[1] : value_text(r->metric, r->screen_value);
 	change_text(c->screen, sizeof(c->screen), &r->screen);
 	change_text(c->confirm, sizeof(c->confirm), &r->confirm);
-	if (g->exact)
+	if (g->exact && r->floor.relative <= 0 && r->floor.absolute <= 0)
 		snprintf(c->floor, sizeof(c->floor), "none");
 	else if (r->floor.absolute > 0)
 		snprintf(c->floor, sizeof(c->floor), "%.3g %%, %s", 100 * r->floor.relative,
@@ -53,14 +53,67 @@ static const char *headline(const struct gate *g)
 	return g->tripped ? "TRIPPED" : g->undecided ? "not decided: too few boots" : "passed";
 }
 
-void gate_write_text(const struct gate *g, const struct gate_names *names, FILE *out)
+/* Of exact values only those that are not equal need to be seen. */
+static bool shown(const struct gate *g, const struct gate_row *r)
+{
+	return !g->exact || r->result != GATE_PASS || r->screen_value != r->base;
+}
+
+static size_t shown_rows(const struct gate *g)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->n; i++)
+		n += shown(g, &g->row[i]);
+	return n;
+}
+
+static void say_equal(const struct gate *g, FILE *out)
+{
+	size_t n = g->n - shown_rows(g);
+
+	if (n)
+		fprintf(out, "%s%zu metric%s equal in every digit.\n", n < g->n ? "\n" : "", n,
+			n == 1 ? " is" : "s are");
+}
+
+static void exact_row(struct table *t, const struct gate_row *r, const struct cells *c)
+{
+	table_cell(t, "%s", r->metric);
+	table_cell(t, "%s", c->exact[0]);
+	table_cell(t, "%s", c->exact[1]);
+	table_cell(t, "%s", c->screen);
+	table_cell(t, "%s", c->floor);
+	table_cell(t, "%s", gate_result_text(r->result));
+}
+
+/* No confirmation, no intervals: nothing varies. */
+static void write_exact(const struct gate *g, FILE *out)
+{
+	struct table *t;
+
+	if (!shown_rows(g)) {
+		say_equal(g, out);
+		return;
+	}
+	t = table_new(6, "metric:", ":baseline", ":now", ":change", ":floor", "result:");
+	for (size_t i = 0; i < g->n; i++) {
+		struct cells c;
+
+		if (!shown(g, &g->row[i]))
+			continue;
+		fill(&c, g, &g->row[i]);
+		exact_row(t, &g->row[i], &c);
+	}
+	table_print(t, out);
+	say_equal(g, out);
+}
+
+static void write_sampled(const struct gate *g, FILE *out)
 {
 	struct table *t = table_new(7, "metric:", ":baseline", ":now", ":screening",
 				    ":confirmation", ":floor", "result:");
 
-	fprintf(out, "%s\nbaseline %s, screening %s%s%s\n\n", names->series, names->base,
-		names->screen, names->confirm ? ", confirmation " : "",
-		names->confirm ? names->confirm : "");
 	for (size_t i = 0; i < g->n; i++) {
 		struct cells c;
 
@@ -74,6 +127,14 @@ void gate_write_text(const struct gate *g, const struct gate_names *names, FILE 
 		table_cell(t, "%s", gate_result_text(g->row[i].result));
 	}
 	table_print(t, out);
+}
+
+void gate_write_text(const struct gate *g, const struct gate_names *names, FILE *out)
+{
+	fprintf(out, "%s\nbaseline %s, screening %s%s%s\n\n", names->series, names->base,
+		names->screen, names->confirm ? ", confirmation " : "",
+		names->confirm ? names->confirm : "");
+	(g->exact ? write_exact : write_sampled)(g, out);
 	fprintf(out, "\ngate %s\n", headline(g));
 }
 
@@ -90,12 +151,16 @@ void gate_write_markdown(const struct gate *g, const struct gate_names *names, F
 		const char *bold = r->result == GATE_TRIPPED ? "**" : "";
 		struct cells c;
 
+		if (!shown(g, r))
+			continue;
 		fill(&c, g, r);
 		fprintf(out, "| `%s` | %s | %s | %s | %s | %s | %s%s%s |\n", r->metric, c.base,
 			c.screen_value, c.screen, c.confirm, c.floor, bold,
 			gate_result_text(r->result), bold);
 	}
-	if (!g->exact)
+	if (g->exact)
+		say_equal(g, out);
+	else
 		fprintf(out,
 			"\nChanges are Hodges-Lehmann ratios with 95 %% intervals; the gate trips "
 			"when screening and confirmation "

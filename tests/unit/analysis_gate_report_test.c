@@ -79,22 +79,35 @@ static void junit(void **state)
 	free(text);
 }
 
-/* Exact counts show their last digit. */
+/* Exact counts show their last digit; what is equal is counted, not listed. */
 static void exact(void **state)
 {
-	struct gate_row row = {.metric = "exits",
-			       .better = -1,
-			       .base = 123456789,
-			       .screen_value = 123456790,
-			       .screen = {123456790.0 / 123456789, NAN, NAN, 1},
-			       .confirm = {NAN, NAN, NAN, 0},
-			       .result = GATE_TRIPPED};
-	struct gate g = {&row, 1, true, true, false};
+	struct gate_row row[] = {{.metric = "exits",
+				  .better = -1,
+				  .base = 123456789,
+				  .screen_value = 123456790,
+				  .screen = {123456790.0 / 123456789, NAN, NAN, 1},
+				  .confirm = {NAN, NAN, NAN, 0},
+				  .result = GATE_TRIPPED},
+				 {.metric = "kicks",
+				  .better = -1,
+				  .base = 7,
+				  .screen_value = 7,
+				  .screen = {1, NAN, NAN, 1},
+				  .confirm = {NAN, NAN, NAN, 0},
+				  .result = GATE_PASS}};
+	struct gate g = {row, 2, true, true, false};
 	char *text = written(gate_write_text, &g);
 
 	(void)state;
 	assert_non_null(strstr(text, "123456789  123456790"));
 	assert_non_null(strstr(text, "gate TRIPPED\n"));
+	assert_null(strstr(text, "kicks"));
+	assert_non_null(strstr(text, "\n1 metric is equal in every digit.\n"));
+	free(text);
+	g = (struct gate){row + 1, 1, true, false, false};
+	text = written(gate_write_text, &g);
+	assert_non_null(strstr(text, "\n1 metric is equal in every digit.\n\ngate passed\n"));
 	free(text);
 }
 

@@ -262,13 +262,18 @@ static void exact_counts(void **state)
 		const char *metric;
 		double base, screen[2];
 		enum gate_result want;
+		double floor; /* as a file asks for; 0: none */
 	} cases[] = {
-		{"exits", 23884, {23884, 23884}, GATE_PASS},
-		{"exits", 23884, {23885, 23885}, GATE_TRIPPED},
-		{"exits", 23884, {23884, 23885}, GATE_TRIPPED},
-		{"exits", 23884, {23883, 23883}, GATE_BETTER},
-		{"packets", 1000, {1001, 1001}, GATE_TRIPPED},
-		{"packets", 1000, {1000, 1000}, GATE_PASS},
+		{"exits", 23884, {23884, 23884}, GATE_PASS, 0},
+		{"exits", 23884, {23885, 23885}, GATE_TRIPPED, 0},
+		{"exits", 23884, {23884, 23885}, GATE_TRIPPED, 0},
+		{"exits", 23884, {23883, 23883}, GATE_BETTER, 0},
+		{"packets", 1000, {1001, 1001}, GATE_TRIPPED, 0},
+		{"packets", 1000, {1000, 1000}, GATE_PASS, 0},
+		{"packets", 1000, {1009, 1009}, GATE_PASS, 0.01},
+		{"packets", 1000, {1011, 1011}, GATE_TRIPPED, 0.01},
+		{"exits", 1000, {1009, 1009}, GATE_PASS, 0.01},
+		{"exits", 0, {1, 1}, GATE_TRIPPED, 0.01},
 	};
 
 	(void)state;
@@ -277,13 +282,17 @@ static void exact_counts(void **state)
 		json_t *screen =
 			constant(cases[i].metric, cases[i].screen[0], cases[i].screen[1], 2);
 		struct supply s = {{screen, NULL}, 0};
+		struct gate_floor any = {"*", cases[i].floor, 0};
+		struct gate_floors floors = {&any, 1};
 		struct gate g;
 		json_t *a, *b;
 
 		json_object_set_new(base, "time_base", json_string("virtual"));
 		json_object_set_new(screen, "time_base", json_string("virtual"));
 		assert_int_equal(
-			gate_run(&g, base, &(struct gate_source){take, &s}, NULL, NULL, &a, &b), 0);
+			gate_run(&g, base, &(struct gate_source){take, &s}, NULL,
+				 cases[i].floor > 0 ? &floors : NULL, &a, &b),
+			0);
 		assert_true(g.exact);
 		if (g.row[0].result != cases[i].want)
 			fail_msg("case %zu: %s", i, gate_result_text(g.row[0].result));
@@ -296,8 +305,8 @@ static void exact_counts(void **state)
 static void changed_exits_are_named(void **state)
 {
 	json_t *base =
-		json_pack("{s:[{s:s,s:s,s:i},{s:s,s:s,s:i}]}", "exits", "reason", "io", "key",
-			  "0x3f8", "count", 8445, "reason", "npf", "key", "", "count", 5);
+		json_pack("{s:[{s:s,s:s,s:s,s:i},{s:s,s:s,s:i}]}", "exits", "reason", "io", "key",
+			  "0x3f8", "device", "COM1", "count", 8445, "reason", "npf", "key", "", "count", 5);
 	json_t *screen =
 		json_pack("{s:[{s:s,s:s,s:i},{s:s,s:s,s:i}]}", "exits", "reason", "io", "key",
 			  "0x3f8", "count", 8446, "reason", "msr", "key", "", "count", 7);
@@ -308,7 +317,7 @@ static void changed_exits_are_named(void **state)
 	(void)state;
 	gate_print_exits(base, screen, f);
 	fclose(f);
-	assert_string_equal(text, "exit io 0x3f8: 8445 -> 8446 per boot\n"
+	assert_string_equal(text, "exit io COM1: 8445 -> 8446 per boot\n"
 				  "exit npf: 5 -> 0 per boot\n"
 				  "exit msr: 0 -> 7 per boot\n");
 	free(text);
