@@ -105,6 +105,16 @@ $(BPF_SKEL): $(BPF_OBJ)
 		bpftool gen skeleton $(@D)/probes.linked.o name probes_bpf > $@.tmp && mv $@.tmp $@
 $(call obj,$(filter-out %.bpf.c,$(wildcard probes/*.c))): | $(BPF_SKEL)
 
+# The exit probe's rows under BPF_PROG_TEST_RUN: tests/bpf/replay RATE SECONDS.
+$(O)/tests/replay.skel.h: tests/bpf/replay.bpf.c $(wildcard probes/*.h) base/hist.h
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -D__bpf__ -O2 -g -Wall -Werror -I. -I/usr/include/x86_64-linux-gnu -c -o $(@:.skel.h=.bpf.o) $<
+	$(Q)PATH=$$PATH:/usr/sbin; bpftool gen skeleton $(@:.skel.h=.bpf.o) name replay_bpf > $@.tmp && mv $@.tmp $@
+$(O)/obj/tests/bpf/replay.o: | $(O)/tests/replay.skel.h
+$(O)/tests/replay: $(O)/obj/tests/bpf/replay.o $(O)/libbase.a
+	$(LINK) $^ -lbpf -lelf -lz -lmd -lm
+all: $(O)/tests/replay
+
 # ---- the micro guest: freestanding, multiboot ELF32 with 64-bit code inside -------------------
 MICRO_SRC := $(wildcard workloads/micro/*.c workloads/micro/*.S) workloads/job.c
 MICRO_OBJ := $(patsubst %,$(O)/micro/%.o,$(basename $(MICRO_SRC)))
@@ -197,6 +207,7 @@ soak: all unit-bins ## the long versions: simulations, kills, SR-IOV cycles, a s
 	$(Q)O=$(O) tests/soak/kill.sh
 	$(Q)O=$(O) tests/soak/sriov.sh
 	$(Q)O=$(O) tests/soak/deterministic.sh
+	$(Q)O=$(O) tests/soak/probes.sh
 
 .PHONY: demo
 demo: setup ## set up, build, and run the main job

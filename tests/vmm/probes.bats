@@ -88,3 +88,45 @@ ours() {
 	# One that came since may be another profiler's: ours are gone if fewer are there than with us.
 	[ "$(ours | wc -l)" -le "$(wc -w <<<"$before")" ]
 }
+
+@test "probes: a million exits a second are counted, every one, in memory that does not grow" {
+	run timeout 60 "$O/tests/replay" 1000000 2
+	echo "$output"
+	[[ $output != *"too slow"* ]] || skip "this machine is too busy now"
+	[ "$status" -eq 0 ]
+}
+
+@test "probes: any process with a KVM VM: vCPUs come and go, and every exit of each is counted" {
+	timeout 60 "$bench" profile --json -- python3 tests/vmm/bare_vm.py 3 >"$BATS_TEST_TMPDIR/both"
+	grep '^vcpu' "$BATS_TEST_TMPDIR/both" >"$BATS_TEST_TMPDIR/said"
+	grep -v '^vcpu' "$BATS_TEST_TMPDIR/both" >"$BATS_TEST_TMPDIR/json"
+	for n in 0 1; do
+		exits=$(awk -v n=$n '$2 == n { print $4 }' "$BATS_TEST_TMPDIR/said")
+		[ "$exits" -gt 100 ]
+		json "sum(e['count'] for e in j['exits'] if e['vcpu'] == $n and e['key'] == 'in 0x2ff') == $exits"
+	done
+	json 'j["lost"] == 0'
+}
+
+@test "probes: --all, --interval, --vcpu, --histogram, --key=rip: two virtual machines that live and die meanwhile" {
+	python3 tests/vmm/bare_vm.py 5 >/dev/null &
+	local one=$!
+	python3 tests/vmm/bare_vm.py 3 >/dev/null &
+	local two=$!
+	sleep 0.5
+	timeout 60 "$bench" profile --all --interval=1s --duration=4s --json >"$BATS_TEST_TMPDIR/lines"
+	python3 - "$BATS_TEST_TMPDIR/lines" "$one" "$two" <<-'EOP'
+		import json, sys
+		lines = [json.loads(l) for l in open(sys.argv[1])]
+		rates = [sum(r["count"] for r in l["rows"]) / l["seconds"] for l in lines[:-1]]
+		assert len(rates) >= 3 and all(r > 100 for r in rates), rates
+		assert len({e["tid"] for e in lines[-1]["exits"]}) >= 3, "both machines' vCPUs"
+	EOP
+	wait "$one" "$two"
+	timeout 60 "$bench" profile --vcpu=1 --histogram -- python3 tests/vmm/bare_vm.py 2 >"$BATS_TEST_TMPDIR/text"
+	grep -qE '^ +[0-9.]+ [num]?s \.\. [0-9.]+ [num]?s +\|\*+' "$BATS_TEST_TMPDIR/text"
+	printf '0000000000001000 T entry\n0000000000001003 T again\n' >"$BATS_TEST_TMPDIR/System.map"
+	timeout 60 "$bench" profile --key=rip --symbols="$BATS_TEST_TMPDIR/System.map" -- python3 tests/vmm/bare_vm.py 1 \
+		>"$BATS_TEST_TMPDIR/text"
+	grep -qE '^io +0x1003 +again\+0x0 ' "$BATS_TEST_TMPDIR/text"
+}

@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The probes at length: a million exits a second for a minute; the cross-checks of tests/lab/probes.bats on the newer kernel as
+# well; kernels that are locked down.
+#
+#   tests/soak/probes.sh [rate] [newer] [lockdown]
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+: "${O:=build}"
+bench=$O/bench
+failed=0
+
+fail() { echo "probes: $*"; failed=1; }
+
+rate() { timeout 120 "$O/tests/replay" 1000000 60 || fail "a million exits a second: status $?"; }
+
+newer() {
+	timeout 400 "$bench" lab exec --kernel=newer --timeout=380s -- bats --tap tests/lab/probes.bats ||
+		fail "the newer kernel (./setup.sh --newer): status $?"
+}
+
+# locked MODE STATUS PATTERN: what the profiler says there.
+locked() {
+	local mode=$1 want=$2 pattern=$3 out status=0
+	out=$(timeout 100 "$bench" lab exec --append=lsm=lockdown --append="lockdown=$mode" --timeout=90s -- \
+		timeout 30 "$bench" profile --duration=1s -- python3 tests/vmm/bare_vm.py 1 2>&1) || status=$?
+	[ "$status" -eq "$want" ] && grep -qE "$pattern" <<<"$out" || fail "lockdown=$mode: status $status: $out"
+}
+
+lockdown() {
+	locked confidentiality 3 'locked down \(confidentiality\).*still work'
+	locked integrity 0 'io .*in 0x2ff'
+}
+
+for what in "${@:-rate newer lockdown}"; do
+	for w in $what; do "$w"; done
+done
+[ $failed -eq 0 ] && echo "probes: passed"
+exit $failed
