@@ -10,12 +10,12 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 : "${O:=build}" "${CYCLES:=100}" "${KILLS:=50}" "${SEED:=$RANDOM}"
-export O CYCLES KILLS SEED
 bench=$PWD/$O/bench
 limit=$((120 + (CYCLES + KILLS) * 60))
 
 # Only the lab is sure to have the cards.
-[ -n "${EXITLAB_LAB:-}" ] || exec timeout -k 20 $((limit + 60)) "$bench" lab exec --timeout=${limit}s -- "$0"
+[ -n "${EXITLAB_LAB:-}" ] || exec timeout -k 20 $((limit + 60)) "$bench" lab exec --timeout=${limit}s -- \
+	env O="$O" CYCLES="$CYCLES" KILLS="$KILLS" SEED="$SEED" "$0"
 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
