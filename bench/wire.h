@@ -42,7 +42,9 @@ int wire_switched(struct wire *w, unsigned queues, const char *peer_nic, const c
 int wire_peer_card(const char *nic);
 void wire_close(struct wire *w);
 
-/* A new network namespace with its loopback up; fd or -errno. */
-int wire_new_netns(void);
+/* ---- between wire.c (TAP, veth) and wire_cards.c (the real wire) ---- */
+void wire_init(struct wire *w, bool ipv6);
+/* The queues of TAP tap0, in the namespace that the caller is in. 0 or -errno. */
+int wire_open_tap(struct wire *w, unsigned queues);
 
 #endif

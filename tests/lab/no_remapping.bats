@@ -48,7 +48,7 @@ latency() {
 	gcc -static -O1 -pthread -o $guest_dir/poke "$BATS_TEST_DIRNAME/poke.c"
 	(
 		for ((i = 0; i < 600; i++)); do
-			grep -qs ready "$BATS_TEST_TMPDIR"/s/runs/*/sample-0/agent.log "$BATS_TEST_TMPDIR"/s/runs/.*/sample-0/agent.log && break
+			grep -qs ready "$BATS_TEST_TMPDIR"/s/tmp/*/sample-0/agent.log && break
 			sleep 0.05
 		done
 		$guest_dir/poke dma $vf 0x300000000
