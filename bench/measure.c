@@ -82,13 +82,13 @@ static void merge_exit(json_t *merged, const json_t *row)
 	}
 }
 
-static json_t *merged_exits(const json_t *probes)
+json_t *measure_merge_exits(const json_t *rows)
 {
 	json_t *merged = json_object(), *out = json_array(), *row;
 	const char *id;
 	size_t i;
 
-	json_array_foreach(json_object_get(probes, "exits"), i, row)
+	json_array_foreach((json_t *)rows, i, row)
 		merge_exit(merged, row);
 	json_object_foreach(merged, id, row) {
 		json_t *hist = json_object_get(row, "hist");
@@ -214,7 +214,7 @@ int measure_sample(const struct observed *o, json_t *sample, char **why)
 	queue_metrics(o, m);
 	if (json_object_get(o->probes, "overhead_ns") && ns > 0)
 		put(m, "overhead_pct", 100 * number(o->probes, "overhead_ns") / ns);
-	json_object_set_new(sample, "exits", merged_exits(o->probes));
+	json_object_set_new(sample, "exits", measure_merge_exits(json_object_get(o->probes, "exits")));
 	json_object_set(sample, "threads", json_object_get(o->probes, "threads"));
 	json_object_set(sample, "hists", o->hists);
 	bottleneck = bottleneck_of(json_object_get(o->probes, "threads"), ns,

@@ -175,6 +175,24 @@ static int check_guest(const struct workload *wl, const char *guest)
 	return -EINVAL;
 }
 
+static int check_vms(const struct run_args *args, const struct cell *c)
+{
+	unsigned n = cell_vms(c);
+
+	if (!n || n > CELL_VMS_MAX) {
+		log_error("--set vms=%u: from 1 to %d", n, CELL_VMS_MAX);
+		return -EINVAL;
+	}
+	if (n == 1)
+		return 0;
+	if (strcmp(c->guest, "linux") || !strcmp(c->mode, "sriov") || (args->topology && !strcmp(args->topology, "wire"))) {
+		log_error("--set vms=%u: several VMs are Linux guests on wires of their own; not supported yet with the micro "
+			  "guest, mode host or a card", n);
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
 static int add_cell(struct plan *p, const struct workload *wl, const char *mode, const char *vmm,
 		    size_t combo)
 {
@@ -205,6 +223,9 @@ static int add_cell(struct plan *p, const struct workload *wl, const char *mode,
 		return err;
 	if (p->args->tool)
 		knobs_set(&c.knobs, "tool", p->args->tool);
+	err = check_vms(p->args, &c);
+	if (err)
+		return err;
 	err = cell_job(&c, p->args, &job); /* refused now, not after a boot */
 	if (err)
 		return err;

@@ -36,6 +36,13 @@ static inline unsigned cell_cpus(const struct cell *c)
 	return (unsigned)knobs_u64(&c->knobs, "cpus", c->workload->cpus ? c->workload->cpus : 1);
 }
 
+#define CELL_VMS_MAX 64
+
+static inline unsigned cell_vms(const struct cell *c)
+{
+	return (unsigned)knobs_u64(&c->knobs, "vms", 1);
+}
+
 static inline uint64_t cell_mem(const struct cell *c)
 {
 	return knobs_u64(&c->knobs, "mem", 256 * MIB);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -34,7 +35,7 @@ int run_fail(struct run *r, int err, const char *fmt, ...)
 
 static int open_files(struct run *r)
 {
-	char *path = xasprintf("%s/agent.log", r->want->log_dir);
+	char *path = xasprintf("%s/agent.log", r->log_dir);
 
 	r->agent_log = fopen(path, "we");
 	free(path);
@@ -77,6 +78,7 @@ static void run_free(struct run *r)
 	json_decref(r->metrics);
 	json_decref(r->hists);
 	json_decref(r->probe_data);
+	free(r->log_dir);
 	free(r->error);
 }
 
@@ -87,30 +89,42 @@ static int set_paging(struct run *r)
 	return err ? run_fail(r, err, "npt: %s", strerror(-err)) : 0;
 }
 
-static int boot_and_measure(struct run *r, json_t *sample)
+static int open_log_dir(struct run *r)
 {
-	struct observed o = {.whole_boot = r->cell->workload->flags & WORKLOAD_WHOLE_BOOT};
-	int err = pin_make(&r->pin, r->want->args->pin, run_no_vm(r) ? 1 : cell_cpus(r->cell));
+	r->log_dir = r->vm ? xasprintf("%s/vm-%u", r->want->log_dir, r->vm) : xstrdup(r->want->log_dir);
+	if (mkdir(r->log_dir, 0755) && errno != EEXIST)
+		return run_fail(r, -errno, "%s: %s", r->log_dir, strerror(errno));
+	return 0;
+}
 
-	err = err ? run_fail(r, err, "--pin") : open_files(r);
+static int boot(struct run *r)
+{
+	int err = open_log_dir(r);
+
+	if (!err && cell_vms(r->cell) == 1 && pin_make(&r->pin, r->want->args->pin, run_no_vm(r) ? 1 : cell_cpus(r->cell)))
+		err = run_fail(r, -EINVAL, "--pin");
+	err = err ? err : open_files(r);
 	err = err ? err : set_paging(r);
 	err = err ? err : run_make_wire(r);
 	err = err ? err : run_make_job(r);
 	err = err ? err : run_make_image(r);
 	err = err ? err : run_start_peer(r);
 	err = err ? err : run_start_vhost_user(r);
-	err = err ? err : run_start(r);
-	err = err ? err : run_converse(r);
-	if (err || r->error)
-		return err ? err : -EIO;
+	return err ? err : run_start(r);
+}
+
+static int measure(struct run *r, json_t *sample)
+{
+	struct observed o = {.whole_boot = r->cell->workload->flags & WORKLOAD_WHOLE_BOOT};
+
 	if (r->probes && !r->probe_data && probes_read(r->probes, &r->probe_data))
 		return run_fail(r, -EIO, "the probes could not be read");
 	o.agent = r->metrics;
 	o.hists = r->hists;
 	o.probes = r->probe_data;
 	o.boot_ns = r->boot_ns;
-	o.stats = r->cell->vmm && r->cell->vmm->has_stats_page && r->stats->magic == STATS_MAGIC ? r->stats
-												 : NULL;
+	if (r->cell->vmm && r->cell->vmm->has_stats_page && r->stats->magic == STATS_MAGIC)
+		o.stats = r->stats;
 	return measure_sample(&o, sample, &r->error);
 }
 
@@ -138,6 +152,26 @@ static int check_faults(struct run *r, json_t *sample, int err)
 	return err;
 }
 
+static int boot_and_measure(struct run *runs, unsigned n, json_t *sample)
+{
+	json_t **each = xcalloc(n, sizeof(json_t *));
+	int err = 0;
+
+	for (unsigned i = 0; i < n && !err; i++)
+		err = boot(&runs[i]);
+	err = err ? err : run_converse(runs, n);
+	for (unsigned i = 0; i < n && !err; i++) {
+		each[i] = i ? json_object() : json_incref(sample);
+		err = measure(&runs[i], each[i]);
+	}
+	if (!err && n > 1)
+		measure_join_vms(each, n);
+	for (unsigned i = 0; i < n; i++)
+		json_decref(each[i]);
+	free(each);
+	return err;
+}
+
 /* What the runner adds to a boot and its job: "overhead" is set-up, power-off and the undoing. */
 static json_t *stages_json(const struct run *r)
 {
@@ -161,11 +195,13 @@ static json_t *stages_json(const struct run *r)
 	return out;
 }
 
-json_t *sample_run(const struct sample_want *want, bool *stop)
+static void run_init(struct run *r, const struct sample_want *want, unsigned vm)
 {
-	struct run r = {
+	*r = (struct run){
 		.want = want,
 		.cell = want->cell,
+		.vm = vm,
+		.wire = {.peer_ns = -1, .agent_ns = -1},
 		.vmm = PROC_INIT,
 		.peer = PROC_INIT,
 		.backend = PROC_INIT,
@@ -178,22 +214,42 @@ json_t *sample_run(const struct sample_want *want, bool *stop)
 		.hists = json_object(),
 		.placement = json_object(),
 	};
+	memset(r->wire.tap_fd, -1, sizeof(r->wire.tap_fd));
+	r->stage_ns[STAGE_SETUP] = clock_ns();
+}
+
+/* The first VM that has something to say. */
+static const char *first_error(const struct run *runs, unsigned n, int err)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (runs[i].error)
+			return runs[i].error;
+	return strerror(-err);
+}
+
+json_t *sample_run(const struct sample_want *want, bool *stop)
+{
 	json_t *sample = json_pack("{s:i, s:i, s:[], s:[], s:[]}", "index", want->index, "boot", want->boot,
 				   "tags", "exits", "checks");
+	unsigned n = cell_vms(want->cell);
+	struct run *runs = xcalloc(n, sizeof(*runs));
 	int err;
 
-	r.stage_ns[STAGE_SETUP] = clock_ns();
-	r.wire = (struct wire){.peer_ns = -1, .agent_ns = -1};
-	memset(r.wire.tap_fd, -1, sizeof(r.wire.tap_fd));
-	err = boot_and_measure(&r, sample);
-	err = check_faults(&r, sample, err);
+	for (unsigned i = 0; i < n; i++)
+		run_init(&runs[i], want, i);
+	err = boot_and_measure(runs, n, sample);
+	err = check_faults(&runs[0], sample, err);
 	*stop = sample_interrupted;
 	json_object_set_new(sample, "ok", json_boolean(!err));
 	if (err)
-		json_object_set_new(sample, "error", json_string(r.error ? r.error : strerror(-err)));
-	r.stage_ns[STAGE_END] = clock_ns();
-	run_free(&r);
-	json_object_set_new(sample, "placement", r.placement);
-	json_object_set_new(sample, "stage_ns", stages_json(&r));
+		json_object_set_new(sample, "error", json_string(first_error(runs, n, err)));
+	runs[0].stage_ns[STAGE_END] = clock_ns();
+	for (unsigned i = n; i-- > 0;)
+		run_free(&runs[i]);
+	json_object_set(sample, "placement", runs[0].placement);
+	json_object_set_new(sample, "stage_ns", stages_json(&runs[0]));
+	for (unsigned i = 0; i < n; i++)
+		json_decref(runs[i].placement);
+	free(runs);
 	return sample;
 }

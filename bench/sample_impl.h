@@ -26,9 +26,11 @@
 /* STAGE_SETUP: wire, image, probes; STAGE_END: the undoing. */
 enum stage { STAGE_SETUP, STAGE_BOOT, STAGE_JOB, STAGE_OFF, STAGE_END, STAGES };
 
-/* Everything that one boot holds; run_free undoes it in reverse. */
+/* Everything that the boot of one VM holds; run_free undoes it in reverse. A sample of vms=N has N. */
 struct run {
 	const struct sample_want *want;
+	unsigned vm;
+	char *log_dir;             /* of this VM */
 	const struct cell *cell;
 	struct workload_job job;
 	struct pin pin;
@@ -50,7 +52,7 @@ struct run {
 	enum stage stage;
 	uint64_t stage_ns[STAGES]; /* when it began; 0: not reached */
 	uint64_t boot_ns, deadline_ns;
-	bool done;
+	bool ready, open, done, over; /* the agent is; its line is; it has said all; the VMM has ended */
 	char *error;
 };
 
@@ -88,8 +90,8 @@ int run_start_vhost_user(struct run *r);
 int run_start(struct run *r);
 /* Every thread to its CPU: once the vCPUs run, and again when the driver has started the queues. */
 void run_pin(struct run *r);
-/* To the power-off, the first failure, a time-out or Ctrl-C. */
-int run_converse(struct run *r);
+/* With all VMs, to their power-off, the first failure, a time-out or Ctrl-C. */
+int run_converse(struct run *runs, unsigned n);
 
 extern volatile sig_atomic_t sample_interrupted;
 

@@ -15,6 +15,7 @@ int run_make_job(struct run *r)
 {
 	if (cell_job(r->cell, r->want->args, &r->job))
 		return run_fail(r, -EINVAL, "the job is not sound");
+	r->job.gate = cell_vms(r->cell) > 1;
 	if (run_has_net(r)) {
 		snprintf(r->job.addr, sizeof(r->job.addr), "%s", r->wire.guest_addr);
 		snprintf(r->job.peer, sizeof(r->job.peer), "%s", r->wire.peer_addr);

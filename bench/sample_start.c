@@ -14,7 +14,7 @@
 
 static int log_file(const struct run *r, const char *name)
 {
-	char *path = xasprintf("%s/%s", r->want->log_dir, name);
+	char *path = xasprintf("%s/%s", r->log_dir, name);
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
 	free(path);
@@ -87,7 +87,7 @@ int run_start_vhost_user(struct run *r)
 	program = path_tool("vhost-user-net");
 	if (!program)
 		return run_fail(r, -ENOENT, "vhost-user-net is not built; run make");
-	r->socket = xasprintf("/tmp/exitlab-vu-%d-%u.sock", getpid(), r->want->index);
+	r->socket = xasprintf("/tmp/exitlab-vu-%d-%u-%u.sock", getpid(), r->want->index, r->vm);
 	while (r->wire.tap_fd[o.n_keep] >= 0) {
 		strbuf_addf(&fds, "%s%d", o.n_keep ? ":" : "", r->wire.tap_fd[o.n_keep]);
 		o.n_keep++;
@@ -125,7 +125,7 @@ static int vmm_argv(struct run *r, struct arglist *a)
 		.variant = r->cell->variant,
 	};
 	char line[JOB_LINE_MAX];
-	char *console = xasprintf("%s/console.log", r->want->log_dir);
+	char *console = xasprintf("%s/console.log", r->log_dir);
 	int err;
 
 	w.console_path = console;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/hist_json.h"
 #include "base/log.h"
 #include "bench/progress.h"
@@ -48,6 +49,12 @@ static void on_hello(struct run *r)
 	run_pin(r);
 }
 
+static void on_ready(struct run *r)
+{
+	run_pin(r);
+	r->ready = true;
+}
+
 static void on_line(struct run *r, const char *text)
 {
 	static struct agent_line l;
@@ -60,7 +67,7 @@ static void on_line(struct run *r, const char *text)
 	if (l.kind == LINE_HELLO)
 		on_hello(r);
 	else if (l.kind == LINE_READY)
-		run_pin(r);
+		on_ready(r);
 	else if (l.kind == LINE_METRIC)
 		json_object_set_new(r->metrics, l.name, json_real(l.value));
 	else if (l.kind == LINE_HIST)
@@ -98,9 +105,7 @@ static bool read_agent(struct run *r)
 /* Where the logs are once the record is committed; the directory has another name until then. */
 static const char *logs(const struct run *r)
 {
-	const char *slash = strrchr(r->want->log_dir, '/');
-
-	return slash ? slash + 1 : r->want->log_dir;
+	return strstr(r->log_dir, "/sample-") ? strstr(r->log_dir, "/sample-") + 1 : r->log_dir;
 }
 
 static int vmm_ended(struct run *r)
@@ -109,9 +114,10 @@ static int vmm_ended(struct run *r)
 
 	while (r->agent_fd[0] >= 0 && read_agent(r))
 		;
+	r->over = true;
 	status = proc_wait(&r->vmm, NSEC_PER_SEC);
 	if (r->done)
-		return 0;
+		return r->error ? -EIO : 0;
 	return run_fail(r, -EIO, "the VMM ended with status %d before the guest was done; see %s/vmm.log and console.log of the run",
 			status, logs(r));
 }
@@ -120,34 +126,73 @@ static int vmm_ended(struct run *r)
 static int timed_out(struct run *r)
 {
 	if (r->stage != STAGE_OFF)
-		return run_fail(r, -ETIMEDOUT, "timed out in the stage %s; see %s/console.log of the run", stage_names[r->stage],
-				logs(r));
+		return run_fail(r, -ETIMEDOUT, "timed out in the stage %s; see %s/console.log of the run",
+				stage_names[r->stage], logs(r));
 	log_warn("%s: the guest did not power off in %.0f s; ended", r->cell->label, OFF_LIMIT_NS / 1e9);
 	proc_end(&r->vmm, NSEC_PER_SEC);
+	r->over = true;
 	return 0;
 }
 
-int run_converse(struct run *r)
+/* What poll found of one VM. */
+static int attend(struct run *r, bool line, bool ended)
 {
-	bool open = true;
+	if (line)
+		r->open = read_agent(r);
+	if (ended)
+		return vmm_ended(r);
+	if (r->error)
+		return -EIO;
+	/* Read while it powers off: the probes hold only the window. */
+	if (r->done && !r->probe_data && r->probes)
+		probes_read(r->probes, &r->probe_data);
+	return clock_ns() > r->deadline_ns ? timed_out(r) : 0;
+}
 
-	r->deadline_ns = r->stage_ns[STAGE_BOOT] + BOOT_LIMIT_NS;
-	while (!r->error) {
-		struct pollfd p[2] = {{open ? r->agent_fd[0] : -1, POLLIN, 0}, {r->vmm.pidfd, POLLIN, 0}};
+/* Guests that wait for one another are let go together. True once that has been done. */
+static bool open_gate(struct run *runs, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (!runs[i].ready && !runs[i].done)
+			return false;
+	for (unsigned i = 0; i < n; i++)
+		if (runs[i].job.gate && fd_write_all(runs[i].agent_fd[0], "go\n", 3))
+			run_fail(&runs[i], -EPIPE, "the guest could not be let go");
+	return true;
+}
 
-		progress_tick(r->want->progress, stage_names[r->stage]);
-		poll(p, 2, 100);
-		if (sample_interrupted)
-			return run_fail(r, -EINTR, "interrupted");
-		if (p[0].revents)
-			open = read_agent(r);
-		if (p[1].revents)
-			return vmm_ended(r);
-		/* Read while it powers off: the probes hold only the window. */
-		if (r->done && !r->probe_data && r->probes)
-			probes_read(r->probes, &r->probe_data);
-		if (clock_ns() > r->deadline_ns)
-			return timed_out(r);
+static bool all_over(const struct run *runs, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (!runs[i].over)
+			return false;
+	return true;
+}
+
+int run_converse(struct run *runs, unsigned n)
+{
+	struct pollfd *p = xcalloc(2 * n, sizeof(*p));
+	bool gone = false;
+	int err = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		runs[i].deadline_ns = runs[i].stage_ns[STAGE_BOOT] + BOOT_LIMIT_NS;
+		runs[i].open = true;
 	}
-	return -EIO;
+	while (!err && !all_over(runs, n)) {
+		for (unsigned i = 0; i < n; i++) {
+			p[2 * i] = (struct pollfd){runs[i].open ? runs[i].agent_fd[0] : -1, POLLIN, 0};
+			p[2 * i + 1] = (struct pollfd){runs[i].over ? -1 : runs[i].vmm.pidfd, POLLIN, 0};
+		}
+		progress_tick(runs->want->progress, stage_names[runs->stage]);
+		poll(p, 2 * n, 100);
+		for (unsigned i = 0; i < n && !err; i++)
+			if (!runs[i].over)
+				err = attend(&runs[i], p[2 * i].revents, p[2 * i + 1].revents);
+		gone = gone || open_gate(runs, n);
+		if (sample_interrupted)
+			err = run_fail(runs, -EINTR, "interrupted");
+	}
+	free(p);
+	return err;
 }

@@ -38,6 +38,7 @@ const struct job_key job_keys[] = {
 	{"flood", JOB_BOOL, F(flood), "off", NULL, "send as fast as it goes instead of searching"},
 	{"mem_bytes", JOB_U64, F(mem_bytes), "67108864", NULL, "working set"},
 	{"period_ns", JOB_U64, F(period_ns), "1000000", NULL, "of the timer"},
+	{"gate", JOB_BOOL, F(gate), "off", NULL, "wait for the runner after ready; set by vms="},
 	{"corrupt", JOB_BOOL, F(corrupt), "off", NULL,
 	 "self-test: flip one byte; the sample must fail"},
 	{NULL, JOB_STR, 0, 0, NULL, NULL, NULL},

@@ -48,6 +48,7 @@ struct workload_job {
 	/* CPU and memory workloads. */
 	uint64_t mem_bytes; /* working set */
 	uint64_t period_ns; /* timer */
+	bool gate;	    /* wait for the runner after ready: several guests start at once */
 	bool corrupt;	    /* self-test: the sender flips one byte, the sample must fail */
 };
 

@@ -45,6 +45,9 @@ int run_latency(struct agent *a);
 int run_pps(struct agent *a);
 int run_selftest(struct agent *a);
 
+/* Set-up is over: says so; with job.gate waits until the runner lets all guests go at once. */
+void agent_ready(const struct agent *a);
+
 int init_main(void);
 int peer_main(struct agent *a);
 
@@ -56,6 +59,8 @@ void report_hist(const char *name, const struct hist *h);
 void report_note(const char *fmt, ...) PRINTF(1, 2);
 void report_line(const char *line);
 void report_flush(void);
+/* Wait for a line of the runner. 0, or -EPIPE when there is nobody. */
+int report_await(void);
 /* Says why the sample is void (the first call wins) and returns err. */
 #define agent_fail(err, ...)                                                                       \
 	({                                                                                         \

@@ -26,8 +26,7 @@ int run_idle(struct agent *a)
 {
 	struct window w = {0};
 
-	report_line("ready");
-	report_flush();
+	agent_ready(a);
 	clock_sleep_ns(a->job.warmup_ns);
 	window_open(a, &w);
 	clock_sleep_ns(a->job.duration_ns);
@@ -44,8 +43,7 @@ int run_compute(struct agent *a)
 	struct window w = {0};
 
 	first = compute(table, a->job.seed, MIN(rounds, 10));
-	report_line("ready");
-	report_flush();
+	agent_ready(a);
 	window_open(a, &w);
 	second = compute(table, a->job.seed, rounds);
 	window_close(a, &w);
@@ -81,8 +79,7 @@ int run_timer(struct agent *a)
 	if (!n)
 		return agent_fail(-EINVAL, "timer: period_ns is longer than the window");
 	hist_init(&late);
-	report_line("ready");
-	report_flush();
+	agent_ready(a);
 	sleep_to(clock_ns() + period);
 	window_open(a, &w);
 	next = clock_ns();

@@ -36,7 +36,7 @@ static void mount_all(void)
 static int open_report(void)
 {
 	struct termios tio;
-	int fd = open("/dev/ttyS1", O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	int fd = open("/dev/ttyS1", O_RDWR | O_NOCTTY | O_CLOEXEC);
 
 	if (fd >= 0 && tcgetattr(fd, &tio)) /* EIO: no UART there */
 		close_fd(&fd);

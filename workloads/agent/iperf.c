@@ -176,8 +176,7 @@ int iperf_run(struct agent *a)
 		return agent_fail(-EINVAL, "iperf3 runs for a duration, not for fixed work");
 	if (pipe2(pipefd, O_CLOEXEC))
 		return agent_fail(-errno, "pipe: %s", strerror(errno));
-	report_line("ready");
-	report_flush();
+	agent_ready(a);
 	build_args(a, &c);
 	pid = start(c.argv, pipefd[1]);
 	close(pipefd[1]);

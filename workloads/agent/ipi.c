@@ -121,8 +121,7 @@ int run_ipi(struct agent *a)
 		return agent_fail(-ENOSYS, "ipi: this kernel has no membarrier");
 	hist_init(&running);
 	hist_init(&waking);
-	report_line("ready");
-	report_flush();
+	agent_ready(a);
 	window_open(a, &w);
 	interrupt_running(n, &running);
 	wake_idle(n, &waking);

@@ -96,8 +96,7 @@ static int measure(struct agent *a, struct pinger *p)
 	hist_init(&h);
 	for (size_t i = 0; i < p->size; i++)
 		p->out[i] = (unsigned char)(i * 131 + a->job.seed);
-	report_line("ready");
-	report_flush();
+	agent_ready(a);
 	err = run_for(p, a->job.rate, a->job.warmup_ns, a->job.work ? 16 : 0, NULL);
 	window_open(a, &w);
 	err = err ? err : run_for(p, a->job.rate, a->job.duration_ns, a->job.work, &h);

@@ -108,8 +108,7 @@ int run_memory(struct agent *a)
 	}
 	madvise(mem, bytes, MADV_NOHUGEPAGE); /* per 4 KiB page, whatever the kernel prefers */
 	memset(order, 1, pages * sizeof(*order));
-	report_line("ready");
-	report_flush();
+	agent_ready(a);
 	window_open(a, &w);
 	err = measure(a, mem, order, pages, &r);
 	window_close(a, &w);

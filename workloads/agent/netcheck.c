@@ -112,8 +112,7 @@ int run_selftest(struct agent *a)
 	struct selftest t = {NULL, NULL, 0};
 	struct window w = {0};
 
-	report_line("ready");
-	report_flush();
+	agent_ready(a);
 	err = ethtool(sock, a->ifname, &info);
 	t.n = info.testinfo_len;
 	window_open(a, &w);

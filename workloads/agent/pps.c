@@ -170,8 +170,7 @@ static int direct(struct director *d)
 	struct outcome o = {0};
 	int err = 0;
 
-	report_line("ready");
-	report_flush();
+	agent_ready(d->a);
 	if (!rate && !job->flood) {
 		err = search(d, &searched);
 		rate = searched;

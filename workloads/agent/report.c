@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "workloads/agent/agent.h"
@@ -73,4 +74,14 @@ void report_flush(void)
 	fd_write_all(report_fd, strbuf_str(&lines), lines.len);
 	tcdrain(report_fd);
 	strbuf_reset(&lines);
+}
+
+int report_await(void)
+{
+	char c = 0;
+
+	while (c != '\n')
+		if (read(report_fd, &c, 1) != 1)
+			return -EPIPE;
+	return 0;
 }

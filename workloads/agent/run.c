@@ -28,6 +28,14 @@ const struct agent_workload *agent_workload_find(const char *name)
 	return NULL;
 }
 
+void agent_ready(const struct agent *a)
+{
+	report_line("ready");
+	report_flush();
+	if (a->job.gate && report_await())
+		agent_say_fail("the runner did not let the guests go");
+}
+
 int agent_run(struct agent *a)
 {
 	const struct agent_workload *w = agent_workload_find(a->job.workload);

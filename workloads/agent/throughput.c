@@ -269,8 +269,7 @@ static int transfer(struct agent *a, int control, struct stream_set *set)
 	char result[256];
 	int err;
 
-	report_line("ready");
-	report_flush();
+	agent_ready(a);
 	if (a->job.work) {
 		err = fixed_work(a, control, set, &w, &moved, result, sizeof(result));
 	} else {
