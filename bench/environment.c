@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
+#include "bench/build_type.h"
 #include "bench/environment.h"
 #include "bench/lab.h"
 #include "bench/paths.h"
@@ -62,22 +64,20 @@ json_t *environment_json(void)
 	return env;
 }
 
-/* How a binary was built shows in itself: the sanitizer's runtime is among its symbols. */
-static const char *build_type(const char *path)
-{
-	return strstr(path, "/asan/") ? "asan" : "release";
-}
-
 /* Our version says nothing about a program that is not ours; its hash does. */
 static void add_input(json_t *inputs, const char *name, const char *path, bool ours)
 {
 	char hex[65], *real = path ? realpath(path, NULL) : NULL;
+	const char *build;
 
-	if (real && !file_sha256(real, hex))
+	if (real && !file_sha256(real, hex)) {
+		build = build_type(real);
+		if (!strcmp(build, "debug") || !strcmp(build, "asan"))
+			log_warn("%s: a build of type %s; its times are not those of a release", real, build);
 		json_array_append_new(inputs, json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", name, "path",
 							real, "sha256", hex, "version",
-							ours ? EXITLAB_VERSION : "", "build",
-							ours ? build_type(real) : ""));
+							ours ? EXITLAB_VERSION : "", "build", build));
+	}
 	free(real);
 }
 

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+# The runner, with the micro guest on this host's KVM and with jobs that need no VM.
+load ../helper
+
+setup() {
+	store=$BATS_TEST_TMPDIR/store
+}
+
+record() { # ARGS...: the record of a run on stdout
+	"$bench" run "$@" --on=host --store="$store" --json 2>"$BATS_TEST_TMPDIR/err" || { cat "$BATS_TEST_TMPDIR/err" >&2; return 1; }
+}
+
+need_kvm() {
+	[ -c /dev/kvm ] || skip "no /dev/kvm"
+}
+
+@test "the same plan twice differs in what was measured and in nothing else" {
+	need_kvm
+	plan() {
+		record exit-cost --guest=micro --reps=2 --seed=7 --set op=pio_user |
+			jq -S 'def shape: if type == "object" then map_values(shape) elif type == "array" then map(shape) else type end;
+				del(.id, .plan_id, .order, .started, .finished, .summary, .exits, .checks, .overhead_pct) |
+				.samples |= map({index, boot, ok, placement, keys: (keys - ["tags"]), metrics: (.metrics | del(.overhead_pct) | shape)})'
+	}
+	a=$(plan)
+	b=$(plan)
+	[ -n "$a" ] && [ "$a" = "$b" ] || { diff <(echo "$a") <(echo "$b"); false; }
+}
+
+@test "what the runner adds to a boot and its window: at most one second a sample" {
+	need_kvm
+	record null --guest=micro --reps=3 |
+		jq -e '[.samples[].stage_ns.overhead] | sort | .[1] < 1e9' || { cat "$BATS_TEST_TMPDIR/err"; false; }
+}
+
+@test "every input has its hash and how it was built" {
+	need_kvm
+	record null --guest=micro --reps=1 | jq -e '[.inputs[] | select(.sha256 | length == 64) | {name, build}] ==
+		[{name: "bench", build: "release"}, {name: "builtin", build: "release"}, {name: "micro", build: "unknown"}]'
+}
+
+@test "mode host: the job on this machine itself, also as none among the VMMs" {
+	for w in "compute --work=100" "timer --duration=50ms" "null" "memory --set mem_bytes=1M"; do
+		# shellcheck disable=SC2086 # two words
+		record $w --vmm=none --reps=1 | jq -e '.mode == "host" and .vmm == "" and .guest == "none" and .ok'
+	done
+	fails 3 "boot does not run without a guest" "$bench" run boot --mode=host
+	fails 2 "has no device path" "$bench" run compute --mode=virtio
+}
+
+@test "--pin: a list is checked before the first boot; the placement is in the sample" {
+	fails 3 "expected auto, none or a list" "$bench" run null --mode=host --pin=4095 --store="$store"
+	[ -z "$(ls -A "$store"/runs 2>/dev/null)" ]
+	cpu=$(taskset -cp $$ | sed 's/.*: *//; s/[,-].*//')
+	record null --mode=host --reps=1 --pin="$cpu" | jq -e --argjson c "$cpu" '.samples[0].placement == {agent: $c}'
+	record null --mode=host --reps=1 --pin=none | jq -e '.samples[0].placement == {}'
+}
+
+@test "knobs of the measurement: refused where they cannot be" {
+	fails 2 "from 1 to 64" "$bench" run net-throughput --set vms=65
+	fails 3 "not supported yet with the micro guest" "$bench" run exit-cost --set vms=2
+	fails 3 "under the feet of other guests" "$bench" run memory --guest=micro --set npt=off --on=host --store="$store"
+}
