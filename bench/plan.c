@@ -141,6 +141,14 @@ int cell_job(const struct cell *c, const struct run_args *args, struct workload_
 	return wl->check ? wl->check(job) : 0;
 }
 
+int cell_pin(const struct cell *c, const struct run_args *args, struct pin *pin)
+{
+	bool net = c->workload->flags & WORKLOAD_NET;
+
+	return pin_make(pin, args->pin, c->vmm ? cell_cpus(c) : 1,
+			net ? 2 : 1); /* I/O and the peer; the VMM's own */
+}
+
 static int unknown_vmm(const char *name)
 {
 	const char *names[16], *near;
@@ -179,13 +187,10 @@ static int check_vms(const struct run_args *args, const struct cell *c)
 {
 	unsigned n = cell_vms(c);
 
-	if (!n || n > CELL_VMS_MAX) {
-		log_error("--set vms=%u: from 1 to %d", n, CELL_VMS_MAX);
-		return -EINVAL;
-	}
 	if (n == 1)
 		return 0;
-	if (strcmp(c->guest, "linux") || !strcmp(c->mode, "sriov") || (args->topology && !strcmp(args->topology, "wire"))) {
+	if (strcmp(c->guest, "linux") || !strcmp(c->mode, "sriov") ||
+	    (args->topology && !strcmp(args->topology, "wire"))) {
 		log_error("--set vms=%u: several VMs are Linux guests on wires of their own; not supported yet with the micro "
 			  "guest, mode host or a card", n);
 		return -ENOTSUP;

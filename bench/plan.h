@@ -9,6 +9,7 @@
 #include "base/opts.h"
 #include "bench/adapter.h"
 #include "bench/knobs.h"
+#include "bench/pin.h"
 #include "workloads/workloads.h"
 
 struct run_args {
@@ -35,8 +36,6 @@ static inline unsigned cell_cpus(const struct cell *c)
 {
 	return (unsigned)knobs_u64(&c->knobs, "cpus", c->workload->cpus ? c->workload->cpus : 1);
 }
-
-#define CELL_VMS_MAX 64
 
 static inline unsigned cell_vms(const struct cell *c)
 {
@@ -73,6 +72,8 @@ int plan_make(struct plan *p, const char *workload, const struct run_args *args)
 void plan_order(struct plan *p, unsigned reps);
 /* The job of a cell, without addresses: 0, or -EINVAL (logged) for one that the workload refuses. */
 int cell_job(const struct cell *c, const struct run_args *args, struct workload_job *job);
+/* Where its threads run: 0, or -EINVAL (logged) for a --pin that is none. */
+int cell_pin(const struct cell *c, const struct run_args *args, struct pin *pin);
 void plan_free(struct plan *p);
 /* What the cells need of the machine that runs them (needs bits of the workload, of modes and of VMMs). */
 unsigned plan_needs(const struct plan *p);

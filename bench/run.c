@@ -144,7 +144,7 @@ static int check_pins(const struct plan *p)
 	int err = 0;
 
 	for (size_t i = 0; i < p->n_cells && !err; i++)
-		err = pin_make(&pin, p->args->pin, cell_cpus(&p->cell[i]));
+		err = cell_pin(&p->cell[i], p->args, &pin);
 	return err;
 }
 

@@ -101,7 +101,7 @@ static int boot(struct run *r)
 {
 	int err = open_log_dir(r);
 
-	if (!err && cell_vms(r->cell) == 1 && pin_make(&r->pin, r->want->args->pin, run_no_vm(r) ? 1 : cell_cpus(r->cell)))
+	if (!err && cell_vms(r->cell) == 1 && cell_pin(r->cell, r->want->args, &r->pin))
 		err = run_fail(r, -EINVAL, "--pin");
 	err = err ? err : open_files(r);
 	err = err ? err : set_paging(r);
