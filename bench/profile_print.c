@@ -144,6 +144,8 @@ void profile_print_rest(const json_t *all, double seconds)
 	print_object("Page tables", json_object_get(all, "mmu"));
 	print_threads(json_object_get(all, "threads"), seconds);
 	print_counters(json_object_get(all, "counters"));
+	if (json_object_get(all, "counters_note"))
+		printf("(%s)\n", json_string_value(json_object_get(all, "counters_note")));
 	if (json_object_get(all, "overhead_ns"))
 		printf("\nThe probes themselves took %.2f %% of one CPU.",
 		       number(all, "overhead_ns") / seconds / 1e7);

@@ -319,6 +319,8 @@ int probes_read(struct probes *p, json_t **out)
 		json_object_set_new(j, "mmu", mmu_to_json(p));
 	if (p->opts.counters)
 		json_object_set_new(j, "counters", counters_to_json(p->counters));
+	if (p->opts.counters && p->opts.window)
+		json_object_set_new(j, "counters_note", json_string(PROBES_COUNTERS_UNGATED));
 	json_object_set_new(j, "lost", json_integer((json_int_t)(p->skel->bss->window.lost + missed)));
 	if (probes_cost_ns(p, &own_ns))
 		json_object_set_new(j, "overhead_ns", json_integer((json_int_t)own_ns));

@@ -51,4 +51,7 @@ const char *probes_backend_text(struct probes *p);
 #define PROBES_NO_KVM_EXIT                                                                        \
 	"this machine's KVM back end emits no kvm_exit: rows are exits to userspace, and KVM's own time is in the guest's"
 
+/* The gate is a BPF program's, and those may read perf events, not enable them. */
+#define PROBES_COUNTERS_UNGATED "counters count from the start of the process, not in the window only"
+
 #endif

@@ -59,6 +59,16 @@ json() {
 		x = [e for e in t["traceEvents"] if e.get("ph") == "X"]
 		assert len(x) > 100 and t["otherData"]["dropped"] == 0, (len(x), t["otherData"])
 		assert all(e["dur"] >= 0 for e in x)
+		names = {e["tid"]: e["args"]["name"] for e in t["traceEvents"] if e.get("ph") == "M"}
+		assert names and all(e["tid"] in names for e in x) and "vCPU 0" in names.values(), names
+		for tid in names:
+		    at = lambda cat: sorted((e["ts"], e["ts"] + e["dur"]) for e in x if e["tid"] == tid and e["cat"] == cat)
+		    exits, guest = at("exit"), at("guest")
+		    # One thing at a time: exits and stays in the guest take turns, userspace is inside of an exit.
+		    line = sorted(exits + guest)
+		    assert guest and all(a[1] <= b[0] + 0.0015 for a, b in zip(line, line[1:]))
+		    starts = {e[1]: e[0] for e in exits}
+		    assert all(u[0] >= starts[u[1]] - 0.0015 for u in at("userspace") if u[1] in starts)
 	EOF
 }
 
