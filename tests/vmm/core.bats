@@ -12,7 +12,7 @@ setup_file() {
 }
 
 setup() {
-	[ "$BATS_TEST_NUMBER" -le 4 ] || [ -w /dev/kvm ] || skip "no /dev/kvm here"
+	[ "$BATS_TEST_NUMBER" -le 5 ] || [ -w /dev/kvm ] || skip "no /dev/kvm here"
 }
 
 # guest NAME [OPTION...]
@@ -49,10 +49,35 @@ guest() {
 	fails 3 'initrd of 64 MiB' guest EXIT --initrd "$BATS_TEST_TMPDIR/initrd"
 	printf '\x7fELF\x02\x01' >"$BATS_TEST_TMPDIR/cut"
 	fails 2 'cut: ' "$vmm" --kernel "$BATS_TEST_TMPDIR/cut" --format pvh
-	if [ "$(id -u)" -ne 0 ]; then
-		chmod 0 "$BATS_TEST_TMPDIR/cut"
-		fails 2 'Permission denied' "$vmm" --kernel "$BATS_TEST_TMPDIR/cut"
-	fi
+	printf '\x7fELF\x02\x01\x01%0100d' 0 >"$BATS_TEST_TMPDIR/cut"
+	fails 2 'cut: an ELF file with neither.*truncated' "$vmm" --kernel "$BATS_TEST_TMPDIR/cut"
+	chmod 0 "$BATS_TEST_TMPDIR/cut"
+	# Root reads everything, unless it has given that up.
+	[ "$(id -u)" -ne 0 ] || no_override="setpriv --bounding-set=-dac_override,-dac_read_search"
+	fails 2 'cut: Permission denied' $no_override "$vmm" --kernel "$BATS_TEST_TMPDIR/cut"
+	mkfifo "$BATS_TEST_TMPDIR/fifo"
+	fails 2 'fifo: not a regular file' timeout 10 "$vmm" --kernel "$BATS_TEST_TMPDIR/fifo"
+	fails 2 'initrd /: Is a directory' "$vmm" --kernel "$GUESTS/EXIT" --initrd /
+	fails 2 'command line of 70001 bytes: at most' guest EXIT --cmdline "$(head -c 70000 /dev/zero | tr '\0' a)"
+}
+
+@test "a real kernel, cut short: one line that says so" {
+	local kernels=${EXITLAB_CACHE:-$HOME/.cache/exitlab}/kernels/default
+	[ -e "$kernels/vmlinuz" ] || skip "no unpacked kernel"
+	for f in vmlinux vmlinuz; do
+		head -c 3000000 "$kernels/$f" >"$BATS_TEST_TMPDIR/$f"
+		fails 2 "$f: .*truncated" "$vmm" --kernel "$BATS_TEST_TMPDIR/$f"
+	done
+	fails 3 'wants .* more with --mem' "$vmm" --kernel "$kernels/vmlinux" --mem 16M --console none
+}
+
+@test "no room in memory, no file left to open: status 3, one line, whichever of them fails" {
+	fails 3 'guest memory of 1024 MiB: Cannot allocate' \
+		bash -c "ulimit -v 300000; exec '$vmm' --kernel '$GUESTS/EXIT' --format flat --mem 1G --console none"
+	for n in 4 5 6 7 8 9 10 11 12 13 14; do
+		fails 3 'Too many open files' timeout 10 bash -c \
+			"exec 3>&- 4>&- 5>&- 6>&- 7>&-; ulimit -n $n; exec '$vmm' --kernel '$GUESTS/WAIT' --format flat --mem 16M --cpus 2 --console none --no-reboot"
+	done
 }
 
 @test "more memory than the machine has: status 3" {
@@ -61,7 +86,7 @@ guest() {
 
 @test "no /dev/kvm: status 3 and what to do" {
 	unshare -m true 2>/dev/null || skip "needs root"
-	fails 3 '/dev/kvm.*load kvm_' unshare -m sh -c \
+	fails 3 '/dev/kvm: No such.*load kvm_' unshare -m sh -c \
 		"mount -t tmpfs none /dev && exec '$vmm' --kernel '$GUESTS/EXIT' --format flat --console none"
 }
 

@@ -10,37 +10,38 @@
 #include "base/log.h"
 #include "vmm/boot/boot.h"
 
-static int map_file(struct blob *b, int fd)
+/* NULL, or what is wrong with the file. */
+static const char *map_file(struct blob *b, int fd)
 {
 	struct stat st;
 	void *p;
 
 	if (fstat(fd, &st) < 0)
-		return -errno;
+		return strerror(errno);
 	if (!S_ISREG(st.st_mode))
-		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+		return S_ISDIR(st.st_mode) ? strerror(EISDIR) : "not a regular file";
 	if (!st.st_size)
-		return 0;
+		return "the file is empty";
 	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (p == MAP_FAILED)
-		return -errno;
+		return strerror(errno);
 	b->data = p;
 	b->size = (size_t)st.st_size;
-	return 0;
+	return NULL;
 }
 
 int blob_open(struct blob *b, const char *what, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
+	/* Non-blocking: a FIFO is refused, not waited for. */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), err = fd < 0 ? -errno : 0;
+	const char *wrong;
 
 	*b = (struct blob){NULL, 0};
-	err = fd < 0 ? -errno : map_file(b, fd);
+	wrong = err ? strerror(-err) : map_file(b, fd);
 	close_fd(&fd);
-	if (err)
-		log_error("%s %s: %s", what, path, strerror(-err));
-	else if (!b->size)
-		log_error("%s %s: the file is empty", what, path);
-	return err ? err : b->size ? 0 : -ENOEXEC;
+	if (wrong)
+		log_error("%s %s: %s", what, path, wrong);
+	return err ? err : wrong ? -ENOEXEC : 0;
 }
 
 void blob_drop(const struct blob *b)
@@ -129,7 +130,7 @@ int boot_put_cmdline(struct gmem *gm, const struct boot_image *img)
 	if (len > BOOT_CMDLINE_MAX) {
 		log_error("command line of %zu bytes: at most %" PRIu64, len,
 			  (uint64_t)BOOT_CMDLINE_MAX);
-		return -ENOMEM;
+		return -E2BIG;
 	}
 	return gmem_write(gm, BOOT_CMDLINE, img->cmdline, len);
 }
@@ -145,6 +146,10 @@ static enum boot_format detect(const struct blob *b)
 	return bzimage_is(b) ? BOOT_BZIMAGE : BOOT_AUTO;
 }
 
+static const char unknown_kind[] =
+	"not a kernel of a known kind; want a bzImage, a vmlinux with a PVH note, or a multiboot image";
+static const char unknown_elf[] = "an ELF file with neither a PVH note nor a multiboot header, or a truncated one";
+
 int boot_load(struct gmem *gm, const struct boot_image *img, struct boot_entry *entry)
 {
 	static int (*const loaders[])(struct gmem *, const struct boot_image *,
@@ -157,9 +162,7 @@ int boot_load(struct gmem *gm, const struct boot_image *img, struct boot_entry *
 	enum boot_format format = img->format == BOOT_AUTO ? detect(&img->kernel) : img->format;
 
 	if (format == BOOT_AUTO)
-		return boot_damaged(
-			img,
-			"not a kernel of a known kind; want a bzImage, a vmlinux with a PVH note, or a multiboot image");
+		return boot_damaged(img, elf_is(&img->kernel) ? unknown_elf : unknown_kind);
 	if (gmem_size(gm) < 2 * MIB) {
 		log_error("guest memory of %" PRIu64
 			  " KiB: too little for any kernel; want 2M or more",

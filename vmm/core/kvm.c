@@ -31,9 +31,8 @@ static int open_kvm(struct kvm *kvm)
 
 	kvm->sys_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (kvm->sys_fd < 0) {
-		log_error(
-			"/dev/kvm: %s; load kvm_intel or kvm_amd, and join the group that owns it",
-			strerror(errno));
+		log_error("/dev/kvm: %s%s", strerror(errno), errno == EACCES ? "; join the group that owns it" :
+			  errno == ENOENT || errno == ENODEV ? "; load kvm_intel or kvm_amd" : "");
 		return -ENODEV;
 	}
 	version = ioctl(kvm->sys_fd, KVM_GET_API_VERSION, 0);

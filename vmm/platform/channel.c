@@ -288,7 +288,7 @@ int channel_open(struct channel **out, struct evloop *loop, const char *what, co
 	if (err) {
 		log_error("%s %s: %s", what, spec, strerror(-err));
 		channel_close(ch);
-		return -EINVAL;
+		return err;
 	}
 	*out = ch;
 	return 0;
