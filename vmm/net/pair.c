@@ -167,8 +167,10 @@ static int64_t pair_poll(void *arg)
 	if (!p->awake)
 		return idle(p);
 	r = run(p, false, &worked);
-	if (!r && keep_polling(p, worked))
+	if (!r && keep_polling(p, worked)) {
+		idle(p); /* what is held back has its time here too */
 		return 0;
+	}
 	if (!r) {
 		drain_kick(&p->kick[0]);
 		drain_kick(&p->kick[1]);
