@@ -74,7 +74,7 @@ struct net_front_ops {
 struct net_filter {
 	bool promisc, allmulti, alluni, nomulti, nouni, nobcast;
 	uint8_t mac[6];
-	bool vlan_on;          /* CTRL_VLAN negotiated: only VLANs in the map (and untagged frames) pass */
+	bool vlan_on; /* CTRL_VLAN negotiated: only VLANs in the map (and untagged frames) pass */
 	unsigned n_uni, n_multi;
 	bool uni_overflow, multi_overflow; /* the table was larger than ours: take all */
 	uint8_t uni[32][6], multi[32][6];
@@ -133,13 +133,14 @@ struct net_backend {
 };
 
 /* Bits that depend on the backend. */
-#define NET_BACKEND_FEATURES                                                                                 \
-	(1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_GUEST_CSUM |                                       \
-	 1ull << VIRTIO_NET_F_CTRL_GUEST_OFFLOADS | 1ull << VIRTIO_NET_F_GUEST_TSO4 |                        \
-	 1ull << VIRTIO_NET_F_GUEST_TSO6 | 1ull << VIRTIO_NET_F_GUEST_ECN | 1ull << VIRTIO_NET_F_HOST_TSO4 | \
-	 1ull << VIRTIO_NET_F_HOST_TSO6 | 1ull << VIRTIO_NET_F_HOST_ECN | 1ull << VIRTIO_NET_F_MRG_RXBUF |   \
-	 1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << VIRTIO_RING_F_EVENT_IDX |                             \
-	 1ull << VIRTIO_F_RING_PACKED | 1ull << VIRTIO_F_IN_ORDER | 1ull << NET_F_GUEST_USO4 |               \
+#define NET_BACKEND_FEATURES                                                                       \
+	(1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_GUEST_CSUM |                             \
+	 1ull << VIRTIO_NET_F_CTRL_GUEST_OFFLOADS | 1ull << VIRTIO_NET_F_GUEST_TSO4 |              \
+	 1ull << VIRTIO_NET_F_GUEST_TSO6 | 1ull << VIRTIO_NET_F_GUEST_ECN |                        \
+	 1ull << VIRTIO_NET_F_HOST_TSO4 | 1ull << VIRTIO_NET_F_HOST_TSO6 |                         \
+	 1ull << VIRTIO_NET_F_HOST_ECN | 1ull << VIRTIO_NET_F_MRG_RXBUF |                          \
+	 1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << VIRTIO_RING_F_EVENT_IDX |                   \
+	 1ull << VIRTIO_F_RING_PACKED | 1ull << VIRTIO_F_IN_ORDER | 1ull << NET_F_GUEST_USO4 |     \
 	 1ull << NET_F_GUEST_USO6 | 1ull << NET_F_HOST_USO)
 
 extern const struct net_backend_ops net_backend_virtio;

@@ -191,7 +191,8 @@ static int add_bars(struct pci_dev *dev)
 	err = err ? err : pci_add_bar(dev, 1, PCI_BAR_IO, E1000_IO_SIZE);
 	pci_add_intx(dev);
 	for (size_t i = 0; i < ARRAY_SIZE(register_names); i++)
-		pci_name_reg(dev, 0, register_names[i].off, register_names[i].len, register_names[i].name);
+		pci_name_reg(dev, 0, register_names[i].off, register_names[i].len,
+			     register_names[i].name);
 	return err;
 }
 

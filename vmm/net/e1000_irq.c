@@ -31,7 +31,8 @@ static uint64_t throttle_ns(const struct e1000 *e)
 
 static void arm_timer(struct e1000 *e, uint64_t at)
 {
-	struct itimerspec it = {.it_value = {(time_t)(at / NSEC_PER_SEC), (long)(at % NSEC_PER_SEC)}};
+	struct itimerspec it = {
+		.it_value = {(time_t)(at / NSEC_PER_SEC), (long)(at % NSEC_PER_SEC)}};
 
 	if (e->timer_ns && e->timer_ns <= at)
 		return;

@@ -35,7 +35,8 @@ struct rx_ring {
 static struct rx_ring ring_of(struct e1000 *e)
 {
 	return (struct rx_ring){(gpa_t)e1000_get(e, RDBAH) << 32 | (e1000_get(e, RDBAL) & ~0xfu),
-				(e1000_get(e, RDLEN) & 0xfff80u) / (uint32_t)sizeof(struct rx_desc)};
+				(e1000_get(e, RDLEN) & 0xfff80u) /
+					(uint32_t)sizeof(struct rx_desc)};
 }
 
 static uint32_t buffer_size(const struct e1000 *e)
@@ -80,7 +81,8 @@ static bool unicast_match(const struct e1000 *e, const uint8_t *mac)
 static bool multicast_match(const struct e1000 *e, const uint8_t *mac)
 {
 	static const unsigned shift[] = {4, 3, 2, 0};
-	unsigned hash = ((unsigned)mac[5] << 8 | mac[4]) >> shift[(e1000_get(e, RCTL) >> 12) & 3] & 0xfff;
+	unsigned hash =
+		((unsigned)mac[5] << 8 | mac[4]) >> shift[(e1000_get(e, RCTL) >> 12) & 3] & 0xfff;
 
 	return e1000_get(e, MTA + 4 * (hash >> 5)) >> (hash & 31) & 1;
 }
@@ -149,7 +151,8 @@ static uint8_t checksum_status(const struct e1000 *e, bool ok)
 }
 
 /* A VLAN tag goes from the frame into the descriptor when CTRL.VME says so. */
-static size_t strip_vlan(struct e1000 *e, uint8_t *frame, size_t len, uint16_t *vlan, uint8_t *status)
+static size_t strip_vlan(struct e1000 *e, uint8_t *frame, size_t len, uint16_t *vlan,
+			 uint8_t *status)
 {
 	if (!(e1000_get(e, CTRL) & CTRL_VME) || len < 18 ||
 	    (frame[12] << 8 | frame[13]) != (int)(e1000_get(e, VET) & 0xffff))
@@ -168,8 +171,8 @@ static void advance(struct e1000 *e, const struct rx_ring *r)
 }
 
 /* Fill one descriptor; buf NULL when the data is in its buffer already. */
-static void fill(struct e1000 *e, const struct rx_ring *r, const uint8_t *buf, struct rx_desc *d, size_t len,
-		 bool eop)
+static void fill(struct e1000 *e, const struct rx_ring *r, const uint8_t *buf, struct rx_desc *d,
+		 size_t len, bool eop)
 {
 	gpa_t at = r->base + (gpa_t)e1000_get(e, RDH) * sizeof(*d);
 
@@ -190,7 +193,8 @@ static void fill(struct e1000 *e, const struct rx_ring *r, const uint8_t *buf, s
 
 static bool read_desc(struct e1000 *e, const struct rx_ring *r, struct rx_desc *d)
 {
-	return !gmem_read(e->pci->gm, r->base + (gpa_t)e1000_get(e, RDH) * sizeof(*d), d, sizeof(*d));
+	return !gmem_read(e->pci->gm, r->base + (gpa_t)e1000_get(e, RDH) * sizeof(*d), d,
+			  sizeof(*d));
 }
 
 static void raise_received(struct e1000 *e, const struct rx_ring *r)
@@ -203,7 +207,8 @@ static void raise_received(struct e1000 *e, const struct rx_ring *r)
 }
 
 /* A frame in one piece, over as many buffers as it takes. The frame has room for its CRC. */
-static bool deliver(struct e1000 *e, const struct rx_ring *r, uint8_t *frame, size_t len, bool csum_ok)
+static bool deliver(struct e1000 *e, const struct rx_ring *r, uint8_t *frame, size_t len,
+		    bool csum_ok)
 {
 	uint32_t size = buffer_size(e);
 	uint8_t status = checksum_status(e, csum_ok), vp = 0;
@@ -211,7 +216,8 @@ static bool deliver(struct e1000 *e, const struct rx_ring *r, uint8_t *frame, si
 
 	len = strip_vlan(e, frame, len, &vlan, &vp);
 	if (!(e1000_get(e, RCTL) & RCTL_SECRC)) {
-		memset(frame + len, 0, CRC_LEN); /* nobody looks at the CRC of a wire that loses nothing */
+		memset(frame + len, 0,
+		       CRC_LEN); /* nobody looks at the CRC of a wire that loses nothing */
 		len += CRC_LEN;
 	}
 	if (buffers_free(e, r) < (len + size - 1) / size)
@@ -270,8 +276,8 @@ static bool watch(struct e1000 *e, bool on)
 }
 
 /* In the guest's buffer already: the common case, without a copy. */
-static void complete_in_place(struct e1000 *e, const struct rx_ring *r, struct rx_desc *d, uint8_t *frame,
-			      size_t len)
+static void complete_in_place(struct e1000 *e, const struct rx_ring *r, struct rx_desc *d,
+			      uint8_t *frame, size_t len)
 {
 	if (len < FRAME_MIN) {
 		memset(frame + len, 0, FRAME_MIN - len);

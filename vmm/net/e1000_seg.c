@@ -123,8 +123,8 @@ static bool tso_sane(const struct e1000_context *c, size_t len)
 	       (unsigned)c->tucso + 2 <= c->hdr_len;
 }
 
-static void one_segment(struct e1000 *e, const struct e1000_context *c, uint8_t *frame, size_t payload,
-			unsigned index, uint32_t seq, bool last)
+static void one_segment(struct e1000 *e, const struct e1000_context *c, uint8_t *frame,
+			size_t payload, unsigned index, uint32_t seq, bool last)
 {
 	size_t len = c->hdr_len + payload;
 
@@ -132,7 +132,8 @@ static void one_segment(struct e1000 *e, const struct e1000_context *c, uint8_t 
 	if (c->tcp) {
 		put32(frame + c->tucss + 4, seq);
 		if (!last)
-			frame[c->tucss + 13] &= (uint8_t)~0x09; /* FIN and PSH belong to the last one */
+			frame[c->tucss + 13] &=
+				(uint8_t)~0x09; /* FIN and PSH belong to the last one */
 	} else {
 		put16(frame + c->tucss + 4, (uint32_t)(len - c->tucss));
 	}

@@ -219,7 +219,8 @@ struct tx_ring {
 static struct tx_ring ring_of(struct e1000 *e)
 {
 	return (struct tx_ring){(gpa_t)e1000_get(e, TDBAH) << 32 | (e1000_get(e, TDBAL) & ~0xfu),
-				(e1000_get(e, TDLEN) & 0xfff80u) / (uint32_t)sizeof(struct tx_desc)};
+				(e1000_get(e, TDLEN) & 0xfff80u) /
+					(uint32_t)sizeof(struct tx_desc)};
 }
 
 /* One descriptor; the cause it asks for, 0 when it wants none. */

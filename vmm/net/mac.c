@@ -16,7 +16,8 @@ static int parse(const struct pci_dev *pci, const char *text, uint8_t mac[6])
 	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5],
 		   &end) != 6 ||
 	    text[end] || m[0] & 1) {
-		log_error("%s: mac=%s: not a unicast MAC address; write it as 52:54:00:12:34:56", pci->name, text);
+		log_error("%s: mac=%s: not a unicast MAC address; write it as 52:54:00:12:34:56",
+			  pci->name, text);
 		return -EINVAL;
 	}
 	for (int i = 0; i < 6; i++)
@@ -32,7 +33,8 @@ static int unique(const struct pci_dev *pci, const uint8_t mac[6])
 
 		if (!other || !other->mac || memcmp(other->mac, mac, 6))
 			continue;
-		log_error("%s: its MAC address is %s's too; give each its own with mac=", pci->name, other->name);
+		log_error("%s: its MAC address is %s's too; give each its own with mac=", pci->name,
+			  other->name);
 		return -EINVAL;
 	}
 	return 0;

@@ -35,19 +35,22 @@ static unsigned l3_offset(const uint8_t *p, size_t n, uint8_t *ip)
 
 		if (type != 0x8100 && type != 0x88a8) {
 			*ip = p[off + 2] >> 4;
-			return (type == 0x0800 && *ip == 4) || (type == 0x86dd && *ip == 6) ? off + 2 : 0;
+			return (type == 0x0800 && *ip == 4) || (type == 0x86dd && *ip == 6)
+				       ? off + 2
+				       : 0;
 		}
 		off += 4;
 	}
 	return 0;
 }
 
-static bool l4_fits(const struct gso_kind *k, const struct virtio_net_hdr *h, const uint8_t *p, size_t n,
-		    unsigned l3)
+static bool l4_fits(const struct gso_kind *k, const struct virtio_net_hdr *h, const uint8_t *p,
+		    size_t n, unsigned l3)
 {
 	if (k->ip ==
 	    4) /* protocol and header length are at hand; with IPv6 there may be extension headers between */
-		return l3 + 20 <= n && p[l3 + 9] == k->proto && h->csum_start == l3 + (p[l3] & 15) * 4u;
+		return l3 + 20 <= n && p[l3 + 9] == k->proto &&
+		       h->csum_start == l3 + (p[l3] & 15) * 4u;
 	return l3 + 40 <= n && h->csum_start >= l3 + 40u;
 }
 
@@ -55,7 +58,8 @@ static bool l4_fits(const struct gso_kind *k, const struct virtio_net_hdr *h, co
  * A segmentation request must be about the headers that are really there: the kernel's segmentation code
  * trusts the offsets (CVE-2024-43897), so what does not fit is dropped here.
  */
-static bool gso_ok(struct virtio_net_hdr *h, const uint8_t *p, size_t n, size_t len, uint64_t features)
+static bool gso_ok(struct virtio_net_hdr *h, const uint8_t *p, size_t n, size_t len,
+		   uint64_t features)
 {
 	uint8_t type = h->gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN, ip = 0;
 	unsigned l3 = l3_offset(p, n, &ip);
@@ -72,7 +76,8 @@ static bool gso_ok(struct virtio_net_hdr *h, const uint8_t *p, size_t n, size_t 
 		if (h->csum_offset != k->csum_offset || h->csum_start + (size_t)k->l4_min > len)
 			return false;
 		if (h->hdr_len > len) /* a hint only */
-			h->hdr_len = (uint16_t)MIN(h->csum_start + (size_t)k->l4_min, (size_t)UINT16_MAX);
+			h->hdr_len = (uint16_t)MIN(h->csum_start + (size_t)k->l4_min,
+						   (size_t)UINT16_MAX);
 		return l4_fits(k, h, p, n, l3);
 	}
 	return false;
@@ -130,6 +135,6 @@ bool net_filter_pass(const struct net_filter *f, const uint8_t *head, size_t n)
 	if (head[0] & 1)
 		return !f->nomulti &&
 		       (f->allmulti || f->multi_overflow || in_table(f->multi, f->n_multi, head));
-	return !f->nouni &&
-	       (f->alluni || f->uni_overflow || !memcmp(head, f->mac, 6) || in_table(f->uni, f->n_uni, head));
+	return !f->nouni && (f->alluni || f->uni_overflow || !memcmp(head, f->mac, 6) ||
+			     in_table(f->uni, f->n_uni, head));
 }

@@ -59,7 +59,8 @@ void netq_free(struct netq *q)
 	q->r.bounce = NULL;
 }
 
-int netq_start(struct netq *q, bool tx, const struct gmem *gm, const struct virtq_layout *l, uint32_t base)
+int netq_start(struct netq *q, bool tx, const struct gmem *gm, const struct virtq_layout *l,
+	       uint32_t base)
 {
 	struct virtq *vq = tx ? &q->tx : &q->rx;
 	int err = virtq_start(vq, gm, l, q->features, base);
@@ -126,7 +127,8 @@ struct tx_head {
  * meanwhile. The chain's segments start at tx_iov[1], and the header ends at or before one of them, so
  * there is always a slot for ours. NULL: not fit to send.
  */
-static struct iovec *tx_frame(struct netq *q, const struct virtq_chain *c, struct tx_head *h, int *n)
+static struct iovec *tx_frame(struct netq *q, const struct virtq_chain *c, struct tx_head *h,
+			      int *n)
 {
 	size_t len = c->out_len, have, skip = NET_HDR_LEN;
 	struct iovec *v = c->iov;
@@ -168,7 +170,9 @@ static int tx_one(struct netq *q, const struct virtq_chain *c)
 	v = tx_frame(q, c, &h, &n);
 	if (!v) {
 		netq_count(&q->tx_stats->bad, 1);
-		log_guest("virtio-net: dropped a frame of %u bytes with a header that does not fit it", c->out_len);
+		log_guest(
+			"virtio-net: dropped a frame of %u bytes with a header that does not fit it",
+			c->out_len);
 		return 0;
 	}
 	if (writev(q->fd, v, n) >= 0)

@@ -71,7 +71,8 @@ struct netq {
 int netq_init(struct netq *q);
 void netq_free(struct netq *q);
 /* Start one direction. 0 or the error of virtq_start. */
-int netq_start(struct netq *q, bool tx, const struct gmem *gm, const struct virtq_layout *l, uint32_t base);
+int netq_start(struct netq *q, bool tx, const struct gmem *gm, const struct virtq_layout *l,
+	       uint32_t base);
 /* Stop one direction; its base. */
 uint32_t netq_stop(struct netq *q, bool tx);
 

@@ -44,7 +44,8 @@ static int fill_window(struct netq *q, size_t want)
 		if (n <= 0)
 			return n;
 		if (c->n_out ||
-		    c->in_len < NET_HDR_LEN) { /* 5.1.6.3.1: at least the header, all of it writable */
+		    c->in_len <
+			    NET_HDR_LEN) { /* 5.1.6.3.1: at least the header, all of it writable */
 			q->rx.broken = true;
 			return -EBADMSG;
 		}
@@ -73,8 +74,8 @@ static void complete(struct netq *q, unsigned n, size_t len)
 	struct netq_rx *r = &q->r;
 	uint16_t num = (uint16_t)n;
 
-	iov_scatter(r->win[0].iov, r->win[0].n_in, offsetof(struct virtio_net_hdr_mrg_rxbuf, num_buffers),
-		    &num, sizeof(num));
+	iov_scatter(r->win[0].iov, r->win[0].n_in,
+		    offsetof(struct virtio_net_hdr_mrg_rxbuf, num_buffers), &num, sizeof(num));
 	netq_count(&q->rx_stats->bytes, len - NET_HDR_LEN);
 	netq_count(&q->rx_stats->descs, n);
 	for (unsigned i = 0; i < n; i++) {
@@ -114,8 +115,8 @@ static bool may_fit_later(const struct netq *q, size_t len)
 
 	if (!r->n_win)
 		return true;
-	return mergeable(q) && r->n_win < NETQ_WINDOW && r->n_win < q->rx.map.size && r->win_bytes < len &&
-	       NETQ_POOL - (r->iov_end - r->iov_first) >= VIRTQ_SIZE_MAX;
+	return mergeable(q) && r->n_win < NETQ_WINDOW && r->n_win < q->rx.map.size &&
+	       r->win_bytes < len && NETQ_POOL - (r->iov_end - r->iov_first) >= VIRTQ_SIZE_MAX;
 }
 
 /* The frame in the bounce buffer: 1 delivered or dropped, 0 it must wait, -EBADMSG. */
@@ -130,7 +131,8 @@ static int deliver_waiting(struct netq *q)
 	if (!n && may_fit_later(q, r->waiting))
 		return 0;
 	if (n) {
-		iov_scatter(r->pool + r->iov_first, r->iov_end - r->iov_first, 0, r->bounce, r->waiting);
+		iov_scatter(r->pool + r->iov_first, r->iov_end - r->iov_first, 0, r->bounce,
+			    r->waiting);
 		complete(q, n, r->waiting);
 	} else {
 		netq_count(&q->rx_stats->bad, 1);

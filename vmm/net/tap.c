@@ -25,9 +25,10 @@
 
 uint64_t tap_features(const struct tap *t)
 {
-	uint64_t f = BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) |
-		     BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) |
-		     BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN) |
+	uint64_t f = BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_GUEST_CSUM) |
+		     BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) |
+		     BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_HOST_TSO4) |
+		     BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN) |
 		     BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
 
 	if (t->uso)
@@ -48,7 +49,8 @@ static unsigned tun_offloads(uint64_t guest_features, bool uso)
 		flags |= TUN_F_TSO6;
 	if (flags && (guest_features & BIT(VIRTIO_NET_F_GUEST_ECN)))
 		flags |= TUN_F_TSO_ECN;
-	if (uso && (guest_features & BIT(NET_F_GUEST_USO4)) && (guest_features & BIT(NET_F_GUEST_USO6)))
+	if (uso && (guest_features & BIT(NET_F_GUEST_USO4)) &&
+	    (guest_features & BIT(NET_F_GUEST_USO6)))
 		flags |= TUN_F_USO;
 	return flags | TUN_F_CSUM;
 }
@@ -79,8 +81,8 @@ int tap_set_queues(struct tap *t, unsigned n)
 		if (ioctl(t->fd[i], TUNSETQUEUE, &ifr) < 0) {
 			int err = -errno;
 
-			log_error("TAP %s: cannot %s queue %u: %s", t->name, i < n ? "attach" : "detach", i,
-				  strerror(-err));
+			log_error("TAP %s: cannot %s queue %u: %s", t->name,
+				  i < n ? "attach" : "detach", i, strerror(-err));
 			return err;
 		}
 		t->attached[i] = i < n;
@@ -98,7 +100,8 @@ static int tap_prepare(struct tap *t)
 
 		t->attached[i] = true;
 		if (flags < 0 || fcntl(t->fd[i], F_SETFL, flags | O_NONBLOCK) < 0 ||
-		    fcntl(t->fd[i], F_SETFD, FD_CLOEXEC) < 0 || ioctl(t->fd[i], TUNSETVNETHDRSZ, &len) < 0) {
+		    fcntl(t->fd[i], F_SETFD, FD_CLOEXEC) < 0 ||
+		    ioctl(t->fd[i], TUNSETVNETHDRSZ, &len) < 0) {
 			int err = -errno;
 
 			log_error("TAP %s: cannot set up queue %u: %s", t->name, i, strerror(-err));
@@ -138,8 +141,9 @@ static int tun_attach(const char *name, short flags, int *out)
 	if (fd < 0) {
 		err = -errno;
 		log_error("/dev/net/tun: %s; %s", strerror(-err),
-			  err == -EACCES || err == -EPERM ? "run as root, or be given the TAP as fd=N"
-							  : "load the module: modprobe tun");
+			  err == -EACCES || err == -EPERM
+				  ? "run as root, or be given the TAP as fd=N"
+				  : "load the module: modprobe tun");
 		return -ENODEV;
 	}
 	strcpy(ifr.ifr_name, name);
@@ -157,18 +161,23 @@ static void tap_explain(const struct tap *t, unsigned queues, int err)
 {
 	switch (-err) {
 	case EBUSY:
-		log_error("TAP %s is in use by another process; end it or take another TAP", t->name);
+		log_error("TAP %s is in use by another process; end it or take another TAP",
+			  t->name);
 		break;
 	case EPERM:
-		log_error("TAP %s: no permission; run as root, or make it with `ip tuntap add %s mode tap user $USER`",
-			  t->name, t->name);
+		log_error(
+			"TAP %s: no permission; run as root, or make it with `ip tuntap add %s mode tap user $USER`",
+			t->name, t->name);
 		break;
 	case EINVAL:
 		if (queues > 1)
-			log_error("TAP %s: not a TAP with several queues; make it with `ip tuntap add %s mode tap "
-				  "multi_queue`", t->name, t->name);
+			log_error(
+				"TAP %s: not a TAP with several queues; make it with `ip tuntap add %s mode tap "
+				"multi_queue`",
+				t->name, t->name);
 		else
-			log_error("%s is not a TAP; make one with `ip tuntap add NAME mode tap`", t->name);
+			log_error("%s is not a TAP; make one with `ip tuntap add NAME mode tap`",
+				  t->name);
 		break;
 	default:
 		log_error("TAP %s: %s", t->name, strerror(-err));
@@ -199,15 +208,16 @@ int tap_open(struct tap *t, const char *name, unsigned queues)
 
 	*t = (struct tap)TAP_INIT;
 	if (!*name || strlen(name) >= sizeof(t->name) || !queues || queues > TAP_QUEUES_MAX) {
-		log_error("TAP \"%s\" with %u queues: the name has 1 to %zu characters, the queues are 1 to %d", name,
-			  queues, sizeof(t->name) - 1, TAP_QUEUES_MAX);
+		log_error(
+			"TAP \"%s\" with %u queues: the name has 1 to %zu characters, the queues are 1 to %d",
+			name, queues, sizeof(t->name) - 1, TAP_QUEUES_MAX);
 		return -EINVAL;
 	}
 	strcpy(t->name, name);
 	err = tap_look_up(t, &up);
 	if (err) {
-		log_error("TAP %s does not exist; make it with `ip tuntap add %s mode tap%s`", name, name,
-			  queues > 1 ? " multi_queue" : "");
+		log_error("TAP %s does not exist; make it with `ip tuntap add %s mode tap%s`", name,
+			  name, queues > 1 ? " multi_queue" : "");
 		return -ENODEV;
 	}
 	err = tap_attach_all(t, queues);
@@ -261,7 +271,8 @@ int tap_open_fds(struct tap *t, const char *list, unsigned queues)
 		snprintf(number, sizeof(number), "%.*s", (int)MIN(len, sizeof(number)), p);
 		if (parse_u64(number, &fd) || fd > INT32_MAX || t->n == TAP_QUEUES_MAX ||
 		    (p[len] && !p[len + 1])) {
-			log_error("fd=%s: expected up to %d numbers with \":\" between them", list, TAP_QUEUES_MAX);
+			log_error("fd=%s: expected up to %d numbers with \":\" between them", list,
+				  TAP_QUEUES_MAX);
 			err = -EINVAL;
 			break;
 		}
@@ -269,7 +280,8 @@ int tap_open_fds(struct tap *t, const char *list, unsigned queues)
 		p += len;
 	}
 	if (!err && t->n != queues) {
-		log_error("fd=%s: %u TAP fds for %u queue pairs; give one for each", list, t->n, queues);
+		log_error("fd=%s: %u TAP fds for %u queue pairs; give one for each", list, t->n,
+			  queues);
 		err = -EINVAL;
 	}
 	if (!err)

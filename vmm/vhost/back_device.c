@@ -16,9 +16,11 @@ static int translate(struct vu_back *b, unsigned i, struct virtq_layout *l)
 	l->size = (uint16_t)r->num;
 	err = vu_mem_translate(&b->mem, r->addr.desc, 16ull * r->num, &l->desc);
 	if (!err)
-		err = vu_mem_translate(&b->mem, r->addr.avail, packed ? 4 : 6 + 2ull * r->num, &l->driver);
+		err = vu_mem_translate(&b->mem, r->addr.avail, packed ? 4 : 6 + 2ull * r->num,
+				       &l->driver);
 	if (!err)
-		err = vu_mem_translate(&b->mem, r->addr.used, packed ? 4 : 6 + 8ull * r->num, &l->device);
+		err = vu_mem_translate(&b->mem, r->addr.used, packed ? 4 : 6 + 8ull * r->num,
+				       &l->device);
 	return err;
 }
 
@@ -28,7 +30,8 @@ static bool runnable(struct vu_back *b, unsigned i)
 	const struct vu_back_ring *r = &b->ring[i];
 	struct virtq_layout l;
 
-	return r->num && r->has_addr && r->kick_fd >= 0 && r->enabled && b->gm && !translate(b, i, &l);
+	return r->num && r->has_addr && r->kick_fd >= 0 && r->enabled && b->gm &&
+	       !translate(b, i, &l);
 }
 
 /* Go on where another back-end was killed. One that ended in good order has left the same in both places. */

@@ -19,8 +19,9 @@
 static uint64_t offered(const struct vu_back *b)
 {
 	/* No message of the protocol changes offloads after SET_FEATURES. */
-	return (b->be->features & ~BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS)) | BIT(VIRTIO_F_VERSION_1) |
-	       BIT(VU_F_PROTOCOL_FEATURES) | (b->be->pairs > 1 ? BIT(VIRTIO_NET_F_MQ) : 0) |
+	return (b->be->features & ~BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS)) |
+	       BIT(VIRTIO_F_VERSION_1) | BIT(VU_F_PROTOCOL_FEATURES) |
+	       (b->be->pairs > 1 ? BIT(VIRTIO_NET_F_MQ) : 0) |
 	       (b->be->mtu ? BIT(VIRTIO_NET_F_MTU) : 0);
 }
 
@@ -201,7 +202,8 @@ static bool is_eventfd(int fd)
 	char path[32], target[32] = "";
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return readlink(path, target, sizeof(target) - 1) > 0 && !strcmp(target, "anon_inode:[eventfd]");
+	return readlink(path, target, sizeof(target) - 1) > 0 &&
+	       !strcmp(target, "anon_inode:[eventfd]");
 }
 
 /* *fd: the eventfd of the message, non-blocking, or -1 when it says that there is none. */
@@ -216,7 +218,8 @@ static int ring_fd(struct vu_back *b, struct vu_msg *m, struct vu_back_ring **r,
 	if (none)
 		return 0;
 	if (!is_eventfd(m->fd[0])) {
-		log_guest("vhost-user: %s with an fd that is no eventfd", vu_name(VU_FROM_FRONT, m->request));
+		log_guest("vhost-user: %s with an fd that is no eventfd",
+			  vu_name(VU_FROM_FRONT, m->request));
 		return -EINVAL;
 	}
 	*fd = vu_take_fd(m, 0);

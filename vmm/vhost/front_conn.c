@@ -45,8 +45,9 @@ static void on_socket(void *arg, uint32_t events)
 
 	(void)events;
 	pthread_mutex_lock(&f->lock);
-	log_warn("%s: the vhost-user back-end at %s is gone; the guest's link is down until it is back", f->be->dev_name,
-		 f->path);
+	log_warn(
+		"%s: the vhost-user back-end at %s is gone; the guest's link is down until it is back",
+		f->be->dev_name, f->path);
 	lost(f);
 	f->be->front_ops->link(f->be->front, false);
 	pthread_mutex_unlock(&f->lock);
@@ -121,9 +122,11 @@ int front_join(struct front *f, bool again)
 	if (err)
 		return err;
 	if (want & ~f->link.features || f->link.pairs < f->be->pairs) {
-		log_error("%s: vhost-user: the back-end at %s serves %u queue pairs and lacks the features 0x%llx; %u pairs "
-			  "are asked for", f->be->dev_name, f->path, f->link.pairs,
-			  (unsigned long long)(want & ~f->link.features), f->be->pairs);
+		log_error(
+			"%s: vhost-user: the back-end at %s serves %u queue pairs and lacks the features 0x%llx; %u pairs "
+			"are asked for",
+			f->be->dev_name, f->path, f->link.pairs,
+			(unsigned long long)(want & ~f->link.features), f->be->pairs);
 		err = -EOPNOTSUPP;
 	}
 	if (!err)
@@ -193,11 +196,12 @@ int front_open_watch(struct front *f)
 	err = f->timer_fd < 0 ? -errno : evloop_add(f->watch, f->timer_fd, EPOLLIN, on_timer, f);
 	for (unsigned i = 0; i < 2 * f->be->pairs && !err; i++) {
 		f->ring[i].err_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		err = f->ring[i].err_fd < 0
-			      ? -errno
-			      : evloop_add(f->watch, f->ring[i].err_fd, EPOLLIN, on_error, &f->ring[i]);
+		err = f->ring[i].err_fd < 0 ? -errno
+					    : evloop_add(f->watch, f->ring[i].err_fd, EPOLLIN,
+							 on_error, &f->ring[i]);
 	}
 	if (err)
-		log_error("%s: vhost-user: cannot set up the watch: %s", f->be->dev_name, strerror(-err));
+		log_error("%s: vhost-user: cannot set up the watch: %s", f->be->dev_name,
+			  strerror(-err));
 	return err;
 }

@@ -23,8 +23,10 @@ static int set_addresses(struct front *f, unsigned ring)
 	m.p.addr = (struct vu_vring_addr){
 		.index = ring,
 		.desc = (uintptr_t)gmem_ptr(f->be->gm, l->desc, 16ull * l->size),
-		.avail = (uintptr_t)gmem_ptr(f->be->gm, l->driver, packed(f) ? 4 : 6 + 2ull * l->size),
-		.used = (uintptr_t)gmem_ptr(f->be->gm, l->device, packed(f) ? 4 : 6 + 8ull * l->size),
+		.avail = (uintptr_t)gmem_ptr(f->be->gm, l->driver,
+					     packed(f) ? 4 : 6 + 2ull * l->size),
+		.used = (uintptr_t)gmem_ptr(f->be->gm, l->device,
+					    packed(f) ? 4 : 6 + 8ull * l->size),
 	};
 	if (!m.p.addr.desc || !m.p.addr.avail || !m.p.addr.used)
 		return -EFAULT;
@@ -89,7 +91,8 @@ int front_ring_hand_over(struct front *f, unsigned ring)
 	int err = ring_describe(f, ring);
 
 	if (err == -EFAULT || err == -EREMOTEIO)
-		front_ring_break(f, ring, err == -EFAULT ? "not in memory" : "refused by the back-end");
+		front_ring_break(f, ring,
+				 err == -EFAULT ? "not in memory" : "refused by the back-end");
 	return f->link.dead ? -ENOTCONN : 0;
 }
 
@@ -99,7 +102,8 @@ void front_ring_recover(struct front *f, unsigned ring)
 	uint16_t used = 0;
 
 	if (packed(f) && f->inflight_fd < 0)
-		front_ring_break(f, ring, "a packed ring does not tell where the lost back-end was");
+		front_ring_break(f, ring,
+				 "a packed ring does not tell where the lost back-end was");
 	else if (!packed(f) && !gmem_read(f->be->gm, r->layout.device + 2, &used, sizeof(used)))
 		r->base = used;
 }

@@ -22,7 +22,8 @@ static uint64_t region_size(unsigned entries)
 
 static bool sizes_ok(const struct vu_inflight *d)
 {
-	return d->queues && d->queues <= NET_RINGS_MAX && d->queue_size && d->queue_size <= VIRTQ_SIZE_MAX;
+	return d->queues && d->queues <= NET_RINGS_MAX && d->queue_size &&
+	       d->queue_size <= VIRTQ_SIZE_MAX;
 }
 
 int inflight_create(struct vu_inflight *d)
@@ -55,7 +56,8 @@ int inflight_map(struct inflight *in, const struct vu_inflight *d, int fd)
 	}
 	close_fd(&fd);
 	if (!err)
-		*in = (struct inflight){map, d->mmap_offset + need, d->mmap_offset, d->queues, d->queue_size};
+		*in = (struct inflight){map, d->mmap_offset + need, d->mmap_offset, d->queues,
+					d->queue_size};
 	return err;
 }
 
@@ -68,10 +70,13 @@ void inflight_unmap(struct inflight *in)
 
 static uint8_t *region(const struct inflight *in, unsigned queue)
 {
-	return in->map && queue < in->queues ? in->map + in->offset + queue * region_size(in->entries) : NULL;
+	return in->map && queue < in->queues
+		       ? in->map + in->offset + queue * region_size(in->entries)
+		       : NULL;
 }
 
-struct virtq_progress *inflight_progress(const struct inflight *in, unsigned queue, unsigned entries)
+struct virtq_progress *inflight_progress(const struct inflight *in, unsigned queue,
+					 unsigned entries)
 {
 	uint8_t *r = region(in, queue);
 

@@ -25,7 +25,8 @@ int inflight_create(struct vu_inflight *d);
 int inflight_map(struct inflight *in, const struct vu_inflight *d, int fd);
 void inflight_unmap(struct inflight *in);
 /* Of a queue with so many entries, or NULL when the region does not cover it. */
-struct virtq_progress *inflight_progress(const struct inflight *in, unsigned queue, unsigned entries);
+struct virtq_progress *inflight_progress(const struct inflight *in, unsigned queue,
+					 unsigned entries);
 /* Has a back-end written there before? */
 bool inflight_used(const struct inflight *in, unsigned queue);
 /* From now on it says where the queue is; base as in virtq_base. */

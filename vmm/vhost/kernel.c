@@ -61,7 +61,8 @@ struct vhost_net {
 	struct vhost_ring ring[NET_RINGS_MAX];
 };
 
-static int vhost_call(struct vhost_net *v, unsigned pair, unsigned long request, const char *name, void *arg)
+static int vhost_call(struct vhost_net *v, unsigned pair, unsigned long request, const char *name,
+		      void *arg)
 {
 	int err;
 
@@ -74,7 +75,8 @@ static int vhost_call(struct vhost_net *v, unsigned pair, unsigned long request,
 
 #define VHOST_CALL(v, pair, request, arg) vhost_call(v, pair, request, #request, arg)
 
-static int set_fd(struct vhost_net *v, unsigned ring, unsigned long request, const char *name, int fd)
+static int set_fd(struct vhost_net *v, unsigned ring, unsigned long request, const char *name,
+		  int fd)
 {
 	struct vhost_vring_file file = {ring & 1, fd};
 
@@ -281,7 +283,9 @@ static int vhost_open(struct net_backend *be, const struct dev_opts *opts)
 	for (unsigned i = 0; i < be->pairs && !err; i++)
 		err = open_pair(v, i);
 	if (!err && !(v->features & BIT(VIRTIO_F_VERSION_1))) {
-		log_error("%s: mode=vhost: this kernel's vhost-net knows no virtio 1.0; use mode=virtio", be->dev_name);
+		log_error(
+			"%s: mode=vhost: this kernel's vhost-net knows no virtio 1.0; use mode=virtio",
+			be->dev_name);
 		err = -EOPNOTSUPP;
 	}
 	if (err)

@@ -25,7 +25,8 @@ static int answer(struct vu_back *b, struct vu_msg *m, uint32_t request, uint32_
 	struct vu_msg verdict;
 
 	if (err)
-		log_guest("vhost-user: %s refused: %s", vu_name(VU_FROM_FRONT, request), strerror(-err));
+		log_guest("vhost-user: %s refused: %s", vu_name(VU_FROM_FRONT, request),
+			  strerror(-err));
 	if (!err && vu_has_reply(request)) {
 		m->flags = VU_FLAG_VERSION | VU_FLAG_REPLY;
 		return vu_send(b->sock, m, MSG_NS);
@@ -86,7 +87,8 @@ static void on_link(void *front, bool up)
 	(void)up;
 }
 
-static const struct net_front_ops front_ops = {.call = on_call, .ring_broken = on_broken, .link = on_link};
+static const struct net_front_ops front_ops = {
+	.call = on_call, .ring_broken = on_broken, .link = on_link};
 
 /* ---- life ---- */
 

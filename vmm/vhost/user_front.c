@@ -40,7 +40,9 @@ static int be_open(struct net_backend *be, const struct dev_opts *opts)
 		return -EINVAL;
 	}
 	if (gmem_fd(be->gm) < 0) {
-		log_error("%s: mode=vhost-user: guest memory is private to this process; add --share-memory", be->dev_name);
+		log_error(
+			"%s: mode=vhost-user: guest memory is private to this process; add --share-memory",
+			be->dev_name);
 		return -EINVAL;
 	}
 	f->path = strdup(path);
@@ -51,8 +53,8 @@ static int be_open(struct net_backend *be, const struct dev_opts *opts)
 	err = front_join(f, false);
 	if (!err) {
 		/* Offloads cannot be changed over this protocol once the features are set. */
-		be->features =
-			f->link.features & NET_BACKEND_FEATURES & ~BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
+		be->features = f->link.features & NET_BACKEND_FEATURES &
+			       ~BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
 		if (front_read_config(f, &c))
 			be->mtu = c.mtu;
 	}
@@ -97,7 +99,8 @@ static int be_start(struct net_backend *be, uint64_t features, unsigned n)
 	f->active_pairs = 1;
 	for (unsigned i = 0; i < n; i++) {
 		f->ring[i].broken = false;
-		f->ring[i].running = be->rings[i].ready; /* also when it has to wait for a back-end */
+		f->ring[i].running =
+			be->rings[i].ready; /* also when it has to wait for a back-end */
 	}
 	err = unless_gone(front_hand_over(f));
 	pthread_mutex_unlock(&f->lock);
@@ -126,7 +129,8 @@ static int be_ring_start(struct net_backend *be, unsigned ring)
 	f->ring[ring].running = be->rings[ring].ready;
 	/* The next back-end would believe the region, which knows the ring before its reset. */
 	if (f->link.sock < 0 && f->inflight_fd >= 0)
-		front_ring_break(f, ring, "a packed ring that was reset while there was no back-end");
+		front_ring_break(f, ring,
+				 "a packed ring that was reset while there was no back-end");
 	err = f->ring[ring].running ? unless_gone(front_ring_hand_over(f, ring)) : 0;
 	pthread_mutex_unlock(&f->lock);
 	return err;

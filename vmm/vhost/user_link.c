@@ -71,7 +71,8 @@ int vu_link_do(struct vu_link *l, struct vu_msg *m)
 		return fail(l, m, r);
 	if (!reply.p.u64)
 		return 0;
-	log_error("%s: the vhost-user back-end refused %s", l->who, vu_name(VU_FROM_FRONT, m->request));
+	log_error("%s: the vhost-user back-end refused %s", l->who,
+		  vu_name(VU_FROM_FRONT, m->request));
 	return -EREMOTEIO;
 }
 
@@ -83,8 +84,8 @@ int vu_link_set_memory(struct vu_link *l, const struct gmem *gm)
 
 	n = MIN(n, (size_t)VU_REGIONS_MAX);
 	for (size_t i = 0; i < n; i++) {
-		m.p.mem.region[i] =
-			(struct vu_region){r[i].gpa, r[i].size, (uintptr_t)r[i].hva, r[i].fd_offset};
+		m.p.mem.region[i] = (struct vu_region){r[i].gpa, r[i].size, (uintptr_t)r[i].hva,
+						       r[i].fd_offset};
 		m.fd[i] = gmem_fd(gm);
 	}
 	m.p.mem.n = m.n_fds = (uint32_t)n;
@@ -169,7 +170,9 @@ int vu_link_open(struct vu_link *l, const char *path, bool quiet)
 	err = negotiate(l);
 	if (err) {
 		if (!quiet && err == -ENOTCONN)
-			log_error("%s: vhost-user: %s: the back-end hung up; it may serve another VM already", l->who, path);
+			log_error(
+				"%s: vhost-user: %s: the back-end hung up; it may serve another VM already",
+				l->who, path);
 		vu_link_close(l);
 	}
 	return err;

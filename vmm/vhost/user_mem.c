@@ -22,11 +22,12 @@ static bool malformed(const struct vu_region *r)
 {
 	uint64_t top = UINT64_MAX - r->size;
 
-	return !r->size || (r->gpa | r->size | r->user_addr | r->mmap_offset) & (PAGE - 1) || r->gpa > top ||
-	       r->user_addr > top || r->mmap_offset > top;
+	return !r->size || (r->gpa | r->size | r->user_addr | r->mmap_offset) & (PAGE - 1) ||
+	       r->gpa > top || r->user_addr > top || r->mmap_offset > top;
 }
 
-static const char *refuse(const struct vu_mem *mem, const struct vu_region *r, int fd, struct stat *st)
+static const char *refuse(const struct vu_mem *mem, const struct vu_region *r, int fd,
+			  struct stat *st)
 {
 	if (malformed(r))
 		return "is malformed";
@@ -68,7 +69,8 @@ int vu_mem_add(struct vu_mem *mem, const struct vu_region *r, int fd)
 	}
 	why = refuse(mem, r, fd, &st);
 	if (why) {
-		log_guest("vhost-user: memory region 0x%" PRIx64 "+0x%" PRIx64 " %s", r->gpa, r->size, why);
+		log_guest("vhost-user: memory region 0x%" PRIx64 "+0x%" PRIx64 " %s", r->gpa,
+			  r->size, why);
 		close_fd(&fd);
 		return -EINVAL;
 	}
@@ -76,8 +78,8 @@ int vu_mem_add(struct vu_mem *mem, const struct vu_region *r, int fd)
 	if (!err)
 		mem->n++;
 	else
-		log_guest("vhost-user: memory region 0x%" PRIx64 "+0x%" PRIx64 ": %s", r->gpa, r->size,
-			  strerror(-err));
+		log_guest("vhost-user: memory region 0x%" PRIx64 "+0x%" PRIx64 ": %s", r->gpa,
+			  r->size, strerror(-err));
 	close_fd(&fd);
 	return err;
 }
@@ -124,8 +126,8 @@ int vu_mem_gmem(const struct vu_mem *mem, struct gmem **out)
 	for (unsigned i = 0; i < mem->n; i++) {
 		const struct vu_slot *s = &mem->slot[i];
 
-		region[i] = (struct gmem_region){s->r.gpa, s->r.size, (char *)s->map + s->r.mmap_offset,
-						 s->r.mmap_offset};
+		region[i] = (struct gmem_region){
+			s->r.gpa, s->r.size, (char *)s->map + s->r.mmap_offset, s->r.mmap_offset};
 	}
 	return gmem_adopt(out, region, mem->n);
 }

@@ -134,7 +134,9 @@ static int wait_for(int sock, short events, uint64_t deadline_ns)
 
 	do {
 		now = clock_ns();
-		n = now >= deadline_ns ? 0 : poll(&p, 1, (int)((deadline_ns - now) / NSEC_PER_MSEC) + 1);
+		n = now >= deadline_ns
+			    ? 0
+			    : poll(&p, 1, (int)((deadline_ns - now) / NSEC_PER_MSEC) + 1);
 	} while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n ? 0 : -ETIMEDOUT;
 }
@@ -193,20 +195,21 @@ static int recv_raw(int sock, struct vu_msg *m, uint64_t timeout_ns)
 	m->flags = hdr[1];
 	m->size = hdr[2];
 	if ((m->flags & VU_FLAG_VERSION_MASK) != VU_FLAG_VERSION || m->size > sizeof(m->p)) {
-		log_guest("vhost-user: request %u with flags 0x%x and %u bytes is no message", m->request, m->flags, m->size);
+		log_guest("vhost-user: request %u with flags 0x%x and %u bytes is no message",
+			  m->request, m->flags, m->size);
 		return -EPROTO;
 	}
 	r = m->size ? recv_all(sock, &m->p, m->size, NULL, deadline) : 1;
 	return r ? r : -EPIPE;
 }
 
-static int check(const struct vu_msg *m, const char *name, unsigned min, unsigned max, unsigned fds_min,
-		 unsigned fds_max)
+static int check(const struct vu_msg *m, const char *name, unsigned min, unsigned max,
+		 unsigned fds_min, unsigned fds_max)
 {
 	if (m->size >= min && m->size <= max && m->n_fds >= fds_min && m->n_fds <= fds_max)
 		return 1;
-	log_guest("vhost-user: %s with %u bytes and %u fds; expected %u to %u and %u to %u", name, m->size, m->n_fds,
-		  min, max, fds_min, fds_max);
+	log_guest("vhost-user: %s with %u bytes and %u fds; expected %u to %u and %u to %u", name,
+		  m->size, m->n_fds, min, max, fds_min, fds_max);
 	return -EPROTO;
 }
 
@@ -222,7 +225,8 @@ int vu_recv(int sock, enum vu_from from, struct vu_msg *m, uint64_t timeout_ns)
 		else if (m->flags & VU_FLAG_REPLY)
 			r = -EPROTO;
 		else
-			r = check(m, rule->name, rule->min, rule->max, rule->fds_min, rule->fds_max);
+			r = check(m, rule->name, rule->min, rule->max, rule->fds_min,
+				  rule->fds_max);
 	}
 	if (r <= 0)
 		vu_close_fds(m);
@@ -235,13 +239,14 @@ int vu_recv_reply(int sock, const struct vu_msg *request, struct vu_msg *reply, 
 	int r = recv_raw(sock, reply, timeout_ns);
 
 	if (r > 0 && (reply->request != request->request || !(reply->flags & VU_FLAG_REPLY))) {
-		log_guest("vhost-user: request %u (flags 0x%x) came as the answer to %s", reply->request, reply->flags,
-			  rule->name);
+		log_guest("vhost-user: request %u (flags 0x%x) came as the answer to %s",
+			  reply->request, reply->flags, rule->name);
 		r = -EPROTO;
 	}
 	if (r > 0)
 		r = rule->reply_max
-			    ? check(reply, rule->name, rule->reply_min, rule->reply_max, 0, rule->reply_fd)
+			    ? check(reply, rule->name, rule->reply_min, rule->reply_max, 0,
+				    rule->reply_fd)
 			    : check(reply, rule->name, sizeof(uint64_t), sizeof(uint64_t), 0, 0);
 	if (r <= 0)
 		vu_close_fds(reply);
@@ -298,7 +303,8 @@ struct vu_msg vu_msg_empty(uint32_t request)
 
 struct vu_msg vu_msg_u64(uint32_t request, uint64_t v)
 {
-	return (struct vu_msg){.request = request, .flags = VU_FLAG_VERSION, .size = sizeof(v), .p.u64 = v};
+	return (struct vu_msg){
+		.request = request, .flags = VU_FLAG_VERSION, .size = sizeof(v), .p.u64 = v};
 }
 
 struct vu_msg vu_msg_state(uint32_t request, uint32_t index, uint32_t num)

@@ -134,7 +134,8 @@ const char *vu_name(enum vu_from from, uint32_t request);
  */
 int vu_recv(int sock, enum vu_from from, struct vu_msg *m, uint64_t timeout_ns);
 /* The answer to a request that was sent: its number, the reply flag and the size must fit. */
-int vu_recv_reply(int sock, const struct vu_msg *request, struct vu_msg *reply, uint64_t timeout_ns);
+int vu_recv_reply(int sock, const struct vu_msg *request, struct vu_msg *reply,
+		  uint64_t timeout_ns);
 /* 0 or -errno; fds stay the caller's. */
 int vu_send(int sock, const struct vu_msg *m, uint64_t timeout_ns);
 /* Does this request have an answer of its own (so that REPLY_ACK does not apply)? */

@@ -22,12 +22,15 @@ struct args {
 };
 
 static const struct opt opts[] = {
-	{"socket", 's', OPT_STR, offsetof(struct args, socket), "PATH", "listen here for the front-end"},
-	{"tap", 't', OPT_STR, offsetof(struct args, tap), "TAP", "by name (t0) or as inherited fds (fd=5:6)"},
+	{"socket", 's', OPT_STR, offsetof(struct args, socket), "PATH",
+	 "listen here for the front-end"},
+	{"tap", 't', OPT_STR, offsetof(struct args, tap), "TAP",
+	 "by name (t0) or as inherited fds (fd=5:6)"},
 	{"queues", 'q', OPT_U64, offsetof(struct args, queues), "N", "queue pairs (default 1)"},
 	{"poll-us", 'p', OPT_U64, offsetof(struct args, poll_us), "US",
 	 "poll this long before sleeping (default 0)"},
-	{"once", '1', OPT_FLAG, offsetof(struct args, once), NULL, "end when the first front-end hangs up"},
+	{"once", '1', OPT_FLAG, offsetof(struct args, once), NULL,
+	 "end when the first front-end hangs up"},
 	OPT_END,
 };
 
@@ -35,12 +38,14 @@ static const struct command command = {
 	.name = "",
 	.args = "--socket PATH --tap NAME|fd=N[:N...]",
 	.summary = "serve a TAP over vhost-user",
-	.details = "Listens on a unix socket and moves packets between the TAP and the rings of whatever VMM connects, one\n"
-		   "at a time: `vmm --net mode=vhost-user,path=PATH`, or QEMU with\n"
-		   "  -object memory-backend-memfd,id=m,size=512M,share=on -numa node,memdev=m\n"
-		   "  -chardev socket,id=c,path=PATH -netdev vhost-user,id=n,chardev=c -device virtio-net-pci,netdev=n\n"
-		   "\nExit status: 0 ended by SIGTERM or SIGINT (or --once), 2 bad arguments, 3 this host cannot.",
-	.examples = "vhost-user-net --socket /run/vu.sock --tap t0\nvhost-user-net -s vu.sock -t fd=5:6 -q 2",
+	.details =
+		"Listens on a unix socket and moves packets between the TAP and the rings of whatever VMM connects, one\n"
+		"at a time: `vmm --net mode=vhost-user,path=PATH`, or QEMU with\n"
+		"  -object memory-backend-memfd,id=m,size=512M,share=on -numa node,memdev=m\n"
+		"  -chardev socket,id=c,path=PATH -netdev vhost-user,id=n,chardev=c -device virtio-net-pci,netdev=n\n"
+		"\nExit status: 0 ended by SIGTERM or SIGINT (or --once), 2 bad arguments, 3 this host cannot.",
+	.examples =
+		"vhost-user-net --socket /run/vu.sock --tap t0\nvhost-user-net -s vu.sock -t fd=5:6 -q 2",
 	.opts = opts,
 };
 
@@ -50,7 +55,8 @@ static int socket_of(const char *path, struct sockaddr_un *addr)
 {
 	*addr = (struct sockaddr_un){.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(addr->sun_path))
-		die(EXIT_USAGE, "--socket %s: longer than %zu characters", path, sizeof(addr->sun_path) - 1);
+		die(EXIT_USAGE, "--socket %s: longer than %zu characters", path,
+		    sizeof(addr->sun_path) - 1);
 	strcpy(addr->sun_path, path);
 	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
@@ -65,10 +71,13 @@ static void remove_stale(const char *path)
 	if (lstat(path, &st) < 0)
 		return;
 	if (!S_ISSOCK(st.st_mode))
-		die(EXIT_USAGE, "--socket %s: there is a file of that name, and it is no socket", path);
+		die(EXIT_USAGE, "--socket %s: there is a file of that name, and it is no socket",
+		    path);
 	sock = socket_of(path, &addr);
 	if (connect(sock, (struct sockaddr *)&addr, sizeof(addr)) == 0 || errno != ECONNREFUSED)
-		die(EXIT_CANNOT, "--socket %s: another process listens there; end it or take another path", path);
+		die(EXIT_CANNOT,
+		    "--socket %s: another process listens there; end it or take another path",
+		    path);
 	close(sock);
 	unlink(path);
 }
@@ -80,7 +89,8 @@ static int listen_at(const char *path)
 
 	remove_stale(path);
 	sock = socket_of(path, &addr);
-	if (sock < 0 || bind(sock, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(sock, 4) < 0)
+	if (sock < 0 || bind(sock, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+	    listen(sock, 4) < 0)
 		die(EXIT_CANNOT, "--socket %s: %s", path, strerror(errno));
 	return sock;
 }
@@ -121,7 +131,8 @@ static bool on_front_end(struct vu_back *b)
 static void serve(struct vu_back *b, int listener, int signals, bool once)
 {
 	for (;;) {
-		struct pollfd p[] = {{signals, POLLIN, 0}, {listener, POLLIN, 0}, {b->sock, POLLIN, 0}};
+		struct pollfd p[] = {
+			{signals, POLLIN, 0}, {listener, POLLIN, 0}, {b->sock, POLLIN, 0}};
 
 		if (poll(p, ARRAY_SIZE(p), -1) < 0)
 			continue;
@@ -139,7 +150,8 @@ static void serve(struct vu_back *b, int listener, int signals, bool once)
 /* A front-end that cuts its memory file takes this process down; say so before. */
 static void on_sigbus(int sig)
 {
-	static const char text[] = "vhost-user-net: error: the front-end's memory has vanished under us\n";
+	static const char text[] =
+		"vhost-user-net: error: the front-end's memory has vanished under us\n";
 	ssize_t n = write(2, text, sizeof(text) - 1);
 
 	(void)n;
@@ -193,7 +205,8 @@ static void parse(int argc, char **argv, struct args *a)
 	if (!a->socket || !a->tap)
 		die(EXIT_USAGE, "--socket and --tap are both needed; see --help");
 	if (!a->queues || a->queues > NET_PAIRS_MAX)
-		die(EXIT_USAGE, "--queues %llu: 1 to %d", (unsigned long long)a->queues, NET_PAIRS_MAX);
+		die(EXIT_USAGE, "--queues %llu: 1 to %d", (unsigned long long)a->queues,
+		    NET_PAIRS_MAX);
 }
 
 int main(int argc, char **argv)

@@ -16,8 +16,8 @@
 #include "base/log.h"
 #include "vmm/virtio/common.h"
 
-#define S_KNOWN                                                                                              \
-	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_DRIVER_OK |                  \
+#define S_KNOWN                                                                                    \
+	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_DRIVER_OK |        \
 	 VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_FAILED)
 
 /* Not yet in every linux/virtio_pci.h. */
@@ -126,7 +126,8 @@ static void write_queue_size(struct virtio_dev *vd, uint16_t size)
 {
 	struct virtio_queue *q = writable_queue(vd);
 
-	if (q && size && size <= q->max_size && (virtio_has(vd, VIRTIO_F_RING_PACKED) || is_pow2(size)))
+	if (q && size && size <= q->max_size &&
+	    (virtio_has(vd, VIRTIO_F_RING_PACKED) || is_pow2(size)))
 		q->layout.size = size;
 }
 
@@ -197,7 +198,8 @@ void virtio_common_write(struct virtio_dev *vd, uint64_t off, unsigned len, uint
 		write_driver_feature(vd, (uint32_t)val);
 		break;
 	case VIRTIO_PCI_COMMON_MSIX << 8 | 2:
-		__atomic_store_n(&vd->config_vector, good_vector(vd, (uint16_t)val), __ATOMIC_RELAXED);
+		__atomic_store_n(&vd->config_vector, good_vector(vd, (uint16_t)val),
+				 __ATOMIC_RELAXED);
 		break;
 	case VIRTIO_PCI_COMMON_STATUS << 8 | 1:
 		write_status(vd, (uint8_t)val);

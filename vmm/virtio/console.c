@@ -106,7 +106,8 @@ static size_t receive(void *arg, const uint8_t *buf, size_t n)
 	int r = 0;
 
 	while (q->on && done < n &&
-	       ((r = virtq_pop(&q->vq, &c, iov, RING_SIZE)) > 0 || (!r && virtq_kicks_on(&q->vq)))) {
+	       ((r = virtq_pop(&q->vq, &c, iov, RING_SIZE)) > 0 ||
+		(!r && virtq_kicks_on(&q->vq)))) {
 		size_t part;
 
 		if (!r)
@@ -221,14 +222,15 @@ static int vcon_init(struct pci_dev *pci, const struct dev_opts *opts)
 	if (!con)
 		return -ENOMEM;
 	pci->priv = con;
-	_Static_assert(offsetof(struct vcon, vd) == 0, "the transport finds its device through pci->priv");
+	_Static_assert(offsetof(struct vcon, vd) == 0,
+		       "the transport finds its device through pci->priv");
 	con->vd.priv = con;
 	con->vd.ops = &vcon_ops;
 	con->vd.n_queues = 2;
-	con->vd.q[RX] =
-		(struct virtio_queue){.max_size = RING_SIZE, .name = "rx", .kick_fd = -1, .intx_fd = -1};
-	con->vd.q[TX] =
-		(struct virtio_queue){.max_size = RING_SIZE, .name = "tx", .kick_fd = -1, .intx_fd = -1};
+	con->vd.q[RX] = (struct virtio_queue){
+		.max_size = RING_SIZE, .name = "rx", .kick_fd = -1, .intx_fd = -1};
+	con->vd.q[TX] = (struct virtio_queue){
+		.max_size = RING_SIZE, .name = "tx", .kick_fd = -1, .intx_fd = -1};
 	con->vd.offered = VIRTIO_RING_BITS | VIRTIO_BIT(VIRTIO_CONSOLE_F_EMERG_WRITE);
 	con->vd.config = &con->config;
 	con->vd.config_len = sizeof(con->config);
@@ -236,7 +238,8 @@ static int vcon_init(struct pci_dev *pci, const struct dev_opts *opts)
 		con->q[i] = (struct port_queue){.con = con, .index = i};
 	err = evloop_create(&con->loop, pci->name);
 	if (!err)
-		err = channel_open(&con->ch, con->loop, pci->name, dev_opts_str(opts, "out", "none"));
+		err = channel_open(&con->ch, con->loop, pci->name,
+				   dev_opts_str(opts, "out", "none"));
 	if (!err)
 		err = virtio_init(&con->vd, pci, opts);
 	if (!err)

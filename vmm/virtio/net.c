@@ -58,7 +58,8 @@ static const struct {
 	{B(GUEST_TSO4) | B(GUEST_TSO6) | USO_IN, B(GUEST_CSUM)},
 	{B(GUEST_ECN), B(GUEST_TSO4) | B(GUEST_TSO6)},
 	{B(HOST_ECN), B(HOST_TSO4) | B(HOST_TSO6)},
-	{B(CTRL_RX) | B(CTRL_VLAN) | B(GUEST_ANNOUNCE) | B(MQ) | B(CTRL_MAC_ADDR) | B(CTRL_GUEST_OFFLOADS),
+	{B(CTRL_RX) | B(CTRL_VLAN) | B(GUEST_ANNOUNCE) | B(MQ) | B(CTRL_MAC_ADDR) |
+		 B(CTRL_GUEST_OFFLOADS),
 	 B(CTRL_VQ)},
 	{B(CTRL_RX_EXTRA), B(CTRL_RX)},
 	{B(GUEST_ANNOUNCE), B(STATUS)},
@@ -118,7 +119,8 @@ static void front_link(void *front, bool up)
 		__atomic_fetch_or(&net->config.status, (uint16_t)(VIRTIO_NET_S_LINK_UP | announce),
 				  __ATOMIC_RELAXED);
 	else
-		__atomic_fetch_and(&net->config.status, (uint16_t)~VIRTIO_NET_S_LINK_UP, __ATOMIC_RELAXED);
+		__atomic_fetch_and(&net->config.status, (uint16_t)~VIRTIO_NET_S_LINK_UP,
+				   __ATOMIC_RELAXED);
 	virtio_config_changed(&net->vd);
 }
 
@@ -177,7 +179,8 @@ static int start_ctrl(struct vnet *net, unsigned i)
 			      virtq_base_new(net->vd.features));
 
 	if (err) {
-		log_guest("%s: the control queue is misaligned or not in memory", net->vd.pci->name);
+		log_guest("%s: the control queue is misaligned or not in memory",
+			  net->vd.pci->name);
 		virtio_broken(&net->vd, i);
 	}
 	return 0;
@@ -269,8 +272,8 @@ static const struct virtio_ops vnet_ops_no_reset = {
 	.notify = vnet_notify,
 };
 
-const struct net_backend_ops *vnet_backends[VNET_BACKENDS] = {&net_backend_virtio, &net_backend_vhost,
-							      &net_backend_vhost_user};
+const struct net_backend_ops *vnet_backends[VNET_BACKENDS] = {
+	&net_backend_virtio, &net_backend_vhost, &net_backend_vhost_user};
 
 static int pick_backend(struct vnet *net, const struct dev_opts *o)
 {
@@ -326,8 +329,8 @@ static void name_queues(struct vnet *net, uint64_t size)
 		if (ctrl)
 			snprintf(net->q_name[i], sizeof(net->q_name[i]), "ctrl");
 		else
-			snprintf(net->q_name[i], sizeof(net->q_name[i]), "%cxq%u", i & 1 ? 't' : 'r',
-				 (uint8_t)i / 2u);
+			snprintf(net->q_name[i], sizeof(net->q_name[i]), "%cxq%u",
+				 i & 1 ? 't' : 'r', (uint8_t)i / 2u);
 		vd->q[i].name = net->q_name[i];
 		vd->q[i].max_size = ctrl ? NET_CTRL_SIZE : (uint16_t)size;
 	}
@@ -358,7 +361,8 @@ static int vnet_init(struct pci_dev *pci, const struct dev_opts *opts)
 	if (!net)
 		return -ENOMEM;
 	pci->priv = net;
-	_Static_assert(offsetof(struct vnet, vd) == 0, "the transport finds its device through pci->priv");
+	_Static_assert(offsetof(struct vnet, vd) == 0,
+		       "the transport finds its device through pci->priv");
 	net->vd.pci = pci;
 	net->vd.priv = net;
 	net->vd.sync_queue = -1;

@@ -11,9 +11,9 @@
 #include "vmm/net/netq.h"
 #include "vmm/virtio/net.h"
 
-#define GUEST_OFFLOADS                                                                                       \
-	(VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) |                         \
-	 VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_ECN) |                          \
+#define GUEST_OFFLOADS                                                                             \
+	(VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) |               \
+	 VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_ECN) |                \
 	 VIRTIO_BIT(NET_F_GUEST_USO4) | VIRTIO_BIT(NET_F_GUEST_USO6))
 
 /* The data of a command: what the chain holds behind class and command. */
@@ -40,8 +40,8 @@ static void push_filter(struct vnet *net)
 /* Until the driver has spoken everything passes. */
 void vnet_filter_reset(struct vnet *net)
 {
-	net->filter =
-		(struct net_filter){.promisc = true, .vlan_on = virtio_has(&net->vd, VIRTIO_NET_F_CTRL_VLAN)};
+	net->filter = (struct net_filter){.promisc = true,
+					  .vlan_on = virtio_has(&net->vd, VIRTIO_NET_F_CTRL_VLAN)};
 	memcpy(net->filter.mac, net->config.mac, 6);
 	push_filter(net);
 }
@@ -49,20 +49,22 @@ void vnet_filter_reset(struct vnet *net)
 static bool ctrl_rx(struct vnet *net, const struct command *cmd)
 {
 	struct net_filter *f = &net->filter;
-	bool *const flag[] = {&f->promisc, &f->allmulti, &f->alluni, &f->nomulti, &f->nouni, &f->nobcast};
+	bool *const flag[] = {&f->promisc, &f->allmulti, &f->alluni,
+			      &f->nomulti, &f->nouni,	 &f->nobcast};
 	uint8_t on;
 
 	if (cmd->hdr.cmd >= ARRAY_SIZE(flag) || !get(cmd, 0, &on, 1))
 		return false;
-	if (cmd->hdr.cmd >= VIRTIO_NET_CTRL_RX_ALLUNI && !virtio_has(&net->vd, VIRTIO_NET_F_CTRL_RX_EXTRA))
+	if (cmd->hdr.cmd >= VIRTIO_NET_CTRL_RX_ALLUNI &&
+	    !virtio_has(&net->vd, VIRTIO_NET_F_CTRL_RX_EXTRA))
 		return false;
 	*flag[cmd->hdr.cmd] = on;
 	return true;
 }
 
 /* One table: a count, then addresses. More than we keep means "take all of that kind". */
-static bool mac_table(const struct command *cmd, size_t *off, uint8_t (*t)[6], unsigned max, unsigned *n,
-		      bool *overflow)
+static bool mac_table(const struct command *cmd, size_t *off, uint8_t (*t)[6], unsigned max,
+		      unsigned *n, bool *overflow)
 {
 	uint32_t entries;
 
@@ -140,7 +142,8 @@ static bool ctrl_offloads(struct vnet *net, const struct command *cmd)
 {
 	uint64_t offloads;
 
-	if (cmd->hdr.cmd != VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET || !get(cmd, 0, &offloads, sizeof(offloads)))
+	if (cmd->hdr.cmd != VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET ||
+	    !get(cmd, 0, &offloads, sizeof(offloads)))
 		return false;
 	if (offloads & ~(net->vd.features & GUEST_OFFLOADS))
 		return false;

@@ -208,7 +208,8 @@ bool virtio_cfg_read(struct pci_dev *dev, unsigned off, unsigned len, uint32_t *
 	(void)len;
 	if (!is_window(vd, off))
 		return false;
-	*val = window(vd, &bar, &w_off, &w_len) ? (uint32_t)virtio_bar_read(dev, bar, w_off, w_len) : 0;
+	*val = window(vd, &bar, &w_off, &w_len) ? (uint32_t)virtio_bar_read(dev, bar, w_off, w_len)
+						: 0;
 	return true;
 }
 

@@ -59,8 +59,8 @@ static int vrng_start(struct virtio_dev *vd)
 	struct vrng *rng = vd->priv;
 
 	vd->sync_queue = 0;
-	if (vd->q[0].enabled &&
-	    virtq_start(&rng->vq, vd->pci->gm, &vd->q[0].layout, vd->features, virtq_base_new(vd->features)))
+	if (vd->q[0].enabled && virtq_start(&rng->vq, vd->pci->gm, &vd->q[0].layout, vd->features,
+					    virtq_base_new(vd->features)))
 		virtio_broken(vd, 0);
 	return 0;
 }
@@ -101,7 +101,8 @@ static int vrng_init(struct pci_dev *pci, const struct dev_opts *opts)
 	if (!rng)
 		return -ENOMEM;
 	pci->priv = rng;
-	_Static_assert(offsetof(struct vrng, vd) == 0, "the transport finds its device through pci->priv");
+	_Static_assert(offsetof(struct vrng, vd) == 0,
+		       "the transport finds its device through pci->priv");
 	rng->vd.priv = rng;
 	rng->vd.ops = &vrng_ops;
 	rng->vd.n_queues = 1;

@@ -29,8 +29,8 @@
 #define VIRTIO_BIT(n)     (1ull << (n))
 
 /* What every device on our virtqueues can offer. */
-#define VIRTIO_RING_BITS                                                                                     \
-	(VIRTIO_BIT(VIRTIO_RING_F_INDIRECT_DESC) | VIRTIO_BIT(VIRTIO_RING_F_EVENT_IDX) |                     \
+#define VIRTIO_RING_BITS                                                                           \
+	(VIRTIO_BIT(VIRTIO_RING_F_INDIRECT_DESC) | VIRTIO_BIT(VIRTIO_RING_F_EVENT_IDX) |           \
 	 VIRTIO_BIT(VIRTIO_F_RING_PACKED) | VIRTIO_BIT(VIRTIO_F_IN_ORDER))
 
 struct virtio_dev;
@@ -104,8 +104,8 @@ void virtio_bar_write(struct pci_dev *dev, int bar, uint64_t off, unsigned len, 
 void virtio_reset(struct pci_dev *dev);
 bool virtio_cfg_read(struct pci_dev *dev, unsigned off, unsigned len, uint32_t *val);
 bool virtio_cfg_write(struct pci_dev *dev, unsigned off, unsigned len, uint32_t val);
-#define VIRTIO_PCI_OPS                                                                                       \
-	.bar_read = virtio_bar_read, .bar_write = virtio_bar_write, .reset = virtio_reset,                   \
+#define VIRTIO_PCI_OPS                                                                             \
+	.bar_read = virtio_bar_read, .bar_write = virtio_bar_write, .reset = virtio_reset,         \
 	.cfg_read = virtio_cfg_read, .cfg_write = virtio_cfg_write
 
 /* Interrupt for a queue. */

@@ -37,8 +37,8 @@ static void step(uint16_t *idx, bool *wrap, unsigned by, unsigned size)
 }
 
 /* In a table (2.8.7) NEXT means nothing and all descriptors belong to the request, in order. */
-static int walk_indirect(const struct virtq *vq, struct virtq_chain *c, unsigned max_iov, uint64_t addr,
-			 uint32_t len)
+static int walk_indirect(const struct virtq *vq, struct virtq_chain *c, unsigned max_iov,
+			 uint64_t addr, uint32_t len)
 {
 	const char *table = virtq_indirect(vq, addr, len);
 	struct vring_packed_desc d;
@@ -135,14 +135,17 @@ static void save(struct virtq *vq, const struct vring_packed_desc *d, unsigned s
 	uint16_t next = vq->used_idx;
 	bool wrap = vq->used_wrap;
 
-	vq->progress->saved[vq->used_idx] = (struct virtq_saved){
-		.num = (uint16_t)skip, .id = d->id, .flags = d->flags, .len = d->len, .addr = d->addr};
+	vq->progress->saved[vq->used_idx] = (struct virtq_saved){.num = (uint16_t)skip,
+								 .id = d->id,
+								 .flags = d->flags,
+								 .len = d->len,
+								 .addr = d->addr};
 	step(&next, &wrap, skip, vq->map.size);
 	progress_store(vq, next, wrap);
 }
 
-static void restore(struct vring_packed_desc *ring, const struct virtq_progress *progress, unsigned from,
-		    unsigned to, unsigned size)
+static void restore(struct vring_packed_desc *ring, const struct virtq_progress *progress,
+		    unsigned from, unsigned to, unsigned size)
 {
 	/* What is saved is as little trusted as the ring: at most a lap of it. */
 	for (unsigned n = 0, at = from; n < size; n++) {
@@ -159,8 +162,8 @@ static void restore(struct vring_packed_desc *ring, const struct virtq_progress 
 	}
 }
 
-int virtq_resume(const struct gmem *gm, const struct virtq_layout *l, const struct virtq_progress *progress,
-		 uint32_t *base)
+int virtq_resume(const struct gmem *gm, const struct virtq_layout *l,
+		 const struct virtq_progress *progress, uint32_t *base)
 {
 	struct {
 		struct virtq_progress p;
@@ -170,7 +173,8 @@ int virtq_resume(const struct gmem *gm, const struct virtq_layout *l, const stru
 	uint32_t end = v.p.used | (uint32_t)v.p.used_wrap << 15;
 	uint16_t flags;
 
-	if (v.p.used >= l->size || v.p.old_used >= l->size || (v.p.used_wrap | v.p.old_used_wrap) > 1)
+	if (v.p.used >= l->size || v.p.old_used >= l->size ||
+	    (v.p.used_wrap | v.p.old_used_wrap) > 1)
 		return -EINVAL;
 	if (!d)
 		return -EFAULT;
@@ -239,7 +243,8 @@ void virtq_packed_kicks(struct virtq *vq, bool on)
 
 	if (on && vq->event_idx) {
 		shared_store(&device_event(vq)->off_wrap,
-			     (uint16_t)(vq->avail_idx | vq->avail_wrap << VRING_PACKED_EVENT_F_WRAP_CTR));
+			     (uint16_t)(vq->avail_idx | vq->avail_wrap
+								<< VRING_PACKED_EVENT_F_WRAP_CTR));
 		flags = VRING_PACKED_EVENT_FLAG_DESC;
 	} else if (on) {
 		flags = VRING_PACKED_EVENT_FLAG_ENABLE;

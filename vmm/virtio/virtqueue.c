@@ -37,15 +37,16 @@ static bool aligned(const void *p, unsigned a)
 	return ((uintptr_t)p & (a - 1)) == 0;
 }
 
-int virtq_start_map(struct virtq *vq, const struct gmem *gm, const struct virtq_map *map, uint64_t features,
-		    uint32_t base)
+int virtq_start_map(struct virtq *vq, const struct gmem *gm, const struct virtq_map *map,
+		    uint64_t features, uint32_t base)
 {
 	bool packed = feature(features, VIRTIO_F_RING_PACKED);
 
 	*vq = (struct virtq){.broken = true};
 	if (!map->size || map->size > VIRTQ_SIZE_MAX || (!packed && !is_pow2(map->size)))
 		return -EINVAL;
-	if (!aligned(map->desc, 16) || !aligned(map->driver, packed ? 4 : 2) || !aligned(map->device, 4))
+	if (!aligned(map->desc, 16) || !aligned(map->driver, packed ? 4 : 2) ||
+	    !aligned(map->device, 4))
 		return -EINVAL;
 	*vq = (struct virtq){
 		.gm = gm,
@@ -59,8 +60,8 @@ int virtq_start_map(struct virtq *vq, const struct gmem *gm, const struct virtq_
 }
 
 /* Sizes: virtio 1.3, 2.7 (split, the event fields included) and 2.8.10 (packed). */
-int virtq_start(struct virtq *vq, const struct gmem *gm, const struct virtq_layout *l, uint64_t features,
-		uint32_t base)
+int virtq_start(struct virtq *vq, const struct gmem *gm, const struct virtq_layout *l,
+		uint64_t features, uint32_t base)
 {
 	bool packed = feature(features, VIRTIO_F_RING_PACKED);
 	struct virtq_map map = {
@@ -132,7 +133,8 @@ void virtq_unpop(struct virtq *vq, const struct virtq_chain *c)
 	}
 }
 
-static void write_used(struct virtq *vq, uint16_t id, uint32_t len, bool wrote, unsigned bufs, unsigned descs)
+static void write_used(struct virtq *vq, uint16_t id, uint32_t len, bool wrote, unsigned bufs,
+		       unsigned descs)
 {
 	if (vq->packed)
 		virtq_packed_used(vq, id, len, wrote, descs);

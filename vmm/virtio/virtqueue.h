@@ -103,10 +103,10 @@ struct virtq {
  * ones. 0, -EINVAL (size or alignment) or -EFAULT (not all in RAM); nothing logged. After an error the
  * queue is a broken one, so that a driver that kicks it all the same gets nowhere.
  */
-int virtq_start(struct virtq *vq, const struct gmem *gm, const struct virtq_layout *l, uint64_t features,
-		uint32_t base);
-int virtq_start_map(struct virtq *vq, const struct gmem *gm, const struct virtq_map *map, uint64_t features,
-		    uint32_t base);
+int virtq_start(struct virtq *vq, const struct gmem *gm, const struct virtq_layout *l,
+		uint64_t features, uint32_t base);
+int virtq_start_map(struct virtq *vq, const struct gmem *gm, const struct virtq_map *map,
+		    uint64_t features, uint32_t base);
 /*
  * What vhost calls the vring base. Split: index of the next chain; packed: avail index and wrap bit in bits
  * 0..15, used in 16..31. Give chains in flight back (virtq_unpop) before.
@@ -120,8 +120,8 @@ void virtq_track(struct virtq *vq, struct virtq_progress *progress);
  * The base at which a packed queue goes on whose process died; an unpublished batch is taken back. Holds if
  * chains were finished in the order they were popped. 0, -EINVAL or -EFAULT.
  */
-int virtq_resume(const struct gmem *gm, const struct virtq_layout *l, const struct virtq_progress *progress,
-		 uint32_t *base);
+int virtq_resume(const struct gmem *gm, const struct virtq_layout *l,
+		 const struct virtq_progress *progress, uint32_t *base);
 
 /* 1 and *c filled, 0 when there is none, -EBADMSG (*c is lost in both cases). iov has room for max_iov
  * entries; a longer chain is a bad one. */
