@@ -33,7 +33,7 @@ const struct knob_info knob_table[] = {
 	{"irqchip", KNOB_MACHINE, "kernel|split", "", "", "interrupt controllers in KVM, or IOAPIC and PIC in the VMM"},
 	{"cpus", KNOB_MACHINE, "1..8", "", "", "virtual CPUs (default 1)"},
 	{"mem", KNOB_MACHINE, "SIZE", "", "", "guest memory (default 256M)"},
-	{"vms", KNOB_HARNESS, "N", "", "", "virtual machines that do the same at the same time (default 1)"},
+	{"vms", KNOB_HARNESS, "1..64", "", "", "virtual machines that do the same at the same time (default 1)"},
 	{"npt", KNOB_HARNESS, "on|off", "", "", "nested paging, or KVM's shadow paging; in the lab only"},
 	{"kernel", KNOB_MACHINE, "vmlinux|bzimage", "", "", "image to boot (default: builtin vmlinux through PVH, qemu bzimage)"},
 	{"observer", KNOB_HARNESS, "probes|off|trace-cmd|perf", "", "", "who looks at the guest (default probes); what it costs is the difference"},
