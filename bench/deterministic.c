@@ -25,7 +25,7 @@
 
 /* What the lab must hold: programs with their libraries, and files. */
 struct cargo {
-	const char *programs[8];
+	const char *programs[12];
 	size_t n_programs;
 	struct image_file *files;
 	size_t n_files;
@@ -59,7 +59,10 @@ static int add_modules(struct cargo *c, const struct plan *p, const char *kernel
 	for (size_t i = 0; i < ARRAY_SIZE(indexes); i++)
 		add_kernel_file(c, kernel_dir, indexes[i]);
 	for (size_t i = 0; i < p->n_cells && !err; i++) {
-		const char *const *names = image_mode_modules(p->cell[i].mode);
+		/* Which driver a function wants is seen in the lab; there the cards are igb. */
+		static const char *const vf[] = {"igbvf", NULL};
+		bool sriov = !strcmp(p->cell[i].mode, "sriov");
+		const char *const *names = sriov ? vf : image_mode_modules(p->cell[i].mode);
 
 		err = names ? modules_resolve(moddir, names, &all) : 0;
 		if (!err && knobs_get(&p->cell[i].knobs, "npt", NULL))
@@ -111,6 +114,8 @@ static int load_cargo(struct cargo *c, const struct plan *p, const char *kernel_
 	}
 	if (iperf)
 		add_program(c, "/usr/bin/iperf3");
+	if (plan_real_wire(p)) /* sets up the cards */
+		add_program(c, file_exists("/sbin/ip") ? "/sbin/ip" : "/usr/sbin/ip");
 	if (qemu) {
 		add_program(c, "/usr/bin/qemu-system-x86_64");
 		add_firmware(c);
