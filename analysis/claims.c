@@ -222,16 +222,36 @@ static const struct claim {
 	 {NULL, "builtin", NULL},
 	 {0},
 	 "until the guest's init, the guest's own CPU time included; the published one is the VMM's"},
-	{"binary translation against KVM, computing",
-	 "1.3x (over bare metal)",
+	{"nested paging, computing",
+	 "2-5 % over bare metal",
+	 "compute",
+	 "compute_ns",
+	 RATIO,
+	 1,
+	 1.05,
+	 {NULL, "builtin", NULL},
+	 {NULL, "", NULL},
+	 "a job that stays in the caches shows what the timer's exits cost and little of the page walks"},
+	{"shadow paging against nested, page-table updates",
+	 "20-30 % instead of 2-5 %",
+	 "memory",
+	 "pt_update_ns",
+	 RATIO,
+	 1.2,
+	 1.3,
+	 {NULL, "builtin", "npt=off"},
+	 {NULL, "builtin", "npt=on"},
+	 "the published figure is of whole programs; this is the operation that shadow paging has to see"},
+	{"binary translation, computing",
+	 "30 % over bare metal",
 	 "compute",
 	 "compute_ns",
 	 RATIO,
 	 1.2,
 	 1.4,
 	 {NULL, "qemu:accel=tcg", NULL},
-	 {NULL, "builtin", NULL},
-	 "today's translator against KVM, not one of 2006 against bare metal"},
+	 {NULL, "", NULL},
+	 "today's translator, not one of 2006 that left ring 3 to the processor"},
 };
 
 const char *claim_state_text(enum claim_state s)
@@ -360,7 +380,7 @@ static void needs(struct claim_result *r, const struct claim *c, bool have_a)
 
 	strbuf_addf(&sb, "bench run %s", c->workload);
 	add_choice(&sb, "mode", a->mode, b->mode);
-	add_choice(&sb, "vmm", a->vmm, b->vmm);
+	add_choice(&sb, "vmm", a->vmm, b->vmm && !*b->vmm ? "none" : b->vmm);
 	add_knobs(&sb, a, b);
 	snprintf(r->why, sizeof(r->why), "%s", strbuf_str(&sb));
 	strbuf_free(&sb);
