@@ -61,3 +61,9 @@ need_kvm() {
 	fails 3 "not supported yet with the micro guest" "$bench" run exit-cost --set vms=2
 	fails 3 "under the feet of other guests" "$bench" run memory --guest=micro --set npt=off --on=host --store="$store"
 }
+
+@test "--deterministic: two repetitions agree in every count and every virtual nanosecond" {
+	[ -n "${FULL:-}" ] || skip "two minutes; FULL=1 runs it, tests/soak/deterministic.sh more"
+	"$bench" run net-latency --mode=virtio --work=50 --deterministic --reps=2 --store="$store" --json 2>"$BATS_TEST_TMPDIR/err" |
+		jq -e '.ok and (.checks[] | select(.name == "deterministic") | .ok)' || { cat "$BATS_TEST_TMPDIR/err"; false; }
+}

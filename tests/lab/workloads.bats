@@ -79,3 +79,15 @@ sys.exit(not (0.95 <= k <= 1.05 and e >= 2 and v <= e / 10))' "$(metric kicks_pe
 @test "iperf3 in the same places" {
 	once net-throughput --mode=virtio --tool=iperf3 --duration=1s
 }
+
+@test "two VMs at once: let go together, rates are summed" {
+	once net-throughput --mode=virtio --set vms=2 --duration=500ms
+	jq -e '.samples[0] | .metrics.throughput_bps == ([.vms[].metrics.throughput_bps] | add) and (.vms | length) == 2' \
+		"$BATS_TEST_TMPDIR"/store/runs/*/record.json
+}
+
+@test "without a VM, and under binary translation" {
+	run "$bench" run compute --vmm=none,qemu:accel=tcg --work=20 --on=host --reps=1 --store="$BATS_TEST_TMPDIR/store" --json
+	[ "$status" -eq 0 ] || { echo "$output"; false; }
+	[[ "$output" == *'"vmm": ""'* && "$output" == *'"vmm": "qemu:accel=tcg"'* ]]
+}
