@@ -116,8 +116,12 @@ static int undo_line(char *line)
 	if (!tab)
 		return 0;
 	*tab = '\0';
-	if (!strcmp(line, run_key))
-		return run_text(tab + 1);
+	if (!strcmp(line, run_key)) {
+		/* What it names may have gone meanwhile, by hand: trying for ever would help nobody. */
+		if (run_text(tab + 1))
+			log_warn("the command above would have undone a change; run it by hand if that is still there");
+		return 0;
+	}
 	for (int i = 0; i < UNDO_TRIES; i++) {
 		err = file_write(line, tab[1] ? tab + 1 : "\n");
 		if (err != -EBUSY)
