@@ -153,6 +153,12 @@ static int add_express(struct vfio_device *d)
 	return err < 0 ? err : 0;
 }
 
+/* where: BAR index in the low three bits, offset in the others. */
+static bool in_bar(const struct vfio_device *d, uint32_t where, uint64_t len)
+{
+	return (where & 7) < PCI_BARS && range_ok(where & ~7u, len, d->bar[where & 7].size);
+}
+
 /* Returns the number of vectors; the table's place in *bar, *off, *len, untouched when there is none. */
 static int add_msix(struct vfio_device *d, int *bar, uint64_t *off, uint64_t *len)
 {
@@ -168,7 +174,7 @@ static int add_msix(struct vfio_device *d, int *bar, uint64_t *off, uint64_t *le
 	*bar = (int)(table & 7);
 	*off = table & ~7u;
 	*len = n * PCI_MSIX_ENTRY_SIZE;
-	if (*bar >= PCI_BARS || !range_ok(*off, *len, d->bar[*bar].size)) {
+	if (!in_bar(d, table, *len) || !in_bar(d, pba, (n + 63) / 64 * 8)) {
 		log_error("%s: its MSI-X table lies outside its BARs; not supported", d->addr);
 		return -ENOTSUP;
 	}
