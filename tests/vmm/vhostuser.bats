@@ -26,6 +26,47 @@ throughput() {
 	throughput qemu:accel=tcg rx
 }
 
+# wire_packets: frames that the guest has sent through wire0 so far.
+wire_packets() {
+	cat /sys/class/net/wire0/statistics/rx_packets
+}
+
+# In a network namespace with its own sysfs: the back-end dies in mid-traffic and comes back.
+killed_session() {
+	local back status=0 before
+	mount -t sysfs none /sys
+	ip link set lo up && ip tuntap add wire0 mode tap && ip addr add 10.77.0.1/24 dev wire0 && ip link set wire0 up
+	"$agent" peer addr=10.77.0.1/24 >peer.log 2>&1 &
+	"$back_end" --socket=sock --tap=wire0 2>>back.log &
+	back=$!
+	for _ in $(seq 50); do [ -S sock ] && break; sleep 0.1; done
+	(
+		for _ in $(seq 100); do [ "$(wire_packets)" -gt 1000 ] && break; sleep 0.05; done
+		kill -9 $back
+		sleep 0.3
+		before=$(wire_packets)
+		"$back_end" --socket=sock --tap=wire0 --once 2>>back.log &
+		for _ in $(seq 100); do [ "$(wire_packets)" -gt $((before + 1000)) ] && echo resumed >resumed && break; sleep 0.05; done
+		wait
+	) &
+	micro_vmm "workload=net-throughput addr=10.77.0.2/24 peer=10.77.0.1 duration_ns=6000000000" \
+		--net "mode=vhost-user,path=$PWD/sock" 2>&1 || status=$?
+	kill %1
+	wait
+	return $status
+}
+
+@test "vhost-user: the back-end killed under traffic; VMM and guest live, traffic resumes" {
+	need_kvm
+	export -f killed_session micro_vmm wire_packets
+	export O=$PWD/$O vmm agent=$PWD/$O/agent back_end=$PWD/$O/vhost-user-net
+	cd "$BATS_TEST_TMPDIR"
+	run unshare -nm bash -c killed_session 3>&-
+	[ "$status" -eq 0 ] || { echo "$output"; cat back.log; false; }
+	[[ "$output" == *"is gone"* && "$output" == *"is back"* ]] || { echo "$output"; false; }
+	[ -e resumed ] || { echo "$output"; cat back.log; false; }
+}
+
 # In a network namespace of its own, which takes the TAP and whatever is left with it.
 testpmd_session() {
 	local pmds pmd status=0 job="workload=net-throughput addr=10.77.0.2/24 peer=10.77.0.1 duration_ns=300000000 verify=full"
