@@ -27,6 +27,7 @@ struct lab_spec {
 	bool deterministic;
 	const char *sealed_out;      /* out_dir's name inside */
 	const char *const *programs; /* NULL-terminated host paths; their libraries come along */
+	const char *bin_dir;         /* as in struct image_spec */
 	const struct image_file *files;
 	size_t n_files;
 	uint64_t mem_mib;         /* 0: 2048; more than that breaks the SR-IOV mailbox */

@@ -48,6 +48,7 @@ int lab_image(const struct lab_spec *spec, const char *modules_dir, const struct
 		image.files = files;
 		image.n_files = spec->n_files + 1;
 		image.programs = spec->programs;
+		image.bin_dir = spec->bin_dir;
 		err = add_config(dir, config, &files[spec->n_files]);
 	}
 	if (!err)

@@ -65,12 +65,15 @@ int image_add_modules(struct cpio *c, const char *moddir, const char *const *mod
 	return err;
 }
 
-int image_add_program(struct cpio *c, const char *host_path)
+int image_add_program(struct cpio *c, const char *host_path, const char *bin_dir)
 {
+	bool moved = bin_dir && strncmp(host_path, "/usr/bin/", 9) != 0;
+	char *path = moved ? xasprintf("%s/%s", bin_dir, strrchr(host_path, '/') + 1) : xstrdup(host_path);
 	struct module_list libs = MODULE_LIST_INIT;
 	int err = elf_deps(host_path, &libs);
 
-	err = err ? err : cpio_add_file(c, host_path, 0755, host_path);
+	err = err ? err : cpio_add_file(c, path, 0755, host_path);
+	free(path);
 	for (size_t i = 0; !err && i < libs.n; i++)
 		err = cpio_add_file(c, libs.item[i], 0755, libs.item[i]);
 	module_list_free(&libs);
@@ -105,7 +108,7 @@ int image_cpio(const struct image_spec *spec, struct cpio **out)
 	if (!err && spec->modules && spec->modules[0])
 		err = image_add_modules(c, spec->moddir, spec->modules);
 	for (const char *const *p = spec->programs; !err && p && *p; p++)
-		err = image_add_program(c, *p);
+		err = image_add_program(c, *p, spec->bin_dir);
 	for (size_t i = 0; !err && i < spec->n_files; i++)
 		err = cpio_add_file(c, spec->files[i].path, spec->files[i].perm,
 				    spec->files[i].host_path);

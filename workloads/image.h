@@ -30,6 +30,7 @@ struct image_spec {
 	size_t n_files;
 	const char *const *programs; /* NULL-terminated host paths; their shared libraries come
 					along; or NULL */
+	const char *bin_dir; /* where programs from outside /usr/bin are put; NULL: at their paths */
 };
 
 /*
@@ -48,7 +49,7 @@ int image_build_in(const struct image_spec *spec, const char *dir, char **path);
 int image_cpio(const struct image_spec *spec, struct cpio **out);
 /* Modules with their dependencies as /modules/NN-NAME.ko. */
 int image_add_modules(struct cpio *c, const char *moddir, const char *const *modules);
-/* A program and its libraries at their own paths. */
-int image_add_program(struct cpio *c, const char *host_path);
+/* A program and its libraries; bin_dir as in image_spec. */
+int image_add_program(struct cpio *c, const char *host_path, const char *bin_dir);
 
 #endif
