@@ -18,6 +18,7 @@
 #define PNG_DPI	  300.0
 #define SVG_DPI	  96.0
 #define PT_PER_IN 72.0
+#define CAIRO_DPI 96.0 /* gnuplot's cairo terminals take a point of text for 1/72 in of a screen of so many */
 
 static const char *const format_names[] = {"pdf", "svg", "png"};
 
@@ -71,7 +72,7 @@ bool figure_set_comparable(const struct fig_set *set, const char **what)
 	return true;
 }
 
-/* FONT_PT text at every size: the terminals count in points, in 1/96 in and in pixels. */
+/* FONT_PT text at every size, as pdftotext -bbox measures it. */
 static void add_terminal(struct strbuf *gp, const struct fig_target *to, const struct fig_doc *doc)
 {
 	double w = doc->width_in, h = doc->height_in;
@@ -81,8 +82,8 @@ static void add_terminal(struct strbuf *gp, const struct fig_target *to, const s
 		strbuf_addf(
 			gp,
 			"set terminal pdfcairo noenhanced size %.2fin,%.2fin font \"Liberation Sans,%d\" "
-			"fontscale 1.0\n",
-			w, h, FONT_PT);
+			"fontscale %.3f\n",
+			w, h, FONT_PT, PT_PER_IN / CAIRO_DPI);
 		break;
 	case FIG_SVG:
 		strbuf_addf(
@@ -97,7 +98,7 @@ static void add_terminal(struct strbuf *gp, const struct fig_target *to, const s
 			gp,
 			"set terminal pngcairo noenhanced size %.0f,%.0f font \"Liberation Sans,%d\" "
 			"fontscale %.3f linewidth %.3f pointscale %.3f\n",
-			w * PNG_DPI, h * PNG_DPI, FONT_PT, PNG_DPI / PT_PER_IN, PNG_DPI / PT_PER_IN,
+			w * PNG_DPI, h * PNG_DPI, FONT_PT, PNG_DPI / CAIRO_DPI, PNG_DPI / PT_PER_IN,
 			PNG_DPI / PT_PER_IN);
 		break;
 	}

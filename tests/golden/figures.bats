@@ -36,6 +36,14 @@ setup() {
 	done
 }
 
+# A word of Liberation Sans is 1.116 times its size high; labels over bars are one point smaller.
+@test "text is 7 pt in every PDF" {
+	command -v pdftotext >/dev/null || skip "no pdftotext here (Debian: poppler-utils)"
+	for f in "$figures"/*.pdf; do
+		pdftotext -bbox "$f" - | awk -F'"' '/<word/ && /[0-9]</ && $8 - $4 > most { most = $8 - $4 } END { exit !(most > 7.7 && most < 7.9) }' || { echo "$f: text is not 7 pt"; false; }
+	done
+}
+
 @test "a figure can be drawn again by hand, elsewhere" {
 	cp "$figures"/throughput.{gp,dat} "$figures/style.gp" "$BATS_TEST_TMPDIR"
 	(cd "$BATS_TEST_TMPDIR" && gnuplot throughput.gp)

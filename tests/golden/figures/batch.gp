@@ -1,6 +1,6 @@
 # Exitlab figure "batch": Packets served per notification.
 # Draw it again, in this folder: gnuplot batch.gp
-set terminal pdfcairo noenhanced size 3.30in,2.05in font "Liberation Sans,7" fontscale 1.0
+set terminal pdfcairo noenhanced size 3.30in,2.05in font "Liberation Sans,7" fontscale 0.750
 set output "batch.pdf"
 mark = 1
 load "style.gp"

@@ -1,6 +1,6 @@
 # Exitlab figure "cpu": CPU time by thread, guest and host apart.
 # Draw it again, in this folder: gnuplot cpu.gp
-set terminal pdfcairo noenhanced size 3.30in,2.64in font "Liberation Sans,7" fontscale 1.0
+set terminal pdfcairo noenhanced size 3.30in,2.64in font "Liberation Sans,7" fontscale 0.750
 set output "cpu.pdf"
 mark = 1
 load "style.gp"

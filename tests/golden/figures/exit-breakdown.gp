@@ -1,6 +1,6 @@
 # Exitlab figure "exit-breakdown": Where the time of one exit goes.
 # Draw it again, in this folder: gnuplot exit-breakdown.gp
-set terminal pdfcairo noenhanced size 3.30in,2.55in font "Liberation Sans,7" fontscale 1.0
+set terminal pdfcairo noenhanced size 3.30in,2.55in font "Liberation Sans,7" fontscale 0.750
 set output "exit-breakdown.pdf"
 mark = 1
 load "style.gp"

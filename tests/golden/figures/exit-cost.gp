@@ -1,6 +1,6 @@
 # Exitlab figure "exit-cost": Handling time of an exit by reason.
 # Draw it again, in this folder: gnuplot exit-cost.gp
-set terminal pdfcairo noenhanced size 3.30in,2.75in font "Liberation Sans,7" fontscale 1.0
+set terminal pdfcairo noenhanced size 3.30in,2.75in font "Liberation Sans,7" fontscale 0.750
 set output "exit-cost.pdf"
 mark = 1
 load "style.gp"

@@ -1,6 +1,6 @@
 # Exitlab figure "exit-kinds": Round trip of each kind of exit, seen from the guest.
 # Draw it again, in this folder: gnuplot exit-kinds.gp
-set terminal pdfcairo noenhanced size 3.30in,1.75in font "Liberation Sans,7" fontscale 1.0
+set terminal pdfcairo noenhanced size 3.30in,1.75in font "Liberation Sans,7" fontscale 0.750
 set output "exit-kinds.pdf"
 mark = 1
 load "style.gp"

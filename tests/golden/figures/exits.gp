@@ -1,6 +1,6 @@
 # Exitlab figure "exits": VM exits per second by reason.
 # Draw it again, in this folder: gnuplot exits.gp
-set terminal pdfcairo noenhanced size 3.30in,2.64in font "Liberation Sans,7" fontscale 1.0
+set terminal pdfcairo noenhanced size 3.30in,2.64in font "Liberation Sans,7" fontscale 0.750
 set output "exits.pdf"
 mark = 1
 load "style.gp"

@@ -1,6 +1,6 @@
 # Exitlab figure "latency-cdf": Distribution of latency.
 # Draw it again, in this folder: gnuplot latency-cdf.gp
-set terminal pdfcairo noenhanced size 3.30in,2.44in font "Liberation Sans,7" fontscale 1.0
+set terminal pdfcairo noenhanced size 3.30in,2.44in font "Liberation Sans,7" fontscale 0.750
 set output "latency-cdf.pdf"
 mark = 1
 load "style.gp"

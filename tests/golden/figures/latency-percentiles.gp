@@ -1,6 +1,6 @@
 # Exitlab figure "latency-percentiles": Latency percentiles per mode.
 # Draw it again, in this folder: gnuplot latency-percentiles.gp
-set terminal pdfcairo noenhanced size 3.30in,2.44in font "Liberation Sans,7" fontscale 1.0
+set terminal pdfcairo noenhanced size 3.30in,2.44in font "Liberation Sans,7" fontscale 0.750
 set output "latency-percentiles.pdf"
 mark = 1
 load "style.gp"

@@ -1,6 +1,6 @@
 # Exitlab figure "load": 99th percentile of latency against load.
 # Draw it again, in this folder: gnuplot load.gp
-set terminal pdfcairo noenhanced size 3.30in,2.44in font "Liberation Sans,7" fontscale 1.0
+set terminal pdfcairo noenhanced size 3.30in,2.44in font "Liberation Sans,7" fontscale 0.750
 set output "load.pdf"
 mark = 1
 load "style.gp"

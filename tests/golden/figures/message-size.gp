@@ -1,6 +1,6 @@
 # Exitlab figure "message-size": Throughput and exits against message size.
 # Draw it again, in this folder: gnuplot message-size.gp
-set terminal pdfcairo noenhanced size 3.30in,3.79in font "Liberation Sans,7" fontscale 1.0
+set terminal pdfcairo noenhanced size 3.30in,3.79in font "Liberation Sans,7" fontscale 0.750
 set output "message-size.pdf"
 mark = 1
 load "style.gp"

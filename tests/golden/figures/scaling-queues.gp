@@ -1,6 +1,6 @@
 # Exitlab figure "scaling-queues": Scaling in queue pairs.
 # Draw it again, in this folder: gnuplot scaling-queues.gp
-set terminal pdfcairo noenhanced size 3.30in,2.44in font "Liberation Sans,7" fontscale 1.0
+set terminal pdfcairo noenhanced size 3.30in,2.44in font "Liberation Sans,7" fontscale 0.750
 set output "scaling-queues.pdf"
 mark = 1
 load "style.gp"

@@ -1,6 +1,6 @@
 # Exitlab figure "throughput": Throughput per mode.
 # Draw it again, in this folder: gnuplot throughput.gp
-set terminal pdfcairo noenhanced size 3.30in,2.18in font "Liberation Sans,7" fontscale 1.0
+set terminal pdfcairo noenhanced size 3.30in,2.18in font "Liberation Sans,7" fontscale 0.750
 set output "throughput.pdf"
 mark = 1
 load "style.gp"

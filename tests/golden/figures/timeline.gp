@@ -1,6 +1,6 @@
 # Exitlab figure "timeline": Samples in the order in which they ran.
 # Draw it again, in this folder: gnuplot timeline.gp
-set terminal pdfcairo noenhanced size 3.30in,2.05in font "Liberation Sans,7" fontscale 1.0
+set terminal pdfcairo noenhanced size 3.30in,2.05in font "Liberation Sans,7" fontscale 0.750
 set output "timeline.pdf"
 mark = 1
 load "style.gp"
