@@ -86,6 +86,22 @@ static int await_start(int fd)
 	return read(fd, &c, 1) == 1 ? 0 : -EIO;
 }
 
+/* What the tool said last, or what we know. */
+static char *complaint(const char *log, int err)
+{
+	struct strbuf sb = STRBUF_INIT;
+	char *text = NULL, *last;
+
+	if (!file_read(log, &sb) && sb.len) {
+		while (sb.len && sb.buf[sb.len - 1] == '\n')
+			sb.buf[--sb.len] = '\0';
+		last = strrchr(sb.buf, '\n');
+		text = xasprintf("%.160s", last ? last + 1 : sb.buf);
+	}
+	strbuf_free(&sb);
+	return text ? text : xstrdup(strerror(-err));
+}
+
 int observer_start(struct observer *o, const char *name, const char *dir)
 {
 	const struct tool *t = find_tool(name);
@@ -102,8 +118,12 @@ int observer_start(struct observer *o, const char *name, const char *dir)
 	close_fd(&ready[1]);
 	o->hold_fd = hold[1];
 	err = err ? err : await_start(ready[0]);
-	if (err)
-		log_error("%s did not begin to record: %s; see %s", name, strerror(-err), log);
+	if (err) {
+		char *why = complaint(log, err);
+
+		log_error("%s did not begin to record: %s", name, why);
+		free(why);
+	}
 	close_fd(&ready[0]);
 	close_fd(&hold[0]);
 	close_fd(&log_fd);

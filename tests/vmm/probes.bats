@@ -140,3 +140,15 @@ ours() {
 		>"$BATS_TEST_TMPDIR/text"
 	grep -qE '^io +0x1003 +again\+0x0 ' "$BATS_TEST_TMPDIR/text"
 }
+
+@test "run --overhead: each kind of exit with and without observers; a tool that cannot is said to be missing" {
+	run timeout 100 "$bench" run exit-cost --overhead --reps=1 --on=host --set op=pio_user --set observer=off \
+		--store="$BATS_TEST_TMPDIR/store"
+	[ "$status" -eq 2 ]
+	[[ $output == *"--overhead sets the observer itself"* ]]
+	timeout 100 "$bench" run exit-cost --overhead --reps=1 --on=host --set op=pio_user \
+		--store="$BATS_TEST_TMPDIR/store" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" ||
+		grep -q 'did not begin to record: .' "$BATS_TEST_TMPDIR/err"
+	grep -qE '^exit +nobody looks +probes' "$BATS_TEST_TMPDIR/out"
+	grep -qE '^pio_user +[0-9.]+ us +[+-][0-9.]+ %' "$BATS_TEST_TMPDIR/out"
+}
