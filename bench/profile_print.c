@@ -84,7 +84,7 @@ static void print_notify(const json_t *n)
 		{"kicks_ioeventfd", "ioeventfd kicks"}, {"kicks_userspace", "kicks through userspace"},
 		{"msi", "MSIs"}, {"injected", "interrupts injected"}, {"eoi", "EOIs"}, {"ipi", "IPIs"},
 		{"wakeups", "wake-ups"}, {"halt_polls_ok", "found by halt polling"},
-		{"unattributed", "interrupts of unknown owner"},
+		{"suppressed", "interrupts not wanted"}, {"unattributed", "interrupts of unknown owner"},
 	};
 	const char *sep = "\nNotifications: ";
 

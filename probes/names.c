@@ -218,6 +218,34 @@ static bool has_page(struct names *n, pid_t tgid)
 	return page;
 }
 
+static uint64_t suppressed_of(const struct stats_page *page, bool window)
+{
+	const struct stats_counters *to = window && page->close_ns ? &page->at_close : &page->now;
+	uint64_t sum = 0;
+
+	for (uint32_t q = 0; q < MIN(page->n_queues, STATS_QUEUES); q++)
+		sum += to->queue[q].suppressed - (window ? page->at_open.queue[q].suppressed : 0);
+	return window && !page->open_ns ? 0 : sum;
+}
+
+bool names_suppressed(struct names *n, bool window, uint64_t *suppressed)
+{
+	bool any = false;
+
+	*suppressed = 0;
+	if (!n)
+		return false;
+	pthread_mutex_lock(&n->lock);
+	for (unsigned i = 0; i < n->n; i++) {
+		if (!n->vm[i].page)
+			continue;
+		any = true;
+		*suppressed += suppressed_of(n->vm[i].page, window);
+	}
+	pthread_mutex_unlock(&n->lock);
+	return any;
+}
+
 static const char *in_table(const struct fixed_name *t, size_t n, uint64_t addr)
 {
 	for (size_t i = 0; i < n; i++)

@@ -112,9 +112,12 @@ json_t *notify_to_json(struct probes *p)
 		{"halt_poll_ok_ns", n->halt_poll_ok_ns}, {"timer_waits", n->timer_waits},
 	};
 	json_t *j = json_object();
+	uint64_t suppressed;
 
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
 		json_object_set_new(j, counts[i].name, json_integer((json_int_t)counts[i].value));
+	if (names_suppressed(p->names, p->opts.window, &suppressed))
+		json_object_set_new(j, "suppressed", json_integer((json_int_t)suppressed));
 	/* Absent, not zero, where kicks cannot be seen. */
 	if (p->kicks_seen) {
 		json_object_set_new(j, "kicks_ioeventfd", json_integer((json_int_t)n->kicks_ioeventfd));

@@ -152,3 +152,10 @@ ours() {
 	grep -qE '^exit +nobody looks +probes' "$BATS_TEST_TMPDIR/out"
 	grep -qE '^pio_user +[0-9.]+ us +[+-][0-9.]+ %' "$BATS_TEST_TMPDIR/out"
 }
+
+@test "probes: a VMM of ours that nobody gave a statistics page has one: registers by name, what was suppressed" {
+	timeout 60 "$bench" profile --json -- "$vmm" --kernel "$O/micro.elf" --cmdline "workload=exit-cost" --mem 64M \
+		--console none --agent none --device exitlab-testdev >"$BATS_TEST_TMPDIR/json"
+	json '[e for e in j["exits"] if e.get("device") == "exitlab-testdev0 scratch"]'
+	json '"suppressed" in j["notify"]'
+}
