@@ -59,6 +59,8 @@ static void exit_mmio(struct vcpu *v)
 	memcpy(run->mmio.data, &val, sizeof(val));
 }
 
+#define RESET_RIP 0xfff0
+
 static void dump_registers(struct vcpu *v)
 {
 	struct kvm_sregs s;
@@ -66,6 +68,10 @@ static void dump_registers(struct vcpu *v)
 
 	if (ioctl(v->fd, KVM_GET_REGS, &r) < 0 || ioctl(v->fd, KVM_GET_SREGS, &s) < 0)
 		return;
+	if (r.rip == RESET_RIP && !s.cr3) {
+		log_error("vCPU %u: its registers are lost: KVM on AMD resets a vCPU that shuts down", v->id);
+		return;
+	}
 	log_error(
 		"vCPU %u: rip 0x%llx rsp 0x%llx rflags 0x%llx cr0 0x%llx cr2 0x%llx cr3 0x%llx efer 0x%llx",
 		v->id, r.rip, r.rsp, r.rflags, s.cr0, s.cr2, s.cr3, s.efer);
