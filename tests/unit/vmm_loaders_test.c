@@ -390,6 +390,19 @@ static void contradictions(void **state)
 	}
 }
 
+/* A segment of zeros only: what its offset says does not matter. */
+static void zeros_from_nowhere(void **state)
+{
+	const uint64_t offset = UINT64_MAX - 0xffffff;
+	const uint64_t filesz = 0;
+
+	(void)state;
+	img.kernel = elf_file(true, true);
+	memcpy(file + 64 + offsetof(Elf64_Phdr, p_offset), &offset, 8);
+	memcpy(file + 64 + offsetof(Elf64_Phdr, p_filesz), &filesz, 8);
+	assert_int_equal(boot_load(gm, &img, &entry), 0);
+}
+
 static void mutated(void **state)
 {
 	unsigned seed = test_seed();
@@ -420,6 +433,7 @@ int main(void)
 		cmocka_unit_test(truncated),
 		cmocka_unit_test(lying_fields),
 		cmocka_unit_test(contradictions),
+		cmocka_unit_test(zeros_from_nowhere),
 		cmocka_unit_test(mutated),
 	};
 	struct CMUnitTest each[ARRAY_SIZE(tests)];

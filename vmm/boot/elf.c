@@ -80,11 +80,13 @@ static struct segment segment_at(const struct blob *b, const struct elf_info *in
 static int load_segment(struct gmem *gm, const struct boot_image *img, const struct segment *s,
 			gpa_t *end)
 {
+	/* Of nothing but zeros the offset may be anything. */
+	const void *data = blob_at(&img->kernel, s->offset, s->filesz);
 	int err;
 
-	if (s->filesz > s->memsz || (s->filesz && !blob_at(&img->kernel, s->offset, s->filesz)))
+	if (s->filesz > s->memsz || (s->filesz && !data))
 		return boot_damaged(img, "the ELF file is truncated or damaged");
-	err = boot_put(gm, img, s->paddr, img->kernel.data + s->offset, s->filesz, s->memsz);
+	err = boot_put(gm, img, s->paddr, data, s->filesz, s->memsz);
 	if (!err)
 		*end = MAX(*end, s->paddr + s->memsz);
 	return err;
