@@ -187,8 +187,7 @@ static json_t *knobs_json(const struct cell *c)
 
 static json_t *params_json(const struct plan *p, const struct cell *c)
 {
-	const struct workload *wl = c->workload;
-	uint64_t duration = p->args->duration_ns ? p->args->duration_ns : wl->duration_ns;
+	uint64_t duration = cell_duration_ns(c, p->args);
 
 	return json_pack("{s:I, s:I, s:i, s:I, s:I, s:s, s:b, s:s, s:s}", "duration_ns", (json_int_t)duration,
 			 "work", (json_int_t)p->args->work, "reps", (int)p->reps, "cpus",

@@ -446,6 +446,26 @@ static void test_sweep_of_offload_contexts(void **state)
 	}
 }
 
+/* The longest packet, one byte of it for the last frame, and a TCP header that ends behind the header. */
+static void test_headers_behind_the_longest_packet(void **state)
+{
+	const uint8_t hdr = 54;
+	struct e1000 *e = dev->priv;
+
+	(void)state;
+	tcp_frame(gmem_ptr(gm, TX_BUF, 66000), 65000);
+	for (uint8_t tucss = hdr - 22; tucss < hdr; tucss++) {
+		uint64_t refused = e->tx_stats->bad;
+
+		rings(0);
+		context(0, 14, tucss, tucss, hdr, TX_FRAME_MAX - hdr - 1, true);
+		put(1, TX_BUF, (TX_FRAME_MAX - 1) | DATA | DEXT | TSE, 0x300);
+		put(2, TX_BUF, 1 | DATA | DEXT | TSE | EOP | RS, 0x300);
+		wr(TDT, 3);
+		assert_int_equal(e->tx_stats->bad - refused, tucss < 34 || tucss + 20 > hdr);
+	}
+}
+
 /* CVE-2021-3416 and kin: buffers and rings on the device's own registers reach nothing. */
 static void test_dma_reaches_ram_only(void **state)
 {
@@ -746,6 +766,7 @@ int main(void)
 		T(test_packet_of_many_pieces),
 		T(test_tso_cuts_and_sums),
 		T(test_sweep_of_offload_contexts),
+		T(test_headers_behind_the_longest_packet),
 		T(test_dma_reaches_ram_only),
 		T(test_receive_sizes),
 		T(test_filters),
