@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -95,6 +96,39 @@ static int listen_at(const char *path)
 	return sock;
 }
 
+/* ---- a front-end whose memory goes ---- */
+
+static struct vu_back back;
+static volatile sig_atomic_t memory_vanished;
+
+static bool is_front_memory(const char *p)
+{
+	for (unsigned i = 0; i < back.mem.n; i++)
+		if (p >= (char *)back.mem.slot[i].map && p < (char *)back.mem.slot[i].map + back.mem.slot[i].map_len)
+			return true;
+	return back.inflight.map && p >= (char *)back.inflight.map &&
+	       p < (char *)back.inflight.map + back.inflight.map_len;
+}
+
+/*
+ * A front-end has cut its memory file: whoever touches the memory gets a page of zeros, and the front-end is
+ * dropped (its connection is shut down, which the main thread sees). Everything here may be called in a handler.
+ */
+static void on_sigbus(int sig, siginfo_t *si, void *context)
+{
+	char *page = (char *)((uintptr_t)si->si_addr & ~4095ul);
+
+	(void)context;
+	if (si->si_code == BUS_ADRERR && is_front_memory(page) &&
+	    mmap(page, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == page) {
+		memory_vanished = 1;
+		shutdown(back.sock, SHUT_RDWR);
+		return;
+	}
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
 /* ---- serving ---- */
 
 /* A second front-end is turned away: a TAP queue has one user. */
@@ -120,11 +154,14 @@ static bool on_front_end(struct vu_back *b)
 
 	if (r > 0)
 		return true;
-	if (r < 0)
+	if (memory_vanished)
+		log_warn("the front-end is dropped: its memory has vanished under us");
+	else if (r < 0)
 		log_warn("the front-end is dropped: %s", strerror(-r));
 	else
 		log_info("the front-end has hung up");
 	vu_back_hang_up(b);
+	memory_vanished = 0;
 	return false;
 }
 
@@ -147,24 +184,13 @@ static void serve(struct vu_back *b, int listener, int signals, bool once)
 
 /* ---- the program ---- */
 
-/* A front-end that cuts its memory file takes this process down; say so before. */
-static void on_sigbus(int sig)
-{
-	static const char text[] =
-		"vhost-user-net: error: the front-end's memory has vanished under us\n";
-	ssize_t n = write(2, text, sizeof(text) - 1);
-
-	(void)n;
-	signal(sig, SIG_DFL);
-	raise(sig);
-}
-
 static int block_signals(void)
 {
+	struct sigaction bus = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
 	sigset_t set;
 	int fd;
 
-	signal(SIGBUS, on_sigbus);
+	sigaction(SIGBUS, &bus, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
@@ -213,7 +239,6 @@ int main(int argc, char **argv)
 {
 	struct args a = {.queues = 1};
 	struct net_backend be = {.ops = &net_backend_virtio, .dev_name = "vhost-user"};
-	static struct vu_back back;
 	int listener, signals, err;
 
 	log_init("vhost-user-net", LOG_INFO);
