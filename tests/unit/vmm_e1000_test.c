@@ -232,7 +232,9 @@ static void test_loopback_carries_the_bytes(void **state)
 	assert_true(rd(ICR) & ICR_TXDW);
 }
 
-/* CVE-2016-1981, 2017-9310, 2021-20257: indices outside the ring, zero lengths, rings of no size. */
+/*
+ * CVE-2016-1981, 2017-9310, 2021-20257: indices outside the ring, zero lengths, rings of no size.
+ */
 static void test_every_head_tail_and_length(void **state)
 {
 	static const uint32_t index[] = {0, 1, RING - 1, RING, RING + 1, 0x7fff, 0xffff};
@@ -255,8 +257,8 @@ static void test_every_head_tail_and_length(void **state)
 				was = e->tx_stats->descs;
 				wr(TDT, index[t]);
 				/*
-				 * It came back: the work was bounded. A head or tail outside the ring
-				 * moves nothing.
+				 * It came back: the work was bounded. A head or tail outside the
+				 * ring moves nothing.
 				 */
 				if (MAX(index[h], index[t]) >= (length[l] & 0xfff80) / 16) {
 					assert_int_equal(rd(TDH), index[h]);
@@ -266,7 +268,10 @@ static void test_every_head_tail_and_length(void **state)
 			}
 }
 
-/* The same for the ring that receives, with one that sends well: no frame goes where no descriptor is. */
+/*
+ * The same for the ring that receives, with one that sends well: no frame goes where no descriptor
+ * is.
+ */
 static void test_every_receive_head_tail_and_length(void **state)
 {
 	static const uint32_t index[] = {0, 1, RING - 1, RING, RING + 1, 0x7fff, 0xffff};
@@ -411,7 +416,9 @@ static void test_tso_cuts_and_sums(void **state)
 	assert_int_equal(got(3).status, 0);
 }
 
-/* CVE-2019-5609, 2022-23087: any context must end without a byte out of place (ASan is the judge). */
+/*
+ * CVE-2019-5609, 2022-23087: any context must end without a byte out of place (ASan is the judge).
+ */
 static void test_sweep_of_offload_contexts(void **state)
 {
 	static const uint8_t hdr[] = {0, 13, 14, 53, 54, 74, 128, 255},
@@ -446,7 +453,10 @@ static void test_sweep_of_offload_contexts(void **state)
 	}
 }
 
-/* The longest packet, one byte of it for the last frame, and a TCP header that ends behind the header. */
+/*
+ * The longest packet, one byte of it for the last frame, and a TCP header that ends behind the
+ * header.
+ */
 static void test_headers_behind_the_longest_packet(void **state)
 {
 	const uint8_t hdr = 54;
@@ -622,8 +632,8 @@ static void unplug(struct e1000 *e, int peer)
 }
 
 /*
- * CVE-2012-6075 once more: without RCTL.LPE a driver's buffers have 1522 bytes, whatever RCTL calls their
- * size.
+ * CVE-2012-6075 once more: without RCTL.LPE a driver's buffers have 1522 bytes, whatever RCTL
+ * calls their size.
  */
 static void test_jumbo_into_a_small_buffer(void **state)
 {

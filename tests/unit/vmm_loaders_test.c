@@ -365,7 +365,9 @@ static void lying_fields(void **state)
 	quiet(false);
 }
 
-/* Lies that would do no harm by themselves are refused all the same: the file is not what it says. */
+/*
+ * Lies that would do no harm by themselves are refused all the same: the file is not what it says.
+ */
 static void contradictions(void **state)
 {
 	static const struct {
