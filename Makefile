@@ -205,7 +205,7 @@ soak: all unit-bins ## the long versions: simulations, a regression found, kills
 	$(Q)O=$(O) tests/soak/statistics.sh
 	$(Q)O=$(O) tests/soak/gate.sh
 	$(Q)O=$(O) tests/soak/store_scale.sh
-	$(Q)O=$(O) tests/soak/kill.sh
+	$(Q)O=$(O) LAB_KILLS=5 tests/soak/kill.sh
 	$(Q)O=$(O) tests/soak/sriov.sh
 	$(Q)O=$(O) tests/soak/deterministic.sh
 	$(Q)O=$(O) tests/soak/probes.sh

@@ -12,6 +12,7 @@
 #include "base/table.h"
 #include "bench/deterministic.h"
 #include "bench/lab.h"
+#include "bench/lab_cache.h"
 #include "bench/paging.h"
 #include "bench/paths.h"
 #include "workloads/image.h"
@@ -342,18 +343,15 @@ static int commit(struct store *store, json_t *rec, const struct plan *p, int ar
 static int repetition(const struct plan *p, const char *workload, const struct cargo *cargo, unsigned rep,
 		      json_t **merged)
 {
-	char *out_dir = xasprintf("%s/lab/out.XXXXXX", path_cache());
+	struct lab_out dir;
 	json_t *records;
 	uint64_t start = clock_ns();
-	int err;
+	int err = lab_out_make(&dir);
 
-	if (!mkdtemp(out_dir)) {
-		log_error("%s: %s", out_dir, strerror(errno));
-		free(out_dir);
-		return -EIO;
-	}
-	err = one_lab(p, workload, cargo, out_dir);
-	records = load_records(out_dir);
+	if (err)
+		return err;
+	err = one_lab(p, workload, cargo, dir.path);
+	records = load_records(dir.path);
 	for (size_t i = 0; i < p->n_cells && !err; i++) {
 		json_t *rec = record_of_cell(records, p->cell[i].label);
 
@@ -364,8 +362,7 @@ static int repetition(const struct plan *p, const char *workload, const struct c
 	if (!err)
 		log_info("repetition %u of %u: %s", rep + 1, p->reps, fmt_ns((double)(clock_ns() - start)));
 	json_decref(records);
-	dir_remove_all(out_dir);
-	free(out_dir);
+	lab_out_remove(&dir);
 	return err;
 }
 
@@ -373,10 +370,9 @@ int run_plan_deterministic(const struct plan *p, const char *workload, struct st
 			   char **argv, struct run_result *out)
 {
 	char *kernel_dir = path_kernel(p->args->kernel ? p->args->kernel : "default", "");
-	char *lab_dir = xasprintf("%s/lab", path_cache());
 	json_t **merged = xcalloc(p->n_cells, sizeof(*merged));
 	struct cargo cargo = {.n_programs = 0};
-	int err = kernel_dir ? dir_make_all(lab_dir) : -ENOENT;
+	int err = kernel_dir ? 0 : -ENOENT;
 
 	*out = (struct run_result){.records = json_array(), .ok = true};
 	err = err ? err : load_cargo(&cargo, p, kernel_dir);
@@ -388,7 +384,6 @@ int run_plan_deterministic(const struct plan *p, const char *workload, struct st
 		json_decref(merged[i]);
 	free(merged);
 	free_cargo(&cargo);
-	free(lab_dir);
 	free(kernel_dir);
 	return err;
 }

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "bench/lab_cache.h"
 #include "bench/lab_image.h"
 #include "bench/paths.h"
 #include "workloads/image.h"
@@ -53,6 +54,8 @@ int lab_image(const struct lab_spec *spec, const char *modules_dir, const struct
 	}
 	if (!err)
 		err = image_build_in(&image, dir, path);
+	if (!err)
+		lab_cache_used(*path);
 	if (files[spec->n_files].host_path)
 		unlink(files[spec->n_files].host_path);
 	free((char *)files[spec->n_files].host_path);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "bench/environment.h"
 #include "bench/lab.h"
+#include "bench/lab_cache.h"
 #include "bench/paths.h"
 #include "bench/progress.h"
 #include "bench/run.h"
@@ -50,8 +51,10 @@ void run_complete_record(json_t *rec, int argc, char **argv)
 	for (int i = 0; i < argc; i++)
 		json_array_append_new(args, json_string(argv[i]));
 	json_object_set_new(rec, "argv", args);
-	json_object_set_new(env, "lab", json_pack("{s:O, s:O, s:O}", "qemu", json_object_get(host, "qemu"), "host_kernel",
-						  json_object_get(host, "kernel"), "host_cpu", json_object_get(host, "cpu")));
+	json_object_set_new(env, "lab",
+			    json_pack("{s:O, s:O, s:O}", "qemu", json_object_get(host, "qemu"), "host_kernel",
+				      json_object_get(host, "kernel"), "host_cpu",
+				      json_object_get(host, "cpu")));
 	json_decref(host);
 }
 
@@ -136,19 +139,14 @@ int run_plan_in_lab(const struct plan *p, const char *workload, struct store *st
 		    struct run_result *out)
 {
 	struct lab_spec spec = {.timeout_ns = p->args->timeout_ns ? p->args->timeout_ns : lab_limit(p)};
-	char *out_dir = xasprintf("%s/lab/out.XXXXXX", path_cache()), *parent = xasprintf("%s/lab", path_cache());
-	int status, err = dir_make_all(parent);
+	struct lab_out dir;
+	int status, err = lab_out_make(&dir);
 
 	*out = (struct run_result){.records = json_array(), .ok = true};
-	free(parent);
-	if (err || !mkdtemp(out_dir)) {
-		log_error("%s: %s", out_dir, strerror(err ? -err : errno));
-		free(out_dir);
-		return -EIO;
-	}
-	spec.out_dir = out_dir;
-	spec.argv = run_inner_argv(p, workload, out_dir);
-	spec.kernel = NULL;
+	if (err)
+		return err;
+	spec.out_dir = dir.path;
+	spec.argv = run_inner_argv(p, workload, dir.path);
 	setenv("EXITLAB_INNER", progress_terminal() ? "terminal" : "1", 1);
 	if (progress_terminal() && log_level() >= LOG_INFO)
 		fputs("booting the lab...", stderr);
@@ -157,8 +155,7 @@ int run_plan_in_lab(const struct plan *p, const char *workload, struct store *st
 	if (!err && status > EXIT_FAILED && status != 128 + SIGINT)
 		err = -EIO; /* it said why */
 	out->interrupted = status == 128 + SIGINT;
-	status = adopt_runs(store, out_dir, argc, argv, out);
-	dir_remove_all(out_dir);
-	free(out_dir);
+	status = adopt_runs(store, dir.path, argc, argv, out);
+	lab_out_remove(&dir);
 	return err ? err : status;
 }
