@@ -152,7 +152,9 @@ static int open_probes(struct run *r, const char *observer)
 		.exits = true,
 		.notify = true,
 		.cpu = true,
-		.mmu = observer, /* asked for by name, that is for what they cost: all of them */
+		/* Asked for by name, that is for what they cost: all of them, and by the guest's clock alone. */
+		.mmu = observer,
+		.no_cost = observer,
 		.vcpu = -1,
 	};
 

@@ -244,7 +244,8 @@ int probes_open(struct probes **out, const struct probes_opts *opts)
 		p->skel->bss->window.last_open_ns = p->open_ns;
 		p->skel->data_hot->hot.gate = 1;
 	}
-	cost_start(p);
+	if (!opts->no_cost)
+		cost_start(p);
 	*out = p;
 	return 0;
 }

@@ -23,6 +23,7 @@ struct probes_opts {
 	pid_t peer, backend;  /* CPU time only: the other end of the wire, a vhost-user back end; 0: none */
 	bool window;          /* gate on the marker port; else count from open to read */
 	bool exits, notify, cpu, mmu; /* which probes */
+	bool no_cost;         /* do not sample their own run time: while that is done they cost twice as much */
 	const char *counters; /* libpfm4 event list, or NULL */
 	const char *trace;    /* Chrome/Perfetto trace file, or NULL */
 	int vcpu;             /* -1: all */
