@@ -61,13 +61,24 @@ static bool any_failed(const struct fig_set *set)
 	return false;
 }
 
+/* Of a plan of which some runs only are drawn, the positions go beyond the number of their samples. */
+static double last_position(const struct fig_set *set)
+{
+	double last = 0;
+
+	for (size_t i = 0; i < set->n; i++)
+		for (size_t k = json_array_size(json_object_get(set->rec[i], "samples")); k-- > 0;)
+			last = fmax(last, position(set, i, k));
+	return last;
+}
+
 /* Four or five tics, 1 among them. */
 static void value_axis(const struct fig_set *set, struct fig_doc *doc, const char *metric)
 {
 	static const double steps[] = {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2,
 				       0.5,   1,     2,	    5,	  10,	20,   50,  100};
 	double spread = 0.001;
-	size_t total = 0, s = 0;
+	size_t s = 0;
 
 	for (size_t i = 0; i < set->n; i++) {
 		struct interval iv;
@@ -77,13 +88,12 @@ static void value_axis(const struct fig_set *set, struct fig_doc *doc, const cha
 		view_summary(set->rec[i], metric, &iv);
 		for (size_t k = 0; iv.point > 0 && k < n; k++)
 			spread = fmax(spread, fabs(x[k] / iv.point - 1));
-		total += json_array_size(json_object_get(set->rec[i], "samples"));
 		free(x);
 	}
 	while (s + 1 < ARRAY_SIZE(steps) && spread / steps[s] > 2.2)
 		s++;
-	strbuf_addf(&doc->gp, "set yrange [%g:%g]\nset ytics %g\nset xrange [0:%zu]\n",
-		    fmax(1 - spread * 1.15, 0), 1 + spread * 1.15, steps[s], total + 1);
+	strbuf_addf(&doc->gp, "set yrange [%g:%g]\nset ytics %g\nset xrange [0:%g]\n",
+		    fmax(1 - spread * 1.15, 0), 1 + spread * 1.15, steps[s], last_position(set) + 1);
 }
 
 int fig_timeline(const struct fig_set *set, struct fig_doc *doc)

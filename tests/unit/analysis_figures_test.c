@@ -186,6 +186,10 @@ static void timeline_follows_the_plan(void **state)
 	dat = drawn("timeline", &set, ".dat");
 	assert_non_null(strstr(dat, "\n3 1.1 NaN\n6 NaN 1\n"));
 	free(dat);
+	/* The axis holds the whole plan, of which this run is a part. */
+	dat = drawn("timeline", &set, ".gp");
+	assert_non_null(strstr(dat, "set xrange [0:7]\n"));
+	free(dat);
 	json_decref(rec);
 }
 
