@@ -19,6 +19,13 @@ host() {
 	done
 }
 
+@test "iperf3's CPU time is iperf3's, not that of the agent that waits for it" {
+	"$bench" run net-throughput --tool=iperf3 --mode=host --on=host --reps=1 --no-probes --duration=1s --json \
+		--store="$store" >"$store.json"
+	run python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["summary"]["cpu_pct"]["median"])' "$store.json"
+	awk -v pct="$output" 'BEGIN { exit !(pct > 2) }' || { echo "cpu_pct $output"; false; }
+}
+
 @test "damaged payload: status 1, no number" {
 	host net-throughput --work=2000000 --set corrupt=on
 	[ "$status" -eq 1 ]

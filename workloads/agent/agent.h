@@ -14,6 +14,7 @@
 #define WORKLOADS_AGENT_AGENT_H
 
 #include <errno.h>
+#include <sys/types.h>
 #include "base/hist.h"
 #include "workloads/job.h"
 #include "workloads/protocol.h"
@@ -92,7 +93,8 @@ struct window {
 	uint64_t open_ns, close_ns;
 	struct net_counters net_open, net_close;
 	uint64_t busy_open, busy_close, total_open, total_close; /* ticks of all CPUs */
-	uint64_t cpu_open_ns, cpu_close_ns;                      /* of this process */
+	pid_t worker; /* who does the work, until after window_close; 0: this process */
+	uint64_t cpu_open_ns, cpu_close_ns; /* of the worker */
 	uint64_t intr_open, intr_close, ctxt_open, ctxt_close;
 };
 void window_open(const struct agent *a, struct window *w);

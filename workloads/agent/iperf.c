@@ -179,6 +179,7 @@ int iperf_run(struct agent *a)
 	agent_ready(a);
 	build_args(a, &c);
 	pid = start(c.argv, pipefd[1]);
+	w.worker = pid;
 	close(pipefd[1]);
 	clock_sleep_ns(OMIT_S * NSEC_PER_SEC);
 	window_open(a, &w);

@@ -45,11 +45,13 @@ static void cpu_read(struct cpu_now *out)
 	strbuf_free(&sb);
 }
 
-static uint64_t process_cpu_ns(void)
+static uint64_t process_cpu_ns(pid_t pid)
 {
-	struct timespec ts;
+	struct timespec ts = {0, 0};
+	clockid_t clock;
 
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	if (!clock_getcpuclockid(pid, &clock))
+		clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
@@ -64,7 +66,7 @@ void window_open(const struct agent *a, struct window *w)
 	w->intr_open = cpu.intr;
 	w->ctxt_open = cpu.ctxt;
 	net_read(a->ifname, &w->net_open);
-	w->cpu_open_ns = process_cpu_ns();
+	w->cpu_open_ns = process_cpu_ns(w->worker);
 	if (a->vm && marker_write(MARKER_OPEN))
 		agent_fail(-EIO, "the marker port cannot be written");
 	w->open_ns = clock_ns();
@@ -77,7 +79,7 @@ void window_close(const struct agent *a, struct window *w)
 	w->close_ns = clock_ns();
 	if (a->vm)
 		marker_write(MARKER_CLOSE);
-	w->cpu_close_ns = process_cpu_ns();
+	w->cpu_close_ns = process_cpu_ns(w->worker);
 	net_read(a->ifname, &w->net_close);
 	cpu_read(&cpu);
 	w->busy_close = cpu.busy;
