@@ -75,9 +75,11 @@ for ((i = 1; i <= LAB_KILLS; i++)); do
 	pid=$!
 	set +m
 	sleep "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))"
+	qemu=$(pgrep -P $pid) # in a process group of its own
 	kill -9 $pid 2>/dev/null
 	wait $pid 2>/dev/null
-	vmms_gone $pid || complain "processes live on: $(pgrep -ag $pid)"
+	sleep 1
+	[ -z "$qemu" ] || ! kill -0 $qemu 2>/dev/null || complain "QEMU lives on: $qemu"
 	check_store
 done 2>/dev/null
 what="after all kills"
