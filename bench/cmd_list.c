@@ -85,6 +85,15 @@ static void list_end(struct listing *l)
 	}
 }
 
+/* none: on this machine itself, mode host. */
+static const char *guests_text(unsigned guests)
+{
+	static const char *const text[] = {"",	   "linux",	  "micro",	 "linux, micro",
+					   "none", "linux, none", "micro, none", "linux, micro, none"};
+
+	return text[guests & (GUEST_LINUX | GUEST_MICRO | GUEST_NONE)];
+}
+
 static void list_workloads(struct listing *l)
 {
 	static const char *const columns[] = {"name", "runs here", "guests", "what it does", NULL};
@@ -96,9 +105,7 @@ static void list_workloads(struct listing *l)
 
 		list_cell(l, w->name);
 		list_cell(l, host_lacks(w->needs | kvm, NULL) ? "lab" : "host");
-		list_cell(l, w->guests == GUEST_MICRO  ? "micro"
-			     : w->guests & GUEST_MICRO ? "linux, micro"
-						       : "linux");
+		list_cell(l, guests_text(w->guests));
 		list_cell(l, w->summary);
 	}
 }
