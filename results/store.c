@@ -4,8 +4,8 @@
  *   STORE/lock              flock: held while a run enters or leaves runs/
  *   STORE/index.sqlite      see index.h
  *   STORE/runs/ID/          committed runs
- *   STORE/tmp/ID/           runs going on;   tmp/ID.lock is held (flock) by the process that began
- * it, tmp/ID.reserve keeps room on the disk for its record
+ *   STORE/tmp/ID/           runs going on; tmp/ID.lock is held (flock) by the process that began it,
+ *                           tmp/ID.reserve keeps room on the disk for its record
  */
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,8 +21,7 @@
 #include "base/log.h"
 #include "results/store_impl.h"
 
-#define STORE_FORMAT  1
-#define RESERVE_BYTES (1u << 20) /* a record of 30 samples with histograms is about 300 KiB */
+#define STORE_FORMAT 1
 
 static const char *reason(int err)
 {
@@ -71,8 +69,6 @@ static char *default_dir(void)
 		return xasprintf("%s/exitlab", state);
 	return xasprintf("%s/.local/state/exitlab", home && *home ? home : "/tmp");
 }
-
-/* ---- open ---- */
 
 static int check_format(struct store *s)
 {
@@ -152,7 +148,7 @@ static int open_index(struct store *s)
 	return index_sync(s->db, s->runs, false);
 }
 
-static int lock_store(struct store *s, int how)
+int store_lock(struct store *s, int how)
 {
 	char *path = xasprintf("%s/lock", s->dir);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644), err;
@@ -183,7 +179,7 @@ static bool is_dead(const char *lock)
  * making the lock file and taking it. */
 static void sweep(struct store *s)
 {
-	int lock = lock_store(s, LOCK_EX | LOCK_NB);
+	int lock = store_lock(s, LOCK_EX | LOCK_NB);
 	DIR *d = lock < 0 ? NULL : opendir(s->tmp);
 	struct dirent *e;
 
@@ -250,363 +246,4 @@ const char *store_dir(const struct store *s)
 int store_need_write(const struct store *s, const char *what)
 {
 	return s->writable ? 0 : store_fail(s, what, -EROFS);
-}
-
-/* ---- a run going on ---- */
-
-static char *tmp_path(const struct store *s, const char *id, const char *suffix)
-{
-	return xasprintf("%s/%s%s", s->tmp, id, suffix);
-}
-
-static void make_id(char id[32])
-{
-	time_t now = time(NULL);
-	uint32_t r = 0;
-	struct tm tm;
-	size_t n;
-
-	if (getrandom(&r, sizeof(r), 0) != sizeof(r))
-		r = (uint32_t)clock_ns();
-	gmtime_r(&now, &tm);
-	n = strftime(id, 32, "%Y%m%d-%H%M%S-", &tm);
-	snprintf(id + n, 32 - n, "%06x", r & 0xffffff);
-}
-
-static int make_reserve(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644), err;
-
-	if (fd < 0)
-		return -errno;
-	err = -posix_fallocate(fd, 0, RESERVE_BYTES);
-	close(fd);
-	return err == -EOPNOTSUPP || err == -EINVAL ? 0 : err;
-}
-
-static int make_run(struct store *s, struct pending *p)
-{
-	char *lock = tmp_path(s, p->id, ".lock"), *reserve = tmp_path(s, p->id, ".reserve");
-	char *dir = tmp_path(s, p->id, "");
-	int err = 0;
-
-	p->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	if (p->lock_fd < 0 || flock(p->lock_fd, LOCK_EX | LOCK_NB) || mkdir(dir, 0755))
-		err = -errno;
-	/* An import knows at once whether there is room. */
-	err = err || p->record ? err : make_reserve(reserve);
-	free(lock);
-	free(reserve);
-	free(dir);
-	return err;
-}
-
-static void forget(struct store *s, struct pending *p)
-{
-	static const char *const suffix[] = {".reserve", ".lock"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(suffix); i++) {
-		char *path = tmp_path(s, p->id, suffix[i]);
-
-		unlink(path);
-		free(path);
-	}
-	close_fd(&p->lock_fd);
-	json_decref(p->record);
-	for (struct pending **at = &s->pending; *at; at = &(*at)->next) {
-		if (*at == p) {
-			*at = p->next;
-			break;
-		}
-	}
-	free(p);
-}
-
-static struct pending *pending_find(struct store *s, const char *id)
-{
-	struct pending *p = s->pending;
-
-	while (p && strcmp(p->id, id) != 0)
-		p = p->next;
-	return p;
-}
-
-int store_begin(struct store *s, char id[32], char **run_dir)
-{
-	struct pending *p;
-	int lock, err = store_need_write(s, "begin a run");
-
-	if (err)
-		return err;
-	lock = lock_store(s, LOCK_EX);
-	if (lock < 0)
-		return store_fail(s, "begin a run", lock);
-	p = xcalloc(1, sizeof(*p));
-	make_id(p->id);
-	p->next = s->pending;
-	s->pending = p;
-	err = make_run(s, p);
-	close(lock);
-	if (err) {
-		store_fail(s, "begin a run", err);
-		store_abort(s, p->id);
-		return err;
-	}
-	strcpy(id, p->id);
-	*run_dir = tmp_path(s, id, "");
-	return 0;
-}
-
-void store_abort(struct store *s, const char *id)
-{
-	struct pending *p = pending_find(s, id);
-	char *dir = tmp_path(s, id, "");
-
-	if (p) {
-		dir_remove_all(dir);
-		forget(s, p);
-	}
-	free(dir);
-}
-
-/* ---- commit ---- */
-
-static int64_t next_order(struct store *s)
-{
-	int64_t now, last = index_last_order(s->db);
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	now = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-	if (now < last - 1000)
-		log_warn("store %s: the clock is %lld s behind the newest run; runs keep their "
-			 "order, dates "
-			 "may not",
-			 s->dir, (long long)(last - now) / 1000);
-	return MAX(now, last + 1);
-}
-
-static int write_record(const char *dir, json_t *record)
-{
-	char *path = xasprintf("%s/record.json", dir);
-	char *text = json_dumps(record, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	int err = fd < 0 ? -errno : text ? fd_write_all(fd, text, strlen(text)) : -EINVAL;
-
-	/* Synced with the rest of its directory. */
-	if (fd >= 0 && close(fd) && !err)
-		err = -errno;
-	free(text);
-	free(path);
-	return err;
-}
-
-/*
- * tmp/id, with its record and synced, becomes runs/id. With the store's lock held; until the rename
- * the run is absent, after it it is whole. Should the index fail the next start completes it.
- */
-static int enter(struct store *s, const char *id, const json_t *record)
-{
-	char *from = tmp_path(s, id, ""), *to = xasprintf("%s/%s", s->runs, id);
-	int err = rename(from, to) ? -errno : 0;
-
-	if (!err)
-		index_add_run(s->db, s->runs, id, record);
-	s->rebuilt = false;
-	free(from);
-	free(to);
-	return err;
-}
-
-static int write_and_enter(struct store *s, const char *id, json_t *record)
-{
-	char *dir = tmp_path(s, id, "");
-	int err = write_record(dir, record);
-
-	err = err ? err : dir_sync_all(dir);
-	err = err ? err : enter(s, id, record);
-	err = err ? err : file_sync_dir(s->runs);
-	free(dir);
-	return err ? store_fail(s, "commit a run", err) : 0;
-}
-
-int store_commit(struct store *s, const char *id, json_t *record)
-{
-	struct pending *p = pending_find(s, id);
-	char *reserve;
-	int err, lock;
-
-	BUG_ON(!p);
-	lock = lock_store(s, LOCK_EX);
-	if (lock < 0)
-		return store_fail(s, "commit a run", lock);
-	reserve = tmp_path(s, id, ".reserve");
-	unlink(reserve);
-	json_object_set_new(record, "id", json_string(id));
-	json_object_set_new(record, "order", json_integer(next_order(s)));
-	err = record_validate(record, id);
-	err = err ? err : write_and_enter(s, id, record);
-	if (!err)
-		forget(s, p);
-	close(lock);
-	free(reserve);
-	return err;
-}
-
-int store_remove(struct store *s, const char *ref)
-{
-	char *dir = NULL, *trash = NULL, id[32];
-	int lock, err = store_need_write(s, "remove a run");
-
-	if (err)
-		return err;
-	err = store_resolve(s, ref, id);
-	if (err)
-		return err;
-	lock = lock_store(s, LOCK_EX);
-	if (lock < 0)
-		return store_fail(s, "remove a run", lock);
-	/* Out of runs/ in one step: half a run is never seen. A kill after it leaves the rest to
-	 * the sweep. */
-	dir = xasprintf("%s/%s", s->runs, id);
-	trash = tmp_path(s, id, ".removed");
-	err = rename(dir, trash) ? -errno : file_sync_dir(s->runs);
-	if (err)
-		store_fail(s, "remove a run", err);
-	else
-		index_delete(s->db, id);
-	if (!err)
-		dir_remove_all(trash);
-	close(lock);
-	free(dir);
-	free(trash);
-	return err;
-}
-
-int store_reindex(struct store *s)
-{
-	int err = store_need_write(s, "rebuild the index");
-
-	return err || s->rebuilt ? err : index_sync(s->db, s->runs, true);
-}
-
-/* ---- import: many runs are staged in tmp/, then synced and entered together ---- */
-
-/* The record is valid, so its id is fit to be a name. The store's lock is held. */
-static int stage_locked(struct store *s, const char *id, const char *from_dir, json_t *record,
-			bool write)
-{
-	struct pending *p = xcalloc(1, sizeof(*p));
-	char *dir = tmp_path(s, id, "");
-	int err;
-
-	snprintf(p->id, sizeof(p->id), "%s", id);
-	p->next = s->pending;
-	s->pending = p;
-	/* A record without an order, which nobody committed, comes in as the newest. */
-	if (!json_is_integer(json_object_get(record, "order"))) {
-		json_object_set_new(record, "order", json_integer(next_order(s)));
-		write = true;
-	}
-	p->record = json_incref(record);
-	err = make_run(s, p);
-	err = err || !from_dir ? err : dir_copy_all(from_dir, dir);
-	err = err || !write ? err : write_record(dir, record);
-	if (err) {
-		store_fail(s, "import a run", err);
-		store_abort(s, id);
-	} else {
-		s->staged++;
-	}
-	free(dir);
-	return err;
-}
-
-static int stage(struct store *s, const char *from_dir, json_t *record, bool write)
-{
-	const char *id = record_str(record, "id");
-	char *to;
-	int lock, err = store_need_write(s, "import a run");
-
-	err = err ? err : record_validate(record, id);
-	if (err)
-		return err;
-	lock = lock_store(s, LOCK_EX);
-	if (lock < 0)
-		return store_fail(s, "import a run", lock);
-	to = xasprintf("%s/%s", s->runs, id);
-	if (file_exists(to) || pending_find(s, id))
-		err = -EEXIST;
-	else
-		err = stage_locked(s, id, from_dir, record, write || !from_dir);
-	close(lock);
-	free(to);
-	return err;
-}
-
-int store_import_stage(struct store *s, const char *from_dir, json_t *record)
-{
-	return stage(s, from_dir, record, false);
-}
-
-/* One sync of the file system is cheaper than those of many small files, and dearer than of one. */
-static int sync_staged(struct store *s)
-{
-	int fd, err = 0;
-
-	if (s->staged > 4) {
-		fd = open(s->tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		err = fd < 0 || syncfs(fd) ? -errno : 0;
-		close_fd(&fd);
-		return err;
-	}
-	for (struct pending *p = s->pending; p && !err; p = p->next) {
-		char *dir = tmp_path(s, p->id, "");
-
-		err = p->record ? dir_sync_all(dir) : 0;
-		free(dir);
-	}
-	return err;
-}
-
-static int enter_staged(struct store *s)
-{
-	int err = sync_staged(s), in_index = index_exec(s->db, "BEGIN IMMEDIATE");
-
-	for (struct pending *p = s->pending, *next; p; p = next) {
-		next = p->next;
-		if (!p->record)
-			continue;
-		err = err ? err : enter(s, p->id, p->record);
-		if (err)
-			store_abort(s, p->id);
-		else
-			forget(s, p);
-	}
-	if (!in_index)
-		index_exec(s->db, "COMMIT");
-	err = err ? err : file_sync_dir(s->runs);
-	s->staged = 0;
-	return err ? store_fail(s, "import runs", err) : 0;
-}
-
-int store_import_flush(struct store *s)
-{
-	int lock, err;
-
-	if (!s->staged)
-		return 0;
-	lock = lock_store(s, LOCK_EX);
-	if (lock < 0)
-		return store_fail(s, "import runs", lock);
-	err = enter_staged(s);
-	close(lock);
-	return err;
-}
-
-int store_import_dir(struct store *s, const char *from_dir, json_t *record)
-{
-	int err = stage(s, from_dir, record, true);
-
-	return err ? err : store_import_flush(s);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Inside of the store, shared by store.c, lookup.c and query.c only. */
+/* Inside of the store, shared by store*.c, lookup.c and query.c only. */
 #ifndef RESULTS_STORE_IMPL_H
 #define RESULTS_STORE_IMPL_H
 
@@ -30,5 +30,22 @@ int store_fail(const struct store *s, const char *what, int err);
 int store_need_write(const struct store *s, const char *what);
 /* ref to an id within the store. */
 int store_resolve(struct store *s, const char *ref, char id[32]);
+
+/* A lock file descriptor to be closed (LOCK_SH, LOCK_EX), or -errno. */
+int store_lock(struct store *s, int how);
+
+/* ---- store_run.c: a run on its way in ---- */
+char *store_tmp_path(const struct store *s, const char *id, const char *suffix);
+struct pending *store_pending(struct store *s, const char *id);
+/* tmp/ID with its lock, and room for its record unless it is an import. */
+int store_make_run(struct store *s, struct pending *p);
+void store_forget(struct store *s, struct pending *p);
+int64_t store_next_order(struct store *s);
+int store_write_record(const char *dir, json_t *record);
+/*
+ * tmp/ID, with its record and synced, becomes runs/ID. With the store's lock held; until the rename the run is absent,
+ * after it it is whole. Should the index fail the next start completes it.
+ */
+int store_enter(struct store *s, const char *id, const json_t *record);
 
 #endif

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "results/store_impl.h"
+
+#define RESERVE_BYTES (1u << 20) /* a record of 30 samples with histograms is about 300 KiB */
+
+char *store_tmp_path(const struct store *s, const char *id, const char *suffix)
+{
+	return xasprintf("%s/%s%s", s->tmp, id, suffix);
+}
+
+static void make_id(char id[32])
+{
+	time_t now = time(NULL);
+	uint32_t r = 0;
+	struct tm tm;
+	size_t n;
+
+	if (getrandom(&r, sizeof(r), 0) != sizeof(r))
+		r = (uint32_t)clock_ns();
+	gmtime_r(&now, &tm);
+	n = strftime(id, 32, "%Y%m%d-%H%M%S-", &tm);
+	snprintf(id + n, 32 - n, "%06x", r & 0xffffff);
+}
+
+static int make_reserve(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644), err;
+
+	if (fd < 0)
+		return -errno;
+	err = -posix_fallocate(fd, 0, RESERVE_BYTES);
+	close(fd);
+	return err == -EOPNOTSUPP || err == -EINVAL ? 0 : err;
+}
+
+int store_make_run(struct store *s, struct pending *p)
+{
+	char *lock = store_tmp_path(s, p->id, ".lock"), *reserve = store_tmp_path(s, p->id, ".reserve");
+	char *dir = store_tmp_path(s, p->id, "");
+	int err = 0;
+
+	p->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (p->lock_fd < 0 || flock(p->lock_fd, LOCK_EX | LOCK_NB) || mkdir(dir, 0755))
+		err = -errno;
+	/* An import knows at once whether there is room. */
+	err = err || p->record ? err : make_reserve(reserve);
+	free(lock);
+	free(reserve);
+	free(dir);
+	return err;
+}
+
+void store_forget(struct store *s, struct pending *p)
+{
+	static const char *const suffix[] = {".reserve", ".lock"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffix); i++) {
+		char *path = store_tmp_path(s, p->id, suffix[i]);
+
+		unlink(path);
+		free(path);
+	}
+	close_fd(&p->lock_fd);
+	json_decref(p->record);
+	for (struct pending **at = &s->pending; *at; at = &(*at)->next) {
+		if (*at == p) {
+			*at = p->next;
+			break;
+		}
+	}
+	free(p);
+}
+
+struct pending *store_pending(struct store *s, const char *id)
+{
+	struct pending *p = s->pending;
+
+	while (p && strcmp(p->id, id) != 0)
+		p = p->next;
+	return p;
+}
+
+int store_begin(struct store *s, char id[32], char **run_dir)
+{
+	struct pending *p;
+	int lock, err = store_need_write(s, "begin a run");
+
+	if (err)
+		return err;
+	lock = store_lock(s, LOCK_EX);
+	if (lock < 0)
+		return store_fail(s, "begin a run", lock);
+	p = xcalloc(1, sizeof(*p));
+	make_id(p->id);
+	p->next = s->pending;
+	s->pending = p;
+	err = store_make_run(s, p);
+	close(lock);
+	if (err) {
+		store_fail(s, "begin a run", err);
+		store_abort(s, p->id);
+		return err;
+	}
+	strcpy(id, p->id);
+	*run_dir = store_tmp_path(s, id, "");
+	return 0;
+}
+
+void store_abort(struct store *s, const char *id)
+{
+	struct pending *p = store_pending(s, id);
+	char *dir = store_tmp_path(s, id, "");
+
+	if (p) {
+		dir_remove_all(dir);
+		store_forget(s, p);
+	}
+	free(dir);
+}
+
+int64_t store_next_order(struct store *s)
+{
+	int64_t now, last = index_last_order(s->db);
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	now = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	if (now < last - 1000)
+		log_warn("store %s: the clock is %lld s behind the newest run; runs keep their "
+			 "order, dates "
+			 "may not",
+			 s->dir, (long long)(last - now) / 1000);
+	return MAX(now, last + 1);
+}
+
+int store_write_record(const char *dir, json_t *record)
+{
+	char *path = xasprintf("%s/record.json", dir);
+	char *text = json_dumps(record, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int err = fd < 0 ? -errno : text ? fd_write_all(fd, text, strlen(text)) : -EINVAL;
+
+	/* Synced with the rest of its directory. */
+	if (fd >= 0 && close(fd) && !err)
+		err = -errno;
+	free(text);
+	free(path);
+	return err;
+}
+
+int store_enter(struct store *s, const char *id, const json_t *record)
+{
+	char *from = store_tmp_path(s, id, ""), *to = xasprintf("%s/%s", s->runs, id);
+	int err = rename(from, to) ? -errno : 0;
+
+	if (!err)
+		index_add_run(s->db, s->runs, id, record);
+	s->rebuilt = false;
+	free(from);
+	free(to);
+	return err;
+}
+
+static int write_and_enter(struct store *s, const char *id, json_t *record)
+{
+	char *dir = store_tmp_path(s, id, "");
+	int err = store_write_record(dir, record);
+
+	err = err ? err : dir_sync_all(dir);
+	err = err ? err : store_enter(s, id, record);
+	err = err ? err : file_sync_dir(s->runs);
+	free(dir);
+	return err ? store_fail(s, "commit a run", err) : 0;
+}
+
+int store_commit(struct store *s, const char *id, json_t *record)
+{
+	struct pending *p = store_pending(s, id);
+	char *reserve;
+	int err, lock;
+
+	BUG_ON(!p);
+	lock = store_lock(s, LOCK_EX);
+	if (lock < 0)
+		return store_fail(s, "commit a run", lock);
+	reserve = store_tmp_path(s, id, ".reserve");
+	unlink(reserve);
+	json_object_set_new(record, "id", json_string(id));
+	json_object_set_new(record, "order", json_integer(store_next_order(s)));
+	err = record_validate(record, id);
+	err = err ? err : write_and_enter(s, id, record);
+	if (!err)
+		store_forget(s, p);
+	close(lock);
+	free(reserve);
+	return err;
+}
+
+int store_remove(struct store *s, const char *ref)
+{
+	char *dir = NULL, *trash = NULL, id[32];
+	int lock, err = store_need_write(s, "remove a run");
+
+	if (err)
+		return err;
+	err = store_resolve(s, ref, id);
+	if (err)
+		return err;
+	lock = store_lock(s, LOCK_EX);
+	if (lock < 0)
+		return store_fail(s, "remove a run", lock);
+	/* Out of runs/ in one step: half a run is never seen. A kill after it leaves the rest to
+	 * the sweep. */
+	dir = xasprintf("%s/%s", s->runs, id);
+	trash = store_tmp_path(s, id, ".removed");
+	err = rename(dir, trash) ? -errno : file_sync_dir(s->runs);
+	if (err)
+		store_fail(s, "remove a run", err);
+	else
+		index_delete(s->db, id);
+	if (!err)
+		dir_remove_all(trash);
+	close(lock);
+	free(dir);
+	free(trash);
+	return err;
+}
+
+int store_reindex(struct store *s)
+{
+	int err = store_need_write(s, "rebuild the index");
+
+	return err || s->rebuilt ? err : index_sync(s->db, s->runs, true);
+}
