@@ -157,7 +157,7 @@ static void *vcpu_main(void *arg)
 
 	snprintf(name, sizeof(name), "vcpu%u", v->id);
 	pthread_setname_np(pthread_self(), name);
-	v->stats->tid = (int32_t)syscall(SYS_gettid);
+	__atomic_store_n(&v->stats->tid, (int32_t)syscall(SYS_gettid), __ATOMIC_RELAXED);
 	if (!v->id && !v->vm->stats->run_ns)
 		v->vm->stats->run_ns = clock_ns();
 	while (!vm_has_ended(v->vm)) {

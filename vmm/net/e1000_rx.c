@@ -268,7 +268,7 @@ static bool watch(struct e1000 *e, bool on)
 {
 	if (e->tap_watched != on) {
 		evloop_mod(e->loop, e->tap.fd[0], on ? EPOLLIN : 0);
-		e->tap_watched = on;
+		__atomic_store_n(&e->tap_watched, on, __ATOMIC_RELEASE);
 		if (!on)
 			e1000_stat(&e->rx_stats->stops, 1);
 	}

@@ -194,7 +194,7 @@ void pci_add_intx(struct pci_dev *dev)
 
 bool pci_bus_master(const struct pci_dev *dev)
 {
-	return dev->cfg[PCI_COMMAND] & PCI_COMMAND_MASTER;
+	return cfg_get8(dev->cfg + PCI_COMMAND) & PCI_COMMAND_MASTER;
 }
 
 static bool overlaps(unsigned off, unsigned len, unsigned at, unsigned size)
@@ -231,7 +231,8 @@ uint32_t pci_cfg_read(struct pci_dev *dev, unsigned off, unsigned len)
 	pthread_mutex_lock(&dev->lock);
 	if (!dev->ops->cfg_read || !dev->ops->cfg_read(dev, off, len, &val)) {
 		val = 0;
-		memcpy(&val, dev->cfg + off, len);
+		for (unsigned i = 0; i < len; i++)
+			val |= (uint32_t)cfg_get8(dev->cfg + off + i) << (8 * i);
 	}
 	pthread_mutex_unlock(&dev->lock);
 	return val;
@@ -249,7 +250,8 @@ void pci_cfg_write(struct pci_dev *dev, unsigned off, unsigned len, uint32_t val
 			/* Not even written back: the status belongs to whoever raises INTx. */
 			if (!mask)
 				continue;
-			dev->cfg[off + i] = (uint8_t)((dev->cfg[off + i] & ~mask) | (byte & mask));
+			cfg_put8(dev->cfg + off + i,
+				 (uint8_t)((dev->cfg[off + i] & ~mask) | (byte & mask)));
 		}
 		cfg_written(dev, off, len);
 	}
