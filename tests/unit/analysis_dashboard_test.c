@@ -165,10 +165,11 @@ static void site_of_a_store(void **state)
 static void put_record(struct store *s, const char *workload, int cpus, int work)
 {
 	static uint64_t seed;
-	struct fixture f = {.workload = workload, .mode = "vhost", .samples = 8, .seed = ++seed,
-			    .started = 1700000000 + (int64_t)seed};
+	struct fixture f = {.workload = workload, .mode = "vhost", .samples = 8, .seed = seed + 1,
+			    .started = 1700000001 + (int64_t)seed};
 	json_t *rec = fixture_record(&f);
 
+	seed++;
 	json_object_update_new(json_object_get(rec, "params"),
 			       json_pack("{s:i, s:i}", "cpus", cpus, "work", work));
 	assert_int_equal(store_import_dir(s, NULL, rec), 0);

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+# For tests of bench lab from outside. A lab boot costs seconds: one serves several questions.
+
+setup() {
+	# Every QEMU that a test starts writes down its number, so that one that lives on is found.
+	cat >"$BATS_TEST_TMPDIR/qemu" <<-EOF
+		#!/bin/sh
+		[ "\$1" = --version ] || echo \$\$ >>"$BATS_TEST_TMPDIR/pids"
+		exec ${EXITLAB_QEMU:-qemu-system-x86_64} "\$@"
+	EOF
+	chmod +x "$BATS_TEST_TMPDIR/qemu"
+	export EXITLAB_QEMU=$BATS_TEST_TMPDIR/qemu
+	: >"$BATS_TEST_TMPDIR/pids"
+	cache=${EXITLAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/exitlab}
+}
+
+# eventually SECONDS CMD...
+eventually() {
+	local tries=$(($1 * 10))
+	shift
+	for _ in $(seq $tries); do
+		"$@" && return
+		sleep 0.1
+	done
+	return 1
+}
+
+started() { [ -s "$BATS_TEST_TMPDIR/pids" ]; }
+
+no_qemu() {
+	local pid
+	while read -r pid; do
+		! kill -0 "$pid" 2>/dev/null || return 1
+	done <"$BATS_TEST_TMPDIR/pids"
+}
