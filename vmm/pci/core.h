@@ -57,9 +57,17 @@ void pci_bars_restore(struct pci_bar *bar);
 void pci_bars_unmap(struct pci_dev *dev);
 void pci_bars_free(struct pci_dev *dev);
 
-/* irq.c */
+/* msix.c. True when the access fell on the table or the pending bits. */
 bool pci_msix_access(struct pci_dev *dev, int bar, uint64_t off, unsigned len, uint64_t *val,
 		     bool write);
+
+/* irq.c */
+/* The control word of the capability; 0 when the device has none. */
+uint16_t pci_msix_control(const struct pci_dev *dev);
+uint16_t pci_msi_control(const struct pci_dev *dev);
+int pci_vectors_alloc(struct pci_dev *dev, unsigned n);
+/* Bring one vector in line with masks, address and switches. Under irq_lock. */
+void pci_vector_refresh(struct pci_dev *dev, unsigned v);
 /* Bring routes and irqfds in line with masks, addresses and switches. */
 void pci_irq_refresh(struct pci_dev *dev);
 void pci_irq_reset(struct pci_dev *dev);
