@@ -25,7 +25,7 @@ const struct knob_info knob_table[] = {
 	{"mrg_rxbuf", KNOB_NET, "on|off", VIRTIO, "mrg_rxbuf", "mergeable receive buffers"},
 	{"poll_us", KNOB_NET, "0..1000000", "virtio vhost", NULL, "busy polling of the I/O thread before it sleeps"},
 	{"coalesce", KNOB_NET, "on|off", "e1000", NULL, "honour the interrupt throttling registers"},
-	{"coalesce_us", KNOB_NET, "0..1000000", "e1000 virtio", NULL, "e1000: least time between interrupts; virtio: longest wait of a lone sent frame's"},
+	{"coalesce_us", KNOB_NET, "0..1000000", "e1000 virtio", NULL, "e1000: least time between interrupts; virtio: longest wait of a lone sent frame's (200)"},
 	{"io", KNOB_NET, "vcpu|thread", "e1000", NULL, "transmit in the vCPU's exit or in an I/O thread"},
 	{"vlan", KNOB_CARD, "N", "sriov", "", "VLAN that the card puts the virtual function into; its peer is in it too"},
 	{"spoofchk", KNOB_CARD, "on|off", "sriov", "", "the card drops frames with a MAC address not the function's (default on)"},

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+/* A queue pair with its thread: rings in plain memory, a socket that stands in for the TAP, eventfds for the kicks. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "tests/unit/drv_ring.h"
+#include "vmm/net/pair.h"
+
+#define RX_GPA  0x10000
+#define TX_GPA  0x80000
+#define BUF_GPA 0x200000
+#define RAM     (8 * MIB)
+#define SIZE    64
+#define LEN     (NET_HDR_LEN + 60)
+
+static struct {
+	struct gmem *gm;
+	struct drv_ring rx, tx;
+	struct net_backend be;
+	struct stats_queue stats[2];
+	struct pair *pair;
+	int fd, peer;
+	unsigned calls[2];
+	uint8_t buf[2048];
+} rig;
+
+static void on_call(void *front, unsigned ring)
+{
+	(void)front;
+	__atomic_add_fetch(&rig.calls[ring], 1, __ATOMIC_SEQ_CST);
+}
+
+static const struct net_front_ops front_ops = {.call = on_call};
+
+static void start(uint64_t hold_ns, uint64_t poll_ns)
+{
+	struct pair_config cfg = {.be = &rig.be, .hold_ns = hold_ns, .poll_ns = poll_ns};
+	int sv[2];
+
+	assert_int_equal(gmem_create(&rig.gm, RAM), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv), 0);
+	cfg.fd = rig.fd = sv[0];
+	rig.peer = sv[1];
+	rig.calls[0] = rig.calls[1] = 0;
+	drv_ring_init(&rig.rx, rig.gm, RX_GPA, SIZE, F_EVENT_IDX);
+	drv_ring_init(&rig.tx, rig.gm, TX_GPA, SIZE, F_EVENT_IDX);
+	rig.be = (struct net_backend){.dev_name = "test", .gm = rig.gm, .pairs = 1, .front_ops = &front_ops};
+	for (unsigned i = 0; i < 2; i++)
+		rig.be.rings[i] = (struct net_ring){.ready = true,
+						    .layout = i ? rig.tx.l : rig.rx.l,
+						    .kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
+						    .call_fd = -1,
+						    .stats = &rig.stats[i]};
+	assert_int_equal(pair_open(&rig.pair, &cfg), 0);
+	assert_int_equal(pair_start(rig.pair, F_EVENT_IDX, true, true), 0);
+}
+
+static void stop(void)
+{
+	pair_stop(rig.pair, true, true);
+	pair_close(rig.pair);
+	for (unsigned i = 0; i < 2; i++)
+		close_fd(&rig.be.rings[i].kick_fd);
+	close_fd(&rig.peer);
+	close_fd(&rig.fd);
+	gmem_destroy(rig.gm);
+}
+
+/* One frame out, and in at the other end. */
+static void send_frame(void)
+{
+	struct drv_seg seg = {BUF_GPA, LEN, false};
+	uint64_t one = 1;
+
+	drv_add(&rig.tx, &seg, 1, false);
+	assert_int_equal(write(rig.be.rings[1].kick_fd, &one, sizeof(one)), sizeof(one));
+	assert_int_equal(read(rig.peer, rig.buf, sizeof(rig.buf)), LEN);
+}
+
+static unsigned sent_calls(void)
+{
+	return __atomic_load_n(&rig.calls[1], __ATOMIC_SEQ_CST);
+}
+
+static bool called_within(uint64_t ns)
+{
+	uint64_t end = clock_ns() + ns;
+
+	while (!sent_calls() && clock_ns() < end)
+		usleep(500);
+	return sent_calls();
+}
+
+struct hold_case {
+	uint64_t hold_ns, poll_ns;
+	bool at_once;
+};
+
+/* Nobody answers: the interrupt of the frame comes when its time is over, also from a thread that polls. */
+static void interrupt_of_a_lone_frame(void **state)
+{
+	static const struct hold_case cases[] = {
+		{0, 0, true},
+		{300 * NSEC_PER_MSEC, 0, false},
+		{300 * NSEC_PER_MSEC, 900 * NSEC_PER_MSEC, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint64_t t0;
+
+		start(cases[i].hold_ns, cases[i].poll_ns);
+		t0 = clock_ns();
+		send_frame();
+		assert_true(called_within(5 * NSEC_PER_SEC));
+		assert_int_equal(sent_calls(), 1);
+		if (!cases[i].at_once)
+			assert_true(clock_ns() - t0 >= cases[i].hold_ns);
+		stop();
+	}
+}
+
+/* The guest has taken its buffer back by then: there is nothing to interrupt for. */
+static void no_interrupt_for_what_was_seen(void **state)
+{
+	uint64_t end;
+	uint32_t len;
+	uint16_t id;
+
+	(void)state;
+	start(500 * NSEC_PER_MSEC, 0);
+	send_frame();
+	end = clock_ns() + 5 * NSEC_PER_SEC;
+	while (!drv_get(&rig.tx, &id, &len) && clock_ns() < end)
+		usleep(500);
+	rig.tx.avail->ring[SIZE] = 1; /* the event moves on */
+	assert_false(called_within(900 * NSEC_PER_MSEC));
+	assert_int_equal(rig.stats[1].suppressed, 1);
+	stop();
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	log_init("test", LOG_ERROR);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(interrupt_of_a_lone_frame),
+		cmocka_unit_test(no_interrupt_for_what_was_seen),
+	};
+
+	return cmocka_run_group_tests(tests, setup, NULL);
+}
