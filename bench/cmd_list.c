@@ -21,7 +21,10 @@ struct list_args {
 
 enum list_format { LIST_TABLE, LIST_JSON, LIST_MARKDOWN };
 
-/* Every subject gives rows of the same few strings: a table for people, objects for --json, Markdown for the reference. */
+/*
+ * Every subject gives rows of the same few strings: a table for people, objects for --json, Markdown for
+ * the reference.
+ */
 struct listing {
 	enum list_format format;
 	const char *const *columns; /* NULL-terminated */
@@ -137,7 +140,10 @@ static void list_knobs(struct listing *l)
 	for (const struct knob_info *k = knob_table; k->name; k++) {
 		list_cell(l, k->name);
 		list_cell(l, k->values);
-		list_cell(l, *k->modes ? k->modes : k->home == KNOB_NET ? "every mode" : k->home == KNOB_MACHINE ? "machine" : "harness");
+		list_cell(l, *k->modes		       ? k->modes
+			     : k->home == KNOB_NET     ? "every mode"
+			     : k->home == KNOB_MACHINE ? "machine"
+						       : "harness");
 		list_cell(l, k->help);
 	}
 	for (const struct job_key *k = job_keys; k->name; k++) {

@@ -74,12 +74,12 @@ static char *keep_console(const char *console)
 static void explain(struct lab *lab)
 {
 	char *console = fd_text(lab->console_fd), *qlog = fd_text(lab->qlog_fd);
-	char *where = lab->timed_out || lab->interrupts ? xstrdup("") : keep_console(console);
+	char *where = lab->interrupts ? xstrdup("") : keep_console(console);
 	const char *panic = line_with(console, "Kernel panic"), *own = line_with(console, "lab: ");
 
 	if (lab->timed_out)
-		log_error("lab: timed out after %s%s", fmt_ns((double)lab_limit(lab->spec)),
-			  lab->ready ? "; see --timeout" : ", before it was up");
+		log_error("lab: timed out after %s%s%s", fmt_ns((double)lab_limit(lab->spec)),
+			  lab->ready || lab->spec->deterministic ? "; see --timeout" : ", before it was up", where);
 	else if (lab->interrupts)
 		log_error("lab: interrupted");
 	else if (panic)

@@ -43,8 +43,8 @@ void store_forget(struct store *s, struct pending *p);
 int64_t store_next_order(struct store *s);
 int store_write_record(const char *dir, json_t *record);
 /*
- * tmp/ID, with its record and synced, becomes runs/ID. With the store's lock held; until the rename the run is absent,
- * after it it is whole. Should the index fail the next start completes it.
+ * tmp/ID, with its record and synced, becomes runs/ID. With the store's lock held; until the rename the run
+ * is absent, after it it is whole. Should the index fail the next start completes it.
  */
 int store_enter(struct store *s, const char *id, const json_t *record);
 
