@@ -74,7 +74,8 @@ static char *keep_console(const char *console)
 static void explain(struct lab *lab)
 {
 	char *console = fd_text(lab->console_fd), *qlog = fd_text(lab->qlog_fd);
-	char *where = lab->interrupts ? xstrdup("") : keep_console(console);
+	bool plain = lab->interrupts || (lab->timed_out && lab->ready);
+	char *where = plain ? xstrdup("") : keep_console(console);
 	const char *panic = line_with(console, "Kernel panic"), *own = line_with(console, "lab: ");
 
 	if (lab->timed_out)
