@@ -210,6 +210,7 @@ check: setup ## set up, build, and run all tests; the last line counts them
 soak: all unit-bins ## the long versions: simulations, a regression found, kills, SR-IOV cycles, a store of 10,000 records, equal repetitions
 	$(Q)O=$(O) tests/soak/statistics.sh
 	$(Q)O=$(O) tests/soak/gate.sh
+	$(Q)O=$(O) tests/soak/dashboard_scale.sh
 	$(Q)O=$(O) tests/soak/store_scale.sh
 	$(Q)O=$(O) LAB_KILLS=5 tests/soak/kill.sh
 	$(Q)O=$(O) tests/soak/sriov.sh
