@@ -70,6 +70,18 @@ int link_up(const char *name)
 	return err;
 }
 
+bool link_is_up(const char *name)
+{
+	struct ifreq ifr = {.ifr_flags = 0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool up;
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	up = fd >= 0 && !ioctl(fd, SIOCGIFFLAGS, &ifr) && ifr.ifr_flags & IFF_UP;
+	close_fd(&fd);
+	return up;
+}
+
 static int loopback_up(void *arg)
 {
 	(void)arg;

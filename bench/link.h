@@ -18,6 +18,7 @@ int netns_new(void);
 
 /* In the namespace that the caller is in: */
 int link_up(const char *name);
+bool link_is_up(const char *name);
 /* Address, MAC and state of one interface; for netns_run. */
 struct link_setup {
 	const char *name, *mac; /* mac NULL: its own */

@@ -4,12 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "bench/lab.h"
 #include "bench/paths.h"
 #include "bench/sample_impl.h"
 #include "workloads/image.h"
+
+#define CARD_WAIT_NS (5 * NSEC_PER_SEC)
 
 int run_make_job(struct run *r)
 {
@@ -23,6 +26,19 @@ int run_make_job(struct run *r)
 	return 0;
 }
 
+/* After a run that was killed the kernel takes a moment to bring its cards back. */
+static char *patiently(char *(*find)(const char *not_this), const char *not_this)
+{
+	uint64_t until = clock_ns() + CARD_WAIT_NS;
+	char *nic = find(not_this);
+
+	while (!nic && clock_ns() < until) {
+		clock_sleep_ns(50 * NSEC_PER_MSEC);
+		nic = find(not_this);
+	}
+	return nic;
+}
+
 /* The lab's second card is the other end; elsewhere it is another machine's. 0, *nic NULL then; or -ENODEV.
  */
 static int peer_card(const struct run *r, const char *pf, char **nic)
@@ -30,7 +46,7 @@ static int peer_card(const struct run *r, const char *pf, char **nic)
 	*nic = NULL;
 	if (r->want->args->peer)
 		return 0;
-	*nic = lab_inside() ? sriov_peer_nic(pf) : NULL;
+	*nic = lab_inside() ? patiently(sriov_find_card, pf) : NULL;
 	if (*nic)
 		return 0;
 	log_error("no card for the other end of the wire; run `bench peer` on the machine there, and name it with --peer=ADDR");
@@ -87,7 +103,8 @@ static int make_sriov_wire(struct run *r)
 static int make_card_wire(struct run *r, unsigned queues)
 {
 	const struct run_args *args = r->want->args;
-	char *pf = args->nic && strcmp(args->nic, "auto") ? xstrdup(args->nic) : sriov_find_pf();
+	char *pf = args->nic && strcmp(args->nic, "auto") ? xstrdup(args->nic)
+							  : patiently(sriov_find_card, NULL);
 	char *peer = NULL;
 	int err = pf ? peer_card(r, pf, &peer) : -ENODEV;
 

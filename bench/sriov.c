@@ -18,7 +18,7 @@
 #define BIND_WAIT_NS (5 * NSEC_PER_SEC)
 
 /* Interfaces sort by name, so that "auto" means the same card every time. */
-static char *find_card(const char *other_than)
+char *sriov_find_card(const char *not_this)
 {
 	struct dirent **e;
 	int n = scandir("/sys/class/net", &e, NULL, alphasort);
@@ -28,7 +28,7 @@ static char *find_card(const char *other_than)
 		char *path = xasprintf("/sys/class/net/%s/device/sriov_totalvfs", e[i]->d_name);
 		uint64_t vfs;
 
-		if (!found && (!other_than || strcmp(other_than, e[i]->d_name)) &&
+		if (!found && (!not_this || strcmp(not_this, e[i]->d_name)) &&
 		    !file_read_u64(path, &vfs) && vfs)
 			found = xstrdup(e[i]->d_name);
 		free(path);
@@ -37,16 +37,6 @@ static char *find_card(const char *other_than)
 	if (n >= 0)
 		free(e);
 	return found;
-}
-
-char *sriov_find_pf(void)
-{
-	return find_card(NULL);
-}
-
-char *sriov_peer_nic(const char *pf)
-{
-	return find_card(pf);
 }
 
 static char *link_name(const char *path)
@@ -91,7 +81,7 @@ static int find_pf(struct sriov *s, const char *nic)
 	uint64_t total;
 	int err;
 
-	s->pf = strcmp(nic, "auto") ? xstrdup(nic) : sriov_find_pf();
+	s->pf = strcmp(nic, "auto") ? xstrdup(nic) : sriov_find_card(NULL);
 	if (!s->pf) {
 		log_error("--nic=auto: no card here has SR-IOV; use --on=lab");
 		return -ENODEV;

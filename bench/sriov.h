@@ -33,9 +33,7 @@ struct sriov {
 int sriov_setup(struct sriov *s, const struct sriov_want *want);
 /* After the VMM has ended. */
 void sriov_undo(struct sriov *s);
-/* The other card on the lab's wire: an SR-IOV card that is not pf, or NULL. Caller frees. */
-char *sriov_peer_nic(const char *pf);
-/* First card that has VFs to give, or NULL. Caller frees. */
-char *sriov_find_pf(void);
+/* The first card that has functions to give and is not this one (NULL: any), or NULL. Caller frees. */
+char *sriov_find_card(const char *not_this);
 
 #endif

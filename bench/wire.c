@@ -125,6 +125,7 @@ void wire_close(struct wire *w)
 {
 	for (int i = 0; i < WIRE_QUEUES; i++)
 		close_fd(&w->tap_fd[i]);
+	wire_give_back(w);
 	close_fd(&w->peer_ns);
 	close_fd(&w->agent_ns);
 }

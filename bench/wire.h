@@ -17,12 +17,19 @@
 #define WIRE_QUEUES 16
 #define WIRE_GUEST_MAC "52:54:00:77:00:02"
 
+/* A card that was moved into a namespace; name "" when none was. */
+struct wire_card {
+	char name[16];
+	bool was_up;
+};
+
 struct wire {
 	int peer_ns, agent_ns;     /* namespace fds; agent_ns only without a VM, else -1 */
 	int tap_fd[WIRE_QUEUES];   /* -1 ends */
 	char guest_addr[48];       /* with prefix length, for the job */
 	char peer_addr[48];        /* without */
 	char mac[18];
+	struct wire_card peer_card, own_card;
 };
 
 /* ipv6 chooses the addresses of the job; both families are configured. 0 or -errno (logged). */
@@ -44,6 +51,8 @@ void wire_close(struct wire *w);
 
 /* ---- between wire.c (TAP, veth) and wire_cards.c (the real wire) ---- */
 void wire_init(struct wire *w, bool ipv6);
+/* The cards back into our namespace, at once: the kernel does it too, but when it comes round to it. */
+void wire_give_back(struct wire *w);
 /* The queues of TAP tap0, in the namespace that the caller is in. 0 or -errno. */
 int wire_open_tap(struct wire *w, unsigned queues);
 

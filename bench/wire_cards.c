@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/bridge.h>
 #include <netlink/route/link/vlan.h>
@@ -14,16 +17,6 @@
 #include "bench/wire.h"
 
 static const char vlan_name[] = "vlan0";
-
-static int move_card(const char *nic, int ns_fd, const struct link_setup *s)
-{
-	int err = link_move(nic, ns_fd);
-
-	err = err ? err : netns_run(&ns_fd, link_setup, (void *)s);
-	if (err)
-		log_error("%s: cannot be moved into its network namespace: %s", nic, strerror(-err));
-	return err;
-}
 
 /* A card with addresses carries this host's own traffic: taking it away could cut us off. */
 static int check_unused(const char *nic)
@@ -44,6 +37,66 @@ static int check_unused(const char *nic)
 		err = -EBUSY;
 	}
 	freeifaddrs(all);
+	return err;
+}
+
+static int take(struct wire_card *card, const char *nic, int ns_fd)
+{
+	bool was_up = link_is_up(nic);
+	int err = link_move(nic, ns_fd);
+
+	if (err)
+		return err;
+	snprintf(card->name, sizeof(card->name), "%s", nic);
+	card->was_up = was_up;
+	return 0;
+}
+
+struct return_job {
+	const char *name;
+	int ns_fd;
+};
+
+static int return_card(void *arg)
+{
+	const struct return_job *j = arg;
+
+	return link_move(j->name, j->ns_fd);
+}
+
+static void give_back(struct wire_card *card, int ns_fd, int home)
+{
+	struct return_job j = {card->name, home};
+
+	if (!*card->name)
+		return;
+	/* What has no driver behind it (veth) may be gone; a card comes back with the namespace's end at the
+	 * latest. */
+	if (netns_run(&ns_fd, return_card, &j))
+		log_debug("%s: not there to come back", card->name);
+	else if (card->was_up)
+		link_up(card->name);
+	*card->name = '\0';
+}
+
+void wire_give_back(struct wire *w)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (home < 0)
+		return;
+	give_back(&w->peer_card, w->peer_ns, home);
+	give_back(&w->own_card, w->agent_ns, home);
+	close(home);
+}
+
+static int move_card(struct wire_card *card, const char *nic, int ns_fd, const struct link_setup *s)
+{
+	int err = take(card, nic, ns_fd);
+
+	err = err ? err : netns_run(&ns_fd, link_setup, (void *)s);
+	if (err)
+		log_error("%s: cannot be moved into its network namespace: %s", nic, strerror(-err));
 	return err;
 }
 
@@ -71,11 +124,11 @@ static int make_vlan(void *arg)
 }
 
 /* The virtual function's side is tagged and untagged by its card. */
-static int move_card_vlan(const char *nic, int ns_fd, int vlan)
+static int move_card_vlan(struct wire_card *card, const char *nic, int ns_fd, int vlan)
 {
 	struct link_setup s = {vlan_name, NULL, WIRE_HOST_PEER};
 	struct vlan_job v = {nic, vlan};
-	int err = link_move(nic, ns_fd);
+	int err = take(card, nic, ns_fd);
 
 	err = err ? err : netns_run(&ns_fd, make_vlan, &v);
 	err = err ? err : netns_run(&ns_fd, link_setup, &s);
@@ -94,7 +147,8 @@ static int move_peer_card(struct wire *w, const char *nic, int vlan)
 	w->peer_ns = netns_new();
 	if (w->peer_ns < 0)
 		return w->peer_ns;
-	return vlan ? move_card_vlan(nic, w->peer_ns, vlan) : move_card(nic, w->peer_ns, &s);
+	return vlan ? move_card_vlan(&w->peer_card, nic, w->peer_ns, vlan)
+		    : move_card(&w->peer_card, nic, w->peer_ns, &s);
 }
 
 int wire_cards(struct wire *w, const char *peer_nic, const char *own_nic, int vlan, bool ipv6)
@@ -108,7 +162,7 @@ int wire_cards(struct wire *w, const char *peer_nic, const char *own_nic, int vl
 	if (err || !own_nic)
 		return err;
 	w->agent_ns = netns_new();
-	return w->agent_ns < 0 ? w->agent_ns : move_card(own_nic, w->agent_ns, &own);
+	return w->agent_ns < 0 ? w->agent_ns : move_card(&w->own_card, own_nic, w->agent_ns, &own);
 }
 
 int wire_peer_card(const char *nic)
@@ -168,7 +222,7 @@ int wire_switched(struct wire *w, unsigned queues, const char *peer_nic, const c
 	if (err)
 		return err;
 	w->agent_ns = netns_new(); /* nobody's: the switch */
-	err = w->agent_ns < 0 ? w->agent_ns : link_move(own_nic, w->agent_ns);
+	err = w->agent_ns < 0 ? w->agent_ns : take(&w->own_card, own_nic, w->agent_ns);
 	err = err ? err : netns_run(&w->agent_ns, make_switch, &j);
 	if (err)
 		log_error("switch of %s and the TAP: %s; modprobe bridge", own_nic, strerror(-err));
