@@ -35,6 +35,24 @@ throughput() {
 	throughput virtio tx --set event_idx=off
 }
 
+@test "micro virtio-net: packed rings, both ways, with and without event_idx" {
+	for direction in tx rx; do
+		throughput virtio $direction --set ring=packed
+		grep -rqs 'card virtio-net, packed rings' "$BATS_TEST_TMPDIR/store"
+		throughput virtio $direction --set ring=packed --set event_idx=off
+	done
+}
+
+@test "micro virtio-net: packed rings of small datagrams, hundreds of laps" {
+	throughput virtio tx --set ring=packed --set msg_size=24
+	throughput virtio rx --set ring=packed --set msg_size=24
+}
+
+@test "micro e1000: the textbook card, every packet an exit" {
+	throughput e1000 tx --set coalesce=off --set io=vcpu
+	throughput e1000 rx --set coalesce=off --set io=vcpu
+}
+
 @test "micro e1000: both ways, every byte compared" {
 	throughput e1000 tx
 	throughput e1000 rx

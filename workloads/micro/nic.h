@@ -29,6 +29,7 @@ struct nic {
 	struct pci_dev pci;
 	uint8_t mac[6];
 	uint64_t kicks;
+	const char *ring; /* its layout, for the log */
 	void *priv;
 };
 

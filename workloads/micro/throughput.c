@@ -184,7 +184,7 @@ int job_net_throughput(const struct workload_job *job)
 	if (net_open(&t.net, job))
 		return -1;
 	t.net.receive = on_datagram;
-	report_note("card %s", t.net.nic.ops->name);
+	report_note("card %s, %s rings", t.net.nic.ops->name, t.net.nic.ring ? t.net.nic.ring : "its own");
 	report("ready");
 	return measure(job, job->direction == JOB_RX);
 }

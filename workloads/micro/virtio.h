@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A virtio-pci device (virtio 1.3, 4.1) with split rings, as a driver sees it. */
+/* A virtio-pci device (virtio 1.3, 4.1) with split or packed rings, as a driver sees it. */
 #ifndef WORKLOADS_MICRO_VIRTIO_H
 #define WORKLOADS_MICRO_VIRTIO_H
 
@@ -17,6 +17,7 @@ enum {
 };
 
 #define VIRTIO_F_EVENT_IDX (1ull << 29)
+#define VIRTIO_F_PACKED    (1ull << 34)
 #define VIRTIO_F_VERSION_1 (1ull << 32)
 #define VIRTIO_NET_F_MAC   (1ull << 5)
 
@@ -59,13 +60,38 @@ struct vring_used {
 	} ring[]; /* then avail_event */
 };
 
+/*
+ * 2.8: one ring of descriptors that both sides write; what the driver and the device want to be
+ * told of.
+ */
+struct packed_desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t id, flags;
+};
+
+struct packed_event {
+	uint16_t off_wrap, flags;
+};
+
 struct vq {
 	unsigned index, size;
-	struct vring_desc *desc;
-	struct vring_avail *avail;
-	volatile struct vring_used *used;
-	uint16_t avail_idx, kicked_idx, used_idx; /* free running */
-	bool event_idx;
+	union {
+		struct vring_desc *desc;
+		volatile struct packed_desc *packed_desc;
+	};
+	union {
+		struct vring_avail *avail;
+		volatile struct packed_event *driver_event;
+	};
+	union {
+		volatile struct vring_used *used;
+		volatile struct packed_event *device_event;
+	};
+	uint16_t avail_idx, kicked_idx, used_idx; /* free running, of a packed ring too */
+	unsigned added;                           /* and not yet published */
+	uint16_t first_flags;                     /* packed: of the first of them */
+	bool event_idx, packed;
 	uint64_t bell; /* address or port */
 	bool bell_is_port;
 };
@@ -93,10 +119,11 @@ uint8_t virtio_status(const struct virtio *v);
 void virtio_set_status(const struct virtio *v, uint8_t status);
 
 void virtq_ring(const struct vq *q); /* the doorbell, unconditionally */
-/*
- * Make n more entries of avail visible (the ring is filled already) and kick if the device wants it. True:
- * kicked.
- */
-bool virtq_publish(struct vq *q, unsigned n);
+/* Buffer id, of one descriptor, in the next place. At most size of them are in flight. */
+void virtq_add(struct vq *q, uint16_t id, uint64_t addr, uint32_t len, uint16_t flags);
+/* The next buffer that came back; false: none. */
+bool virtq_used(struct vq *q, uint16_t *id, uint32_t *len);
+/* Make what was added visible and kick if the device wants it. True: kicked. */
+bool virtq_publish(struct vq *q);
 
 #endif

@@ -14,7 +14,6 @@ struct vnet {
 	struct virtio v;
 	struct vq rx, tx;
 	uint8_t *rx_buf, *tx_buf;
-	unsigned tx_pushed;         /* since the last kick */
 	unsigned tx_free;
 	uint16_t tx_next;           /* slot */
 };
@@ -24,19 +23,23 @@ static uint8_t *buf_at(uint8_t *base, unsigned i)
 	return base + (uint64_t)i * NIC_BUF;
 }
 
+static void give_rx(struct vnet *n, uint16_t id)
+{
+	virtq_add(&n->rx, id, (uint64_t)buf_at(n->rx_buf, id), NIC_BUF, DESC_WRITE);
+}
+
 static void fill_rx(struct vnet *n)
 {
-	for (unsigned i = 0; i < n->rx.size; i++) {
-		n->rx.desc[i] = (struct vring_desc){(uint64_t)buf_at(n->rx_buf, i), NIC_BUF, DESC_WRITE, 0};
-		n->rx.avail->ring[i] = (uint16_t)i;
-	}
-	virtq_publish(&n->rx, n->rx.size);
+	for (unsigned i = 0; i < n->rx.size; i++)
+		give_rx(n, (uint16_t)i);
+	virtq_publish(&n->rx);
 }
 
 static bool start(struct nic *nic, struct vnet *n)
 {
 	if (!virtio_open(&n->v, &nic->pci) ||
-	    !virtio_negotiate(&n->v, VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | VIRTIO_NET_F_MAC))
+	    !virtio_negotiate(&n->v, VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | VIRTIO_F_PACKED |
+					     VIRTIO_NET_F_MAC))
 		return false;
 	for (unsigned i = 0; i < 6; i++)
 		nic->mac[i] = mmio_read8(n->v.device + i);
@@ -44,10 +47,10 @@ static bool start(struct nic *nic, struct vnet *n)
 		return false;
 	virtq_program(&n->v, &n->rx);
 	virtq_program(&n->v, &n->tx);
-	virtio_set_status(&n->v, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK | VIRTIO_DRIVER_OK);
+	virtio_set_status(&n->v, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK |
+					 VIRTIO_DRIVER_OK);
 	n->tx_free = n->tx.size;
-	for (unsigned i = 0; i < n->tx.size; i++)
-		n->tx.desc[i] = (struct vring_desc){(uint64_t)buf_at(n->tx_buf, i), 0, 0, 0};
+	nic->ring = n->rx.packed ? "packed" : "split";
 	fill_rx(n);
 	return true;
 }
@@ -56,7 +59,8 @@ static bool vnet_init(struct nic *nic)
 {
 	struct vnet *n;
 
-	if (!pci_find(&nic->pci, VIRTIO_VENDOR, VIRTIO_ID_NET) && !pci_find(&nic->pci, VIRTIO_VENDOR, 0x1000))
+	if (!pci_find(&nic->pci, VIRTIO_VENDOR, VIRTIO_ID_NET) &&
+	    !pci_find(&nic->pci, VIRTIO_VENDOR, 0x1000))
 		return false;
 	n = nic->priv = mem_alloc(sizeof(*n), 64);
 	if (!n)
@@ -71,14 +75,14 @@ static bool vnet_init(struct nic *nic)
 static unsigned vnet_tx_room(struct nic *nic)
 {
 	struct vnet *n = nic->priv;
-	uint16_t used = __atomic_load_n(&n->tx.used->idx, __ATOMIC_ACQUIRE);
+	uint32_t len;
+	uint16_t id;
 
 	/*
-	 * The slots are used in turn, so only a device that completes in order may be driven like this:
-	 * ours, QEMU's.
+	 * Slots are used in turn: only for devices that complete in order, as ours and QEMU's do.
 	 */
-	n->tx_free += (uint16_t)(used - n->tx.used_idx);
-	n->tx.used_idx = used;
+	while (virtq_used(&n->tx, &id, &len))
+		n->tx_free++;
 	return n->tx_free;
 }
 
@@ -92,12 +96,9 @@ static uint8_t *vnet_tx_buf(struct nic *nic)
 static void vnet_tx_push(struct nic *nic, unsigned len)
 {
 	struct vnet *n = nic->priv;
-	uint16_t at = (uint16_t)(n->tx.avail_idx + n->tx_pushed);
 
-	n->tx.desc[n->tx_next].len = HDR_SIZE + len;
-	n->tx.avail->ring[at % n->tx.size] = n->tx_next;
+	virtq_add(&n->tx, n->tx_next, (uint64_t)buf_at(n->tx_buf, n->tx_next), HDR_SIZE + len, 0);
 	n->tx_next = (uint16_t)((n->tx_next + 1) % n->tx.size);
-	n->tx_pushed++;
 	n->tx_free--;
 }
 
@@ -105,27 +106,24 @@ static void vnet_tx_kick(struct nic *nic)
 {
 	struct vnet *n = nic->priv;
 
-	if (n->tx_pushed)
-		nic->kicks += virtq_publish(&n->tx, n->tx_pushed);
-	n->tx_pushed = 0;
+	nic->kicks += virtq_publish(&n->tx);
 }
 
 static unsigned vnet_rx_poll(struct nic *nic, nic_rx_fn fn, void *arg)
 {
 	struct vnet *n = nic->priv;
-	uint16_t used = __atomic_load_n(&n->rx.used->idx, __ATOMIC_ACQUIRE);
 	unsigned got = 0;
+	uint32_t len;
+	uint16_t id;
 
-	for (; n->rx.used_idx != used && got < n->rx.size; n->rx.used_idx++, got++) {
-		uint32_t id = n->rx.used->ring[n->rx.used_idx % n->rx.size].id % n->rx.size;
-		uint32_t len = n->rx.used->ring[n->rx.used_idx % n->rx.size].len;
-
+	while (got < n->rx.size && virtq_used(&n->rx, &id, &len)) {
+		id %= n->rx.size;
 		if (len > HDR_SIZE && len <= NIC_BUF)
 			fn(arg, buf_at(n->rx_buf, id) + HDR_SIZE, len - HDR_SIZE);
-		n->rx.avail->ring[(uint16_t)(n->rx.avail_idx + got) % n->rx.size] = (uint16_t)id;
+		give_rx(n, id);
+		got++;
 	}
-	if (got)
-		nic->kicks += virtq_publish(&n->rx, got);
+	nic->kicks += virtq_publish(&n->rx);
 	return got;
 }
 
