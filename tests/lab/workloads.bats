@@ -85,9 +85,3 @@ sys.exit(not (0.95 <= k <= 1.05 and e >= 2 and v <= e / 10))' "$(metric kicks_pe
 	jq -e '.samples[0] | .metrics.throughput_bps == ([.vms[].metrics.throughput_bps] | add) and (.vms | length) == 2' \
 		"$BATS_TEST_TMPDIR"/store/runs/*/record.json
 }
-
-@test "without a VM, and under binary translation" {
-	run "$bench" run compute --vmm=none,qemu:accel=tcg --work=20 --on=host --reps=1 --store="$BATS_TEST_TMPDIR/store" --json
-	[ "$status" -eq 0 ] || { echo "$output"; false; }
-	[[ "$output" == *'"vmm": ""'* && "$output" == *'"vmm": "qemu:accel=tcg"'* ]]
-}
