@@ -102,7 +102,8 @@ $(O)/probes/%.bpf.o: probes/%.bpf.c $(wildcard probes/*.h) base/hist.h workloads
 $(BPF_SKEL): $(BPF_OBJ)
 	$(SAY) "  SKEL    $@"
 	$(Q)PATH=$$PATH:/usr/sbin; bpftool gen object $(@D)/probes.linked.o $^ && \
-		bpftool gen skeleton $(@D)/probes.linked.o name probes_bpf > $@.tmp && mv $@.tmp $@
+		{ echo '// NOLINTBEGIN: written by bpftool'; bpftool gen skeleton $(@D)/probes.linked.o name probes_bpf && \
+		echo '// NOLINTEND'; } > $@.tmp && mv $@.tmp $@
 $(call obj,$(filter-out %.bpf.c,$(wildcard probes/*.c))): | $(BPF_SKEL)
 
 # The exit probe's rows under BPF_PROG_TEST_RUN: tests/bpf/replay RATE SECONDS.
