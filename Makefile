@@ -85,7 +85,7 @@ $(O)/agent: $(O)/obj/workloads/agent/main.o $(O)/libagent.a $(O)/libbase.a
 all: $(O)/agent
 
 # The version string is compiled into one small file only.
-$(O)/obj/bench/main.o $(O)/obj/bench/environment.o $(O)/obj/vmm/main.o: $(O)/version.h
+$(O)/obj/bench/main.o $(O)/obj/bench/environment.o $(O)/obj/vmm/args.o: $(O)/version.h
 $(O)/version.h: FORCE
 	@mkdir -p $(@D); echo '#define EXITLAB_VERSION "$(VERSION)"' | cmp -s - $@ || echo '#define EXITLAB_VERSION "$(VERSION)"' > $@
 .PHONY: FORCE

@@ -11,70 +11,13 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/opts.h"
+#include "vmm/args.h"
 #include "vmm/boot/enter.h"
 #include "vmm/core/kvm.h"
 #include "vmm/devices.h"
 #include "vmm/pci/core.h"
 #include "vmm/platform/acpi.h"
 #include "vmm/platform/platform.h"
-#include "version.h"
-
-#define MAX_MEM (128 * GIB) /* below the window of large BARs */
-
-struct args {
-	const char *kernel, *initrd, *cmdline, *format, *console, *agent, *stats, *irqchip;
-	uint64_t cpus, mem;
-	struct opt_list net, disk, vfio, device;
-	bool unsafe_interrupts, no_reboot, share_memory, version;
-};
-
-static const struct opt opts[] = {
-	{"kernel", 'k', OPT_STR, offsetof(struct args, kernel), "FILE",
-	 "vmlinux (PVH), bzImage, multiboot or flat image"},
-	{"initrd", 'i', OPT_STR, offsetof(struct args, initrd), "FILE",
-	 "initial RAM disk, or the multiboot module"},
-	{"cmdline", 'a', OPT_STR, offsetof(struct args, cmdline), "TEXT", "the kernel's command line"},
-	{"format", 0, OPT_STR, offsetof(struct args, format), "auto|bzimage|pvh|multiboot|flat",
-	 "what the kernel is; flat is loaded and entered at 1 MiB"},
-	{"cpus", 'c', OPT_U64, offsetof(struct args, cpus), "N", "vCPUs, 1 to 8 (default 1)"},
-	{"mem", 'm', OPT_SIZE, offsetof(struct args, mem), "SIZE", "guest memory (default 512M)"},
-	{"net", 'n', OPT_LIST, offsetof(struct args, net), "K=V,...",
-	 "network card: mode=e1000|virtio|vhost|vhost-user and its knobs"},
-	{"vfio", 0, OPT_LIST, offsetof(struct args, vfio), "ADDR[,K=V]",
-	 "assign a host PCI device: 0000:01:10.0"},
-	{"allow-unsafe-interrupts", 0, OPT_FLAG, offsetof(struct args, unsafe_interrupts), "",
-	 "--vfio also where interrupts are not remapped"},
-	{"device", 'd', OPT_LIST, offsetof(struct args, device), "NAME[,K=V]", "any PCI device by its name"},
-	{"disk", 0, OPT_LIST, offsetof(struct args, disk), "path=FILE", "not supported yet"},
-	{"console", 0, OPT_STR, offsetof(struct args, console), "WHERE",
-	 "COM1: stdio (default; Ctrl-A x ends the guest), none or a file"},
-	{"agent", 0, OPT_STR, offsetof(struct args, agent), "WHERE",
-	 "COM2: none (default), stdio, fd=N, unix:PATH or a file"},
-	{"stats", 0, OPT_STR, offsetof(struct args, stats), "fd=N",
-	 "statistics page (vmm/stats_page.h) in this memfd"},
-	{"irqchip", 0, OPT_STR, offsetof(struct args, irqchip), "kernel|split",
-	 "where PIC and IOAPIC are (default kernel)"},
-	{"share-memory", 0, OPT_FLAG, offsetof(struct args, share_memory), "",
-	 "guest memory in a memfd (vhost-user turns it on)"},
-	{"no-reboot", 0, OPT_FLAG, offsetof(struct args, no_reboot), "",
-	 "a guest's reset ends the run, status 0"},
-	{"version", 0, OPT_FLAG, offsetof(struct args, version), "", "print the version"},
-	OPT_END,
-};
-
-static const struct command command = {
-	.name = "",
-	.summary = "run a virtual machine on KVM, instrumented",
-	.details =
-		"Exit status: 0 the guest powered off (or reset, with --no-reboot); 1 it crashed (triple fault, panic);\n"
-		"2 bad arguments; 3 this host lacks something; a debug-exit write of v gives (v << 1) | 1.",
-	.opts = opts,
-	.examples =
-		"vmm --kernel vmlinux --initrd root.cpio.gz --cmdline 'console=ttyS0' --mem 512M\n"
-		"vmm --kernel micro.elf --cmdline 'test' --console none --agent fd=5\n"
-		"vmm --kernel vmlinux --initrd root.cpio --cpus 2 --net mode=vhost,tap=t0",
-};
 
 struct machine {
 	struct args args;
@@ -82,66 +25,6 @@ struct machine {
 	struct platform *platform;
 	struct boot_image image;
 };
-
-/* ---- arguments ---- */
-
-static const char *const formats[] = {"auto", "bzimage", "pvh", "multiboot", "flat", NULL};
-
-static enum boot_format format_of(const char *word)
-{
-	int i = 0;
-
-	while (strcmp(formats[i], word) != 0)
-		i++;
-	return (enum boot_format)i;
-}
-
-static int stats_fd(const char *spec)
-{
-	uint64_t fd;
-
-	/* Nobody asked: a profiler that comes by knows the page, and the names in it, by this name. */
-	if (!spec)
-		return memfd_create("exitlab-stats", MFD_CLOEXEC);
-	if (strncmp(spec, "fd=", 3) != 0 || parse_u64(spec + 3, &fd) || fd > 1 << 20)
-		die(EXIT_USAGE, "--stats=%s: want fd=N, an open memfd", spec);
-	return (int)fd;
-}
-
-static void check_args(const struct args *a)
-{
-	if (!a->kernel)
-		die(EXIT_USAGE, "no kernel: want --kernel FILE; see --help");
-	if (a->cpus < 1 || a->cpus > STATS_VCPUS)
-		die(EXIT_USAGE, "--cpus=%" PRIu64 ": want 1 to %d", a->cpus, STATS_VCPUS);
-	if (a->mem > MAX_MEM)
-		die(EXIT_USAGE, "--mem=%" PRIu64 "M: at most %" PRIu64 "G", a->mem / MIB,
-		    (uint64_t)(MAX_MEM / GIB));
-	if (a->disk.n)
-		die(EXIT_USAGE,
-		    "--disk=%s: disks are not supported yet; put the files into the initrd",
-		    a->disk.item[0]);
-}
-
-static void parse_args(struct args *a, int argc, char **argv)
-{
-	int n = argc, err;
-
-	*a = (struct args){.cmdline = "", .format = "auto", .console = "stdio", .agent = "none",
-			   .irqchip = "kernel", .cpus = 1, .mem = 512 * MIB};
-	err = opts_parse("vmm", &command, &n, argv, a);
-	if (err > 0)
-		exit(0);
-	if (err < 0)
-		exit(EXIT_USAGE);
-	if (a->version) {
-		puts("vmm " EXITLAB_VERSION);
-		exit(0);
-	}
-	if (n > 1)
-		die(EXIT_USAGE, "%s: not an option; see --help", argv[1]);
-	check_args(a);
-}
 
 /* ---- devices ---- */
 
@@ -243,16 +126,6 @@ static int check_memory(uint64_t want)
 	return -ENOMEM;
 }
 
-/* vhost-user hands guest memory to another process: only a memfd can be. */
-static bool wants_shared_memory(const struct args *a)
-{
-	bool shared = a->share_memory;
-
-	for (size_t i = 0; i < a->net.n; i++)
-		shared |= strstr(a->net.item[i], "mode=vhost-user") != NULL;
-	return shared;
-}
-
 static int open_files(struct machine *m)
 {
 	const struct args *a = &m->args;
@@ -261,7 +134,7 @@ static int open_files(struct machine *m)
 	if (!err && a->initrd)
 		err = blob_open(&m->image.initrd, "initrd", a->initrd);
 	m->image.name = a->kernel;
-	m->image.format = format_of(a->format);
+	m->image.format = args_format(a);
 	m->image.cmdline = a->cmdline;
 	return err;
 }
@@ -279,14 +152,20 @@ static int load(struct machine *m)
 	return err ? err : boot_enter(m->vm, &entry);
 }
 
+/* Nobody asked: a profiler that comes by knows the page, and the names in it, by this name. */
+static int stats_fd(const struct args *a)
+{
+	return a->stats ? a->stats_fd : memfd_create("exitlab-stats", MFD_CLOEXEC);
+}
+
 static int set_up(struct machine *m)
 {
 	const struct args *a = &m->args;
 	const struct platform_opts po = {.console = a->console, .agent = a->agent};
 	const struct vm_opts vo = {.mem_bytes = a->mem,
 				   .n_cpus = (unsigned)a->cpus,
-				   .stats_fd = stats_fd(a->stats),
-				   .shared_memory = wants_shared_memory(a),
+				   .stats_fd = stats_fd(a),
+				   .shared_memory = args_share_memory(a),
 				   .may_reboot = !a->no_reboot};
 	int err = open_files(m);
 
@@ -399,16 +278,17 @@ int main(int argc, char **argv)
 	int status, sigfd;
 
 	log_init("vmm", getenv("VMM_DEBUG") ? LOG_DEBUG : LOG_INFO);
-	parse_args(&m.args, argc, argv);
+	status = args_parse(&m.args, argc, argv);
+	if (status) {
+		args_free(&m.args);
+		return status < 0 ? EXIT_USAGE : 0;
+	}
 	sigfd = block_signals();
 	status = set_up(&m);
 	if (!status)
 		status = run(&m, sigfd);
 	tear_down(&m);
 	close_fd(&sigfd);
-	free(m.args.net.item);
-	free(m.args.disk.item);
-	free(m.args.vfio.item);
-	free(m.args.device.item);
+	args_free(&m.args);
 	return exit_status(status);
 }
