@@ -191,7 +191,7 @@ static void say_acs(const struct card *c, struct strbuf *sb, enum verdict *v)
 	unsigned at = fd < 0 ? 0 : extended_cap(fd, CAP_ACS);
 	uint16_t control = 0;
 
-	if (at && pread(fd, &control, 2, (off_t)(at + ACS_CONTROL)) != 2)
+	if (at && pread(fd, &control, 2, (off_t)at + ACS_CONTROL) != 2)
 		control = 0;
 	if (fd < 0)
 		strbuf_addf(sb, "%s: on the root complex, no port above it", c->name);
