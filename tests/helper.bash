@@ -6,6 +6,11 @@ bench=$PWD/$O/bench
 vmm=$PWD/$O/vmm
 export NO_COLOR=1
 
+# none CMD...: the command fails. A bare "! CMD" does not end a test unless it is the last one.
+none() {
+	! "$@"
+}
+
 # fails STATUS PATTERN CMD...: the command ends with STATUS, and one line on stderr matches PATTERN.
 fails() {
 	local want=$1 pattern=$2 status=0 err

@@ -10,11 +10,16 @@ own_cache() {
 	ln -s "$(readlink -f "$cache/kernels")" "$EXITLAB_CACHE/kernels"
 }
 
+leavings() {
+	find "$EXITLAB_CACHE" | sort
+	find "${TMPDIR:-/tmp}" -maxdepth 1 -iname '*exitlab*' | sort
+}
+
 @test "kill -9 of bench at several moments: no QEMU lives on, nothing is left in the cache or in /tmp" {
 	local before after
 	own_cache
 	"$bench" lab exec --timeout=1ms -- true 2>/dev/null || true # makes the image
-	before=$(cd "$EXITLAB_CACHE" && find . | sort; ls -A "${TMPDIR:-/tmp}" | grep -i exitlab || true)
+	before=$(leavings)
 	for moment in 0.02 0.1 0.3 1 up; do
 		"$bench" lab exec -- sh -c 'echo up; sleep 1000' >"$BATS_TEST_TMPDIR/out" 2>/dev/null </dev/null 3>&- &
 		pid=$!
@@ -28,7 +33,7 @@ own_cache() {
 		eventually 5 no_qemu
 	done
 	started
-	after=$(cd "$EXITLAB_CACHE" && find . | sort; ls -A "${TMPDIR:-/tmp}" | grep -i exitlab || true)
+	after=$(leavings)
 	diff <(echo "$before") <(echo "$after")
 }
 

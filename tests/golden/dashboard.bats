@@ -47,7 +47,7 @@ in_browser() {
 	run=$(cd "$BATS_TEST_TMPDIR/store/runs" && printf '%s\n' *-000483)
 	"$bench" -q accept --store "$BATS_TEST_TMPDIR/store" "$run" throughput_bps --why "known price of a fix"
 	"$bench" -q dashboard --store "$BATS_TEST_TMPDIR/store" --out "$BATS_TEST_TMPDIR/site" --metric throughput_bps
-	! grep -q 'data-verdict="worse"' "$BATS_TEST_TMPDIR/site/index.html"
+	none grep -q 'data-verdict="worse"' "$BATS_TEST_TMPDIR/site/index.html"
 	grep -q 'level accepted: known price of a fix' "$BATS_TEST_TMPDIR"/site/s/net-throughput-vhost-builtin-throughput_bps-*.html
 }
 
@@ -103,7 +103,7 @@ in_browser() {
 	cat "$BATS_TEST_TMPDIR/out"
 	grep -q "status 130" "$BATS_TEST_TMPDIR/out"
 	grep -q "index.html: " "$BATS_TEST_TMPDIR/out"
-	! grep -q '\[b\]' "$BATS_TEST_TMPDIR/out"
+	none grep -q '\[b\]' "$BATS_TEST_TMPDIR/out"
 	[ -s "$BATS_TEST_TMPDIR/site/index.html" ]
 	[ "$(ls "$BATS_TEST_TMPDIR/store/runs" | wc -l)" -eq 1 ]
 }

@@ -23,11 +23,6 @@ complaints() {
 		grep -avE 'Speculative Return Stack|trace_clock|Unstable clock|kernel command line|MDS CPU|TAA CPU|MMIO Stale'
 }
 
-# A bare "! CMD" does not fail a test.
-none() {
-	! "$@"
-}
-
 # boots CPUS [OPTION...]
 boots() {
 	local cpus=$1

@@ -59,7 +59,8 @@ killed_session() {
 @test "vhost-user: the back-end killed under traffic; VMM and guest live, traffic resumes" {
 	need_kvm
 	export -f killed_session micro_vmm wire_packets
-	export O=$PWD/$O vmm agent=$PWD/$O/agent back_end=$PWD/$O/vhost-user-net
+	export vmm agent=$PWD/$O/agent back_end=$PWD/$O/vhost-user-net
+	export O=$PWD/$O
 	cd "$BATS_TEST_TMPDIR"
 	run unshare -nm bash -c killed_session 3>&-
 	[ "$status" -eq 0 ] || { echo "$output"; cat back.log; false; }
@@ -92,7 +93,8 @@ testpmd_session() {
 	command -v dpdk-testpmd >/dev/null && ls /usr/lib/*/dpdk/pmds-*/librte_net_vhost.so >/dev/null 2>&1 ||
 		skip "no testpmd here (apt-get install dpdk-dev librte-net-vhost23 librte-net-tap23 librte-mempool-ring23)"
 	export -f testpmd_session micro_vmm
-	export O=$PWD/$O vmm agent=$PWD/$O/agent
+	export vmm agent=$PWD/$O/agent
+	export O=$PWD/$O
 	cd "$BATS_TEST_TMPDIR"
 	run unshare -n bash -c testpmd_session 3>&-
 	[ "$status" -eq 0 ] || { echo "$output"; tail -20 pmd.log; false; }
