@@ -227,7 +227,7 @@ static void add_all(struct doc *d, const struct fig_set *set, const char *field)
 /* Of the first record; what differs in the others is an anomaly and said there. */
 static void add_environment(struct doc *d, const struct fig_set *set)
 {
-	static const char *const header[] = {"environment", "value"};
+	static const char *const header[] = {"environment/20", "value/74"};
 	const json_t *env = json_object_get(set->rec[0], "environment");
 	const char *key;
 	json_t *v;
@@ -250,7 +250,7 @@ static void add_environment(struct doc *d, const struct fig_set *set)
 
 static void add_provenance(struct doc *d, const struct fig_set *set)
 {
-	static const char *const header[] = {"run", "started", "commands"};
+	static const char *const header[] = {"run/20", "started/18", "commands/52"};
 
 	doc_heading(d, "Provenance");
 	doc_table_begin(d, ARRAY_SIZE(header), header);

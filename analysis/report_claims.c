@@ -6,7 +6,8 @@
 
 void report_claims(struct doc *d, const struct fig_set *set)
 {
-	static const char *const header[] = {"claim", "published", "ours", "holds", "why"};
+	static const char *const header[] = {"claim/19", "published/15", "ours/19", "holds/7",
+					     "why/29"};
 	struct claim_result *r;
 	size_t n = claims_judge(set->rec, set->n, &r);
 

@@ -17,6 +17,7 @@ static const struct escape html_escapes[] = {
 static const struct escape md_escapes[] = {{'|', "\\|"},  {'*', "\\*"}, {'_', "\\_"},
 					   {'<', "&lt;"}, {'`', "\\`"}, {0, NULL}};
 static const struct escape tex_escapes[] = {
+	{'-', "-{}"}, /* two of them are two, not a dash: options are copied from here */
 	{'%', "\\%"},
 	{'&', "\\&"},
 	{'#', "\\#"},
@@ -80,7 +81,7 @@ void doc_begin(struct doc *d, enum doc_format format, const char *title)
 		strbuf_adds(
 			&d->out,
 			"\\documentclass[10pt]{article}\n\\usepackage[utf8]{inputenc}\n\\IfFileExists{lmodern.sty}{\\usepackage{lmodern}\\usepackage[T1]{fontenc}}{}\n"
-			"\\usepackage{booktabs}\n\\usepackage{graphicx}\n\\usepackage[margin=2.5cm]{geometry}\n"
+			"\\usepackage{array}\\usepackage{booktabs}\n\\usepackage{graphicx}\n\\usepackage[margin=2.5cm]{geometry}\n"
 			"\\DeclareUnicodeCharacter{00D7}{\\ensuremath{\\times}}\n"
 			"\\setlength{\\parindent}{0pt}\\setlength{\\parskip}{4pt}\n");
 	add_between(d, open, title, close);
@@ -140,14 +141,29 @@ void doc_item_end(struct doc *d)
 	add_each(d, "</ul>\n", "\n", "\\end{itemize}\n\n");
 }
 
-/* Two columns are names and text: the text may run over several lines. */
-static bool wraps(const struct doc *d)
+/* "why/28": 28; 0 for a column that is as wide as its text. */
+static int share_of(const char *header)
 {
-	return d->columns == 2 && !d->right;
+	const char *slash = strrchr(header, '/');
+
+	return slash ? atoi(slash + 1) : 0;
+}
+
+static void tex_column(struct doc *d, const char *header)
+{
+	if (share_of(header))
+		strbuf_addf(&d->out, ">{\\raggedright\\arraybackslash}p{%.2f\\linewidth}",
+			    share_of(header) / 100.0);
+	else
+		strbuf_addc(&d->out, header[0] == ':' ? 'r' : 'l');
 }
 
 static void table_open(struct doc *d, const char *const *header)
 {
+	bool wraps = false;
+
+	for (size_t i = 0; i < d->columns; i++)
+		wraps |= share_of(header[i]) > 0;
 	if (d->format == DOC_HTML)
 		strbuf_adds(&d->out, "<div class=\"wide\"><table>\n<thead>");
 	if (d->format != DOC_TEX)
@@ -155,13 +171,11 @@ static void table_open(struct doc *d, const char *const *header)
 	/* A table wider than the page is set smaller rather than cut off. */
 	strbuf_addf(
 		&d->out, "\\par\\noindent%s\\begin{tabular}{@{}",
-		wraps(d)
-			? "{\\small"
+		wraps
+			? "{\\footnotesize"
 			: "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{");
 	for (size_t i = 0; i < d->columns; i++)
-		strbuf_adds(&d->out, header[i][0] == ':' ? "r"
-				     : wraps(d) && i	 ? "p{0.7\\textwidth}"
-							 : "l");
+		tex_column(d, header[i]);
 	strbuf_adds(&d->out, "@{}}\n\\toprule\n");
 }
 
@@ -185,8 +199,14 @@ void doc_table_begin(struct doc *d, size_t columns, const char *const *header)
 		d->right |= header[i][0] == ':' ? 1ul << i : 0;
 	table_open(d, header);
 	d->header = true;
-	for (size_t i = 0; i < columns; i++)
-		doc_cell(d, header[i] + (header[i][0] == ':'));
+	for (size_t i = 0; i < columns; i++) {
+		const char *name = header[i] + (header[i][0] == ':');
+		size_t len = share_of(name) ? (size_t)(strrchr(name, '/') - name) : strlen(name);
+		char *text = xasprintf("%.*s", (int)len, name);
+
+		doc_cell(d, text);
+		free(text);
+	}
 	d->header = false;
 	table_rule(d, header);
 }

@@ -26,7 +26,8 @@ void doc_para(struct doc *d, const char *text);
 void doc_item_begin(struct doc *d);
 void doc_item(struct doc *d, const char *text);
 void doc_item_end(struct doc *d);
-/* Columns as in base/table.h: ":name" is right aligned. The first row is the header. */
+/* Columns as in base/table.h: ":name" is right aligned; the text of "name/28" wraps in 28 % of a tex
+ * page. The first row is the header. */
 void doc_table_begin(struct doc *d, size_t columns, const char *const *header);
 void doc_cell(struct doc *d, const char *text);
 /* A value above its interval (may be ""). */

@@ -97,6 +97,10 @@ setup() {
 	cd "$BATS_TEST_TMPDIR"
 	timeout 60 pdflatex -interaction=nonstopmode -halt-on-error r.tex >log 2>&1 || { tail -20 log; false; }
 	pdftotext r.pdf - | grep -q "Provenance"
+	# Two hyphens stay two, and the table of claims is read without a lens: it wraps instead of shrinking.
+	pdftotext r.pdf - | grep -q -- "--mode=e1000"
+	pdftotext -bbox r.pdf - | awk -F'"' '/>claim</ { exit !($8 - $4 > 7) }'
+	! grep Overfull log
 }
 
 @test "bench report: markdown on stdout" {
