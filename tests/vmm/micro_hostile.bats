@@ -37,6 +37,7 @@ hostile() {
 @test "PCI: configuration space at every offset and width, ports and ECAM" { hostile virtio config-space; }
 @test "PCI: BARs at every width, unaligned, across their end" { hostile virtio bars; }
 @test "PCI: MSI-X tables full of nonsense" { hostile virtio msix; }
+@test "PCI: MSI-X vectors masked and unmasked while frames come in" { hostile virtio msix-live; }
 @test "PCI: BARs over one another, RAM, ECAM and the APICs" { hostile virtio bars-overlap; }
 @test "legacy ports fuzzed, UART divisor 0" { hostile virtio ports; }
 @test "e1000: head, tail and length in and out of the ring (CVE-2016-1981, CVE-2021-20257)" { hostile e1000 e1000-rings; }

@@ -9,6 +9,7 @@
 #define BASE_FEATURES (VIRTIO_F_VERSION_1 | VIRTIO_NET_F_MAC)
 #define RUNNING       (VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK | VIRTIO_DRIVER_OK)
 #define HDR           12
+#define IRQ_CARD      0 /* this job has no other */
 #define NOTICE_NS     (3000 * NS_PER_MS) /* a busy host may keep the device's thread waiting */
 
 static struct {
@@ -20,14 +21,17 @@ static struct {
 } a;
 
 /*
- * Fresh device, both queues allocated and empty; the device learns of them in run(). Memory is taken back
- * after each case.
+ * Fresh device, both queues allocated and empty; the device learns of them in run(). Memory is
+ * taken back after each case.
  */
 static bool victim(uint64_t features)
 {
 	hostile_cases++;
-	/* Finding the card takes longer than a case; these classes leave its BARs where they are. */
-	if (!a.pci.vendor && (!pci_find(&a.pci, VIRTIO_VENDOR, VIRTIO_ID_NET) || !virtio_open(&a.v, &a.pci)))
+	/*
+	 * Finding the card takes longer than a case; these classes leave its BARs where they are.
+	 */
+	if (!a.pci.vendor &&
+	    (!pci_find(&a.pci, VIRTIO_VENDOR, VIRTIO_ID_NET) || !virtio_open(&a.v, &a.pci)))
 		return false;
 	if (!virtio_negotiate(&a.v, features) || !virtq_alloc(&a.v, &a.rx, 0, RING) ||
 	    !virtq_alloc(&a.v, &a.tx, 1, RING))
@@ -161,24 +165,28 @@ static const struct chain {
 	struct vring_desc d[3];
 	unsigned n, kind;
 } chains[] = {
-	{{{0, 64, DESC_NEXT, 0}}, 1, BROKEN},  /* points at itself */
-	{{{0, 64, DESC_NEXT, 1}, {0, 64, DESC_NEXT, 0}}, 2, BROKEN},  /* at one another */
-	{{{0, 64, DESC_NEXT, 0xffff}}, 1, BROKEN},  /* out of the table */
-	{{{0, 64, DESC_NEXT, RING}}, 1, BROKEN},  /* just out of it */
-	{{{0, 0, 0, 0}}, 1, ODD},  /* empty */
-	{{{0, 0, DESC_NEXT, 1}, {0, 0, 0, 0}}, 2, ODD},  /* empty twice */
-	{{{0, UINT32_MAX, 0, 0}}, 1, BROKEN},  /* 4 GiB */
-	{{{0, UINT32_MAX, DESC_NEXT, 1}, {0, UINT32_MAX, 0, 0}}, 2, BROKEN},  /* a sum over 32 bits */
-	{{{UINT64_MAX - 15, 64, 0, 0}}, 1, BROKEN},  /* wraps the address */
-	{{{0, 64, DESC_WRITE, 0}}, 1, ODD},  /* wrong direction for transmit */
-	{{{0, 64, DESC_WRITE | DESC_NEXT, 1}, {0, 64, 0, 0}}, 2, ODD},  /* readable after writable */
-	{{{0, 1, 0, 0}}, 1, ODD},  /* shorter than the header */
-	{{{0, HDR, 0, 0}}, 1, ODD},  /* nothing but the header */
-	{{{0, HDR + 13, 0, 0}}, 1, ODD},  /* shorter than an Ethernet header */
-	{{{0, 5, DESC_NEXT, 1}, {0, 3, DESC_NEXT, 2}, {0, 64, 0, 0}}, 3, ODD},  /* a header in pieces */
-	{{{0, 64, DESC_INDIRECT, 0}}, 1, BROKEN},  /* indirect, not negotiated */
-	{{{0, 64, 0xfff8, 0}}, 1, ODD},  /* unknown flags */
-	{{{0, 0, DESC_NEXT, 0}}, 1, BROKEN},  /* a loop without a byte in it */
+	{{{0, 64, DESC_NEXT, 0}}, 1, BROKEN},			     /* points at itself */
+	{{{0, 64, DESC_NEXT, 1}, {0, 64, DESC_NEXT, 0}}, 2, BROKEN}, /* at one another */
+	{{{0, 64, DESC_NEXT, 0xffff}}, 1, BROKEN},		     /* out of the table */
+	{{{0, 64, DESC_NEXT, RING}}, 1, BROKEN},		     /* just out of it */
+	{{{0, 0, 0, 0}}, 1, ODD},				     /* empty */
+	{{{0, 0, DESC_NEXT, 1}, {0, 0, 0, 0}}, 2, ODD},		     /* empty twice */
+	{{{0, UINT32_MAX, 0, 0}}, 1, BROKEN},			     /* 4 GiB */
+	{{{0, UINT32_MAX, DESC_NEXT, 1}, {0, UINT32_MAX, 0, 0}},
+	 2,
+	 BROKEN},				    /* a sum over 32 bits */
+	{{{UINT64_MAX - 15, 64, 0, 0}}, 1, BROKEN}, /* wraps the address */
+	{{{0, 64, DESC_WRITE, 0}}, 1, ODD},	    /* wrong direction for transmit */
+	{{{0, 64, DESC_WRITE | DESC_NEXT, 1}, {0, 64, 0, 0}}, 2, ODD}, /* readable after writable */
+	{{{0, 1, 0, 0}}, 1, ODD},				       /* shorter than the header */
+	{{{0, HDR, 0, 0}}, 1, ODD},				       /* nothing but the header */
+	{{{0, HDR + 13, 0, 0}}, 1, ODD}, /* shorter than an Ethernet header */
+	{{{0, 5, DESC_NEXT, 1}, {0, 3, DESC_NEXT, 2}, {0, 64, 0, 0}},
+	 3,
+	 ODD},					  /* a header in pieces */
+	{{{0, 64, DESC_INDIRECT, 0}}, 1, BROKEN}, /* indirect, not negotiated */
+	{{{0, 64, 0xfff8, 0}}, 1, ODD},		  /* unknown flags */
+	{{{0, 0, DESC_NEXT, 0}}, 1, BROKEN},	  /* a loop without a byte in it */
 };
 
 static void put_chain(struct vq *q, const struct chain *c, uint16_t extra_flags)
@@ -238,8 +246,10 @@ static void indirect_tables(void)
 		q = i % 2 ? &a.rx : &a.tx;
 		table = (struct vring_desc *)(a.buf + 6144);
 		for (unsigned j = 0; j < 64; j++)
-			table[j] = (struct vring_desc){(uint64_t)a.buf, 64, cases[i / 2].inner_flags, 0};
-		q->desc[0] = (struct vring_desc){cases[i / 2].bad_table ? mem_end() - 24 : (uint64_t)table,
+			table[j] = (struct vring_desc){(uint64_t)a.buf, 64,
+						       cases[i / 2].inner_flags, 0};
+		q->desc[0] = (struct vring_desc){cases[i / 2].bad_table ? mem_end() - 24
+									: (uint64_t)table,
 						 cases[i / 2].len, cases[i / 2].flags, 0};
 		offer(q, 0);
 		good_tx();
@@ -248,7 +258,10 @@ static void indirect_tables(void)
 	}
 }
 
-/* Avail index and heads: jumps beyond the ring, heads beyond the table, one head twice (classes 5 and 8). */
+/*
+ * Avail index and heads: jumps beyond the ring, heads beyond the table, one head twice (classes 5
+ * and 8).
+ */
 static void wild_indices(void)
 {
 	static const uint16_t jumps[] = {RING + 1, 2 * RING, 0x7fff, 0x8000, 0xfffe};
@@ -274,7 +287,10 @@ static void wild_indices(void)
 				offer(q, n == ARRAY_SIZE(jumps) + 1 ? RING - 1 : (uint16_t)j);
 		}
 		run();
-		/* Jumps by more than the ring, and heads outside it; what the transmit queue sees at once. */
+		/*
+		 * Jumps by more than the ring, and heads outside it; what the transmit queue sees
+		 * at once.
+		 */
 		if (i % 2 == 0 && n <= ARRAY_SIZE(jumps))
 			expect_broken("index", n);
 		over(mark);
@@ -282,8 +298,8 @@ static void wild_indices(void)
 }
 
 /*
- * Class 7: every field of the common configuration, in every status, at every width; then doorbells of no
- * queue.
+ * Class 7: every field of the common configuration, in every status, at every width; then
+ * doorbells of no queue.
  */
 static void common_writes(void)
 {
@@ -389,6 +405,63 @@ static void double_fetch(void)
 	over(mark);
 }
 
+static void one_more_rx(unsigned n)
+{
+	a.rx.desc[n] = (struct vring_desc){(uint64_t)a.buf + 4096, 2048, DESC_WRITE, 0};
+	offer(&a.rx, (uint16_t)n);
+	virtq_ring(&a.rx);
+}
+
+/* The answer to a question, and whether its interrupt came. */
+static bool interrupted(unsigned n, uint64_t ns)
+{
+	uint32_t seen = irq_seen(IRQ_CARD);
+
+	one_more_rx(n);
+	a.tx.desc[n] = (struct vring_desc){(uint64_t)a.buf, a.frame, 0, 0};
+	offer(&a.tx, (uint16_t)n);
+	virtq_ring(&a.tx);
+	return irq_wait(IRQ_CARD, seen, ns);
+}
+
+static void mask_vector(bool on)
+{
+	mmio_write32(a.pci.msix_table + 12, on);
+}
+
+/*
+ * Class 15: a vector that is masked and unmasked while frames come in. Nothing passes the mask, and
+ * what was pending comes when it is gone.
+ */
+static void msix_live(void)
+{
+	uint64_t mark = mem_mark();
+
+	if (!victim(BASE_FEATURES) || !pci_msix_route(&a.pci, 0, IRQ_CARD))
+		return;
+	a.rx.avail->flags = 0;
+	virtq_program(&a.v, &a.tx);
+	virtq_program(&a.v, &a.rx);
+	mmio_write16(a.v.common + COMMON_Q_MSIX, 0);
+	virtio_set_status(&a.v, RUNNING);
+	for (unsigned n = 0; n < RING; n += 2, hostile_cases++) {
+		uint32_t seen;
+
+		if (!interrupted(n, NOTICE_NS))
+			report_fail("hostile: msix %u: no interrupt", n);
+		mask_vector(true);
+		if (interrupted(n + 1, 5 * NS_PER_MS))
+			report_fail("hostile: msix %u: an interrupt in spite of the mask", n);
+		seen = irq_seen(IRQ_CARD);
+		mask_vector(false);
+		if (!irq_wait(IRQ_CARD, seen, NOTICE_NS))
+			report_fail("hostile: msix %u: what was pending is lost", n);
+		if (report_failed())
+			break;
+	}
+	over(mark);
+}
+
 const struct hostile_class hostile_virtio[] = {
 	{"rings-elsewhere", VIRTIO_CARD, rings_elsewhere},
 	{"buffers-elsewhere", VIRTIO_CARD, buffers_elsewhere},
@@ -398,5 +471,6 @@ const struct hostile_class hostile_virtio[] = {
 	{"common-config", VIRTIO_CARD, common_writes},
 	{"reset-busy", VIRTIO_CARD, reset_while_busy},
 	{"double-fetch", TWO_CPUS, double_fetch},
+	{"msix-live", VIRTIO_CARD, msix_live},
 	{NULL, ANY_CARD, NULL},
 };
