@@ -51,7 +51,8 @@ static void add_spark(struct strbuf *sb, const struct dash_series *s)
 		high = low + 1;
 	strbuf_addf(
 		sb,
-		"<svg class=\"spark\" viewBox=\"-2 -2 %.0f %.0f\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><path d=\"",
+		"<svg class=\"spark\" viewBox=\"-2 -2 %.0f %.0f\" preserveAspectRatio=\"none\" "
+		"aria-hidden=\"true\"><path d=\"",
 		SPARK_W + 4, SPARK_H + 4);
 	for (size_t i = 0; i < n; i++)
 		strbuf_addf(sb, "%c%.1f,%.1f", i ? 'L' : 'M', (double)i * step,
@@ -110,7 +111,8 @@ static void add_filters(struct strbuf *sb, const struct dash *d)
 		count[d->series[i].verdict]++;
 	strbuf_addf(
 		sb,
-		"<div class=\"bar\" role=\"group\" aria-label=\"Filter\"><button data-want=\"all\" aria-pressed=\"true\">all %zu</button>",
+		"<div class=\"bar\" role=\"group\" aria-label=\"Filter\"><button data-want=\"all\" "
+		"aria-pressed=\"true\">all %zu</button>",
 		d->n);
 	for (size_t v = 0; v < DASH_VERDICTS; v++)
 		if (count[v])
@@ -121,7 +123,8 @@ static void add_filters(struct strbuf *sb, const struct dash *d)
 				v == DASH_FEW ? "too few" : dash_verdict_class[v], count[v]);
 	strbuf_adds(
 		sb,
-		"<input id=\"search\" type=\"search\" placeholder=\"filter: vhost exits\" aria-label=\"Filter by text\">"
+		"<input id=\"search\" type=\"search\" placeholder=\"filter: vhost exits\" "
+		"aria-label=\"Filter by text\">"
 		"<span id=\"shown\" class=\"dim\" role=\"status\"></span></div>\n");
 }
 
@@ -133,14 +136,16 @@ static void add_facts(struct strbuf *sb, const struct dash *d)
 	if (d->aa_pairs)
 		strbuf_addf(
 			sb,
-			"Own false-alarm rate: %zu of %zu pairs of consecutive runs of one build (A/A) differ by more than "
+			"Own false-alarm rate: %zu of %zu pairs of consecutive runs of one build "
+			"(A/A) differ by more than "
 			"their intervals and 1 %%: %.2g %%.",
 			d->aa_alarms, d->aa_pairs,
 			100.0 * (double)d->aa_alarms / (double)d->aa_pairs);
 	else
 		strbuf_adds(
 			sb,
-			"Own false-alarm rate: unknown; no build of a clean checkout was run twice in a row with 6 boots or more (A/A).");
+			"Own false-alarm rate: unknown; no build of a clean checkout was run twice "
+			"in a row with 6 boots or more (A/A).");
 	strbuf_adds(sb, "</p>\n");
 }
 
@@ -170,8 +175,10 @@ void dash_index_html(const struct dash *d, struct strbuf *sb)
 	strbuf_addf(
 		sb,
 		"<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Exitlab nightly</title>\n"
-		"<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"dashboard.css\">\n</head>\n<body>\n"
+		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+		"<title>Exitlab nightly</title>\n"
+		"<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" "
+		"href=\"dashboard.css\">\n</head>\n<body>\n"
 		"<header><h1>Exitlab nightly</h1><span class=\"dim\">built %s</span>"
 		"<button id=\"theme\" class=\"push\">Theme</button></header>\n<main>\n",
 		now);
@@ -194,7 +201,8 @@ void dash_index_html(const struct dash *d, struct strbuf *sb)
 			: "<p>No runs yet: <code>bench run</code> or <code>bench nightly</code> fills this page.</p>\n");
 	strbuf_addf(
 		sb,
-		"</main>\n<footer>Sparklines: the last %d runs, dashed where the level changed. Keys: <kbd>j</kbd> <kbd>k</kbd> move, "
+		"</main>\n<footer>Sparklines: the last %d runs, dashed where the level changed. "
+		"Keys: <kbd>j</kbd> <kbd>k</kbd> move, "
 		"<kbd>Enter</kbd> open, <kbd>/</kbd> filter, <kbd>t</kbd> theme.</footer>\n"
 		"<script src=\"dashboard.js\"></script>\n</body>\n</html>\n",
 		SPARK_RUNS);

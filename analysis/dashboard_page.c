@@ -216,7 +216,8 @@ static void add_change_table(struct strbuf *sb, const struct dash *d, const stru
 	}
 	strbuf_adds(
 		sb,
-		"<div class=\"wide\"><table><thead><tr><th>first run</th><th class=\"r\">before</th><th class=\"r\">after</th>"
+		"<div class=\"wide\"><table><thead><tr><th>first run</th><th "
+		"class=\"r\">before</th><th class=\"r\">after</th>"
 		"<th class=\"r\">change</th><th>builds</th><th></th></tr></thead><tbody>\n");
 	for (size_t i = s->changes; i-- > 0;) {
 		const struct dash_change *c = &s->change[i];
@@ -227,7 +228,8 @@ static void add_change_table(struct strbuf *sb, const struct dash *d, const stru
 		report_value(s->metric->unit, c->after, after, sizeof(after));
 		strbuf_addf(
 			sb,
-			"<tr><td><button data-at=\"%zu\">%s</button></td><td class=\"r\">%s</td><td class=\"r\">%s</td>"
+			"<tr><td><button data-at=\"%zu\">%s</button></td><td "
+			"class=\"r\">%s</td><td class=\"r\">%s</td>"
 			"<td class=\"r %s\">%+.2g %%</td><td>",
 			c->at, day, before, after, dash_verdict_class[kind_of(s, c)],
 			c->before != 0 ? 100 * (c->after / c->before - 1) : INFINITY);
@@ -260,7 +262,8 @@ static void add_latest(struct strbuf *sb, const struct dash *d, const struct das
 {
 	strbuf_adds(
 		sb,
-		"<h2>Latest runs</h2>\n<div class=\"wide\"><table><thead><tr><th>run</th><th class=\"r\">median</th>"
+		"<h2>Latest runs</h2>\n<div class=\"wide\"><table><thead><tr><th>run</th><th "
+		"class=\"r\">median</th>"
 		"<th>95 % interval</th><th class=\"r\">n</th><th>build</th></tr></thead><tbody>\n");
 	for (size_t k = 0; k < MIN(s->n, (size_t)LATEST); k++) {
 		const struct series_point *p = &s->p[s->n - 1 - k];
@@ -304,7 +307,8 @@ static void add_head(struct strbuf *sb, const struct dash_series *s)
 	dash_html(sb, s->title);
 	strbuf_addf(
 		sb,
-		" %s</title>\n<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"../dashboard.css\">\n</head>\n<body>\n"
+		" %s</title>\n<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" "
+		"href=\"../dashboard.css\">\n</head>\n<body>\n"
 		"<header><a href=\"../index.html\">Overview</a><h1>",
 		s->name);
 	dash_html(sb, s->config->workload);
@@ -312,8 +316,10 @@ static void add_head(struct strbuf *sb, const struct dash_series *s)
 	dash_html(sb, s->title);
 	strbuf_addf(
 		sb,
-		"</h1><button id=\"theme\" class=\"push\">Theme</button></header>\n<main>\n<p><strong>%s</strong> <span class=\"dim\">"
-		"%s; %s is better. Line: medians; band: 95 %% intervals.</span> <span class=\"verdict %s\">",
+		"</h1><button id=\"theme\" class=\"push\">Theme</button></header>\n<main>\n"
+		"<p><strong>%s</strong> <span class=\"dim\">"
+		"%s; %s is better. Line: medians; band: 95 %% intervals.</span> <span "
+		"class=\"verdict %s\">",
 		s->name, s->metric->text,
 		s->metric->better > 0	? "higher"
 		: s->metric->better < 0 ? "lower"
@@ -329,13 +335,18 @@ void dash_series_html(const struct dash *d, const struct dash_series *s, const s
 	add_head(sb, s);
 	strbuf_adds(
 		sb,
-		"<div class=\"bar\" role=\"group\" aria-label=\"Zoom\"><button data-do=\"month\">month</button><button data-do=\"year\">year</button>"
-		"<button data-do=\"all\">all</button><button data-do=\"in\" aria-label=\"zoom in\">+</button>"
+		"<div class=\"bar\" role=\"group\" aria-label=\"Zoom\"><button "
+		"data-do=\"month\">month</button><button data-do=\"year\">year</button>"
+		"<button data-do=\"all\">all</button><button data-do=\"in\" aria-label=\"zoom "
+		"in\">+</button>"
 		"<button data-do=\"out\" aria-label=\"zoom out\">−</button>"
 		"<button data-do=\"zero\" aria-pressed=\"false\">from zero</button></div>\n"
-		"<div id=\"wrap\" tabindex=\"0\" aria-label=\"History; arrow keys move from run to run, plus and minus zoom\">"
-		"<svg id=\"chart\" role=\"img\" aria-label=\"History of the series\"></svg><div id=\"tip\" hidden></div></div>\n"
-		"<p id=\"info\" class=\"dim\" role=\"status\">Point at a run, or use the arrow keys.</p>\n");
+		"<div id=\"wrap\" tabindex=\"0\" aria-label=\"History; arrow keys move from run to "
+		"run, plus and minus zoom\">"
+		"<svg id=\"chart\" role=\"img\" aria-label=\"History of the series\"></svg><div "
+		"id=\"tip\" hidden></div></div>\n"
+		"<p id=\"info\" class=\"dim\" role=\"status\">Point at a run, or use the arrow "
+		"keys.</p>\n");
 	if (mix->reasons)
 		add_legend(sb, mix);
 	add_change_table(sb, d, s);
@@ -343,9 +354,12 @@ void dash_series_html(const struct dash *d, const struct dash_series *s, const s
 	add_latest(sb, d, s);
 	strbuf_adds(
 		sb,
-		"</main>\n<footer>Drag to zoom, double-click for all. Keys: <kbd>←</kbd> <kbd>→</kbd> run (<kbd>Shift</kbd>: ten), "
-		"<kbd>n</kbd> <kbd>p</kbd> next and previous change, <kbd>+</kbd> <kbd>-</kbd> <kbd>0</kbd> zoom, <kbd>z</kbd> from zero, "
-		"<kbd>Enter</kbd> record, <kbd>t</kbd> theme. ▲▼: level changed; <kbd>?</kbd> after it: provisional; ◆: accepted.</footer>\n");
+		"</main>\n<footer>Drag to zoom, double-click for all. Keys: <kbd>←</kbd> "
+		"<kbd>→</kbd> run (<kbd>Shift</kbd>: ten), "
+		"<kbd>n</kbd> <kbd>p</kbd> next and previous change, <kbd>+</kbd> <kbd>-</kbd> "
+		"<kbd>0</kbd> zoom, <kbd>z</kbd> from zero, "
+		"<kbd>Enter</kbd> record, <kbd>t</kbd> theme. ▲▼: level changed; <kbd>?</kbd> "
+		"after it: provisional; ◆: accepted.</footer>\n");
 	add_data(sb, d, s, mix);
 	strbuf_adds(sb, "<script src=\"../dashboard.js\"></script>\n</body>\n</html>\n");
 }

@@ -87,9 +87,12 @@ static void bars_plot(const struct fig_set *set, struct fig_doc *doc, double max
 	strbuf_addf(
 		&doc->gp,
 		"plot dat index 0 using 0:($2/unit):9 with boxes lc variable notitle, \\\n"
-		"     dat index 1 using 1:($2/unit) with points pt 7 ps 0.24*mark lc rgb \"#FFFFFF\" notitle, \\\n"
-		"     dat index 1 using 1:($2/unit) with points pt 6 ps 0.22*mark lw 0.5 lc rgb \"#000000\" notitle, \\\n"
-		"     dat index 0 using 0:($3/unit):(0):(($4-$3)/unit) @whisker lc rgb \"#000000\" notitle, \\\n"
+		"     dat index 1 using 1:($2/unit) with points pt 7 ps 0.24*mark lc rgb "
+		"\"#FFFFFF\" notitle, \\\n"
+		"     dat index 1 using 1:($2/unit) with points pt 6 ps 0.22*mark lw 0.5 lc rgb "
+		"\"#000000\" notitle, \\\n"
+		"     dat index 0 using 0:($3/unit):(0):(($4-$3)/unit) @whisker lc rgb \"#000000\" "
+		"notitle, \\\n"
 		"     dat index 0 using 0:(%.4g):(%s) with labels font \",6\"%s notitle\n",
 		max / scale * (narrow ? 1.08 : 1.10), above, narrow ? " rotate by 90 left" : "");
 }

@@ -76,7 +76,8 @@ static void dots_axes(const struct fig_set *set, struct fig_doc *doc, const char
 	for (size_t i = 1; i < set->n; i++)
 		strbuf_addf(
 			&doc->gp,
-			"set arrow from %.1f, graph 0 to %.1f, graph 1 nohead lc rgb \"#D8D8D8\" lw 0.4 back\n",
+			"set arrow from %.1f, graph 0 to %.1f, graph 1 nohead lc rgb \"#D8D8D8\" "
+			"lw 0.4 back\n",
 			(double)i - 0.5, (double)i - 0.5);
 }
 

@@ -72,7 +72,8 @@ int fig_exit_cost(const struct fig_set *set, struct fig_doc *doc)
 	row_axis(doc, list, n);
 	strbuf_adds(
 		&doc->dat,
-		"# reason mean_us p50_us p99_us count_per_sample; percentiles over all keys where histograms were kept, else of the most frequent key\n");
+		"# reason mean_us p50_us p99_us count_per_sample; percentiles over all keys where "
+		"histograms were kept, else of the most frequent key\n");
 	for (size_t i = 0; i < n; i++) {
 		fig_quote(&doc->dat, list[i].name);
 		strbuf_addf(&doc->dat, " %.6g %.6g %.6g %.6g\n",
@@ -81,16 +82,19 @@ int fig_exit_cost(const struct fig_set *set, struct fig_doc *doc)
 	}
 	strbuf_adds(
 		&doc->gp,
-		"set rmargin 3\nset autoscale xfix\nset offsets graph 0.04, graph 0.04, 0, 0\nset logscale x 10\nset format x \"%g\"\nset xlabel \"Handling time (us)\"\n"
+		"set rmargin 3\nset autoscale xfix\nset offsets graph 0.04, graph 0.04, 0, 0\nset "
+		"logscale x 10\nset format x \"%g\"\nset xlabel \"Handling time (us)\"\n"
 		"set key outside top center horizontal\n"
 		"plot dat using 3:0:($4-$3):(0) with vectors nohead lw 1.4 lc rgb \"#0072B2\" notitle, \\\n"
 		"     dat using 3:0 with points pt 7 ps 0.6*mark lc rgb \"#0072B2\" title \"median\", \\\n"
 		"     dat using 4:0 with points pt 2 ps 0.5*mark lc rgb \"#D55E00\" title \"p99\", \\\n"
-		"     dat using 2:0 with points pt 12 ps 0.7*mark lw 1.2 lc rgb \"#202020\" title \"mean\"\n");
+		"     dat using 2:0 with points pt 12 ps 0.7*mark lw 1.2 lc rgb \"#202020\" title "
+		"\"mean\"\n");
 	name_run(doc, set->rec[0]);
 	strbuf_addf(
 		&doc->caption,
-		": from median to 99th percentile (p99), and the mean; costliest %zu reasons by total time, logarithmic axis.",
+		": from median to 99th percentile (p99), and the mean; costliest %zu reasons by "
+		"total time, logarithmic axis.",
 		n);
 	reasons_free(&all);
 	return 0;

@@ -95,7 +95,8 @@ int fig_exit_kinds(const struct fig_set *set, struct fig_doc *doc)
 		"     dat using 7:0 with points pt 2 ps 0.5*mark lc rgb \"#D55E00\" title \"p99\"\n");
 	strbuf_addf(
 		&doc->caption,
-		"%s: boxes from the 25th to the 75th percentile, lines from the 5th to the 95th, crosses: the 99th, "
+		"%s: boxes from the 25th to the 75th percentile, lines from the 5th to the 95th, "
+		"crosses: the 99th, "
 		"over all boots; logarithmic axis.",
 		view_str(set->rec[0], "workload"));
 	free(kind);

@@ -88,9 +88,11 @@ int fig_latency_cdf(const struct fig_set *set, struct fig_doc *doc)
 	if (drawn)
 		strbuf_addf(
 			&doc->gp,
-			"set logscale xy 10\nset format x \"%%g\"\nset xrange [%.4g:%.4g]\nset xlabel \"Latency (us)\"\n"
+			"set logscale xy 10\nset format x \"%%g\"\nset xrange [%.4g:%.4g]\nset "
+			"xlabel \"Latency (us)\"\n"
 			"set ylabel \"Share of requests\"\nset yrange [1:%.3g] reverse\n"
-			"set ytics (\"50 %%%%\" 0.5, \"90 %%%%\" 0.1, \"99 %%%%\" 0.01, \"99.9 %%%%\" 0.001, "
+			"set ytics (\"50 %%%%\" 0.5, \"90 %%%%\" 0.1, \"99 %%%%\" 0.01, \"99.9 "
+			"%%%%\" 0.001, "
 			"\"99.99 %%%%\" 0.0001, \"99.999 %%%%\" 0.00001)\nset grid xtics\nset rmargin 3\n"
 			"set key bottom right Right samplen 2.4\n%s\n",
 			x.low / 1.3, x.high * 1.4, fmax(smallest / 1.3, TAIL_MIN),
@@ -98,6 +100,7 @@ int fig_latency_cdf(const struct fig_set *set, struct fig_doc *doc)
 	strbuf_free(&plot);
 	strbuf_adds(
 		&doc->caption,
-		"Cumulative distribution over all boots: the share of requests that took at most this long; the vertical axis stretches the tail.");
+		"Cumulative distribution over all boots: the share of requests that took at most "
+		"this long; the vertical axis stretches the tail.");
 	return drawn ? 0 : fig_missing(doc, "no record has a %s histogram", hist_name);
 }

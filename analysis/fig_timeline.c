@@ -103,7 +103,8 @@ int fig_timeline(const struct fig_set *set, struct fig_doc *doc)
 	if (!metric)
 		return fig_missing(
 			doc,
-			"the records share none of throughput, transactions, packets, latency, exit cost and boot time");
+			"the records share none of throughput, transactions, packets, latency, "
+			"exit cost and boot time");
 	value_axis(set, doc, metric);
 	strbuf_addf(
 		&doc->gp,
@@ -125,12 +126,14 @@ int fig_timeline(const struct fig_set *set, struct fig_doc *doc)
 	for (size_t i = 0; any_failed(set) && i < set->n; i++)
 		strbuf_addf(
 			&doc->gp,
-			", \\\n     dat index %zu using 1:3 with points pt 2 ps 1*mark lw 1.5 lc rgb \"#D00000\" title \"%s\"",
+			", \\\n     dat index %zu using 1:3 with points pt 2 ps 1*mark lw 1.5 lc "
+			"rgb \"#D00000\" title \"%s\"",
 			i, i ? "" : "failed");
 	strbuf_adds(&doc->gp, "\n");
 	strbuf_addf(
 		&doc->caption,
-		"Each point: %s of one boot divided by the median of its configuration, at its place in the "
+		"Each point: %s of one boot divided by the median of its configuration, at its "
+		"place in the "
 		"plan; a cross: a failed sample.",
 		metric);
 	return 0;

@@ -112,7 +112,8 @@ static void add_results(struct doc *d, const struct fig_set *set)
 	doc_heading(d, "Results");
 	doc_para(
 		d,
-		"Medians over boots with their 95 % intervals; no interval where there are fewer than 6 boots.");
+		"Medians over boots with their 95 % intervals; no interval where there are fewer "
+		"than 6 boots.");
 	doc_table_begin(d, h.n, h.name);
 	for (const struct metric_info *m = metric_table; m->name; m++)
 		metric_rows(d, set, m);
@@ -391,7 +392,8 @@ int report_write(const struct fig_set *set, const struct report_opts *opts, stru
 	doc_heading(&d, "Exits");
 	doc_para(
 		&d,
-		"Per boot, the costliest by total time; \"time\" is the share of all handling time, \"userspace\" the part of it outside the kernel.");
+		"Per boot, the costliest by total time; \"time\" is the share of all handling "
+		"time, \"userspace\" the part of it outside the kernel.");
 	for (size_t i = 0; i < set->n; i++)
 		add_exits(&d, set, i);
 	if (opts->figures)

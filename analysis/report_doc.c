@@ -75,13 +75,16 @@ void doc_begin(struct doc *d, enum doc_format format, const char *title)
 		strbuf_addf(
 			&d->out,
 			"<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-			"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<style>\n%s",
+			"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+			"<style>\n%s",
 			asset_report_css);
 	if (format == DOC_TEX)
 		strbuf_adds(
 			&d->out,
-			"\\documentclass[10pt]{article}\n\\usepackage[utf8]{inputenc}\n\\IfFileExists{lmodern.sty}{\\usepackage{lmodern}\\usepackage[T1]{fontenc}}{}\n"
-			"\\usepackage{array}\\usepackage{booktabs}\n\\usepackage{graphicx}\n\\usepackage[margin=2.5cm]{geometry}\n"
+			"\\documentclass[10pt]{article}\n\\usepackage[utf8]{inputenc}\n"
+			"\\IfFileExists{lmodern.sty}{\\usepackage{lmodern}\\usepackage[T1]{fontenc}}{}\n"
+			"\\usepackage{array}\\usepackage{booktabs}\n\\usepackage{graphicx}\n"
+			"\\usepackage[margin=2.5cm]{geometry}\n"
 			"\\DeclareUnicodeCharacter{00D7}{\\ensuremath{\\times}}\n"
 			"\\setlength{\\parindent}{0pt}\\setlength{\\parskip}{4pt}\n");
 	add_between(d, open, title, close);

@@ -176,7 +176,8 @@ static bool refused(const json_t *changed, const struct compare_difference *d, s
 
 	if (blocked)
 		log_error(
-			"compare: %s: %s; across these the numbers say nothing about a change, --force compares all the same",
+			"compare: %s: %s; across these the numbers say nothing about a change, "
+			"--force compares all the same",
 			record_str(changed, "id"), what);
 	free(what);
 	return blocked;

@@ -74,8 +74,10 @@ const struct command cmd_dashboard = {
 	.args = "",
 	.summary = "a static site of all runs: history, changes of level, exits over time",
 	.details =
-		"Open DIR/index.html in a browser, from disk or a web server; it needs no network. Series are workload, mode,\n"
-		"VMM, settings and substrate; a change of level stays flagged for 60 runs or until `bench accept`.",
+		"Open DIR/index.html in a browser, from disk or a web server; it needs no network. "
+		"Series are workload, mode,\n"
+		"VMM, settings and substrate; a change of level stays flagged for 60 runs or until "
+		"`bench accept`.",
 	.examples =
 		"bench dashboard --out site\nbench dashboard --since 2026-01 --metric exits_per_packet",
 	.opts = dashboard_opts,

@@ -134,7 +134,8 @@ static int nightly_main(int argc, char **argv)
 		return status;
 	if (argc != 2) {
 		log_error(
-			"nightly: expected one job file; see bench nightly --help and docs/examples/nightly.ini");
+			"nightly: expected one job file; see bench nightly --help and "
+			"docs/examples/nightly.ini");
 		return EXIT_USAGE;
 	}
 	if (jobfile_read(&f, argv[1]))
@@ -156,8 +157,10 @@ const struct command cmd_nightly = {
 	.args = "FILE.ini",
 	.summary = "a night's sweep, A/A runs included, and the dashboard of all nights",
 	.details =
-		"A job file as for bench sweep: a section is a plan. All are checked before the first one boots; a plan that\n"
-		"fails does not stop the others. docs/examples has a job file, a systemd timer and a CI workflow. Exit\n"
+		"A job file as for bench sweep: a section is a plan. All are checked before the "
+		"first one boots; a plan that\n"
+		"fails does not stop the others. docs/examples has a job file, a systemd timer and "
+		"a CI workflow. Exit\n"
 		"status: the worst of the plans.",
 	.examples =
 		"bench nightly docs/examples/nightly.ini\n"

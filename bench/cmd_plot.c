@@ -159,7 +159,8 @@ static int draw_all(const struct plot_args *a, const struct fig_set *set, struct
 
 	if (!figure_set_comparable(set, &what) && !a->force) {
 		log_error(
-			"plot: the runs differ in %s; their times do not compare. Give runs of one, or --force",
+			"plot: the runs differ in %s; their times do not compare. Give runs of "
+			"one, or --force",
 			what);
 		return EXIT_USAGE;
 	}
@@ -205,8 +206,10 @@ const struct command cmd_plot = {
 	.args = "RUN...",
 	.summary = "paper-ready figures of stored runs, with data and script beside them",
 	.details =
-		"Each figure FILE.pdf comes with FILE.gp (run it again with gnuplot in that folder), FILE.dat (the\n"
-		"numbers drawn), FILE.txt (a caption with platform, substrate, n and interval) and style.gp.",
+		"Each figure FILE.pdf comes with FILE.gp (run it again with gnuplot in that "
+		"folder), FILE.dat (the\n"
+		"numbers drawn), FILE.txt (a caption with platform, substrate, n and interval) and "
+		"style.gp.",
 	.examples = "bench plot last --figure=exit-breakdown\n"
 		    "bench plot 20260314 20260315 --figure=throughput --width=7in --out fig1.pdf\n"
 		    "bench plot last last~1 last~2 --format=svg --out figures/",
