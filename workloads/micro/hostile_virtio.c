@@ -165,28 +165,24 @@ static const struct chain {
 	struct vring_desc d[3];
 	unsigned n, kind;
 } chains[] = {
-	{{{0, 64, DESC_NEXT, 0}}, 1, BROKEN},			     /* points at itself */
-	{{{0, 64, DESC_NEXT, 1}, {0, 64, DESC_NEXT, 0}}, 2, BROKEN}, /* at one another */
-	{{{0, 64, DESC_NEXT, 0xffff}}, 1, BROKEN},		     /* out of the table */
-	{{{0, 64, DESC_NEXT, RING}}, 1, BROKEN},		     /* just out of it */
-	{{{0, 0, 0, 0}}, 1, ODD},				     /* empty */
-	{{{0, 0, DESC_NEXT, 1}, {0, 0, 0, 0}}, 2, ODD},		     /* empty twice */
-	{{{0, UINT32_MAX, 0, 0}}, 1, BROKEN},			     /* 4 GiB */
-	{{{0, UINT32_MAX, DESC_NEXT, 1}, {0, UINT32_MAX, 0, 0}},
-	 2,
-	 BROKEN},				    /* a sum over 32 bits */
-	{{{UINT64_MAX - 15, 64, 0, 0}}, 1, BROKEN}, /* wraps the address */
-	{{{0, 64, DESC_WRITE, 0}}, 1, ODD},	    /* wrong direction for transmit */
-	{{{0, 64, DESC_WRITE | DESC_NEXT, 1}, {0, 64, 0, 0}}, 2, ODD}, /* readable after writable */
-	{{{0, 1, 0, 0}}, 1, ODD},				       /* shorter than the header */
-	{{{0, HDR, 0, 0}}, 1, ODD},				       /* nothing but the header */
-	{{{0, HDR + 13, 0, 0}}, 1, ODD}, /* shorter than an Ethernet header */
-	{{{0, 5, DESC_NEXT, 1}, {0, 3, DESC_NEXT, 2}, {0, 64, 0, 0}},
-	 3,
-	 ODD},					  /* a header in pieces */
-	{{{0, 64, DESC_INDIRECT, 0}}, 1, BROKEN}, /* indirect, not negotiated */
-	{{{0, 64, 0xfff8, 0}}, 1, ODD},		  /* unknown flags */
-	{{{0, 0, DESC_NEXT, 0}}, 1, BROKEN},	  /* a loop without a byte in it */
+	{{{0, 64, DESC_NEXT, 0}}, 1, BROKEN},  /* points at itself */
+	{{{0, 64, DESC_NEXT, 1}, {0, 64, DESC_NEXT, 0}}, 2, BROKEN},  /* at one another */
+	{{{0, 64, DESC_NEXT, 0xffff}}, 1, BROKEN},  /* out of the table */
+	{{{0, 64, DESC_NEXT, RING}}, 1, BROKEN},  /* just out of it */
+	{{{0, 0, 0, 0}}, 1, ODD},  /* empty */
+	{{{0, 0, DESC_NEXT, 1}, {0, 0, 0, 0}}, 2, ODD},  /* empty twice */
+	{{{0, UINT32_MAX, 0, 0}}, 1, BROKEN},  /* 4 GiB */
+	{{{0, UINT32_MAX, DESC_NEXT, 1}, {0, UINT32_MAX, 0, 0}}, 2, BROKEN},  /* a sum over 32 bits */
+	{{{UINT64_MAX - 15, 64, 0, 0}}, 1, BROKEN},  /* wraps the address */
+	{{{0, 64, DESC_WRITE, 0}}, 1, ODD},  /* wrong direction for transmit */
+	{{{0, 64, DESC_WRITE | DESC_NEXT, 1}, {0, 64, 0, 0}}, 2, ODD},  /* readable after writable */
+	{{{0, 1, 0, 0}}, 1, ODD},  /* shorter than the header */
+	{{{0, HDR, 0, 0}}, 1, ODD},  /* nothing but the header */
+	{{{0, HDR + 13, 0, 0}}, 1, ODD},  /* shorter than an Ethernet header */
+	{{{0, 5, DESC_NEXT, 1}, {0, 3, DESC_NEXT, 2}, {0, 64, 0, 0}}, 3, ODD},  /* a header in pieces */
+	{{{0, 64, DESC_INDIRECT, 0}}, 1, BROKEN},  /* indirect, not negotiated */
+	{{{0, 64, 0xfff8, 0}}, 1, ODD},  /* unknown flags */
+	{{{0, 0, DESC_NEXT, 0}}, 1, BROKEN},  /* a loop without a byte in it */
 };
 
 static void put_chain(struct vq *q, const struct chain *c, uint16_t extra_flags)
