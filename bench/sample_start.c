@@ -139,7 +139,9 @@ static int vmm_argv(struct run *r, struct arglist *a)
 	}
 	err = w.kernel ? r->cell->vmm->command(&w, a) : -ENOENT;
 	free(console);
-	return err ? run_fail(r, err, "%s cannot run this cell", r->cell->vmm->name) : 0;
+	if (err)
+		run_fail(r, err, "%s cannot run this cell", r->cell->vmm->name);
+	return err;
 }
 
 static int open_probes(struct run *r, const char *observer)
