@@ -275,17 +275,20 @@ void opts_help(const char *prog, const struct command *cmd, FILE *out)
 	}
 }
 
-static void emit_number(const struct opt *o, uint64_t value, void (*emit)(void *ctx, const char *word), void *ctx)
+static void emit_number(const struct opt *o, uint64_t value, void (*emit)(void *ctx, const char *word),
+			void *ctx)
 {
 	char word[96];
 
 	if (!value)
 		return;
-	snprintf(word, sizeof(word), "--%s=%llu%s", o->name, (unsigned long long)value, o->type == OPT_DURATION ? "ns" : "");
+	snprintf(word, sizeof(word), "--%s=%llu%s", o->name, (unsigned long long)value,
+		 o->type == OPT_DURATION ? "ns" : "");
 	emit(ctx, word);
 }
 
-static void emit_text(const struct opt *o, const char *value, void (*emit)(void *ctx, const char *word), void *ctx)
+static void emit_text(const struct opt *o, const char *value, void (*emit)(void *ctx, const char *word),
+		      void *ctx)
 {
 	char *word = value ? xasprintf("--%s%s%s", o->name, *value ? "=" : "", value) : NULL;
 

@@ -62,8 +62,12 @@ struct command {
 int opts_parse(const char *prog, const struct command *cmd, int *argc, char **argv, void *dest);
 void opts_help(const char *prog, const struct command *cmd, FILE *out);
 
-/* Calls emit with "--name=value" (or "--name") for every option that from has set: a command line that parses to the same. */
-void opts_emit(const struct opt *opts, const void *from, void (*emit)(void *ctx, const char *word), void *ctx);
+/*
+ * Calls emit with "--name=value" (or "--name") for every option that from has set: a command line that
+ * parses to the same.
+ */
+void opts_emit(const struct opt *opts, const void *from, void (*emit)(void *ctx, const char *word),
+	       void *ctx);
 
 /* The entry of words (NULL-terminated) nearest to s, or NULL when nothing is near. */
 const char *opts_nearest(const char *s, const char *const *words);

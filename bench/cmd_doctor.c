@@ -115,7 +115,10 @@ static void print_json(const struct finding *f)
 	json_decref(out);
 }
 
-/* What to do stands in a table of its own: as one more column it would make the lines too long for a terminal. */
+/*
+ * What to do stands in a table of its own: as one more column it would make the lines too long for a
+ * terminal.
+ */
 static void print_table(const struct finding *f)
 {
 	struct table *t = table_new(3, "topic:", "state:", "found:");

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* What this host's KVM is and does. Where it can be tried, it is: a micro guest runs, and its exits are counted. */
+/*
+ * What this host's KVM is and does. Where it can be tried, it is: a micro guest runs, and its exits are
+ * counted.
+ */
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <stdlib.h>
@@ -27,7 +30,8 @@ static struct micro_run {
 
 static const char *tracing_dir(void)
 {
-	return file_exists("/sys/kernel/tracing/events") ? "/sys/kernel/tracing" : "/sys/kernel/debug/tracing";
+	return file_exists("/sys/kernel/tracing/events") ? "/sys/kernel/tracing"
+							 : "/sys/kernel/debug/tracing";
 }
 
 /* Counts a tracepoint in us and in the children that we start from now on; -1 when that is not possible. */
@@ -46,8 +50,9 @@ static int count_tracepoint(const char *name)
 static void run_micro(void)
 {
 	const char *vmm = path_find("vmm"), *image = path_find("micro.elf");
-	char *argv[] = {(char *)vmm, "--kernel", (char *)image, "--cmdline", "workload=null", "--console", "none",
-			"--agent", "stdio", "--mem", "32M", "--no-reboot", NULL};
+	char *argv[] = {(char *)vmm, "--kernel",    (char *)image, "--cmdline", "workload=null",
+			"--console", "none",	    "--agent",	   "stdio",	"--mem",
+			"32M",	     "--no-reboot", NULL};
 	struct strbuf out = STRBUF_INIT;
 	uint64_t start = clock_ns();
 	int fd = count_tracepoint("kvm/kvm_exit");
@@ -108,7 +113,8 @@ struct finding find_linux(void)
 	enum kvm_backend b = host_kvm_backend();
 
 	if (b != KVM_SVM && b != KVM_VMX)
-		return found(WARN, xstrdup(b == KVM_NONE ? "no KVM" : "no: this back end interprets a guest's kernel"),
+		return found(WARN,
+			     xstrdup(b == KVM_NONE ? "no KVM" : "no: this back end interprets kernels"),
 			     "the lab runs them; bench run goes there by itself");
 	if (micro_run()->built && !micro_run()->done)
 		return found(BAD, xstrdup("no: not even the micro guest runs"), "see the row above");
@@ -183,7 +189,10 @@ struct finding find_kvm_exit(void)
 	const struct micro_run *m = micro_run();
 
 	if (m->kvm_exits > 0)
-		return found(GOOD, xasprintf("fires: %lld times while the micro guest ran", (long long)m->kvm_exits), NULL);
+		return found(GOOD,
+			     xasprintf("fires: %lld times while the micro guest ran",
+				       (long long)m->kvm_exits),
+			     NULL);
 	if (!m->kvm_exits)
 		return found(WARN, xstrdup("never fires on this back end"),
 			     "kvm_pio, kvm_mmio and kvm_userspace_exit are used instead; the lab has kvm_exit");

@@ -60,7 +60,9 @@ static const char *last_line(char *text)
 	return nl ? nl + 1 : text;
 }
 
-/* A whole console is too much for a message: it is kept where the lab's images are, until the next failure. */
+/*
+ * A whole console is too much for a message: it is kept where the lab's images are, until the next failure.
+ */
 static char *keep_console(const char *console)
 {
 	char *path = xasprintf("%s/lab/console.log", path_cache());
@@ -80,7 +82,8 @@ static void explain(struct lab *lab)
 
 	if (lab->timed_out)
 		log_error("lab: timed out after %s%s%s", fmt_ns((double)lab_limit(lab->spec)),
-			  lab->ready || lab->spec->deterministic ? "; see --timeout" : ", before it was up", where);
+			  lab->ready || lab->spec->deterministic ? "; see --timeout" : ", before it was up",
+			  where);
 	else if (lab->interrupts)
 		log_error("lab: interrupted");
 	else if (panic)

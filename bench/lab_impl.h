@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the lab share: lab.c runs one, lab_qemu.c starts the machine, lab_session.c talks with its init. */
+/*
+ * What the files of the lab share: lab.c runs one, lab_qemu.c starts the machine, lab_session.c talks with
+ * its init.
+ */
 #ifndef BENCH_LAB_IMPL_H
 #define BENCH_LAB_IMPL_H
 

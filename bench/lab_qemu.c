@@ -179,7 +179,10 @@ static const char machine_deterministic[] =
 
 static const char machine_fast[] = "-accel tcg,thread=multi -smp 2 -cpu EPYC-v4,+svm";
 
-/* no_timer_check: a busy host gives the emulated timer no chance to tick in the moment for which the kernel waits. */
+/*
+ * no_timer_check: a busy host gives the emulated timer no chance to tick in the moment for which the kernel
+ * waits.
+ */
 static const char kernel_args[] = "console=ttyS0 panic=-1 intel_iommu=on mitigations=off quiet nokaslr nowatchdog "
 				  "tsc=reliable random.trust_cpu=on no_timer_check";
 

@@ -102,7 +102,8 @@ static int check(const struct args *a)
 	else if (a->cpus < 1 || a->cpus > STATS_VCPUS)
 		log_error("--cpus=%" PRIu64 ": want 1 to %d", a->cpus, STATS_VCPUS);
 	else if (a->mem > MAX_MEM)
-		log_error("--mem=%" PRIu64 "M: at most %" PRIu64 "G", a->mem / MIB, (uint64_t)(MAX_MEM / GIB));
+		log_error("--mem=%" PRIu64 "M: at most %" PRIu64 "G", a->mem / MIB,
+			  (uint64_t)(MAX_MEM / GIB));
 	else if (a->disk.n)
 		log_error("--disk=%s: disks are not supported yet; put the files into the initrd", a->disk.item[0]);
 	else

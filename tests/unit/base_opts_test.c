@@ -33,7 +33,11 @@ static const struct opt opts[] = {
 	OPT_END,
 };
 
-static const struct command cmd = {.name = "test", .args = "[ARG...]", .summary = "a test", .examples = "test", .opts = opts};
+static const struct command cmd = {.name = "test",
+				   .args = "[ARG...]",
+				   .summary = "a test",
+				   .examples = "test",
+				   .opts = opts};
 
 #define MAX_WORDS 16
 
@@ -96,7 +100,8 @@ static void test_types(void **state)
 static void test_mistakes(void **state)
 {
 	static const char *const lines[] = {
-		"--nothing", "-x", "--word=third", "--word", "-t", "--number=ten", "--number=-1", "--number=99999999999999999999",
+		"--nothing", "-x", "--word=third", "--word", "-t", "--number=ten", "--number=-1",
+		"--number=99999999999999999999",
 		"--size=12Q", "--time=soon", "--flag=yes",
 	};
 	char *argv[MAX_WORDS];

@@ -60,7 +60,8 @@ static void test_ranges(void **state)
 		uint64_t off, len, size;
 		bool ok;
 	} cases[] = {
-		{0, 0, 0, true}, {0, 1, 0, false}, {4, 4, 8, true}, {4, 5, 8, false}, {8, 0, 8, true}, {9, 0, 8, false},
+		{0, 0, 0, true},	   {0, 1, 0, false},	      {4, 4, 8, true},
+		{4, 5, 8, false},	   {8, 0, 8, true},	      {9, 0, 8, false},
 		{UINT64_MAX, 1, 8, false}, {4, UINT64_MAX, 8, false}, {0, UINT64_MAX, UINT64_MAX, true},
 	};
 
@@ -76,9 +77,18 @@ static void test_formats(void **state)
 		double value;
 		const char *text;
 	} cases[] = {
-		{fmt_si, 0, "0"}, {fmt_si, 456, "456"}, {fmt_si, 1.5, "1.50"}, {fmt_si, 999.6, "1.00 k"}, {fmt_si, 78900, "78.9 k"},
-		{fmt_si, 1234567890, "1.23 G"}, {fmt_si, 0.00384, "0.0038"}, {fmt_si, -2500, "-2.50 k"},
-		{fmt_ns, 0, "0 ns"}, {fmt_ns, 999, "999 ns"}, {fmt_ns, 999.7, "1.00 us"}, {fmt_ns, 1234567, "1.23 ms"},
+		{fmt_si, 0, "0"},
+		{fmt_si, 456, "456"},
+		{fmt_si, 1.5, "1.50"},
+		{fmt_si, 999.6, "1.00 k"},
+		{fmt_si, 78900, "78.9 k"},
+		{fmt_si, 1234567890, "1.23 G"},
+		{fmt_si, 0.00384, "0.0038"},
+		{fmt_si, -2500, "-2.50 k"},
+		{fmt_ns, 0, "0 ns"},
+		{fmt_ns, 999, "999 ns"},
+		{fmt_ns, 999.7, "1.00 us"},
+		{fmt_ns, 1234567, "1.23 ms"},
 		{fmt_ns, 90e9, "90.0 s"},
 	};
 

@@ -25,14 +25,20 @@ static int cannot(const char *what)
 	return -ENODEV;
 }
 
+static const char *advice(int err)
+{
+	if (err == EACCES)
+		return "; join the group that owns it";
+	return err == ENOENT || err == ENODEV ? "; load kvm_intel or kvm_amd" : "";
+}
+
 static int open_kvm(struct kvm *kvm)
 {
 	int version;
 
 	kvm->sys_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (kvm->sys_fd < 0) {
-		log_error("/dev/kvm: %s%s", strerror(errno), errno == EACCES ? "; join the group that owns it" :
-			  errno == ENOENT || errno == ENODEV ? "; load kvm_intel or kvm_amd" : "");
+		log_error("/dev/kvm: %s%s", strerror(errno), advice(errno));
 		return -ENODEV;
 	}
 	version = ioctl(kvm->sys_fd, KVM_GET_API_VERSION, 0);
