@@ -199,6 +199,10 @@ static int check_vms(const struct run_args *args, const struct cell *c)
 
 	if (n == 1)
 		return 0;
+	if (args->deterministic) {
+		log_error("--set vms=%u: not supported yet with --deterministic, whose lab has one CPU", n);
+		return -ENOTSUP;
+	}
 	if (strcmp(c->guest, "linux") || !strcmp(c->mode, "sriov") ||
 	    (args->topology && !strcmp(args->topology, "wire"))) {
 		log_error("--set vms=%u: several VMs are Linux guests on wires of their own; not supported yet with the micro "

@@ -58,6 +58,7 @@ need_kvm() {
 
 @test "knobs of the measurement: refused where they cannot be" {
 	fails 2 "expected 1..64" "$bench" run net-throughput --set vms=65
+	fails 3 "not supported yet with --deterministic" "$bench" run net-throughput --set vms=2 --deterministic
 	fails 3 "not supported yet with the micro guest" "$bench" run exit-cost --set vms=2
 	fails 3 "under the feet of other guests" "$bench" run memory --guest=micro --set npt=off --on=host --store="$store"
 }
