@@ -14,12 +14,15 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "results/store_impl.h"
+
+#define FOREIGN_RUN_S 86400 /* no run takes a day */
 
 #define STORE_FORMAT 1
 
@@ -166,10 +169,28 @@ int store_lock(struct store *s, int how)
 	return fd;
 }
 
+char *store_boot_id(void)
+{
+	return file_read_line("/proc/sys/kernel/random/boot_id");
+}
+
+/* Of another kernel's run we see no lock: a machine that died leaves it for a day. */
+static bool is_elsewhere(const char *lock, int fd)
+{
+	char *owner = file_read_line(lock), *ours = store_boot_id();
+	struct stat st;
+	bool elsewhere = owner && *owner && ours && strcmp(owner, ours) != 0 && !fstat(fd, &st) &&
+			 time(NULL) - st.st_mtime < FOREIGN_RUN_S;
+
+	free(owner);
+	free(ours);
+	return elsewhere;
+}
+
 static bool is_dead(const char *lock)
 {
 	int fd = open(lock, O_RDWR | O_CLOEXEC);
-	bool dead = fd < 0 || !flock(fd, LOCK_EX | LOCK_NB);
+	bool dead = fd < 0 || (!is_elsewhere(lock, fd) && !flock(fd, LOCK_EX | LOCK_NB));
 
 	close_fd(&fd);
 	return dead;

@@ -31,6 +31,12 @@ int store_need_write(const struct store *s, const char *what);
 /* ref to an id within the store. */
 int store_resolve(struct store *s, const char *ref, char id[32]);
 
+/*
+ * Which kernel holds a run's lock: a lock taken inside the lab, through 9p, is not seen from outside. Caller
+ * frees; NULL without /proc.
+ */
+char *store_boot_id(void);
+
 /* A lock file descriptor to be closed (LOCK_SH, LOCK_EX), or -errno. */
 int store_lock(struct store *s, int how);
 

@@ -49,11 +49,15 @@ int store_make_run(struct store *s, struct pending *p)
 {
 	char *lock = store_tmp_path(s, p->id, ".lock"), *reserve = store_tmp_path(s, p->id, ".reserve");
 	char *dir = store_tmp_path(s, p->id, "");
+	char *boot_id = store_boot_id();
 	int err = 0;
 
 	p->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (p->lock_fd < 0 || flock(p->lock_fd, LOCK_EX | LOCK_NB) || mkdir(dir, 0755))
 		err = -errno;
+	if (!err && boot_id)
+		err = fd_write_all(p->lock_fd, boot_id, strlen(boot_id));
+	free(boot_id);
 	/* An import knows at once whether there is room. */
 	err = err || p->record ? err : make_reserve(reserve);
 	free(lock);

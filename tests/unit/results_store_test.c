@@ -5,6 +5,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
@@ -462,6 +463,26 @@ static void killed_at_random_moments(void **state)
 	}
 }
 
+/* A run inside the lab is seen through 9p, its lock is not; a day later it is no run any more. */
+static void a_run_of_another_kernel_is_left_alone(void **state)
+{
+	const struct timespec old[2] = {{.tv_sec = time(NULL) - 2 * 86400}, {.tv_sec = time(NULL) - 2 * 86400}};
+	char *run = in_store("tmp/other"), *lock = in_store("tmp/other.lock");
+
+	(void)state;
+	store_close(open_store());
+	assert_int_equal(dir_make_all(run), 0);
+	assert_int_equal(file_write(lock, "another-kernel\n"), 0);
+	store_close(open_store());
+	assert_true(file_exists(run));
+	assert_int_equal(utimensat(AT_FDCWD, lock, old, 0), 0);
+	store_close(open_store());
+	assert_false(file_exists(run));
+	assert_false(file_exists(lock));
+	free(run);
+	free(lock);
+}
+
 static void two_writers_lose_nothing(void **state)
 {
 	enum { EACH = 8 };
@@ -551,6 +572,7 @@ int main(void)
 		TEST(accepted_marks_survive_a_rebuild),
 		TEST(filters),
 		TEST(killed_at_random_moments),
+		TEST(a_run_of_another_kernel_is_left_alone),
 		TEST(two_writers_lose_nothing),
 		TEST(read_only_store_can_be_read),
 	};
