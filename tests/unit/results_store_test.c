@@ -472,7 +472,7 @@ static void a_run_of_another_kernel_is_left_alone(void **state)
 	(void)state;
 	store_close(open_store());
 	assert_int_equal(dir_make_all(run), 0);
-	assert_int_equal(file_write(lock, "another-kernel\n"), 0);
+	assert_int_equal(file_write_atomic(lock, "another-kernel\n", 15), 0);
 	store_close(open_store());
 	assert_true(file_exists(run));
 	assert_int_equal(utimensat(AT_FDCWD, lock, old, 0), 0);
