@@ -320,21 +320,28 @@ static void any_access(void **state)
 
 static void bad_channels(void **state)
 {
-	static const char *const specs[] = {
-		"fd=9999", "fd=x", "fd=-1", "unix:/no/such/socket", "/no/such/dir/file", "/"};
+	static const struct {
+		const char *spec;
+		int err;
+	} bad[] = {
+		{"fd=9999", -EBADF},
+		{"fd=x", -EBADF},
+		{"fd=-1", -EBADF},
+		{"unix:/no/such/socket", -ENOENT},
+		{"/no/such/dir/file", -ENOENT},
+		{"/", -EISDIR},
+	};
 	struct platform *p;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct vm *other = fake_vm_create(MIB);
-		const struct platform_opts opts = {.console = "none", .agent = specs[i]};
+		const struct platform_opts opts = {.console = "none", .agent = bad[i].spec};
 
-		assert_int_equal(platform_create(&p, other, &opts), -EINVAL);
+		assert_int_equal(platform_create(&p, other, &opts), bad[i].err);
 		fake_vm_destroy(other);
 	}
 }
-
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {

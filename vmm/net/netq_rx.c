@@ -43,9 +43,8 @@ static int fill_window(struct netq *q, size_t want)
 		n = virtq_pop(&q->rx, c, r->pool + r->iov_end, VIRTQ_SIZE_MAX);
 		if (n <= 0)
 			return n;
-		if (c->n_out ||
-		    c->in_len <
-			    NET_HDR_LEN) { /* 5.1.6.3.1: at least the header, all of it writable */
+		/* 5.1.6.3.1: at least the header, all of it writable. */
+		if (c->n_out || c->in_len < NET_HDR_LEN) {
 			q->rx.broken = true;
 			return -EBADMSG;
 		}
