@@ -2,6 +2,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -15,9 +17,6 @@
 #include "bench/lab_cache.h"
 #include "bench/paths.h"
 
-#define IMAGE_AGE_S (24 * 3600)
-#define OUT_AGE_S   60 /* between its making and its lock a directory looks like nobody's */
-
 static bool is_older(const char *path, uint64_t age_s)
 {
 	struct stat st;
@@ -30,6 +29,19 @@ static bool is_image(const char *name)
 	size_t len = strlen(name);
 
 	return len > 5 && !strcmp(name + len - 5, ".cpio");
+}
+
+/* NAME.tmp.PID or config.PID: written by a process that is no more. */
+static bool is_torn(const char *name)
+{
+	const char *pid = strstr(name, ".tmp.");
+	uint64_t n;
+
+	if (pid)
+		pid += strlen(".tmp.");
+	else if (!strncmp(name, "config.", strlen("config.")))
+		pid = name + strlen("config.");
+	return pid && !parse_u64(pid, &n) && n <= INT_MAX && kill((pid_t)n, 0) && errno == ESRCH;
 }
 
 static void remove_orphan(const char *path)
@@ -51,7 +63,7 @@ void lab_cache_sweep(const char *dir, uint64_t image_age_s, uint64_t out_age_s)
 
 		if (!strncmp(e->d_name, "out.", 4) && is_older(path, out_age_s))
 			remove_orphan(path);
-		else if (is_image(e->d_name) && is_older(path, image_age_s))
+		else if (is_torn(e->d_name) || (is_image(e->d_name) && is_older(path, image_age_s)))
 			unlink(path);
 		free(path);
 	}
@@ -66,7 +78,7 @@ int lab_out_make(struct lab_out *out)
 
 	*out = (struct lab_out){xasprintf("%s/out.XXXXXX", parent), -1};
 	if (!err)
-		lab_cache_sweep(parent, IMAGE_AGE_S, OUT_AGE_S);
+		lab_cache_sweep(parent, LAB_IMAGE_AGE_S, LAB_OUT_AGE_S);
 	if (!err && !mkdtemp(out->path))
 		err = -errno;
 	out->fd = err ? -1 : open(out->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -20,7 +20,10 @@ void lab_out_remove(struct lab_out *out);
 
 /* An image is used now: it is kept for another day, others may go. */
 void lab_cache_used(const char *image);
-/* The sweep of one directory. */
+#define LAB_IMAGE_AGE_S (24 * 3600)
+#define LAB_OUT_AGE_S   60 /* between its making and its lock a directory looks like nobody's */
+
+/* The sweep of one directory: old images, results without an owner, files that a killed writer left. */
 void lab_cache_sweep(const char *dir, uint64_t image_age_s, uint64_t out_age_s);
 
 #endif

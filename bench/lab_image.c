@@ -52,8 +52,10 @@ int lab_image(const struct lab_spec *spec, const char *modules_dir, const struct
 		image.bin_dir = spec->bin_dir;
 		err = add_config(dir, config, &files[spec->n_files]);
 	}
-	if (!err)
+	if (!err) {
+		lab_cache_sweep(dir, LAB_IMAGE_AGE_S, LAB_OUT_AGE_S);
 		err = image_build_in(&image, dir, path);
+	}
 	if (!err)
 		lab_cache_used(*path);
 	if (files[spec->n_files].host_path)

@@ -36,6 +36,7 @@ static bool is_there(const char *dir, const char *name)
 static void what_nobody_uses_goes(void **state)
 {
 	char *dir = fake_dir(), *dead = xasprintf("%s/lab/out.killed", dir), *lab = xasprintf("%s/lab", dir);
+	char *ours = xasprintf("new.cpio.tmp.%d", getpid());
 	struct lab_out mine;
 
 	(void)state;
@@ -46,14 +47,23 @@ static void what_nobody_uses_goes(void **state)
 	touch(lab, "old.cpio", 7200);
 	touch(lab, "new.cpio", 10);
 	touch(lab, "old.log", 7200);
+	touch(lab, ours, 0);
+	touch(lab, "new.cpio.tmp.2147483646", 0); /* no machine has so many processes */
+	touch(lab, "config.2147483646", 0);
+	touch(lab, "config.x", 0);
 	lab_cache_sweep(lab, 3600, 0);
 	assert_false(is_there(lab, "out.killed"));
 	assert_true(file_exists(mine.path)); /* its owner lives */
 	assert_false(is_there(lab, "old.cpio"));
 	assert_true(is_there(lab, "new.cpio"));
 	assert_true(is_there(lab, "old.log"));
+	assert_true(is_there(lab, ours));
+	assert_false(is_there(lab, "new.cpio.tmp.2147483646"));
+	assert_false(is_there(lab, "config.2147483646"));
+	assert_true(is_there(lab, "config.x"));
 	lab_out_remove(&mine);
 	dir_remove_all(dir);
+	free(ours);
 	free(lab);
 	free(dead);
 	free(dir);
