@@ -116,14 +116,18 @@ static int check_mode(const struct workload *wl, const char *mode, const char *g
 	return -EINVAL;
 }
 
-/* The micro guest's frames flow from the first instant: a tenth of a second says as much, and ten boots fit in three. */
+/*
+ * The micro guest's frames flow from the first instant: a tenth of a second says as much, and ten boots
+ * fit in three.
+ */
 #define MICRO_NET_NS (100 * NSEC_PER_MSEC)
 
 uint64_t cell_duration_ns(const struct cell *c, const struct run_args *args)
 {
 	if (args->duration_ns)
 		return args->duration_ns;
-	return c->workload->flags & WORKLOAD_NET && !strcmp(c->guest, "micro") ? MICRO_NET_NS : c->workload->duration_ns;
+	return c->workload->flags & WORKLOAD_NET && !strcmp(c->guest, "micro") ? MICRO_NET_NS
+									       : c->workload->duration_ns;
 }
 
 int cell_job(const struct cell *c, const struct run_args *args, struct workload_job *job)
