@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 /*
- * "asan" (AddressSanitizer's runtime is called), "debug" (a compiler was run without optimisation), "release", or
- * "unknown": stripped, or built by a compiler that does not write down its options.
+ * "asan" (AddressSanitizer's runtime is called), "debug" (a compiler was run without optimisation),
+ * "release", or "unknown": stripped, or built by a compiler that does not write down its options.
  */
 const char *build_type(const char *path);
 const char *build_type_of(const char *data, size_t len);
