@@ -26,10 +26,9 @@ bool iommu_remaps_interrupts(void)
 }
 #endif
 
-const char *iommu_unsafe_parameter(bool iommufd)
+const char *iommu_unsafe_parameter(void)
 {
-	const char *path = iommufd ? "/sys/module/iommufd/parameters/allow_unsafe_interrupts"
-				   : "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts";
+	static const char path[] = "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts";
 
 	return file_exists(path) ? path : NULL;
 }

@@ -9,9 +9,8 @@
 /* Interrupts go through the IOMMU, so that a device can raise none but its own. Known on x86 only; elsewhere
  * true, and VFIO itself refuses. */
 bool iommu_remaps_interrupts(void);
-/* The module parameter by which VFIO assigns devices without that, for iommufd (true) or type 1; NULL: not
- * there. */
-const char *iommu_unsafe_parameter(bool iommufd);
+/* The module parameter by which VFIO assigns devices without that; NULL: not there. */
+const char *iommu_unsafe_parameter(void);
 
 /* True when this line of the kernel's log says that the IOMMU stopped DMA of the PCI device addr
  * (0000:01:10.0); *at is where it went. Intel's (DMAR), AMD's (IO_PAGE_FAULT) words, with and without the

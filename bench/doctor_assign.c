@@ -31,7 +31,7 @@ struct finding find_iommu(void)
 
 static bool unsafe_allowed(void)
 {
-	const char *parameter = iommu_unsafe_parameter(false);
+	const char *parameter = iommu_unsafe_parameter();
 	char *v = parameter ? file_read_line(parameter) : xstrdup("");
 	bool yes = *v == 'Y';
 

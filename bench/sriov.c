@@ -306,7 +306,7 @@ static int bind_vf(struct sriov *s)
 /* VFIO would refuse as well, but only the VMM would hear why. */
 static int check_remapping(struct sriov *s, bool allow)
 {
-	const char *parameter = iommu_unsafe_parameter(false);
+	const char *parameter = iommu_unsafe_parameter();
 
 	if (iommu_remaps_interrupts())
 		return 0;

@@ -122,7 +122,7 @@ static int open_group(int number, const char *addr)
 /* VFIO asks for interrupt remapping unless its module was told not to: then it is we who ask. */
 static int check_remapping(bool unsafe)
 {
-	const char *parameter = iommu_unsafe_parameter(false);
+	const char *parameter = iommu_unsafe_parameter();
 	char *allowed = parameter ? file_read_line(parameter) : NULL;
 	int err = 0;
 
@@ -148,7 +148,7 @@ static int set_iommu(struct vfio_container *c, bool unsafe)
 	err = -errno;
 	if (err == -EPERM && unsafe)
 		log_error("VFIO: interrupts are not remapped, and the kernel does not allow that; write Y to %s "
-			  "(bench run --allow-unsafe-interrupts does, and undoes it)", iommu_unsafe_parameter(false));
+			  "(bench run --allow-unsafe-interrupts does, and undoes it)", iommu_unsafe_parameter());
 	else if (err == -EPERM)
 		log_error("VFIO: interrupts are not remapped, so a device could forge them; switch remapping on in the firmware, "
 			  "or accept it with --allow-unsafe-interrupts");
