@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Interrupts and notifications of an assigned device, with VFIO's ioctls recorded: in which order, with which eventfds. */
+/* Interrupts and notifications of an assigned device, with VFIO's ioctls recorded: in which order, with which
+ * eventfds. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>

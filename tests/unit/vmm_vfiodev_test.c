@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * An assigned device as the guest sees it. Its fd is a memory file that stands for VFIO's: BAR 0 (64 KiB) at 0, BAR 3
- * (16 KiB, MSI-X table and pending bits) at 1 MiB, configuration space at 2 MiB.
+ * An assigned device as the guest sees it. Its fd is a memory file that stands for VFIO's: BAR 0 (64 KiB) at
+ * 0, BAR 3 (16 KiB, MSI-X table and pending bits) at 1 MiB, configuration space at 2 MiB.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -218,7 +218,8 @@ static void test_command_reaches_the_device(void **state)
 	detach(vm);
 }
 
-/* The table is the core's: what the guest writes into it does not reach the device, and is there when read back. */
+/* The table is the core's: what the guest writes into it does not reach the device, and is there when read
+ * back. */
 static void test_table_is_not_the_devices(void **state)
 {
 	struct pci_dev *dev;
