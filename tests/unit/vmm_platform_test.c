@@ -343,6 +343,8 @@ static void bad_channels(void **state)
 	}
 }
 
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
