@@ -176,7 +176,9 @@ static __always_inline int exit_outside(struct vcpu_state *s, struct kvm_vcpu *v
 
 static __always_inline int exit_begins(struct kvm_vcpu *vcpu, enum probe_backend backend)
 {
-	struct vcpu_state *s = vcpu_get(vcpu);
+	/* 6.12 takes any argument of a tracepoint for one that may be NULL ("bpf: Mark raw_tp arguments with
+	 * PTR_MAYBE_NULL") and lets nobody add to it. */
+	struct vcpu_state *s = vcpu ? vcpu_get(vcpu) : NULL;
 	__u64 now;
 
 	if (!s)
@@ -226,7 +228,7 @@ static __always_inline void record_untraced(struct vcpu_state *s, struct kvm_vcp
  */
 static __always_inline int exit_ends(struct kvm_vcpu *vcpu, enum probe_backend backend)
 {
-	struct vcpu_state *s = vcpu_get(vcpu);
+	struct vcpu_state *s = vcpu ? vcpu_get(vcpu) : NULL;
 	__u64 now, tsc;
 
 	if (!s || (!hot.gate && s->where != IN_EXIT))
