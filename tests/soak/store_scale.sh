@@ -23,8 +23,8 @@ jq -cn '
 make_store() {
 	mkdir -p "$dir/$1/runs"
 	(cd "$dir/$1/runs" && seq -f 'run-%06.0f' "$1" | xargs mkdir &&
-		awk -v n="$1" '{ for (i = 1; i <= n; i++) { id = sprintf("run-%06d", i); s = $0; sub("\"ID\"", "\"" id "\"", s);
-			sub("ORDER", i, s); f = id "/record.json"; print s > f; close(f) } }' "$dir/record")
+		awk -v n="$1" '{ split($0, part, /ID|ORDER/); for (i = 1; i <= n; i++) { id = sprintf("run-%06d", i);
+			f = id "/record.json"; printf "%s%s%s%d%s\n", part[1], id, part[2], i, part[3] > f; close(f) } }' "$dir/record")
 }
 
 seconds() {
