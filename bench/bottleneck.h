@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Who was the bottleneck: the thread that was busy for most of the window, if one was busy nearly all of it. */
+/*
+ * Who was the bottleneck: the thread that was busy for most of the window, if one was busy nearly all of
+ * it.
+ */
 #ifndef BENCH_BOTTLENECK_H
 #define BENCH_BOTTLENECK_H
 
@@ -10,9 +13,10 @@
 #define BOTTLENECK_BUSY_PCT 90.0
 
 /*
- * Of the probes' threads in a window of ns on a machine of so many CPUs: {"role", "name", "busy_pct", "saturated":
- * bool}, or NULL when nothing is known of them. The peer counts too: then it is not the guest's path that was
- * measured. Role "all CPUs": together they left the machine nothing, whoever was busiest.
+ * Of the probes' threads in a window of ns on a machine of so many CPUs: {"role", "name", "busy_pct",
+ * "saturated": bool}, or NULL when nothing is known of them. The peer counts too: then it is not the
+ * guest's path that was measured. Role "all CPUs": together they left the machine nothing, whoever was
+ * busiest.
  */
 json_t *bottleneck_of(const json_t *threads, double ns, unsigned cpus);
 /* "vcpu 98 %" or "none (busiest: io 61 %)" over the samples of a record: the median one. Nothing: false. */

@@ -72,8 +72,10 @@ static int help_main(int argc, char **argv)
 
 static const struct opt help_opts[] = {
 	{"man", 0, OPT_STR, offsetof(struct help_args, man), "DIR", "write the man pages there"},
-	{"markdown", 0, OPT_FLAG, offsetof(struct help_args, markdown), NULL, "print the reference (docs/reference.md)"},
-	{"completion", 0, OPT_FLAG, offsetof(struct help_args, completion), NULL, "print the completion for bash"},
+	{"markdown", 0, OPT_FLAG, offsetof(struct help_args, markdown), NULL,
+	 "print the reference (docs/reference.md)"},
+	{"completion", 0, OPT_FLAG, offsetof(struct help_args, completion), NULL,
+	 "print the completion for bash"},
 	OPT_END,
 };
 

@@ -52,7 +52,9 @@ static bool near(double a, double b, double slack)
 	return a >= b - slack && a <= b + slack;
 }
 
-/* Back ends without kvm_exit: the probes count returns of KVM_RUN, so what they must agree with is the VMM. */
+/*
+ * Back ends without kvm_exit: the probes count returns of KVM_RUN, so what they must agree with is the VMM.
+ */
 static bool check_userspace(const struct observed *o, const json_t *totals, json_t *sample)
 {
 	double ours = number(totals, "exits"), theirs = vmm_exits(o->stats);
@@ -73,8 +75,8 @@ static const struct {
 };
 
 /*
- * With one vCPU both counts stand still while the VMM reads; with more, the others run on, at both edges. Some
- * kernels leave what the fast path handled out of "exits"; the probes know how many those were.
+ * With one vCPU both counts stand still while the VMM reads; with more, the others run on, at both edges.
+ * Some kernels leave what the fast path handled out of "exits"; the probes know how many those were.
  */
 static bool check_pair(const struct observed *o, const json_t *totals, size_t i, struct strbuf *detail)
 {

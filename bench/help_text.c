@@ -128,8 +128,8 @@ static void print_indented(const char *text)
 
 static void markdown_command(const struct command *c)
 {
-	printf("\n## bench %s\n\n%s\n\n    bench %s [options]%s%s\n\n", c->name, c->summary, c->name, c->args ? " " : "",
-	       c->args ? c->args : "");
+	printf("\n## bench %s\n\n%s\n\n    bench %s [options]%s%s\n\n", c->name, c->summary, c->name,
+	       c->args ? " " : "", c->args ? c->args : "");
 	if (c->details)
 		printf("%s\n\n", c->details);
 	if (c->opts && c->opts->name)
@@ -187,7 +187,10 @@ static void print_command_options(void)
 	}
 }
 
-/* bash splits --mode=virtio into three words; with an '=' typed, the option before it says which words to offer. */
+/*
+ * bash splits --mode=virtio into three words; with an '=' typed, the option before it says which words to
+ * offer.
+ */
 void help_completion(void)
 {
 	printf("# bash completion of bench: source it, or install it as bash-completion/completions/bench\n"

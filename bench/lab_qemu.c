@@ -268,8 +268,9 @@ int lab_start_qemu(struct lab *lab)
 		goto out;
 	}
 	/*
-	 * Under instruction counting two of QEMU's threads take turns; on a busy machine each waits for a core every
-	 * time (load 11 on 2 cores: 17 turns a second, 35 with this). Root only, and no harm when it is refused.
+	 * Under instruction counting two of QEMU's threads take turns; on a busy machine each waits for a
+	 * core every time (load 11 on 2 cores: 17 turns a second, 35 with this). Root only, and no harm
+	 * when it is refused.
 	 */
 	if (spec->deterministic)
 		setpriority(PRIO_PROCESS, (id_t)lab->qemu.pid, -10);

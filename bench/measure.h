@@ -23,8 +23,8 @@ int measure_sample(const struct observed *o, json_t *sample, char **why);
 /* One row per reason and key out of rows of several vCPUs or VMs: sums, merged histograms. */
 json_t *measure_merge_exits(const json_t *rows);
 /*
- * Samples of VMs that ran at the same time become the first of them: rates, counts and CPU are sums, times and what is
- * per packet are means. ["vms"] keeps the metrics of each.
+ * Samples of VMs that ran at the same time become the first of them: rates, counts and CPU are sums, times
+ * and what is per packet are means. ["vms"] keeps the metrics of each.
  */
 void measure_join_vms(json_t *const *vm, unsigned n);
 

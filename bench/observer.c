@@ -49,7 +49,10 @@ bool observer_is_probes(const char *name)
 	return !strcmp(name, "probes");
 }
 
-/* Both tools record while a command of theirs runs: it says that it has begun, and ends when our end of a pipe does. */
+/*
+ * Both tools record while a command of theirs runs: it says that it has begun, and ends when our end of a
+ * pipe does.
+ */
 static int spawn(struct observer *o, const struct tool *t, int ready_fd, int hold_fd, int log_fd)
 {
 	int keep[] = {ready_fd, hold_fd};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who looks at the guest while it runs (--set observer=...): our probes, nobody, or one of the tools that ours
- * are compared with. A foreign tool only records; its data is thrown away, because its cost is what is asked.
+ * Who looks at the guest while it runs (--set observer=...): our probes, nobody, or one of the tools that
+ * ours are compared with. A foreign tool only records; its data is thrown away, because its cost is what is
+ * asked.
  */
 #ifndef BENCH_OBSERVER_H
 #define BENCH_OBSERVER_H

@@ -136,7 +136,8 @@ static void print_footer(const json_t *records)
 	       record_str(first, "time_base"), n, n == 1 ? "" : "s",
 	       n < STATS_MIN_N ? " (too few for an interval)" : ", medians with 95 % intervals");
 	if (json_is_number(json_object_get(first, "overhead_pct")))
-		printf("; probes' own CPU %.1f %%", json_number_value(json_object_get(first, "overhead_pct")));
+		printf("; probes' own CPU %.1f %%",
+		       json_number_value(json_object_get(first, "overhead_pct")));
 	print_bottlenecks(records);
 	printf("\nrecords:");
 	json_array_foreach(records, i, rec)

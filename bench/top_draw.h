@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The picture of `bench top`: header, as many columns as the terminal has room for, one row per kind of exit. */
+/*
+ * The picture of `bench top`: header, as many columns as the terminal has room for, one row per kind of
+ * exit.
+ */
 #ifndef BENCH_TOP_DRAW_H
 #define BENCH_TOP_DRAW_H
 
@@ -19,7 +22,8 @@ struct top_frame {
 };
 
 enum top_column {
-	TOP_REASON, TOP_KEY, TOP_DEVICE, TOP_PER_S, TOP_TIME, TOP_P50, TOP_P99, TOP_MEAN, TOP_SPARK, TOP_COLUMNS
+	TOP_REASON, TOP_KEY, TOP_DEVICE, TOP_PER_S, TOP_TIME, TOP_P50, TOP_P99, TOP_MEAN, TOP_SPARK,
+	TOP_COLUMNS
 };
 
 /* Width of each column on a terminal so wide, 0 for those left out: the least telling go first. */

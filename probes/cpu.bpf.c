@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * CPU time of every thread that serves the VM: those of the VMM's process, of its vhost-user back end, of the peer,
- * and its vhost kernel threads (a VMM thread since 6.4). What ran when the window opened or closed is charged to the nanosecond: on_ns is
- * kept all the time and clamped to the window when a stay on the CPU ends.
+ * CPU time of every thread that serves the VM: those of the VMM's process, of its vhost-user back end, of
+ * the peer, and its vhost kernel threads (a VMM thread since 6.4). What ran when the window opened or
+ * closed is charged to the nanosecond: on_ns is kept all the time and clamped to the window when a stay on
+ * the CPU ends.
  */
 #include "probes/common.bpf.h"
 
@@ -114,9 +115,9 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 }
 
 /*
- * Softirqs that run on top of a thread that serves: most often what it sent or woke itself (a packet that goes up
- * from the TAP). The scheduler charges them to the thread, so this is a part of cpu_ns. Those on top of others, or in
- * ksoftirqd, cannot be told from other machines' packets.
+ * Softirqs that run on top of a thread that serves: most often what it sent or woke itself (a packet that
+ * goes up from the TAP). The scheduler charges them to the thread, so this is a part of cpu_ns. Those on
+ * top of others, or in ksoftirqd, cannot be told from other machines' packets.
  */
 SEC("tp_btf/softirq_entry")
 int BPF_PROG(on_softirq)

@@ -197,7 +197,10 @@ void names_poll(struct names *n, pid_t tgid)
 	vm = vm_of(n, tgid);
 	if (vm)
 		take_regions(vm);
-	/* Once unasked, for one that is gone when its names are wanted; by then its firmware has set the BARs. */
+	/*
+	 * Once unasked, for one that is gone when its names are wanted; by then its firmware has set the
+	 * BARs.
+	 */
 	if (vm && n->ask_early && !vm->asked_ns && clock_ns() - vm->seen_ns > 2 * NSEC_PER_SEC)
 		ask_qemu(vm);
 	pthread_mutex_unlock(&n->lock);
@@ -268,7 +271,10 @@ static const struct stats_region *in_regions(const struct vm_names *vm, bool pio
 	return best;
 }
 
-/* QEMU names what it maps as one: a register is then told by its offset, an e1000's by its name as we call it. */
+/*
+ * QEMU names what it maps as one: a register is then told by its offset, an e1000's by its name as we call
+ * it.
+ */
 static void region_name(const struct vm_names *vm, const struct stats_region *r, uint64_t addr,
 			char name[NAME_MAX_LEN])
 {
@@ -330,8 +336,8 @@ bool names_find(struct names *n, pid_t tgid, enum probe_backend backend, uint32_
 	if (name)
 		snprintf(buf, size, "%s", name);
 	/*
-	 * The name may come from another process: nothing from it may end a JSON string or reach the terminal as
-	 * a command.
+	 * The name may come from another process: nothing from it may end a JSON string or reach the
+	 * terminal as a command.
 	 */
 	for (char *c = buf; name && *c; c++)
 		if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ' || *c == 0x7f)

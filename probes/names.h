@@ -26,8 +26,8 @@ bool names_find(struct names *n, pid_t tgid, enum probe_backend backend, uint32_
 		char *buf, size_t size);
 
 /*
- * Notifications that our own VMMs did not send because the guest did not want them, over all their queues, in the
- * window or since their start. False: none of the processes has a statistics page.
+ * Notifications that our own VMMs did not send because the guest did not want them, over all their queues,
+ * in the window or since their start. False: none of the processes has a statistics page.
  */
 bool names_suppressed(struct names *n, bool window, uint64_t *suppressed);
 

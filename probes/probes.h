@@ -23,7 +23,8 @@ struct probes_opts {
 	pid_t peer, backend;  /* CPU time only: the other end of the wire, a vhost-user back end; 0: none */
 	bool window;          /* gate on the marker port; else count from open to read */
 	bool exits, notify, cpu, mmu; /* which probes */
-	bool no_cost;         /* do not sample their own run time: while that is done they cost twice as much */
+	/* do not sample their own run time: while that is done they cost twice as much */
+	bool no_cost;
 	const char *counters; /* libpfm4 event list, or NULL */
 	const char *trace;    /* Chrome/Perfetto trace file, or NULL */
 	int vcpu;             /* -1: all */
@@ -40,7 +41,8 @@ void probes_close(struct probes *p);
  *             "hlt": bool, "hist": {...}}],
  *  "notify": {"kicks_ioeventfd": n, "kicks_userspace": n, "msi": n, "injected": n, "eoi": n, "wakeups": n,
  *             "kick_to_service": hist, ...},
- *  "threads": [{"tid", "name", "role": "vcpu|io|vhost|backend|peer|other", "cpu_ns", "softirq_ns", "guest_ns", "runq_ns"}],
+ *  "threads": [{"tid", "name", "role": "vcpu|io|vhost|backend|peer|other", "cpu_ns", "softirq_ns",
+ *              "guest_ns", "runq_ns"}],
  *  "mmu": {...}, "counters": [{"event", "tid", "count", "scale"}],
  *  "totals": {"exits", "pio", "mmio", "hlt", "injected", "userspace_exits"}, "lost": n, "overhead_ns": n,
  *  "backend": "svm"}

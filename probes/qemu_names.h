@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names of a QEMU's registers: its own memory map ("info mtree -f"), asked for over its QMP socket when its command line
- * has one that we can reach (-qmp unix:..., or -mon of a socket chardev). One that serves another client already, or
- * whose socket came as an open file, does not answer, and its registers stay addresses.
+ * Names of a QEMU's registers: its own memory map ("info mtree -f"), asked for over its QMP socket when its
+ * command line has one that we can reach (-qmp unix:..., or -mon of a socket chardev). One that serves
+ * another client already, or whose socket came as an open file, does not answer, and its registers stay
+ * addresses.
  */
 #ifndef PROBES_QEMU_NAMES_H
 #define PROBES_QEMU_NAMES_H

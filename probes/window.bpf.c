@@ -150,9 +150,9 @@ int window_marker(__u32 value, __u32 slot, __u64 now)
 }
 
 /*
- * Back ends whose kvm_exit does not tell the port and the value (SVM's does: exit.bpf.c, one program less per port
- * access). kvm_pio(rw, port, size, count, data); rw 1 is a write.
- * A raw tracepoint: kernels before 6.2 let no BTF-typed program touch a `const void *` argument.
+ * Back ends whose kvm_exit does not tell the port and the value (SVM's does: exit.bpf.c, one program less
+ * per port access). kvm_pio(rw, port, size, count, data); rw 1 is a write. A raw tracepoint: kernels before
+ * 6.2 let no BTF-typed program touch a `const void *` argument.
  */
 SEC("raw_tp/kvm_pio")
 int on_marker(struct bpf_raw_tracepoint_args *ctx)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inner loops of the workloads that measure the processor. Both guests run these very lines, so that the Linux agent and
- * the micro guest do the same work and give one checksum.
+ * The inner loops of the workloads that measure the processor. Both guests run these very lines, so that
+ * the Linux agent and the micro guest do the same work and give one checksum.
  */
 #ifndef WORKLOADS_KERNELS_H
 #define WORKLOADS_KERNELS_H
@@ -18,7 +18,10 @@ static inline uint64_t xorshift(uint64_t x)
 	return x ^ x << 17;
 }
 
-/* Integer work with data-dependent loads and branches, as compilers and interpreters do; nothing can be left out. */
+/*
+ * Integer work with data-dependent loads and branches, as compilers and interpreters do; nothing can be
+ * left out.
+ */
 static inline uint64_t compute_round(uint64_t *table, uint64_t x)
 {
 	for (unsigned i = 0; i < COMPUTE_WORDS; i++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Exits as fast as a machine can count them: the rows of the exit probe fed by BPF_PROG_TEST_RUN, because tp_btf
- * programs cannot be run that way and no KVM of today makes a million exits a second on one CPU.
+ * Exits as fast as a machine can count them: the rows of the exit probe fed by BPF_PROG_TEST_RUN, because
+ * tp_btf programs cannot be run that way and no KVM of today makes a million exits a second on one CPU.
  */
 #include "probes/common.bpf.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * replay RATE SECONDS: count RATE exits per second for so long, on every CPU together, and check that none is lost,
- * that every histogram holds what its row counted, and that memory stays what it was.
+ * replay RATE SECONDS: count RATE exits per second for so long, on every CPU together, and check that none
+ * is lost, that every histogram holds what its row counted, and that memory stays what it was.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -59,7 +59,8 @@ static void *worker(void *arg)
 static bool check_rows(uint64_t want)
 {
 	size_t size = (size_t)ROWS_DEFAULT * sizeof(struct exit_row);
-	const struct exit_row *rows = mmap(NULL, size, PROT_READ, MAP_SHARED, bpf_map__fd(run.skel->maps.rows), 0);
+	const struct exit_row *rows =
+		mmap(NULL, size, PROT_READ, MAP_SHARED, bpf_map__fd(run.skel->maps.rows), 0);
 	uint64_t count = 0, bad = 0;
 
 	if (rows == MAP_FAILED)
@@ -72,9 +73,9 @@ static bool check_rows(uint64_t want)
 		bad += in_slots != rows[i].count;
 		count += rows[i].count;
 	}
-	printf("%llu of %llu exits in %u rows, %llu lost, %llu histograms incomplete\n", (unsigned long long)count,
-	       (unsigned long long)want, run.skel->bss->n_rows, (unsigned long long)run.skel->bss->window.lost,
-	       (unsigned long long)bad);
+	printf("%llu of %llu exits in %u rows, %llu lost, %llu histograms incomplete\n",
+	       (unsigned long long)count, (unsigned long long)want, run.skel->bss->n_rows,
+	       (unsigned long long)run.skel->bss->window.lost, (unsigned long long)bad);
 	munmap((void *)rows, size);
 	return count == want && !bad && !run.skel->bss->window.lost;
 }

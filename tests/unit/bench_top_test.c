@@ -37,7 +37,8 @@ static void test_layout(void **state)
 	}
 	assert_int_equal(before, TOP_COLUMNS);
 	top_layout(80, width);
-	assert_true(width[TOP_REASON] && width[TOP_KEY] && width[TOP_PER_S] && width[TOP_TIME] && width[TOP_P99]);
+	assert_true(width[TOP_REASON] && width[TOP_KEY] && width[TOP_PER_S] && width[TOP_TIME] &&
+		    width[TOP_P99]);
 }
 
 int main(void)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* QEMU's own names of its registers: which socket to ask, and what its memory map says (text of QEMU 10.0). */
+/*
+ * QEMU's own names of its registers: which socket to ask, and what its memory map says (text of QEMU 10.0).
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -39,7 +39,8 @@ static const json_t *event(const json_t *events, const char *name)
 	size_t i;
 
 	json_array_foreach(events, i, e)
-		if (json_object_get(e, "name") && !strcmp(json_string_value(json_object_get(e, "name")), name))
+		if (json_object_get(e, "name") &&
+		    !strcmp(json_string_value(json_object_get(e, "name")), name))
 			return e;
 	fail_msg("no event %s", name);
 	return NULL;

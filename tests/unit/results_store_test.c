@@ -466,7 +466,8 @@ static void killed_at_random_moments(void **state)
 /* A run inside the lab is seen through 9p, its lock is not; a day later it is no run any more. */
 static void a_run_of_another_kernel_is_left_alone(void **state)
 {
-	const struct timespec old[2] = {{.tv_sec = time(NULL) - 2 * 86400}, {.tv_sec = time(NULL) - 2 * 86400}};
+	const struct timespec old[2] = {{.tv_sec = time(NULL) - 2 * 86400},
+					{.tv_sec = time(NULL) - 2 * 86400}};
 	char *run = in_store("tmp/other"), *lock = in_store("tmp/other.lock");
 
 	(void)state;

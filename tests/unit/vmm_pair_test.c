@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* A queue pair with its thread: rings in plain memory, a socket that stands in for the TAP, eventfds for the kicks. */
+/*
+ * A queue pair with its thread: rings in plain memory, a socket that stands in for the TAP, eventfds for
+ * the kicks.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

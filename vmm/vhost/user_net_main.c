@@ -104,7 +104,8 @@ static volatile sig_atomic_t memory_vanished;
 static bool is_front_memory(const char *p)
 {
 	for (unsigned i = 0; i < back.mem.n; i++)
-		if (p >= (char *)back.mem.slot[i].map && p < (char *)back.mem.slot[i].map + back.mem.slot[i].map_len)
+		if (p >= (char *)back.mem.slot[i].map &&
+		    p < (char *)back.mem.slot[i].map + back.mem.slot[i].map_len)
 			return true;
 	return back.inflight.map && p >= (char *)back.inflight.map &&
 	       p < (char *)back.inflight.map + back.inflight.map_len;
@@ -112,7 +113,8 @@ static bool is_front_memory(const char *p)
 
 /*
  * A front-end has cut its memory file: whoever touches the memory gets a page of zeros, and the front-end is
- * dropped (its connection is shut down, which the main thread sees). Everything here may be called in a handler.
+ * dropped (its connection is shut down, which the main thread sees). Everything here may be called in a
+ * handler.
  */
 static void on_sigbus(int sig, siginfo_t *si, void *context)
 {
@@ -120,7 +122,8 @@ static void on_sigbus(int sig, siginfo_t *si, void *context)
 
 	(void)context;
 	if (si->si_code == BUS_ADRERR && is_front_memory(page) &&
-	    mmap(page, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == page) {
+	    mmap(page, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+		    page) {
 		memory_vanished = 1;
 		shutdown(back.sock, SHUT_RDWR);
 		return;

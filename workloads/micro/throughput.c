@@ -152,7 +152,8 @@ static int measure(const struct workload_job *job, bool rx)
 	uint64_t sent = 0, kicks;
 
 	if (!start(job, rx, job->duration_ns))
-		return report_fail("net: the peer does not answer on port %lu", job->port + DGRAM_PORT_OFFSET);
+		return report_fail("net: the peer does not answer on port %lu",
+				   job->port + DGRAM_PORT_OFFSET);
 	kicks = t.net.nic.kicks;
 	window_open();
 	if (rx)
