@@ -21,7 +21,7 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)$(i
 WARN   := -Wno-gnu-variable-sized-type-not-at-end -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef $(if $(filter 0,$(WERROR)),,-Werror)
 OPT    := -O2 -g -fno-omit-frame-pointer -frecord-gcc-switches
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
-CFLAGS_ALL := -std=gnu11 -D_GNU_SOURCE -I. -I$(O) -isystem /usr/include/libnl3 $(OPT) $(WARN) $(SANFLAGS) $(if $(SLOWDOWN),-DEXITLAB_SLOWDOWN) -pthread -MMD -MP $(CFLAGS)
+CFLAGS_ALL := -std=gnu11 -D_GNU_SOURCE -I. -I$(O) -isystem /usr/include/libnl3 $(OPT) $(WARN) $(SANFLAGS) $(if $(SLOWDOWN),-DEXITLAB_SLOWDOWN) -ffile-prefix-map=$(O)=build -pthread -MMD -MP $(CFLAGS)
 LDFLAGS_ALL := $(SANFLAGS) -pthread $(LDFLAGS)
 
 BENCH_LIBS := -lbpf -lelf -lz -lpfm -ljansson -lsqlite3 -linih -lncursesw -ltinfo -lgsl -lgslcblas -lnl-route-3 -lnl-3 -llzma -lzstd -lmd -lm
