@@ -176,8 +176,10 @@ static __always_inline int exit_outside(struct vcpu_state *s, struct kvm_vcpu *v
 
 static __always_inline int exit_begins(struct kvm_vcpu *vcpu, enum probe_backend backend)
 {
-	/* 6.12 takes any argument of a tracepoint for one that may be NULL ("bpf: Mark raw_tp arguments with
-	 * PTR_MAYBE_NULL") and lets nobody add to it. */
+	/*
+	 * 6.12 takes any argument of a tracepoint for one that may be NULL ("bpf: Mark raw_tp arguments with
+	 * PTR_MAYBE_NULL") and lets nobody add to it.
+	 */
 	struct vcpu_state *s = vcpu ? vcpu_get(vcpu) : NULL;
 	__u64 now;
 
