@@ -11,7 +11,8 @@
 /*
  * How long a lone sent frame's interrupt waits for the answer to make it needless: longer than most
  * answers take, shorter than anyone notices. Request and response in the lab, exact: 157 us without,
- * 140 us with, one interrupt less each.
+ * 140 us with, one interrupt less each; a TCP stream: 1.90 Gb/s instead of 1.59, 0.026 exits per
+ * packet instead of 0.068.
  */
 #define HOLD_US 200
 
