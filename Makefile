@@ -28,7 +28,7 @@ BENCH_LIBS := -lbpf -lelf -lz -lpfm -ljansson -lsqlite3 -linih -lncursesw -ltinf
 VMM_LIBS   := -lmd -lm
 
 .PHONY: all
-all: $(foreach p,vmm bench,$(if $(wildcard $(p)/main.c),$(O)/$(p))) $(O)/lab-init
+all: $(foreach p,vmm bench,$(if $(wildcard $(p)/main.c),$(O)/$(p))) $(O)/lab-init ## the programs (the default)
 
 # ---- sources ----------------------------------------------------------------------------------
 rwildcard = $(foreach d,$(wildcard $(1)/*),$(call rwildcard,$(d),$(2)) $(filter $(subst *,%,$(2)),$(d)))
@@ -72,10 +72,10 @@ all: $(O)/vhost-user-net
 $(O)/obj/analysis/assets.o: $(wildcard analysis/*.gp analysis/*.css analysis/*.js)
 
 # Process 1 of the lab.
-$(O)/lab-init: bench/labinit/init.c bench/lab_wire.h
+$(O)/lab-init: $(wildcard bench/labinit/*.[ch]) bench/lab_wire.h
 	@mkdir -p $(@D)
 	$(SAY) "  CC      $@"
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -I. -O2 -g $(WARN) -static -o $@ $<
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -I. -O2 -g $(WARN) -static -o $@ $(filter %.c,$^)
 
 # The Linux guest's init, which is also the peer: static, because the initramfs holds nothing else (dynamic under sanitizers).
 AGENT_OBJ := $(call obj,$(filter-out workloads/agent/main.c,$(wildcard workloads/agent/*.c)) workloads/job.c workloads/lines.c)
@@ -229,7 +229,7 @@ bars: all ## measure the ratios that must hold, side by side with QEMU (about 15
 	$(Q)O=$(O) tests/bars
 
 .PHONY: lint
-lint: ## clang-tidy, cppcheck, clang-format
+lint: ## layout, cppcheck, clang-tidy, shellcheck; any finding fails
 	$(Q)tests/lint
 
 .PHONY: install
@@ -242,10 +242,10 @@ install: all ## to PREFIX (default /usr/local), below DESTDIR
 	$(O)/bench help --man=$(DESTDIR)$(PREFIX)/share/man/man1
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	$(O)/bench help --completion > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bench
-	for p in vmm agent lab-init vhost-user-net micro.elf; do if [ -e $(O)/$$p ]; then install -D -m755 $(O)/$$p $(DESTDIR)$(PREFIX)/libexec/exitlab/$$p || exit 1; fi; done
+	install -m755 $(addprefix $(O)/,vmm agent lab-init vhost-user-net micro.elf) $(DESTDIR)$(PREFIX)/libexec/exitlab
 
 .PHONY: clean
-clean:
+clean: ## remove $(O)
 	rm -rf $(O)
 
 .PHONY: help

@@ -30,7 +30,7 @@ load lab
 	"$bench" lab exec --timeout=20s -- sh -c 'trap "" TERM; trap "echo asked" TERM; echo up; while :; do sleep 1; done' \
 		>"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" </dev/null || status=$?
 	[ "$status" -eq 124 ]
-	[ "$(cat "$BATS_TEST_TMPDIR/err")" = "bench: error: lab: timed out after 20.0 s; see --timeout" ] || { cat "$BATS_TEST_TMPDIR/err"; false; }
+	[ "$(grep ^bench: "$BATS_TEST_TMPDIR/err")" = "bench: error: lab: timed out after 20.0 s; see --timeout" ] || { cat "$BATS_TEST_TMPDIR/err"; false; }
 	grep -q asked "$BATS_TEST_TMPDIR/out"
 	no_qemu
 	fails 124 'timed out after 100 ms, before it was up|timed out after 100.0 ms, before' "$bench" lab exec --timeout=100ms -- true

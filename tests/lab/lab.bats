@@ -13,6 +13,12 @@ load ../helper
 	dmesg | grep -q "DMAR-IR: Enabled IRQ remapping"
 }
 
+@test "doctor finds what the lab promises, kvm_exit by counting it" {
+	"$bench" doctor --json >"$BATS_TEST_TMPDIR/json"
+	jq -e '.kvm.found == "svm" and ([.micro_guest, .linux_guests, .nested_paging, .tap, .vhost_net, .iommu,
+		.interrupt_remapping, .sriov, .btf, .tracepoints, .kvm_exit] | all(.verdict == "ok"))' "$BATS_TEST_TMPDIR/json"
+}
+
 @test "the checkout is writable, the rest of the host is not changed" {
 	touch "$O/.lab-wrote-this"
 	rm "$O/.lab-wrote-this"
