@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* Reason and key of the exit that a vCPU is in, as SVM and VMX tell them. Included once, by exit.bpf.c. */
+#ifndef PROBES_EXIT_KEY_BPF_H
+#define PROBES_EXIT_KEY_BPF_H
+
+#include "probes/common.bpf.h"
+
+/* AMD64 APM volume 2, appendix B: VMCB offsets of EXITCODE, EXITINFO1, EXITINFO2. */
+#define VMCB_EXITCODE 0x70
+#define SVM_IOIO      0x7b
+#define SVM_MSR       0x7c
+#define SVM_VMMCALL   0x81
+#define SVM_NPF       0x400
+/* SDM volume 3, appendix C. */
+#define VMX_EXCEPTION 0
+#define VMX_VMCALL    18
+#define VMX_IO        30
+#define VMX_RDMSR     31
+#define VMX_WRMSR     32
+#define VMX_EPT_MISCONFIG 49
+
+#define PFERR_RSVD (1u << 3) /* KVM marks what is not RAM with reserved bits: this fault is MMIO */
+
+struct vmcb_exit {
+	__u64 code, info1, info2;
+};
+
+static __always_inline __u64 svm_key(struct kvm_vcpu *vcpu, const struct vmcb_exit *e)
+{
+	switch ((__u32)e->code) {
+	case SVM_IOIO:
+		return (e->info1 >> 16 & 0xffff) | (e->info1 & 1 ? KEY_IN : 0);
+	case SVM_MSR:
+		return (__u32)vcpu->arch.regs[1] | (e->info1 & 1 ? KEY_WRITE : 0);
+	case SVM_VMMCALL:
+		return vcpu->arch.regs[0];
+	case SVM_NPF:
+		return e->info1 & PFERR_RSVD ? e->info2 : KEY_NONE;
+	}
+	return KEY_NONE;
+}
+
+static __always_inline void read_svm(struct vcpu_state *s, struct kvm_vcpu *vcpu)
+{
+	struct vcpu_svm *svm = (void *)vcpu;
+	__u32 hflags = vcpu->arch.hflags;
+	struct vmcb_exit e = {};
+
+	/* The pointer changes only when the vCPU enters or leaves its own guest, and hflags with it. */
+	if (!s->vmcb || s->hflags != hflags) {
+		bpf_core_read(&s->vmcb, sizeof(s->vmcb), &svm->vmcb);
+		s->hflags = hflags;
+	}
+	bpf_probe_read_kernel(&e, sizeof(e), (void *)(s->vmcb + VMCB_EXITCODE));
+	s->reason = e.code;
+	s->gpa = e.info2;
+	s->key = svm_key(vcpu, &e);
+}
+
+static __always_inline __u32 vmx_reason(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_vmx___vt *vt = (void *)vcpu;
+	struct vcpu_vmx *vmx = (void *)vcpu;
+	__u32 reason = 0;
+
+	if (bpf_core_field_exists(vt->vt))
+		bpf_core_read(&reason, sizeof(reason), &vt->vt.exit_reason);
+	else if (bpf_core_field_exists(vmx->exit_reason))
+		bpf_core_read(&reason, sizeof(reason), &vmx->exit_reason);
+	return reason;
+}
+
+/* KVM reads these from the VMCS only when its handler asks, hence at the entry, not at the exit. */
+static __always_inline __u64 vmx_qualification(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_vmx___vt *vt = (void *)vcpu;
+	struct vcpu_vmx *vmx = (void *)vcpu;
+	unsigned long q = 0;
+
+	if (bpf_core_field_exists(vt->vt))
+		bpf_core_read(&q, sizeof(q), &vt->vt.exit_qualification);
+	else if (bpf_core_field_exists(vmx->exit_qualification))
+		bpf_core_read(&q, sizeof(q), &vmx->exit_qualification);
+	return q;
+}
+
+static __always_inline __u32 vmx_intr_info(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_vmx___vt *vt = (void *)vcpu;
+	struct vcpu_vmx *vmx = (void *)vcpu;
+	__u32 info = 0;
+
+	if (bpf_core_field_exists(vt->vt))
+		bpf_core_read(&info, sizeof(info), &vt->vt.exit_intr_info);
+	else if (bpf_core_field_exists(vmx->exit_intr_info))
+		bpf_core_read(&info, sizeof(info), &vmx->exit_intr_info);
+	return info;
+}
+
+static __always_inline void read_vmx(struct vcpu_state *s, struct kvm_vcpu *vcpu)
+{
+	s->reason = vmx_reason(vcpu) & 0xffff;
+	s->key = KEY_NONE;
+	if (s->reason == VMX_RDMSR || s->reason == VMX_WRMSR)
+		s->key = (__u32)vcpu->arch.regs[1];
+	else if (s->reason == VMX_VMCALL)
+		s->key = vcpu->arch.regs[0];
+}
+
+static __always_inline void late_vmx(struct vcpu_state *s, struct kvm_vcpu *vcpu)
+{
+	__u64 q;
+
+	if (s->reason == VMX_IO) {
+		q = vmx_qualification(vcpu);
+		s->key = (q >> 16 & 0xffff) | (q & 8 ? KEY_IN : 0);
+	} else if (s->reason == VMX_EXCEPTION) {
+		s->key = vmx_intr_info(vcpu) & 0xff;
+	}
+}
+
+static __always_inline void read_exit(struct vcpu_state *s, struct kvm_vcpu *vcpu, enum probe_backend backend)
+{
+	if (backend == BACKEND_SVM)
+		read_svm(s, vcpu);
+	else
+		read_vmx(s, vcpu);
+	if (hot.flags & HOT_RIP)
+		s->key = vcpu->arch.regs[16];
+}
+
+#endif
