@@ -35,6 +35,16 @@ vmms_gone() { # PGID
 	return 1
 }
 
+# Two gigabytes take a moment to be given back.
+gone() { # PID
+	local i
+	for ((i = 0; i < 50; i++)); do
+		[ -n "$1" ] && kill -0 "$1" 2>/dev/null || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
 check_store() {
 	local listed record dirs=0
 	listed=$("$bench" list runs --store "$dir/store" --json 2>"$dir/err") || { complain "the store does not open: $(cat "$dir/err")"; return; }
@@ -78,8 +88,7 @@ for ((i = 1; i <= LAB_KILLS; i++)); do
 	qemu=$(pgrep -P $pid) # in a process group of its own
 	kill -9 $pid 2>/dev/null
 	wait $pid 2>/dev/null
-	sleep 1
-	[ -z "$qemu" ] || ! kill -0 $qemu 2>/dev/null || complain "QEMU lives on: $qemu"
+	gone "$qemu" || complain "QEMU lives on: $(ps -o pid=,stat=,args= -p "$qemu" | cut -c1-100)"
 	check_store
 done 2>/dev/null
 what="after all kills"
