@@ -31,7 +31,7 @@ const struct knob_info knob_table[] = {
 	{"coalesce_us", KNOB_NET, "0..1000000", "e1000 virtio", NULL,
 	 "e1000: least time between interrupts; virtio: longest wait of a lone sent frame's (200)"},
 	{"io", KNOB_NET, "vcpu|thread", "e1000", NULL, "transmit in the vCPU's exit or in an I/O thread"},
-	{"vlan", KNOB_CARD, "N", "sriov", "",
+	{"vlan", KNOB_CARD, "1..4094", "sriov", "",
 	 "VLAN that the card puts the virtual function into; its peer is in it too"},
 	{"spoofchk", KNOB_CARD, "on|off", "sriov", "",
 	 "the card drops frames with a MAC address not the function's (default on)"},

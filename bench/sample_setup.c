@@ -60,7 +60,7 @@ static int on_off(const struct knobs *ks, const char *name, int fallback)
 	return v ? !strcmp(v, "on") : fallback;
 }
 
-static int sriov_wanted(const struct run *r, struct sriov_want *w)
+static void sriov_wanted(const struct run *r, struct sriov_want *w)
 {
 	const struct run_args *args = r->want->args;
 	const struct knobs *ks = &r->cell->knobs;
@@ -74,19 +74,16 @@ static int sriov_wanted(const struct run *r, struct sriov_want *w)
 			     on_off(ks, "trust", -1)},
 		.unsafe_interrupts = args->unsafe_interrupts,
 	};
-	if (vlan < 4095)
-		return 0;
-	log_error("--set vlan=%llu: expected 1 to 4094", (unsigned long long)vlan);
-	return -EINVAL;
 }
 
 static int make_sriov_wire(struct run *r)
 {
 	struct sriov_want w;
 	char *peer;
-	int err = sriov_wanted(r, &w);
+	int err;
 
-	err = err ? err : sriov_setup(&r->sriov, &w);
+	sriov_wanted(r, &w);
+	err = sriov_setup(&r->sriov, &w);
 	if (err)
 		return err;
 	/* Without the right to read the kernel's log faults are not counted. */
