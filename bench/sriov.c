@@ -286,6 +286,17 @@ static int probe(struct sriov *s)
 	return err;
 }
 
+/* None is shown as "(null)"; written back as that, it would be the name of a driver that never comes. */
+static int override_driver(struct sriov *s)
+{
+	char *path = device_path(s->vf_addr, "driver_override"), *old = file_read_line(path);
+	int err = journal_write(s->journal, path, "vfio-pci", strcmp(old, "(null)") ? old : "");
+
+	free(old);
+	free(path);
+	return err;
+}
+
 static int bind_vf(struct sriov *s)
 {
 	char *old = driver_of(s->vf_addr);
@@ -293,7 +304,7 @@ static int bind_vf(struct sriov *s)
 
 	if (!old || strcmp(old, "vfio-pci")) {
 		err = old ? unbind(s, old) : 0;
-		err = err ? err : set_device(s, s->vf_addr, "driver_override", "vfio-pci", NULL);
+		err = err ? err : override_driver(s);
 		err = err ? err
 			  : journal_note(s->journal, "/sys/bus/pci/drivers/vfio-pci/unbind",
 					 s->vf_addr);
