@@ -15,7 +15,7 @@ fail() { echo "probes: $*"; failed=1; }
 rate() { timeout 120 "$O/tests/replay" 1000000 60 || fail "a million exits a second: status $?"; }
 
 newer() {
-	timeout 400 "$bench" lab exec --kernel=newer --timeout=380s -- bats --tap tests/lab/probes.bats ||
+	timeout 400 "$bench" lab exec --kernel=newer --timeout=380s -- bats --tap tests/lab/probes.bats tests/lab/probes_qemu.bats ||
 		fail "the newer kernel (./setup.sh --newer): status $?"
 }
 
