@@ -79,7 +79,7 @@ check() {
 
 @test "no type information, no tracefs: one line each, or no need of it" {
 	fails 3 'no type information.*BTF.*still work' unshare -m sh -c \
-		"mkdir /tmp/empty; mount --bind /tmp/empty /sys/kernel/btf; exec '$bench' profile --all --duration=1s"
+		"mkdir -p /tmp/exitlab-empty; mount --bind /tmp/exitlab-empty /sys/kernel/btf; exec '$bench' profile --all --duration=1s"
 	unshare -m sh -c "umount -R /sys/kernel/debug /sys/kernel/tracing 2>/dev/null; exec '$bench' profile --duration=1s --json -- \
 		python3 tests/vmm/bare_vm.py 1" | grep -v '^vcpu' >"$BATS_TEST_TMPDIR/json"
 	check 'j["exits"]'

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: MIT
-# long
 # The probes against KVM's own statistics over a whole run of QEMU.
 load ../helper
 
