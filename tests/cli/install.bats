@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 # make install: the tree works from anywhere, without the checkout it was built in and without root.
+#
+# boots a lab
 load ../helper
 
 setup_file() {

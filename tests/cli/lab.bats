@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 # bench lab: streams, signals, time-outs, the terminal.
+#
+# boots a lab
 load ../helper
 load lab
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 # bench lab: every way in which it can come to a bad end leaves one line and no process.
+#
+# boots a lab
 load ../helper
 load lab
 
