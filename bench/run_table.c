@@ -126,6 +126,17 @@ static void print_bottlenecks(const json_t *records)
 	}
 }
 
+static size_t count_repeated(const json_t *records)
+{
+	json_t *rec, *sample;
+	size_t i, k, n = 0;
+
+	json_array_foreach(records, i, rec)
+		json_array_foreach(json_object_get(rec, "samples"), k, sample)
+			n += json_is_true(json_object_get(sample, "repeated"));
+	return n;
+}
+
 static void print_footer(const json_t *records)
 {
 	const json_t *first = json_array_get(records, 0);
@@ -139,6 +150,8 @@ static void print_footer(const json_t *records)
 		printf("; probes' own CPU %.1f %%",
 		       json_number_value(json_object_get(first, "overhead_pct")));
 	print_bottlenecks(records);
+	if (count_repeated(records))
+		printf("\nboots that the lab lost and that were repeated: %zu", count_repeated(records));
 	printf("\nrecords:");
 	json_array_foreach(records, i, rec)
 		printf(" %s", record_str(rec, "id"));

@@ -227,6 +227,15 @@ static const char *first_error(const struct run *runs, unsigned n, int err)
 	return strerror(-err);
 }
 
+/* The VMM has ended, and the guest had not said all. */
+static bool any_lost(const struct run *runs, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (runs[i].over && !runs[i].done)
+			return true;
+	return false;
+}
+
 json_t *sample_run(const struct sample_want *want, bool *stop)
 {
 	json_t *sample = json_pack("{s:i, s:i, s:[], s:[], s:[]}", "index", want->index, "boot", want->boot,
@@ -243,6 +252,8 @@ json_t *sample_run(const struct sample_want *want, bool *stop)
 	json_object_set_new(sample, "ok", json_boolean(!err));
 	if (err)
 		json_object_set_new(sample, "error", json_string(first_error(runs, n, err)));
+	if (err && any_lost(runs, n))
+		json_object_set_new(sample, "lost", json_true());
 	runs[0].stage_ns[STAGE_END] = clock_ns();
 	for (unsigned i = n; i-- > 0;)
 		run_free(&runs[i]);
