@@ -141,7 +141,8 @@ static void free_cargo(struct cargo *c)
 
 /* ---- one repetition ---- */
 
-/* What was left to a default is said: `bench gate` repeats a run by saying all of it, and the length of the inner
+/* What was left to a default is said: `bench gate` repeats a run by saying all of it, and the
+ * length of the inner
  * command line shows in virtual time. */
 static void spell_out(struct run_args *a, const struct plan *p)
 {

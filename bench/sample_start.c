@@ -154,7 +154,10 @@ static int open_probes(struct run *r, const char *observer)
 		.exits = true,
 		.notify = true,
 		.cpu = true,
-		/* Asked for by name, that is for what they cost: all of them, and by the guest's clock alone. */
+		/*
+		 * Asked for by name, that is for what they cost: all of them, and by the guest's
+		 * clock alone.
+		 */
 		.mmu = observer,
 		.no_cost = observer,
 		.vcpu = -1,
@@ -169,7 +172,9 @@ static int start_observer(struct run *r)
 
 	if (!name || observer_is_probes(name))
 		return r->want->args->no_probes ? 0 : open_probes(r, name);
-	return observer_start(&r->observer, name, r->want->log_dir) ? run_fail(r, -ENOTSUP, "%s did not start", name) : 0;
+	if (observer_start(&r->observer, name, r->want->log_dir))
+		return run_fail(r, -ENOTSUP, "%s did not start", name);
+	return 0;
 }
 
 static void boot_begins(struct run *r)

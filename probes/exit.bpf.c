@@ -24,7 +24,8 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define EXIT_INTR 10
 
 /*
- * SVM tells port and value at once. A guest's guest writes its own hypervisor's port: KVM then runs it on another VMCB.
+ * SVM tells port and value at once. A guest's guest writes its own hypervisor's port: KVM then
+ * runs it on another VMCB.
  */
 static __always_inline void look_for_marker(struct vcpu_state *s, struct kvm_vcpu *vcpu, __u64 now)
 {
