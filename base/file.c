@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <sha256.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,17 @@ char *file_read_line(const char *path)
 	while (sb.len && (sb.buf[sb.len - 1] == '\n' || sb.buf[sb.len - 1] == ' '))
 		sb.buf[--sb.len] = '\0';
 	return strbuf_take(&sb);
+}
+
+char *file_link_name(const char *path)
+{
+	char target[PATH_MAX];
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+
+	if (n < 0)
+		return NULL;
+	target[n] = '\0';
+	return xstrdup(strrchr(target, '/') ? strrchr(target, '/') + 1 : target);
 }
 
 int file_read_u64(const char *path, uint64_t *out)

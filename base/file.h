@@ -9,6 +9,8 @@
 int file_read(const char *path, struct strbuf *out);
 /* Read a short file and strip the trailing newline; "" when it cannot be read. Caller frees. */
 char *file_read_line(const char *path);
+/* Last part of what a symbolic link points to ("igbvf" of .../driver), or NULL. Caller frees. */
+char *file_link_name(const char *path);
 int file_read_u64(const char *path, uint64_t *out);
 /* Write in place (sysfs, procfs). */
 int file_write(const char *path, const char *text);

@@ -25,6 +25,8 @@ void help_man_page(struct strbuf *sb, const struct command *c);
 /* docs/reference.md on stdout. */
 void help_markdown(void);
 void help_completion(void);
+/* A text within a cell of a table in Markdown, which a '|' would end, on stdout. */
+void help_markdown_cell(const char *text);
 /* bench list SUBJECT as a table in Markdown, on stdout. */
 void list_markdown(const char *subject);
 

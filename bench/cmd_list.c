@@ -50,8 +50,7 @@ static void list_start(struct listing *l, const char *const *columns)
 static void markdown_cell(const char *text, bool first)
 {
 	printf(first && *text ? "| `" : "| ");
-	for (; *text; text++)
-		printf(*text == '|' ? "\\|" : "%c", *text);
+	help_markdown_cell(text);
 	printf(first ? "` " : " ");
 }
 

@@ -11,6 +11,7 @@
 #include "base/proc.h"
 #include "bench/bench.h"
 #include "bench/exit_view.h"
+#include "bench/paths.h"
 #include "bench/profile_print.h"
 #include "bench/symbols.h"
 #include "bench/vm_find.h"
@@ -72,26 +73,14 @@ static void on_stop(int sig)
 
 /* ---- which process ---- */
 
-/* A held child cannot tell that there is nothing to execute, so that is looked up before. */
-static bool program_there(const char *name)
-{
-	char *path = xstrdup(getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin"), *save, full[4096];
-	bool there = strchr(name, '/') && !access(name, X_OK);
-
-	for (char *dir = strtok_r(path, ":", &save); dir && !there && !strchr(name, '/');
-	     dir = strtok_r(NULL, ":", &save)) {
-		snprintf(full, sizeof(full), "%s/%s", dir, name);
-		there = !access(full, X_OK);
-	}
-	free(path);
-	return there;
-}
-
 static int start_child(struct profile *p, char **argv)
 {
 	struct proc_opts o = {.hold = true};
-	int err = program_there(argv[0]) ? proc_spawn(&p->child, argv, &o) : -ENOENT;
+	/* A held child cannot tell that there is nothing to execute, so that is looked up before. */
+	char *program = path_program(argv[0]);
+	int err = program ? proc_spawn(&p->child, argv, &o) : -ENOENT;
 
+	free(program);
 	if (err) {
 		log_error("%s: cannot be started: %s", argv[0], strerror(-err));
 		return EXIT_CANNOT;

@@ -61,17 +61,6 @@ struct card {
 
 typedef void (*card_fn)(const struct card *c, struct strbuf *sb, enum verdict *v);
 
-static char *link_end(const char *path)
-{
-	char target[PATH_MAX];
-	ssize_t n = readlink(path, target, sizeof(target) - 1);
-
-	if (n < 0)
-		return NULL;
-	target[n] = '\0';
-	return xstrdup(strrchr(target, '/') ? strrchr(target, '/') + 1 : target);
-}
-
 static char *device_line(const char *addr, const char *file)
 {
 	char *path = xasprintf(DEVICES "/%s/%s", addr, file), *line = file_read_line(path);
@@ -90,7 +79,7 @@ static struct finding each_card(card_fn fn, const char *todo)
 	int n = scandir("/sys/class/net", &e, NULL, alphasort);
 
 	for (int i = 0; i < n; i++) {
-		char *link = xasprintf("/sys/class/net/%s/device", e[i]->d_name), *addr = link_end(link);
+		char *link = xasprintf("/sys/class/net/%s/device", e[i]->d_name), *addr = file_link_name(link);
 		char *total = device_line(addr ? addr : "", "sriov_totalvfs");
 		struct card c = {.name = e[i]->d_name};
 
@@ -136,7 +125,7 @@ struct finding find_sriov(void)
 
 static void say_group(const struct card *c, struct strbuf *sb, enum verdict *v)
 {
-	char *link = xasprintf(DEVICES "/%s/iommu_group", c->addr), *group = link_end(link);
+	char *link = xasprintf(DEVICES "/%s/iommu_group", c->addr), *group = file_link_name(link);
 	char *dir = xasprintf(GROUPS "/%s/devices", group ? group : "");
 	size_t n = group ? count_entries(dir) : 0;
 

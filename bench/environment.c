@@ -81,21 +81,6 @@ static void add_input(json_t *inputs, const char *name, const char *path, bool o
 	free(real);
 }
 
-static char *find_in_path(const char *name)
-{
-	char *dirs = xstrdup(getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin"), *save, *found = NULL;
-
-	for (char *d = strtok_r(dirs, ":", &save); d && !found; d = strtok_r(NULL, ":", &save)) {
-		found = xasprintf("%s/%s", d, name);
-		if (access(found, X_OK)) {
-			free(found);
-			found = NULL;
-		}
-	}
-	free(dirs);
-	return found;
-}
-
 json_t *environment_inputs(const struct cell *c, const char *kernel_dir)
 {
 	json_t *inputs = json_array();
@@ -105,7 +90,7 @@ json_t *environment_inputs(const struct cell *c, const char *kernel_dir)
 	if (c->vmm) {
 		bool ours = c->vmm->has_stats_page;
 
-		path = ours ? xstrdup(path_tool(c->vmm->program)) : find_in_path(c->vmm->program);
+		path = ours ? xstrdup(path_tool(c->vmm->program)) : path_program(c->vmm->program);
 		add_input(inputs, c->vmm->name, path, ours);
 		free(path);
 	}

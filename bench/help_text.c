@@ -93,8 +93,7 @@ static const char reference_head[] =
 	"| `EXITLAB_JOURNAL_DIR` | where changes to the host are noted (default `/run/exitlab`) |\n"
 	"| `NO_COLOR`, `TERM=dumb` | no colour, no progress bar |\n";
 
-/* A '|' ends a cell of a table. */
-static void print_escaped(const char *text)
+void help_markdown_cell(const char *text)
 {
 	for (; *text; text++)
 		printf(*text == '|' ? "\\|" : "%c", *text);
@@ -108,11 +107,11 @@ static void markdown_option(const struct opt *o)
 	printf("--%s", o->name);
 	if (o->type != OPT_FLAG) {
 		printf(o->type == OPT_OPTIONAL ? "[=" : "=");
-		print_escaped(o->arg);
+		help_markdown_cell(o->arg);
 		printf(o->type == OPT_OPTIONAL ? "]" : "");
 	}
 	printf("` | ");
-	print_escaped(o->help);
+	help_markdown_cell(o->help);
 	puts(" |");
 }
 

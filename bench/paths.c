@@ -109,3 +109,21 @@ char *path_kernel(const char *which, const char *file)
 	free(path);
 	return real;
 }
+
+char *path_program(const char *name)
+{
+	char *dirs, *save, *found = NULL;
+
+	if (strchr(name, '/'))
+		return access(name, X_OK) ? NULL : xstrdup(name);
+	dirs = xstrdup(getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
+	for (char *d = strtok_r(dirs, ":", &save); d && !found; d = strtok_r(NULL, ":", &save)) {
+		found = xasprintf("%s/%s", d, name);
+		if (access(found, X_OK)) {
+			free(found);
+			found = NULL;
+		}
+	}
+	free(dirs);
+	return found;
+}

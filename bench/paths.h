@@ -21,6 +21,8 @@ const char *path_cache(void);
 /* An unpacked kernel: which is "default", "newer" or a release. file: "vmlinux", "vmlinuz", "modules" or "".
  * Links are resolved. Caller frees; NULL when it is not there (logged, with what to do). */
 char *path_kernel(const char *which, const char *file);
+/* A program as a shell would find it: a path, or a name in PATH. Caller frees; NULL when there is none. */
+char *path_program(const char *name);
 /* Our own executable. */
 const char *path_self(void);
 

@@ -39,17 +39,6 @@ char *sriov_find_card(const char *not_this)
 	return found;
 }
 
-static char *link_name(const char *path)
-{
-	char target[PATH_MAX];
-	ssize_t n = readlink(path, target, sizeof(target) - 1);
-
-	if (n < 0)
-		return NULL;
-	target[n] = '\0';
-	return xstrdup(strrchr(target, '/') ? strrchr(target, '/') + 1 : target);
-}
-
 static char *device_path(const char *addr, const char *file)
 {
 	return xasprintf("/sys/bus/pci/devices/%s/%s", addr, file);
@@ -67,7 +56,7 @@ static int set_device(struct sriov *s, const char *addr, const char *file, const
 
 static char *vf_link(const struct sriov *s, unsigned index)
 {
-	char *path = xasprintf("/sys/bus/pci/devices/%s/virtfn%u", s->pf_addr, index), *vf = link_name(path);
+	char *path = xasprintf("/sys/bus/pci/devices/%s/virtfn%u", s->pf_addr, index), *vf = file_link_name(path);
 
 	free(path);
 	return vf;
@@ -87,7 +76,7 @@ static int find_pf(struct sriov *s, const char *nic)
 		return -ENODEV;
 	}
 	path = xasprintf("/sys/class/net/%s/device", s->pf);
-	s->pf_addr = link_name(path);
+	s->pf_addr = file_link_name(path);
 	free(path);
 	if (!s->pf_addr) {
 		log_error("--nic=%s: no such network card; see bench doctor", s->pf);
@@ -185,7 +174,7 @@ static int adopt_vf(struct sriov *s, const char *addr)
 	char *physfn = device_path(addr, "physfn"), *own;
 
 	s->vf_addr = xstrdup(addr);
-	s->pf_addr = link_name(physfn);
+	s->pf_addr = file_link_name(physfn);
 	free(physfn);
 	s->pf = s->pf_addr ? interface_of(s->pf_addr) : NULL;
 	if (!s->pf || find_index(s)) {
@@ -263,7 +252,7 @@ static int unbind(struct sriov *s, const char *driver)
 
 static char *driver_of(const char *addr)
 {
-	char *path = device_path(addr, "driver"), *name = link_name(path);
+	char *path = device_path(addr, "driver"), *name = file_link_name(path);
 
 	free(path);
 	return name;
