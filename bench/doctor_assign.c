@@ -79,7 +79,8 @@ static struct finding each_card(card_fn fn, const char *todo)
 	int n = scandir("/sys/class/net", &e, NULL, alphasort);
 
 	for (int i = 0; i < n; i++) {
-		char *link = xasprintf("/sys/class/net/%s/device", e[i]->d_name), *addr = file_link_name(link);
+		char *link = xasprintf("/sys/class/net/%s/device", e[i]->d_name);
+		char *addr = file_link_name(link);
 		char *total = device_line(addr ? addr : "", "sriov_totalvfs");
 		struct card c = {.name = e[i]->d_name};
 

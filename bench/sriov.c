@@ -56,7 +56,8 @@ static int set_device(struct sriov *s, const char *addr, const char *file, const
 
 static char *vf_link(const struct sriov *s, unsigned index)
 {
-	char *path = xasprintf("/sys/bus/pci/devices/%s/virtfn%u", s->pf_addr, index), *vf = file_link_name(path);
+	char *path = xasprintf("/sys/bus/pci/devices/%s/virtfn%u", s->pf_addr, index);
+	char *vf = file_link_name(path);
 
 	free(path);
 	return vf;
