@@ -63,3 +63,9 @@ throughput() {
 	kicks=$(sed -n 's/.*"vmm_kicks": \([0-9.]*\).*/\1/p' <<<"$output" | head -1)
 	awk -v k="$kicks" 'BEGIN { exit !(k > 0) }'
 }
+
+@test "micro virtio-net: the card's thread gets no CPU for a second at the window's end; the result comes all the same" {
+	python3 tests/vmm/stall_thread.py virtio-net0-q0 2 3>&- &
+	throughput virtio tx --set event_idx=off --duration=1s
+	wait $!
+}
