@@ -31,7 +31,8 @@ static size_t edit_distance(const char *a, const char *b)
 
 const char *opts_nearest(const char *s, const char *const *words)
 {
-	size_t best = MAX(strlen(s) / 3, 2) + 1;
+	/* Two slips are near from four letters on; in a shorter word they leave nothing of it. */
+	size_t len = strlen(s), best = (len < 4 ? 1 : MAX(len / 3, 2)) + 1;
 	const char *found = NULL;
 
 	for (; *words; words++) {
@@ -121,6 +122,10 @@ static int opt_store(const struct command *cmd, const struct opt *o, const char 
 		break;
 	case OPT_U64:
 		err = parse_u64(value, to);
+		break;
+	case OPT_COUNT:
+		err = parse_u64(value, to);
+		err = !err && !*(uint64_t *)to ? -ERANGE : err;
 		break;
 	case OPT_SIZE:
 		err = parse_size(value, to);
@@ -316,6 +321,7 @@ void opts_emit(const struct opt *opts, const void *from, void (*emit)(void *ctx,
 				emit_text(o, list->item[i], emit, ctx);
 			break;
 		case OPT_U64:
+		case OPT_COUNT:
 		case OPT_SIZE:
 		case OPT_DURATION:
 			emit_number(o, *(const uint64_t *)field, emit, ctx);

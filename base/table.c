@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -90,15 +91,23 @@ static void print_cell(FILE *out, const char *s, size_t width, bool right, bool 
 	fputs(last ? "" : "  ", out);
 }
 
-void table_print(struct table *t, FILE *out)
+/* Fills up the last row; the width of each column. Caller frees. */
+static size_t *table_layout(struct table *t)
 {
 	size_t *width = xcalloc(t->columns, sizeof(*width));
-	bool bold = term_colour(fileno(out));
 
 	while (t->cells % t->columns)
 		table_push(t, xstrdup(""));
 	for (size_t i = 0; i < t->cells; i++)
 		width[i % t->columns] = MAX(width[i % t->columns], text_width(t->cell[i]));
+	return width;
+}
+
+void table_print(struct table *t, FILE *out)
+{
+	size_t *width = table_layout(t);
+	bool bold = term_colour(fileno(out));
+
 	for (size_t i = 0; i < t->cells; i++) {
 		size_t col = i % t->columns;
 
@@ -113,6 +122,42 @@ void table_print(struct table *t, FILE *out)
 	free(t->right);
 	free(width);
 	free(t);
+}
+
+static size_t room(FILE *out)
+{
+	struct winsize ws;
+
+	return !ioctl(fileno(out), TIOCGWINSZ, &ws) && ws.ws_col ? ws.ws_col : TABLE_ROOM;
+}
+
+/* Rows become columns, all but the names right aligned. */
+static void transpose(struct table *t)
+{
+	size_t columns = t->columns, rows = t->cells / columns;
+	char **old = t->cell;
+
+	t->cell = xcalloc(t->cells, sizeof(*t->cell));
+	for (size_t i = 0; i < t->cells; i++)
+		t->cell[i % columns * rows + i / columns] = old[i];
+	free(old);
+	t->cap = t->cells;
+	t->columns = rows;
+	t->right = xrealloc(t->right, rows * sizeof(*t->right));
+	for (size_t i = 0; i < rows; i++)
+		t->right[i] = i > 0;
+}
+
+void table_print_fit(struct table *t, FILE *out)
+{
+	size_t *width = table_layout(t), sum = 0;
+
+	for (size_t i = 0; i < t->columns; i++)
+		sum += width[i] + 2;
+	free(width);
+	if (sum > room(out) + 2 && t->cells / t->columns < t->columns)
+		transpose(t);
+	table_print(t, out);
 }
 
 static char *ring_buffer(size_t *size)

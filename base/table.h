@@ -16,6 +16,9 @@ struct table *table_new_from(const char *const *names);
 void table_cell(struct table *t, const char *fmt, ...) PRINTF(2, 3);
 /* Print with a header line (bold on a terminal) and free. */
 void table_print(struct table *t, FILE *out);
+/* The same on its side (a row becomes a column) when it has few rows and is wider than the terminal. */
+void table_print_fit(struct table *t, FILE *out);
+#define TABLE_ROOM 160 /* columns where there is no terminal */
 
 /* "1.23 G", "456", "78.9 k": three significant digits with an SI prefix, into a static ring of buffers. */
 const char *fmt_si(double v);

@@ -20,6 +20,8 @@ bool bench_parse(const struct command *cmd, int *argc, char **argv, void *dest, 
 struct strbuf;
 extern const struct command *const bench_commands[]; /* ends with NULL */
 const struct command *bench_find(const char *name);
+/* What `bench` without a command says. */
+void help_overview(FILE *out);
 void help_man_index(struct strbuf *sb);
 void help_man_page(struct strbuf *sb, const struct command *c);
 /* docs/reference.md on stdout. */

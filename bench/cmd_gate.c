@@ -25,7 +25,7 @@ static const struct opt gate_opts[] = {
 	 "judge only this one (may be given several times)"},
 	{"floors", 0, OPT_STR, offsetof(struct gate_args, floors), "FILE",
 	 "lines METRIC RELATIVE% [ABSOLUTE] (default: * 1%, in virtual time * 0%)"},
-	{"reps", 'n', OPT_U64, offsetof(struct gate_args, reps), "N",
+	{"reps", 'n', OPT_COUNT, offsetof(struct gate_args, reps), "N",
 	 "boots of the screening (default: as the baseline); twice for the confirmation"},
 	{"markdown", 0, OPT_STR, offsetof(struct gate_args, markdown), "FILE",
 	 "the table for a pull request"},

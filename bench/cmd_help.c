@@ -65,8 +65,10 @@ static int help_main(int argc, char **argv)
 		help_markdown();
 	else if (a.completion)
 		help_completion();
+	else if (argc > 1)
+		return print_help(argv[1]);
 	else
-		return print_help(argc > 1 ? argv[1] : "help");
+		help_overview(stdout);
 	return EXIT_OK;
 }
 

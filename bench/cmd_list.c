@@ -228,7 +228,7 @@ static const struct opt list_opts[] = {
 	{"workload", 'w', OPT_STR, offsetof(struct list_args, workload), "NAME", "runs: of this workload"},
 	{"since", 0, OPT_STR, offsetof(struct list_args, since), "DATE",
 	 "runs: started on or after it (2026-03-14)"},
-	{"last", 'n', OPT_U64, offsetof(struct list_args, last), "N", "runs: the newest N"},
+	{"last", 'n', OPT_COUNT, offsetof(struct list_args, last), "N", "runs: the newest N"},
 	OPT_END,
 };
 

@@ -27,7 +27,7 @@ struct profile_args {
 
 #define ARG(name) offsetof(struct profile_args, name)
 static const struct opt profile_opts[] = {
-	{"pid", 'p', OPT_U64, ARG(pid), "PID", "the virtual machine of this process"},
+	{"pid", 'p', OPT_COUNT, ARG(pid), "PID", "the virtual machine of this process"},
 	{"name", 'n', OPT_STR, ARG(name), "NAME", "the virtual machine or program of this name"},
 	{"all", 'a', OPT_FLAG, ARG(all), NULL, "every virtual machine of this host"},
 	{"duration", 'd', OPT_DURATION, ARG(duration_ns), "TIME",

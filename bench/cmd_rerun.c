@@ -19,7 +19,7 @@ struct rerun_args {
 };
 
 static const struct opt rerun_opts[] = {
-	{"reps", 'n', OPT_U64, offsetof(struct rerun_args, reps), "N",
+	{"reps", 'n', OPT_COUNT, offsetof(struct rerun_args, reps), "N",
 	 "boots (default: as many as the record has)"},
 	{"strict", 0, OPT_FLAG, offsetof(struct rerun_args, strict), NULL,
 	 "do not run when anything differs"},

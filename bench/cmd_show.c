@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +63,7 @@ static void print_head(const json_t *rec)
 
 static void metric_row(struct table *t, const json_t *rec, const char *name, const json_t *m)
 {
-	double median = number(m, "median"), *x;
+	double median = number(m, "median"), spread, *x;
 	const struct metric_info *info = metric_find(name);
 	size_t n;
 
@@ -74,9 +75,9 @@ static void metric_row(struct table *t, const json_t *rec, const char *name, con
 	else
 		table_cell(t, "too few boots");
 	x = record_values(rec, name, &n);
-	if (n > 1 && median)
-		table_cell(t, "%.2g %%",
-			   100 * 1.4826 * stats_mad(x, n) / (median < 0 ? -median : median));
+	spread = n > 1 && median ? 100 * 1.4826 * stats_mad(x, n) / fabs(median) : NAN;
+	if (!isnan(spread))
+		table_cell(t, spread < 10 ? "%.2g %%" : "%.0f %%", spread);
 	else
 		table_cell(t, "-");
 	table_cell(t, "%zu", n);
@@ -145,7 +146,8 @@ static void print_exits(const json_t *rec, bool all)
 			static const char *const key[] = {"total_ns", "p50_ns", "p99_ns", "kvm_ns"};
 			const json_t *v = json_object_get(e, key[k]);
 
-			table_cell(t, "%s", json_is_number(v) ? fmt_ns(json_number_value(v)) : "-");
+			/* A time that nothing was spent in, or that was not seen, is a dash. */
+			table_cell(t, "%s", json_number_value(v) > 0 ? fmt_ns(json_number_value(v)) : "-");
 		}
 	}
 	printf("\n");

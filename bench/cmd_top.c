@@ -19,7 +19,7 @@ struct top_args {
 
 #define ARG(name) offsetof(struct top_args, name)
 static const struct opt top_opts[] = {
-	{"pid", 'p', OPT_U64, ARG(pid), "PID", "only this process (default: every virtual machine)"},
+	{"pid", 'p', OPT_COUNT, ARG(pid), "PID", "only this process (default: every virtual machine)"},
 	{"name", 'n', OPT_STR, ARG(name), "NAME", "only the virtual machine of this name"},
 	{"interval", 'i', OPT_DURATION, ARG(interval_ns), "TIME", "time between updates (default 1s)"},
 	{"duration", 'd', OPT_DURATION, ARG(duration_ns), "TIME", "end after this long"},

@@ -1,10 +1,34 @@
 // SPDX-License-Identifier: MIT
-/* Man pages, the reference in Markdown and the completion for bash, all from the tables of options. */
+/* The overview, man pages, the reference in Markdown and the completion for bash, all from the tables. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/strbuf.h"
 #include "bench/bench.h"
+
+void help_overview(FILE *out)
+{
+	static const struct {
+		const char *first, *title;
+	} groups[] = {
+		{"doctor", "Measure"},
+		{"list", "Look at what was measured"},
+		{"gate", "Watch for regressions, carry records around"},
+		{"profile", "Any virtual machine of this host"},
+		{"lab", "Machines, and help"},
+	};
+	size_t g = 0;
+
+	fprintf(out, "bench: what each I/O path of a KVM guest costs, and why\n\n"
+		     "Usage: bench [-v|-q] COMMAND [options] [arguments]\n");
+	for (const struct command *const *c = bench_commands; *c; c++) {
+		if (g < ARRAY_SIZE(groups) && !strcmp((*c)->name, groups[g].first))
+			fprintf(out, "\n%s:\n", groups[g++].title);
+		fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
+	}
+	fprintf(out, "\n`bench COMMAND --help` shows its options and examples. Start with:\n"
+		     "  bench doctor\n  bench run net-throughput --mode=vhost\n");
+}
 
 /* roff takes a leading dot or quote for a command, and a bare '-' for a hyphen. */
 static void roff(struct strbuf *sb, const char *text)

@@ -13,16 +13,6 @@ const struct command *const bench_commands[] = {
 };
 #undef X
 
-static void usage(FILE *out)
-{
-	fprintf(out, "bench: what each I/O path of a KVM guest costs, and why\n\n"
-		     "Usage: bench [-v|-q] COMMAND [options] [arguments]\n\nCommands:\n");
-	for (const struct command *const *c = bench_commands; *c; c++)
-		fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
-	fprintf(out, "\n`bench COMMAND --help` shows its options and examples. Start with:\n"
-		     "  bench doctor\n  bench run net-throughput --mode=vhost\n");
-}
-
 const struct command *bench_find(const char *name)
 {
 	for (const struct command *const *c = bench_commands; *c; c++)
@@ -59,7 +49,7 @@ int main(int argc, char **argv)
 			return EXIT_OK;
 		}
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-			usage(stdout);
+			help_overview(stdout);
 			return EXIT_OK;
 		}
 		if (strcmp(argv[i], "-v") && strcmp(argv[i], "-q")) {
@@ -70,7 +60,7 @@ int main(int argc, char **argv)
 	}
 	log_init("bench", level);
 	if (i >= argc) {
-		usage(stderr);
+		help_overview(stderr);
 		return EXIT_USAGE;
 	}
 	cmd = bench_find(argv[i]);

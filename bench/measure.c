@@ -52,18 +52,13 @@ static const char *row_key(const json_t *row, char *buf, size_t size)
 	return buf;
 }
 
-static void add_number(json_t *into, const char *name, const json_t *from)
-{
-	double sum = number(into, name) + number(from, name);
+/* What adds up in a row of exits; the rest (percentiles) comes from the histogram. */
+static const char *const exit_sums[] = {"count",   "total_ns",   "guest_ns",   "kvm_fast_ns", "kvm_ns",
+					"user_ns", "fast_count", "user_count", "untraced"};
 
-	json_object_set_new(into, name, json_integer((json_int_t)sum));
-}
-
-/* The probes have a row per vCPU; a record has one per reason and key. */
+/* The probes have a row per vCPU and a run one per sample; what is wanted has one per reason and key. */
 static void merge_exit(json_t *merged, const json_t *row)
 {
-	static const char *const sums[] = {"count",	  "total_ns", "guest_ns",
-					   "kvm_fast_ns", "kvm_ns",   "user_ns"};
 	char id[256];
 	json_t *into = json_object_get(merged, row_key(row, id, sizeof(id)));
 	static struct hist a, b;
@@ -71,10 +66,14 @@ static void merge_exit(json_t *merged, const json_t *row)
 	if (!into) {
 		json_object_set_new(merged, id, json_deep_copy(row));
 		json_object_del(json_object_get(merged, id), "vcpu");
+		json_object_del(json_object_get(merged, id), "tid");
 		return;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(sums); i++)
-		add_number(into, sums[i], row);
+	for (size_t i = 0; i < ARRAY_SIZE(exit_sums); i++)
+		if (json_object_get(into, exit_sums[i]))
+			json_object_set_new(into, exit_sums[i],
+					    json_integer((json_int_t)(number(into, exit_sums[i]) +
+								      number(row, exit_sums[i]))));
 	if (!hist_from_json(json_object_get(into, "hist"), &a) &&
 	    !hist_from_json(json_object_get(row, "hist"), &b)) {
 		hist_merge(&a, &b);
@@ -101,6 +100,18 @@ json_t *measure_merge_exits(const json_t *rows)
 	return out;
 }
 
+void measure_exits_per_sample(json_t *rows, size_t samples)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+		for (size_t k = 0; k < ARRAY_SIZE(exit_sums); k++)
+			if (json_object_get(row, exit_sums[k]))
+				json_object_set_new(row, exit_sums[k],
+						    json_real(number(row, exit_sums[k]) / (double)samples));
+}
+
 /* ---- metrics ---- */
 
 static void per_unit(json_t *m, const char *name, double n, double units)
@@ -114,12 +125,14 @@ static void exit_metrics(const struct observed *o, json_t *m, double packets, do
 	json_t *totals = json_object_get(o->probes, "totals"), *notify = json_object_get(o->probes, "notify");
 	double exits = number(totals, "exits"), user = number(totals, "userspace_exits");
 	double kicks = number(notify, "kicks_ioeventfd") + number(notify, "kicks_userspace");
+	bool kicks_seen = json_object_get(notify, "kicks_ioeventfd"); /* some kernels hide them: no number then */
 
 	if (!totals)
 		return;
 	put(m, "exits", exits);
 	put(m, "userspace_exits", user);
-	put(m, "kicks", kicks);
+	if (kicks_seen)
+		put(m, "kicks", kicks);
 	if (o->whole_boot)
 		put(m, "boot_exits", exits);
 	if (ns > 0)
@@ -127,10 +140,11 @@ static void exit_metrics(const struct observed *o, json_t *m, double packets, do
 	per_unit(m, "exits_per_packet", exits, packets);
 	per_unit(m, "exits_per_op", exits, number(o->agent, "ops"));
 	per_unit(m, "userspace_exits_per_packet", user, packets);
-	per_unit(m, "kicks_per_packet", kicks, packets);
+	if (kicks_seen)
+		per_unit(m, "kicks_per_packet", kicks, packets);
 	if (notify)
 		per_unit(m, "interrupts_per_packet", number(notify, "injected"), packets);
-	if (kicks > 0 && number(o->agent, "packets") > 0)
+	if (kicks_seen && kicks > 0 && number(o->agent, "packets") > 0)
 		put(m, "batch_packets", number(o->agent, "packets") / kicks);
 }
 
@@ -138,6 +152,7 @@ static void cpu_metrics(const struct observed *o, json_t *m, double packets, dou
 {
 	json_t *threads = json_object_get(o->probes, "threads"), *t;
 	double cpu = 0, guest = 0;
+	bool split = false; /* some back ends do not tell guest from host */
 	size_t i;
 
 	/* Mode host: the agent says what it took itself. */
@@ -150,10 +165,13 @@ static void cpu_metrics(const struct observed *o, json_t *m, double packets, dou
 			continue; /* the other end of the wire serves nobody here */
 		cpu += number(t, "cpu_ns");
 		guest += number(t, "guest_ns");
+		split |= json_object_get(t, "guest_ns") != NULL;
 	}
 	put(m, "cpu_pct", 100 * cpu / ns);
-	put(m, "cpu_host_pct", 100 * (cpu - guest) / ns);
-	put(m, "cpu_guest_pct", 100 * guest / ns);
+	if (split) {
+		put(m, "cpu_host_pct", 100 * (cpu - guest) / ns);
+		put(m, "cpu_guest_pct", 100 * guest / ns);
+	}
 	per_unit(m, "cpu_ns_per_packet", cpu, packets);
 }
 

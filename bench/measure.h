@@ -20,8 +20,10 @@ struct observed {
 /* Fills sample["metrics"], ["exits"], ["threads"], ["hists"], ["checks"]. 0, or -EIO with *why set: void. */
 int measure_sample(const struct observed *o, json_t *sample, char **why);
 
-/* One row per reason and key out of rows of several vCPUs or VMs: sums, merged histograms. */
+/* One row per reason and key out of rows of several vCPUs, VMs or samples: sums, merged histograms. */
 json_t *measure_merge_exits(const json_t *rows);
+/* Sums over so many samples become means of one. */
+void measure_exits_per_sample(json_t *rows, size_t samples);
 /*
  * Samples of VMs that ran at the same time become the first of them: rates, counts and CPU are sums, times
  * and what is per packet are means. ["vms"] keeps the metrics of each.

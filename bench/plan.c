@@ -189,8 +189,8 @@ static int check_guest(const struct workload *wl, const char *guest)
 			continue;
 		if (wl->guests & guests[i].bit)
 			return 0;
-		log_error("%s does not run %s%s%s", wl->name, i == 2 ? "without a guest" : "in the ",
-			  i == 2 ? "" : guest, i == 2 ? "" : " guest");
+		log_error("%s does not run %s%s%s; see bench list workloads", wl->name,
+			  i == 2 ? "without a guest" : "in the ", i == 2 ? "" : guest, i == 2 ? "" : " guest");
 		return -ENOTSUP;
 	}
 	log_error("no guest %s; it is linux or micro", guest);
@@ -300,6 +300,8 @@ void plan_order(struct plan *p, unsigned reps)
 	free(round);
 }
 
+#define BOOTS_MAX 10000
+
 int plan_make(struct plan *p, const char *name, const struct run_args *args)
 {
 	const struct workload *wl = workload_find(name);
@@ -311,6 +313,10 @@ int plan_make(struct plan *p, const char *name, const struct run_args *args)
 	p->seed = args->seed ? args->seed : clock_ns();
 	if (!wl)
 		return unknown_workload(name);
+	if (MAX(args->reps, args->warmup) > BOOTS_MAX) {
+		log_error("--reps and --warmup: at most %d boots of a cell", BOOTS_MAX);
+		return -EINVAL;
+	}
 	n_modes = split(args->modes ? args->modes : wl->flags & WORKLOAD_NET ? "virtio" : "", &modes);
 	if (!n_modes) {
 		modes = xcalloc(1, sizeof(*modes));
@@ -394,6 +400,6 @@ void plan_print(const struct plan *p, FILE *out)
 		table_cell(t, "%s", p->step[i].warmup ? "warm-up" : "sample");
 	}
 	table_print(t, out);
-	fprintf(out, "%zu cells, %zu boots, seed %llu\n", p->n_cells, p->n_steps,
-		(unsigned long long)p->seed);
+	fprintf(out, "%zu cell%s, %zu boot%s, seed %llu\n", p->n_cells, p->n_cells == 1 ? "" : "s", p->n_steps,
+		p->n_steps == 1 ? "" : "s", (unsigned long long)p->seed);
 }

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "bench/environment.h"
 #include "bench/lab.h"
+#include "bench/measure.h"
 #include "bench/run.h"
 #include "bench/tune.h"
 
@@ -57,33 +58,9 @@ static json_t *summarise(const json_t *record)
 
 /* ---- exits over all samples ---- */
 
-static const char *const exit_sums[] = {"count", "total_ns", "guest_ns", "kvm_fast_ns", "kvm_ns", "user_ns"};
-
 static double number(const json_t *o, const char *key)
 {
 	return json_number_value(json_object_get(o, key));
-}
-
-static void add_exit(json_t *all, const json_t *row)
-{
-	static struct hist a, b;
-	char *id = xasprintf("%s|%s", record_str(row, "reason"), record_str(row, "key"));
-	json_t *into = json_object_get(all, id);
-
-	if (!into) {
-		json_object_set_new(all, id, json_deep_copy(row));
-	} else {
-		for (size_t i = 0; i < ARRAY_SIZE(exit_sums); i++)
-			json_object_set_new(into, exit_sums[i],
-					    json_real(number(into, exit_sums[i]) +
-						      number(row, exit_sums[i])));
-		if (!hist_from_json(json_object_get(into, "hist"), &a) &&
-		    !hist_from_json(json_object_get(row, "hist"), &b)) {
-			hist_merge(&a, &b);
-			json_object_set_new(into, "hist", hist_to_json(&a));
-		}
-	}
-	free(id);
 }
 
 static int by_total(const void *a, const void *b)
@@ -96,33 +73,26 @@ static int by_total(const void *a, const void *b)
 /* Counts and times are means per sample; percentiles come from the merged histograms. */
 static json_t *exits_of(const json_t *record)
 {
-	json_t *all = json_object(), *out = json_array(), *sample, *row, **rows;
-	size_t i, k, ok = 0, n;
-	const char *id;
+	json_t *all = json_array(), *out = json_array(), *merged, *sample, *row, **rows;
+	size_t i, ok = 0, n;
 
 	json_array_foreach(json_object_get(record, "samples"), i, sample) {
 		if (!json_is_true(json_object_get(sample, "ok")))
 			continue;
 		ok++;
-		json_array_foreach(json_object_get(sample, "exits"), k, row)
-			add_exit(all, row);
+		json_array_extend(all, json_object_get(sample, "exits"));
 	}
-	rows = xcalloc(json_object_size(all), sizeof(*rows));
-	n = 0;
-	json_object_foreach(all, id, row)
-		rows[n++] = row;
+	merged = measure_merge_exits(all);
+	measure_exits_per_sample(merged, ok);
+	n = json_array_size(merged);
+	rows = xcalloc(n, sizeof(*rows));
+	json_array_foreach(merged, i, row)
+		rows[i] = row;
 	qsort(rows, n, sizeof(*rows), by_total);
-	for (i = 0; i < n; i++) {
-		json_t *hist = json_object_get(rows[i], "hist");
-
-		for (k = 0; k < ARRAY_SIZE(exit_sums); k++)
-			json_object_set_new(rows[i], exit_sums[k],
-					    json_real(number(rows[i], exit_sums[k]) / (double)ok));
-		json_object_set(rows[i], "p50_ns", json_object_get(hist, "p50"));
-		json_object_set(rows[i], "p99_ns", json_object_get(hist, "p99"));
+	for (i = 0; i < n; i++)
 		json_array_append(out, rows[i]);
-	}
 	free(rows);
+	json_decref(merged);
 	json_decref(all);
 	return out;
 }

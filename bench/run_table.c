@@ -9,6 +9,8 @@
 #include "bench/bottleneck.h"
 #include "bench/run.h"
 
+#define METRICS_MAX 16 /* columns of the table */
+
 static double summary(const json_t *rec, const char *metric, const char *what)
 {
 	const json_t *m = json_object_get(json_object_get(rec, "summary"), metric);
@@ -160,8 +162,7 @@ static void print_footer(const json_t *records)
 
 static struct table *make_table(const json_t *records, char **metric, size_t n, bool ratio)
 {
-	/* table_new takes its columns as arguments; tables of a run have between 2 and 10. */
-	char *head[10] = {"path:", "", "", "", "", "", "", "", "", ""};
+	const char *head[METRICS_MAX + 3] = {"path:"};
 	size_t columns = 1;
 	struct table *t;
 
@@ -170,16 +171,15 @@ static struct table *make_table(const json_t *records, char **metric, size_t n, 
 		if (!i && ratio)
 			head[columns++] = xasprintf(":x of %s", row_name(json_array_get(records, 0)));
 	}
-	t = table_new((int)columns, head[0], head[1], head[2], head[3], head[4], head[5], head[6], head[7],
-		      head[8], head[9]);
+	t = table_new_from(head);
 	for (size_t i = 1; i < columns; i++)
-		free(head[i]);
+		free((char *)head[i]);
 	return t;
 }
 
 void run_print_table(const json_t *records, const struct workload *wl)
 {
-	char *metric[8] = {NULL};
+	char *metric[METRICS_MAX] = {NULL};
 	size_t n = choose_columns(records, wl, metric, ARRAY_SIZE(metric)), i;
 	bool ratio = json_array_size(records) > 1;
 	struct table *t = make_table(records, metric, n, ratio);
@@ -202,7 +202,7 @@ void run_print_table(const json_t *records, const struct workload *wl)
 				table_cell(t, "-");
 		}
 	}
-	table_print(t, stdout);
+	table_print_fit(t, stdout);
 	print_failures(records);
 	print_footer(records);
 	for (i = 0; i < n; i++)

@@ -7,6 +7,10 @@ load ../helper
 	[[ "$output" == *"Usage: bench"* ]]
 }
 
+@test "help without a command is the overview, on stdout" {
+	diff <("$bench" help) <("$bench" 2>&1)
+}
+
 @test "every command has a help text with examples" {
 	for c in $("$bench" --help | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p' | sort -u); do
 		[ "$c" = bench ] && continue
@@ -26,6 +30,8 @@ load ../helper
 	fails 2 "expected split\|packed" "$bench" run net-throughput --mode=virtio --set ring=round
 	fails 2 "mode e1000 has no such knob" "$bench" run net-throughput --mode=e1000 --set ring=packed
 	fails 2 "no VMM foo" "$bench" run boot --vmm=foo
+	fails 2 "reps=0: not a valid value" "$bench" run boot --reps=0
+	fails 2 "at most 10000 boots" "$bench" run boot --reps=4294967297
 }
 
 @test "a plan is ABBA: every second round runs the first one backwards" {
@@ -38,11 +44,11 @@ load ../helper
 
 @test "boots by default: ten on the host, six in the lab, two where they must be equal" {
 	run "$bench" run null --guest=micro --on=host --dry-run
-	[[ "${lines[-1]}" == "1 cells, 10 boots"* ]]
+	[[ "${lines[-1]}" == "1 cell, 10 boots"* ]]
 	run "$bench" run null --on=lab --dry-run
-	[[ "${lines[-1]}" == "1 cells, 6 boots"* ]]
+	[[ "${lines[-1]}" == "1 cell, 6 boots"* ]]
 	run "$bench" run null --deterministic --dry-run
-	[[ "${lines[-1]}" == "1 cells, 2 boots"* ]]
+	[[ "${lines[-1]}" == "1 cell, 2 boots"* ]]
 }
 
 @test "the same seed gives the same plan, knob lists make a matrix" {

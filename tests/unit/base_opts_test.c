@@ -16,7 +16,7 @@ struct args {
 	bool flag;
 	const char *word, *text, *maybe;
 	struct opt_list list;
-	uint64_t number, size, time_ns;
+	uint64_t number, count, size, time_ns;
 };
 
 #define ARG(member) offsetof(struct args, member)
@@ -28,6 +28,7 @@ static const struct opt opts[] = {
 	{"maybe", 0, OPT_OPTIONAL, ARG(maybe), "X", "with or without a value"},
 	{"list", 'l', OPT_LIST, ARG(list), "K=V", "several"},
 	{"number", 'n', OPT_U64, ARG(number), "N", "a number"},
+	{"count", 0, OPT_COUNT, ARG(count), "N", "one or more"},
 	{"size", 0, OPT_SIZE, ARG(size), "SIZE", "bytes"},
 	{"time", 0, OPT_DURATION, ARG(time_ns), "TIME", "a time"},
 	OPT_END,
@@ -102,7 +103,7 @@ static void test_mistakes(void **state)
 	static const char *const lines[] = {
 		"--nothing", "-x", "--word=third", "--word", "-t", "--number=ten", "--number=-1",
 		"--number=99999999999999999999",
-		"--size=12Q", "--time=soon", "--flag=yes",
+		"--count=0", "--size=12Q", "--time=soon", "--flag=yes",
 	};
 	char *argv[MAX_WORDS];
 	struct args a;
@@ -130,7 +131,7 @@ static void test_emit(void **state)
 {
 	static const char *const lines[] = {
 		"", "--flag", "--word=one --text=x", "--maybe", "--maybe=x", "--list=a=1 --list=b=2,3",
-		"--flag --word=other --text=y --list=z --number=7 --size=1048576 --time=250000000ns",
+		"--flag --word=other --text=y --list=z --number=7 --count=1 --size=1048576 --time=250000000ns",
 	};
 	char *argv[MAX_WORDS];
 	struct args a;
@@ -154,7 +155,9 @@ static void test_nearest(void **state)
 	(void)state;
 	assert_string_equal(opts_nearest("throughptu", words), "throughput");
 	assert_string_equal(opts_nearest("bott", words), "boot");
+	assert_string_equal(opts_nearest("bot", words), "boot");
 	assert_null(opts_nearest("memory", words));
+	assert_null(opts_nearest("to", words)); /* two slips away: nothing of it is left */
 }
 
 int main(void)

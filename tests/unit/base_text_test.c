@@ -97,6 +97,25 @@ static void test_formats(void **state)
 		assert_string_equal(cases[i].fmt(cases[i].value), cases[i].text);
 }
 
+static void test_table_on_its_side(void **state)
+{
+	static const char *const head[] = {"path:", ":a_long_name_of_a_metric_01", ":a_long_name_of_a_metric_02",
+					   ":a_long_name_of_a_metric_03", ":a_long_name_of_a_metric_04",
+					   ":a_long_name_of_a_metric_05", ":a_long_name_of_a_metric_06", NULL};
+	char buf[512] = "";
+	FILE *out = fmemopen(buf, sizeof(buf), "w");
+	struct table *t = table_new_from(head);
+
+	(void)state;
+	table_cell(t, "vhost");
+	for (int i = 1; head[i]; i++)
+		table_cell(t, "%d", i);
+	table_print_fit(t, out);
+	fclose(out);
+	assert_memory_equal(buf, "path                        vhost\n"
+				 "a_long_name_of_a_metric_01      1\n", 68);
+}
+
 static void test_table(void **state)
 {
 	struct table *t = table_new(3, "name:", ":count", "note:");
@@ -124,6 +143,7 @@ int main(void)
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_formats),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_table_on_its_side),
 	};
 
 	return cmocka_run_group_tests_name("base/text", tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -57,9 +58,75 @@ static void vms_of_one_sample(void **state)
 		json_decref(v[i]);
 }
 
+/* Every number of a row is that of all vCPUs and samples, not of the first. */
+static void rows_become_one(void **state)
+{
+	static const char *const sums[] = {"count",   "total_ns",   "guest_ns",   "kvm_fast_ns", "kvm_ns",
+					   "user_ns", "fast_count", "user_count", "untraced"};
+	json_t *rows = json_array(), *merged, *row;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		row = json_pack("{s:s, s:s, s:i, s:i}", "reason", "io", "key", "out 0x80", "vcpu", i, "tid", 70 + i);
+		for (size_t k = 0; k < ARRAY_SIZE(sums); k++)
+			json_object_set_new(row, sums[k], json_integer(10 * (i + 1)));
+		json_array_append_new(rows, row);
+	}
+	merged = measure_merge_exits(rows);
+	measure_exits_per_sample(merged, 2);
+	assert_int_equal(json_array_size(merged), 1);
+	row = json_array_get(merged, 0);
+	for (size_t k = 0; k < ARRAY_SIZE(sums); k++)
+		assert_true(number(row, sums[k]) == 30);
+	assert_null(json_object_get(row, "vcpu"));
+	assert_null(json_object_get(row, "tid"));
+	json_decref(merged);
+	json_decref(rows);
+}
+
+/* Where the kernel shows no kicks, or does not tell guest from host, there is no number instead of 0. */
+static void unseen_is_absent(void **state)
+{
+	static const struct {
+		const char *probes;
+		bool kicks, split;
+	} cases[] = {
+		{"{'totals': {'exits': 5}, 'notify': {'kicks_userspace': 2}, 'threads': [{'role': 'vcpu', 'cpu_ns': 50}]}",
+		 false, false},
+		{"{'totals': {'exits': 5}, 'notify': {'kicks_userspace': 2, 'kicks_ioeventfd': 1},"
+		 " 'threads': [{'role': 'vcpu', 'cpu_ns': 50, 'guest_ns': 40}]}", true, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[256], *why = NULL;
+		struct observed o = {.agent = json_pack("{s:i, s:i}", "packets", 10, "window_ns", 1000)};
+		json_t *sample = json_object(), *m;
+
+		snprintf(text, sizeof(text), "%s", cases[i].probes);
+		for (char *c = text; *c; c++)
+			*c = *c == '\'' ? '"' : *c;
+		o.probes = json_loads(text, 0, NULL);
+		assert_non_null(o.probes);
+		assert_int_equal(measure_sample(&o, sample, &why), 0);
+		m = json_object_get(sample, "metrics");
+		assert_int_equal(json_object_get(m, "kicks") != NULL, cases[i].kicks);
+		assert_int_equal(json_object_get(m, "kicks_per_packet") != NULL, cases[i].kicks);
+		assert_int_equal(json_object_get(m, "cpu_guest_pct") != NULL, cases[i].split);
+		assert_non_null(json_object_get(m, "cpu_pct"));
+		json_decref(sample);
+		json_decref(o.probes);
+		json_decref(o.agent);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(vms_of_one_sample)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(vms_of_one_sample),
+		cmocka_unit_test(rows_become_one),
+		cmocka_unit_test(unseen_is_absent),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/opts.h"
+#include "base/strbuf.h"
 #include "vmm/core/dev_opts.h"
 
 #define MAX_KEYS 32
@@ -125,7 +126,8 @@ int dev_opts_bool(const struct dev_opts *o, const char *key, bool *out)
 
 int dev_opts_word(const struct dev_opts *o, const char *key, const char *const *words, int *out)
 {
-	const char *s = dev_opts_str(o, key, NULL), *near;
+	const char *s = dev_opts_str(o, key, NULL);
+	struct strbuf all = STRBUF_INIT;
 
 	if (!s)
 		return 0;
@@ -135,9 +137,10 @@ int dev_opts_word(const struct dev_opts *o, const char *key, const char *const *
 			return 0;
 		}
 	}
-	near = opts_nearest(s, words);
-	log_error("device option %s=%s: unknown value; did you mean %s?", key, s,
-		  near ? near : words[0]);
+	for (int i = 0; words[i]; i++)
+		strbuf_addf(&all, "%s%s", !i ? "" : words[i + 1] ? ", " : " or ", words[i]);
+	log_error("device option %s=%s: want %s", key, s, strbuf_str(&all));
+	strbuf_free(&all);
 	return -EINVAL;
 }
 
