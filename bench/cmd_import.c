@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "bench/bench.h"
 #include "results/query.h"
+#include "results/read_ahead.h"
 #include "results/store.h"
 
 struct import_args {
@@ -58,23 +59,35 @@ static void import_run(struct store *store, const char *dir, struct tally *t)
 	free(path);
 }
 
+static int not_hidden(const struct dirent *e)
+{
+	return e->d_name[0] != '.';
+}
+
 /* All runs of another store. */
 static void import_store(struct store *store, const char *runs, struct tally *t)
 {
 	struct dirent **entry;
-	int n = scandir(runs, &entry, NULL, alphasort);
+	int n = scandir(runs, &entry, not_hidden, alphasort);
+	char **dirs = xcalloc((size_t)MAX(n, 0) + 1, sizeof(*dirs));
+	struct read_ahead *ahead;
 
 	for (int i = 0; i < n; i++) {
-		if (entry[i]->d_name[0] != '.') {
-			char *dir = xasprintf("%s/%s", runs, entry[i]->d_name);
-
-			import_run(store, dir, t);
-			free(dir);
-		}
+		dirs[i] = xasprintf("%s/%s", runs, entry[i]->d_name);
 		free(entry[i]);
 	}
 	if (n >= 0)
 		free(entry);
+	ahead = read_ahead_start(dirs, (size_t)MAX(n, 0));
+	for (int i = 0; i < n; i++) {
+		json_t *rec = read_ahead_next(ahead);
+
+		import_record(store, dirs[i], rec, t);
+		json_decref(rec);
+		free(dirs[i]);
+	}
+	read_ahead_end(ahead);
+	free(dirs);
 }
 
 /* What `bench export` and `bench run --json` wrote: one record, or an object with .records. */

@@ -4,6 +4,7 @@
  *   STORE/lock              flock: held while a run enters or leaves runs/
  *   STORE/index.sqlite      see index.h
  *   STORE/runs/ID/          committed runs
+ *   STORE/tmp/import-ID/    what an import has staged, with a lock of the same kind
  *   STORE/tmp/ID/           runs going on; tmp/ID.lock is held (flock) by the process that began it,
  *                           tmp/ID.reserve keeps room on the disk for its record
  */
@@ -247,6 +248,7 @@ void store_close(struct store *s)
 {
 	if (!s)
 		return;
+	store_end_imports(s);
 	while (s->pending)
 		store_abort(s, s->pending->id);
 	sqlite3_close(s->db);

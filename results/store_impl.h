@@ -7,11 +7,16 @@
 #include "results/query.h"
 #include "results/store.h"
 
+/* In tmp/: a run going on, or the directory of this process's imports. */
 struct pending {
 	char id[32];
 	int lock_fd;
-	json_t *record; /* of an import; NULL of a run going on */
 	struct pending *next;
+};
+
+struct staged {
+	json_t *record;
+	struct staged *next;
 };
 
 struct store {
@@ -20,7 +25,9 @@ struct store {
 	bool rebuilt; /* every record was read just now, when it was opened */
 	sqlite3 *db;
 	struct pending *pending;
-	size_t staged;	/* of them imports */
+	struct pending *import; /* of pending, or NULL before the first import */
+	struct staged *staged;
+	size_t n_staged;
 	char **strings; /* names handed out by store_series */
 	size_t n_strings;
 };
@@ -43,15 +50,16 @@ int store_lock(struct store *s, int how);
 /* ---- store_run.c: a run on its way in ---- */
 char *store_tmp_path(const struct store *s, const char *id, const char *suffix);
 struct pending *store_pending(struct store *s, const char *id);
-/* tmp/ID with its lock, and room for its record unless it is an import. */
-int store_make_run(struct store *s, struct pending *p);
-void store_forget(struct store *s, struct pending *p);
+/* tmp/ID with its lock, both of a new id. The store's lock is held; store_abort undoes it, after an error too. */
+int store_make_pending(struct store *s, const char *prefix, struct pending **out);
+/* What was staged and not flushed is forgotten. */
+void store_end_imports(struct store *s);
 int64_t store_next_order(struct store *s);
 int store_write_record(const char *dir, json_t *record);
 /*
- * tmp/ID, with its record and synced, becomes runs/ID. With the store's lock held; until the rename the run
+ * dir, with its record and synced, becomes runs/ID. With the store's lock held; until the rename the run
  * is absent, after it it is whole. Should the index fail the next start completes it.
  */
-int store_enter(struct store *s, const char *id, const json_t *record);
+int store_enter(struct store *s, const char *dir, const char *id, const json_t *record);
 
 #endif

@@ -20,7 +20,7 @@ char *store_tmp_path(const struct store *s, const char *id, const char *suffix)
 	return xasprintf("%s/%s%s", s->tmp, id, suffix);
 }
 
-static void make_id(char id[32])
+static void make_id(char id[32], const char *prefix)
 {
 	time_t now = time(NULL);
 	uint32_t r = 0;
@@ -30,43 +30,47 @@ static void make_id(char id[32])
 	if (getrandom(&r, sizeof(r), 0) != sizeof(r))
 		r = (uint32_t)clock_ns();
 	gmtime_r(&now, &tm);
-	n = strftime(id, 32, "%Y%m%d-%H%M%S-", &tm);
+	n = (size_t)snprintf(id, 32, "%s", prefix);
+	n += strftime(id + n, 32 - n, "%Y%m%d-%H%M%S-", &tm);
 	snprintf(id + n, 32 - n, "%06x", r & 0xffffff);
 }
 
-static int make_reserve(const char *path)
+static int make_reserve(const struct store *s, const char *id)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644), err;
+	char *path = store_tmp_path(s, id, ".reserve");
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644), err = fd < 0 ? -errno : 0;
 
-	if (fd < 0)
-		return -errno;
+	free(path);
+	if (err)
+		return err;
 	err = -posix_fallocate(fd, 0, RESERVE_BYTES);
 	close(fd);
 	return err == -EOPNOTSUPP || err == -EINVAL ? 0 : err;
 }
 
-int store_make_run(struct store *s, struct pending *p)
+int store_make_pending(struct store *s, const char *prefix, struct pending **out)
 {
-	char *lock = store_tmp_path(s, p->id, ".lock"), *reserve = store_tmp_path(s, p->id, ".reserve");
-	char *dir = store_tmp_path(s, p->id, "");
-	char *boot_id = store_boot_id();
+	struct pending *p = *out = xcalloc(1, sizeof(*p));
+	char *boot_id = store_boot_id(), *lock, *dir;
 	int err = 0;
 
+	make_id(p->id, prefix);
+	p->next = s->pending;
+	s->pending = p;
+	lock = store_tmp_path(s, p->id, ".lock");
+	dir = store_tmp_path(s, p->id, "");
 	p->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (p->lock_fd < 0 || flock(p->lock_fd, LOCK_EX | LOCK_NB) || mkdir(dir, 0755))
 		err = -errno;
 	if (!err && boot_id)
 		err = fd_write_all(p->lock_fd, boot_id, strlen(boot_id));
 	free(boot_id);
-	/* An import knows at once whether there is room. */
-	err = err || p->record ? err : make_reserve(reserve);
 	free(lock);
-	free(reserve);
 	free(dir);
 	return err;
 }
 
-void store_forget(struct store *s, struct pending *p)
+static void forget(struct store *s, struct pending *p)
 {
 	static const char *const suffix[] = {".reserve", ".lock"};
 
@@ -77,7 +81,6 @@ void store_forget(struct store *s, struct pending *p)
 		free(path);
 	}
 	close_fd(&p->lock_fd);
-	json_decref(p->record);
 	for (struct pending **at = &s->pending; *at; at = &(*at)->next) {
 		if (*at == p) {
 			*at = p->next;
@@ -106,12 +109,9 @@ int store_begin(struct store *s, char id[32], char **run_dir)
 	lock = store_lock(s, LOCK_EX);
 	if (lock < 0)
 		return store_fail(s, "begin a run", lock);
-	p = xcalloc(1, sizeof(*p));
-	make_id(p->id);
-	p->next = s->pending;
-	s->pending = p;
-	err = store_make_run(s, p);
+	err = store_make_pending(s, "", &p);
 	close(lock);
+	err = err ? err : make_reserve(s, p->id);
 	if (err) {
 		store_fail(s, "begin a run", err);
 		store_abort(s, p->id);
@@ -129,7 +129,7 @@ void store_abort(struct store *s, const char *id)
 
 	if (p) {
 		dir_remove_all(dir);
-		store_forget(s, p);
+		forget(s, p);
 	}
 	free(dir);
 }
@@ -164,15 +164,14 @@ int store_write_record(const char *dir, json_t *record)
 	return err;
 }
 
-int store_enter(struct store *s, const char *id, const json_t *record)
+int store_enter(struct store *s, const char *dir, const char *id, const json_t *record)
 {
-	char *from = store_tmp_path(s, id, ""), *to = xasprintf("%s/%s", s->runs, id);
-	int err = rename(from, to) ? -errno : 0;
+	char *to = xasprintf("%s/%s", s->runs, id);
+	int err = rename(dir, to) ? -errno : 0;
 
 	if (!err)
 		index_add_run(s->db, s->runs, id, record);
 	s->rebuilt = false;
-	free(from);
 	free(to);
 	return err;
 }
@@ -183,7 +182,7 @@ static int write_and_enter(struct store *s, const char *id, json_t *record)
 	int err = store_write_record(dir, record);
 
 	err = err ? err : dir_sync_all(dir);
-	err = err ? err : store_enter(s, id, record);
+	err = err ? err : store_enter(s, dir, id, record);
 	err = err ? err : file_sync_dir(s->runs);
 	free(dir);
 	return err ? store_fail(s, "commit a run", err) : 0;
@@ -206,7 +205,7 @@ int store_commit(struct store *s, const char *id, json_t *record)
 	err = record_validate(record, id);
 	err = err ? err : write_and_enter(s, id, record);
 	if (!err)
-		store_forget(s, p);
+		forget(s, p);
 	close(lock);
 	free(reserve);
 	return err;

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "results/query.h"
+#include "results/read_ahead.h"
 #include "results/store.h"
 #include "tests/unit/fake_record.h"
 
@@ -334,13 +335,100 @@ static void import_keeps_id_and_files(void **state)
 	log = xasprintf("%s/runs/%s/vmm.log", dir, id);
 	assert_true(file_exists(log));
 	assert_int_equal(count_rows(s), 1);
-	assert_int_equal(count_entries("tmp"), 0);
 	json_decref(rec);
 	free(log);
 	free(from_dir);
 	free(from_name);
 	store_close(from);
 	store_close(s);
+	assert_int_equal(count_entries("tmp"), 0);
+}
+
+static json_t *numbered_record(int i)
+{
+	double value = i;
+	json_t *rec = fake_record("virtio", "throughput_bps", &value, 1);
+	char id[32];
+
+	snprintf(id, sizeof(id), "numbered-%d", i);
+	json_object_set_new(rec, "id", json_string(id));
+	return rec;
+}
+
+/* Of two that bring in the same run, the second has nothing to do; its other runs come in. */
+static void two_import_the_same_run(void **state)
+{
+	struct store *s[2] = {open_store(), open_store()};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		for (int k = 0; k < 2; k++) {
+			json_t *rec = numbered_record(k * (i + 1)); /* 0 1, 0 2 */
+
+			assert_int_equal(store_import_stage(s[i], NULL, rec), 0);
+			json_decref(rec);
+		}
+	}
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(store_import_flush(s[i]), 0);
+	assert_int_equal(count_rows(s[1]), 3);
+	for (int i = 0; i < 2; i++)
+		store_close(s[i]);
+	assert_int_equal(count_entries("runs"), 3);
+	assert_int_equal(count_entries("tmp"), 0);
+}
+
+static void what_was_not_flushed_is_absent(void **state)
+{
+	pid_t pid = fork();
+
+	(void)state;
+	if (!pid) {
+		struct store *s = open_store();
+
+		store_import_stage(s, NULL, numbered_record(1));
+		_exit(!file_exists(dir));
+	}
+	waitpid(pid, NULL, 0);
+	assert_int_equal(count_entries("tmp"), 2); /* the directory and its lock */
+	store_close(open_store());
+	assert_int_equal(count_entries("tmp"), 0);
+	assert_int_equal(count_entries("runs"), 0);
+}
+
+/* In order, unreadable ones in their places; stopped early, it gives back what it has read. */
+static void read_ahead_keeps_the_order(void **state)
+{
+	enum { N = 100, BAD = 41 };
+	char *dirs[N];
+
+	(void)state;
+	for (int i = 0; i < N; i++) {
+		char *path = xasprintf("%s/many/%d/record.json", dir, i);
+		json_t *rec = numbered_record(i);
+
+		dirs[i] = xasprintf("%s/many/%d", dir, i);
+		assert_int_equal(dir_make_all(dirs[i]), 0);
+		if (i != BAD)
+			assert_int_equal(json_dump_file(rec, path, 0), 0);
+		json_decref(rec);
+		free(path);
+	}
+	for (int stop = N; stop > 0; stop -= 90) {
+		struct read_ahead *r = read_ahead_start(dirs, N);
+
+		for (int i = 0; i < stop; i++) {
+			json_t *rec = read_ahead_next(r), *want = numbered_record(i);
+
+			assert_string_equal(record_str(rec, "id"), i == BAD ? "" : record_str(want, "id"));
+			json_decref(want);
+			json_decref(rec);
+		}
+		assert_true(stop < N || !read_ahead_next(r));
+		read_ahead_end(r);
+	}
+	for (int i = 0; i < N; i++)
+		free(dirs[i]);
 }
 
 static void accepted_marks_survive_a_rebuild(void **state)
@@ -570,6 +658,9 @@ int main(void)
 		TEST(newer_store_is_refused),
 		TEST(clock_set_back),
 		TEST(import_keeps_id_and_files),
+		TEST(two_import_the_same_run),
+		TEST(what_was_not_flushed_is_absent),
+		TEST(read_ahead_keeps_the_order),
 		TEST(accepted_marks_survive_a_rebuild),
 		TEST(filters),
 		TEST(killed_at_random_moments),
