@@ -96,6 +96,15 @@ static bool tells_nothing(const struct dash *d, const char *key, const char *set
 	return true;
 }
 
+/* A knob that is a parameter too (cpus) stands in the key twice. */
+static bool said_before(const char *key, const char *setting, size_t len)
+{
+	for (const char *s = strchr(key, ';'); s && s < setting; s = strchr(s + 1, ';'))
+		if (!strncmp(s, setting, len) && (s[len] == ';' || !s[len]))
+			return true;
+	return false;
+}
+
 static void name_config(const struct dash *d, struct dash_config *c)
 {
 	char **const part[] = {&c->workload, &c->mode,	    &c->vmm,
@@ -108,7 +117,7 @@ static void name_config(const struct dash *d, struct dash_config *c)
 	while (*s == ';') {
 		size_t len = 1 + strcspn(s + 1, ";");
 
-		if (!tells_nothing(d, c->key, s, len))
+		if (!tells_nothing(d, c->key, s, len) && !said_before(c->key, s, len))
 			strbuf_addf(&sb, "%s%.*s", sb.len ? ", " : "", (int)len - 1, s + 1);
 		s += len;
 	}

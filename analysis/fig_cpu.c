@@ -11,6 +11,12 @@ enum part { VCPU_GUEST, VCPU_HOST, IO, VHOST, OTHER, PARTS };
 static const char *const part_names[] = {"vCPU, guest", "vCPU, host", "I/O threads",
 					 "vhost workers", "other threads"};
 
+/* A back end that tells no guest time from host time has one part for both. */
+static const char *part_name(const bool *used, size_t p)
+{
+	return p == VCPU_HOST && !used[VCPU_GUEST] ? "vCPU" : part_names[p];
+}
+
 static enum part part_of(const char *role)
 {
 	if (!strcmp(role, "vcpu"))
@@ -74,7 +80,7 @@ static void cpu_plot(struct fig_doc *doc, const bool *used, double max)
 				&doc->gp,
 				"dat index %zu using 1:2:($1-0.34):($1+0.34):2:3 with boxxyerror @fill%zu lw 0.5 dt 1 "
 				"title \"%s\", \\\n     ",
-				index++, p + 1, part_names[p]);
+				index++, p + 1, part_name(used, p));
 	strbuf_addf(
 		&doc->gp,
 		"dat index %zu using 1:2:(sprintf(\"%%.0f\", $2)) with labels offset 0,0.5 notitle\n",
@@ -95,7 +101,7 @@ int fig_cpu(const struct fig_set *set, struct fig_doc *doc)
 	for (size_t p = 0; p < PARTS; p++) {
 		if (!used[p])
 			continue;
-		strbuf_addf(&doc->dat, "# %s: position low high\n", part_names[p]);
+		strbuf_addf(&doc->dat, "# %s: position low high\n", part_name(used, p));
 		for (size_t i = 0; i < set->n; i++) {
 			strbuf_addf(&doc->dat, "%zu %.6g %.6g\n", i, foot[i], foot[i] + v[i][p]);
 			foot[i] += v[i][p];

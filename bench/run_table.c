@@ -55,6 +55,8 @@ static void ratio_cell(struct table *t, const json_t *base, const json_t *rec, c
 		r = stats_ratio_ci(a, na, b, nb, 1);
 	if (!na || !nb)
 		table_cell(t, "-");
+	else if (base == rec)
+		table_cell(t, "1.00");
 	else if (MIN(na, nb) < STATS_MIN_N)
 		table_cell(t, "%.2f", r.point);
 	else

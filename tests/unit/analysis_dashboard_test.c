@@ -121,9 +121,21 @@ static void fill_store(struct store *s, int nights)
 		json_t *rec = fixture_record(&f);
 
 		json_object_set_new(json_object_get(rec, "knobs"), "queues", json_string("<4>"));
+		json_object_set_new(json_object_get(rec, "knobs"), "cpus", json_string("3"));
+		json_object_set_new(json_object_get(rec, "params"), "cpus", json_integer(3));
 		assert_int_equal(store_import_dir(s, NULL, rec), 0);
 		json_decref(rec);
 	}
+}
+
+/* One run of another configuration: what the two have not in common is in their names. */
+static void add_other(struct store *s)
+{
+	struct fixture f = {.workload = "net-throughput", .mode = "virtio", .samples = 8, .started = 1700000000};
+	json_t *rec = fixture_record(&f);
+
+	assert_int_equal(store_import_dir(s, NULL, rec), 0);
+	json_decref(rec);
 }
 
 static void site_of_a_store(void **state)
@@ -138,12 +150,15 @@ static void site_of_a_store(void **state)
 	(void)state;
 	assert_int_equal(store_open(&s, store_path), 0);
 	fill_store(s, 40);
+	add_other(s);
 	assert_int_equal(dashboard_build(s, &opts, &stats), 0);
 	store_close(s);
-	assert_int_equal(stats.series, 1);
-	assert_int_equal(stats.points, 40);
+	assert_int_equal(stats.series, 2);
+	assert_int_equal(stats.points, 41);
 	index = get("site/index.html");
 	assert_non_null(strstr(index, "data-verdict=\"worse\""));
+	assert_non_null(strstr(index, "cpus=3"));
+	assert_null(strstr(index, "cpus=3, cpus=3")); /* a knob and a parameter: said once */
 	name = strstr(index, "href=\"s/");
 	assert_non_null(name);
 	end = strchr(name + 6, '"');
