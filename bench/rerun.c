@@ -32,6 +32,32 @@ static void add_option(struct words *w, const char *name, const char *value)
 		add(w, xasprintf("--%s=%s", name, value));
 }
 
+/* A value that is the default is left out: the command says what was chosen. */
+static void add_words(struct words *w, const json_t *params, const char *mode)
+{
+	static const struct {
+		const char *param, *option, *standard;
+	} words[] = {{"kernel", "kernel", "default"}, {"nic", "nic", ""},     {"vf", "vf", ""},
+		     {"peer", "peer", ""},	      {"pin", "pin", "auto"}};
+	static const struct {
+		const char *param, *option;
+	} flags[] = {{"ipv6", "--ipv6"},
+		     {"tune", "--tune"},
+		     {"no_probes", "--no-probes"},
+		     {"unsafe_interrupts", "--allow-unsafe-interrupts"}};
+	const char *topology = record_str(params, "topology");
+
+	/* Mode sriov brings the wire with it, and so does a peer; the others had it beside them. */
+	if (!strcmp(topology, "wire") && strcmp(mode, "sriov") != 0 && !*record_str(params, "peer"))
+		add_option(w, "topology", topology);
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcmp(record_str(params, words[i].param), words[i].standard) != 0)
+			add_option(w, words[i].option, record_str(params, words[i].param));
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		if (json_is_true(json_object_get(params, flags[i].param)))
+			add(w, xstrdup(flags[i].option));
+}
+
 static void add_params(struct words *w, const json_t *params, const json_t *knobs)
 {
 	json_int_t duration = json_integer_value(json_object_get(params, "duration_ns"));
@@ -44,8 +70,6 @@ static void add_params(struct words *w, const json_t *params, const json_t *knob
 		add(w, xasprintf("--work=%lld", (long long)work));
 	if (*tool && strcmp(tool, "engine") != 0 && !json_object_get(knobs, "tool"))
 		add_option(w, "tool", tool);
-	if (json_is_true(json_object_get(params, "ipv6")))
-		add(w, xstrdup("--ipv6"));
 }
 
 char **rerun_argv(const json_t *rec, uint64_t reps, const char *store)
@@ -68,6 +92,7 @@ char **rerun_argv(const json_t *rec, uint64_t reps, const char *store)
 		if (json_is_string(v))
 			add(&w, xasprintf("--set=%s=%s", name, json_string_value(v)));
 	add_params(&w, json_object_get(rec, "params"), knobs);
+	add_words(&w, json_object_get(rec, "params"), record_str(rec, "mode"));
 	add(&w, xasprintf("--reps=%zu",
 			  reps ? (size_t)reps : json_array_size(json_object_get(rec, "samples"))));
 	add_option(&w, "store", store ? store : "");

@@ -155,18 +155,39 @@ static json_t *knobs_json(const struct cell *c)
 	return knobs;
 }
 
+/* What was asked for and shapes the run: `bench rerun` and `bench gate` ask for it again. */
+static void add_asked(json_t *params, const struct run_args *a)
+{
+	const struct {
+		const char *name, *value;
+	} words[] = {{"kernel", a->kernel}, {"nic", a->nic}, {"vf", a->vf}, {"peer", a->peer}};
+	const struct {
+		const char *name;
+		bool set;
+	} flags[] = {{"tune", a->tune}, {"no_probes", a->no_probes}, {"unsafe_interrupts", a->unsafe_interrupts}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (words[i].value)
+			json_object_set_new(params, words[i].name, json_string(words[i].value));
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		if (flags[i].set)
+			json_object_set_new(params, flags[i].name, json_true());
+}
+
 static json_t *params_json(const struct plan *p, const struct cell *c)
 {
 	uint64_t duration = cell_duration_ns(c, p->args);
+	json_t *params = json_pack("{s:I, s:I, s:i, s:I, s:I, s:s, s:b, s:s, s:s}", "duration_ns", (json_int_t)duration,
+				   "work", (json_int_t)p->args->work, "reps", (int)p->reps, "cpus",
+				   (json_int_t)cell_cpus(c), "mem_bytes", (json_int_t)cell_mem(c), "tool",
+				   knobs_get(&c->knobs, "tool", "engine"), "ipv6", p->args->ipv6, "topology",
+				   !(c->workload->flags & WORKLOAD_NET) ? ""
+				   : plan_real_wire(p)			? "wire"
+									: "local",
+				   "pin", p->args->pin ? p->args->pin : "auto");
 
-	return json_pack("{s:I, s:I, s:i, s:I, s:I, s:s, s:b, s:s, s:s}", "duration_ns", (json_int_t)duration,
-			 "work", (json_int_t)p->args->work, "reps", (int)p->reps, "cpus",
-			 (json_int_t)cell_cpus(c), "mem_bytes", (json_int_t)cell_mem(c), "tool",
-			 knobs_get(&c->knobs, "tool", "engine"), "ipv6", p->args->ipv6, "topology",
-			 !(c->workload->flags & WORKLOAD_NET) ? ""
-			 : plan_real_wire(p)		      ? "wire"
-							      : "local",
-			 "pin", p->args->pin ? p->args->pin : "auto");
+	add_asked(params, p->args);
+	return params;
 }
 
 static json_t *argv_json(int argc, char **argv)

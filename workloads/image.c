@@ -65,9 +65,20 @@ int image_add_modules(struct cpio *c, const char *moddir, const char *const *mod
 	return err;
 }
 
+/* The system's programs have one place everywhere, and some look for their files beside it. */
+static bool is_systems(const char *path)
+{
+	static const char *const dirs[] = {"/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
+		if (!strncmp(path, dirs[i], strlen(dirs[i])))
+			return true;
+	return false;
+}
+
 int image_add_program(struct cpio *c, const char *host_path, const char *bin_dir)
 {
-	bool moved = bin_dir && strncmp(host_path, "/usr/bin/", 9) != 0;
+	bool moved = bin_dir && !is_systems(host_path);
 	char *path = moved ? xasprintf("%s/%s", bin_dir, strrchr(host_path, '/') + 1) : xstrdup(host_path);
 	struct module_list libs = MODULE_LIST_INIT;
 	int err = elf_deps(host_path, &libs);

@@ -30,7 +30,7 @@ struct image_spec {
 	size_t n_files;
 	const char *const *programs; /* NULL-terminated host paths; their shared libraries come
 					along; or NULL */
-	const char *bin_dir; /* where programs from outside /usr/bin are put; NULL: at their paths */
+	const char *bin_dir; /* where programs other than the system's are put; NULL: at their paths */
 };
 
 /*

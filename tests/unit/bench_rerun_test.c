@@ -42,6 +42,16 @@ static void the_command_repeats_the_cell(void **state)
 		 " \"time_base\": \"virtual\", \"params\": {\"duration_ns\": 5, \"work\": 1000, "
 		 "\"tool\": \"engine\"}}",
 		 1, "run compute --mode=host --on=lab --deterministic --work=1000 --reps=1 --json"},
+		{"{\"params\": {\"work\": 64, \"topology\": \"wire\", \"nic\": \"eth1\", \"pin\": \"none\","
+		 " \"kernel\": \"newer\", \"tune\": true, \"no_probes\": true, \"ipv6\": false}}",
+		 3,
+		 "run net-throughput --mode=virtio --vmm=builtin --guest=linux --on=host --work=64 --topology=wire "
+		 "--kernel=newer --nic=eth1 --pin=none --tune --no-probes --reps=3 --json"},
+		{"{\"mode\": \"sriov\", \"params\": {\"work\": 64, \"topology\": \"wire\", \"pin\": \"auto\","
+		 " \"vf\": \"0000:01:10.0\", \"unsafe_interrupts\": true}}",
+		 3,
+		 "run net-throughput --mode=sriov --vmm=builtin --guest=linux --on=host --work=64 --vf=0000:01:10.0 "
+		 "--allow-unsafe-interrupts --reps=3 --json"},
 	};
 
 	(void)state;

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -231,6 +232,33 @@ static void cpio_refuses_bad_paths(void **state)
 	cpio_free(c);
 }
 
+/* Ours move together; the system's stay, or nobody who looks in PATH finds them. */
+static void programs_of_the_system_keep_their_place(void **state)
+{
+	static const char *const system[] = {"/bin/sh", "/usr/bin/env"};
+	struct strbuf sb, names = STRBUF_INIT;
+	struct cpio *c = cpio_new();
+	char own[PATH_MAX], want[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", own, sizeof(own) - 1);
+
+	(void)state;
+	assert_true(len > 0);
+	own[len] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(system); i++)
+		assert_int_equal(image_add_program(c, system[i], "/exitlab"), 0);
+	assert_int_equal(image_add_program(c, own, "/exitlab"), 0);
+	sb = archive(c);
+	list(&sb, &names);
+	for (size_t i = 0; i < ARRAY_SIZE(system); i++)
+		assert_non_null(strstr(strbuf_str(&names), system[i] + 1));
+	snprintf(want, sizeof(want), "exitlab/%s ", strrchr(own, '/') + 1);
+	assert_non_null(strstr(strbuf_str(&names), want));
+	assert_null(strstr(strbuf_str(&names), "exitlab/sh"));
+	strbuf_free(&sb);
+	strbuf_free(&names);
+	cpio_free(c);
+}
+
 static void image_holds_what_the_mode_needs(void **state)
 {
 	static const char *const files[] = {"net", "core", NULL};
@@ -348,6 +376,7 @@ int main(void)
 		cmocka_unit_test(module_aliases),
 		cmocka_unit_test(cpio_is_reproducible),
 		cmocka_unit_test(cpio_refuses_bad_paths),
+		cmocka_unit_test(programs_of_the_system_keep_their_place),
 		cmocka_unit_test(image_holds_what_the_mode_needs),
 		cmocka_unit_test(modes),
 		cmocka_unit_test(elf_walk),
