@@ -124,6 +124,18 @@ static struct vm *attach(struct pci_dev **dev)
 	return NULL;
 }
 
+/* The card as it should be. */
+static struct vm *attach_card(void **state, struct pci_dev **dev)
+{
+	struct vm *vm;
+
+	(void)state;
+	make_card();
+	vm = attach(dev);
+	assert_non_null(vm);
+	return vm;
+}
+
 static void detach(struct vm *vm)
 {
 	fake_vm_destroy(vm);
@@ -159,12 +171,8 @@ static unsigned guest_cap(struct pci_dev *dev, uint8_t id)
 static void test_what_the_guest_sees(void **state)
 {
 	struct pci_dev *dev;
-	struct vm *vm;
+	struct vm *vm = attach_card(state, &dev);
 
-	(void)state;
-	make_card();
-	vm = attach(&dev);
-	assert_non_null(vm);
 	assert_int_equal(pci_cfg_read(dev, PCI_VENDOR_ID, 4), 0x10ca8086);
 	assert_int_equal(guest_cap(dev, PCI_CAP_ID_PM), 0);
 	assert_int_equal(cfg_get16(dev->cfg + guest_cap(dev, PCI_CAP_ID_EXP) + PCI_EXP_FLAGS) >> 4 & 0xf,
@@ -179,12 +187,8 @@ static void test_memory_switched_off(void **state)
 {
 	const uint32_t value = 0x12345678;
 	struct pci_dev *dev;
-	struct vm *vm;
+	struct vm *vm = attach_card(state, &dev);
 
-	(void)state;
-	make_card();
-	vm = attach(&dev);
-	assert_non_null(vm);
 	assert_int_equal(pwrite(fd, &value, 4, 8), 4);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(fake_read(dev, 0, 8, 4), value);
@@ -202,12 +206,8 @@ static void test_memory_switched_off(void **state)
 static void test_command_reaches_the_device(void **state)
 {
 	struct pci_dev *dev;
-	struct vm *vm;
+	struct vm *vm = attach_card(state, &dev);
 
-	(void)state;
-	make_card();
-	vm = attach(&dev);
-	assert_non_null(vm);
 	assert_true(device_command() & PCI_COMMAND_MASTER);
 	pci_cfg_write(dev, PCI_COMMAND, 1, PCI_COMMAND_MEMORY);
 	assert_false(device_command() & PCI_COMMAND_MASTER);
@@ -223,13 +223,9 @@ static void test_command_reaches_the_device(void **state)
 static void test_table_is_not_the_devices(void **state)
 {
 	struct pci_dev *dev;
+	struct vm *vm = attach_card(state, &dev);
 	uint32_t on_device;
-	struct vm *vm;
 
-	(void)state;
-	make_card();
-	vm = attach(&dev);
-	assert_non_null(vm);
 	fake_msix_on(dev, VECTORS);
 	assert_int_equal(msix_calls, 1);
 	assert_int_equal(fake_read(dev, 3, 16 + 8, 4), 0x4001);
@@ -246,12 +242,8 @@ static void test_table_is_not_the_devices(void **state)
 static void test_guest_reset(void **state)
 {
 	struct pci_dev *dev;
-	struct vm *vm;
+	struct vm *vm = attach_card(state, &dev);
 
-	(void)state;
-	make_card();
-	vm = attach(&dev);
-	assert_non_null(vm);
 	fake_msix_on(dev, VECTORS);
 	pci_reset_all(vm->pci);
 	assert_int_equal(resets, 1);

@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -993,6 +994,60 @@ static void test_rng_bad(void **state)
 	}
 }
 
+/* ---- console ---- */
+
+/* The device's own thread serves it: the length that it says it wrote, or a failure after 5 s. */
+static uint32_t used_soon(struct drv_ring *d)
+{
+	uint32_t len = 0;
+	uint16_t id;
+
+	for (unsigned ms = 0; !drv_get(d, &id, &len); ms++) {
+		assert_true(ms < 5000);
+		usleep(1000);
+	}
+	return len;
+}
+
+/* The driver believes used.len: of input it is what was written, of output nothing. */
+static void test_console_used_len(void **state)
+{
+	static const uint64_t f[] = {0, F_INDIRECT | F_EVENT_IDX, F_PACKED, F_PACKED | F_INDIRECT};
+	static const char text[] = "0123456789";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(f); i++) {
+		struct drv_seg in[2] = {{BUF_GPA, 4, true}, {BUF_GPA + 64, 60, true}},
+			       out = {BUF_GPA + 256, 10, false};
+		char opts[48], got[16];
+		int sock[2];
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock), 0);
+		snprintf(opts, sizeof(opts), "out=fd=%d%s", sock[1], f[i] & F_PACKED ? ",ring=packed" : "");
+		teardown(NULL);
+		vm = fake_vm_create(32 * MIB);
+		dev = fake_attach(vm, &virtio_console_ops, opts);
+		assert_non_null(dev);
+		bring_up(f[i], 2);
+		drv_add(&ring[0], in, 2, f[i] & F_INDIRECT);
+		wr(NOTIFY, 2, 0);
+		assert_int_equal(write(sock[0], text, 10), 10);
+		assert_int_equal(used_soon(&ring[0]), 10);
+		gmem_read(dev->gm, BUF_GPA, got, 4);
+		gmem_read(dev->gm, BUF_GPA + 64, got + 4, 6);
+		assert_memory_equal(got, text, 10);
+		gmem_write(dev->gm, BUF_GPA + 256, text, 10);
+		drv_add(&ring[1], &out, 1, f[i] & F_INDIRECT);
+		wr(NOTIFY + 4, 2, 1);
+		assert_int_equal(used_soon(&ring[1]), 0);
+		assert_int_equal(recv(sock[0], got, 10, MSG_WAITALL), 10);
+		assert_memory_equal(got, text, 10);
+		teardown(NULL);
+		close(sock[0]);
+		close(sock[1]);
+	}
+}
+
 /* Rings on every BAR, on the LAPIC, and over the end of RAM: class 4. */
 static void test_rings_off_ram(void **state)
 {
@@ -1126,6 +1181,7 @@ int main(void)
 		T(test_announce),
 		T(test_rng),
 		T(test_rng_bad),
+		T(test_console_used_len),
 		T(test_rings_off_ram),
 		T(test_kick_of_a_ring_nowhere),
 		T(test_old_ctrl_ring_is_forgotten),

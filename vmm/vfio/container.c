@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/kvm.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +34,8 @@ static struct vfio_container *the_container;
 
 static int device_group(const char *addr)
 {
-	char path[64], link[PATH_MAX];
-	ssize_t n;
+	char path[64], *link;
+	int number;
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", addr);
 	if (access(path, F_OK)) {
@@ -44,46 +43,44 @@ static int device_group(const char *addr)
 		return -ENODEV;
 	}
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group", addr);
-	n = readlink(path, link, sizeof(link) - 1);
-	if (n < 0) {
+	link = file_link_name(path);
+	if (!link) {
 		log_error("--vfio %s: it is in no IOMMU group; switch the IOMMU on (firmware, intel_iommu=on or amd_iommu=on)", addr);
 		return -EOPNOTSUPP;
 	}
-	link[n] = '\0';
-	return atoi(strrchr(link, '/') + 1);
+	number = atoi(link);
+	free(link);
+	return number;
 }
 
-static const char *driver_of(const char *addr, char *buf, size_t size)
+/* Caller frees. */
+static char *driver_of(const char *addr)
 {
-	char path[PATH_MAX];
-	ssize_t n;
+	char *path = xasprintf("/sys/bus/pci/devices/%s/driver", addr), *name = file_link_name(path);
 
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", addr);
-	n = readlink(path, buf, size - 1);
-	if (n < 0)
-		return "no driver";
-	buf[n] = '\0';
-	return strrchr(buf, '/') ? strrchr(buf, '/') + 1 : buf;
+	free(path);
+	return name ? name : xstrdup("no driver");
 }
 
 /* Names every device of the group that is not on vfio-pci. */
 static void explain_group(int group)
 {
 	struct strbuf sb = STRBUF_INIT;
-	char dir[64], link[PATH_MAX];
 	struct dirent *e;
+	char dir[64];
 	DIR *d;
 
 	snprintf(dir, sizeof(dir), "/sys/kernel/iommu_groups/%d/devices", group);
 	d = opendir(dir);
 	while (d && (e = readdir(d))) {
-		const char *driver;
+		char *driver;
 
 		if (e->d_name[0] == '.')
 			continue;
-		driver = driver_of(e->d_name, link, sizeof(link));
+		driver = driver_of(e->d_name);
 		if (strcmp(driver, "vfio-pci"))
 			strbuf_addf(&sb, "%s%s (%s)", sb.len ? ", " : "", e->d_name, driver);
+		free(driver);
 	}
 	if (d)
 		closedir(d);
@@ -94,17 +91,18 @@ static void explain_group(int group)
 static int open_group(int number, const char *addr)
 {
 	struct vfio_group_status status = {.argsz = sizeof(status)};
-	char path[32], link[PATH_MAX];
+	char path[32];
 	int fd;
 
 	snprintf(path, sizeof(path), "/dev/vfio/%d", number);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0) {
 		int err = -errno;
-		const char *driver = driver_of(addr, link, sizeof(link));
+		char *driver = err == -ENOENT ? driver_of(addr) : NULL;
 
-		if (err == -ENOENT) {
+		if (driver) {
 			log_error("--vfio %s: it is bound to %s; bind it to vfio-pci (bench does that with --mode=sriov)", addr, driver);
+			free(driver);
 			return -EBUSY;
 		}
 		log_error("--vfio %s: %s: %s%s", addr, path, strerror(-err),

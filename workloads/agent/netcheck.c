@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What a driver does to its device besides traffic: leaving and coming back, and its self-test. */
 #include <errno.h>
-#include <libgen.h>
+#include <limits.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -14,40 +14,31 @@
 #include "base/file.h"
 #include "workloads/agent/agent.h"
 
-/* Last component of a link in sysfs, or -errno. */
-static int link_name(const char *path, char *name, size_t size)
+/* Take device from the driver in this directory of sysfs and give it back. */
+static int rebind(const char *driver, const char *device)
 {
-	char target[256];
-	ssize_t n = readlink(path, target, sizeof(target) - 1);
+	static const char *const steps[] = {"unbind", "bind"};
+	char path[PATH_MAX + 8];
+	int err = 0;
 
-	if (n < 0)
-		return -errno;
-	target[n] = '\0';
-	snprintf(name, size, "%s", basename(target));
-	return 0;
+	for (int i = 0; i < 2 && !err; i++) {
+		snprintf(path, sizeof(path), "%s/%s", driver, steps[i]);
+		err = file_write(path, device);
+	}
+	return err;
 }
 
 int netdev_rebind(struct agent *a)
 {
-	char path[128], real[256], device[64], bind[320];
+	char path[128], driver[PATH_MAX], *device;
 	int err;
 
 	snprintf(path, sizeof(path), "/sys/class/net/%s/device", a->ifname);
-	err = link_name(path, device, sizeof(device));
-	if (!err) {
-		snprintf(path, sizeof(path), "/sys/class/net/%s/device/driver", a->ifname);
-		/* The path through the interface is gone once the driver is. */
-		if (!realpath(path, real))
-			err = -errno;
-	}
-	if (!err) {
-		snprintf(bind, sizeof(bind), "%.250s/unbind", real);
-		err = file_write(bind, device);
-	}
-	if (!err) {
-		snprintf(bind, sizeof(bind), "%.250s/bind", real);
-		err = file_write(bind, device);
-	}
+	device = file_link_name(path);
+	snprintf(path, sizeof(path), "/sys/class/net/%s/device/driver", a->ifname);
+	/* The path through the interface is gone once the driver is. */
+	err = device && realpath(path, driver) ? rebind(driver, device) : -errno;
+	free(device);
 	return err ? agent_fail(err, "%s: unbind and bind: %s", a->ifname, strerror(-err))
 		   : net_setup(a);
 }
