@@ -97,14 +97,15 @@ static int check_mode(const struct workload *wl, const char *mode, const char *g
 
 	if (!*mode)
 		return 0;
-	if (strcmp(mode, "host") && !(wl->flags & WORKLOAD_NET)) {
+	if (strcmp(mode, "host") && !(wl->flags & (WORKLOAD_NET | WORKLOAD_MAY_NET))) {
 		log_error("%s has no device path; leave --mode out, or say --mode=host for this machine without a VM", wl->name);
 		return -EINVAL;
 	}
 	for (size_t i = 0; modes[i]; i++) {
 		if (strcmp(mode, modes[i]))
 			continue;
-		if (!strcmp(guest, "micro") && (!strcmp(mode, "host") || !strcmp(mode, "sriov"))) {
+		if (wl->flags & WORKLOAD_NET && !strcmp(guest, "micro") &&
+		    (!strcmp(mode, "host") || !strcmp(mode, "sriov"))) {
 			log_error("--mode=%s: the micro guest drives e1000 and virtio-net only", mode);
 			return -ENOTSUP;
 		}
@@ -121,6 +122,11 @@ static int check_mode(const struct workload *wl, const char *mode, const char *g
  * three seconds.
  */
 #define MICRO_NET_NS (50 * NSEC_PER_MSEC)
+
+bool cell_has_net(const struct cell *c)
+{
+	return c->workload->flags & WORKLOAD_NET || (c->workload->flags & WORKLOAD_MAY_NET && c->vmm && *c->mode);
+}
 
 uint64_t cell_duration_ns(const struct cell *c, const struct run_args *args)
 {
@@ -157,7 +163,7 @@ int cell_job(const struct cell *c, const struct run_args *args, struct workload_
 
 int cell_pin(const struct cell *c, const struct run_args *args, struct pin *pin)
 {
-	bool net = c->workload->flags & WORKLOAD_NET;
+	bool net = cell_has_net(c);
 
 	return pin_make(pin, args->pin, c->vmm ? cell_cpus(c) : 1,
 			net ? 2 : 1); /* I/O and the peer; the VMM's own */
@@ -367,7 +373,7 @@ unsigned plan_needs(const struct plan *p)
 	for (size_t i = 0; i < p->n_cells; i++) {
 		const struct cell *c = &p->cell[i];
 
-		needs |= c->workload->needs | (c->workload->flags & WORKLOAD_NET ? mode_needs(c->mode) : 0);
+		needs |= c->workload->needs | (cell_has_net(c) ? mode_needs(c->mode) : 0);
 		if (c->vmm && strcmp(c->variant, "accel=tcg"))
 			needs |= strcmp(c->guest, "linux") ? NEED_KVM : NEED_KVM_LINUX;
 		if (knobs_get(&c->knobs, "npt", NULL))

@@ -70,9 +70,11 @@ int plan_make(struct plan *p, const char *workload, const struct run_args *args)
  * order.
  */
 void plan_order(struct plan *p, unsigned reps);
-/* The job of a cell, without addresses: 0, or -EINVAL (logged) for one that the workload refuses. */
+/* A device path is set up for it. */
+bool cell_has_net(const struct cell *c);
 /* How long its window is, unless the job's work decides. */
 uint64_t cell_duration_ns(const struct cell *c, const struct run_args *args);
+/* The job of a cell, without addresses: 0, or -EINVAL (logged) for one that the workload refuses. */
 int cell_job(const struct cell *c, const struct run_args *args, struct workload_job *job);
 /* Where its threads run: 0, or -EINVAL (logged) for a --pin that is none. */
 int cell_pin(const struct cell *c, const struct run_args *args, struct pin *pin);

@@ -181,9 +181,9 @@ static json_t *params_json(const struct plan *p, const struct cell *c)
 				   "work", (json_int_t)p->args->work, "reps", (int)p->reps, "cpus",
 				   (json_int_t)cell_cpus(c), "mem_bytes", (json_int_t)cell_mem(c), "tool",
 				   knobs_get(&c->knobs, "tool", "engine"), "ipv6", p->args->ipv6, "topology",
-				   !(c->workload->flags & WORKLOAD_NET) ? ""
-				   : plan_real_wire(p)			? "wire"
-									: "local",
+				   !cell_has_net(c)    ? ""
+				   : plan_real_wire(p) ? "wire"
+						       : "local",
 				   "pin", p->args->pin ? p->args->pin : "auto");
 
 	add_asked(params, p->args);

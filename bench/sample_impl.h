@@ -58,7 +58,7 @@ struct run {
 
 static inline bool run_has_net(const struct run *r)
 {
-	return r->cell->workload->flags & WORKLOAD_NET;
+	return cell_has_net(r->cell);
 }
 
 /* Mode host: the agent runs on this machine itself. */

@@ -9,6 +9,6 @@ const struct workload workload_boot = {
 	.name = "boot",
 	.summary = "power-on to the guest's init",
 	.guests = GUEST_LINUX | GUEST_MICRO,
-	.flags = WORKLOAD_WHOLE_BOOT,
+	.flags = WORKLOAD_WHOLE_BOOT | WORKLOAD_MAY_NET,
 	.metrics = "boot_ns guest_boot_ns boot_exits userspace_exits boot_cpu_ns vmm_overhead_bytes",
 };

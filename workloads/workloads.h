@@ -29,6 +29,7 @@ enum workload_flag {
 	WORKLOAD_NET = 1 << 0,	      /* has a device path: --mode */
 	WORKLOAD_PEER = 1 << 1,	      /* wants a peer process at the other end */
 	WORKLOAD_WHOLE_BOOT = 1 << 2, /* the window is the boot: from power-on to MARKER_BOOTED */
+	WORKLOAD_MAY_NET = 1 << 3,    /* a device path is there when --mode names one, and not used */
 };
 
 struct workload {

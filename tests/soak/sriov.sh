@@ -1,21 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# SR-IOV cycles: a virtual function enabled, bound to vfio-pci, a guest with traffic through it, and everything back as it
-# was. Then the same with kill -9 of bench, of the VMM or of both at random moments, put right by `bench recover` or by
-# the next run.
+# SR-IOV cycles: a virtual function enabled, bound to vfio-pci, a guest that has it, and everything back as it was. The
+# guest is the micro guest; every LINUX-th time it is Linux with traffic through the function. Then the same with kill -9
+# of bench, of the VMM or of both at random moments, put right by `bench recover` or by the next run.
 #
-#   CYCLES=100 KILLS=50 SEED=N tests/soak/sriov.sh       boots the lab for it
+#   CYCLES=100 KILLS=50 LINUX=10 SEED=N tests/soak/sriov.sh       boots the lab for it
 #
 # Drivers, overrides, numbers of VFs, links, MAC addresses and processes before and after must not differ.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-: "${O:=build}" "${CYCLES:=100}" "${KILLS:=50}" "${SEED:=$RANDOM}"
+: "${O:=build}" "${CYCLES:=100}" "${KILLS:=50}" "${LINUX:=10}" "${SEED:=$RANDOM}"
 bench=$PWD/$O/bench
-limit=$((120 + (CYCLES + KILLS) * 60))
+limit=$((120 + CYCLES * 15 + KILLS * 30 + (CYCLES + KILLS) * 60 / LINUX))
 
 # Only the lab is sure to have the cards.
 [ -n "${EXITLAB_LAB:-}" ] || exec timeout -k 20 $((limit + 60)) "$bench" lab exec --timeout=${limit}s -- \
-	env O="$O" CYCLES="$CYCLES" KILLS="$KILLS" SEED="$SEED" "$0"
+	env O="$O" CYCLES="$CYCLES" KILLS="$KILLS" LINUX="$LINUX" SEED="$SEED" "$0"
 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -46,14 +46,28 @@ state_is_back() { # WHAT
 	diff "$dir/before" "$dir/after" | sed 's/^/    /'
 }
 
-one_run() {
-	timeout 60 "$bench" run net-latency --mode=sriov --work=20 --reps=1 --on=host --vmm=builtin --store="$dir/store" >"$dir/log" 2>&1
+# guest NUMBER: what the run of this number is to do.
+guest() {
+	if [ $(($1 % LINUX)) -eq 0 ]; then
+		words=(net-latency --work=20)
+	else
+		words=(boot --guest=micro --no-probes)
+	fi
+	words=("$bench" run "${words[@]}" --mode=sriov --reps=1 --on=host --vmm=builtin --store="$dir/store")
+}
+
+one_run() { # NUMBER
+	local words
+	guest "$1"
+	timeout 60 "${words[@]}" >"$dir/log" 2>&1
 }
 
 # True when there was something to kill; else the run ends by itself.
-kill_at() { # MILLISECONDS WHOM
-	local pid vmm hit=1
-	"$bench" run net-latency --mode=sriov --work=20 --reps=1 --on=host --vmm=builtin --store="$dir/store" >"$dir/log" 2>&1 &
+kill_at() { # NUMBER MILLISECONDS WHOM
+	local number=$1 pid vmm hit=1 words
+	shift
+	guest "$number"
+	"${words[@]}" >"$dir/log" 2>&1 &
 	pid=$!
 	sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"
 	vmm=$(pidof -s vmm)
@@ -63,28 +77,29 @@ kill_at() { # MILLISECONDS WHOM
 		[ "$2" = vmm ] || kill -9 $pid
 		[ "$2" = bench ] || kill -9 "$vmm"
 	fi
-	timeout 60 tail --pid=$pid -f /dev/null || { failed=$((failed + 1)); echo "bench lives on after the kill of $2"; kill -9 $pid; }
+	timeout 60 tail -s 0.05 --pid=$pid -f /dev/null || { failed=$((failed + 1)); echo "bench lives on after the kill of $2"; kill -9 $pid; }
 	wait $pid
 	[ $hit -eq 1 ]
 }
 
 # A kill at a moment when there is nothing to kill is counted and tried again at another moment.
-kill_one() { # WHOM; $ms is when it was
+kill_one() { # NUMBER WHOM; $ms is when it was
 	for ((try = 0; try < 20; try++)); do
-		ms=$((RANDOM % (${run_ms:-9000} + 1)))
-		kill_at $ms "$1" && return
+		ms=$((RANDOM % (run_ms[$1 % LINUX == 0] + 1)))
+		kill_at "$1" $ms "$2" && return
 		missed=$((missed + 1))
 	done
 	failed=$((failed + 1))
-	echo "20 tries to kill $1 hit nothing"
+	echo "20 tries to kill $2 hit nothing"
 }
 
+# How long a run takes: of the micro guest, of Linux.
+run_ms=(3000 15000)
 host_state >"$dir/before"
 for ((i = 1; i <= CYCLES; i++)); do
 	start=$(date +%s%N)
-	one_run || { failed=$((failed + 1)); echo "cycle $i: bench ended with status $?:"; tail -5 "$dir/log" | sed 's/^/    /'; }
-	# The first one is slower: its image is made.
-	[ $i -gt 2 ] || run_ms=$((($(date +%s%N) - start) / 1000000))
+	one_run $i || { failed=$((failed + 1)); echo "cycle $i: bench ended with status $?:"; tail -5 "$dir/log" | sed 's/^/    /'; }
+	run_ms[i % LINUX == 0]=$((($(date +%s%N) - start) / 1000000))
 	state_is_back "cycle $i"
 	echo "cycle $i: $failed failed so far" >&2
 done
@@ -92,15 +107,15 @@ done
 # Every other kill is followed by the next run instead of bench recover.
 whom=(bench vmm both)
 for ((i = 1; i <= KILLS; i++)); do
-	kill_one "${whom[i % 3]}" 2>/dev/null
+	kill_one $i "${whom[i % 3]}" 2>/dev/null
 	what="kill $i (${whom[i % 3]}, after $ms ms)"
 	if [ $((i % 2)) -eq 1 ]; then
 		"$bench" recover >"$dir/log" 2>&1 || { failed=$((failed + 1)); echo "$what: bench recover failed: $(cat "$dir/log")"; }
 	else
-		one_run || { failed=$((failed + 1)); echo "$what: the next run failed:"; tail -5 "$dir/log" | sed 's/^/    /'; }
+		one_run 1 || { failed=$((failed + 1)); echo "$what: the next run failed:"; tail -5 "$dir/log" | sed 's/^/    /'; }
 	fi
 	state_is_back "$what"
 	echo "$what: $failed failed so far" >&2
 done
-echo "sriov: $CYCLES cycles, $KILLS kills ($missed more hit nothing and were repeated), $failed failed (seed $SEED, ${run_ms:-0} ms a run)"
+echo "sriov: $CYCLES cycles, $KILLS kills ($missed more hit nothing and were repeated), $failed failed (seed $SEED, ${run_ms[0]} ms a run)"
 [ $failed -eq 0 ]
