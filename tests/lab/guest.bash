@@ -7,8 +7,6 @@ kernel_dir=${XDG_CACHE_HOME:-$HOME/.cache}/exitlab/kernels/default
 guest_build() {
 	local r=$guest_dir/root m i=0
 	mkdir -p "$r"/{bin,proc,sys,dev,mod,tmp}
-	for m in $(busybox --list); do ln -sf busybox "$r/bin/$m"; done
-	rm -f "$r/bin/busybox"
 	cp "$(command -v busybox)" "$r/bin/busybox"
 	for m in net/core/failover drivers/net/net_failover drivers/virtio/virtio_ring drivers/virtio/virtio \
 		drivers/virtio/virtio_pci_legacy_dev drivers/virtio/virtio_pci_modern_dev drivers/virtio/virtio_pci \
@@ -17,11 +15,13 @@ guest_build() {
 		i=$((i + 1))
 	done
 	cat >"$r/init" <<-'INIT'
-		#!/bin/sh
+		#!/bin/busybox sh
+		/bin/busybox --install -s /bin
+		export PATH=/bin
 		mount -t proc p /proc; mount -t sysfs s /sys; mount -t devtmpfs d /dev; mount -t tmpfs t /tmp
 		for m in /mod/*.ko; do insmod $m; done
 		ip link set lo up; ip link set eth0 up; ip addr add 10.9.0.2/24 dev eth0
-		seq 1 2000000 >/tmp/data
+		seq 1 500000 >/tmp/data
 		send() { for i in $(seq $1); do cat /tmp/data; done | nc 10.9.0.1 $2; }
 		command=$(sed 's/.*run=//; s/+/ /g' /proc/cmdline)
 		eval "$command"
@@ -30,7 +30,7 @@ guest_build() {
 	INIT
 	chmod +x "$r/init"
 	(cd "$r" && find . | cpio -o -H newc --quiet) >$guest_dir/guest.cpio
-	seq 1 2000000 >$guest_dir/data
+	seq 1 500000 >$guest_dir/data
 }
 
 # The peer: namespace "far" with TAP wire0, 10.9.0.1.
@@ -60,8 +60,8 @@ wire_carried() {
 guest() {
 	local cmd=$1 net=$2
 	shift 2
-	far timeout 150 "$vmm" --kernel "$kernel_dir/vmlinuz" --initrd $guest_dir/guest.cpio --mem 256M --net "$net" \
-		--cmdline "console=ttyS0 panic=-1 quiet run=${cmd// /+}" "$@" </dev/null 2>&1
+	far timeout 150 "$vmm" --kernel "$kernel_dir/vmlinux" --initrd $guest_dir/guest.cpio --mem 256M --net "$net" \
+		--cmdline "console=ttyS0 panic=-1 quiet mitigations=off run=${cmd// /+}" "$@" </dev/null 2>&1
 }
 
 # expect_data PORT: the digest and length of what arrives there, into $guest_dir/got.PORT.

@@ -52,7 +52,7 @@ killed_under_traffic() { # PORT RING
 	before=$(far awk '/wire0:/ { print $2 }' /proc/net/dev)
 	expect_data "$1" &
 	(
-		for mib in 100 300; do
+		for mib in 20 70; do
 			wire_carried $((before + mib * 1048576))
 			kill -9 "$(pidof vhost-user-net)"
 			sleep 0.5
