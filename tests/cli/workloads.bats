@@ -26,6 +26,17 @@ host() {
 	awk -v pct="$output" 'BEGIN { exit !(pct > 2) }' || { echo "cpu_pct $output"; false; }
 }
 
+# Bytes per packet, headers left out: what one of this MTU carries, less the acknowledgements.
+@test "iperf3's packets are counted in the engine's unit, both ways" {
+	local d
+	for d in tx rx; do
+		"$bench" run net-throughput --set tool=engine,iperf3 --set direction=$d --mode=host --on=host --reps=1 --no-probes \
+			--duration=1s --json --store="$store" >"$store.json"
+		jq -e '[.records[].samples[].metrics | .throughput_bps / 8 * .window_ns / 1e9 / .wire_packets] |
+			length == 2 and min > 700 and max < 1600' "$store.json"
+	done
+}
+
 @test "damaged payload: status 1, no number" {
 	host net-throughput --work=2000000 --set corrupt=on
 	[ "$status" -eq 1 ]
