@@ -10,18 +10,24 @@
 #include "base/table.h"
 #include "bench/plan.h"
 
+static int unknown(const char *what, const char *list, const char *name, const char *const *names)
+{
+	const char *near = opts_nearest(name, names);
+
+	log_error("no %s %s%s%s; see bench list %s", what, name, near ? "; did you mean " : "", near ? near : "",
+		  list);
+	return -EINVAL;
+}
+
 static int unknown_workload(const char *name)
 {
-	const char *names[64], *near;
+	const char *names[64];
 	size_t n = 0;
 
-	for (size_t i = 0; workload_table[i] && n < ARRAY_SIZE(names) - 1; i++)
-		names[n++] = workload_table[i]->name;
+	for (; workload_table[n] && n < ARRAY_SIZE(names) - 1; n++)
+		names[n] = workload_table[n]->name;
 	names[n] = NULL;
-	near = opts_nearest(name, names);
-	log_error("no workload %s%s%s; see bench list workloads", name, near ? "; did you mean " : "",
-		  near ? near : "");
-	return -EINVAL;
+	return unknown("workload", "workloads", name, names);
 }
 
 /* Split "a,b" into words of the caller's. */
@@ -171,16 +177,13 @@ int cell_pin(const struct cell *c, const struct run_args *args, struct pin *pin)
 
 static int unknown_vmm(const char *name)
 {
-	const char *names[16], *near;
+	const char *names[16];
 	size_t n = 0;
 
-	for (size_t i = 0; vmm_adapters[i] && n < ARRAY_SIZE(names) - 1; i++)
-		names[n++] = vmm_adapters[i]->name;
+	for (; vmm_adapters[n] && n < ARRAY_SIZE(names) - 1; n++)
+		names[n] = vmm_adapters[n]->name;
 	names[n] = NULL;
-	near = opts_nearest(name, names);
-	log_error("no VMM %s%s%s; see bench list vmms", name, near ? "; did you mean " : "",
-		  near ? near : "");
-	return -EINVAL;
+	return unknown("VMM", "vmms", name, names);
 }
 
 static int check_guest(const struct workload *wl, const char *guest)
