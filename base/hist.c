@@ -60,6 +60,27 @@ void hist_merge(struct hist *into, const struct hist *from)
 		into->slots[i] += from->slots[i];
 }
 
+void hist_subtract(struct hist *h, const struct hist *before)
+{
+	unsigned first = HIST_SLOTS, last = 0;
+
+	h->count -= before->count;
+	h->sum -= before->sum;
+	for (unsigned i = 0; i < HIST_SLOTS; i++) {
+		h->slots[i] -= before->slots[i];
+		if (!h->slots[i])
+			continue;
+		first = MIN(first, i);
+		last = i;
+	}
+	if (first == HIST_SLOTS) {
+		hist_init(h);
+		return;
+	}
+	h->min = MAX(h->min, hist_slot_low(first));
+	h->max = MIN(h->max, hist_slot_high(last) - 1);
+}
+
 uint64_t hist_quantile(const struct hist *h, double q)
 {
 	uint64_t rank, seen = 0;

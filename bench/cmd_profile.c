@@ -161,6 +161,7 @@ static void show_interval(struct profile *p)
 		printf("\nafter %.2f s, the last %.2f s:\n", (double)(now - p->start_ns) / 1e9, seconds);
 		view_print(&v, seconds, p->args->rows, stdout);
 		profile_print_summary(p->probes, &v, seconds);
+		profile_print_vms(p->probes, diff, n, seconds);
 		fflush(stdout);
 	}
 	view_free(&v);
@@ -193,6 +194,7 @@ static void show_table(struct profile *p, const json_t *all)
 	putchar('\n');
 	view_print(&v, seconds, p->args->rows, stdout);
 	profile_print_summary(p->probes, &v, seconds);
+	profile_print_vms(p->probes, sums, n, seconds);
 	for (size_t i = 0; p->args->histogram && i < MIN(v.n, p->args->rows ? p->args->rows : v.n); i++)
 		view_print_hist(&v.row[i], stdout);
 	profile_print_rest(all, seconds > 0 ? seconds : 1);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/table.h"
 #include "bench/profile_print.h"
@@ -14,6 +15,7 @@ void profile_print_head(struct probes *p, const struct vm *vm, double seconds)
 		printf("all virtual machines, %.2f s, KVM back end %s\n", seconds, probes_backend_text(p));
 	if (probes_backend(p) == BACKEND_OTHER)
 		printf("note: " PROBES_NO_KVM_EXIT "\n");
+	puts("fast, KVM and user are means per exit");
 }
 
 void profile_print_summary(struct probes *p, const struct view *v, double seconds)
@@ -34,6 +36,95 @@ void profile_print_summary(struct probes *p, const struct view *v, double second
 		       100 * (double)(v->kvm_ns + v->fast_ns) / all, 100 * (double)v->fast_ns / all,
 		       100 * (double)v->user_ns / all, 100 * (double)v->hlt_ns / all);
 	putchar('\n');
+}
+
+/* ---- several VMs ---- */
+
+struct vm_sum {
+	pid_t tgid;
+	unsigned vcpus;
+	uint64_t exits, guest_ns, kvm_ns, user_ns, hlt_ns;
+};
+
+static struct vm_sum *vm_sum_of(struct vm_sum **vms, size_t *n, pid_t tgid)
+{
+	for (size_t i = 0; i < *n; i++)
+		if ((*vms)[i].tgid == tgid)
+			return &(*vms)[i];
+	*vms = xrealloc(*vms, (*n + 1) * sizeof(**vms));
+	(*vms)[*n] = (struct vm_sum){.tgid = tgid};
+	return &(*vms)[(*n)++];
+}
+
+/* Rows of one thread need not follow one another: it is counted at its first. */
+static bool first_of_thread(const struct exit_sum *sums, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (sums[i].tid == sums[at].tid)
+			return false;
+	return true;
+}
+
+static void vm_sum_add(struct vm_sum *vm, struct probes *p, const struct exit_sum *s)
+{
+	vm->guest_ns += s->guest_ns;
+	if (probes_hlt(p, s)) {
+		vm->hlt_ns += s->hist.sum;
+		return;
+	}
+	vm->exits += s->count;
+	vm->user_ns += s->user_ns;
+	vm->kvm_ns += s->hist.sum - s->user_ns;
+}
+
+static int most_exits_first(const void *a, const void *b)
+{
+	const struct vm_sum *x = a, *y = b;
+
+	return x->exits < y->exits ? 1 : x->exits > y->exits ? -1 : x->tgid - y->tgid;
+}
+
+static void print_vm(struct table *t, const struct vm_sum *vm, bool no_kvm_exit, double seconds)
+{
+	double all = (double)(vm->guest_ns + vm->kvm_ns + vm->user_ns + vm->hlt_ns) / 100;
+	const uint64_t parts[] = {vm->guest_ns, vm->kvm_ns, vm->user_ns, vm->hlt_ns};
+	struct vm named;
+
+	table_cell(t, "%s", vm_of_pid(vm->tgid, &named) ? named.name : "(ended)");
+	table_cell(t, "%d", (int)vm->tgid);
+	table_cell(t, "%u", vm->vcpus);
+	table_cell(t, "%s", fmt_si((double)vm->exits));
+	table_cell(t, "%s", fmt_si(seconds > 0 ? (double)vm->exits / seconds : 0));
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (i == 1 && no_kvm_exit)
+			table_cell(t, "-");
+		else
+			table_cell(t, "%.1f", all > 0 ? (double)parts[i] / all : 0);
+}
+
+void profile_print_vms(struct probes *p, const struct exit_sum *sums, size_t n, double seconds)
+{
+	/* Without kvm_exit KVM's own time cannot be told from the guest's. */
+	bool no_kvm_exit = probes_backend(p) == BACKEND_OTHER;
+	struct vm_sum *vms = NULL, *vm;
+	size_t n_vms = 0;
+	struct table *t;
+
+	for (size_t i = 0; i < n; i++) {
+		vm = vm_sum_of(&vms, &n_vms, sums[i].tgid);
+		vm->vcpus += first_of_thread(sums, i);
+		vm_sum_add(vm, p, &sums[i]);
+	}
+	if (n_vms > 1) {
+		qsort(vms, n_vms, sizeof(*vms), most_exits_first);
+		t = table_new(9, "VM:", "pid:", ":vCPUs", ":exits", ":per s",
+			      no_kvm_exit ? ":guest and KVM %" : ":guest %", ":KVM %", ":user %", ":halted %");
+		for (size_t i = 0; i < n_vms; i++)
+			print_vm(t, &vms[i], no_kvm_exit, seconds);
+		putchar('\n');
+		table_print(t, stdout);
+	}
+	free(vms);
 }
 
 static double number(const json_t *j, const char *name)

@@ -112,10 +112,7 @@ void exit_sum_subtract(struct exit_sum *s, const struct exit_sum *before)
 	s->user_count -= before->user_count;
 	s->user_ns -= before->user_ns;
 	s->guest_ns -= before->guest_ns;
-	s->hist.count -= before->hist.count;
-	s->hist.sum -= before->hist.sum;
-	for (unsigned i = 0; i < HIST_SLOTS; i++)
-		s->hist.slots[i] -= before->hist.slots[i];
+	hist_subtract(&s->hist, &before->hist);
 }
 
 bool probes_device(struct probes *p, const struct exit_sum *s, char *buf, size_t size)

@@ -31,7 +31,7 @@ static inline uint64_t exit_sum_kvm_ns(const struct exit_sum *s)
  * Caller frees. 0 or -ENOMEM.
  */
 int probes_exits(struct probes *p, struct exit_sum **out, size_t *n);
-/* What was added since `before`, taken earlier at the same index; min and max stay those of the whole. */
+/* What was added since `before`, taken earlier at the same index. */
 void exit_sum_subtract(struct exit_sum *s, const struct exit_sum *before);
 /* What the key belongs to ("e1000 TDT"), or false. */
 bool probes_device(struct probes *p, const struct exit_sum *s, char *buf, size_t size);

@@ -131,9 +131,19 @@ static __always_inline unsigned int log2_u64(__u64 v)
 	return r + (v >> 1);
 }
 
+/* A row's exits take about the same time each: the last one's logarithm nearly always holds again. */
+static __always_inline unsigned int row_log2(struct exit_row *h, __u64 v)
+{
+	__u32 log2 = h->log2 & 63;
+
+	if (v >> log2 != 1)
+		h->log2 = log2 = log2_u64(v);
+	return log2;
+}
+
 static __always_inline void hist_count(struct exit_row *h, __u64 v)
 {
-	unsigned int slot = HIST_SLOT_OF(v, log2_u64(v));
+	unsigned int slot = HIST_SLOT_OF(v, row_log2(h, v));
 
 	if (slot > HIST_SLOTS - 1)
 		slot = HIST_SLOTS - 1;

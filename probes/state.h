@@ -109,7 +109,8 @@ struct hot_state {
 struct exit_row {
 	__u64 key;
 	__u32 reason;
-	__u32 vcpu;        /* slot */
+	__u16 vcpu;        /* slot */
+	__u16 log2;        /* of the last time counted, rounded down */
 	__u64 untraced;    /* entries without an exit before them: no time known, not in count */
 	__u64 fast_count, fast_ns;
 	__u64 user_count, user_ns;

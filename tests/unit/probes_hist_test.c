@@ -107,8 +107,9 @@ static void test_subtract(void **state)
 
 	(void)state;
 	hist_init(&before.hist);
-	for (int i = 0; i < 1000; i++)
+	for (int i = 0; i < 999; i++)
 		hist_add(&before.hist, 1000);
+	hist_add(&before.hist, 5000000); /* the longest so far, and none of the interval's */
 	before.count = 1000;
 	before.user_count = 10;
 	before.user_ns = 500;
@@ -124,6 +125,10 @@ static void test_subtract(void **state)
 	assert_int_equal(after.user_ns, 2000);
 	assert_int_equal(after.hist.sum, 50 * 64000);
 	assert_in_range(hist_quantile(&after.hist, 0.01), 63360, 64640);
+	assert_in_range(after.hist.min, 63000, 64000);
+	assert_in_range(after.hist.max, 64000, 65000);
+	exit_sum_subtract(&after, &after);
+	assert_int_equal(after.hist.count + after.hist.max, 0);
 }
 
 int main(void)

@@ -144,3 +144,28 @@ ours() {
 	json '[e for e in j["exits"] if e.get("device") == "exitlab-testdev0 scratch"]'
 	json '"suppressed" in j["notify"]'
 }
+
+@test "probes: --all says which virtual machine the exits are of" {
+	python3 tests/vmm/bare_vm.py 4 >/dev/null &
+	local one=$!
+	python3 tests/vmm/bare_vm.py 4 >/dev/null &
+	local two=$!
+	sleep 0.5
+	timeout 60 "$bench" profile --all --duration=2s >"$BATS_TEST_TMPDIR/text"
+	wait "$one" "$two"
+	cat "$BATS_TEST_TMPDIR/text"
+	for pid in "$one" "$two"; do
+		# Name, pid, vCPUs, exits, rate, and where the time went.
+		grep -qE "^python3 +$pid +[12] +[0-9.]+( k| M)? +[0-9.]+( k| M)? +[0-9.]+ " "$BATS_TEST_TMPDIR/text"
+	done
+}
+
+@test "probes: one of the two capabilities is not enough, both are" {
+	run timeout 60 setpriv --bounding-set=-all,+bpf --inh-caps=-all "$bench" profile --all --duration=1s
+	[ "$status" -eq 3 ]
+	[ "${#lines[@]}" -eq 1 ]
+	[[ $output == *"CAP_BPF and CAP_PERFMON"*"still work"* ]]
+	timeout 60 setpriv --bounding-set=-all,+bpf,+perfmon --inh-caps=-all "$bench" profile --json --duration=2s -- \
+		python3 tests/vmm/bare_vm.py 1 | grep -v '^vcpu' >"$BATS_TEST_TMPDIR/json"
+	json 'j["exits"]'
+}
