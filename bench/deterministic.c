@@ -14,6 +14,7 @@
 #include "bench/deterministic.h"
 #include "bench/lab.h"
 #include "bench/lab_cache.h"
+#include "bench/observer.h"
 #include "bench/paging.h"
 #include "bench/paths.h"
 #include "workloads/image.h"
@@ -28,7 +29,7 @@
 
 /* What the lab must hold: programs with their libraries, and files. */
 struct cargo {
-	const char *programs[12];
+	const char *programs[16];
 	size_t n_programs;
 	struct image_file *files;
 	size_t n_files;
@@ -105,7 +106,7 @@ static void add_program(struct cargo *c, const char *path)
 
 static int load_cargo(struct cargo *c, const struct plan *p, const char *kernel_dir)
 {
-	bool qemu = false, iperf = false;
+	bool qemu = false, iperf = false, tools = false;
 
 	add_program(c, path_self());
 	add_program(c, path_find("vmm"));
@@ -114,7 +115,12 @@ static int load_cargo(struct cargo *c, const struct plan *p, const char *kernel_
 	for (size_t i = 0; i < p->n_cells; i++) {
 		qemu |= p->cell[i].vmm && !strcmp(p->cell[i].vmm->name, "qemu");
 		iperf |= !strcmp(knobs_get(&p->cell[i].knobs, "tool", "engine"), "iperf3");
+		tools |= !!observer_program(knobs_get(&p->cell[i].knobs, "observer", ""));
 	}
+	for (size_t i = 0; tools && observer_names[i]; i++)
+		add_program(c, observer_program(observer_names[i]));
+	if (tools)
+		add_program(c, OBSERVER_SHELL);
 	if (iperf)
 		add_program(c, "/usr/bin/iperf3");
 	if (plan_real_wire(p)) /* sets up the cards */

@@ -33,6 +33,13 @@ static const struct tool *find_tool(const char *name)
 	return NULL;
 }
 
+const char *observer_program(const char *name)
+{
+	const struct tool *t = find_tool(name);
+
+	return t ? t->path : NULL;
+}
+
 const char *observer_missing(const char *name)
 {
 	static char text[64];
@@ -69,7 +76,7 @@ static int spawn(struct observer *o, const struct tool *t, int ready_fd, int hol
 	for (char *w = strtok_r(args, " ", &save); w; w = strtok_r(NULL, " ", &save))
 		argv[n++] = w;
 	argv[n++] = o->data;
-	argv[n++] = (char *)"/bin/sh";
+	argv[n++] = (char *)OBSERVER_SHELL;
 	argv[n++] = (char *)"-c";
 	argv[n++] = command;
 	argv[n] = NULL;

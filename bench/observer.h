@@ -21,6 +21,9 @@ struct observer {
 extern const char *const observer_names[];
 /* What is missing on this machine for it ("perf is not installed"), or NULL. */
 const char *observer_missing(const char *name);
+/* The tool's program, or NULL: "off" and "probes" need none. Its command runs under OBSERVER_SHELL. */
+const char *observer_program(const char *name);
+#define OBSERVER_SHELL "/bin/sh"
 /* Ours, which need no process of their own. */
 bool observer_is_probes(const char *name);
 /*

@@ -30,9 +30,6 @@ int overhead_expand(struct run_args *args)
 	for (size_t i = 0; observer_names[i]; i++) {
 		const char *name = observer_names[i], *missing = observer_missing(name);
 
-		/* The sealed lab holds our own programs only. */
-		if (args->deterministic && strcmp(name, "off") && !observer_is_probes(name))
-			continue;
 		if (missing)
 			log_warn("--overhead: %s; its column is left out", missing);
 		else
