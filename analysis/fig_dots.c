@@ -7,6 +7,14 @@
 #include "analysis/figure.h"
 #include "analysis/view.h"
 
+/* Dots side by side on a logarithmic axis: several values at each record. */
+struct fig_dots {
+	const char *name;
+	int linetype, point;
+	const void *arg;
+	bool (*value)(const json_t *rec, const void *arg, struct interval *out);
+};
+
 struct range {
 	double low, high;
 };
@@ -81,7 +89,7 @@ static void dots_axes(const struct fig_set *set, struct fig_doc *doc, const char
 			(double)i - 0.5, (double)i - 0.5);
 }
 
-int fig_dots_draw(const struct fig_set *set, struct fig_doc *doc, const struct fig_dots *d,
+static int fig_dots_draw(const struct fig_set *set, struct fig_doc *doc, const struct fig_dots *d,
 		  size_t n, const char *ylabel)
 {
 	struct range r = {INFINITY, 0};

@@ -122,15 +122,6 @@ struct fig_end_label {
 };
 void fig_end_labels(struct fig_doc *doc, struct fig_end_label *l, size_t n, double plot_height_in);
 
-/* Dots side by side on a logarithmic axis: several values at each record. */
-struct fig_dots {
-	const char *name;
-	int linetype, point;
-	const void *arg;
-	bool (*value)(const json_t *rec, const void *arg, struct interval *out);
-};
-int fig_dots_draw(const struct fig_set *set, struct fig_doc *doc, const struct fig_dots *d,
-		  size_t n, const char *ylabel);
 /* Quantile q of latency: median over the boots with its interval; false without a latency
  * histogram. */
 bool fig_latency_quantile(const json_t *rec, double q, struct interval *out);

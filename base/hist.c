@@ -32,20 +32,13 @@ uint64_t hist_slot_high(unsigned slot)
 	return hist_slot_low(slot + 1);
 }
 
-void hist_add_n(struct hist *h, uint64_t v, uint64_t n)
-{
-	if (!n)
-		return;
-	h->count += n;
-	h->sum += v * n;
-	h->min = MIN(h->min, v);
-	h->max = MAX(h->max, v);
-	h->slots[hist_slot(v)] += n;
-}
-
 void hist_add(struct hist *h, uint64_t v)
 {
-	hist_add_n(h, v, 1);
+	h->count++;
+	h->sum += v;
+	h->min = MIN(h->min, v);
+	h->max = MAX(h->max, v);
+	h->slots[hist_slot(v)]++;
 }
 
 void hist_merge(struct hist *into, const struct hist *from)

@@ -31,7 +31,6 @@ struct hist {
 
 void hist_init(struct hist *h);
 void hist_add(struct hist *h, uint64_t value);
-void hist_add_n(struct hist *h, uint64_t value, uint64_t n);
 void hist_merge(struct hist *into, const struct hist *from);
 /* What came after `before`; min and max are then those of the slots left, not of single values. */
 void hist_subtract(struct hist *h, const struct hist *before);

@@ -35,7 +35,7 @@ void log_vmsg(enum log_level level, const char *fmt, va_list ap)
 	static const char *const colour[] = {"\033[1;31m", "\033[33m", "", "\033[2m"};
 	int saved = errno;
 	bool tint = level != LOG_INFO && term_colour(STDERR_FILENO);
-	char line[4096];
+	char line[4096], *text;
 	size_t n;
 
 	if (level > log_max)
@@ -44,8 +44,10 @@ void log_vmsg(enum log_level level, const char *fmt, va_list ap)
 	n = (size_t)snprintf(line, sizeof(line) - 1, "%s: %s%s%s", log_prog,
 			     tint ? colour[level] : "", word[level], tint ? "\033[0m" : "");
 	errno = saved;
-	n += (size_t)vsnprintf(line + n, sizeof(line) - 1 - n, fmt, ap);
+	text = line + n;
+	n += (size_t)vsnprintf(text, sizeof(line) - 1 - n, fmt, ap);
 	n = MIN(n, sizeof(line) - 2);
+	str_printable(text);
 	line[n++] = '\n';
 	if (write(STDERR_FILENO, line, n) < 0) {
 		/* Nobody left to tell. */
@@ -66,12 +68,8 @@ bool log_limit_pass(struct log_limit *limit)
 {
 	uint64_t now = clock_ns(), next = __atomic_load_n(&limit->next_ns, __ATOMIC_RELAXED);
 
-	if (now < next || !__atomic_compare_exchange_n(&limit->next_ns, &next, now + NSEC_PER_SEC,
-						       false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-		__atomic_fetch_add(&limit->suppressed, 1, __ATOMIC_RELAXED);
-		return false;
-	}
-	return true;
+	return now >= next && __atomic_compare_exchange_n(&limit->next_ns, &next, now + NSEC_PER_SEC, false,
+							  __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 void die(int status, const char *fmt, ...)

@@ -35,7 +35,6 @@ void log_vmsg(enum log_level level, const char *fmt, va_list ap) PRINTF(2, 0);
 /* For what a guest or a peer can cause at will: at most one line a second from each call site. */
 struct log_limit {
 	uint64_t next_ns;
-	uint64_t suppressed;
 };
 bool log_limit_pass(struct log_limit *limit);
 #define log_guest(...)                                                                            \

@@ -51,6 +51,13 @@ char *xasprintf(const char *fmt, ...)
 	return s;
 }
 
+void str_printable(char *s)
+{
+	for (; *s; s++)
+		if (((unsigned char)*s < ' ' && *s != '\n' && *s != '\t') || *s == 0x7f)
+			*s = '?';
+}
+
 void close_fd(int *fd)
 {
 	int saved = errno;

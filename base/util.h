@@ -46,6 +46,9 @@ void *xrealloc(void *p, size_t size);
 char *xstrdup(const char *s);
 char *xasprintf(const char *fmt, ...) PRINTF(1, 2);
 
+/* Control characters become '?' (but for new lines and tabs): a guest's words must not command a terminal. */
+void str_printable(char *s);
+
 /* close(*fd) when open and set it to -1; errno is kept. */
 void close_fd(int *fd);
 

@@ -147,9 +147,10 @@ static void free_cargo(struct cargo *c)
 
 /* ---- one repetition ---- */
 
-/* What was left to a default is said: `bench gate` repeats a run by saying all of it, and the
- * length of the inner
- * command line shows in virtual time. */
+/*
+ * What was left to a default is said: `bench gate` repeats a run by saying all of it, and the length of the
+ * inner command line shows in virtual time.
+ */
 static void spell_out(struct run_args *a, const struct plan *p)
 {
 	const struct cell *c = &p->cell[0];

@@ -228,8 +228,10 @@ static int start_host_agent(struct run *r)
 	err = spawn_logged(r, &r->vmm, a.v, &o, "vmm.log");
 	arglist_free(&a);
 	close_fd(&r->agent_fd[1]);
+	if (err)
+		return err;
 	boot_begins(r);
-	return err ? err : proc_release(&r->vmm);
+	return proc_release(&r->vmm);
 }
 
 void run_pin(struct run *r)

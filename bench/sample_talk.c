@@ -95,6 +95,7 @@ static bool read_agent(struct run *r)
 		*nl = '\0';
 		if (nl > r->line.buf && nl[-1] == '\r')
 			nl[-1] = '\0';
+		str_printable(r->line.buf);
 		on_line(r, r->line.buf);
 		r->line.len -= used;
 		memmove(r->line.buf, r->line.buf + used, r->line.len + 1);

@@ -68,7 +68,11 @@ static int by_pid(const void *a, const void *b)
 	return ((const struct vm *)a)->pid - ((const struct vm *)b)->pid;
 }
 
-size_t vm_list(struct vm **out)
+/*
+ * Sorted by pid; caller frees. Needs the right to read the fds of other processes: what cannot be read is
+ * not listed.
+ */
+static size_t vm_list(struct vm **out)
 {
 	DIR *d = opendir("/proc");
 	struct dirent *e;

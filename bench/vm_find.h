@@ -12,11 +12,6 @@ struct vm {
 	unsigned vms, vcpus;
 };
 
-/*
- * Sorted by pid; caller frees. Needs the right to read the fds of other processes: what cannot be read is
- * not listed.
- */
-size_t vm_list(struct vm **out);
 /* pid's entry. False when the process is not there or holds no VM. */
 bool vm_of_pid(pid_t pid, struct vm *out);
 /*

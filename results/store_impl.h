@@ -48,8 +48,6 @@ char *store_boot_id(void);
 int store_lock(struct store *s, int how);
 
 /* ---- store_run.c: a run on its way in ---- */
-char *store_tmp_path(const struct store *s, const char *id, const char *suffix);
-struct pending *store_pending(struct store *s, const char *id);
 /* tmp/ID with its lock, both of a new id. The store's lock is held; store_abort undoes it, after an error too. */
 int store_make_pending(struct store *s, const char *prefix, struct pending **out);
 /* What was staged and not flushed is forgotten. */

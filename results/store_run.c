@@ -15,7 +15,7 @@
 
 #define RESERVE_BYTES (1u << 20) /* a record of 30 samples with histograms is about 300 KiB */
 
-char *store_tmp_path(const struct store *s, const char *id, const char *suffix)
+static char *store_tmp_path(const struct store *s, const char *id, const char *suffix)
 {
 	return xasprintf("%s/%s%s", s->tmp, id, suffix);
 }
@@ -90,7 +90,7 @@ static void forget(struct store *s, struct pending *p)
 	free(p);
 }
 
-struct pending *store_pending(struct store *s, const char *id)
+static struct pending *store_pending(struct store *s, const char *id)
 {
 	struct pending *p = s->pending;
 

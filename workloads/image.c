@@ -54,7 +54,8 @@ static int add_module(struct cpio *c, const char *moddir, const char *path, size
 	return err;
 }
 
-int image_add_modules(struct cpio *c, const char *moddir, const char *const *modules)
+/* Modules with their dependencies as /modules/NN-NAME.ko. */
+static int image_add_modules(struct cpio *c, const char *moddir, const char *const *modules)
 {
 	struct module_list files = MODULE_LIST_INIT;
 	int err = modules_resolve(moddir, modules, &files);
@@ -104,7 +105,7 @@ static int add_skeleton(struct cpio *c)
 	return err;
 }
 
-int image_cpio(const struct image_spec *spec, struct cpio **out)
+static int image_cpio(const struct image_spec *spec, struct cpio **out)
 {
 	struct cpio *c = cpio_new();
 	int err = add_skeleton(c);

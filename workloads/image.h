@@ -45,10 +45,6 @@ const char *const *image_mode_modules(const char *mode);
 int image_build(const struct image_spec *spec, const char *out_path);
 /* Into DIR/SHA256.cpio unless it is there already; *path is the caller's to free. */
 int image_build_in(const struct image_spec *spec, const char *dir, char **path);
-/* For the lab, which adds more to it: the entries of spec in a new archive. */
-int image_cpio(const struct image_spec *spec, struct cpio **out);
-/* Modules with their dependencies as /modules/NN-NAME.ko. */
-int image_add_modules(struct cpio *c, const char *moddir, const char *const *modules);
 /* A program and its libraries; bin_dir as in image_spec. */
 int image_add_program(struct cpio *c, const char *host_path, const char *bin_dir);
 

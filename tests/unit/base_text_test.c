@@ -97,6 +97,15 @@ static void test_formats(void **state)
 		assert_string_equal(cases[i].fmt(cases[i].value), cases[i].text);
 }
 
+static void test_printable(void **state)
+{
+	char text[] = "\033]0;x\007 \001a\tb\n\x7f\r é";
+
+	(void)state;
+	str_printable(text);
+	assert_string_equal(text, "?]0;x? ?a\tb\n?? é");
+}
+
 static void test_table_on_its_side(void **state)
 {
 	static const char *const head[] = {"path:", ":a_long_name_of_a_metric_01", ":a_long_name_of_a_metric_02",
@@ -142,6 +151,7 @@ int main(void)
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_printable),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_table_on_its_side),
 	};

@@ -726,11 +726,20 @@ static void test_start_checks(void **state)
 		{{8, UINT64_MAX - 15, 0x2000, 0x3000}, 0, -EFAULT},
 	};
 
+	static const struct { uint64_t features; uint32_t base; } beyond[] = {
+		{0, 0x10000}, {F_PACKED, 8}, {F_PACKED, 8u << 16}, {F_PACKED, 0x7fff},
+	};
+
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++)
 		assert_int_equal(virtq_start(&rig.vq, rig.gm, &t[i].l, t[i].features,
 					     virtq_base_new(t[i].features)),
 				 t[i].expect);
+	/* A base that lies outside of the ring: refused, and a kick all the same finds a broken queue. */
+	for (size_t i = 0; i < ARRAY_SIZE(beyond); i++) {
+		assert_int_equal(virtq_start(&rig.vq, rig.gm, &t[0].l, beyond[i].features, beyond[i].base), -EINVAL);
+		assert_int_equal(virtq_pop(&rig.vq, &rig.c, rig.iov, SIZE), -EBADMSG);
+	}
 }
 
 /* ---- class 10: a second vCPU rewrites descriptors while they are read ---- */

@@ -64,7 +64,6 @@ bool pci_msix_access(struct pci_dev *dev, int bar, uint64_t off, unsigned len, u
 /* irq.c */
 /* The control word of the capability; 0 when the device has none. */
 uint16_t pci_msix_control(const struct pci_dev *dev);
-uint16_t pci_msi_control(const struct pci_dev *dev);
 int pci_vectors_alloc(struct pci_dev *dev, unsigned n);
 /* Bring one vector in line with masks, address and switches. Under irq_lock. */
 void pci_vector_refresh(struct pci_dev *dev, unsigned v);

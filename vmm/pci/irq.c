@@ -19,7 +19,7 @@ uint16_t pci_msix_control(const struct pci_dev *dev)
 	return dev->msix_cap ? cfg_get16(dev->cfg + dev->msix_cap + PCI_MSIX_FLAGS) : 0;
 }
 
-uint16_t pci_msi_control(const struct pci_dev *dev)
+static uint16_t pci_msi_control(const struct pci_dev *dev)
 {
 	return dev->msi_cap ? cfg_get16(dev->cfg + dev->msi_cap + PCI_MSI_FLAGS) : 0;
 }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exitlab-testdev: the smallest PCI device that has each kind of register which a micro guest
- * measures. BAR 0:
+ * exitlab-testdev: the smallest PCI device that has each kind of register which a micro guest measures. BAR 0:
  *
- *      0x000  TESTDEV_ID      r   TESTDEV_MAGIC
- *      0x004  TESTDEV_SCRATCH rw  a plain register: one exit to userspace each way
- *      0x008  TESTDEV_MSI     w   raises that MSI-X vector (two of them, table in BAR 1)
- *      0x00c  TESTDEV_RINGS   r   doorbell writes since the last read of this register, as the
- * eventfd counted them 0x010  TESTDEV_MISSED  r   doorbell writes that KVM did not turn into the
- * eventfd and that came here 0x100  TESTDEV_DOORBELL w  an ioeventfd: KVM handles it
+ *      0x000  TESTDEV_ID       r   TESTDEV_MAGIC
+ *      0x004  TESTDEV_SCRATCH  rw  a plain register: one exit to userspace each way
+ *      0x008  TESTDEV_MSI      w   raises that MSI-X vector (two of them, table in BAR 1)
+ *      0x00c  TESTDEV_RINGS    r   doorbell writes since it was last read, as the eventfd counted them
+ *      0x010  TESTDEV_MISSED   r   doorbell writes that came here, because KVM did not take them
+ *      0x100  TESTDEV_DOORBELL w   an ioeventfd: KVM handles it
  */
 #ifndef VMM_PCI_TESTDEV_H
 #define VMM_PCI_TESTDEV_H

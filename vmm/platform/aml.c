@@ -64,7 +64,8 @@ void aml_eisaid(struct strbuf *out, const char *id)
 	add_le(out, __builtin_bswap32(vendor << 16 | product), 4);
 }
 
-void aml_name(struct strbuf *out, const char *name)
+/* A four-letter name, padded with '_'; a leading '\\' stays. */
+static void aml_name(struct strbuf *out, const char *name)
 {
 	if (*name == '\\')
 		strbuf_addc(out, *name++);
@@ -139,7 +140,7 @@ void aml_package(struct strbuf *out, unsigned elements, struct strbuf *body)
 	add_block(out, (const char[]){OP_PACKAGE}, 1, &head, body);
 }
 
-void aml_buffer(struct strbuf *out, struct strbuf *bytes)
+static void aml_buffer(struct strbuf *out, struct strbuf *bytes)
 {
 	struct strbuf head = STRBUF_INIT;
 

@@ -10,8 +10,6 @@ void aml_int(struct strbuf *out, uint64_t v);
 void aml_string(struct strbuf *out, const char *s);
 /* "PNP0A08" as the compressed integer that _HID holds. */
 void aml_eisaid(struct strbuf *out, const char *id);
-/* A four-letter name, padded with '_'; a leading '\\' stays. */
-void aml_name(struct strbuf *out, const char *name);
 
 void aml_scope(struct strbuf *out, const char *name, struct strbuf *body);
 void aml_device(struct strbuf *out, const char *name, struct strbuf *body);
@@ -19,7 +17,6 @@ void aml_method(struct strbuf *out, const char *name, unsigned args, struct strb
 /* Name(name, value): append one data object after it. */
 void aml_name_decl(struct strbuf *out, const char *name);
 void aml_package(struct strbuf *out, unsigned elements, struct strbuf *body);
-void aml_buffer(struct strbuf *out, struct strbuf *bytes);
 /* Name(_CRS, ResourceTemplate{...}); adds the end tag. */
 void aml_crs(struct strbuf *out, struct strbuf *resources);
 

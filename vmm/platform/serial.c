@@ -63,8 +63,10 @@ static void receive(struct serial *s, uint8_t byte)
 		s->fifo[s->head++ % FIFO] = byte;
 }
 
-size_t serial_input(struct serial *s, const uint8_t *buf, size_t n)
+/* Bytes from outside; how many fitted into the FIFO. */
+static size_t on_input(void *arg, const uint8_t *buf, size_t n)
 {
+	struct serial *s = arg;
 	size_t took = 0;
 
 	pthread_mutex_lock(&s->lock);
@@ -250,11 +252,6 @@ void serial_reset(struct serial *s)
 	s->tail = s->head;
 	update_irq(s);
 	pthread_mutex_unlock(&s->lock);
-}
-
-static size_t on_input(void *arg, const uint8_t *buf, size_t n)
-{
-	return serial_input(arg, buf, n);
 }
 
 static void on_quit(void *arg)

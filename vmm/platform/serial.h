@@ -13,7 +13,5 @@ int serial_create(struct serial **out, struct vm *vm, const char *name, uint16_t
 		  struct channel *ch);
 void serial_destroy(struct serial *s);
 void serial_reset(struct serial *s);
-/* Bytes from outside; returns how many fitted into the FIFO. */
-size_t serial_input(struct serial *s, const uint8_t *buf, size_t n);
 
 #endif

@@ -60,10 +60,7 @@ static void put(struct vcon *con, const struct iovec *v)
 		channel_put(con->ch, ((const uint8_t *)v->iov_base)[i]);
 }
 
-/*
- * A request may be as long as guest memory, and several may show the same memory: one round takes at most
- * this.
- */
+/* A request may be as long as guest memory: this much of one is printed. */
 #define TX_BYTES (256 * KIB)
 
 static void transmit_one(struct port_queue *q, const struct virtq_chain *c)

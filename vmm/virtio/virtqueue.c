@@ -37,28 +37,6 @@ static bool aligned(const void *p, unsigned a)
 	return ((uintptr_t)p & (a - 1)) == 0;
 }
 
-int virtq_start_map(struct virtq *vq, const struct gmem *gm, const struct virtq_map *map,
-		    uint64_t features, uint32_t base)
-{
-	bool packed = feature(features, VIRTIO_F_RING_PACKED);
-
-	*vq = (struct virtq){.broken = true};
-	if (!map->size || map->size > VIRTQ_SIZE_MAX || (!packed && !is_pow2(map->size)))
-		return -EINVAL;
-	if (!aligned(map->desc, 16) || !aligned(map->driver, packed ? 4 : 2) ||
-	    !aligned(map->device, 4))
-		return -EINVAL;
-	*vq = (struct virtq){
-		.gm = gm,
-		.map = *map,
-		.packed = packed,
-		.event_idx = feature(features, VIRTIO_RING_F_EVENT_IDX),
-		.indirect = feature(features, VIRTIO_RING_F_INDIRECT_DESC),
-		.in_order = feature(features, VIRTIO_F_IN_ORDER),
-	};
-	return set_base(vq, base);
-}
-
 /* Sizes: virtio 1.3, 2.7 (split, the event fields included) and 2.8.10 (packed). */
 int virtq_start(struct virtq *vq, const struct gmem *gm, const struct virtq_layout *l,
 		uint64_t features, uint32_t base)
@@ -70,13 +48,26 @@ int virtq_start(struct virtq *vq, const struct gmem *gm, const struct virtq_layo
 		.driver = gmem_ptr(gm, l->driver, packed ? 4 : 6 + 2ull * l->size),
 		.device = gmem_ptr(gm, l->device, packed ? 4 : 6 + 8ull * l->size),
 	};
+	int err;
 
 	*vq = (struct virtq){.broken = true};
-	if (!l->size)
+	if (!l->size || l->size > VIRTQ_SIZE_MAX || (!packed && !is_pow2(l->size)))
 		return -EINVAL;
 	if (!map.desc || !map.driver || !map.device)
 		return -EFAULT;
-	return virtq_start_map(vq, gm, &map, features, base);
+	if (!aligned(map.desc, 16) || !aligned(map.driver, packed ? 4 : 2) || !aligned(map.device, 4))
+		return -EINVAL;
+	*vq = (struct virtq){
+		.gm = gm,
+		.map = map,
+		.packed = packed,
+		.event_idx = feature(features, VIRTIO_RING_F_EVENT_IDX),
+		.indirect = feature(features, VIRTIO_RING_F_INDIRECT_DESC),
+		.in_order = feature(features, VIRTIO_F_IN_ORDER),
+	};
+	err = set_base(vq, base);
+	vq->broken = err;
+	return err;
 }
 
 int virtq_chain_add(const struct virtq *vq, struct virtq_chain *c, unsigned max_iov, uint64_t addr,

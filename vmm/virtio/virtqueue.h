@@ -29,7 +29,7 @@ struct virtq_layout {
 	gpa_t desc, driver, device;
 };
 
-/* The same as host pointers, for whoever translates addresses himself (vhost-user). */
+/* The same as host pointers. */
 struct virtq_map {
 	uint16_t size;
 	void *desc, *driver, *device;
@@ -105,8 +105,6 @@ struct virtq {
  */
 int virtq_start(struct virtq *vq, const struct gmem *gm, const struct virtq_layout *l,
 		uint64_t features, uint32_t base);
-int virtq_start_map(struct virtq *vq, const struct gmem *gm, const struct virtq_map *map,
-		    uint64_t features, uint32_t base);
 /*
  * What vhost calls the vring base. Split: index of the next chain; packed: avail index and wrap bit in bits
  * 0..15, used in 16..31. Give chains in flight back (virtq_unpop) before.

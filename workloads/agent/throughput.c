@@ -46,7 +46,7 @@ void set_stop(struct stream_set *set)
 	__atomic_store_n(&set->stop, true, __ATOMIC_RELAXED);
 }
 
-void set_join_side(struct stream_set *set, bool sender)
+static void set_join_side(struct stream_set *set, bool sender)
 {
 	for (unsigned i = 0; i < set->n; i++) {
 		if (set->s[i].sender == sender)

@@ -30,8 +30,6 @@ int set_start(struct stream_set *set);
 void set_stop(struct stream_set *set);
 /* Wait for all threads; the first error, -EBADMSG when a block was bad. */
 int set_join(struct stream_set *set);
-/* Wait for the threads of one direction only. */
-void set_join_side(struct stream_set *set, bool sender);
 void set_close(struct stream_set *set);
 /* Sums over the streams of one direction. */
 uint64_t set_bytes(const struct stream_set *set, bool sender);

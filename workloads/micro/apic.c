@@ -51,7 +51,7 @@ void apic_write(unsigned reg, uint32_t v)
 		write_here(reg, v);
 }
 
-uint32_t apic_read(unsigned reg)
+static uint32_t apic_read(unsigned reg)
 {
 	return apic_is_x2 ? (uint32_t)msr_read(MSR_X2APIC + reg / 16) : mmio_read32(APIC_BASE + reg);
 }

@@ -44,7 +44,7 @@ static const struct micro_job jobs[] = {
  * Above the image and above what the loader may have put there (command line, lists): 1 MiB up from its
  * end.
  */
-void mem_init(void)
+static void mem_init(void)
 {
 	heap = align_up((uint64_t)image_end, MIB) + MIB;
 	heap_end = MIB;

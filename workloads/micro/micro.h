@@ -114,7 +114,6 @@ extern bool apic_is_x2;
 void apic_init(void); /* each CPU */
 uint32_t apic_id(void);
 void apic_write(unsigned reg, uint32_t v);
-uint32_t apic_read(unsigned reg);
 void apic_ipi(uint32_t to, uint32_t command);
 /* Interrupt at tsc (one shot); false when this machine has no usable timer. */
 bool apic_timer_init(unsigned irq);
@@ -130,7 +129,6 @@ uint64_t tsc_to_ns(uint64_t ticks);
 uint64_t ns_to_tsc(uint64_t ns);
 
 /* ---- memory: zeroed, taken back only down to a mark ---- */
-void mem_init(void);
 void *mem_alloc(uint64_t size, uint64_t align); /* NULL when there is no more */
 void *mem_alloc_untouched(uint64_t size, uint64_t align); /* not even zeroed */
 uint64_t mem_mark(void);
@@ -139,7 +137,6 @@ uint64_t mem_end(void); /* the end of RAM below the hole */
 
 /* ---- the line protocol on COM2 ---- */
 void report_init(void);
-void report_raw(const char *s);
 /* %s %c %u %x %lu %lx %d only; adds "exitlab " and the newline */
 void report(const char *fmt, ...) PRINTF(1, 2);
 void report_note(const char *fmt, ...) PRINTF(1, 2);

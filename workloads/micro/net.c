@@ -46,7 +46,7 @@ static uint16_t swap16(uint16_t v)
 	return (uint16_t)(v << 8 | v >> 8);
 }
 
-bool nic_open(struct nic *nic)
+static bool nic_open(struct nic *nic)
 {
 	static const struct nic_ops *const all[] = {&virtio_net_ops, &e1000_ops};
 

@@ -35,7 +35,5 @@ struct nic {
 
 extern const struct nic_ops virtio_net_ops, e1000_ops;
 
-/* The first card there is. */
-bool nic_open(struct nic *nic);
 
 #endif

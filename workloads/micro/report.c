@@ -49,7 +49,7 @@ static uint64_t put_string(uint64_t arg)
 	return 0;
 }
 
-void report_raw(const char *s)
+static void report_raw(const char *s)
 {
 	ring0(put_string, (uint64_t)s);
 }
