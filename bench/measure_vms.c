@@ -9,7 +9,7 @@
 static bool is_mean(const char *metric)
 {
 	static const char *const ends[] = {"_ns",     "_per_packet",  "_per_op",      "_cycles",
-					   "_bytes",  "overhead_pct", "batch_packets"};
+					   "_bytes",  "overhead_pct", "loss_pct", "batch_packets"};
 	size_t len = strlen(metric);
 
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)

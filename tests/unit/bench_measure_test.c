@@ -18,8 +18,8 @@ static json_t *vm(double bps, double late_ns, int hlt, int mmio)
 	hist_init(&h);
 	hist_add(&h, (uint64_t)late_ns);
 	s = json_pack(
-		"{s:{s:f, s:f, s:f}, s:[{s:s, s:s, s:i, s:i}, {s:s, s:s, s:i, s:i}], s:{s:o}, s:[{s:s}], s:[{s:s, s:b}]}",
-		"metrics", "throughput_bps", bps, "timer_late_ns", late_ns, "exits_per_packet", late_ns / 100,
+		"{s:{s:f, s:f, s:f, s:f}, s:[{s:s, s:s, s:i, s:i}, {s:s, s:s, s:i, s:i}], s:{s:o}, s:[{s:s}], s:[{s:s, s:b}]}",
+		"metrics", "throughput_bps", bps, "timer_late_ns", late_ns, "exits_per_packet", late_ns / 100, "loss_pct", late_ns / 100,
 		"exits", "reason", "hlt", "key", "", "count", hlt, "total_ns", 10 * hlt, "reason", "mmio",
 		"key", "e1000 TDT", "count", mmio, "total_ns", 5 * mmio, "hists", "late", hist_to_json(&h),
 		"threads", "name", "vcpu0", "checks", "name", "cross_check", "ok", 1);
@@ -43,6 +43,7 @@ static void vms_of_one_sample(void **state)
 	assert_true(number(m, "throughput_bps") == 6e9);
 	assert_true(number(m, "timer_late_ns") == 200);
 	assert_true(number(m, "exits_per_packet") == 2);
+	assert_true(number(m, "loss_pct") == 2);
 	assert_int_equal(json_array_size(json_object_get(v[0], "exits")), 2);
 	row = json_array_get(json_object_get(v[0], "exits"), 1);
 	assert_string_equal(json_string_value(json_object_get(row, "key")), "e1000 TDT");
