@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/bench.h"
 #include "version.h"
@@ -35,6 +37,18 @@ static int unknown_command(const char *name)
 	return EXIT_USAGE;
 }
 
+/* A full disk below `bench show >FILE` is an error; a reader that has seen enough (`| head`) is none. */
+static int finish(int status)
+{
+	struct pollfd p = {.fd = STDOUT_FILENO};
+	bool lost = fflush(stdout) || ferror(stdout);
+
+	if (!lost || (poll(&p, 1, 0) == 1 && p.revents & POLLERR))
+		return status;
+	log_error("standard output: not all of it could be written");
+	return status ? status : EXIT_CANNOT;
+}
+
 int main(int argc, char **argv)
 {
 	enum log_level level = LOG_INFO;
@@ -66,5 +80,5 @@ int main(int argc, char **argv)
 	cmd = bench_find(argv[i]);
 	if (!cmd)
 		return unknown_command(argv[i]);
-	return cmd->run(argc - i, argv + i);
+	return finish(cmd->run(argc - i, argv + i));
 }

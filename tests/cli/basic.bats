@@ -7,6 +7,12 @@ load ../helper
 	[[ "$output" == *"Usage: bench"* ]]
 }
 
+@test "standard output: a full disk fails, a reader that has seen enough does not" {
+	fails 3 "standard output: not all" sh -c '"$1" list metrics >/dev/full' sh "$bench"
+	(sleep 0.2 && "$bench" list metrics) | true # gone before the first byte
+	[ "${PIPESTATUS[0]}" -eq 0 ]
+}
+
 @test "help without a command is the overview, on stdout" {
 	diff <("$bench" help) <("$bench" 2>&1)
 }
