@@ -16,7 +16,7 @@ const struct opt run_opts[] = {
 	{"on", 0, OPT_STR, offsetof(struct run_args, on), "auto|host|lab",
 	 "substrate (default auto: the host when it can, else the lab)"},
 	{"set", 's', OPT_LIST, offsetof(struct run_args, set), "K=V[,V...]",
-	 "a knob or a key of the job; several values make a matrix"},
+	 "a knob (bench list knobs) or a key of the job; several values make a matrix"},
 	{"reps", 'n', OPT_COUNT, offsetof(struct run_args, reps), "N",
 	 "boots per cell (default 10; in the lab 6; deterministic 2)"},
 	{"warmup", 0, OPT_U64, offsetof(struct run_args, warmup), "N",

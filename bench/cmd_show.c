@@ -31,22 +31,43 @@ static double number(const json_t *obj, const char *key)
 	return json_number_value(json_object_get(obj, key));
 }
 
+static bool ends_in(const char *key, const char *end)
+{
+	size_t len = strlen(key);
+
+	return len > strlen(end) && !strcmp(key + len - strlen(end), end);
+}
+
+/* As one would type it; what was left alone (0, false, "") is not worth a word. */
+static char *setting_text(const char *key, const json_t *v)
+{
+	if (json_is_string(v))
+		return *json_string_value(v) ? xstrdup(json_string_value(v)) : NULL;
+	if (json_is_false(v) || (json_is_number(v) && json_number_value(v) == 0))
+		return NULL;
+	if (ends_in(key, "_ns"))
+		return xstrdup(fmt_ns(json_number_value(v)));
+	if (ends_in(key, "_bytes"))
+		return xasprintf("%.0fM", json_number_value(v) / (double)MIB);
+	return json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+}
+
 static void print_pairs(const char *title, const json_t *obj)
 {
-	const char *key;
+	const char *key, *sep = title;
 	json_t *v;
 
-	if (!json_object_size(obj))
-		return;
-	printf("%s", title);
 	json_object_foreach ((json_t *)obj, key, v) {
-		char *text = json_is_string(v) ? xstrdup(json_string_value(v))
-					       : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+		char *text = setting_text(key, v);
 
-		printf(" %s=%s", key, text);
+		if (!text)
+			continue;
+		printf("%s %s=%s", sep, key, text);
+		sep = ",";
 		free(text);
 	}
-	printf("\n");
+	if (sep != title)
+		printf("\n");
 }
 
 static void print_head(const json_t *rec)
