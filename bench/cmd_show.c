@@ -38,6 +38,11 @@ static bool ends_in(const char *key, const char *end)
 	return len > strlen(end) && !strcmp(key + len - strlen(end), end);
 }
 
+static bool has_unit(const char *key)
+{
+	return ends_in(key, "_ns") || ends_in(key, "_bytes");
+}
+
 /* As one would type it; what was left alone (0, false, "") is not worth a word. */
 static char *setting_text(const char *key, const json_t *v)
 {
@@ -62,7 +67,8 @@ static void print_pairs(const char *title, const json_t *obj)
 
 		if (!text)
 			continue;
-		printf("%s %s=%s", sep, key, text);
+		/* Its unit is in the value now. */
+		printf("%s %.*s=%s", sep, (int)(has_unit(key) ? strrchr(key, '_') - key : (long)strlen(key)), key, text);
 		sep = ",";
 		free(text);
 	}

@@ -25,6 +25,7 @@ record() {
 	[[ "$output" == *a-1*virtio* && "$output" == *a-2*vhost* ]]
 	run "$bench" show --store "$store"
 	[[ "$output" == *a-2*"net-throughput vhost"* && "$output" == *throughput_bps* ]]
+	[[ "$output" == *"parameters: duration=2.00 s, reps=10"$'\n'* ]]
 	[ "$("$bench" show a-1 --json --store "$store" | jq -r .mode)" = virtio ]
 	"$bench" rm a-1 --store "$store"
 	fails 3 "a-1: .*no such run" "$bench" show a-1 --store "$store"
