@@ -231,6 +231,8 @@ static void print_counters(const json_t *list)
 
 void profile_print_rest(const json_t *all, double seconds)
 {
+	if (json_object_get(all, "names_note"))
+		printf("(%s)\n", json_string_value(json_object_get(all, "names_note")));
 	print_notify(json_object_get(all, "notify"));
 	print_object("Page tables", json_object_get(all, "mmu"));
 	print_threads(json_object_get(all, "threads"), seconds);

@@ -26,7 +26,8 @@
 struct vm_names {
 	pid_t tgid;
 	const struct stats_page *page; /* NULL: not our VMM */
-	bool has_qmp;
+	bool qemu, has_qmp;
+	bool unnamed; /* something was looked up in vain */
 	struct qmp_socket qmp;
 	uint64_t seen_ns, asked_ns; /* asked_ns 0: never */
 	struct stats_region region[MAX_REGIONS]; /* as last seen mapped */
@@ -170,6 +171,7 @@ static struct vm_names *vm_of(struct names *n, pid_t tgid)
 	vm->tgid = tgid;
 	vm->seen_ns = clock_ns();
 	vm->page = find_page(tgid);
+	vm->qemu = !vm->page && qemu_is(tgid);
 	vm->has_qmp = !vm->page && qemu_socket_of(tgid, &vm->qmp);
 	return vm;
 }
@@ -308,8 +310,32 @@ static bool in_vm(struct names *n, pid_t tgid, bool pio, uint64_t addr, char nam
 	}
 	if (found)
 		region_name(vm, found, addr, name);
+	else if (vm)
+		vm->unnamed = true;
 	pthread_mutex_unlock(&n->lock);
 	return found;
+}
+
+const char *names_missing(struct names *n)
+{
+	const char *why = NULL;
+
+	if (!n)
+		return NULL;
+	pthread_mutex_lock(&n->lock);
+	for (unsigned i = 0; i < n->n && !why; i++) {
+		const struct vm_names *vm = &n->vm[i];
+
+		if (!vm->qemu || !vm->unnamed || vm->n_regions)
+			continue;
+		why = vm->has_qmp
+			      ? "QEMU's registers have no names here: its QMP socket did not answer (libvirt or "
+				"another client has it, or QEMU has ended); give it a second one"
+			      : "QEMU's registers have no names here: it has no QMP socket to be asked over; start it "
+				"with -qmp unix:PATH,server=on,wait=off";
+	}
+	pthread_mutex_unlock(&n->lock);
+	return why;
 }
 
 bool names_find(struct names *n, pid_t tgid, enum probe_backend backend, uint32_t reason, uint64_t key,

@@ -25,6 +25,9 @@ void names_free(struct names *n);
 bool names_find(struct names *n, pid_t tgid, enum probe_backend backend, uint32_t reason, uint64_t key,
 		char *buf, size_t size);
 
+/* Why addresses that were looked up have no names although their QEMU knows them; NULL: nothing is missing. */
+const char *names_missing(struct names *n);
+
 /*
  * Notifications that our own VMMs did not send because the guest did not want them, over all their queues,
  * in the window or since their start. False: none of the processes has a statistics page.

@@ -312,6 +312,8 @@ int probes_read(struct probes *p, json_t **out)
 		json_object_set_new(j, "exits", exits_to_json(p));
 		json_object_set_new(j, "totals", totals_to_json(p));
 	}
+	if (p->opts.exits && names_missing(p->names)) /* after the rows, which ask for names */
+		json_object_set_new(j, "names_note", json_string(names_missing(p->names)));
 	if (p->opts.notify)
 		json_object_set_new(j, "notify", notify_to_json(p));
 	if (p->opts.cpu)

@@ -45,7 +45,7 @@ void probes_close(struct probes *p);
  *              "guest_ns", "runq_ns"}],
  *  "mmu": {...}, "counters": [{"event", "tid", "count", "scale"}],
  *  "totals": {"exits", "pio", "mmio", "hlt", "injected", "userspace_exits"}, "lost": n, "overhead_ns": n,
- *  "backend": "svm"}
+ *  "backend": "svm", "names_note": why a QEMU's registers have no names (when they have none)}
  */
 int probes_read(struct probes *p, json_t **out);
 

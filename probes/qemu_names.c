@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,20 @@
 #include "probes/qemu_names.h"
 
 #define ANSWER_MS 300 /* QEMU's main loop may be busy; one that serves another client never answers */
+
+bool qemu_is(pid_t tgid)
+{
+	char link[64], exe[PATH_MAX], *name;
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)tgid);
+	len = readlink(link, exe, sizeof(exe) - 1);
+	if (len < 0)
+		return false;
+	exe[len] = '\0';
+	name = strrchr(exe, '/');
+	return name && !strncmp(name + 1, "qemu-", 5);
+}
 
 /* ---- its socket ---- */
 

@@ -17,6 +17,8 @@ struct qmp_socket {
 	bool abstract;
 };
 
+/* By its program's name: qemu-system-x86_64, qemu-kvm. */
+bool qemu_is(pid_t tgid);
 /* The socket among a process's NUL-separated arguments (/proc/PID/cmdline); false: none. */
 bool qemu_find_socket(const char *args, size_t len, struct qmp_socket *out);
 /* The same for a process, its path as seen from here. */

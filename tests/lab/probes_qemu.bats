@@ -32,7 +32,9 @@ setup_file() {
 	wait "$pid"
 	python3 - "$BATS_TEST_TMPDIR" <<-'EOP'
 		import json, sys
-		t = json.load(open(sys.argv[1] + "/json"))["totals"]
+		j = json.load(open(sys.argv[1] + "/json"))
+		t = j["totals"]
+		assert "no QMP socket" in j["names_note"], "why its registers are addresses"
 		kvm = dict(l.split() for l in open(sys.argv[1] + "/kvm"))
 		ours = {"exits": t["exits"], "io_exits": t["pio"], "mmio_exits": t["mmio"], "halt_exits": t["hlt"],
 		        "irq_injections": t["injected"]}
