@@ -46,7 +46,7 @@ const struct knob_info knob_table[] = {
 	{"npt", KNOB_HARNESS, "on|off", "", "", "nested paging, or KVM's shadow paging; in the lab only"},
 	{"kernel", KNOB_MACHINE, "vmlinux|bzimage", "", "",
 	 "image to boot (default: builtin vmlinux through PVH, qemu bzimage)"},
-	{"observer", KNOB_HARNESS, "probes|off|trace-cmd|perf", "", "",
+	{"observer", KNOB_HARNESS, "probes|off|detached|trace-cmd|perf", "", "",
 	 "who looks at the guest (default probes); what it costs is the difference"},
 	{NULL, 0, NULL, NULL, NULL, NULL},
 };

@@ -15,19 +15,23 @@ struct observer {
 	char *data;  /* its file */
 };
 
+/* The probes, attached and taken off again before the guest runs: what "probes off" leaves behind. */
+#define OBSERVER_DETACHED "detached"
+
 #define OBSERVER_INIT {PROC_INIT, -1, NULL}
 
 /* The words of --set observer=, in the order of the table; NULL-terminated. */
-extern const char *const observer_names[];
+#define OBSERVERS 5
+extern const char *const observer_names[OBSERVERS + 1];
 /* What is missing on this machine for it ("perf is not installed"), or NULL. */
 const char *observer_missing(const char *name);
-/* The tool's program, or NULL: "off" and "probes" need none. Its command runs under OBSERVER_SHELL. */
+/* The tool's program, or NULL: "off" and the probes need none. Its command runs under OBSERVER_SHELL. */
 const char *observer_program(const char *name);
 #define OBSERVER_SHELL "/bin/sh"
 /* Ours, which need no process of their own. */
 bool observer_is_probes(const char *name);
 /*
- * Returns when the tool records. "off" and "probes" start nothing. dir holds its messages (observer.log) and,
+ * Returns when the tool records. "off" and the probes start nothing. dir holds its messages (observer.log) and,
  * until observer_stop, its data. 0 or -errno (logged).
  */
 int observer_start(struct observer *o, const char *name, const char *dir);

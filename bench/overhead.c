@@ -104,21 +104,21 @@ static void print_kinds(struct table *t, const json_t *records, const json_t *of
 
 static struct table *new_table(const char *const *column, size_t n)
 {
-	char *head[3] = {(char *)"", (char *)"", (char *)""};
+	const char *head[OBSERVERS + 2] = {"exit:", ":nobody looks"};
 	struct table *t;
 
 	for (size_t i = 0; i < n; i++)
-		head[i] = xasprintf(":%s", column[i]);
-	t = table_new((int)n + 2, "exit:", ":nobody looks", head[0], head[1], head[2]);
+		head[i + 2] = xasprintf(":%s", column[i]);
+	t = table_new_from(head);
 	for (size_t i = 0; i < n; i++)
-		free(head[i]);
+		free((char *)head[i + 2]);
 	return t;
 }
 
 void overhead_print(const json_t *records)
 {
 	const json_t *off = find_record(records, "off", NULL);
-	const char *column[3];
+	const char *column[OBSERVERS - 1];
 	size_t n = 0, boots, i;
 	struct table *t;
 	json_t *rec;

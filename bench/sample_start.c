@@ -169,7 +169,14 @@ static int open_probes(struct run *r, const char *observer)
 static int start_observer(struct run *r)
 {
 	const char *name = knobs_get(&r->cell->knobs, "observer", NULL);
+	int err = 0;
 
+	if (name && !strcmp(name, OBSERVER_DETACHED)) {
+		err = open_probes(r, name);
+		probes_close(r->probes);
+		r->probes = NULL;
+		return err;
+	}
 	if (!name || observer_is_probes(name))
 		return r->want->args->no_probes ? 0 : open_probes(r, name);
 	if (observer_start(&r->observer, name, r->want->log_dir))
