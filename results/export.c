@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,14 @@ static void label_value(const char *s, FILE *out)
 	}
 }
 
+/* Its names know no dot: exit_cost_ns.cpuid is exitlab_exit_cost_ns_cpuid. */
+static void family_name(const char *metric, FILE *out)
+{
+	fputs("exitlab_", out);
+	for (; *metric; metric++)
+		fputc(isalnum((unsigned char)*metric) ? *metric : '_', out);
+}
+
 static double started_seconds(const json_t *rec)
 {
 	struct tm tm = {0};
@@ -121,7 +130,8 @@ static void openmetrics_point(const json_t *rec, const char *metric, const char 
 	if (!json_is_number(v))
 		return;
 	knobs = record_knobs(rec);
-	fprintf(out, "exitlab_%s{run=\"", metric);
+	family_name(metric, out);
+	fputs("{run=\"", out);
 	label_value(record_str(rec, "id"), out);
 	for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
 		fprintf(out, "\",%s=\"", labels[i]);
@@ -148,9 +158,14 @@ static void write_openmetrics(json_t *const *rec, size_t n, FILE *out)
 	json_object_foreach (families, metric, v) {
 		const struct metric_info *info = metric_find(metric);
 
-		fprintf(out, "# TYPE exitlab_%s gauge\n", metric);
-		if (info)
-			fprintf(out, "# HELP exitlab_%s %s (%s)\n", metric, info->text, info->unit);
+		fputs("# TYPE ", out);
+		family_name(metric, out);
+		fputs(" gauge\n", out);
+		if (info) {
+			fputs("# HELP ", out);
+			family_name(metric, out);
+			fprintf(out, " %s (%s)\n", info->text, info->unit);
+		}
 		for (size_t i = 0; i < n; i++)
 			for (size_t k = 0; k < ARRAY_SIZE(stats); k++)
 				openmetrics_point(rec[i], metric, stats[k], out);

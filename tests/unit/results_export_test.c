@@ -26,6 +26,7 @@ static int setup(void **state)
 	json_object_set_new(summary, "boot_ns",
 			    json_pack("{s:f,s:f,s:f,s:i}", "median", 5.0, "ci_low", 4.0, "ci_high",
 				      6.0, "n", 6));
+	json_object_set_new(summary, "exit_cost_ns.cpuid", json_pack("{s:f,s:i}", "median", 7.0, "n", 1));
 	return 0;
 }
 
@@ -80,6 +81,9 @@ static void openmetrics(void **state)
 	assert_non_null(strstr(text, "exitlab_boot_ns{run=\"20260102-030405-abcdef\""));
 	assert_non_null(strstr(text, "stat=\"ci_high\"} 6 1767323045\n"));
 	assert_null(strstr(text, "null"));
+	assert_non_null(strstr(text, "# TYPE exitlab_exit_cost_ns_cpuid gauge\n"));
+	assert_non_null(strstr(text, "exitlab_exit_cost_ns_cpuid{run="));
+	assert_null(strstr(text, "ns.cpuid"));
 	first = strstr(text, "exitlab_throughput_bps{");
 	second = strstr(first + 1, "exitlab_throughput_bps{");
 	assert_non_null(second);
