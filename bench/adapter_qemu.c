@@ -172,7 +172,8 @@ static int qemu_command(const struct vmm_want *w, struct arglist *a)
 	arglist_add(a, "isa-debug-exit,iobase=0xf4,iosize=4");
 	/* For the probes, which ask after the window what its registers are called. */
 	arglist_add(a, "-chardev");
-	arglist_add(a, "socket,id=qmp,path=exitlab-qmp-%d,abstract=on,server=on,wait=off", getpid());
+	arglist_add(a, "socket,id=qmp,path=exitlab-qmp-%d-%d,abstract=on,server=on,wait=off", getpid(),
+		    w->stats_fd); /* one for each VM of a sample */
 	arglist_add(a, "-mon");
 	arglist_add(a, "chardev=qmp,mode=control");
 	arglist_add(a, "-kernel");

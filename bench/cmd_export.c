@@ -56,7 +56,7 @@ static int write_out(const struct export_format *format, const struct fig_set *s
 
 	if (!path) {
 		format->write(set->rec, set->n, stdout);
-		return fflush(stdout) ? -errno : 0;
+		return 0;
 	}
 	f = open_memstream(&text, &size);
 	if (!f)
