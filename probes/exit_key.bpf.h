@@ -4,20 +4,10 @@
 #define PROBES_EXIT_KEY_BPF_H
 
 #include "probes/common.bpf.h"
+#include "probes/exit_codes.bpf.h"
 
 /* AMD64 APM volume 2, appendix B: VMCB offsets of EXITCODE, EXITINFO1, EXITINFO2. */
 #define VMCB_EXITCODE 0x70
-#define SVM_IOIO      0x7b
-#define SVM_MSR       0x7c
-#define SVM_VMMCALL   0x81
-#define SVM_NPF       0x400
-/* SDM volume 3, appendix C. */
-#define VMX_EXCEPTION 0
-#define VMX_VMCALL    18
-#define VMX_IO        30
-#define VMX_RDMSR     31
-#define VMX_WRMSR     32
-#define VMX_EPT_MISCONFIG 49
 
 #define PFERR_RSVD (1u << 3) /* KVM marks what is not RAM with reserved bits: this fault is MMIO */
 

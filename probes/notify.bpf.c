@@ -11,6 +11,7 @@
  * interrupt that arrives while a stranger runs is counted as unattributed.
  */
 #include "probes/common.bpf.h"
+#include "probes/exit_codes.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -82,6 +83,16 @@ static __always_inline enum whose whose_context(void)
 
 /* ---- kicks ---- */
 
+/*
+ * A doorbell is a port or memory. In other exits an eventfd that is signalled is an interrupt's: of an assigned
+ * device, whose vectors reach this CPU while the vCPU is in the kernel.
+ */
+static __always_inline bool may_ring(__u32 reason)
+{
+	return reason == SVM_IOIO || reason == SVM_NPF || reason == VMX_IO || reason == VMX_EPT_VIOLATION ||
+	       reason == VMX_EPT_MISCONFIG;
+}
+
 static __always_inline int kick_begins(void)
 {
 	struct vcpu_state *s;
@@ -90,7 +101,7 @@ static __always_inline int kick_begins(void)
 	if (!hot.gate)
 		return 0;
 	s = vcpu_current();
-	if (!s || s->where != IN_EXIT)
+	if (!s || s->where != IN_EXIT || !may_ring(s->reason))
 		return 0;
 	ADD(kicks_ioeventfd, 1);
 	s->kick_ns = bpf_ktime_get_ns();

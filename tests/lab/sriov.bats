@@ -5,3 +5,18 @@ load ../helper
 @test "SR-IOV: one cycle, and one kill -9 of the VMM, leave the host's state as it was" {
 	CYCLES=1 KILLS=1 tests/soak/sriov.sh
 }
+
+@test "SR-IOV: in the window no exit of a packet; what is left is interrupts, by reason" {
+	local out=$BATS_TEST_TMPDIR/record.json
+	"$bench" run net-throughput --mode=sriov --reps=1 --duration=1s --on=host --json --store="$BATS_TEST_TMPDIR/s" >"$out"
+	jq -c '.samples[0].metrics, (.exits[] | [.reason, .key, .count])' "$out"
+	jq -e '.samples[0].metrics | .packets > 500 and .interrupts_per_packet > 0' "$out"
+	# Userspace sees the marker that closes the window. No doorbell: neither an eventfd nor an access to memory that is
+	# the device's, and hardly a page that the guest touches for the first time.
+	jq -e '.samples[0].metrics | .userspace_exits <= 1 and .kicks == 0' "$out"
+	jq -e '([.exits[] | select(.reason == "npf" and .key != "").count] | add // 0) == 0' "$out"
+	jq -e '.samples[0].metrics.packets as $n | ([.exits[] | select(.reason == "npf").count] | add // 0) <= $n / 100' "$out"
+	# Interrupts taken (interrupt), given to the guest (vintr), ended and timed (msr), waited for (hlt, pause).
+	jq -e '([.exits[] | select(.reason | IN("interrupt", "vintr", "msr", "hlt", "pause") | not).count] | add // 0) <= 20' "$out"
+	jq -e '[.exits[] | select(.reason == "interrupt").count] | add > 0' "$out"
+}
