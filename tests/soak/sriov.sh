@@ -51,7 +51,7 @@ guest() {
 	if [ $(($1 % LINUX)) -eq 0 ]; then
 		words=(net-latency --work=20)
 	else
-		words=(boot --guest=micro --no-probes)
+		words=(boot --guest=micro --set mem=64M --no-probes)
 	fi
 	words=("$bench" run "${words[@]}" --mode=sriov --reps=1 --on=host --vmm=builtin --store="$dir/store")
 }
