@@ -28,7 +28,7 @@ teardown() {
 
 @test "vhost: payload verified, both rings used, the worker bears the VMM's name" {
 	expect_data 7001 &
-	(wire_carried 10000000; cat /proc/*/comm 2>/dev/null | grep -c '^vhost-' >$guest_dir/workers) 3>&- &
+	(wire_carried 5000000; cat /proc/*/comm 2>/dev/null | grep -c '^vhost-' >$guest_dir/workers) 3>&- &
 	run guest "send 20 7001" mode=vhost,tap=wire0
 	[[ "$output" == *guest-done* ]] || { echo "$output"; false; }
 	data_is 20 7001
@@ -52,7 +52,7 @@ killed_under_traffic() { # PORT RING
 	before=$(far awk '/wire0:/ { print $2 }' /proc/net/dev)
 	expect_data "$1" &
 	(
-		for mib in 20 70; do
+		for mib in 8 24; do
 			wire_carried $((before + mib * 1048576))
 			kill -9 "$(pidof vhost-user-net)"
 			sleep 0.5
