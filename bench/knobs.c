@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +39,7 @@ const struct knob_info knob_table[] = {
 	{"irqchip", KNOB_MACHINE, "kernel|split", "", "",
 	 "interrupt controllers in KVM, or IOAPIC and PIC in the VMM"},
 	{"cpus", KNOB_MACHINE, "1..8", "", "", "virtual CPUs (default 1)"},
-	{"mem", KNOB_MACHINE, "SIZE", "", "", "guest memory (default 256M)"},
+	{"mem", KNOB_MACHINE, "16M..64G", "", "", "guest memory (default 256M)"},
 	{"vms", KNOB_HARNESS, "1..64", "", "",
 	 "virtual machines that do the same at the same time (default 1)"},
 	{"npt", KNOB_HARNESS, "on|off", "", "", "nested paging, or KVM's shadow paging; in the lab only"},
@@ -116,12 +115,13 @@ static int unknown_knob(const char *name)
 	return -EINVAL;
 }
 
-/* values is "split|packed" or "1..8". */
+/* values is "split|packed", "1..8" or "16M..64G". */
 static bool value_ok(const char *values, const char *value)
 {
+	char from[16], to[16];
 	uint64_t n, low, high;
 
-	if (sscanf(values, "%" SCNu64 "..%" SCNu64, &low, &high) != 2)
+	if (sscanf(values, "%15[^.]..%15s", from, to) != 2 || parse_size(from, &low) || parse_size(to, &high))
 		return word_in(values, '|', value);
 	return !parse_size(value, &n) && n >= low && n <= high;
 }

@@ -68,3 +68,10 @@ need_kvm() {
 	"$bench" run net-latency --mode=virtio --work=50 --deterministic --reps=2 --store="$store" --json 2>"$BATS_TEST_TMPDIR/err" |
 		jq -e '.ok and (.checks[] | select(.name == "deterministic") | .ok)' || { cat "$BATS_TEST_TMPDIR/err"; false; }
 }
+
+@test "--set mem: a size within bounds reaches the guest, others are refused" {
+	need_kvm
+	record boot --guest=micro --reps=1 --no-probes --set mem=64M | jq -e '.params.mem_bytes == 67108864 and .ok'
+	fails 2 'mem=8M: expected 16M..64G' "$bench" run boot --guest=micro --on=host --set mem=8M
+	fails 2 'mem=lots: expected 16M..64G' "$bench" run boot --guest=micro --on=host --set mem=lots
+}
