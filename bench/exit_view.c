@@ -125,7 +125,7 @@ void view_build(struct view *v, struct probes *p, const struct exit_sum *sums, s
 {
 	static struct view_row like;
 
-	*v = (struct view){0};
+	*v = (struct view){.by = key};
 	for (size_t i = 0; i < n; i++) {
 		const struct exit_sum *s = &sums[i];
 		enum reason_kind kind = reason_kind(probes_backend(p), s->reason);
@@ -171,13 +171,54 @@ static const char *mean_or_dash(uint64_t ns, uint64_t count)
 	return ns && count ? fmt_ns((double)ns / (double)count) : "-";
 }
 
-static void print_row(struct table *t, const struct view *v, const struct view_row *r, double seconds)
+/* Columns that some tables have nothing in. */
+enum { HAS_KEY = 1, HAS_DEVICE = 2, HAS_FAST = 4, HAS_KVM = 8, HAS_USER = 16 };
+
+static unsigned row_has(const struct view_row *r)
+{
+	return (r->key[0] ? HAS_KEY : 0) | (r->device[0] ? HAS_DEVICE : 0) | (r->fast_ns ? HAS_FAST : 0) |
+	       (r->hist.sum > r->fast_ns + r->user_ns ? HAS_KVM : 0) | (r->user_ns ? HAS_USER : 0);
+}
+
+static struct table *rows_table(const struct view *v, unsigned has)
+{
+	const struct {
+		unsigned only; /* 0: always there */
+		const char *name;
+	} columns[] = {
+		{0, "reason:"},
+		{HAS_KEY, "key:"},
+		{HAS_DEVICE, v->by == VIEW_RIP ? "function:" : "device:"},
+		{0, ":count"},
+		{0, ":per s"},
+		{0, ":time %"},
+		{0, ":total"},
+		{0, ":p50"},
+		{0, ":p99"},
+		{0, ":max"},
+		{HAS_FAST, ":fast"},
+		{HAS_KVM, ":KVM"},
+		{HAS_USER, ":user"},
+	};
+	const char *names[ARRAY_SIZE(columns) + 1] = {NULL};
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
+		if (!columns[i].only || columns[i].only & has)
+			names[n++] = columns[i].name;
+	return table_new_from(names);
+}
+
+static void print_row(struct table *t, unsigned has, const struct view *v, const struct view_row *r,
+		      double seconds)
 {
 	uint64_t kvm = r->hist.sum - r->fast_ns - r->user_ns, n = r->hist.count;
 
 	table_cell(t, "%s", r->reason);
-	table_cell(t, "%s", r->key);
-	table_cell(t, "%s", r->device);
+	if (has & HAS_KEY)
+		table_cell(t, "%s", r->key);
+	if (has & HAS_DEVICE)
+		table_cell(t, "%s", r->device);
 	table_cell(t, "%s", fmt_si((double)r->count));
 	table_cell(t, "%s", seconds > 0 ? fmt_si((double)r->count / seconds) : "-");
 	table_cell(t, "%s", r->hlt ? "-" : percent(r->hist.sum, v->total_ns));
@@ -185,19 +226,29 @@ static void print_row(struct table *t, const struct view *v, const struct view_r
 	table_cell(t, "%s", n ? fmt_ns((double)hist_quantile(&r->hist, 0.5)) : "-");
 	table_cell(t, "%s", n ? fmt_ns((double)hist_quantile(&r->hist, 0.99)) : "-");
 	table_cell(t, "%s", n ? fmt_ns((double)r->hist.max) : "-");
-	table_cell(t, "%s", mean_or_dash(r->fast_ns, n));
-	table_cell(t, "%s", mean_or_dash(kvm, n));
-	table_cell(t, "%s", mean_or_dash(r->user_ns, n));
+	if (has & HAS_FAST)
+		table_cell(t, "%s", mean_or_dash(r->fast_ns, n));
+	if (has & HAS_KVM)
+		table_cell(t, "%s", mean_or_dash(kvm, n));
+	if (has & HAS_USER)
+		table_cell(t, "%s", mean_or_dash(r->user_ns, n));
 }
 
 void view_print(const struct view *v, double seconds, size_t rows, FILE *out)
 {
-	struct table *t = table_new(13, "reason:", "key:", "device:", ":count", ":per s", ":time %", ":total",
-				    ":p50", ":p99", ":max", ":fast", ":KVM", ":user");
 	size_t n = rows ? MIN(rows, v->n) : v->n;
+	struct table *t;
+	unsigned has = 0;
 
+	if (!v->n) {
+		fputs(v->count + v->hlt_count ? "no exits of this kind\n" : "no exits\n", out);
+		return;
+	}
 	for (size_t i = 0; i < n; i++)
-		print_row(t, v, &v->row[i], seconds);
+		has |= row_has(&v->row[i]);
+	t = rows_table(v, has);
+	for (size_t i = 0; i < n; i++)
+		print_row(t, has, v, &v->row[i], seconds);
 	table_print(t, out);
 	if (n < v->n)
 		fprintf(out, "(%zu more rows; --rows=0 shows all)\n", v->n - n);

@@ -21,6 +21,7 @@ struct view_row {
 };
 
 struct view {
+	enum view_key by;
 	struct view_row *row;
 	size_t n;
 	uint64_t count, total_ns;         /* without HLT and the window's own markers */
@@ -38,7 +39,10 @@ void view_build(struct view *v, struct probes *p, const struct exit_sum *sums, s
 		enum view_sort sort, const struct symbols *symbols);
 void view_free(struct view *v);
 
-/* The table, at most `rows` rows (0: all). seconds: of the interval. */
+/*
+ * The table, at most `rows` rows (0: all). seconds: of the interval. Columns that no row has anything in are
+ * left out.
+ */
 void view_print(const struct view *v, double seconds, size_t rows, FILE *out);
 /* The rows: {reason, key, device, count, total_ns, p50_ns, p99_ns, kvm_fast_ns, kvm_ns, user_ns, hlt}. */
 json_t *view_to_json(const struct view *v);

@@ -169,3 +169,10 @@ ours() {
 		python3 tests/vmm/bare_vm.py 1 | grep -v '^vcpu' >"$BATS_TEST_TMPDIR/json"
 	json 'j["exits"]'
 }
+
+@test "profile: a table has the columns that hold something, and says when there is no row" {
+	timeout 60 "$bench" profile --key=msr -- python3 tests/vmm/bare_vm.py 1 >"$BATS_TEST_TMPDIR/text"
+	grep -qx 'no exits of this kind' "$BATS_TEST_TMPDIR/text"
+	timeout 60 "$bench" profile --key=reason -- python3 tests/vmm/bare_vm.py 1 >"$BATS_TEST_TMPDIR/text"
+	grep -qE '^reason +count +per s .* max .*user$' "$BATS_TEST_TMPDIR/text"
+}
