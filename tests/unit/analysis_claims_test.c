@@ -125,6 +125,32 @@ static void a_claim_that_fails_says_why(void **state)
 	json_decref(rec[0]);
 }
 
+/* The same records may hold both sides, under two names. */
+static void sides_of_two_metrics(void **state)
+{
+	static const char claim[] = "exit to the VMM against one inside KVM";
+	json_t *rec[] = {record_of("exit-cost", "", "exit_cost_ns.pio_user", 2000),
+			 record_of("exit-cost", "", "exit_cost_ns.cpuid", 1000)};
+
+	(void)state;
+	assert_int_equal(judge(rec, 1, claim).state, CLAIM_NOT_MEASURED);
+	assert_string_equal(judge(rec, 1, claim).why, "bench run exit-cost");
+	assert_string_equal(judge(rec, 2, claim).ours, "2x [2x, 2x]");
+	assert_int_equal(judge(rec, 2, claim).state, CLAIM_HOLDS);
+	json_decref(rec[0]);
+	json_decref(rec[1]);
+}
+
+static void what_cannot_be_measured_says_so(void **state)
+{
+	struct claim_result r = judge(NULL, 0, "SR-IOV scaling");
+
+	(void)state;
+	assert_int_equal(r.state, CLAIM_NOT_MEASURED);
+	assert_non_null(strstr(r.why, "not supported yet"));
+	assert_string_equal(r.ours, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +159,8 @@ int main(void)
 		cmocka_unit_test(knobs_tell_the_sides_apart),
 		cmocka_unit_test(the_missing_side_is_named),
 		cmocka_unit_test(a_claim_that_fails_says_why),
+		cmocka_unit_test(sides_of_two_metrics),
+		cmocka_unit_test(what_cannot_be_measured_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
