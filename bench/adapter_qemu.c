@@ -100,6 +100,10 @@ static int add_net(const struct vmm_want *w, struct arglist *a)
 		return 0;
 	}
 	if (!strcmp(w->mode, "e1000")) {
+		if (!on(w->knobs, "offload", true)) {
+			log_error("--set offload=off: qemu's e1000 has no such switch; --set tso=off has the guest not use it");
+			return -ENOTSUP;
+		}
 		if (add_properties(w, &none))
 			return -ENOTSUP;
 		add_tap(w, 1, false, a);

@@ -69,3 +69,15 @@ throughput() {
 	throughput virtio tx --set event_idx=off --duration=1s
 	wait $!
 }
+
+@test "every value of every knob of a card boots, as does a guest of another size" {
+	local name values of n=0
+	while read -r name values of; do
+		"$bench" -q run net-throughput --mode="${of%% *}" --guest=micro --on=host --reps=1 --no-probes --duration=30ms \
+			--store="$BATS_TEST_TMPDIR/store" --set "$name=${values//|/,}" </dev/null
+		n=$((n + 1))
+	done < <("$bench" list knobs --json |
+		jq -r '.[] | select((.values | contains("|")) and (.of | test("e1000|virtio"))) | "\(.name) \(.values) \(.of)"')
+	[ "$n" -ge 10 ]
+	"$bench" -q run null --guest=micro --on=host --reps=1 --no-probes --store="$BATS_TEST_TMPDIR/store" --set mem=64M
+}
