@@ -116,6 +116,15 @@ static const char *outcome(int status)
 	}
 }
 
+static bool has_section(const struct jobfile *f, const char *name)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (!strcmp(name, f->v[i].name))
+			return true;
+	log_error("sweep: no section %s in it", name);
+	return false;
+}
+
 /* Every section, though one of them fails: a night's run is worth what it could measure. */
 static int run_all(const struct jobfile *f, const struct sweep_args *a)
 {
@@ -133,12 +142,7 @@ static int run_all(const struct jobfile *f, const struct sweep_args *a)
 		table_cell(t, "%s", outcome(status));
 		worst = status == STATUS_INTERRUPTED ? status : status ? EXIT_FAILED : worst;
 	}
-	if (ran) {
-		printf("\n");
-	} else {
-		log_error("sweep: no section %s in it", a->only);
-		worst = EXIT_USAGE;
-	}
+	printf("\n");
 	table_print(t, stdout);
 	return worst;
 }
@@ -195,6 +199,10 @@ static int sweep(const char *name, const struct sweep_args *a)
 	free(path);
 	if (status)
 		return status;
+	if (a->only && !has_section(&f, a->only)) {
+		jobfile_free(&f);
+		return EXIT_USAGE;
+	}
 	sigaction(SIGINT, &wait, NULL);
 	status = run_all(&f, a);
 	jobfile_free(&f);

@@ -225,6 +225,17 @@ static int check_vms(const struct run_args *args, const struct cell *c)
 	return 0;
 }
 
+/* Refused here, not by every boot. */
+static int check_micro(const struct run_args *args, const struct cell *c, const struct workload_job *job)
+{
+	if (strcmp(c->guest, "micro") || !(c->workload->flags & WORKLOAD_NET) ||
+	    !(args->ipv6 || job->work || job->tool != JOB_ENGINE || job->direction == JOB_BOTH))
+		return 0;
+	log_error("the micro guest sends or receives by IPv4 for a duration; --ipv6, --work, --tool and direction=both are not "
+		  "supported yet, use --guest=linux");
+	return -ENOTSUP;
+}
+
 static int add_cell(struct plan *p, const struct workload *wl, const char *mode, const char *vmm,
 		    size_t combo)
 {
@@ -259,6 +270,7 @@ static int add_cell(struct plan *p, const struct workload *wl, const char *mode,
 	if (err)
 		return err;
 	err = cell_job(&c, p->args, &job); /* refused now, not after a boot */
+	err = err ? err : check_micro(p->args, &c, &job);
 	if (err)
 		return err;
 	c.label = cell_label(&c);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -36,8 +37,13 @@ static int prepare(struct store *s, sqlite3_stmt **st, const char *sql, const st
 {
 	const char *const value[] = {f->workload,  f->mode,   f->vmm,
 				     f->substrate, f->series, f->since};
-	int code = sqlite3_prepare_v2(s->db, sql, -1, st, NULL);
+	int code;
 
+	if (f->since && !isdigit((unsigned char)*f->since)) {
+		log_error("since %s: expected a date or the beginning of one, as 2026-03-14 or 2026-03", f->since);
+		return -EINVAL;
+	}
+	code = sqlite3_prepare_v2(s->db, sql, -1, st, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(value) && code == SQLITE_OK; i++)
 		if (value[i])
 			code = sqlite3_bind_text(*st, (int)i + 1, value[i], -1, SQLITE_STATIC);

@@ -59,6 +59,10 @@ need_kvm() {
 @test "knobs of the measurement: refused where they cannot be" {
 	fails 2 "expected 1..64" "$bench" run net-throughput --set vms=65
 	fails 3 "not supported yet with --deterministic" "$bench" run net-throughput --set vms=2 --deterministic
+	for option in --ipv6 --work=1M --tool=iperf3 --set=direction=both; do
+		fails 3 "the micro guest sends or receives by IPv4" "$bench" run net-throughput --guest=micro --on=host $option
+	done
+	fails 2 "no section nothing" "$bench" sweep knobs --only=nothing
 	fails 3 "not supported yet with the micro guest" "$bench" run exit-cost --set vms=2
 	fails 3 "under the feet of other guests" "$bench" run memory --guest=micro --set npt=off --on=host --store="$store"
 }

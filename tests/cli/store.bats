@@ -27,6 +27,8 @@ record() {
 	[[ "$output" == *a-2*"net-throughput vhost"* && "$output" == *throughput_bps* ]]
 	[[ "$output" == *"parameters: duration=2.00 s, reps=10"$'\n'* ]]
 	[ "$("$bench" show a-1 --json --store "$store" | jq -r .mode)" = virtio ]
+	[[ "$("$bench" list runs --workload=boot --store "$store")" == "no run in $store fits"* ]]
+	fails 3 "since soon: expected a date" "$bench" list runs --since=soon --store "$store"
 	"$bench" rm a-1 --store "$store"
 	fails 3 "a-1: .*no such run" "$bench" show a-1 --store "$store"
 }
