@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -307,6 +308,59 @@ static void substrates_do_not_mix(void **state)
 }
 
 /* Label positions: [0, 1], apart, in order. */
+/* What gnuplot's style says after key, up to the next blank or quote. */
+static void style_word(const char *line, const char *key, char word[32])
+{
+	const char *at = strstr(line, key);
+
+	assert_non_null(at);
+	snprintf(word, 32, "%.*s", (int)strcspn(at + strlen(key), " \"\n"), at + strlen(key));
+}
+
+static double grey(const char *hex)
+{
+	unsigned r, g, b;
+
+	assert_int_equal(sscanf(hex, "%2x%2x%2x", &r, &g, &b), 3);
+	return (0.299 * r + 0.587 * g + 0.114 * b) / 255;
+}
+
+/* Without its colours: a line has a dash and a mark of its own, a fill a pattern or a lightness. */
+static void styles_differ_in_grey(void **state)
+{
+	struct {
+		char dash[32], mark[32], pattern[32];
+		double light;
+	} line[8], fill[8];
+	struct strbuf sb = STRBUF_INIT;
+	size_t lines = 0, fills = 0;
+	char word[32], *save;
+
+	(void)state;
+	assert_int_equal(file_read("analysis/style.gp", &sb), 0);
+	for (char *l = strtok_r(sb.buf, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		if (!strncmp(l, "set linetype ", 13) && strstr(l, " dt ") && lines < 8) {
+			style_word(l, " dt ", line[lines].dash);
+			style_word(l, " pt ", line[lines++].mark);
+		} else if (!strncmp(l, "fill", 4) && fills < 8) {
+			style_word(l, "fc rgb \"#", word);
+			fill[fills].light = grey(word);
+			style_word(l, strstr(l, "pattern") ? "fs pattern " : "fs ", fill[fills++].pattern);
+		}
+	}
+	assert_int_equal(lines, 8);
+	assert_int_equal(fills, 8);
+	for (size_t i = 0; i < 8; i++) {
+		for (size_t k = 0; k < i; k++) {
+			assert_string_not_equal(line[i].dash, line[k].dash);
+			assert_string_not_equal(line[i].mark, line[k].mark);
+			assert_true(strcmp(fill[i].pattern, fill[k].pattern) != 0 ||
+				    fabs(fill[i].light - fill[k].light) > 0.1);
+		}
+	}
+	strbuf_free(&sb);
+}
+
 static void end_labels_do_not_touch(void **state)
 {
 	struct fig_end_label l[] = {{"a", 1, 0.99}, {"b", 2, 0.98}, {"c", 3, 0.97}, {"d", 4, 0.10}};
@@ -418,6 +472,7 @@ int main(void)
 		cmocka_unit_test(captions_name_the_run),
 		cmocka_unit_test(widths),
 		cmocka_unit_test(substrates_do_not_mix),
+		cmocka_unit_test(styles_differ_in_grey),
 		cmocka_unit_test(end_labels_do_not_touch),
 		cmocka_unit_test(reports_balance_and_escape),
 		cmocka_unit_test(reports_tell_anomalies),

@@ -20,11 +20,11 @@ set linetype cycle 8
 fill1 = 'fs solid 1.0 border lc rgb "#202020" fc rgb "#0072B2"'
 fill2 = 'fs solid 1.0 border lc rgb "#202020" fc rgb "#F5C45E"'
 fill3 = 'fs pattern 6 border lc rgb "#202020" fc rgb "#009E73"'
-fill4 = 'fs pattern 2 border lc rgb "#202020" fc rgb "#D55E00"'
-fill5 = 'fs solid 1.0 border lc rgb "#202020" fc rgb "#BFE3F5"'
+fill4 = 'fs pattern 1 border lc rgb "#202020" fc rgb "#D55E00"'
+fill5 = 'fs solid 1.0 border lc rgb "#202020" fc rgb "#DDF0FA"'
 fill6 = 'fs pattern 7 border lc rgb "#202020" fc rgb "#B0568A"'
-fill7 = 'fs solid 1.0 border lc rgb "#202020" fc rgb "#8A7F00"'
-fill8 = 'fs solid 1.0 border lc rgb "#202020" fc rgb "#D0D0D0"'
+fill7 = 'fs solid 1.0 border lc rgb "#202020" fc rgb "#3A3500"'
+fill8 = 'fs solid 1.0 border lc rgb "#202020" fc rgb "#999999"'
 
 set border 3 lw 0.6 lc rgb "#303030"
 set tics nomirror out scale 0.5,0.25
