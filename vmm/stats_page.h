@@ -69,6 +69,7 @@ struct stats_page {
 	 * same moments.
 	 */
 	char kvm_open[32768], kvm_close[32768], kvm_exit[32768];
+	uint64_t closed_ns; /* all of the close is read; the other vCPUs ran on until then */
 };
 
 #endif

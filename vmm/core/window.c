@@ -38,6 +38,7 @@ static void window_close(struct vm *vm)
 
 	copy_counters(&p->at_close, &p->now);
 	vm->backend->stats_text(vm, p->kvm_close, sizeof(p->kvm_close));
+	p->closed_ns = clock_ns();
 	__atomic_store_n(&p->close_ns, now, __ATOMIC_RELEASE);
 }
 
