@@ -65,14 +65,14 @@ setup_file() {
 @test "no type information, no tracefs: one line each, or no need of it" {
 	fails 3 'no type information.*BTF.*still work' unshare -m sh -c \
 		"mkdir -p /tmp/exitlab-empty; mount --bind /tmp/exitlab-empty /sys/kernel/btf; exec '$bench' profile --all --duration=1s"
-	unshare -m sh -c "umount -R /sys/kernel/debug /sys/kernel/tracing 2>/dev/null; exec '$bench' profile --duration=1s --json -- \
+	unshare -m sh -c "umount -R /sys/kernel/debug /sys/kernel/tracing 2>/dev/null; exec '$bench' profile --json -- \
 		python3 tests/vmm/bare_vm.py 1" | grep -v '^vcpu' >"$BATS_TEST_TMPDIR/json"
 	json 'j["exits"]'
 }
 
 @test "little memory may be locked: the kernel does not ask for it any more" {
 	# Since 5.11 BPF memory is charged to the control group.
-	sh -c "ulimit -l 64; exec '$bench' profile --duration=1s --json -- python3 tests/vmm/bare_vm.py 1" |
+	sh -c "ulimit -l 64; exec '$bench' profile --json -- python3 tests/vmm/bare_vm.py 1" |
 		grep -v '^vcpu' >"$BATS_TEST_TMPDIR/json"
 	json 'j["exits"]'
 }

@@ -39,6 +39,7 @@ setup_file() {
 		ours = {"exits": t["exits"], "io_exits": t["pio"], "mmio_exits": t["mmio"], "halt_exits": t["hlt"],
 		        "irq_injections": t["injected"]}
 		bad = {k: (v, int(kvm[k])) for k, v in ours.items() if v != int(kvm[k])}
+		print("ours", ours, "of them by the fast path", t["fast"], "untraced", t["untraced"], "KVM", kvm)
 		# What KVM leaves out of "exits" must be exactly what its fast path handled.
 		if bad.get("exits") and bad["exits"][0] - t["fast"] == bad["exits"][1]:
 		    del bad["exits"]

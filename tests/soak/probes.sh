@@ -23,7 +23,7 @@ newer() {
 locked() {
 	local mode=$1 want=$2 pattern=$3 out status=0
 	out=$(timeout 100 "$bench" lab exec --append=lsm=lockdown --append="lockdown=$mode" --timeout=90s -- \
-		timeout 30 "$bench" profile --duration=1s -- python3 tests/vmm/bare_vm.py 1 2>&1) || status=$?
+		timeout 60 "$bench" profile -- python3 tests/vmm/bare_vm.py 1 2>&1) || status=$?
 	[ "$status" -eq "$want" ] && grep -qE "$pattern" <<<"$out" || fail "lockdown=$mode: status $status: $out"
 }
 

@@ -165,7 +165,7 @@ ours() {
 	[ "$status" -eq 3 ]
 	[ "${#lines[@]}" -eq 1 ]
 	[[ $output == *"CAP_BPF and CAP_PERFMON"*"still work"* ]]
-	timeout 60 setpriv --bounding-set=-all,+bpf,+perfmon --inh-caps=-all "$bench" profile --json --duration=2s -- \
+	timeout 60 setpriv --bounding-set=-all,+bpf,+perfmon --inh-caps=-all "$bench" profile --json -- \
 		python3 tests/vmm/bare_vm.py 1 | grep -v '^vcpu' >"$BATS_TEST_TMPDIR/json"
 	json 'j["exits"]'
 }
