@@ -31,6 +31,21 @@ ssize_t fd_read_full(int fd, void *buf, size_t len)
 	return (ssize_t)done;
 }
 
+FILE *file_stream(struct file_stream *s)
+{
+	*s = (struct file_stream){NULL, NULL, 0};
+	s->f = open_memstream(&s->text, &s->size);
+	return s->f;
+}
+
+int file_stream_save(struct file_stream *s, const char *path)
+{
+	int err = fclose(s->f) ? -errno : file_write_atomic(path, s->text, s->size);
+
+	free(s->text);
+	return err;
+}
+
 int fd_write_all(int fd, const void *data, size_t len)
 {
 	const char *p = data;

@@ -3,6 +3,7 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
+#include <stdio.h>
 #include <sys/types.h>
 #include "base/strbuf.h"
 
@@ -16,6 +17,17 @@ int file_read_u64(const char *path, uint64_t *out);
 int file_write(const char *path, const char *text);
 /* Temporary file, fsync, rename, fsync of the directory: whole or absent. */
 int file_write_atomic(const char *path, const void *data, size_t len);
+/*
+ * What is printed into the stream becomes a file by file_write_atomic: fprintf(file_stream(&s), ...), then save,
+ * which frees it in any case. The stream is NULL without memory.
+ */
+struct file_stream {
+	FILE *f;
+	char *text;
+	size_t size;
+};
+FILE *file_stream(struct file_stream *s);
+int file_stream_save(struct file_stream *s, const char *path);
 /* write(2) until all is out. */
 int fd_write_all(int fd, const void *data, size_t len);
 /* read(2) until len or end of file; bytes read or -errno. */

@@ -49,24 +49,19 @@ static int load_all(const char *dir, struct fig_set *set)
 static int write_out(const struct export_format *format, const struct fig_set *set,
 		     const char *path)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *f;
+	struct file_stream s;
 	int err;
 
 	if (!path) {
 		format->write(set->rec, set->n, stdout);
 		return 0;
 	}
-	f = open_memstream(&text, &size);
-	if (!f)
+	if (!file_stream(&s))
 		return -errno;
-	format->write(set->rec, set->n, f);
-	fclose(f);
-	err = file_write_atomic(path, text, size);
+	format->write(set->rec, set->n, s.f);
+	err = file_stream_save(&s, path);
 	if (err)
 		log_error("%s: %s", path, strerror(-err));
-	free(text);
 	return err;
 }
 

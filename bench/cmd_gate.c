@@ -103,22 +103,17 @@ static int write_file(const char *path,
 		      void (*write)(const struct gate *, const struct gate_names *, FILE *),
 		      const struct gate *g, const struct gate_names *names)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *f;
+	struct file_stream s;
 	int err;
 
 	if (!path)
 		return 0;
-	f = open_memstream(&text, &size);
-	if (!f)
+	if (!file_stream(&s))
 		return -errno;
-	write(g, names, f);
-	fclose(f);
-	err = file_write_atomic(path, text, size);
+	write(g, names, s.f);
+	err = file_stream_save(&s, path);
 	if (err)
 		log_error("%s: %s", path, strerror(-err));
-	free(text);
 	return err;
 }
 
