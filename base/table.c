@@ -132,9 +132,9 @@ static size_t room(FILE *out)
 }
 
 /* Rows become columns, all but the names right aligned. */
-static void transpose(struct table *t)
+static void transpose(struct table *t, size_t rows)
 {
-	size_t columns = t->columns, rows = t->cells / columns;
+	size_t columns = t->columns;
 	char **old = t->cell;
 
 	t->cell = xcalloc(t->cells, sizeof(*t->cell));
@@ -150,13 +150,13 @@ static void transpose(struct table *t)
 
 void table_print_fit(struct table *t, FILE *out)
 {
-	size_t *width = table_layout(t), sum = 0;
+	size_t *width = table_layout(t), sum = 0, rows = t->cells / t->columns;
 
 	for (size_t i = 0; i < t->columns; i++)
 		sum += width[i] + 2;
 	free(width);
-	if (sum > room(out) + 2 && t->cells / t->columns < t->columns)
-		transpose(t);
+	if (sum > room(out) + 2 && rows > 1 && rows < t->columns)
+		transpose(t, rows);
 	table_print(t, out);
 }
 
