@@ -68,7 +68,8 @@ static void print_pairs(const char *title, const json_t *obj)
 		if (!text)
 			continue;
 		/* Its unit is in the value now. */
-		printf("%s %.*s=%s", sep, (int)(has_unit(key) ? strrchr(key, '_') - key : (long)strlen(key)), key, text);
+		printf("%s %.*s=%s", sep,
+		       (int)(has_unit(key) ? strrchr(key, '_') - key : (long)strlen(key)), key, text);
 		sep = ",";
 		free(text);
 	}

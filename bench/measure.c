@@ -125,7 +125,8 @@ static void exit_metrics(const struct observed *o, json_t *m, double packets, do
 	json_t *totals = json_object_get(o->probes, "totals"), *notify = json_object_get(o->probes, "notify");
 	double exits = number(totals, "exits"), user = number(totals, "userspace_exits");
 	double kicks = number(notify, "kicks_ioeventfd") + number(notify, "kicks_userspace");
-	bool kicks_seen = json_object_get(notify, "kicks_ioeventfd"); /* some kernels hide them: no number then */
+	/* Some kernels hide them: no number then. */
+	bool kicks_seen = json_object_get(notify, "kicks_ioeventfd");
 
 	if (!totals)
 		return;

@@ -164,7 +164,9 @@ static void add_asked(json_t *params, const struct run_args *a)
 	const struct {
 		const char *name;
 		bool set;
-	} flags[] = {{"tune", a->tune}, {"no_probes", a->no_probes}, {"unsafe_interrupts", a->unsafe_interrupts}};
+	} flags[] = {{"tune", a->tune},
+		     {"no_probes", a->no_probes},
+		     {"unsafe_interrupts", a->unsafe_interrupts}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (words[i].value)
@@ -177,7 +179,8 @@ static void add_asked(json_t *params, const struct run_args *a)
 static json_t *params_json(const struct plan *p, const struct cell *c)
 {
 	uint64_t duration = cell_duration_ns(c, p->args);
-	json_t *params = json_pack("{s:I, s:I, s:i, s:I, s:I, s:s, s:b, s:s, s:s}", "duration_ns", (json_int_t)duration,
+	json_t *params = json_pack("{s:I, s:I, s:i, s:I, s:I, s:s, s:b, s:s, s:s}", "duration_ns",
+				   (json_int_t)duration,
 				   "work", (json_int_t)p->args->work, "reps", (int)p->reps, "cpus",
 				   (json_int_t)cell_cpus(c), "mem_bytes", (json_int_t)cell_mem(c), "tool",
 				   knobs_get(&c->knobs, "tool", "engine"), "ipv6", p->args->ipv6, "topology",

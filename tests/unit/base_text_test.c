@@ -108,9 +108,11 @@ static void test_printable(void **state)
 
 static void test_table_on_its_side(void **state)
 {
-	static const char *const head[] = {"path:", ":a_long_name_of_a_metric_01", ":a_long_name_of_a_metric_02",
-					   ":a_long_name_of_a_metric_03", ":a_long_name_of_a_metric_04",
-					   ":a_long_name_of_a_metric_05", ":a_long_name_of_a_metric_06", NULL};
+	static const char *const head[] = {
+		"path:", ":a_long_name_of_a_metric_01", ":a_long_name_of_a_metric_02",
+		":a_long_name_of_a_metric_03", ":a_long_name_of_a_metric_04",
+		":a_long_name_of_a_metric_05", ":a_long_name_of_a_metric_06", NULL,
+	};
 	char buf[512] = "";
 	FILE *out = fmemopen(buf, sizeof(buf), "w");
 	struct table *t = table_new_from(head);

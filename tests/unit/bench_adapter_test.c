@@ -15,7 +15,8 @@ static void word_of(int stats_fd, const char *start, char *buf, size_t size)
 	struct knobs none = {0};
 	struct vmm_want w = {
 		.micro = true, .kernel = "micro.elf", .cmdline = "", .console_path = "console", .mode = "",
-		.variant = "", .knobs = &none, .cpus = 1, .mem_bytes = 64 * MIB, .agent_fd = 5, .stats_fd = stats_fd,
+		.variant = "", .knobs = &none, .cpus = 1, .mem_bytes = 64 * MIB, .agent_fd = 5,
+		.stats_fd = stats_fd,
 	};
 	struct arglist a = {NULL, 0, 0};
 

@@ -19,7 +19,8 @@ static json_t *vm(double bps, double late_ns, int hlt, int mmio)
 	hist_add(&h, (uint64_t)late_ns);
 	s = json_pack(
 		"{s:{s:f, s:f, s:f, s:f}, s:[{s:s, s:s, s:i, s:i}, {s:s, s:s, s:i, s:i}], s:{s:o}, s:[{s:s}], s:[{s:s, s:b}]}",
-		"metrics", "throughput_bps", bps, "timer_late_ns", late_ns, "exits_per_packet", late_ns / 100, "loss_pct", late_ns / 100,
+		"metrics", "throughput_bps", bps, "timer_late_ns", late_ns, "exits_per_packet", late_ns / 100, "loss_pct",
+		late_ns / 100,
 		"exits", "reason", "hlt", "key", "", "count", hlt, "total_ns", 10 * hlt, "reason", "mmio",
 		"key", "e1000 TDT", "count", mmio, "total_ns", 5 * mmio, "hists", "late", hist_to_json(&h),
 		"threads", "name", "vcpu0", "checks", "name", "cross_check", "ok", 1);
@@ -68,7 +69,8 @@ static void rows_become_one(void **state)
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		row = json_pack("{s:s, s:s, s:i, s:i}", "reason", "io", "key", "out 0x80", "vcpu", i, "tid", 70 + i);
+		row = json_pack("{s:s, s:s, s:i, s:i}", "reason", "io", "key", "out 0x80", "vcpu", i, "tid",
+				70 + i);
 		for (size_t k = 0; k < ARRAY_SIZE(sums); k++)
 			json_object_set_new(row, sums[k], json_integer(10 * (i + 1)));
 		json_array_append_new(rows, row);

@@ -737,7 +737,8 @@ static void test_start_checks(void **state)
 				 t[i].expect);
 	/* A base that lies outside of the ring: refused, and a kick all the same finds a broken queue. */
 	for (size_t i = 0; i < ARRAY_SIZE(beyond); i++) {
-		assert_int_equal(virtq_start(&rig.vq, rig.gm, &t[0].l, beyond[i].features, beyond[i].base), -EINVAL);
+		assert_int_equal(virtq_start(&rig.vq, rig.gm, &t[0].l, beyond[i].features, beyond[i].base),
+				 -EINVAL);
 		assert_int_equal(virtq_pop(&rig.vq, &rig.c, rig.iov, SIZE), -EBADMSG);
 	}
 }
