@@ -18,8 +18,8 @@ int file_write(const char *path, const char *text);
 /* Temporary file, fsync, rename, fsync of the directory: whole or absent. */
 int file_write_atomic(const char *path, const void *data, size_t len);
 /*
- * What is printed into the stream becomes a file by file_write_atomic: fprintf(file_stream(&s), ...), then save,
- * which frees it in any case. The stream is NULL without memory.
+ * What is printed into the stream becomes a file by file_write_atomic: fprintf(file_stream(&s), ...),
+ * then save, which frees it in any case. The stream is NULL without memory.
  */
 struct file_stream {
 	FILE *f;

@@ -65,7 +65,10 @@ static double edges(const struct observed *o)
 	return close > open && o->stats->closed_ns && late > 0 ? late / (close - open) : 0;
 }
 
-/* With one vCPU both counts stand still meanwhile; of several, the others may be twice as busy as in the window. */
+/*
+ * With one vCPU both counts stand still meanwhile; of several, the others may be twice as busy as in
+ * the window.
+ */
 static double run_on(const struct observed *o, double count)
 {
 	unsigned n = o->stats->n_vcpus;

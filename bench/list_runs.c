@@ -75,7 +75,8 @@ int runs_list(const char *dir, const struct run_filter *filter, bool json)
 		print_rows_json(rows, n);
 	else if (n)
 		print_rows(rows, n);
-	else if (filter && (filter->workload || filter->mode || filter->vmm || filter->substrate || filter->since))
+	else if (filter && (filter->workload || filter->mode || filter->vmm || filter->substrate ||
+			    filter->since))
 		printf("no run in %s fits; `bench list runs` shows all\n", store_dir(store));
 	else
 		printf("no runs in %s; make one with `bench run boot`\n", store_dir(store));

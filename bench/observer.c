@@ -16,7 +16,8 @@
 #define START_LIMIT_NS (30 * NSEC_PER_SEC)
 #define STOP_LIMIT_NS  (60 * NSEC_PER_SEC)
 
-const char *const observer_names[OBSERVERS + 1] = {"off", "probes", OBSERVER_DETACHED, "trace-cmd", "perf", NULL};
+const char *const observer_names[OBSERVERS + 1] = {"off",	"probes", OBSERVER_DETACHED,
+						   "trace-cmd", "perf",	  NULL};
 
 static const struct tool {
 	const char *name, *path, *args;

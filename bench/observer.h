@@ -31,8 +31,8 @@ const char *observer_program(const char *name);
 /* Ours, which need no process of their own. */
 bool observer_is_probes(const char *name);
 /*
- * Returns when the tool records. "off" and the probes start nothing. dir holds its messages (observer.log) and,
- * until observer_stop, its data. 0 or -errno (logged).
+ * Returns when the tool records. "off" and the probes start nothing. dir holds its messages
+ * (observer.log) and, until observer_stop, its data. 0 or -errno (logged).
  */
 int observer_start(struct observer *o, const char *name, const char *dir);
 /* Let it finish its file, and remove that. Fine when nothing runs. */

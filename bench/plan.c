@@ -14,8 +14,8 @@ static int unknown(const char *what, const char *list, const char *name, const c
 {
 	const char *near = opts_nearest(name, names);
 
-	log_error("no %s %s%s%s; see bench list %s", what, name, near ? "; did you mean " : "", near ? near : "",
-		  list);
+	log_error("no %s %s%s%s; see bench list %s", what, name, near ? "; did you mean " : "",
+		  near ? near : "", list);
 	return -EINVAL;
 }
 
@@ -24,7 +24,7 @@ static int unknown_workload(const char *name)
 	const char *names[64];
 	size_t n = 0;
 
-	for (; workload_table[n] && n < ARRAY_SIZE(names) - 1; n++)
+	for (; n < ARRAY_SIZE(names) - 1 && workload_table[n]; n++)
 		names[n] = workload_table[n]->name;
 	names[n] = NULL;
 	return unknown("workload", "workloads", name, names);
@@ -131,7 +131,8 @@ static int check_mode(const struct workload *wl, const char *mode, const char *g
 
 bool cell_has_net(const struct cell *c)
 {
-	return c->workload->flags & WORKLOAD_NET || (c->workload->flags & WORKLOAD_MAY_NET && c->vmm && *c->mode);
+	return c->workload->flags & WORKLOAD_NET ||
+	       (c->workload->flags & WORKLOAD_MAY_NET && c->vmm && *c->mode);
 }
 
 uint64_t cell_duration_ns(const struct cell *c, const struct run_args *args)
@@ -180,7 +181,7 @@ static int unknown_vmm(const char *name)
 	const char *names[16];
 	size_t n = 0;
 
-	for (; vmm_adapters[n] && n < ARRAY_SIZE(names) - 1; n++)
+	for (; n < ARRAY_SIZE(names) - 1 && vmm_adapters[n]; n++)
 		names[n] = vmm_adapters[n]->name;
 	names[n] = NULL;
 	return unknown("VMM", "vmms", name, names);
@@ -199,7 +200,8 @@ static int check_guest(const struct workload *wl, const char *guest)
 		if (wl->guests & guests[i].bit)
 			return 0;
 		log_error("%s does not run %s%s%s; see bench list workloads", wl->name,
-			  i == 2 ? "without a guest" : "in the ", i == 2 ? "" : guest, i == 2 ? "" : " guest");
+			  i == 2 ? "without a guest" : "in the ", i == 2 ? "" : guest,
+			  i == 2 ? "" : " guest");
 		return -ENOTSUP;
 	}
 	log_error("no guest %s; it is linux or micro", guest);

@@ -118,7 +118,8 @@ void profile_print_vms(struct probes *p, const struct exit_sum *sums, size_t n, 
 	if (n_vms > 1) {
 		qsort(vms, n_vms, sizeof(*vms), most_exits_first);
 		t = table_new(9, "VM:", "pid:", ":vCPUs", ":exits", ":per s",
-			      no_kvm_exit ? ":guest and KVM %" : ":guest %", ":KVM %", ":user %", ":halted %");
+			      no_kvm_exit ? ":guest and KVM %" : ":guest %", ":KVM %", ":user %",
+			      ":halted %");
 		for (size_t i = 0; i < n_vms; i++)
 			print_vm(t, &vms[i], no_kvm_exit, seconds);
 		putchar('\n');

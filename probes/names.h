@@ -25,7 +25,10 @@ void names_free(struct names *n);
 bool names_find(struct names *n, pid_t tgid, enum probe_backend backend, uint32_t reason, uint64_t key,
 		char *buf, size_t size);
 
-/* Why addresses that were looked up have no names although their QEMU knows them; NULL: nothing is missing. */
+/*
+ * Why addresses that were looked up have no names although their QEMU knows them; NULL: nothing is
+ * missing.
+ */
 const char *names_missing(struct names *n);
 
 /*

@@ -84,8 +84,8 @@ static __always_inline enum whose whose_context(void)
 /* ---- kicks ---- */
 
 /*
- * A doorbell is a port or memory. In other exits an eventfd that is signalled is an interrupt's: of an assigned
- * device, whose vectors reach this CPU while the vCPU is in the kernel.
+ * A doorbell is a port or memory. In other exits an eventfd that is signalled is an interrupt's: of an
+ * assigned device, whose vectors reach this CPU while the vCPU is in the kernel.
  */
 static __always_inline bool may_ring(__u32 reason)
 {

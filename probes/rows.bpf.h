@@ -16,7 +16,10 @@ struct {
 	__uint(max_entries, 4096);
 } trace_ring SEC(".maps");
 
-/* A map and not a variable: libbpf would copy 8 MiB of zeroes into it at each load, 40 ms of a micro guest's set-up. */
+/*
+ * A map and not a variable: libbpf would copy 8 MiB of zeroes into it at each load, 40 ms of a micro
+ * guest's set-up.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, PROBE_VCPUS);

@@ -14,9 +14,9 @@ int store_reindex(struct store *s);
  */
 int store_import_dir(struct store *s, const char *from_dir, json_t *record);
 /*
- * The same for many, which record_read gave and whose record.json are copied as they are: stage each, flush every STORE_IMPORT_BATCH
- * of them and at the end. Staged runs are not in the store yet; a flush that fails (logged) leaves out all
- * that did not get in.
+ * The same for many, which record_read gave and whose record.json are copied as they are: stage each,
+ * flush every STORE_IMPORT_BATCH of them and at the end. Staged runs are not in the store yet; a flush
+ * that fails (logged) leaves out all that did not get in.
  */
 #define STORE_IMPORT_BATCH 64
 int store_import_stage(struct store *s, const char *from_dir, json_t *record);

@@ -48,7 +48,10 @@ char *store_boot_id(void);
 int store_lock(struct store *s, int how);
 
 /* ---- store_run.c: a run on its way in ---- */
-/* tmp/ID with its lock, both of a new id. The store's lock is held; store_abort undoes it, after an error too. */
+/*
+ * tmp/ID with its lock, both of a new id. The store's lock is held; store_abort undoes it, after an
+ * error too.
+ */
 int store_make_pending(struct store *s, const char *prefix, struct pending **out);
 /* What was staged and not flushed is forgotten. */
 void store_end_imports(struct store *s);

@@ -131,7 +131,10 @@ static void fill_store(struct store *s, int nights)
 /* One run of another configuration: what the two have not in common is in their names. */
 static void add_other(struct store *s)
 {
-	struct fixture f = {.workload = "net-throughput", .mode = "virtio", .samples = 8, .started = 1700000000};
+	struct fixture f = {.workload = "net-throughput",
+			    .mode = "virtio",
+			    .samples = 8,
+			    .started = 1700000000};
 	json_t *rec = fixture_record(&f);
 
 	assert_int_equal(store_import_dir(s, NULL, rec), 0);

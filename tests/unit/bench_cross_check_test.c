@@ -55,8 +55,8 @@ static void test_pairs(void **state)
 		struct observed o = {.stats = &page};
 
 		assert_non_null(totals);
-		o.probes = json_pack("{s:s,s:o,s:{s:i,s:i}}", "backend", cases[i].backend, "totals", totals, "window",
-				     "open_ns", 10, "close_ns", 1000);
+		o.probes = json_pack("{s:s,s:o,s:{s:i,s:i}}", "backend", cases[i].backend, "totals",
+				     totals, "window", "open_ns", 10, "close_ns", 1000);
 		page.n_vcpus = cases[i].vcpus;
 		page.open_ns = cases[i].opened ? cases[i].opened : 10;
 		page.closed_ns = cases[i].closed ? cases[i].closed : 1000;

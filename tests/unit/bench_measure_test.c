@@ -19,11 +19,11 @@ static json_t *vm(double bps, double late_ns, int hlt, int mmio)
 	hist_add(&h, (uint64_t)late_ns);
 	s = json_pack(
 		"{s:{s:f, s:f, s:f, s:f}, s:[{s:s, s:s, s:i, s:i}, {s:s, s:s, s:i, s:i}], s:{s:o}, s:[{s:s}], s:[{s:s, s:b}]}",
-		"metrics", "throughput_bps", bps, "timer_late_ns", late_ns, "exits_per_packet", late_ns / 100, "loss_pct",
-		late_ns / 100,
-		"exits", "reason", "hlt", "key", "", "count", hlt, "total_ns", 10 * hlt, "reason", "mmio",
-		"key", "e1000 TDT", "count", mmio, "total_ns", 5 * mmio, "hists", "late", hist_to_json(&h),
-		"threads", "name", "vcpu0", "checks", "name", "cross_check", "ok", 1);
+		"metrics", "throughput_bps", bps, "timer_late_ns", late_ns, "exits_per_packet",
+		late_ns / 100, "loss_pct", late_ns / 100, "exits", "reason", "hlt", "key", "",
+		"count", hlt, "total_ns", 10 * hlt, "reason", "mmio", "key", "e1000 TDT", "count",
+		mmio, "total_ns", 5 * mmio, "hists", "late", hist_to_json(&h), "threads", "name",
+		"vcpu0", "checks", "name", "cross_check", "ok", 1);
 	assert_non_null(s);
 	return s;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exitlab-testdev: the smallest PCI device that has each kind of register which a micro guest measures. BAR 0:
+ * exitlab-testdev: the smallest PCI device that has each kind of register which a micro guest measures.
+ * BAR 0:
  *
  *      0x000  TESTDEV_ID       r   TESTDEV_MAGIC
  *      0x004  TESTDEV_SCRATCH  rw  a plain register: one exit to userspace each way

@@ -172,13 +172,14 @@ static void read_segments(uint64_t seg[2])
 	p = p ? strstr(p + 1, "\nTcp:") : NULL;
 	seg[0] = seg[1] = 0;
 	if (p)
-		sscanf(p, "\nTcp: %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64 " %" SCNu64, &seg[0], &seg[1]);
+		sscanf(p, "\nTcp: %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64 " %" SCNu64,
+		       &seg[0], &seg[1]);
 	strbuf_free(&sb);
 }
 
 /*
- * In stream.h's unit, so that what is per packet compares with the engine's. What GRO joined counts as one in TCP's
- * statistics: of what is received only the bytes tell. Both ways at once: not known.
+ * In stream.h's unit, so that what is per packet compares with the engine's. What GRO joined counts as
+ * one in TCP's statistics: of what is received only the bytes tell. Both ways at once: not known.
  */
 static void report_packets(const struct agent *a, const uint64_t was[2], const uint64_t now[2], double bytes)
 {

@@ -84,7 +84,9 @@ static int ask(const void *msg, unsigned len, uint32_t op)
 		if (sent && answered_within(WAIT_NS, op))
 			return 0;
 	}
-	return report_fail(sent ? "net: the peer does not answer on port %lu" : "net: the card takes no more frames (port %lu)", t.port);
+	return report_fail(sent ? "net: the peer does not answer on port %lu"
+				: "net: the card takes no more frames (port %lu)",
+			   t.port);
 }
 
 static int start(bool peer_sends, uint64_t ns)
