@@ -89,8 +89,8 @@ static __always_inline enum whose whose_context(void)
  */
 static __always_inline bool may_ring(__u32 reason)
 {
-	return reason == SVM_IOIO || reason == SVM_NPF || reason == VMX_IO || reason == VMX_EPT_VIOLATION ||
-	       reason == VMX_EPT_MISCONFIG;
+	return reason == SVM_IOIO || reason == SVM_NPF || reason == VMX_IO ||
+	       reason == VMX_EPT_VIOLATION || reason == VMX_EPT_MISCONFIG;
 }
 
 static __always_inline int kick_begins(void)
