@@ -350,6 +350,10 @@ int plan_make(struct plan *p, const char *name, const struct run_args *args)
 		for (size_t v = 0; v < n_vmms && !err; v++)
 			for (size_t s = 0; s < n_sets && !err; s++)
 				err = add_cell(p, wl, modes[m], vmms[v], s);
+	if (!err && (args->nic || args->vf) && !plan_real_wire(p)) {
+		log_error("--nic, --vf: nothing here goes over a card; add --topology=wire or mode sriov");
+		return -EINVAL;
+	}
 	return err;
 }
 

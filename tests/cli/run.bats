@@ -62,6 +62,7 @@ need_kvm() {
 	for option in --ipv6 --work=1M --tool=iperf3 --set=direction=both; do
 		fails 3 "the micro guest sends or receives by IPv4" "$bench" run net-throughput --guest=micro --on=host $option
 	done
+	fails 2 "nothing here goes over a card" "$bench" run net-throughput --mode=virtio --nic=eth0
 	fails 2 "no section nothing" "$bench" sweep knobs --only=nothing
 	fails 3 "not supported yet with the micro guest" "$bench" run exit-cost --set vms=2
 	fails 3 "under the feet of other guests" "$bench" run memory --guest=micro --set npt=off --on=host --store="$store"
