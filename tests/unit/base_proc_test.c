@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/proc.h"
+#include "base/strbuf.h"
+
+#define LIMIT_NS (60 * NSEC_PER_SEC)
+
+static int run(const char *script, struct strbuf *out, uint64_t limit_ns)
+{
+	char *argv[] = {(char *)"sh", (char *)"-c", (char *)script, NULL};
+
+	return proc_run(argv, out, limit_ns);
+}
+
+/* More than a pipe holds: the child waits for us; its end of the pipe was non-blocking once. */
+static void output_longer_than_a_pipe(void **state)
+{
+	struct strbuf out = STRBUF_INIT;
+
+	(void)state;
+	assert_int_equal(run("head -c 3000000 /dev/zero && exit 7", &out, LIMIT_NS), 7);
+	assert_int_equal(out.len, 3000000);
+	strbuf_free(&out);
+}
+
+static void ends(void **state)
+{
+	struct strbuf out = STRBUF_INIT;
+
+	(void)state;
+	assert_int_equal(run("echo word; kill -9 $$", &out, LIMIT_NS), 128 + 9);
+	assert_string_equal(strbuf_str(&out), "word\n");
+	assert_int_equal(run("exec sleep 60", &out, 50 * NSEC_PER_MSEC), -ETIMEDOUT);
+	assert_int_equal(run("exec sleep 60", NULL, 50 * NSEC_PER_MSEC), -ETIMEDOUT);
+	assert_int_equal(proc_run((char *[]){(char *)"/nonexistent", NULL}, NULL, LIMIT_NS), -ENOENT);
+	strbuf_free(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(output_longer_than_a_pipe),
+		cmocka_unit_test(ends),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
