@@ -45,7 +45,7 @@ teardown() {
 	data_is 10 7002
 }
 
-# Twice killed in the middle of the stream; with packed rings what the dead one had not published is taken back.
+# Twice killed in the middle of the stream, which is long enough to be going on when the second one is back; with packed rings what the dead one had not published is taken back.
 killed_under_traffic() { # PORT RING
 	local before
 	backend_start
@@ -59,12 +59,12 @@ killed_under_traffic() { # PORT RING
 			far "$PWD/$O/vhost-user-net" --socket=$sock --tap=wire0 2>>$guest_dir/backend.log &
 		done
 	) 3>&- &
-	run guest "send 40 $1" "mode=vhost-user,path=$sock,ring=$2"
+	run guest "send 60 $1" "mode=vhost-user,path=$sock,ring=$2"
 	kill "$(pidof vhost-user-net)" || true
 	[[ "$output" == *guest-done* ]] || { echo "$output"; false; }
 	[ "$(grep -c 'is gone' <<<"$output")" -eq 2 ] || { echo "$output"; false; }
 	[ "$(grep -c 'is back' <<<"$output")" -eq 2 ] || { echo "$output"; false; }
-	data_is 40 "$1"
+	data_is 60 "$1"
 }
 
 @test "vhost-user: the back-end killed twice under traffic; VMM and guest live, no byte is lost" {
