@@ -175,7 +175,7 @@ int proc_run(char *const argv[], struct strbuf *out, uint64_t timeout_ns)
 	int fds[2] = {-1, -1}, err;
 	uint64_t deadline = clock_ns() + timeout_ns;
 
-	/* Our end alone does not block: a child that has more to say than a pipe holds must wait, not lose it. */
+	/* Our end alone does not block: a child that says more than a pipe holds must wait, not lose it. */
 	if (out && (pipe2(fds, O_CLOEXEC) || fcntl(fds[0], F_SETFL, O_NONBLOCK)))
 		return -errno;
 	o.stdout_fd = fds[1];

@@ -427,6 +427,6 @@ void plan_print(const struct plan *p, FILE *out)
 		table_cell(t, "%s", p->step[i].warmup ? "warm-up" : "sample");
 	}
 	table_print(t, out);
-	fprintf(out, "%zu cell%s, %zu boot%s, seed %llu\n", p->n_cells, p->n_cells == 1 ? "" : "s", p->n_steps,
-		p->n_steps == 1 ? "" : "s", (unsigned long long)p->seed);
+	fprintf(out, "%zu cell%s, %zu boot%s, seed %llu\n", p->n_cells, p->n_cells == 1 ? "" : "s",
+		p->n_steps, p->n_steps == 1 ? "" : "s", (unsigned long long)p->seed);
 }
