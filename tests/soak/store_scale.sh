@@ -55,7 +55,6 @@ row='%8s %9s %9s %9s %9s\n'
 } | tee "$dir/cost.dat"
 
 if [ $# -gt 0 ]; then
-	cp "$dir/cost.dat" "${1%.png}.dat"
 	gnuplot <<-GP
 		set terminal pngcairo noenhanced size 990,620 font "Liberation Sans,7" fontscale 3.125 linewidth 4.167 pointscale 4.167
 		set output "$1"
