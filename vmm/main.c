@@ -74,7 +74,7 @@ static int add_vfio(struct vm *vm, const struct args *a, const char *text)
 static int add_named(struct vm *vm, const struct args *a, const char *text)
 {
 	const char *comma = strchrnul(text, ',');
-	char *name = strndup(text, (size_t)(comma - text));
+	char *name = xasprintf("%.*s", (int)(comma - text), text);
 	int err = add_device(vm, name, *comma ? comma + 1 : "");
 
 	(void)a;
