@@ -146,6 +146,8 @@ static json_t *sum_to_json(struct probes *p, const struct exit_sum *s)
 	json_object_set_new(j, "untraced", json_integer((json_int_t)s->untraced));
 	json_object_set_new(j, "hlt", json_boolean(probes_hlt(p, s)));
 	json_object_set_new(j, "hist", hist_to_json(&s->hist));
+	if (!p->opts.pid)
+		json_object_set_new(j, "pid", json_integer(s->tgid));
 	if (probes_device(p, s, device, sizeof(device)))
 		json_object_set_new(j, "device", json_string(device));
 	return j;

@@ -38,7 +38,7 @@ void probes_close(struct probes *p);
 /*
  * {"window": {"opened": bool, "closed": bool, "open_ns": n, "close_ns": n},
  *  "exits": [{"vcpu", "reason", "key", "count", "total_ns", "guest_ns", "kvm_fast_ns", "kvm_ns", "user_ns",
- *             "hlt": bool, "hist": {...}}],
+ *             "hlt": bool, "hist": {...}, "pid" (when every process is watched)}],
  *  "notify": {"kicks_ioeventfd": n, "kicks_userspace": n, "msi": n, "injected": n, "eoi": n, "wakeups": n,
  *             "kick_to_service": hist, ...},
  *  "threads": [{"tid", "name", "role": "vcpu|io|vhost|backend|peer|other", "cpu_ns", "softirq_ns",

@@ -116,6 +116,7 @@ ours() {
 		rates = [sum(r["count"] for r in l["rows"]) / l["seconds"] for l in lines[:-1]]
 		assert len(rates) >= 3 and all(r > 100 for r in rates), rates
 		assert len({e["tid"] for e in lines[-1]["exits"]}) >= 3, "both machines' vCPUs"
+		assert {int(sys.argv[2]), int(sys.argv[3])} <= {e["pid"] for e in lines[-1]["exits"]}
 	EOP
 	wait "$one" "$two"
 	timeout 60 "$bench" profile --vcpu=1 --histogram -- python3 tests/vmm/bare_vm.py 2 >"$BATS_TEST_TMPDIR/text"
