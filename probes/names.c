@@ -52,7 +52,8 @@ static const struct fixed_name pc_ports[] = {
 	{0x20, 2, "PIC1"}, {0xa0, 2, "PIC2"}, {0x40, 4, "PIT"}, {0x60, 1, "i8042 data"},
 	{0x61, 1, "NMI status"}, {0x64, 1, "i8042 command"}, {0x70, 1, "RTC index"},
 	{0x71, 1, "RTC data"}, {0x80, 1, "POST code"}, {0x92, 1, "A20 gate"}, {0xf4, 4, "debug exit"},
-	{0x170, 8, "IDE2"}, {0x1f0, 8, "IDE1"}, {0x2f8, 8, "COM2"}, {0x3b0, 0x30, "VGA"},
+	{0x170, 8, "IDE2"}, {0x1f0, 8, "IDE1"}, {0x2f8, 8, "COM2"}, {0x3e8, 8, "COM3"},
+	{0x2e8, 8, "COM4"}, {0x3b0, 0x30, "VGA"},
 	{0x3f8, 8, "COM1"}, {0x402, 1, "debug console"}, {0x4d0, 2, "ELCR"}, {0x510, 12, "fw_cfg"},
 	{0xcf8, 8, "PCI CF8/CFC"},
 };
@@ -70,11 +71,15 @@ static const struct fixed_name pc_msrs[] = {
 	{0x10, 1, "TSC"}, {0x1b, 1, "APIC_BASE"}, {0x3b, 1, "TSC_ADJUST"}, {0x48, 1, "SPEC_CTRL"},
 	{0x49, 1, "PRED_CMD"}, {0x8b, 1, "UCODE_REV"}, {0x277, 1, "PAT"}, {0x6e0, 1, "TSC_DEADLINE"},
 	{0x808, 1, "x2APIC TPR"}, {0x80b, 1, "x2APIC EOI"}, {0x830, 1, "x2APIC ICR"},
-	{0x832, 1, "x2APIC LVT timer"}, {0x838, 1, "x2APIC timer start"}, {0x800, 0x100, "x2APIC"},
+	{0x832, 1, "x2APIC LVT timer"}, {0x838, 1, "x2APIC timer start"}, {0x80f, 1, "x2APIC SVR"},
+	{0x800, 0x100, "x2APIC"},
 	{0x4b564d00, 1, "KVM wall clock"}, {0x4b564d01, 1, "KVM clock"}, {0x4b564d02, 1, "KVM async PF"},
 	{0x4b564d03, 1, "KVM steal time"}, {0x4b564d04, 1, "KVM PV EOI"}, {0xc0000080, 1, "EFER"},
 	{0xc0000081, 1, "STAR"}, {0xc0000082, 1, "LSTAR"}, {0xc0000100, 1, "FS_BASE"},
-	{0xc0000101, 1, "GS_BASE"}, {0xc0000102, 1, "KERNEL_GS_BASE"},
+	{0xc0000101, 1, "GS_BASE"}, {0xc0000102, 1, "KERNEL_GS_BASE"}, {0xc0000103, 1, "TSC_AUX"},
+	{0xfe, 1, "MTRR_CAP"}, {0x200, 0x20, "MTRR variable"}, {0x250, 1, "MTRR fixed"},
+	{0x258, 2, "MTRR fixed"}, {0x268, 8, "MTRR fixed"}, {0x2ff, 1, "MTRR default"},
+	{0x174, 3, "SYSENTER"}, {0x1a0, 1, "MISC_ENABLE"}, {0x1d9, 1, "DEBUGCTL"}, {0xc0010000, 8, "PMU (K7)"},
 };
 
 /* 82540EM; what a driver touches while it runs. */

@@ -85,13 +85,20 @@ static bool may_trace(void)
 	return has_capability(SYS_ADMIN) || (has_capability(PERFMON) && has_capability(BPF));
 }
 
+/* securityfs tells, where somebody has mounted it; else what the kernel was booted with. */
+static bool locked_down(void)
+{
+	bool mounted = file_exists("/sys/kernel/security/lockdown");
+	char *line = file_read_line(mounted ? "/sys/kernel/security/lockdown" : "/proc/cmdline");
+	bool locked = strstr(line, mounted ? "[confidentiality]" : "lockdown=confidentiality");
+
+	free(line);
+	return locked;
+}
+
 static int check_machine(void)
 {
-	char *lockdown = file_read_line("/sys/kernel/security/lockdown");
-	bool locked = strstr(lockdown, "[confidentiality]");
-
-	free(lockdown);
-	if (locked) {
+	if (locked_down()) {
 		log_error(
 			"probes: the kernel is locked down (confidentiality) and lets no BPF program read it; boot "
 			"without lockdown=confidentiality; " STILL);

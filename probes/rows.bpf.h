@@ -78,8 +78,18 @@ static __noinline __u32 row_find(struct vcpu_state *s, __u32 reason, __u64 key)
 	return 0;
 }
 
+static __always_inline struct exit_slot *recent_row(struct vcpu_state *s)
+{
+	/* Ports differ in their low bits, registers above those, a direction in bit 16. */
+	__u32 at = s->reason ^ s->key ^ s->key >> 3 ^ s->key >> 16;
+
+	barrier_var(at); /* a compiler that knows it to be small would leave out the mask that the verifier wants */
+	return &s->recent[at & (RECENT_ROWS - 1)];
+}
+
 static __noinline __u32 row_find_any(struct vcpu_state *s)
 {
+	struct exit_slot *r;
 	__u32 number;
 
 	if (!s)
@@ -87,17 +97,19 @@ static __noinline __u32 row_find_any(struct vcpu_state *s)
 	number = row_find(s, s->reason, s->key);
 	if (!number)
 		number = row_find(s, s->reason, KEY_OTHER);
-	s->last_row = number;
-	s->last_reason = s->reason;
-	s->last_key = s->key;
+	r = recent_row(s);
+	r->row = number;
+	r->reason = s->reason;
+	r->key = s->key;
 	return number;
 }
 
 static __always_inline struct exit_row *row_of(struct vcpu_state *s)
 {
-	__u32 number = s->last_row;
+	struct exit_slot *r = recent_row(s);
+	__u32 number = r->row;
 
-	if (!number || s->last_reason != s->reason || s->last_key != s->key)
+	if (!number || r->reason != s->reason || r->key != s->key)
 		number = row_find_any(s);
 	if (!number) {
 		__sync_fetch_and_add(&window.lost, 1);

@@ -28,6 +28,7 @@
 #define EXIT_PROBES   8
 #define EXIT_PROBES_OTHER 64 /* a (reason, KEY_OTHER) must find its place among keys that came first */
 #define ROWS_DEFAULT  1024
+#define RECENT_ROWS   8
 #define ROWS_RESERVED 128
 
 /* Back ends; the order is that of backend_name(). */
@@ -70,13 +71,11 @@ struct vcpu_state {
 	__u32 reason;
 	__u32 take_user; /* the next userspace exit counts (1) or does not (2), whatever the gate says */
 	__u32 fd;        /* back ends without kvm_exit: of KVM_RUN */
-	__u32 last_row;  /* row number + 1 of (last_reason, last_key) */
-	__u64 last_key;
-	__u32 last_reason;
 	__u32 slot;      /* own number */
 	__u32 hflags;
 	__u32 ended_tid; /* tid of a thread that has ended, when tid is 0 */
 	__u64 kick_ns;   /* the last eventfd signalled by this vCPU */
+	struct exit_slot recent[RECENT_ROWS]; /* a guest's exits take turns among a few */
 	/* totals */
 	__u64 exits;     /* seen by kvm_exit, or userspace exits where there is none */
 	__u64 untraced;  /* fast-path exits that this kernel does not trace */
