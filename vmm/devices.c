@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <string.h>
 
+#include "base/log.h"
+#include "base/strbuf.h"
 #include "vmm/devices.h"
 
 /* Every device that --device, --net and --vfio can make; each file in net/, virtio/ and vfio/ exports one. */
@@ -10,10 +12,21 @@ static const struct pci_ops *const devices[] = {
 	NULL,
 };
 
+static void no_device(const char *name)
+{
+	struct strbuf all = STRBUF_INIT;
+
+	for (const struct pci_ops *const *ops = devices; *ops; ops++)
+		strbuf_addf(&all, "%s%s", all.len ? ", " : "", (*ops)->name);
+	log_error("no device %s; there are %s", name, strbuf_str(&all));
+	strbuf_free(&all);
+}
+
 const struct pci_ops *device_find(const char *name)
 {
 	for (const struct pci_ops *const *ops = devices; *ops; ops++)
 		if (!strcmp((*ops)->name, name))
 			return *ops;
+	no_device(name);
 	return NULL;
 }

@@ -34,10 +34,8 @@ static int add_device(struct vm *vm, const char *name, const char *text)
 	struct dev_opts *o;
 	int err;
 
-	if (!ops) {
-		log_error("device %s: not supported yet by this build", name);
+	if (!ops)
 		return -EINVAL;
-	}
 	err = dev_opts_parse(&o, text);
 	if (err)
 		return err;
