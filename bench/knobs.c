@@ -28,7 +28,7 @@ const struct knob_info knob_table[] = {
 	 "busy polling of the I/O thread before it sleeps (default 0)"},
 	{"coalesce", KNOB_NET, "on|off", "e1000", NULL, "honour the interrupt throttling registers"},
 	{"coalesce_us", KNOB_NET, "0..1000000", "e1000 virtio", NULL,
-	 "e1000: least time between interrupts; virtio: longest wait of a lone sent frame's (200)"},
+	 "e1000: least time between interrupts; virtio: how long that for sent frames waits (500)"},
 	{"io", KNOB_NET, "vcpu|thread", "e1000", NULL, "transmit in the vCPU's exit or in an I/O thread"},
 	{"vlan", KNOB_CARD, "1..4094", "sriov", "",
 	 "VLAN that the card puts the virtual function into; its peer is in it too"},

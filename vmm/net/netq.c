@@ -189,11 +189,10 @@ void netq_flush(struct netq *q)
 	q->tx_held = false;
 }
 
-static void tx_done(struct netq *q, unsigned n)
+/* Sent buffers go back at once; the interrupt for them may wait unless the guest could run out of them. */
+static void tx_give_back(struct netq *q)
 {
-	netq_count(&q->tx_stats->descs, n);
-	count_batch(q->tx_stats, n);
-	q->tx_held = n == 1 && q->hold_lone && !q->fd_blocked;
+	q->tx_held = q->hold && !q->fd_blocked && q->tx.unseen + q->tx.batch_n < q->tx.map.size / 2;
 	if (q->tx_held)
 		virtq_publish(&q->tx);
 	else
@@ -213,13 +212,15 @@ static int netq_tx(struct netq *q, unsigned budget, bool *more)
 			netq_count(&q->tx_stats->stops, 1);
 			break;
 		}
-		netq_flush(q); /* what was held is judged apart from what comes now */
 		virtq_push(&q->tx, &c, 0);
 		if (++n % PUBLISH_EVERY == 0)
-			netq_call(q, true);
+			tx_give_back(q);
 	}
-	if (n)
-		tx_done(q, n);
+	if (n) {
+		netq_count(&q->tx_stats->descs, n);
+		count_batch(q->tx_stats, n);
+		tx_give_back(q);
+	}
 	*more = r > 0 && !q->fd_blocked;
 	return r < 0 ? r : (int)n;
 }

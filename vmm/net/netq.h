@@ -49,7 +49,7 @@ struct netq {
 	struct stats_queue *rx_stats, *tx_stats;
 	void (*call)(void *arg, bool tx); /* interrupt the guest */
 	void *arg;
-	bool hold_lone; /* see tx_held */
+	bool hold; /* see tx_held */
 	/* What the owner tells when its event loop says so. */
 	bool fd_readable;
 	bool fd_blocked; /* a write would have blocked */
@@ -57,10 +57,9 @@ struct netq {
 	bool rx_on, tx_on;
 	bool rx_armed, tx_armed; /* the guest was asked to kick */
 	/*
-	 * A frame that was sent alone is published, but its interrupt waits for netq_flush or the next
-	 * frame: a request's answer mostly comes first, and on receiving it Linux takes the sent buffer
-	 * back by itself. Then there is nothing left to interrupt for, and the guest has not been woken
-	 * between request and answer.
+	 * What was sent is given back at once, but its interrupt waits for netq_flush: mostly a frame for the
+	 * guest comes first (an answer, an acknowledgement), and on receiving it Linux takes the sent buffers
+	 * back by itself. Then the event index leaves nothing to interrupt for.
 	 */
 	bool tx_held;
 	struct virtq rx, tx;
@@ -83,7 +82,7 @@ uint32_t netq_stop(struct netq *q, bool tx);
  */
 int netq_run(struct netq *q, unsigned budget, bool arm);
 
-/* Interrupt for the frame that was held back, unless the guest has seen it meanwhile. */
+/* Interrupt for what is held back, unless the guest has seen it meanwhile. */
 void netq_flush(struct netq *q);
 
 /*

@@ -133,8 +133,8 @@ static bool keep_polling(struct pair *p, bool worked)
 	return now < p->poll_until;
 }
 
-/* Nothing to do: sleep, but not over the time of an interrupt that is held back. */
-static int64_t idle(struct pair *p)
+/* What is held back goes out in time, be there other work or not; ns until then. */
+static int64_t flush_in_time(struct pair *p)
 {
 	uint64_t now;
 
@@ -161,16 +161,15 @@ static int run(struct pair *p, bool arm, bool *worked)
 static int64_t pair_poll(void *arg)
 {
 	struct pair *p = arg;
+	int64_t sleep = flush_in_time(p);
 	bool worked;
 	int r;
 
 	if (!p->awake)
-		return idle(p);
+		return sleep;
 	r = run(p, false, &worked);
-	if (!r && keep_polling(p, worked)) {
-		idle(p); /* what is held back has its time here too */
+	if (!r && keep_polling(p, worked))
 		return 0;
-	}
 	if (!r) {
 		drain_kick(&p->kick[0]);
 		drain_kick(&p->kick[1]);
@@ -179,7 +178,7 @@ static int64_t pair_poll(void *arg)
 	if (r < 0)
 		report_broken(p);
 	p->awake = r != 0;
-	return p->awake ? 0 : idle(p);
+	return p->awake ? 0 : flush_in_time(p);
 }
 
 /* ---- start and stop, on the pair's thread ---- */
@@ -309,7 +308,7 @@ int pair_open(struct pair **out, const struct pair_config *cfg)
 	p->q.fd = cfg->fd;
 	p->q.call = on_call;
 	p->q.arg = p;
-	p->q.hold_lone = cfg->hold_ns != 0;
+	p->q.hold = cfg->hold_ns != 0;
 	for (int tx = 0; tx < 2; tx++) {
 		p->kick[tx].pair = p;
 		p->kick[tx].tx = tx;

@@ -16,7 +16,7 @@ struct pair_config {
 	unsigned index;		/* of the pair */
 	int fd;			/* one frame a read or write, behind a virtio_net_hdr */
 	uint64_t poll_ns;	/* busy polling after the last work; 0: none */
-	uint64_t hold_ns;	/* longest wait of a lone sent frame's interrupt; 0: none */
+	uint64_t hold_ns;	/* wait of the interrupt after the last sent frame; 0: none */
 };
 
 /* 0 or -errno (logged); pair_close also after an error. */
