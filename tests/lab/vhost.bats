@@ -63,7 +63,7 @@ killed_under_traffic() { # PORT RING
 	kill "$(pidof vhost-user-net)" || true
 	[[ "$output" == *guest-done* ]] || { echo "$output"; false; }
 	[ "$(grep -c 'is gone' <<<"$output")" -eq 2 ] || { echo "$output"; false; }
-	[ "$(grep -c 'is back' <<<"$output")" -eq 2 ] || { echo "$output"; false; }
+	[ "$(grep -c 'sock is back' <<<"$output")" -eq 2 ] || { echo "$output"; false; }
 	data_is 60 "$1"
 }
 
