@@ -79,7 +79,8 @@ static const struct fixed_name pc_msrs[] = {
 	{0xc0000101, 1, "GS_BASE"}, {0xc0000102, 1, "KERNEL_GS_BASE"}, {0xc0000103, 1, "TSC_AUX"},
 	{0xfe, 1, "MTRR_CAP"}, {0x200, 0x20, "MTRR variable"}, {0x250, 1, "MTRR fixed"},
 	{0x258, 2, "MTRR fixed"}, {0x268, 8, "MTRR fixed"}, {0x2ff, 1, "MTRR default"},
-	{0x174, 3, "SYSENTER"}, {0x1a0, 1, "MISC_ENABLE"}, {0x1d9, 1, "DEBUGCTL"}, {0xc0010000, 8, "PMU (K7)"},
+	{0x174, 3, "SYSENTER"}, {0x1a0, 1, "MISC_ENABLE"}, {0x1d9, 1, "DEBUGCTL"},
+	{0xc0010000, 8, "PMU (K7)"},
 };
 
 /* 82540EM; what a driver touches while it runs. */

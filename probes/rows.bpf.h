@@ -83,7 +83,8 @@ static __always_inline struct exit_slot *recent_row(struct vcpu_state *s)
 	/* Ports differ in their low bits, registers above those, a direction in bit 16. */
 	__u32 at = s->reason ^ s->key ^ s->key >> 3 ^ s->key >> 16;
 
-	barrier_var(at); /* a compiler that knows it to be small would leave out the mask that the verifier wants */
+	/* A compiler that knows it to be small would leave out the mask that the verifier wants. */
+	barrier_var(at);
 	return &s->recent[at & (RECENT_ROWS - 1)];
 }
 

@@ -331,7 +331,7 @@ static void styles_differ_in_grey(void **state)
 	struct {
 		char dash[32], mark[32], pattern[32];
 		double light;
-	} line[8], fill[8];
+	} line[8] = {0}, fill[8] = {0};
 	struct strbuf sb = STRBUF_INIT;
 	size_t lines = 0, fills = 0;
 	char word[32], *save;
