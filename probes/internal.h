@@ -21,6 +21,9 @@ struct probes {
 	struct names *names;
 };
 
+/* Interrupts whose raising was not timed, because another one's was just then: see docs/profile.md. */
+uint64_t probes_untimed(const struct probes *p);
+
 /* Is the running kernel older than this? */
 bool kernel_before(int major, int minor);
 
