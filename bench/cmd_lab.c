@@ -11,7 +11,6 @@ struct lab_args {
 	uint64_t timeout_ns, mem_bytes;
 	const char *kernel;
 	struct opt_list append;
-	bool steady;
 };
 
 static const struct opt lab_opts[] = {
@@ -23,8 +22,6 @@ static const struct opt lab_opts[] = {
 	 "more of the kernel's command line: intel_iommu=off, intremap=off, ..."},
 	{"mem", 0, OPT_SIZE, offsetof(struct lab_args, mem_bytes), "SIZE",
 	 "memory (default 2G; more breaks the SR-IOV mailbox)"},
-	{"steady", 0, OPT_FLAG, offsetof(struct lab_args, steady), NULL,
-	 "both processors take turns on one thread: slower, but no guest is lost"},
 	OPT_END,
 };
 
@@ -39,7 +36,6 @@ static int lab_start(struct lab_args *a, char **words, bool terminal)
 		.terminal = terminal,
 		.pass_stdin = true,
 		.mem_mib = a->mem_bytes / MIB,
-		.steady = a->steady,
 	};
 	int status;
 

@@ -20,7 +20,6 @@ struct lab_spec {
 	uint64_t timeout_ns;      /* of the whole lab; 0: none */
 	bool terminal;            /* the command gets a terminal; ours is set raw */
 	bool pass_stdin;
-	bool steady;              /* one thread for both processors, see docs/lab.md */
 	/*
 	 * Deterministic: one core, instruction counting, everything in RAM: what the command needs is
 	 * listed here.

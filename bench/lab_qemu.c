@@ -178,9 +178,7 @@ static const char machine_deterministic[] =
 	"-accel tcg,thread=single -smp 1 -cpu EPYC-v4,+svm,-rdrand,-rdseed -seed 1 "
 	"-icount shift=1,sleep=off -rtc base=2024-01-01,clock=vm";
 
-/* Two processors at a time lose a guest now and then; taking turns they do not. See docs/lab.md. */
 static const char machine_fast[] = "-accel tcg,thread=multi -smp 2 -cpu EPYC-v4,+svm";
-static const char machine_steady[] = "-accel tcg,thread=single -smp 2 -cpu EPYC-v4,+svm";
 
 /*
  * no_timer_check: a busy host gives the emulated timer no chance to tick in the moment for which the kernel
@@ -196,7 +194,7 @@ static void build_args(struct args *a, const struct lab *lab, const char *vmlinu
 	const char *checkout = path_checkout();
 
 	arg(a, (char *)qemu_program());
-	args_text(a, spec->deterministic ? machine_deterministic : spec->steady ? machine_steady : machine_fast);
+	args_text(a, spec->deterministic ? machine_deterministic : machine_fast);
 	arg(a, "-chardev");
 	arg(a, spec->deterministic ? xasprintf("file,id=ctl,path=/proc/self/fd/%d", peer_fd)
 				   : xasprintf("socket,id=ctl,fd=%d", peer_fd));

@@ -3,6 +3,8 @@
 load ../helper
 load linux
 
+listeners=()
+
 setup_file() {
 	load ../helper
 	load linux
@@ -19,10 +21,12 @@ on() {
 	[ "$1" = on ] && echo 1 || echo 0
 }
 
-# cells QUEUES IRQ: one guest with a card for each of {split, packed} x {indirect} x {event_idx}. It fetches a file over each
-# card and sends it back.
-cells() {
-	local queues=$1 irq=$2 i=0 ring indirect event want opts=() wants=()
+# start_cells QUEUES IRQ: one guest with a card for each of {split, packed} x {indirect} x {event_idx}. It fetches a file over
+# each card and sends it back.
+start_cells() {
+	local queues=$1 irq=$2 i=0 ring indirect event opts=()
+	[ ${#listeners[@]} -eq 0 ] || kill "${listeners[@]}" 2>/dev/null || true
+	wants=() listeners=()
 	# An input that never ends: nc gives up when its own does.
 	rm -f "$guest_dir/open" && mkfifo "$guest_dir/open" && exec 7<>"$guest_dir/open"
 	guest_tap 8 "$([ "$queues" -gt 1 ] && echo multi_queue)"
@@ -32,12 +36,14 @@ cells() {
 				opts+=(--net "mode=virtio,tap=tap$i,queues=$queues,irq=$irq,ring=$ring,indirect=$indirect,event_idx=$event")
 				wants+=("cell$i $(on $indirect)$(on $event)$([ $ring = packed ] && echo 1 || echo 0) ok")
 				busybox nc -l -p $((6000 + i)) <"$guest_dir/payload" 3>&- &
+				listeners+=($!)
 				busybox nc -l -p $((7000 + i)) >"$guest_dir/back$i" <&7 3>&- &
+				listeners+=($!)
 				i=$((i + 1))
 			done
 		done
 	done
-	guest_run --cpus "$queues" "${opts[@]}" <<-'EOF'
+	guest_try --cpus "$queues" "${opts[@]}" <<-'EOF'
 		mkfifo /tmp/open; exec 7<>/tmp/open
 		for i in 0 1 2 3 4 5 6 7; do
 			f=$(cat /sys/class/net/eth$i/device/features)
@@ -47,10 +53,21 @@ cells() {
 		done
 		grep -c PCI-MSI /proc/interrupts | sed 's/^/msi-vectors /'
 	EOF
+}
+
+teardown() {
+	[ ${#listeners[@]} -eq 0 ] || kill "${listeners[@]}" 2>/dev/null || true
+}
+
+cells() {
+	local queues=$1 irq=$2 want
+	start_cells "$@"
+	! guest_lost || start_cells "$@"
+	[ "$status" -eq 0 ]
 	for want in "${wants[@]}"; do
 		grep -q "^$want" <<<"$output" || { echo "not seen: $want"; return 1; }
 	done
-	for ((i = 0; i < 8; i++)); do
+	for i in 0 1 2 3 4 5 6 7; do
 		cmp "$guest_dir/payload" "$guest_dir/back$i"
 		grep -q "^queues$i $queues" <<<"$output"
 	done
