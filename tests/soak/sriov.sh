@@ -69,7 +69,13 @@ kill_at() { # NUMBER MILLISECONDS WHOM
 	guest "$number"
 	"${words[@]}" >"$dir/log" 2>&1 &
 	pid=$!
-	sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"
+	if [ "$2" = bench ]; then
+		pause "$1"
+	else
+		# The VMM lives for a small part of a run: the moment is one of its life.
+		until pidof -s vmm >/dev/null || ! kill -0 $pid; do sleep 0.05; done
+		pause $(($1 % 400))
+	fi
 	vmm=$(pidof -s vmm)
 	kill -0 $pid || hit=0
 	[ "$2" = bench ] || [ -n "$vmm" ] || hit=0
@@ -80,6 +86,10 @@ kill_at() { # NUMBER MILLISECONDS WHOM
 	timeout 60 tail -s 0.05 --pid=$pid -f /dev/null || { failed=$((failed + 1)); echo "bench lives on after the kill of $2"; kill -9 $pid; }
 	wait $pid
 	[ $hit -eq 1 ]
+}
+
+pause() { # MS
+	sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"
 }
 
 # A kill at a moment when there is nothing to kill is counted and tried again at another moment.
