@@ -103,12 +103,17 @@ ours() {
 	every_vcpu_is_counted
 }
 
-@test "probes: --all, --interval, --vcpu, --histogram, --key=rip: two virtual machines that live and die meanwhile" {
-	python3 tests/vmm/bare_vm.py 5 >/dev/null &
-	local one=$!
-	python3 tests/vmm/bare_vm.py 3 >/dev/null &
-	local two=$!
+# Two virtual machines that live for so many seconds; their processes are $one and $two.
+two_vms() {
+	python3 tests/vmm/bare_vm.py "$1" >/dev/null &
+	one=$!
+	python3 tests/vmm/bare_vm.py "$2" >/dev/null &
+	two=$!
 	sleep 0.5
+}
+
+@test "probes: --all, --interval, --vcpu, --histogram, --key=rip: two virtual machines that live and die meanwhile" {
+	two_vms 5 3
 	timeout 60 "$bench" profile --all --interval=1s --duration=4s --json >"$BATS_TEST_TMPDIR/lines"
 	python3 - "$BATS_TEST_TMPDIR/lines" "$one" "$two" <<-'EOP'
 		import json, sys
@@ -147,11 +152,7 @@ ours() {
 }
 
 @test "probes: --all says which virtual machine the exits are of" {
-	python3 tests/vmm/bare_vm.py 4 >/dev/null &
-	local one=$!
-	python3 tests/vmm/bare_vm.py 4 >/dev/null &
-	local two=$!
-	sleep 0.5
+	two_vms 4 4
 	timeout 60 "$bench" profile --all --duration=2s >"$BATS_TEST_TMPDIR/text"
 	wait "$one" "$two"
 	cat "$BATS_TEST_TMPDIR/text"
