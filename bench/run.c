@@ -99,9 +99,8 @@ static int make_dir(const char *dir)
 }
 
 /*
- * Guests are lost in the lab now and then: after an exit the next fetch finds no page tables, which ends
- * in a triple fault (2 to 6 % of the boots with traffic; docs/lab.md). Such a boot is made once more; its
- * logs stay, the sample says so, and the table counts them.
+ * The lab's emulated processor loses a guest now and then, whichever VMM runs it (docs/lab.md). Such a boot
+ * is made once more; its logs stay, the sample says so, and the table counts them.
  */
 static json_t *repeat_lost(const struct plan *p, const struct plan_step *step, const char *dir,
 			   const char *kernel_dir, size_t index, struct progress *progress, bool *stop,

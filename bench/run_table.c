@@ -144,7 +144,7 @@ static size_t count_repeated(const json_t *records)
 static void print_footer(const json_t *records)
 {
 	const json_t *first = json_array_get(records, 0);
-	size_t n = json_array_size(json_object_get(first, "samples")), i;
+	size_t n = json_array_size(json_object_get(first, "samples")), i, repeated;
 	json_t *rec;
 
 	printf("\nsubstrate %s, times %s; n = %zu boot%s%s", record_str(first, "substrate"),
@@ -154,8 +154,9 @@ static void print_footer(const json_t *records)
 		printf("; probes' own CPU %.1f %%",
 		       json_number_value(json_object_get(first, "overhead_pct")));
 	print_bottlenecks(records);
-	if (count_repeated(records))
-		printf("\nboots that the lab lost and that were repeated: %zu", count_repeated(records));
+	repeated = count_repeated(records);
+	if (repeated)
+		printf("\nboots that the lab lost and that were repeated: %zu", repeated);
 	printf("\nrecords:");
 	json_array_foreach(records, i, rec)
 		printf(" %s", record_str(rec, "id"));

@@ -284,9 +284,9 @@ static uint64_t misses_of(const struct bpf_program *prog)
 }
 
 /*
- * Calls of our programs that the kernel skipped because one was running already. Not those of on_accept, which
- * times interrupts: a device's may arrive while it runs for another one (an assigned function's do, once in
- * some thousand). What interrupts there were is counted where they are injected.
+ * Calls of our programs that the kernel skipped because one was running already. Not those of on_accept,
+ * which times interrupts: a device's may arrive while it runs for another one (an assigned function's do,
+ * once in some thousand). What interrupts there were is counted where they are injected.
  */
 static uint64_t missed_runs(struct probes *p)
 {
@@ -328,15 +328,17 @@ int probes_read(struct probes *p, json_t **out)
 {
 	uint64_t missed = missed_runs(p), own_ns;
 	json_t *j = json_object();
+	const char *missing;
 
 	json_object_set_new(j, "backend", json_string(probes_backend_text(p)));
 	json_object_set_new(j, "window", window_to_json(p));
 	if (p->opts.exits) {
 		json_object_set_new(j, "exits", exits_to_json(p));
 		json_object_set_new(j, "totals", totals_to_json(p));
+		missing = names_missing(p->names); /* after the rows, which ask for names */
+		if (missing)
+			json_object_set_new(j, "names_note", json_string(missing));
 	}
-	if (p->opts.exits && names_missing(p->names)) /* after the rows, which ask for names */
-		json_object_set_new(j, "names_note", json_string(names_missing(p->names)));
 	if (p->opts.notify)
 		json_object_set_new(j, "notify", notify_to_json(p));
 	if (p->opts.cpu)
