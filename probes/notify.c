@@ -108,7 +108,8 @@ json_t *notify_to_json(struct probes *p)
 		{"kicks_userspace", kicks_userspace(p)}, {"msi", n->msi}, {"set_irq", n->set_irq},
 		{"unattributed", n->unattributed}, {"accepted", n->accepted}, {"injected", n->injected},
 		{"eoi", n->eoi}, {"pv_eoi", n->pv_eoi}, {"ipi", n->ipi}, {"wakeups", n->wakeups},
-		{"untimed", probes_untimed(p)}, {"block_ns", n->block_ns}, {"halt_polls_ok", n->halt_polls_ok},
+		{"untimed", probes_untimed(p)}, {"block_ns", n->block_ns},
+		{"halt_polls_ok", n->halt_polls_ok},
 		{"halt_poll_ok_ns", n->halt_poll_ok_ns}, {"timer_waits", n->timer_waits},
 	};
 	json_t *j = json_object();
