@@ -67,64 +67,66 @@ static int64_t query_int(sqlite3 *db, const char *sql, int *code)
 	return v;
 }
 
+/* Alone: SQLite answers a second one who switches to the WAL with an error, not by waiting. */
 static int make_tables(sqlite3 *db)
 {
-	int err, code;
+	int err = index_exec(db, "PRAGMA journal_mode=WAL; BEGIN IMMEDIATE");
 
-	/* A second bench may be doing the same: the winner's tables are found inside the
-	 * transaction. */
-	err = index_exec(db, "BEGIN IMMEDIATE");
 	if (err)
 		return err;
-	if (query_int(db, "PRAGMA user_version", &code) != INDEX_LAYOUT)
-		err = index_exec(db, index_sql);
+	err = index_exec(db, index_sql);
 	index_exec(db, err ? "ROLLBACK" : "COMMIT");
 	return err;
 }
 
 /* What a failed open means to the store; logged unless the store has an answer to it. */
-static int open_error(sqlite3 *db, int code, bool writable)
+static int open_error(sqlite3 *db, int code, enum index_access access)
 {
 	switch (code & 0xff) {
 	case SQLITE_NOTADB:
 	case SQLITE_CORRUPT:
 		return -EUCLEAN;
+	case SQLITE_CANTOPEN:
+		return access == INDEX_CREATE ? index_error(db, "open") : -EUCLEAN;
 	case SQLITE_FULL:
 	case SQLITE_IOERR: /* the shared memory of the WAL could not grow */
 		return -ENOSPC;
 	default:
-		return writable ? index_error(db, "open") : -EUCLEAN;
+		return access == INDEX_READ ? -EUCLEAN : index_error(db, "open");
 	}
 }
 
-static int open_layout(sqlite3 *db, bool writable)
+static int open_layout(sqlite3 *db, enum index_access access)
 {
 	int code;
 	int64_t layout = query_int(db, "PRAGMA user_version", &code);
 
-	if (code == SQLITE_ROW && writable)
-		code = sqlite3_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL", NULL,
-				    NULL, NULL);
-	if (code != SQLITE_ROW && code != SQLITE_OK)
-		return open_error(db, code, writable);
+	if (code == SQLITE_ROW)
+		code = sqlite3_exec(db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
+	if (code != SQLITE_OK)
+		return open_error(db, code, access);
 	if (layout == INDEX_LAYOUT)
 		return 0;
-	return layout || !writable ? -EUCLEAN : make_tables(db);
+	return layout || access != INDEX_CREATE ? -EUCLEAN : make_tables(db);
 }
 
-int index_open(sqlite3 **out, const char *path, bool writable)
+int index_open(sqlite3 **out, const char *path, enum index_access access)
 {
-	int flags = writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+	static const int flags[] = {
+		[INDEX_READ] = SQLITE_OPEN_READONLY,
+		[INDEX_WRITE] = SQLITE_OPEN_READWRITE,
+		[INDEX_CREATE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+	};
 	sqlite3 *db = NULL;
 	int code, err;
 
 	*out = NULL;
-	code = sqlite3_open_v2(path ? path : ":memory:", &db, flags, NULL);
+	code = sqlite3_open_v2(path ? path : ":memory:", &db, flags[access], NULL);
 	if (code == SQLITE_OK) {
 		sqlite3_busy_timeout(db, 10000);
-		err = open_layout(db, writable);
+		err = open_layout(db, access);
 	} else {
-		err = open_error(db, code, writable);
+		err = open_error(db, code, access);
 	}
 	if (err)
 		sqlite3_close(db);

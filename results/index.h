@@ -11,11 +11,17 @@
 #include <sqlite3.h>
 #include "base/util.h"
 
+enum index_access {
+	INDEX_READ,
+	INDEX_WRITE,
+	INDEX_CREATE, /* where there is none; with the store's lock held */
+};
+
 /*
- * path NULL: in memory. Not logged: -EUCLEAN, damaged or of another layout, delete it and try
- * again; -ENOSPC, the disk is full.
+ * path NULL: in memory. Not logged: -EUCLEAN, not there, damaged or of another layout; -ENOSPC,
+ * the disk is full.
  */
-int index_open(sqlite3 **db, const char *path, bool writable);
+int index_open(sqlite3 **db, const char *path, enum index_access access);
 /* Add or replace one run, its metrics and the accepted marks in its directory. */
 int index_add_run(sqlite3 *db, const char *runs_dir, const char *id, const json_t *rec);
 int index_delete(sqlite3 *db, const char *id);

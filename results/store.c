@@ -127,31 +127,6 @@ static void unlink_index(const char *path)
 	}
 }
 
-static int open_index(struct store *s)
-{
-	char *path = xasprintf("%s/index.sqlite", s->dir);
-	int err = index_open(&s->db, path, s->writable);
-
-	if (err == -EUCLEAN && s->writable) {
-		log_warn(
-			"store %s: the index is damaged or of another version; building it anew from the "
-			"run directories",
-			s->dir);
-		unlink_index(path);
-		err = index_open(&s->db, path, true);
-	}
-	if (err == -ENOSPC || (!s->writable && (err || !index_agrees(s->db, s->runs)))) {
-		/* Cannot be repaired in place, or not opened: a private copy serves this call. */
-		sqlite3_close(s->db);
-		err = index_open(&s->db, NULL, true);
-	}
-	free(path);
-	if (err)
-		return err;
-	s->rebuilt = index_is_empty(s->db);
-	return index_sync(s->db, s->runs, false);
-}
-
 int store_lock(struct store *s, int how)
 {
 	char *path = xasprintf("%s/lock", s->dir);
@@ -168,6 +143,43 @@ int store_lock(struct store *s, int how)
 		return err;
 	}
 	return fd;
+}
+
+/* What cannot be opened may be another's, half made: the lock tells. */
+static int make_index(struct store *s, const char *path)
+{
+	int lock = store_lock(s, LOCK_EX);
+	int err = lock < 0 ? lock : index_open(&s->db, path, INDEX_WRITE);
+
+	if (err == -EUCLEAN) {
+		if (file_exists(path))
+			log_warn("store %s: the index is damaged or of another version; building it "
+				 "anew from the run directories",
+				 s->dir);
+		unlink_index(path);
+		err = index_open(&s->db, path, INDEX_CREATE);
+	}
+	close_fd(&lock);
+	return err;
+}
+
+static int open_index(struct store *s)
+{
+	char *path = xasprintf("%s/index.sqlite", s->dir);
+	int err = index_open(&s->db, path, s->writable ? INDEX_WRITE : INDEX_READ);
+
+	if (err == -EUCLEAN && s->writable)
+		err = make_index(s, path);
+	if (err == -ENOSPC || (!s->writable && (err || !index_agrees(s->db, s->runs)))) {
+		/* Cannot be repaired in place, or not opened: a private copy serves this call. */
+		sqlite3_close(s->db);
+		err = index_open(&s->db, NULL, INDEX_CREATE);
+	}
+	free(path);
+	if (err)
+		return err;
+	s->rebuilt = index_is_empty(s->db);
+	return index_sync(s->db, s->runs, false);
 }
 
 char *store_boot_id(void)

@@ -604,6 +604,39 @@ static void two_writers_lose_nothing(void **state)
 	store_close(s);
 }
 
+static void first_opened_by_many_at_once(void **state)
+{
+	enum { MANY = 8, ROUNDS = 10 };
+
+	(void)state;
+	for (int round = 0; round < ROUNDS; round++) {
+		char *path = xasprintf("%s/%d", dir, round);
+		pid_t pid[MANY];
+		int gate[2];
+
+		assert_int_equal(pipe(gate), 0);
+		for (int p = 0; p < MANY; p++) {
+			struct store *s;
+			char c;
+
+			pid[p] = fork();
+			if (pid[p])
+				continue;
+			close(gate[1]);
+			_exit(read(gate[0], &c, 1) != 0 || store_open(&s, path));
+		}
+		close(gate[0]);
+		close(gate[1]);
+		for (int p = 0; p < MANY; p++) {
+			int status;
+
+			waitpid(pid[p], &status, 0);
+			assert_int_equal(status, 0);
+		}
+		free(path);
+	}
+}
+
 /* As nobody, since root may write everywhere. */
 static void read_only_store_can_be_read(void **state)
 {
@@ -666,6 +699,7 @@ int main(void)
 		TEST(killed_at_random_moments),
 		TEST(a_run_of_another_kernel_is_left_alone),
 		TEST(two_writers_lose_nothing),
+		TEST(first_opened_by_many_at_once),
 		TEST(read_only_store_can_be_read),
 	};
 
