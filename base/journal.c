@@ -27,7 +27,7 @@ struct journal {
 	char *path;
 };
 
-static const char *journal_dir(void)
+const char *journal_dir(void)
 {
 	const char *dir = getenv("EXITLAB_JOURNAL_DIR");
 

@@ -13,6 +13,8 @@
 
 struct journal;
 
+/* Where it lives, and whatever else must not be found under a name that somebody may take first. */
+const char *journal_dir(void);
 /* 0 or -errno (logged). */
 int journal_open(struct journal **out);
 /*

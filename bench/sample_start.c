@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/journal.h"
 #include "base/log.h"
 #include "bench/paths.h"
 #include "bench/sample_impl.h"
@@ -87,7 +88,10 @@ int run_start_vhost_user(struct run *r)
 	program = path_tool("vhost-user-net");
 	if (!program)
 		return run_fail(r, -ENOENT, "vhost-user-net is not built; run make");
-	r->socket = xasprintf("/tmp/exitlab-vu-%d-%u-%u.sock", getpid(), r->want->index, r->vm);
+	err = dir_make_all(journal_dir());
+	if (err)
+		return run_fail(r, err, "%s: %s", journal_dir(), strerror(-err));
+	r->socket = xasprintf("%s/vu-%d-%u-%u.sock", journal_dir(), getpid(), r->want->index, r->vm);
 	while (r->wire.tap_fd[o.n_keep] >= 0) {
 		strbuf_addf(&fds, "%s%d", o.n_keep ? ":" : "", r->wire.tap_fd[o.n_keep]);
 		o.n_keep++;
