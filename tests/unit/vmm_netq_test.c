@@ -243,6 +243,20 @@ static void test_tx_many_segments(void **state)
 	expect_sent(NET_HDR_LEN + 1023);
 }
 
+/* Answers that wait to be received must not wait until all that there is has been sent. */
+static void test_a_turn_of_transmit_is_short(void **state)
+{
+	(void)state;
+	start(0);
+	memset(rig.frame, 0, sizeof(rig.frame));
+	for (unsigned i = 0; i < 5; i++)
+		send_cut(30000, 1, 1, false);
+	assert_int_equal(netq_run(&rig.q, 64, false), 1);
+	assert_int_equal(rig.txs.descs, 3);
+	run();
+	assert_int_equal(rig.txs.descs, 5);
+}
+
 /* The socket is full: nothing is lost, nothing sent twice, and order is kept. */
 static void test_tx_blocked(void **state)
 {
@@ -902,6 +916,7 @@ int main(void)
 		cmocka_unit_test(test_tx_short_chains),
 		cmocka_unit_test(test_tx_writable_chain),
 		cmocka_unit_test(test_tx_many_segments),
+		cmocka_unit_test(test_a_turn_of_transmit_is_short),
 		cmocka_unit_test(test_tx_blocked),
 		cmocka_unit_test(test_tx_headers),
 		cmocka_unit_test(test_tx_random_headers),
