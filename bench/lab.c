@@ -84,6 +84,8 @@ static void explain(struct lab *lab)
 		log_error("lab: timed out after %s%s%s", fmt_ns((double)lab_limit(lab->spec)),
 			  lab->ready || lab->spec->deterministic ? "; see --timeout" : ", before it was up",
 			  where);
+	else if (lab->silent)
+		log_error("lab: its kernel hangs (no sign of life for a minute)%s", where);
 	else if (lab->interrupts)
 		log_error("lab: interrupted");
 	else if (panic)

@@ -18,10 +18,10 @@ struct lab {
 	int ctl_fd;              /* our end of the virtio-serial port; a memfd with a deterministic lab */
 	int console_fd, qlog_fd; /* memfds: the lab kernel's console, QEMU's own messages */
 	int signal_fd, stdin_fd;
-	bool ready, done, timed_out;
+	bool ready, done, timed_out, silent;
 	int32_t status;
 	unsigned interrupts;
-	uint64_t deadline_ns, kill_ns;
+	uint64_t deadline_ns, kill_ns, heard_ns;
 	struct termios saved_termios;
 	bool raw;
 	sigset_t saved_signals;

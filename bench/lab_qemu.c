@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "bench/lab_erratum.h"
 #include "bench/lab_image.h"
 #include "bench/lab_impl.h"
 #include "bench/lab_wire.h"
@@ -267,6 +268,7 @@ int lab_start_qemu(struct lab *lab)
 		log_error("lab: %s: %s", a.v[0], strerror(-err));
 		goto out;
 	}
+	lab_erratum_mend(lab->qemu.pid);
 	/*
 	 * Under instruction counting two of QEMU's threads take turns; on a busy machine each waits for a
 	 * core every time (load 11 on 2 cores: 17 turns a second, 35 with this). Root only, and no harm

@@ -16,6 +16,7 @@
 #include "bench/lab_wire.h"
 
 #define GRACE_NS (5 * NSEC_PER_SEC)
+#define SILENCE_NS (60 * NSEC_PER_SEC) /* many LAB_ALIVE_MS: a busy host is slow */
 
 int lab_send_frame(struct lab *lab, uint32_t type, const void *data, size_t len)
 {
@@ -101,6 +102,7 @@ static int read_frame(struct lab *lab)
 	if (fd_read_full(lab->ctl_fd, &f, sizeof(f)) != sizeof(f) || f.len > LAB_FRAME_MAX ||
 	    fd_read_full(lab->ctl_fd, data, f.len) != (ssize_t)f.len)
 		return -EPIPE;
+	lab->heard_ns = clock_ns();
 	return handle_frame(lab, &f, data);
 }
 
@@ -157,6 +159,9 @@ static int check_clock(struct lab *lab)
 
 	if (lab->kill_ns && now >= lab->kill_ns)
 		return -ETIMEDOUT;
+	lab->silent = lab->ready && !lab->spec->deterministic && now > lab->heard_ns + SILENCE_NS;
+	if (lab->silent)
+		return -EHOSTDOWN;
 	if (!lab->deadline_ns || now < lab->deadline_ns || lab->timed_out)
 		return 0;
 	lab->timed_out = true;

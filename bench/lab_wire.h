@@ -4,7 +4,8 @@
  * payload.
  *
  *      bench -> init   CONFIG once, then STDIN (empty: end of file), SIGNAL, WINSIZE
- *      init  -> bench  READY once the command runs, STDOUT, STDERR, EXIT last
+ *      init  -> bench  READY once the command runs, STDOUT, STDERR, ALIVE when there is nothing to say for
+ *                      LAB_ALIVE_MS, EXIT last
  *
  * A deterministic lab has its CONFIG in the initramfs, takes no input, and sends the files of its output
  * directory as FILE frames before EXIT.
@@ -21,6 +22,7 @@
 
 #define LAB_PORT      "exitlab.ctl" /* name of the virtio-serial port */
 #define LAB_FRAME_MAX 65536u
+#define LAB_ALIVE_MS  5000
 
 enum lab_frame_type {
 	LAB_CONFIG = 'C',
@@ -30,6 +32,7 @@ enum lab_frame_type {
 	LAB_READY = 'R',
 	LAB_STDOUT = 'o',
 	LAB_STDERR = 'e',
+	LAB_ALIVE = 'a',
 	LAB_EXIT = 'X', /* one int32: exit status as in the shell */
 	LAB_FILE = 'f', /* name, NUL, a piece of it; an empty piece ends the file */
 	LAB_FAIL = 'F', /* text: why the command could not be started */

@@ -107,7 +107,7 @@ static int exit_status(int err, const struct run_result *r)
 
 static int run_stored(const struct plan *p, const char *workload, bool lab, int argc, char **argv)
 {
-	struct run_result result = {NULL, false, false};
+	struct run_result result = {.records = NULL};
 	struct store *store = NULL;
 	int status, err;
 

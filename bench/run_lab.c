@@ -68,6 +68,9 @@ static int adopt_run(struct store *store, const char *dir, int argc, char **argv
 	if (err)
 		return err;
 	run_complete_record(rec, argc, argv);
+	if (out->labs_lost)
+		json_object_set_new(json_object_get(json_object_get(rec, "environment"), "lab"), "lost",
+				    json_integer(out->labs_lost));
 	err = store_import_dir(store, dir, rec);
 	if (err) {
 		json_decref(rec);
@@ -135,14 +138,13 @@ static uint64_t lab_limit(const struct plan *p)
 	return 120 * NSEC_PER_SEC + p->n_steps * (90 * NSEC_PER_SEC + 2 * window);
 }
 
-int run_plan_in_lab(const struct plan *p, const char *workload, struct store *store, int argc, char **argv,
-		    struct run_result *out)
+static int run_in_one_lab(const struct plan *p, const char *workload, struct store *store, int argc,
+			  char **argv, struct run_result *out)
 {
 	struct lab_spec spec = {.timeout_ns = p->args->timeout_ns ? p->args->timeout_ns : lab_limit(p)};
 	struct lab_out dir;
 	int status, err = lab_out_make(&dir);
 
-	*out = (struct run_result){.records = json_array(), .ok = true};
 	if (err)
 		return err;
 	spec.out_dir = dir.path;
@@ -155,7 +157,21 @@ int run_plan_in_lab(const struct plan *p, const char *workload, struct store *st
 	if (!err && status > EXIT_FAILED && status != 128 + SIGINT)
 		err = -EIO; /* it said why */
 	out->interrupted = status == 128 + SIGINT;
-	status = adopt_runs(store, dir.path, argc, argv, out);
+	status = err == -EHOSTDOWN ? 0 : adopt_runs(store, dir.path, argc, argv, out);
 	lab_out_remove(&dir);
 	return err ? err : status;
+}
+
+int run_plan_in_lab(const struct plan *p, const char *workload, struct store *store, int argc, char **argv,
+		    struct run_result *out)
+{
+	int err;
+
+	*out = (struct run_result){.records = json_array(), .ok = true};
+	err = run_in_one_lab(p, workload, store, argc, argv, out);
+	if (err != -EHOSTDOWN)
+		return err;
+	out->labs_lost++;
+	log_warn("lab: the plan begins again in another one, once");
+	return run_in_one_lab(p, workload, store, argc, argv, out);
 }

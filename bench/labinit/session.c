@@ -158,7 +158,8 @@ int32_t session_serve(struct session *s, bool listen)
 		struct signalfd_siginfo info;
 		pid_t pid;
 
-		poll(p, 4, ended ? 0 : -1);
+		if (!poll(p, 4, ended ? 0 : LAB_ALIVE_MS) && !ended && listen)
+			wire_send(LAB_ALIVE, NULL, 0);
 		if (p[0].revents & POLLIN)
 			from_bench(s);
 		if (p[1].revents && !pass_on(s->out, LAB_STDOUT))

@@ -60,3 +60,15 @@ leavings() {
 	fails 3 'QEMU ended before the lab was up: qemu: no room' "$bench" lab exec -- true
 	fails 3 'kernel nosuch: .*not found.*setup.sh' "$bench" lab exec --kernel=nosuch -- true
 }
+
+@test "a lab that hangs is ended after a minute without a sign of life; a plan begins again in another" {
+	[ "${FULL:-}" = 1 ] || skip "over a minute; FULL=1 runs it"
+	"$bench" run null --on=lab --reps=2 --store="$BATS_TEST_TMPDIR/store" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+	pid=$!
+	eventually 60 grep -q "1/2" "$BATS_TEST_TMPDIR/err"
+	kill -STOP "$(pgrep -P $pid qemu-system)"
+	wait $pid
+	grep -q "its kernel hangs" "$BATS_TEST_TMPDIR/err"
+	grep -q "begins again in another" "$BATS_TEST_TMPDIR/err"
+	[ "$("$bench" show last --json --store="$BATS_TEST_TMPDIR/store" | jq -r .environment.lab.lost)" = 1 ]
+}
