@@ -272,6 +272,7 @@ void e1000_tx_run(struct e1000 *e)
 {
 	struct tx_ring r = ring_of(e);
 	uint32_t head = e1000_get(e, TDH), cause = 0;
+	uint64_t turn = e->io_vcpu ? UINT64_MAX : e->tx_stats->bytes + NET_TX_TURN;
 	bool delayed = true;
 	unsigned n = 0;
 
@@ -286,7 +287,7 @@ void e1000_tx_run(struct e1000 *e)
 	/* The tail is read again each time: what the guest adds meanwhile needs no kick of its own. */
 	e->tx_frames = 0;
 	while (head != e1000_get(e, TDT) && e1000_get(e, TDT) < r.size && n < r.size &&
-	       e->tx_frames < FRAMES_PER_RUN) {
+	       e->tx_frames < FRAMES_PER_RUN && e->tx_stats->bytes < turn) {
 		cause |= serve_at(e, &r, head, &delayed);
 		head = head + 1 == r.size ? 0 : head + 1;
 		e1000_set(e, TDH, head);
@@ -295,7 +296,7 @@ void e1000_tx_run(struct e1000 *e)
 	account_run(e, n);
 	if (!n)
 		return;
-	if (e->tx_frames >= FRAMES_PER_RUN)
+	if (head != e1000_get(e, TDT))
 		go_on_later(e);
 	if (cause && delayed)
 		e1000_irq_raise_delayed(e, cause, DELAY_TX);

@@ -20,6 +20,12 @@
 #define NETQ_POOL      (2 * VIRTQ_SIZE_MAX)
 
 /*
+ * A turn of transmit ends after so many bytes, which are two segmentation requests: acknowledgements that
+ * had to wait until a full ring was sent left the guest idle (TCP to the host: 0.94 Gb/s without, 1.31 with).
+ */
+#define NET_TX_TURN (64u << 10)
+
+/*
  * make SLOWDOWN=1: a regression on purpose, that the gate must find. The guest is never asked, neither by
  * flag nor by event index, to send without a kick: one needless exit per packet.
  */
