@@ -42,7 +42,7 @@ const struct opt run_opts[] = {
 	{"kernel", 0, OPT_STR, offsetof(struct run_args, kernel), "NAME",
 	 "guest kernel: default, newer, or a release in the cache"},
 	{"pin", 0, OPT_STR, offsetof(struct run_args, pin), "WHERE",
-	 "auto (default: a core each when there are enough), none, or CPUs: for vCPUs, I/O, peer"},
+	 "auto (default: a core for each vCPU, the rest for the others), none, or CPUs: for vCPUs, I/O, peer"},
 	{"tune", 0, OPT_FLAG, offsetof(struct run_args, tune), NULL,
 	 "governor performance, no turbo, no SMT for as long as it runs; put back afterwards"},
 	{"seed", 0, OPT_COUNT, offsetof(struct run_args, seed), "N",

@@ -16,17 +16,18 @@
 
 /* helper_vmrun's case of SVM_EVTINJ_TYPE_INTR, as gcc has compiled it for Debian; offsets of fields vary. */
 static const short code_known[] = {
-	0x41, 0x0f, 0xb6, 0xf4,					/* movzbl vector,%esi */
-	0x44, 0x89, 0xab, ANY, ANY, 0, 0,			/* mov %r13d,error_code(env) */
-	0x89, 0xb3, ANY, ANY, 0xff, 0xff,			/* mov %esi,exception_index */
-	0xc7, 0x83, ANY, ANY, 0, 0, 0, 0, 0, 0,			/* movl $0,exception_is_int(env) */
-	0x48, 0xc7, 0x83, ANY, ANY, 0, 0, 0xff, 0xff, 0xff, 0xff, /* movq $-1,exception_next_eip(env) */
-	0xf6, 0x05, ANY, ANY, ANY, ANY, 0x02,			/* testb $2,qemu_loglevel */
-	0x0f, 0x85, ANY, ANY, ANY, ANY,				/* jne */
-	0xba, 1, 0, 0, 0,					/* mov $1,%edx */
-	0x48, 0x89, 0xdf,					/* mov env,%rdi */
-	0xe8,							/* call do_interrupt_x86_hardirq */
-};
+	/* movzbl vector,%esi; mov %r13d,error_code(env) */
+	0x41, 0x0f, 0xb6, 0xf4, 0x44, 0x89, 0xab, ANY, ANY, 0, 0,
+	/* mov %esi,exception_index: the store */
+	0x89, 0xb3, ANY, ANY, 0xff, 0xff,
+	/* movl $0,exception_is_int(env) */
+	0xc7, 0x83, ANY, ANY, 0, 0, 0, 0, 0, 0,
+	/* movq $-1,exception_next_eip(env) */
+	0x48, 0xc7, 0x83, ANY, ANY, 0, 0, 0xff, 0xff, 0xff, 0xff,
+	/* testb $2,qemu_loglevel; jne */
+	0xf6, 0x05, ANY, ANY, ANY, ANY, 0x02, 0x0f, 0x85, ANY, ANY, ANY, ANY,
+	/* mov $1,%edx; mov env,%rdi; call do_interrupt_x86_hardirq */
+	0xba, 1, 0, 0, 0, 0x48, 0x89, 0xdf, 0xe8};
 
 static const unsigned char nop6[] = {0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00};
 
@@ -60,8 +61,8 @@ static bool find_text(pid_t pid, uint64_t *start, uint64_t *end)
 	bool found = false;
 
 	while (f && !found && fgets(line, sizeof(line), f))
-		found = sscanf(line, "%" SCNx64 "-%" SCNx64, start, end) == 2 && strstr(line, " r-xp ") &&
-			strstr(line, "qemu");
+		found = sscanf(line, "%" SCNx64 "-%" SCNx64, start, end) == 2 &&
+			strstr(line, " r-xp ") && strstr(line, "qemu");
 	if (f)
 		fclose(f);
 	free(path);
@@ -80,16 +81,24 @@ static bool mend(int mem, uint64_t start, size_t size)
 	       pwrite(mem, nop6, sizeof(nop6), (off_t)(start + at)) == (ssize_t)sizeof(nop6);
 }
 
-bool lab_erratum_mend(pid_t qemu)
+static bool mended;
+
+bool lab_erratum_mended(void)
+{
+	return mended;
+}
+
+void lab_erratum_mend(pid_t qemu)
 {
 	char *path = xasprintf("/proc/%d/mem", (int)qemu);
 	int mem = open(path, O_RDWR | O_CLOEXEC);
 	uint64_t start, end;
-	bool done = mem >= 0 && find_text(qemu, &start, &end) && mend(mem, start, end - start);
+
+	mended = mem >= 0 && find_text(qemu, &start, &end) && mend(mem, start, end - start);
 
 	close_fd(&mem);
 	free(path);
 	log_debug("lab: QEMU's double delivery of injected interrupts: %s",
-		  done ? "mended in memory" : "not found in this build; a guest is lost now and then");
-	return done;
+		  mended ? "mended in memory"
+		       : "not found in this build; a guest is lost now and then");
 }

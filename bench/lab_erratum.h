@@ -16,7 +16,9 @@
 
 /* Where in code the store is (six bytes); SIZE_MAX when it is not there exactly once. */
 size_t lab_erratum_find(const unsigned char *code, size_t size);
-/* Mend a QEMU that has just been started: whether it is one whose code we know. */
-bool lab_erratum_mend(pid_t qemu);
+/* Mend a QEMU that has just been started, if it is one whose code we know. */
+void lab_erratum_mend(pid_t qemu);
+/* Whether the last one was; for the record. */
+bool lab_erratum_mended(void);
 
 #endif

@@ -47,8 +47,7 @@ static int parse_list(struct pin *p, const char *list, const unsigned *cpus, siz
 	}
 }
 
-int pin_make_of(struct pin *p, const char *spec, unsigned vcpus, unsigned others, const unsigned *cpus,
-		size_t n)
+int pin_make_of(struct pin *p, const char *spec, unsigned vcpus, const unsigned *cpus, size_t n)
 {
 	*p = (struct pin){.vcpus = vcpus};
 	if (spec && !strcmp(spec, "none"))
@@ -59,7 +58,7 @@ int pin_make_of(struct pin *p, const char *spec, unsigned vcpus, unsigned others
 		log_error("--pin=%s: expected auto, none or a list of CPUs that this process may use, as 2,4-7", spec);
 		return -EINVAL;
 	}
-	if (n < vcpus + others)
+	if (n <= vcpus)
 		return 0;
 	for (size_t i = 0; i < n && p->n < PIN_CPUS; i++)
 		p->cpu[p->n++] = cpus[i];
@@ -78,7 +77,7 @@ static bool first_of_core(unsigned cpu)
 	return first;
 }
 
-int pin_make(struct pin *p, const char *spec, unsigned vcpus, unsigned others)
+int pin_make(struct pin *p, const char *spec, unsigned vcpus)
 {
 	bool automatic = !spec || !strcmp(spec, "auto");
 	unsigned cpus[CPU_SETSIZE];
@@ -93,7 +92,7 @@ int pin_make(struct pin *p, const char *spec, unsigned vcpus, unsigned others)
 		if (CPU_ISSET(c, &set) && (!automatic || first_of_core(c)))
 			cpus[n++] = c;
 	}
-	return pin_make_of(p, spec, vcpus, others, cpus, n);
+	return pin_make_of(p, spec, vcpus, cpus, n);
 }
 
 unsigned pin_vcpu(const struct pin *p, unsigned i)

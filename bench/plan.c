@@ -170,10 +170,7 @@ int cell_job(const struct cell *c, const struct run_args *args, struct workload_
 
 int cell_pin(const struct cell *c, const struct run_args *args, struct pin *pin)
 {
-	bool net = cell_has_net(c);
-
-	return pin_make(pin, args->pin, c->vmm ? cell_cpus(c) : 1,
-			net ? 2 : 1); /* I/O and the peer; the VMM's own */
+	return pin_make(pin, args->pin, c->vmm ? cell_cpus(c) : 1);
 }
 
 static int unknown_vmm(const char *name)

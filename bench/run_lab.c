@@ -12,6 +12,7 @@
 #include "bench/environment.h"
 #include "bench/lab.h"
 #include "bench/lab_cache.h"
+#include "bench/lab_erratum.h"
 #include "bench/paths.h"
 #include "bench/progress.h"
 #include "bench/run.h"
@@ -52,9 +53,9 @@ void run_complete_record(json_t *rec, int argc, char **argv)
 		json_array_append_new(args, json_string(argv[i]));
 	json_object_set_new(rec, "argv", args);
 	json_object_set_new(env, "lab",
-			    json_pack("{s:O, s:O, s:O}", "qemu", json_object_get(host, "qemu"), "host_kernel",
-				      json_object_get(host, "kernel"), "host_cpu",
-				      json_object_get(host, "cpu")));
+			    json_pack("{s:O, s:b, s:O, s:O}", "qemu", json_object_get(host, "qemu"), "mended",
+				      lab_erratum_mended(), "host_kernel", json_object_get(host, "kernel"),
+				      "host_cpu", json_object_get(host, "cpu")));
 	json_decref(host);
 }
 
