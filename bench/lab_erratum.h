@@ -4,9 +4,8 @@
  *
  * VMRUN with an injected interrupt: QEMU (10.0 and before) delivers it, but also leaves its vector in the
  * CPU's exception_index, where it stays until the next exit or exception. A kick from another thread in that
- * time has it delivered once more, in whatever state the guest is then: in the middle of SWAPGS the guest is
- * lost with a triple fault; after the exit, in the lab's own kernel with GIF clear, the lab halts for ever.
- * The store is not needed, since the delivery takes the vector as an argument, so it becomes a no-op.
+ * time has it delivered once more, in whatever state the CPU is then. The store is not needed, since the
+ * delivery takes the vector as an argument, so it becomes a no-op. See docs/lab.md for what that changed.
  */
 #ifndef BENCH_LAB_ERRATUM_H
 #define BENCH_LAB_ERRATUM_H
