@@ -124,6 +124,8 @@ int lab_run(const struct lab_spec *spec, int *status)
 		err = lab_session(&lab);
 		if (err || lab.timed_out)
 			explain(&lab);
+		if (err && lab.ready && !lab.timed_out && !lab.interrupts)
+			err = -EHOSTDOWN;
 		if (!err && proc_wait(&lab.qemu, POWER_OFF_NS) == -ETIMEDOUT)
 			log_warn("lab: did not power off; ended");
 	}

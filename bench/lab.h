@@ -34,8 +34,8 @@ struct lab_spec {
 };
 
 /*
- * Exit status of the command in *status. 0, or -errno with one message logged: no lab to be had, panic,
- * time-out.
+ * Exit status of the command in *status. 0, or -errno with one message logged: no lab to be had, time-out;
+ * -EHOSTDOWN when it was up and then hung, panicked or ended by itself.
  */
 int lab_run(const struct lab_spec *spec, int *status);
 /* True inside a lab. */

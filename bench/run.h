@@ -22,12 +22,12 @@ struct run_result {
 	json_t *records; /* array, one per cell */
 	bool ok;         /* every sample and check */
 	bool interrupted;
-	unsigned labs_lost; /* that hung, and in whose place another began */
+	unsigned labs_lost; /* that hung or ended, and in whose place another began */
 };
 
 /* Run every boot of the plan here (not in a lab) and commit one record per cell. 0 or -errno (logged). */
 int run_plan(const struct plan *p, struct store *store, int argc, char **argv, struct run_result *out);
-/* The same inside one lab (a second one when the first hangs); its records land in our store. */
+/* The same inside one lab (a second one when the first is lost); its records land in our store. */
 int run_plan_in_lab(const struct plan *p, const char *workload, struct store *store, int argc, char **argv,
 		    struct run_result *out);
 

@@ -61,14 +61,23 @@ leavings() {
 	fails 3 'kernel nosuch: .*not found.*setup.sh' "$bench" lab exec --kernel=nosuch -- true
 }
 
-@test "a lab that hangs is ended after a minute without a sign of life; a plan begins again in another" {
-	[ "${FULL:-}" = 1 ] || skip "over a minute; FULL=1 runs it"
+# SIGNAL MESSAGE: a plan loses its lab to the signal, says so, and is whole in the end.
+loses_its_lab() {
 	"$bench" run null --on=lab --reps=2 --store="$BATS_TEST_TMPDIR/store" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
 	pid=$!
 	eventually 60 grep -q "1/2" "$BATS_TEST_TMPDIR/err"
-	kill -STOP "$(pgrep -P $pid qemu-system)"
+	kill -"$1" "$(pgrep -P $pid qemu-system)"
 	wait $pid
-	grep -q "its kernel hangs" "$BATS_TEST_TMPDIR/err"
+	grep -q "$2" "$BATS_TEST_TMPDIR/err"
 	grep -q "begins again in another" "$BATS_TEST_TMPDIR/err"
-	[ "$("$bench" show last --json --store="$BATS_TEST_TMPDIR/store" | jq -r .environment.lab.lost)" = 1 ]
+	[ "$("$bench" show last --json --store="$BATS_TEST_TMPDIR/store" | jq -r '"\(.environment.lab.lost) \(.samples | length)"')" = "1 2" ]
+}
+
+@test "a plan whose lab is lost begins again in another" {
+	loses_its_lab KILL "the machine ended before the command did"
+}
+
+@test "a lab that hangs is ended after a minute without a sign of life" {
+	[ "${FULL:-}" = 1 ] || skip "over a minute; FULL=1 runs it"
+	loses_its_lab STOP "its kernel hangs"
 }
