@@ -158,7 +158,8 @@ static int run_in_one_lab(const struct plan *p, const char *workload, struct sto
 	if (!err && status > EXIT_FAILED && status != 128 + SIGINT)
 		err = -EIO; /* it said why */
 	out->interrupted = status == 128 + SIGINT;
-	status = err == -EHOSTDOWN ? 0 : adopt_runs(store, dir.path, argc, argv, out);
+	/* What a lab that is lost has committed is kept, unless all of it is made once more. */
+	status = err == -EHOSTDOWN && !out->labs_lost ? 0 : adopt_runs(store, dir.path, argc, argv, out);
 	lab_out_remove(&dir);
 	return err ? err : status;
 }

@@ -158,7 +158,7 @@ int32_t session_serve(struct session *s, bool listen)
 		struct signalfd_siginfo info;
 		pid_t pid;
 
-		if (!poll(p, 4, ended ? 0 : LAB_ALIVE_MS) && !ended && listen)
+		if (!poll(p, 4, ended ? 0 : listen ? LAB_ALIVE_MS : -1) && !ended)
 			wire_send(LAB_ALIVE, NULL, 0);
 		if (p[0].revents & POLLIN)
 			from_bench(s);
