@@ -132,6 +132,7 @@ static int opt_store(const struct command *cmd, const struct opt *o, const char 
 		break;
 	case OPT_DURATION:
 		err = parse_duration(value, to);
+		err = !err && !*(uint64_t *)to ? -ERANGE : err;
 		break;
 	}
 	if (!err && o->arg && value && *value && !word_allowed(o->arg, value))

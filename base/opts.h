@@ -23,7 +23,7 @@ enum opt_type {
 	OPT_U64,      /* uint64_t */
 	OPT_COUNT,    /* uint64_t, at least 1: 0 in the destination says that it was not given */
 	OPT_SIZE,     /* uint64_t bytes: 512M */
-	OPT_DURATION, /* uint64_t ns: 8s, 250ms */
+	OPT_DURATION, /* uint64_t ns, above 0 as OPT_COUNT: 8s, 250ms */
 	OPT_OPTIONAL, /* const char *; "--json" gives "", "--json=X" gives X */
 };
 

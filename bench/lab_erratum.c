@@ -62,7 +62,7 @@ static bool find_text(pid_t pid, uint64_t *start, uint64_t *end)
 
 	while (f && !found && fgets(line, sizeof(line), f))
 		found = sscanf(line, "%" SCNx64 "-%" SCNx64, start, end) == 2 &&
-			strstr(line, " r-xp ") && strstr(line, "qemu");
+			strstr(line, " r-xp ") && strchr(line, '/');
 	if (f)
 		fclose(f);
 	free(path);

@@ -101,7 +101,7 @@ static int exit_status(int err, const struct run_result *r)
 	if (r->interrupted)
 		return 128 + SIGINT;
 	if (err)
-		return EXIT_CANNOT;
+		return err == -EINVAL ? EXIT_USAGE : EXIT_CANNOT;
 	return r->ok && json_array_size(r->records) ? EXIT_OK : EXIT_FAILED;
 }
 

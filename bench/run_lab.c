@@ -156,7 +156,7 @@ static int run_in_one_lab(const struct plan *p, const char *workload, struct sto
 	err = lab_run(&spec, &status);
 	unsetenv("EXITLAB_INNER");
 	if (!err && status > EXIT_FAILED && status != 128 + SIGINT)
-		err = -EIO; /* it said why */
+		err = status == EXIT_USAGE ? -EINVAL : -EIO; /* it said why */
 	out->interrupted = status == 128 + SIGINT;
 	/* What a lab that is lost has committed is kept, unless all of it is made once more. */
 	status = err == -EHOSTDOWN && !out->labs_lost ? 0 : adopt_runs(store, dir.path, argc, argv, out);

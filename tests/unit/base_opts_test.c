@@ -103,7 +103,7 @@ static void test_mistakes(void **state)
 	static const char *const lines[] = {
 		"--nothing", "-x", "--word=third", "--word", "-t", "--number=ten", "--number=-1",
 		"--number=99999999999999999999",
-		"--count=0", "--size=12Q", "--time=soon", "--flag=yes",
+		"--count=0", "--size=12Q", "--time=soon", "--time=0", "--flag=yes",
 	};
 	char *argv[MAX_WORDS];
 	struct args a;
