@@ -977,6 +977,24 @@ static void test_rng(void **state)
 	}
 }
 
+/* A whole ring in one kick: after it the driver's next buffer must ask for a kick again. */
+static void test_rng_full(void **state)
+{
+	const struct drv_seg seg = {BUF_GPA, 32, true};
+	uint16_t id, event;
+	uint32_t len;
+
+	(void)state;
+	rng_up(F_EVENT_IDX);
+	for (unsigned i = 0; i < ring[0].l.size; i++)
+		drv_add(&ring[0], &seg, 1, false);
+	wr(NOTIFY, 2, 0);
+	for (unsigned i = 0; i < ring[0].l.size; i++)
+		assert_true(drv_get(&ring[0], &id, &len));
+	memcpy(&event, &ring[0].used->ring[ring[0].l.size], sizeof(event));
+	assert_int_equal(event, ring[0].next);
+}
+
 static void test_rng_bad(void **state)
 {
 	const struct drv_seg out = {BUF_GPA, 32, false}, bar = {0xfee00000, 32, true};
@@ -1180,6 +1198,7 @@ int main(void)
 		T(test_ctrl_without_mq),
 		T(test_announce),
 		T(test_rng),
+		T(test_rng_full),
 		T(test_rng_bad),
 		T(test_console_used_len),
 		T(test_rings_off_ram),

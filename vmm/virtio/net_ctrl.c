@@ -207,7 +207,7 @@ void vnet_ctrl_run(struct vnet *net)
 			netq_count(&s->descs, 1);
 			budget--;
 		}
-	} while (budget && r >= 0 && virtq_kicks_on(&net->ctrl));
+	} while (r >= 0 && virtq_kicks_on(&net->ctrl) && budget);
 	virtq_publish(&net->ctrl);
 	if (virtq_should_call(&net->ctrl)) {
 		netq_count(&s->interrupts, 1);

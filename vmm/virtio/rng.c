@@ -44,7 +44,7 @@ static void vrng_notify(struct virtio_dev *vd, unsigned q)
 		while (n < RING_SIZE && (r = virtq_pop(&rng->vq, &c, iov, RING_SIZE)) > 0 &&
 		       !(r = serve(rng, &c)))
 			n++;
-	} while (n < RING_SIZE && r == 0 && virtq_kicks_on(&rng->vq));
+	} while (r == 0 && virtq_kicks_on(&rng->vq) && n < RING_SIZE);
 	virtq_publish(&rng->vq);
 	if (virtq_should_call(&rng->vq))
 		virtio_call(vd, q);
