@@ -328,6 +328,10 @@ static void test_kicks(void **state)
 	assert_false(virtq_kicks_on(&rig.vq));
 	memcpy(&event, &rig.drv.used->ring[SIZE], sizeof(event));
 	assert_int_equal(event, 1);
+	virtq_kicks_off(&rig.vq);
+	memcpy(&event, &rig.drv.used->ring[SIZE], sizeof(event));
+	for (uint16_t n = 1; n <= SIZE; n++)
+		assert_false(vring_need_event(event, 1 + n, 1));
 
 	start(SIZE, F_PACKED);
 	virtq_kicks_off(&rig.vq);

@@ -104,13 +104,13 @@ bool virtq_split_should_call(struct virtq *vq)
 				(uint16_t)(vq->used_idx - vq->unseen));
 }
 
-/* With the event index an old index asks for nothing, so there is nothing to switch off. */
+/* With the event index there is nothing to switch off, but an index just behind is the last that the driver comes to. */
 void virtq_split_kicks(struct virtq *vq, bool on)
 {
-	if (!vq->event_idx)
+	if (vq->event_idx)
+		shared_store(avail_event(vq), (uint16_t)(vq->avail_idx - !on));
+	else
 		shared_store(&used(vq)->flags, (uint16_t)(on ? 0 : VRING_USED_F_NO_NOTIFY));
-	else if (on)
-		shared_store(avail_event(vq), vq->avail_idx);
 }
 
 bool virtq_split_more(const struct virtq *vq)
