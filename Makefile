@@ -214,6 +214,7 @@ soak: all unit-bins ## the long versions: simulations, a regression found, kills
 	$(Q)O=$(O) tests/soak/dashboard_scale.sh
 	$(Q)O=$(O) tests/soak/store_scale.sh
 	$(Q)O=$(O) LAB_KILLS=5 tests/soak/kill.sh
+	$(Q)O=$(O) tests/soak/rebind.sh
 	$(Q)O=$(O) tests/soak/sriov.sh
 	$(Q)O=$(O) tests/soak/deterministic.sh
 	$(Q)O=$(O) tests/soak/probes.sh

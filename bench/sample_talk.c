@@ -38,9 +38,14 @@ static void what_it_took(struct run *r)
 			    json_real((double)usage_rss_beside(r->vmm.pid, cell_mem(r->cell))));
 }
 
+static uint64_t job_limit_ns(const struct run *r)
+{
+	return r->job.duration_ns + r->job.warmup_ns + JOB_SLACK_NS;
+}
+
 static void on_hello(struct run *r)
 {
-	enter(r, STAGE_JOB, r->job.duration_ns + r->job.warmup_ns + JOB_SLACK_NS);
+	enter(r, STAGE_JOB, job_limit_ns(r));
 	if (run_no_vm(r))
 		return;
 	r->boot_ns = r->stage_ns[STAGE_JOB] - r->stage_ns[STAGE_BOOT];
@@ -74,6 +79,8 @@ static void on_line(struct run *r, const char *text)
 		json_object_set_new(r->hists, l.name, hist_to_json(&l.hist));
 	else if (l.kind == LINE_FAIL)
 		run_fail(r, -EIO, "the guest says: %s", l.text);
+	else if (l.kind == LINE_NOTE && r->stage == STAGE_JOB)
+		r->deadline_ns = clock_ns() + job_limit_ns(r); /* a job that tells of its progress may go on */
 	else if (l.kind == LINE_DONE)
 		enter(r, STAGE_OFF, OFF_LIMIT_NS);
 	r->done |= l.kind == LINE_DONE;

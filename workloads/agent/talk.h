@@ -18,7 +18,7 @@
 #include "workloads/agent/agent.h"
 
 #define TALK_MAGIC   0x45584c31u /* "EXL1" */
-#define TALK_STALL_S 10		 /* a transfer that stands still for so long has failed */
+#define TALK_STALL_S 30		 /* a transfer that stands still for so long has failed */
 
 enum talk_kind { TALK_CONTROL, TALK_DATA };
 

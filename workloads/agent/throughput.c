@@ -188,8 +188,7 @@ static int rebind_rounds(struct agent *a, const struct stream_set *set)
 
 		err = netdev_rebind(a);
 		before = arrived(set);
-		deadline = clock_ns() +
-			   15 * NSEC_PER_SEC; /* TCP's retransmission may have backed off */
+		deadline = clock_ns() + TALK_STALL_S * NSEC_PER_SEC; /* TCP may have backed off */
 		do {
 			clock_sleep_ns(10 * NSEC_PER_MSEC);
 			now = arrived(set);
@@ -200,6 +199,8 @@ static int rebind_rounds(struct agent *a, const struct stream_set *set)
 						 i + 1);
 		} while (!err && ((streams_tx(&a->job) && now.tx == before.tx) ||
 				  (streams_rx(&a->job) && now.rx == before.rx)));
+		if (!err)
+			report_note("round %" PRIu64 " of %" PRIu64, i + 1, a->job.rounds);
 	}
 	return err;
 }
