@@ -14,7 +14,7 @@ build_packages="build-essential clang llvm pkg-config git bpftool libbpf-dev lib
 	liblzma-dev libzstd-dev libmd-dev libcmocka-dev"
 run_packages="gnuplot-nox fonts-liberation iproute2 ethtool kmod xz-utils iperf3 procps"
 test_packages="bats sqlite3 busybox-static cpio acpica-tools poppler-utils linux-perf trace-cmd tcpdump shellcheck python3 tmux
-	clang-format clang-tidy cppcheck libclang-rt-14-dev chromium"
+	clang-format clang-tidy cppcheck libclang-rt-14-dev chromium texlive-latex-recommended"
 qemu_package=qemu-system-x86
 qemu_min=1:8.0 # the igb SR-IOV card
 
