@@ -838,20 +838,27 @@ static void test_interrupt_is_held(void **state)
 	rig.q.hold = false;
 }
 
-/* Nothing is held when the guest could wait for buffers: half of the ring is the most. */
-static void test_half_a_ring_is_not_held(void **state)
+/* Nothing is held when the guest could wait for buffers: half of the ring, or few when it says itself how many. */
+static void test_held_are_few(void **state)
 {
+	static const struct {
+		uint64_t features;
+		unsigned few;
+	} cases[] = {{0, SIZE / 2}, {F_EVENT_IDX, 16}};
+
 	(void)state;
-	start(F_EVENT_IDX);
-	rig.q.hold = true;
-	for (unsigned i = 1; i < SIZE / 2; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		start(cases[i].features);
+		rig.q.hold = true;
+		for (unsigned n = 1; n < cases[i].few; n++)
+			send_lone();
+		assert_true(rig.q.tx_held);
+		assert_int_equal(rig.calls[1], 0);
 		send_lone();
-	assert_true(rig.q.tx_held);
-	assert_int_equal(rig.calls[1], 0);
-	send_lone();
-	assert_false(rig.q.tx_held);
-	assert_int_equal(rig.calls[1], 1);
-	rig.q.hold = false;
+		assert_false(rig.q.tx_held);
+		assert_int_equal(rig.calls[1], 1);
+		rig.q.hold = false;
+	}
 }
 
 /* Kicks are asked for only when there is something to wait for. */
@@ -931,7 +938,7 @@ int main(void)
 		cmocka_unit_test(test_rx_filter),
 		cmocka_unit_test(test_rx_interrupts),
 		cmocka_unit_test(test_interrupt_is_held),
-		cmocka_unit_test(test_half_a_ring_is_not_held),
+		cmocka_unit_test(test_held_are_few),
 		cmocka_unit_test(test_kick_suppression),
 		cmocka_unit_test(test_random_rings),
 	};

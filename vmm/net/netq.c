@@ -189,10 +189,15 @@ void netq_flush(struct netq *q)
 	q->tx_held = false;
 }
 
-/* Sent buffers go back at once; the interrupt for them may wait unless the guest could run out of them. */
+/*
+ * Sent buffers go back at once; the interrupt for them may wait unless the guest could run out of them: with
+ * the event index it says itself when it wants more than a few back.
+ */
 static void tx_give_back(struct netq *q)
 {
-	q->tx_held = q->hold && !q->fd_blocked && q->tx.unseen + q->tx.batch_n < q->tx.map.size / 2;
+	unsigned few = q->tx.event_idx ? PUBLISH_EVERY : q->tx.map.size / 2;
+
+	q->tx_held = q->hold && !q->fd_blocked && q->tx.unseen + q->tx.batch_n < few;
 	if (q->tx_held)
 		virtq_publish(&q->tx);
 	else
