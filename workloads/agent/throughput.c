@@ -182,7 +182,7 @@ static int rebind_rounds(struct agent *a, const struct stream_set *set)
 {
 	int err = 0;
 
-	for (uint64_t i = 0; !err && i < a->job.rounds; i++) {
+	for (uint64_t i = 0; i < a->job.rounds; i++) {
 		struct totals before, now;
 		uint64_t deadline;
 
@@ -199,8 +199,10 @@ static int rebind_rounds(struct agent *a, const struct stream_set *set)
 						 i + 1);
 		} while (!err && ((streams_tx(&a->job) && now.tx == before.tx) ||
 				  (streams_rx(&a->job) && now.rx == before.rx)));
-		if (!err)
-			report_note("round %" PRIu64 " of %" PRIu64, i + 1, a->job.rounds);
+		if (err)
+			break;
+		report_note("round %" PRIu64 " of %" PRIu64, i + 1, a->job.rounds);
+		report_flush(); /* inside the window, but nothing is measured in this one */
 	}
 	return err;
 }
