@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "workloads/agent/throughput.h"
 
 /* The first stream takes the remainder. 0: no limit. */
@@ -207,6 +208,12 @@ static int rebind_rounds(struct agent *a, const struct stream_set *set)
 	return err;
 }
 
+/* With timestamps each outage counts as a round trip, and the next retransmission waits for as long. */
+static void no_timestamps(void)
+{
+	file_write("/proc/sys/net/ipv4/tcp_timestamps", "0");
+}
+
 static int timed_window(struct agent *a, struct stream_set *set, struct window *w,
 			struct totals *moved)
 {
@@ -303,6 +310,8 @@ int run_throughput(struct agent *a)
 	if (a->job.tool == JOB_IPERF3) {
 		err = iperf_run(a);
 	} else {
+		if (!strcmp(a->job.workload, "net-rebind"))
+			no_timestamps();
 		err = connect_all(a, &set);
 		err = err ? err : transfer(a, control, &set);
 		set_close(&set);
