@@ -93,6 +93,7 @@ static void resume_rx(void *arg)
 static void write_rdt(struct e1000 *e, uint32_t v)
 {
 	e1000_set(e, RDT, v & 0xffff);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the tail first, then whether somebody looks */
 	/* Rarely: the thread stopped looking at the TAP for want of buffers. */
 	if (!__atomic_load_n(&e->tap_watched, __ATOMIC_ACQUIRE) && (e1000_get(e, RCTL) & RCTL_EN))
 		evloop_call(e->loop, resume_rx, e);

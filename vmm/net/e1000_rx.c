@@ -263,16 +263,32 @@ void e1000_rx_frame(struct e1000 *e, uint8_t *frame, size_t len, bool csum_ok)
 
 /* ---- from the TAP ---- */
 
-/* No buffers: leave frames in the TAP, whose queue pushes back on the sender, until the tail moves. */
-static bool watch(struct e1000 *e, bool on)
+static void watch(struct e1000 *e, bool on)
 {
-	if (e->tap_watched != on) {
-		evloop_mod(e->loop, e->tap.fd[0], on ? EPOLLIN : 0);
-		__atomic_store_n(&e->tap_watched, on, __ATOMIC_RELEASE);
-		if (!on)
-			e1000_stat(&e->rx_stats->stops, 1);
-	}
-	return on;
+	if (e->tap_watched == on)
+		return;
+	evloop_mod(e->loop, e->tap.fd[0], on ? EPOLLIN : 0);
+	__atomic_store_n(&e->tap_watched, on, __ATOMIC_RELEASE);
+	if (!on)
+		e1000_stat(&e->rx_stats->stops, 1);
+}
+
+/* A frame of 16 KiB takes 64 buffers of 256 bytes: less than that is as good as none. */
+static bool starved(struct e1000 *e, const struct rx_ring *r)
+{
+	return buffers_free(e, r) * buffer_size(e) < 2048;
+}
+
+/*
+ * No buffers: leave frames in the TAP, whose queue pushes back on the sender, until the tail moves. A driver that
+ * moved it before it could see that nobody looks (write_rdt) will not move it again.
+ */
+static void stop_to_look(struct e1000 *e, const struct rx_ring *r)
+{
+	watch(e, false);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!starved(e, r))
+		watch(e, true);
 }
 
 /* In the guest's buffer already: the common case, without a copy. */
@@ -350,14 +366,13 @@ void e1000_rx_readable(void *arg, uint32_t events)
 		watch(e, false);
 		return;
 	}
-	/* A frame of 16 KiB takes 64 buffers of 256 bytes: less than that is as good as none. */
-	while (n < BUDGET && buffers_free(e, &r) * buffer_size(e) >= 2048) {
+	while (n < BUDGET && !starved(e, &r)) {
 		if (!read_frame(e, &r))
 			break;
 		n++;
 	}
-	if (buffers_free(e, &r) * buffer_size(e) < 2048)
-		watch(e, false);
+	if (starved(e, &r))
+		stop_to_look(e, &r);
 	if (head != e1000_get(e, RDH)) {
 		unsigned log2 = 31 - (unsigned)__builtin_clz(MAX(n, 1u));
 
