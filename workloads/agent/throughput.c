@@ -177,6 +177,16 @@ static void report(struct agent *a, const struct window *w, struct totals moved,
 	window_report(a, w, 0);
 }
 
+/* So much that TCP has measured a round trip anew: until then each outage doubles the wait after the next. */
+#define ROUND_BYTES (4u << 20)
+
+static bool moved_enough(const struct workload_job *job, const struct totals *from,
+			 const struct totals *to)
+{
+	return (!streams_tx(job) || to->tx - from->tx >= ROUND_BYTES) &&
+	       (!streams_rx(job) || to->rx - from->rx >= ROUND_BYTES);
+}
+
 /* net-rebind: the driver leaves the device and comes back, again and again; after each time both
  * directions must move. */
 static int rebind_rounds(struct agent *a, const struct stream_set *set)
@@ -195,11 +205,10 @@ static int rebind_rounds(struct agent *a, const struct stream_set *set)
 			now = arrived(set);
 			if (!err && clock_ns() > deadline)
 				err = agent_fail(-ETIMEDOUT,
-						 "round %" PRIu64
-						 ": no traffic after the driver came back",
-						 i + 1);
-		} while (!err && ((streams_tx(&a->job) && now.tx == before.tx) ||
-				  (streams_rx(&a->job) && now.rx == before.rx)));
+						 "round %" PRIu64 ": since the driver came back %" PRIu64
+						 " bytes left and %" PRIu64 " arrived",
+						 i + 1, now.tx - before.tx, now.rx - before.rx);
+		} while (!err && !moved_enough(&a->job, &before, &now));
 		if (err)
 			break;
 		report_note("round %" PRIu64 " of %" PRIu64, i + 1, a->job.rounds);
