@@ -80,7 +80,7 @@ static void on_line(struct run *r, const char *text)
 	else if (l.kind == LINE_FAIL)
 		run_fail(r, -EIO, "the guest says: %s", l.text);
 	else if (l.kind == LINE_NOTE && r->stage == STAGE_JOB)
-		r->deadline_ns = clock_ns() + job_limit_ns(r); /* a job that tells of its progress may go on */
+		r->deadline_ns = clock_ns() + job_limit_ns(r); /* it tells of its progress */
 	else if (l.kind == LINE_DONE)
 		enter(r, STAGE_OFF, OFF_LIMIT_NS);
 	r->done |= l.kind == LINE_DONE;

@@ -642,8 +642,8 @@ static void *flood(void *arg)
 }
 
 /*
- * The card stops to look at its TAP for want of buffers while the driver gives some: a driver that waits for frames
- * does not move the tail again.
+ * The card stops to look at its TAP for want of buffers while the driver gives some: a driver that
+ * waits for frames does not move the tail again.
  */
 static void test_buffers_given_while_the_card_stops_to_look(void **state)
 {

@@ -838,7 +838,7 @@ static void test_interrupt_is_held(void **state)
 	rig.q.hold = false;
 }
 
-/* Nothing is held when the guest could wait for buffers: half of the ring, or few when it says itself how many. */
+/* Nothing is held when the guest could wait: half of the ring, or few when it says itself how many. */
 static void test_held_are_few(void **state)
 {
 	static const struct {

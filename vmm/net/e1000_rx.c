@@ -280,8 +280,8 @@ static bool starved(struct e1000 *e, const struct rx_ring *r)
 }
 
 /*
- * No buffers: leave frames in the TAP, whose queue pushes back on the sender, until the tail moves. A driver that
- * moved it before it could see that nobody looks (write_rdt) will not move it again.
+ * No buffers: leave frames in the TAP, whose queue pushes back on the sender, until the tail moves. A
+ * driver that moved it before it could see that nobody looks (write_rdt) will not move it again.
  */
 static void stop_to_look(struct e1000 *e, const struct rx_ring *r)
 {

@@ -104,7 +104,7 @@ bool virtq_split_should_call(struct virtq *vq)
 				(uint16_t)(vq->used_idx - vq->unseen));
 }
 
-/* With the event index there is nothing to switch off, but an index just behind is the last that the driver comes to. */
+/* The event index cannot be switched off, but an index just behind is the last that the driver comes to. */
 void virtq_split_kicks(struct virtq *vq, bool on)
 {
 	if (vq->event_idx)
