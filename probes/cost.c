@@ -15,6 +15,7 @@
 
 #define FIRST_MS  20
 #define SAMPLE_MS 20
+#define NAMES_MS  100  /* a VMM may come and go while we look */
 #define PERIOD_MS 2000 /* each sample has the kernel patch its code twice: not often */
 
 struct cost {
@@ -88,13 +89,19 @@ static bool sample(struct probes *p)
 static void *cost_thread(void *arg)
 {
 	struct probes *p = arg;
+	struct cost *c = p->cost;
+	uint64_t next = 0;
+	bool stop = stopped(c, FIRST_MS);
 
 	pthread_setname_np(pthread_self(), "probes-cost");
-	if (stopped(p->cost, FIRST_MS))
-		return NULL;
-	while (poll_names(p),
-	       !sample(p) && !stopped(p->cost, p->cost->sampled_ns ? PERIOD_MS - SAMPLE_MS : SAMPLE_MS))
-		;
+	while (!stop) {
+		poll_names(p);
+		if (clock_ns() >= next) {
+			stop = sample(p);
+			next = c->sampled_ns ? clock_ns() + PERIOD_MS * NSEC_PER_MSEC : 0;
+		}
+		stop = stop || stopped(c, c->sampled_ns ? NAMES_MS : SAMPLE_MS);
+	}
 	return NULL;
 }
 

@@ -73,10 +73,15 @@ static void ratios_need_both_sides_of_one_substrate(void **state)
 	json_decref(rec[1]);
 }
 
+static json_t *flood(const char *event_idx)
+{
+	return json_pack("{s:s, s:s, s:s}", "flood", "on", "coalesce_us", "0", "event_idx", event_idx);
+}
+
 static void knobs_tell_the_sides_apart(void **state)
 {
-	json_t *rec[] = {record_of("net-pps", "virtio", "kicks_per_packet", 0.2),
-			 record_of("net-pps", "virtio", "kicks_per_packet", 0.1)};
+	json_t *rec[] = {record_of("net-pps", "virtio", "interrupts_per_packet", 0.2),
+			 record_of("net-pps", "virtio", "interrupts_per_packet", 0.1)};
 	static const char claim[] = "event index cuts notifications further";
 	struct claim_result r;
 
@@ -84,12 +89,12 @@ static void knobs_tell_the_sides_apart(void **state)
 	r = judge(rec, 2, claim);
 	assert_int_equal(r.state, CLAIM_NOT_MEASURED);
 	assert_string_equal(r.why, "bench run net-pps --mode=virtio --vmm=builtin --set flood=on "
-				   "--set event_idx=on,off");
-	json_object_set_new(rec[0], "knobs", json_pack("{s:s, s:s}", "flood", "on", "event_idx", "off"));
-	json_object_set_new(rec[1], "knobs", json_pack("{s:s, s:s}", "flood", "on", "event_idx", "on"));
+				   "--set coalesce_us=0 --set event_idx=on,off");
+	json_object_set_new(rec[0], "knobs", flood("off"));
+	json_object_set_new(rec[1], "knobs", flood("on"));
 	assert_int_equal(judge(rec, 2, claim).state, CLAIM_HOLDS);
-	json_object_set_new(rec[0], "knobs", json_pack("{s:s, s:s}", "flood", "on", "event_idx", "on"));
-	json_object_set_new(rec[1], "knobs", json_pack("{s:s, s:s}", "flood", "on", "event_idx", "off"));
+	json_object_set_new(rec[0], "knobs", flood("on"));
+	json_object_set_new(rec[1], "knobs", flood("off"));
 	assert_int_equal(judge(rec, 2, claim).state, CLAIM_FAILS);
 	json_decref(rec[0]);
 	json_decref(rec[1]);
