@@ -8,9 +8,10 @@
 #include "analysis/view.h"
 
 struct panel {
-	const char *ylabel; /* with %s for the SI prefix when si */
+	const char *ylabel; /* with %s for what unit says */
 	bool (*value)(const json_t *rec, struct interval *out);
-	bool logy, si;
+	double (*unit)(double high, const char **name);
+	bool logy;
 	double height_in;
 	bool last; /* has the x axis's labels */
 };
@@ -37,6 +38,12 @@ static bool p99_us(const json_t *rec, struct interval *out)
 	out->low /= 1e3;
 	out->high /= 1e3;
 	return true;
+}
+
+static double time_unit(double high_us, const char **name)
+{
+	*name = high_us < 1e4 ? "us" : "ms";
+	return high_us < 1e4 ? 1 : 1e3;
 }
 
 static struct bounds lines_data(struct fig_doc *doc, const struct fig_series *s, size_t n,
@@ -93,12 +100,12 @@ static void lines_panel(struct fig_doc *doc, const struct fig_series *s, size_t 
 			const struct panel *p, const struct bounds *b, size_t first_index,
 			const char *extra)
 {
-	const char *prefix = "";
-	double unit = p->si ? fig_si(b->high, &prefix) : 1;
+	const char *name;
+	double unit = p->unit(b->high, &name);
 	struct bounds axis = {p->logy ? b->low / 1.6 : 0, p->logy ? b->high * 1.6 : b->high * 1.12};
 
 	strbuf_adds(&doc->gp, "unset label\nset ylabel \"");
-	strbuf_addf(&doc->gp, p->ylabel, prefix);
+	strbuf_addf(&doc->gp, p->ylabel, name);
 	strbuf_addf(&doc->gp, "\"\nunit = %g\n%s\nset yrange [%.4g:%.4g]\nset format y \"%%g\"\n",
 		    unit, p->logy ? "set logscale y 10" : "unset logscale y", axis.low / unit,
 		    axis.high / unit);
@@ -119,9 +126,8 @@ static void lines_panel(struct fig_doc *doc, const struct fig_series *s, size_t 
 
 int fig_message_size(const struct fig_set *set, struct fig_doc *doc)
 {
-	struct panel top = {"Throughput (%sb/s)", throughput, true, true,
-			    doc->height_in / 2,	  false};
-	struct panel foot = {"Exits (%s/s)", exits, true, true, doc->height_in / 2, true};
+	struct panel top = {"Throughput (%sb/s)", throughput, fig_si, true, doc->height_in / 2, false};
+	struct panel foot = {"Exits (%s/s)", exits, fig_si, true, doc->height_in / 2, true};
 	struct fig_series *s;
 	size_t n = fig_series_build(set, "msg_size", &s);
 	struct bounds b[2];
@@ -175,7 +181,7 @@ static int one_panel(const struct fig_set *set, struct fig_doc *doc, const char 
 int fig_load(const struct fig_set *set, struct fig_doc *doc)
 {
 	struct panel p = {
-		"99th percentile of latency (us)", p99_us, true, false, doc->height_in, true};
+		"99th percentile of latency (%s)", p99_us, time_unit, true, doc->height_in, true};
 
 	strbuf_adds(&doc->gp, "set xlabel \"Offered load (1/s)\"\nset logscale x 2\n");
 	strbuf_adds(
@@ -188,7 +194,7 @@ int fig_load(const struct fig_set *set, struct fig_doc *doc)
 static int scaling(const struct fig_set *set, struct fig_doc *doc, const char *setting,
 		   const char *xlabel)
 {
-	struct panel p = {"Throughput (%sb/s)", throughput, false, true, doc->height_in, true};
+	struct panel p = {"Throughput (%sb/s)", throughput, fig_si, false, doc->height_in, true};
 
 	strbuf_addf(&doc->gp, "set xlabel \"%s\"\nset logscale x 2\n", xlabel);
 	strbuf_adds(&doc->caption,
