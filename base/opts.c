@@ -102,6 +102,12 @@ static void list_add(struct opt_list *list, const char *value)
 	list->item[list->n++] = value;
 }
 
+/* 0 in the destination says that the option was not given. */
+static int above_zero(int err, const uint64_t *value)
+{
+	return err || *value ? err : -ERANGE;
+}
+
 static int opt_store(const struct command *cmd, const struct opt *o, const char *value, void *dest)
 {
 	void *to = (char *)dest + o->offset;
@@ -124,15 +130,13 @@ static int opt_store(const struct command *cmd, const struct opt *o, const char 
 		err = parse_u64(value, to);
 		break;
 	case OPT_COUNT:
-		err = parse_u64(value, to);
-		err = !err && !*(uint64_t *)to ? -ERANGE : err;
+		err = above_zero(parse_u64(value, to), to);
 		break;
 	case OPT_SIZE:
 		err = parse_size(value, to);
 		break;
 	case OPT_DURATION:
-		err = parse_duration(value, to);
-		err = !err && !*(uint64_t *)to ? -ERANGE : err;
+		err = above_zero(parse_duration(value, to), to);
 		break;
 	}
 	if (!err && o->arg && value && *value && !word_allowed(o->arg, value))

@@ -177,6 +177,11 @@ static void report(struct agent *a, const struct window *w, struct totals moved,
 	window_report(a, w, 0);
 }
 
+static bool rebinds(const struct agent *a)
+{
+	return !strcmp(a->job.workload, "net-rebind");
+}
+
 /* So much that TCP has measured a round trip anew: until then each outage doubles the wait after the next. */
 #define ROUND_BYTES (4u << 20)
 
@@ -232,10 +237,10 @@ static int timed_window(struct agent *a, struct stream_set *set, struct window *
 	clock_sleep_ns(a->job.warmup_ns);
 	window_open(a, w);
 	t0 = arrived(set);
-	if (strcmp(a->job.workload, "net-rebind") != 0)
-		clock_sleep_ns(a->job.duration_ns);
-	else
+	if (rebinds(a))
 		err = rebind_rounds(a, set);
+	else
+		clock_sleep_ns(a->job.duration_ns);
 	t1 = arrived(set);
 	window_close(a, w);
 	*moved = (struct totals){t1.tx - t0.tx, t1.rx - t0.rx, t1.wire_packets - t0.wire_packets};
@@ -319,7 +324,7 @@ int run_throughput(struct agent *a)
 	if (a->job.tool == JOB_IPERF3) {
 		err = iperf_run(a);
 	} else {
-		if (!strcmp(a->job.workload, "net-rebind"))
+		if (rebinds(a))
 			no_timestamps();
 		err = connect_all(a, &set);
 		err = err ? err : transfer(a, control, &set);
