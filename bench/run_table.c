@@ -33,7 +33,7 @@ static const char *value_text(const char *metric, double v)
 }
 
 /* "1.23 G [1.20 G, 1.26 G]", the interval only when there are enough boots for one. */
-static void headline_cell(struct table *t, const json_t *rec, const char *metric)
+static void value_cell(struct table *t, const json_t *rec, const char *metric)
 {
 	if (!has(rec, metric))
 		table_cell(t, "-");
@@ -145,14 +145,16 @@ static void print_footer(const json_t *records)
 {
 	const json_t *first = json_array_get(records, 0);
 	size_t n = json_array_size(json_object_get(first, "samples")), i, repeated;
+	double overhead = 0;
 	json_t *rec;
 
 	printf("\nsubstrate %s, times %s; n = %zu boot%s%s", record_str(first, "substrate"),
 	       record_str(first, "time_base"), n, n == 1 ? "" : "s",
 	       n < STATS_MIN_N ? " (too few for an interval)" : ", medians with 95 % intervals");
-	if (json_is_number(json_object_get(first, "overhead_pct")))
-		printf("; probes' own CPU %.1f %%",
-		       json_number_value(json_object_get(first, "overhead_pct")));
+	json_array_foreach(records, i, rec)
+		overhead = MAX(overhead, json_number_value(json_object_get(rec, "overhead_pct")));
+	if (overhead > 0)
+		printf("; probes' own CPU%s %.1f %%", i > 1 ? " at most" : "", overhead);
 	print_bottlenecks(records);
 	repeated = count_repeated(records);
 	if (repeated)
@@ -195,15 +197,11 @@ void run_print_table(const json_t *records, const struct workload *wl)
 			table_cell(t, "%s (%zu FAILED)", row_name(rec), failed);
 		else
 			table_cell(t, "%s", row_name(rec));
-		headline_cell(t, rec, metric[0]);
+		value_cell(t, rec, metric[0]);
 		if (ratio)
 			ratio_cell(t, json_array_get(records, 0), rec, metric[0]);
-		for (size_t k = 1; k < n; k++) {
-			if (has(rec, metric[k]))
-				table_cell(t, "%s", value_text(metric[k], summary(rec, metric[k], "median")));
-			else
-				table_cell(t, "-");
-		}
+		for (size_t k = 1; k < n; k++)
+			value_cell(t, rec, metric[k]);
 	}
 	table_print_fit(t, stdout);
 	print_failures(records);

@@ -20,6 +20,7 @@ once() {
 @test "net-throughput: every payload byte verified, both directions, IPv6, two streams" {
 	once net-throughput --mode=virtio --duration=500ms --set verify=full --set direction=both
 	once net-throughput --mode=virtio --duration=500ms --set verify=full --set streams=2 --ipv6
+	[[ "$output" == *latency_ns* ]] # of the same boot, beside the rate
 }
 
 @test "net-throughput: fixed work, and a flipped byte fails the sample" {
@@ -78,6 +79,7 @@ sys.exit(not (0.95 <= k <= 1.05 and e >= 2 and v <= e / 10))' "$(metric kicks_pe
 
 @test "iperf3 in the same places" {
 	once net-throughput --mode=virtio --tool=iperf3 --duration=1s
+	[[ "$output" == *latency_ns* ]]
 }
 
 @test "two VMs at once: let go together, rates are summed" {

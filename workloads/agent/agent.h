@@ -43,6 +43,8 @@ int run_ipi(struct agent *a);
 int run_memory(struct agent *a);
 int run_throughput(struct agent *a);
 int run_latency(struct agent *a);
+/* The median round trip of one byte when nothing else is on the path, reported as latency_ns. */
+int latency_when_quiet(const struct agent *a);
 int run_pps(struct agent *a);
 int run_selftest(struct agent *a);
 

@@ -6,6 +6,7 @@
  * delayed.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,7 +16,8 @@
 #include "workloads/agent/extra.h"
 #include "workloads/agent/talk.h"
 
-#define MSG_MAX (1u << 20)
+#define MSG_MAX		   (1u << 20)
+#define QUIET_TRANSACTIONS 128 /* 5 ms to 0.3 s */
 
 struct pinger {
 	int fd;
@@ -106,16 +108,13 @@ static int measure(struct agent *a, struct pinger *p)
 	return err;
 }
 
-int run_latency(struct agent *a)
+/* Both connections and the buffers, for as long as use takes. */
+static int with_peer(struct agent *a, int (*use)(struct agent *a, struct pinger *p))
 {
 	struct talk_hello hello = {TALK_MAGIC, TALK_DATA, 0, 0, 0};
 	struct pinger p = {.size = a->job.msg_size ? a->job.msg_size : 1};
 	int control, err = 0;
 
-	if (p.size > MSG_MAX || a->job.streams != 1 || a->job.tool != JOB_ENGINE)
-		return agent_fail(-EINVAL,
-				  "net-latency: one stream of our engine, msg_size at most %u",
-				  MSG_MAX);
 	control = talk_control(a);
 	if (control < 0)
 		return control;
@@ -124,10 +123,43 @@ int run_latency(struct agent *a)
 	p.in = malloc(p.size);
 	if (p.fd < 0 || !p.out || !p.in)
 		err = agent_fail(-EIO, "no data connection");
-	err = err ? err : measure(a, &p);
+	err = err ? err : use(a, &p);
 	free(p.out);
 	free(p.in);
 	close_fd(&p.fd);
 	close(control);
 	return err;
+}
+
+int run_latency(struct agent *a)
+{
+	if (a->job.msg_size > MSG_MAX || a->job.streams != 1 || a->job.tool != JOB_ENGINE)
+		return agent_fail(-EINVAL,
+				  "net-latency: one stream of our engine, msg_size at most %u",
+				  MSG_MAX);
+	return with_peer(a, measure);
+}
+
+static int median_only(struct agent *a, struct pinger *p)
+{
+	static struct hist h;
+	int err;
+
+	(void)a;
+	hist_init(&h);
+	err = run_for(p, 0, 0, 16, NULL);
+	err = err ? err : run_for(p, 0, 0, QUIET_TRANSACTIONS, &h);
+	if (!err)
+		report_metric("latency_ns", (double)hist_quantile(&h, 0.5));
+	return err;
+}
+
+int latency_when_quiet(const struct agent *a)
+{
+	struct agent one = *a;
+
+	snprintf(one.job.workload, sizeof(one.job.workload), "net-latency");
+	one.job.msg_size = 1;
+	one.job.tool = JOB_ENGINE;
+	return with_peer(&one, median_only);
 }
