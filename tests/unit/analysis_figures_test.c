@@ -121,6 +121,30 @@ static void few_boots_draw_no_interval(void **state)
 	golden_free(&set);
 }
 
+/* An overloaded path: its axis is in milliseconds, the data stay in microseconds. */
+static void slow_loads_are_drawn_in_ms(void **state)
+{
+	static const struct fixture slow[] = {
+		{"net-latency", "virtio", "rate", 1000, 10, 0, 1, 0, NULL},
+		{"net-latency", "virtio", "rate", 1.6e6, 10, 0, 2, 0, NULL},
+		{NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL},
+	};
+	struct golden_set g = {"load", slow, 0, 0};
+	struct fig_target to = {dir, "slow", FIG_PDF, 3.3, true};
+	struct strbuf gp = STRBUF_INIT;
+	struct fig_set set;
+	char *why, *path = xasprintf("%s/slow.gp", dir);
+
+	(void)state;
+	golden_load(&g, &set);
+	assert_int_equal(figure_render(figure_find("load"), &set, &to, &why), 0);
+	assert_int_equal(file_read(path, &gp), 0);
+	assert_non_null(strstr(strbuf_str(&gp), "latency (ms)\"\nunit = 1000\n"));
+	strbuf_free(&gp);
+	free(path);
+	golden_free(&set);
+}
+
 static void labels_tell_records_apart(void **state)
 {
 	static const struct {
@@ -464,6 +488,7 @@ int main(void)
 		cmocka_unit_test(every_figure_has_a_golden_set),
 		cmocka_unit_test(missing_data_is_said),
 		cmocka_unit_test(few_boots_draw_no_interval),
+		cmocka_unit_test(slow_loads_are_drawn_in_ms),
 		cmocka_unit_test(labels_tell_records_apart),
 		cmocka_unit_test(timeline_follows_the_plan),
 		cmocka_unit_test(runs_without_the_data_are_left_out),
