@@ -218,6 +218,7 @@ soak: all unit-bins ## the long versions: simulations, a regression found, kills
 	$(Q)O=$(O) tests/soak/sriov.sh
 	$(Q)O=$(O) tests/soak/deterministic.sh
 	$(Q)O=$(O) tests/soak/probes.sh
+	$(Q)O=$(O) tests/soak/iommufd.sh
 
 .PHONY: demo
 demo: setup ## set up, build, and run the main job

@@ -26,11 +26,17 @@ bool iommu_remaps_interrupts(void)
 }
 #endif
 
-const char *iommu_unsafe_parameter(void)
+const char *const *iommu_unsafe_parameters(void)
 {
-	static const char path[] = "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts";
+	static const char *const all[] = {IOMMU_UNSAFE_TYPE1, IOMMU_UNSAFE_IOMMUFD};
+	static const char *here[ARRAY_SIZE(all) + 1];
+	size_t n = 0;
 
-	return file_exists(path) ? path : NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (file_exists(all[i]))
+			here[n++] = all[i];
+	here[n] = NULL;
+	return here;
 }
 
 /* "[01:10.0]" and, before 5.13, "[0x01:0x10.0]"; DMAR's lines leave the domain out. */

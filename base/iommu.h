@@ -9,8 +9,11 @@
 /* Interrupts go through the IOMMU, so that a device can raise none but its own. Known on x86 only; elsewhere
  * true, and VFIO itself refuses. */
 bool iommu_remaps_interrupts(void);
-/* The module parameter by which VFIO assigns devices without that; NULL: not there. */
-const char *iommu_unsafe_parameter(void);
+/* The module parameters by which VFIO assigns devices without that: through groups, and through iommufd. */
+#define IOMMU_UNSAFE_TYPE1   "/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
+#define IOMMU_UNSAFE_IOMMUFD "/sys/module/iommufd/parameters/allow_unsafe_interrupts"
+/* Those of them that this kernel has, ended by NULL; one static array. */
+const char *const *iommu_unsafe_parameters(void);
 
 /* True when this line of the kernel's log says that the IOMMU stopped DMA of the PCI device addr
  * (0000:01:10.0); *at is where it went. Intel's (DMAR), AMD's (IO_PAGE_FAULT) words, with and without the

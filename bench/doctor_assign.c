@@ -29,25 +29,31 @@ struct finding find_iommu(void)
 		 : found(BAD, xstrdup("no IOMMU groups"), iommu_todo);
 }
 
-static bool unsafe_allowed(void)
+/* The parameter that says so, NULL: none does. */
+static const char *unsafe_allowed(void)
 {
-	const char *parameter = iommu_unsafe_parameter();
-	char *v = parameter ? file_read_line(parameter) : xstrdup("");
-	bool yes = *v == 'Y';
+	for (const char *const *p = iommu_unsafe_parameters(); *p; p++) {
+		char *v = file_read_line(*p);
+		bool yes = v && *v == 'Y';
 
-	free(v);
-	return yes;
+		free(v);
+		if (yes)
+			return *p;
+	}
+	return NULL;
 }
 
 struct finding find_remapping(void)
 {
+	const char *allowed = unsafe_allowed();
+
 	if (!count_entries(GROUPS))
 		return found(INFO, xstrdup("no IOMMU"), NULL);
 	if (iommu_remaps_interrupts())
 		return found(GOOD, xstrdup("on"), NULL);
-	if (unsafe_allowed())
-		return found(WARN, xstrdup("off, and VFIO assigns devices all the same: a guest can forge interrupts"),
-			     "write N to /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts");
+	if (allowed)
+		return found(WARN, xasprintf("off, and %s is Y: a guest can forge interrupts", allowed),
+			     "write N to it");
 	return found(WARN, xstrdup("off: VFIO assigns nothing, because a device could forge interrupts"),
 		     "switch it on in the firmware (x2APIC, interrupt remapping; no intremap=off), or --allow-unsafe-interrupts");
 }

@@ -307,7 +307,8 @@ static int bind_vf(struct sriov *s)
 /* VFIO would refuse as well, but only the VMM would hear why. */
 static int check_remapping(struct sriov *s, bool allow)
 {
-	const char *parameter = iommu_unsafe_parameter();
+	const char *const *parameter = iommu_unsafe_parameters();
+	int err = 0;
 
 	if (iommu_remaps_interrupts())
 		return 0;
@@ -316,12 +317,14 @@ static int check_remapping(struct sriov *s, bool allow)
 			  "or accept it with --allow-unsafe-interrupts");
 		return -EPERM;
 	}
-	if (!parameter) {
+	if (!*parameter) {
 		log_error("vfio_iommu_type1 is not loaded, so unsafe interrupts cannot be allowed; modprobe vfio_iommu_type1");
 		return -ENOENT;
 	}
 	log_warn("interrupts are not remapped on this host: the guest's device can raise any of them while this runs");
-	return journal_write(s->journal, parameter, "Y", NULL);
+	for (; !err && *parameter; parameter++)
+		err = journal_write(s->journal, *parameter, "Y", NULL);
+	return err;
 }
 
 int sriov_setup(struct sriov *s, const struct sriov_want *want)

@@ -4,7 +4,8 @@
 load ../helper
 load vfio
 
-parameter=/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts
+modules=/sys/module parameter=parameters/allow_unsafe_interrupts
+if grep -q ' vfio-dev$' /proc/devices; then parameter=$modules/iommufd/$parameter; else parameter=$modules/vfio_iommu_type1/$parameter; fi
 
 setup() {
 	make_vf

@@ -31,6 +31,23 @@ refused() { # STATUS PATTERN ADDRESS
 	exec 9>&-
 }
 
+@test "the kernel's newest way is taken: iommufd where it has it, else groups" {
+	local node=/dev/vfio/vfio other=/dev/iommu pid i
+	! grep -q ' vfio-dev$' /proc/devices || { node=/dev/iommu other=/dev/vfio/vfio; }
+	"$vmm" --kernel "$O/micro.elf" --cmdline workload=exit-cost --console none --vfio $vf 3>&- &
+	pid=$!
+	for ((i = 0; i < 100; i++)); do
+		ls -l /proc/$pid/fd >"$BATS_TEST_TMPDIR/fds"
+		grep -q "kvm-vcpu" "$BATS_TEST_TMPDIR/fds" && break
+		sleep 0.05
+	done
+	kill $pid
+	wait $pid || true
+	cat "$BATS_TEST_TMPDIR/fds"
+	grep -q " $node\$" "$BATS_TEST_TMPDIR/fds"
+	none grep -q " $other\$" "$BATS_TEST_TMPDIR/fds"
+}
+
 # In the guest eth0 is the card (igb loads first) and eth1 the function; their slots are 1 and 2.
 @test "two devices of two groups: MSI-X masked under load, memory switched off during MMIO, DMA outside the guest" {
 	bind $card

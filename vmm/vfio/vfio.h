@@ -2,8 +2,8 @@
 /*
  * Host PCI devices assigned to the guest through VFIO.
  *
- *   container.c  IOMMU container and groups: guest RAM is mapped for DMA, RAM only, IOVA = guest-physical
- *                address
+ *   container.c  guest RAM is mapped for DMA, RAM only, IOVA = guest-physical address; the IOMMU is reached
+ *                through group.c (type 1) or, where the kernel has it, cdev.c (iommufd)
  *   device.c     one device as a pci_ops: BARs mapped into the guest except the MSI-X table's pages, config
  *                space from the PCI core with the device's identity, reset, unplug and error notifications
  *   irq.c        MSI-X, MSI and INTx through eventfds that KVM takes without the VMM
@@ -50,10 +50,8 @@ struct vfio_device {
 };
 
 /* ---- container.c ---- */
-/*
- * Open the device: its group joins the container, which maps the guest's RAM. 0 or -errno, one line logged.
- * unsafe: also without interrupt remapping.
- */
+/* Open the device, with the guest's RAM mapped for it. 0 or -errno, one line logged. unsafe: also without
+ * interrupt remapping. */
 int vfio_open(struct vfio_device *d, struct vm *vm, bool unsafe);
 void vfio_close(struct vfio_device *d);
 
