@@ -93,8 +93,8 @@ static void bars_plot(const struct fig_set *set, struct fig_doc *doc, double max
 		"\"#000000\" notitle, \\\n"
 		"     dat index 0 using 0:($3/unit):(0):(($4-$3)/unit) @whisker lc rgb \"#000000\" "
 		"notitle, \\\n"
-		"     dat index 0 using 0:(%.4g):(%s) with labels font \",6\"%s notitle\n",
-		max / scale * (narrow ? 1.08 : 1.10), above, narrow ? " rotate by 90 left" : "");
+		"     dat index 0 using 0:(%.4g):(%s) with labels%s font \",6\" notitle\n",
+		max / scale * (narrow ? 1.08 : 1.10), above, narrow ? " rotate by 90 left" : " boxed");
 }
 
 bool fig_has_throughput(const json_t *rec)

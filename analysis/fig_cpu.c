@@ -83,7 +83,7 @@ static void cpu_plot(struct fig_doc *doc, const bool *used, double max)
 				index++, p + 1, part_name(used, p));
 	strbuf_addf(
 		&doc->gp,
-		"dat index %zu using 1:2:(sprintf(\"%%.0f\", $2)) with labels offset 0,0.5 notitle\n",
+		"dat index %zu using 1:2:(sprintf(\"%%.0f\", $2)) with labels boxed offset 0,0.5 notitle\n",
 		index);
 }
 

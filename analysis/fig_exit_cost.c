@@ -153,7 +153,7 @@ static const char breakdown_plot[] =
 	"title \"KVM, slow path\", \\\n"
 	"     dat using 2:0:($2+$3):($2+$3+$4):($0-h):($0+h) with boxxyerror @fill4 lw 0.5 dt 1 "
 	"title \"userspace\", \\\n"
-	"     dat using ($2+$3+$4):0:(\" \".stringcolumn(5)) with labels left notitle\n";
+	"     dat using ($2+$3+$4):0:(stringcolumn(5)) with labels boxed left offset 1,0 notitle\n";
 
 int fig_exit_breakdown(const struct fig_set *set, struct fig_doc *doc)
 {

@@ -139,7 +139,7 @@ static void exits_plot(const struct fig_set *set, struct fig_doc *doc, const str
 		strbuf_adds(&doc->gp, ", \\\n     ");
 	}
 	strbuf_addf(&doc->gp,
-		    "dat index %zu using 1:($2/unit):3 with labels offset 0,0.5 notitle\n", parts);
+		    "dat index %zu using 1:($2/unit):3 with labels boxed offset 0,0.5 notitle\n", parts);
 }
 
 bool fig_has_exits(const json_t *rec)

@@ -17,4 +17,4 @@ plot dat index 0 using 1:2:($1-0.34):($1+0.34):2:3 with boxxyerror @fill1 lw 0.5
      dat index 2 using 1:2:($1-0.34):($1+0.34):2:3 with boxxyerror @fill3 lw 0.5 dt 1 title "I/O threads", \
      dat index 3 using 1:2:($1-0.34):($1+0.34):2:3 with boxxyerror @fill4 lw 0.5 dt 1 title "vhost workers", \
      dat index 4 using 1:2:($1-0.34):($1+0.34):2:3 with boxxyerror @fill5 lw 0.5 dt 1 title "other threads", \
-     dat index 5 using 1:2:(sprintf("%.0f", $2)) with labels offset 0,0.5 notitle
+     dat index 5 using 1:2:(sprintf("%.0f", $2)) with labels boxed offset 0,0.5 notitle

@@ -21,4 +21,4 @@ plot dat index 0 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerr
      dat index 5 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill6 lw 0.5 dt 1 title "cpuid", \
      dat index 6 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill7 lw 0.5 dt 1 title "io", \
      dat index 7 using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror @fill8 lw 0.5 dt 1 title "other", \
-     dat index 8 using 1:($2/unit):3 with labels offset 0,0.5 notitle
+     dat index 8 using 1:($2/unit):3 with labels boxed offset 0,0.5 notitle

@@ -32,6 +32,8 @@ set grid ytics lt 1 lc rgb "#D8D8D8" lw 0.4 dt 1
 set grid noxtics
 set style fill solid 1.0 border lc rgb "#202020"
 set boxwidth 0.7
+# Numbers beside a bar stand out from the grid behind them.
+set style textbox opaque noborder fc rgb "white" margins 0.3,0.2
 # Whiskers: "using x:low:(0):(high-low) @whisker". (yerrorbars blank a disc around their point.)
 whisker = 'with vectors heads size graph 0.009,90 fixed dt 1 lw 0.9'
 set key samplen 1.6 spacing 1.05 width -0.5 noopaque

@@ -16,4 +16,4 @@ plot dat index 0 using 0:($2/unit):9 with boxes lc variable notitle, \
      dat index 1 using 1:($2/unit) with points pt 7 ps 0.24*mark lc rgb "#FFFFFF" notitle, \
      dat index 1 using 1:($2/unit) with points pt 6 ps 0.22*mark lw 0.5 lc rgb "#000000" notitle, \
      dat index 0 using 0:($3/unit):(0):(($4-$3)/unit) @whisker lc rgb "#000000" notitle, \
-     dat index 0 using 0:(10.21):(sprintf($6 < 99.5 ? "%.2g×" : "%.0f×", $6)) with labels font ",6" notitle
+     dat index 0 using 0:(10.21):(sprintf($6 < 99.5 ? "%.2g×" : "%.0f×", $6)) with labels boxed font ",6" notitle
