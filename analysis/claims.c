@@ -131,8 +131,10 @@ static const struct claim {
 	 .kind = ABSOLUTE, .low = 14.5e9, .high = 1e12,
 	 .a = {"virtio", "builtin", NULL}},
 	{.claim = "SR-IOV scaling",
-	 .published = "line rate with 60 VMs, +1.76 % CPU a VM",
-	 .never = "not supported yet: several VMs on virtual functions"},
+	 .published = "line rate with 60 VMs, +1.76 % CPU a VM (we take: two VMs reach what one does)",
+	 .workload = "net-throughput", .metric = "throughput_bps",
+	 .kind = RATIO, .low = 0.95, .high = 2,
+	 .a = {"sriov", NULL, "vms=2"}, .b = {"sriov", NULL, "vms=1"}},
 	{.claim = "boot to init",
 	 .published = "within 125 ms (Firecracker)",
 	 .workload = "boot", .metric = "boot_ns",
@@ -196,6 +198,14 @@ static bool knobs_fit(const char *want, const json_t *rec)
 	return true;
 }
 
+/* Several VMs at once are a case of their own: only who asks for it gets it. */
+static bool vms_fit(const char *want, const json_t *rec)
+{
+	const char *vms = record_str(json_object_get(rec, "knobs"), "vms");
+
+	return (want && strstr(want, "vms=")) || !*vms || !strcmp(vms, "1");
+}
+
 static bool has_metric(const json_t *rec, const char *metric)
 {
 	size_t n;
@@ -220,6 +230,7 @@ static const json_t *find(json_t *const *rec, size_t n, const struct claim *c, c
 		if (fits(c->workload, record_str(rec[n], "workload")) &&
 		    fits(s->mode, record_str(rec[n], "mode")) &&
 		    fits(s->vmm, record_str(rec[n], "vmm")) && knobs_fit(s->knobs, rec[n]) &&
+		    vms_fit(s->knobs, rec[n]) &&
 		    has_metric(rec[n], metric) && (!other || same_place(other, rec[n])))
 			return rec[n];
 	return NULL;

@@ -215,10 +215,9 @@ static int check_vms(const struct run_args *args, const struct cell *c)
 		log_error("--set vms=%u: not supported yet with --deterministic, whose lab has one CPU", n);
 		return -ENOTSUP;
 	}
-	if (strcmp(c->guest, "linux") || !strcmp(c->mode, "sriov") ||
-	    (args->topology && !strcmp(args->topology, "wire"))) {
-		log_error("--set vms=%u: several VMs are Linux guests on wires of their own; not supported yet with the micro "
-			  "guest, mode host or a card", n);
+	if (strcmp(c->guest, "linux") || args->peer || args->vf) {
+		log_error("--set vms=%u: several VMs are Linux guests with one peer here; not supported yet with the micro guest, "
+			  "mode host, --peer or --vf", n);
 		return -ENOTSUP;
 	}
 	return 0;

@@ -211,6 +211,7 @@ static void run_init(struct run *r, const struct sample_want *want, unsigned vm)
 		.want = want,
 		.cell = want->cell,
 		.vm = vm,
+		.first = vm ? r - vm : NULL,
 		.wire = {.peer_ns = -1, .agent_ns = -1},
 		.vmm = PROC_INIT,
 		.peer = PROC_INIT,
@@ -257,7 +258,8 @@ json_t *sample_run(const struct sample_want *want, bool *stop)
 	for (unsigned i = 0; i < n; i++)
 		run_init(&runs[i], want, i);
 	err = boot_and_measure(runs, n, sample);
-	err = check_faults(&runs[0], sample, err);
+	for (unsigned i = 0; i < n; i++)
+		err = check_faults(&runs[i], sample, err);
 	*stop = sample_interrupted;
 	json_object_set_new(sample, "ok", json_boolean(!err));
 	if (err)

@@ -30,6 +30,7 @@ enum stage { STAGE_SETUP, STAGE_BOOT, STAGE_JOB, STAGE_OFF, STAGE_END, STAGES };
 struct run {
 	const struct sample_want *want;
 	unsigned vm;
+	const struct run *first;   /* VM 0, whose real wire the others share; NULL: this is it */
 	char *log_dir;             /* of this VM */
 	const struct cell *cell;
 	struct workload_job job;

@@ -13,12 +13,15 @@
 #include "workloads/image.h"
 
 #define CARD_WAIT_NS (5 * NSEC_PER_SEC)
+#define PEER_PORTS   4 /* that a peer may take: TCP, iperf3, UDP */
 
 int run_make_job(struct run *r)
 {
 	if (cell_job(r->cell, r->want->args, &r->job))
 		return run_fail(r, -EINVAL, "the job is not sound");
 	r->job.gate = cell_vms(r->cell) > 1;
+	if (run_is_sriov(r) || r->want->real_wire) /* the peers are neighbours there */
+		r->job.port += PEER_PORTS * r->vm;
 	if (run_has_net(r)) {
 		snprintf(r->job.addr, sizeof(r->job.addr), "%s", r->wire.guest_addr);
 		snprintf(r->job.peer, sizeof(r->job.peer), "%s", r->wire.peer_addr);
@@ -69,28 +72,40 @@ static void sriov_wanted(const struct run *r, struct sriov_want *w)
 	*w = (struct sriov_want){
 		.nic = args->nic,
 		.vf = args->vf,
-		.mac = WIRE_GUEST_MAC,
+		.mac = r->first ? r->wire.mac : WIRE_GUEST_MAC,
+		.functions = cell_vms(r->cell),
 		.settings = {"", vlan ? (int)vlan : -1, on_off(ks, "spoofchk", args->vf ? -1 : 1),
 			     on_off(ks, "trust", -1)},
 		.unsafe_interrupts = args->unsafe_interrupts,
 	};
 }
 
-static int make_sriov_wire(struct run *r)
+static int set_function(struct run *r)
 {
 	struct sriov_want w;
-	char *peer;
-	int err;
 
 	sriov_wanted(r, &w);
-	err = sriov_setup(&r->sriov, &w);
+	return r->first ? sriov_setup_next(&r->sriov, &r->first->sriov, r->vm, &w)
+			: sriov_setup(&r->sriov, &w);
+}
+
+static int make_sriov_wire(struct run *r)
+{
+	bool ipv6 = r->want->args->ipv6;
+	int vlan = (int)knobs_u64(&r->cell->knobs, "vlan", 0);
+	char *peer;
+	int err = r->first ? wire_join(&r->wire, &r->first->wire, r->vm, 0, ipv6) : 0;
+
+	err = err ? err : set_function(r);
 	if (err)
 		return err;
 	/* Without the right to read the kernel's log faults are not counted. */
 	if (iommu_watch_open(&r->faults, r->sriov.vf_addr))
 		log_warn("/dev/kmsg: %s; DMA that the IOMMU stops is not counted", strerror(errno));
+	if (r->first)
+		return 0;
 	err = peer_card(r, r->sriov.pf, &peer);
-	err = err ? err : wire_cards(&r->wire, peer, NULL, MAX(w.settings.vlan, 0), r->want->args->ipv6);
+	err = err ? err : wire_cards(&r->wire, peer, NULL, vlan, ipv6);
 	free(peer);
 	return err;
 }
@@ -100,16 +115,18 @@ static int make_sriov_wire(struct run *r)
 static int make_card_wire(struct run *r, unsigned queues)
 {
 	const struct run_args *args = r->want->args;
-	char *pf = args->nic && strcmp(args->nic, "auto") ? xstrdup(args->nic)
-							  : patiently(sriov_find_card, NULL);
-	char *peer = NULL;
-	int err = pf ? peer_card(r, pf, &peer) : -ENODEV;
+	char *pf, *peer = NULL;
+	int err;
 
+	if (r->first)
+		return wire_join(&r->wire, &r->first->wire, r->vm, queues, args->ipv6);
+	pf = args->nic && strcmp(args->nic, "auto") ? xstrdup(args->nic) : patiently(sriov_find_card, NULL);
+	err = pf ? peer_card(r, pf, &peer) : -ENODEV;
 	if (!pf)
 		log_error("--topology=wire: no card with SR-IOV here; name one with --nic, or use --on=lab");
 	if (!err)
 		err = run_no_vm(r) ? wire_cards(&r->wire, peer, pf, 0, args->ipv6)
-			       : wire_switched(&r->wire, queues, peer, pf, args->ipv6);
+				   : wire_switched(&r->wire, queues, peer, pf, args->ipv6);
 	free(peer);
 	free(pf);
 	return err;

@@ -65,7 +65,7 @@ static char *vf_link(const struct sriov *s, unsigned index)
 
 /* ---- a function of our own ---- */
 
-static int find_pf(struct sriov *s, const char *nic)
+static int find_pf(struct sriov *s, const char *nic, unsigned functions)
 {
 	char *path, *totals;
 	uint64_t total;
@@ -90,6 +90,11 @@ static int find_pf(struct sriov *s, const char *nic)
 		log_error("--nic=%s: this card has no SR-IOV; see bench doctor", s->pf);
 		return -ENOTSUP;
 	}
+	if (total < functions) {
+		log_error("--nic=%s: %u VMs want a virtual function each, and this card has %llu", s->pf, functions,
+			  (unsigned long long)total);
+		return -ENOTSUP;
+	}
 	return 0;
 }
 
@@ -103,11 +108,10 @@ static int refuse_others(const struct sriov *s, uint64_t n)
 	return -EBUSY;
 }
 
-/* One is all that a guest needs. It is left without a driver: nothing on this host is to see it come and go.
- */
-static int enable_vf(struct sriov *s)
+/* No more than the guests need, and without a driver: nothing on this host is to see them come and go. */
+static int enable_vfs(struct sriov *s, unsigned functions)
 {
-	char *path = device_path(s->pf_addr, "sriov_numvfs");
+	char *path = device_path(s->pf_addr, "sriov_numvfs"), number[12];
 	uint64_t now = 0;
 	int err = file_read_u64(path, &now);
 
@@ -115,18 +119,19 @@ static int enable_vf(struct sriov *s)
 	if (!err && now)
 		return refuse_others(s, now);
 	err = set_device(s, s->pf_addr, "sriov_drivers_autoprobe", "0", NULL);
-	err = err ? err : set_device(s, s->pf_addr, "sriov_numvfs", "1", "0");
+	snprintf(number, sizeof(number), "%u", functions);
+	err = err ? err : set_device(s, s->pf_addr, "sriov_numvfs", number, "0");
 	if (err)
 		return err;
 	s->vf_addr = vf_link(s, 0);
 	return s->vf_addr ? 0 : -ENODEV;
 }
 
-static int make_vf(struct sriov *s, const char *nic)
+static int make_vfs(struct sriov *s, const char *nic, unsigned functions)
 {
-	int err = find_pf(s, nic);
+	int err = find_pf(s, nic, functions);
 
-	return err ? err : enable_vf(s);
+	return err ? err : enable_vfs(s, functions);
 }
 
 /* ---- a function that is there ---- */
@@ -335,14 +340,31 @@ int sriov_setup(struct sriov *s, const struct sriov_want *want)
 	err = journal_open(&s->journal);
 	err = err ? err : check_remapping(s, want->unsafe_interrupts);
 	if (!err)
-		err = want->vf ? adopt_vf(s, want->vf) : make_vf(s, want->nic ? want->nic : "auto");
+		err = want->vf ? adopt_vf(s, want->vf)
+			       : make_vfs(s, want->nic ? want->nic : "auto", MAX(want->functions, 1u));
 	err = err ? err : configure_vf(s, want);
+	return err ? err : bind_vf(s);
+}
+
+int sriov_setup_next(struct sriov *s, const struct sriov *first, unsigned index,
+		     const struct sriov_want *want)
+{
+	int err;
+
+	*s = (struct sriov){.journal = first->journal,
+			    .is_next = true,
+			    .pf = xstrdup(first->pf),
+			    .pf_addr = xstrdup(first->pf_addr),
+			    .index = index};
+	s->vf_addr = vf_link(s, index);
+	err = s->vf_addr ? configure_vf(s, want) : -ENODEV;
 	return err ? err : bind_vf(s);
 }
 
 void sriov_undo(struct sriov *s)
 {
-	journal_close(s->journal);
+	if (!s->is_next)
+		journal_close(s->journal);
 	free(s->pf);
 	free(s->pf_addr);
 	free(s->vf_addr);

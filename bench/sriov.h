@@ -18,11 +18,13 @@ struct sriov_want {
 	const char *vf;  /* a function that is there already, "0000:01:10.0"; NULL: make one */
 	const char *mac; /* for one that has none */
 	struct vf_settings settings;
+	unsigned functions;     /* that the card is to make, one for each VM */
 	bool unsafe_interrupts; /* also where interrupts are not remapped */
 };
 
 struct sriov {
-	struct journal *journal;
+	struct journal *journal; /* of all functions of a sample */
+	bool is_next;            /* the journal is the first one's */
 	char *pf;       /* interface, "eth0" */
 	char *pf_addr;  /* "0000:01:00.0" */
 	char *vf_addr;  /* "0000:01:10.0" */
@@ -31,7 +33,10 @@ struct sriov {
 
 /* 0 or -errno (logged). */
 int sriov_setup(struct sriov *s, const struct sriov_want *want);
-/* After the VMM has ended. */
+/* Function index of the same card, for one more VM. */
+int sriov_setup_next(struct sriov *s, const struct sriov *first, unsigned index,
+		     const struct sriov_want *want);
+/* After all VMMs have ended, the first function's last. */
 void sriov_undo(struct sriov *s);
 /* The first card that has functions to give and is not this one (NULL: any), or NULL. Caller frees. */
 char *sriov_find_card(const char *not_this);

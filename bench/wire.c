@@ -19,22 +19,24 @@
 
 static const char peer_mac[] = "52:54:00:77:00:01";
 
-int wire_open_tap(struct wire *w, unsigned queues)
+int wire_open_tap(struct wire *w, unsigned queues, char name[IF_NAMESIZE])
 {
 	if (queues < 1 || queues >= WIRE_QUEUES) {
 		log_error("queues=%u: expected 1 to %d", queues, WIRE_QUEUES - 1);
 		return -EINVAL;
 	}
 	for (unsigned i = 0; i < queues; i++) {
-		struct ifreq ifr = {.ifr_name = "tap0"};
+		struct ifreq ifr = {.ifr_flags = 0};
 		int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 
 		if (fd < 0)
 			return -errno;
 		w->tap_fd[i] = fd;
+		snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
 		ifr.ifr_flags = (short)(TAP_FLAGS | (queues > 1 ? IFF_MULTI_QUEUE : 0));
 		if (ioctl(fd, TUNSETIFF, &ifr))
 			return -errno;
+		snprintf(name, IF_NAMESIZE, "%s", ifr.ifr_name);
 	}
 	return 0;
 }
@@ -46,11 +48,20 @@ struct tap_job {
 
 static int open_tap(void *arg)
 {
-	struct link_setup s = {"tap0", peer_mac, WIRE_HOST_PEER};
+	char name[IF_NAMESIZE] = "tap0";
+	struct link_setup s = {name, peer_mac, WIRE_HOST_PEER};
 	const struct tap_job *j = arg;
-	int err = wire_open_tap(j->w, j->queues);
+	int err = wire_open_tap(j->w, j->queues, name);
 
 	return err ? err : link_setup(&s);
+}
+
+void wire_guest(struct wire *w, unsigned vm, bool ipv6)
+{
+	unsigned host = WIRE_HOST_GUEST + vm;
+
+	snprintf(w->guest_addr, sizeof(w->guest_addr), ipv6 ? WIRE_NET6 "%x/64" : WIRE_NET4 "%u/24", host);
+	snprintf(w->mac, sizeof(w->mac), "%.*s%02x", (int)sizeof(WIRE_GUEST_MAC) - 3, WIRE_GUEST_MAC, host);
 }
 
 void wire_init(struct wire *w, bool ipv6)
@@ -58,10 +69,8 @@ void wire_init(struct wire *w, bool ipv6)
 	*w = (struct wire){.peer_ns = -1, .agent_ns = -1};
 	for (int i = 0; i < WIRE_QUEUES; i++)
 		w->tap_fd[i] = -1;
-	snprintf(w->guest_addr, sizeof(w->guest_addr), ipv6 ? WIRE_NET6 "%d/64" : WIRE_NET4 "%d/24",
-		 WIRE_HOST_GUEST);
 	snprintf(w->peer_addr, sizeof(w->peer_addr), ipv6 ? WIRE_NET6 "%d" : WIRE_NET4 "%d", WIRE_HOST_PEER);
-	snprintf(w->mac, sizeof(w->mac), "%s", WIRE_GUEST_MAC);
+	wire_guest(w, 0, ipv6);
 }
 
 int wire_tap(struct wire *w, unsigned queues, bool ipv6)

@@ -12,10 +12,11 @@
 #ifndef BENCH_WIRE_H
 #define BENCH_WIRE_H
 
+#include <net/if.h>
 #include "base/util.h"
 
 #define WIRE_QUEUES 16
-#define WIRE_GUEST_MAC "52:54:00:77:00:02"
+#define WIRE_GUEST_MAC "52:54:00:77:00:02" /* of the first VM */
 
 /* A card that was moved into a namespace; name "" when none was. */
 struct wire_card {
@@ -44,6 +45,8 @@ int wire_cards(struct wire *w, const char *peer_nic, const char *own_nic, int vl
 /* The real wire with a TAP for the VMM: own_nic and the TAP are ports of a switch in a namespace of its own.
  */
 int wire_switched(struct wire *w, unsigned queues, const char *peer_nic, const char *own_nic, bool ipv6);
+/* VM number vm (from 1) on the first VM's real wire: the same peer; with queues, one more TAP on its switch. */
+int wire_join(struct wire *w, const struct wire *first, unsigned vm, unsigned queues, bool ipv6);
 /* This machine's end of another's wire: the card goes into a namespace, with the peer's addresses. Its fd or
  * -errno (logged). */
 int wire_peer_card(const char *nic);
@@ -53,7 +56,9 @@ void wire_close(struct wire *w);
 void wire_init(struct wire *w, bool ipv6);
 /* The cards back into our namespace, at once: the kernel does it too, but when it comes round to it. */
 void wire_give_back(struct wire *w);
-/* The queues of TAP tap0, in the namespace that the caller is in. 0 or -errno. */
-int wire_open_tap(struct wire *w, unsigned queues);
+/* Address and MAC of VM number vm. */
+void wire_guest(struct wire *w, unsigned vm, bool ipv6);
+/* The queues of a TAP in the namespace that the caller is in; "tap%d" becomes its name. 0 or -errno. */
+int wire_open_tap(struct wire *w, unsigned queues, char name[IF_NAMESIZE]);
 
 #endif

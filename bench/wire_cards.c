@@ -199,16 +199,20 @@ static int enslave(struct nl_sock *sk, const char *port)
 	return err ? -EOPNOTSUPP : link_up(port);
 }
 
-static int make_switch(void *arg)
+/* The first TAP comes with the switch and the card, the others join. */
+static int add_tap(void *arg)
 {
 	struct switch_job *j = arg;
 	struct nl_sock *sk = nl_socket_alloc();
+	char tap[IF_NAMESIZE] = "tap%d";
 	int err = sk && !nl_connect(sk, NETLINK_ROUTE) ? 0 : -ENOMEM;
 
-	err = err ? err : wire_open_tap(j->w, j->queues);
-	err = err ? err : make_bridge(sk);
-	err = err ? err : enslave(sk, "tap0");
-	err = err ? err : enslave(sk, j->card);
+	err = err ? err : wire_open_tap(j->w, j->queues, tap);
+	if (j->card) {
+		err = err ? err : make_bridge(sk);
+		err = err ? err : enslave(sk, j->card);
+	}
+	err = err ? err : enslave(sk, tap);
 	nl_socket_free(sk);
 	return err;
 }
@@ -223,8 +227,27 @@ int wire_switched(struct wire *w, unsigned queues, const char *peer_nic, const c
 		return err;
 	w->agent_ns = netns_new(); /* nobody's: the switch */
 	err = w->agent_ns < 0 ? w->agent_ns : take(&w->own_card, own_nic, w->agent_ns);
-	err = err ? err : netns_run(&w->agent_ns, make_switch, &j);
+	err = err ? err : netns_run(&w->agent_ns, add_tap, &j);
 	if (err)
 		log_error("switch of %s and the TAP: %s; modprobe bridge", own_nic, strerror(-err));
+	return err;
+}
+
+int wire_join(struct wire *w, const struct wire *first, unsigned vm, unsigned queues, bool ipv6)
+{
+	struct switch_job j = {w, queues, NULL};
+	int err = 0;
+
+	wire_init(w, ipv6);
+	wire_guest(w, vm, ipv6);
+	w->peer_ns = fcntl(first->peer_ns, F_DUPFD_CLOEXEC, 0);
+	if (w->peer_ns < 0)
+		return -errno;
+	if (queues) {
+		w->agent_ns = fcntl(first->agent_ns, F_DUPFD_CLOEXEC, 0);
+		err = w->agent_ns < 0 ? -errno : netns_run(&w->agent_ns, add_tap, &j);
+	}
+	if (err)
+		log_error("one more TAP on the switch: %s", strerror(-err));
 	return err;
 }

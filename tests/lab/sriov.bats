@@ -6,6 +6,17 @@ load ../helper
 	CYCLES=1 KILLS=1 tests/soak/sriov.sh
 }
 
+@test "two VMs on one wire, each with a function or a TAP of its own; afterwards the card has no functions" {
+	local mode
+	for mode in sriov virtio; do
+		"$bench" run net-throughput --mode=$mode --topology=wire --set vms=2 --reps=1 --duration=500ms --on=host --json \
+			--store="$BATS_TEST_TMPDIR/s" >"$BATS_TEST_TMPDIR/$mode"
+		jq -e '.ok and ([.samples[0].vms[].metrics.throughput_bps] | length == 2 and min > 0)' "$BATS_TEST_TMPDIR/$mode"
+	done
+	jq -e '[.samples[0].checks[] | select(.name == "iommu_faults").ok] == [true, true]' "$BATS_TEST_TMPDIR/sriov"
+	[ "$(cat /sys/class/net/eth0/device/sriov_numvfs)" = 0 ]
+}
+
 @test "SR-IOV: in the window no exit of a packet; what is left is interrupts, by reason" {
 	local out=$BATS_TEST_TMPDIR/record.json
 	"$bench" run net-throughput --mode=sriov --reps=1 --duration=1s --on=host --json --store="$BATS_TEST_TMPDIR/s" >"$out"

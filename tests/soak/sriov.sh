@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # SR-IOV cycles: a virtual function enabled, bound to vfio-pci, a guest that has it, and everything back as it was. The
-# guest is the micro guest; every LINUX-th time it is Linux with traffic through the function. Then the same with kill -9
-# of bench, of the VMM or of both at random moments, put right by `bench recover` or by the next run.
+# guest is the micro guest; every LINUX-th time it is two with Linux and traffic through a function each. Then the same
+# with kill -9 of bench, of the VMM or of both at random moments, put right by `bench recover` or by the next run.
 #
 #   CYCLES=100 KILLS=50 LINUX=10 SEED=N tests/soak/sriov.sh       boots the lab for it
 #
@@ -49,7 +49,7 @@ state_is_back() { # WHAT
 # guest NUMBER: what the run of this number is to do.
 guest() {
 	if [ $(($1 % LINUX)) -eq 0 ]; then
-		words=(net-latency --work=20)
+		words=(net-latency --work=20 --set vms=2)
 	else
 		words=(boot --guest=micro --set mem=64M --no-probes)
 	fi

@@ -146,9 +146,27 @@ static void sides_of_two_metrics(void **state)
 	json_decref(rec[1]);
 }
 
+/* A run of two VMs says nothing of one. */
+static void several_vms_are_a_case_of_their_own(void **state)
+{
+	json_t *rec[] = {record_of("net-throughput", "host", "throughput_bps", 10e9),
+			 record_of("net-throughput", "sriov", "throughput_bps", 9.95e9),
+			 record_of("net-throughput", "sriov", "throughput_bps", 5e9)};
+
+	(void)state;
+	json_object_set_new(rec[2], "knobs", json_pack("{s:s}", "vms", "2"));
+	assert_int_equal(judge(rec, 3, "SR-IOV VF against bare metal").state, CLAIM_HOLDS);
+	assert_int_equal(judge(rec, 3, "SR-IOV scaling").state, CLAIM_NOT_MEASURED);
+	json_object_set_new(rec[1], "knobs", json_pack("{s:s}", "vms", "1"));
+	assert_int_equal(judge(rec, 3, "SR-IOV VF against bare metal").state, CLAIM_HOLDS);
+	assert_string_equal(judge(rec, 3, "SR-IOV scaling").ours, "0.503x [0.503x, 0.503x]");
+	for (size_t i = 0; i < ARRAY_SIZE(rec); i++)
+		json_decref(rec[i]);
+}
+
 static void what_cannot_be_measured_says_so(void **state)
 {
-	struct claim_result r = judge(NULL, 0, "SR-IOV scaling");
+	struct claim_result r = judge(NULL, 0, "exit with its indirect cost");
 
 	(void)state;
 	assert_int_equal(r.state, CLAIM_NOT_MEASURED);
@@ -165,6 +183,7 @@ int main(void)
 		cmocka_unit_test(the_missing_side_is_named),
 		cmocka_unit_test(a_claim_that_fails_says_why),
 		cmocka_unit_test(sides_of_two_metrics),
+		cmocka_unit_test(several_vms_are_a_case_of_their_own),
 		cmocka_unit_test(what_cannot_be_measured_says_so),
 	};
 
