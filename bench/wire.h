@@ -45,7 +45,7 @@ int wire_cards(struct wire *w, const char *peer_nic, const char *own_nic, int vl
 /* The real wire with a TAP for the VMM: own_nic and the TAP are ports of a switch in a namespace of its own.
  */
 int wire_switched(struct wire *w, unsigned queues, const char *peer_nic, const char *own_nic, bool ipv6);
-/* VM number vm (from 1) on the first VM's real wire: the same peer; with queues, one more TAP on its switch. */
+/* VM number vm (from 1) on the wire of the first: the same peer; with queues, one more TAP on its switch. */
 int wire_join(struct wire *w, const struct wire *first, unsigned vm, unsigned queues, bool ipv6);
 /* This machine's end of another's wire: the card goes into a namespace, with the peer's addresses. Its fd or
  * -errno (logged). */
