@@ -220,20 +220,47 @@ static bool same_place(const json_t *a, const json_t *b)
 	       !strcmp(record_str(a, "time_base"), record_str(b, "time_base"));
 }
 
-/* The last record that fits, and that compares with other (NULL: any). */
-static const json_t *find(json_t *const *rec, size_t n, const struct claim *c, const struct side *s,
-			  const json_t *other)
+static bool answers(const json_t *rec, const struct claim *c, const struct side *s)
 {
-	const char *metric = s == &c->b && c->per ? c->per : c->metric;
+	return fits(c->workload, record_str(rec, "workload")) && fits(s->mode, record_str(rec, "mode")) &&
+	       fits(s->vmm, record_str(rec, "vmm")) && knobs_fit(s->knobs, rec) && vms_fit(s->knobs, rec) &&
+	       has_metric(rec, s == &c->b && c->per ? c->per : c->metric);
+}
 
+static bool same_plan(const json_t *a, const json_t *b)
+{
+	const char *plan = record_str(a, "plan_id");
+
+	return a == b || (*plan && !strcmp(plan, record_str(b, "plan_id")));
+}
+
+static const json_t *find_other(json_t *const *rec, size_t n, const struct claim *c, const json_t *a,
+				bool (*related)(const json_t *, const json_t *))
+{
 	while (n--)
-		if (fits(c->workload, record_str(rec[n], "workload")) &&
-		    fits(s->mode, record_str(rec[n], "mode")) &&
-		    fits(s->vmm, record_str(rec[n], "vmm")) && knobs_fit(s->knobs, rec[n]) &&
-		    vms_fit(s->knobs, rec[n]) &&
-		    has_metric(rec[n], metric) && (!other || same_place(other, rec[n])))
+		if (related(a, rec[n]) && answers(rec[n], c, &c->b))
 			return rec[n];
 	return NULL;
+}
+
+/* The last that fit; of a ratio the last two of one plan, whose boots were interleaved, before any others. */
+static void find_sides(json_t *const *rec, size_t n, const struct claim *c, const json_t **a,
+		       const json_t **b)
+{
+	const json_t *last = NULL;
+
+	*b = NULL;
+	for (size_t i = n; i-- > 0;) {
+		if (!answers(rec[i], c, &c->a))
+			continue;
+		last = last ? last : rec[i];
+		*a = rec[i];
+		*b = c->kind == RATIO ? find_other(rec, n, c, rec[i], same_plan) : NULL;
+		if (c->kind != RATIO || *b)
+			return;
+	}
+	*a = last;
+	*b = last ? find_other(rec, n, c, last, same_place) : NULL;
 }
 
 static struct interval measure(const struct claim *c, const json_t *a, const json_t *b)
@@ -330,7 +357,7 @@ static const char *not_the_same(const struct claim *c, const json_t *rec)
 
 static void judge(struct claim_result *r, const struct claim *c, json_t *const *rec, size_t n)
 {
-	const json_t *a, *b = NULL;
+	const json_t *a, *b;
 	struct interval ci;
 
 	*r = (struct claim_result){
@@ -339,9 +366,7 @@ static void judge(struct claim_result *r, const struct claim *c, json_t *const *
 		snprintf(r->why, sizeof(r->why), "%s", c->never);
 		return;
 	}
-	a = find(rec, n, c, &c->a, NULL);
-	if (a && c->kind == RATIO)
-		b = find(rec, n, c, &c->b, a);
+	find_sides(rec, n, c, &a, &b);
 	if (!a || (c->kind == RATIO && !b)) {
 		needs(r, c, a);
 		return;

@@ -146,6 +146,22 @@ static void sides_of_two_metrics(void **state)
 	json_decref(rec[1]);
 }
 
+static void boots_that_were_interleaved_come_first(void **state)
+{
+	json_t *rec[] = {record_of("net-throughput", "host", "throughput_bps", 10e9),
+			 record_of("net-throughput", "sriov", "throughput_bps", 9.95e9),
+			 record_of("net-throughput", "sriov", "throughput_bps", 5e9)};
+
+	(void)state;
+	assert_string_equal(judge(rec, 3, "SR-IOV VF against bare metal").ours, "0.5x [0.5x, 0.5x]");
+	json_object_set_new(rec[0], "plan_id", json_string("one"));
+	json_object_set_new(rec[1], "plan_id", json_string("one"));
+	json_object_set_new(rec[2], "plan_id", json_string("two"));
+	assert_string_equal(judge(rec, 3, "SR-IOV VF against bare metal").ours, "0.995x [0.995x, 0.995x]");
+	for (size_t i = 0; i < ARRAY_SIZE(rec); i++)
+		json_decref(rec[i]);
+}
+
 /* A run of two VMs says nothing of one. */
 static void several_vms_are_a_case_of_their_own(void **state)
 {
@@ -183,6 +199,7 @@ int main(void)
 		cmocka_unit_test(the_missing_side_is_named),
 		cmocka_unit_test(a_claim_that_fails_says_why),
 		cmocka_unit_test(sides_of_two_metrics),
+		cmocka_unit_test(boots_that_were_interleaved_come_first),
 		cmocka_unit_test(several_vms_are_a_case_of_their_own),
 		cmocka_unit_test(what_cannot_be_measured_says_so),
 	};
