@@ -6,6 +6,20 @@ load ../helper
 	CYCLES=1 KILLS=1 tests/soak/sriov.sh
 }
 
+@test "kill -9 of bench amid traffic: the peer's card is back within 5 s, and bench recover undoes the rest" {
+	local i pid
+	"$bench" run net-latency --mode=sriov --duration=20s --reps=1 --on=host --store="$BATS_TEST_TMPDIR/s" \
+		>/dev/null 2>&1 3>&- &
+	pid=$!
+	until pidof vmm >/dev/null; do sleep 0.1; done
+	sleep 8
+	kill -9 $pid
+	for ((i = 0; i < 50; i++)); do [ -e /sys/class/net/eth1 ] && break; sleep 0.1; done
+	[ -e /sys/class/net/eth1 ]
+	"$bench" recover
+	[ "$(cat /sys/class/net/eth0/device/sriov_numvfs)" = 0 ]
+}
+
 @test "two VMs on one wire, each with a function or a TAP of its own; afterwards the card has no functions" {
 	local mode
 	for mode in sriov virtio; do
