@@ -166,6 +166,20 @@ out:
 	return err;
 }
 
+char *dir_entry(const char *path)
+{
+	char *name = NULL;
+	struct dirent *e;
+	DIR *d = opendir(path);
+
+	while (d && !name && (e = readdir(d)))
+		if (e->d_name[0] != '.')
+			name = xstrdup(e->d_name);
+	if (d)
+		closedir(d);
+	return name;
+}
+
 int dir_make_all(const char *path)
 {
 	char *p = xstrdup(path);

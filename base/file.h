@@ -33,6 +33,8 @@ int fd_write_all(int fd, const void *data, size_t len);
 /* read(2) until len or end of file; bytes read or -errno. */
 ssize_t fd_read_full(int fd, void *buf, size_t len);
 int file_sync_dir(const char *dir);
+/* Name of an entry of a directory that has one at the most, or NULL. Caller frees. */
+char *dir_entry(const char *path);
 int dir_make_all(const char *path);
 /* rm -r; does not follow links, stays on the file system it started on. */
 int dir_remove_all(const char *path);

@@ -34,7 +34,7 @@ static const char *unsafe_allowed(void)
 {
 	for (const char *const *p = iommu_unsafe_parameters(); *p; p++) {
 		char *v = file_read_line(*p);
-		bool yes = v && *v == 'Y';
+		bool yes = *v == 'Y';
 
 		free(v);
 		if (yes)

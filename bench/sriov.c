@@ -139,15 +139,8 @@ static int make_vfs(struct sriov *s, const char *nic, unsigned functions)
 /* The one interface of a PCI device, or NULL. */
 static char *interface_of(const char *addr)
 {
-	char *dir = device_path(addr, "net"), *name = NULL;
-	struct dirent *e;
-	DIR *d = opendir(dir);
+	char *dir = device_path(addr, "net"), *name = dir_entry(dir);
 
-	while (d && !name && (e = readdir(d)))
-		if (e->d_name[0] != '.')
-			name = xstrdup(e->d_name);
-	if (d)
-		closedir(d);
 	free(dir);
 	return name;
 }
@@ -341,7 +334,7 @@ int sriov_setup(struct sriov *s, const struct sriov_want *want)
 	err = err ? err : check_remapping(s, want->unsafe_interrupts);
 	if (!err)
 		err = want->vf ? adopt_vf(s, want->vf)
-			       : make_vfs(s, want->nic ? want->nic : "auto", MAX(want->functions, 1u));
+			       : make_vfs(s, want->nic ? want->nic : "auto", want->functions);
 	err = err ? err : configure_vf(s, want);
 	return err ? err : bind_vf(s);
 }

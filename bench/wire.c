@@ -56,21 +56,16 @@ static int open_tap(void *arg)
 	return err ? err : link_setup(&s);
 }
 
-void wire_guest(struct wire *w, unsigned vm, bool ipv6)
+void wire_init(struct wire *w, unsigned vm, bool ipv6)
 {
 	unsigned host = WIRE_HOST_GUEST + vm;
 
-	snprintf(w->guest_addr, sizeof(w->guest_addr), ipv6 ? WIRE_NET6 "%x/64" : WIRE_NET4 "%u/24", host);
-	snprintf(w->mac, sizeof(w->mac), "%.*s%02x", (int)sizeof(WIRE_GUEST_MAC) - 3, WIRE_GUEST_MAC, host);
-}
-
-void wire_init(struct wire *w, bool ipv6)
-{
 	*w = (struct wire){.peer_ns = -1, .agent_ns = -1};
 	for (int i = 0; i < WIRE_QUEUES; i++)
 		w->tap_fd[i] = -1;
 	snprintf(w->peer_addr, sizeof(w->peer_addr), ipv6 ? WIRE_NET6 "%d" : WIRE_NET4 "%d", WIRE_HOST_PEER);
-	wire_guest(w, 0, ipv6);
+	snprintf(w->guest_addr, sizeof(w->guest_addr), ipv6 ? WIRE_NET6 "%x/64" : WIRE_NET4 "%u/24", host);
+	snprintf(w->mac, sizeof(w->mac), "%.*s%02x", (int)sizeof(WIRE_GUEST_MAC) - 3, WIRE_GUEST_MAC, host);
 }
 
 int wire_tap(struct wire *w, unsigned queues, bool ipv6)
@@ -78,7 +73,7 @@ int wire_tap(struct wire *w, unsigned queues, bool ipv6)
 	struct tap_job j = {w, queues};
 	int err;
 
-	wire_init(w, ipv6);
+	wire_init(w, 0, ipv6);
 	w->peer_ns = netns_new();
 	if (w->peer_ns < 0)
 		return w->peer_ns;
@@ -117,7 +112,7 @@ int wire_veth(struct wire *w, bool ipv6)
 			  agent = {"eth0", WIRE_GUEST_MAC, WIRE_HOST_GUEST};
 	int err;
 
-	wire_init(w, ipv6);
+	wire_init(w, 0, ipv6);
 	w->peer_ns = netns_new();
 	w->agent_ns = w->peer_ns < 0 ? -1 : netns_new();
 	if (w->agent_ns < 0)

@@ -53,11 +53,10 @@ int wire_peer_card(const char *nic);
 void wire_close(struct wire *w);
 
 /* ---- between wire.c (TAP, veth) and wire_cards.c (the real wire) ---- */
-void wire_init(struct wire *w, bool ipv6);
+/* Nothing made yet; address and MAC of VM number vm. */
+void wire_init(struct wire *w, unsigned vm, bool ipv6);
 /* The cards back into our namespace, at once: the kernel does it too, but when it comes round to it. */
 void wire_give_back(struct wire *w);
-/* Address and MAC of VM number vm. */
-void wire_guest(struct wire *w, unsigned vm, bool ipv6);
 /* The queues of a TAP in the namespace that the caller is in; "tap%d" becomes its name. 0 or -errno. */
 int wire_open_tap(struct wire *w, unsigned queues, char name[IF_NAMESIZE]);
 

@@ -156,7 +156,7 @@ int wire_cards(struct wire *w, const char *peer_nic, const char *own_nic, int vl
 	struct link_setup own = {own_nic, NULL, WIRE_HOST_GUEST};
 	int err = own_nic ? check_unused(own_nic) : 0;
 
-	wire_init(w, ipv6);
+	wire_init(w, 0, ipv6);
 	if (!err && peer_nic)
 		err = move_peer_card(w, peer_nic, vlan);
 	if (err || !own_nic)
@@ -170,7 +170,7 @@ int wire_peer_card(const char *nic)
 	struct wire w;
 	int err;
 
-	wire_init(&w, false);
+	wire_init(&w, 0, false);
 	err = move_peer_card(&w, nic, 0);
 	if (err)
 		close_fd(&w.peer_ns);
@@ -238,8 +238,7 @@ int wire_join(struct wire *w, const struct wire *first, unsigned vm, unsigned qu
 	struct switch_job j = {w, queues, NULL};
 	int err = 0;
 
-	wire_init(w, ipv6);
-	wire_guest(w, vm, ipv6);
+	wire_init(w, vm, ipv6);
 	w->peer_ns = fcntl(first->peer_ns, F_DUPFD_CLOEXEC, 0);
 	if (w->peer_ns < 0)
 		return -errno;

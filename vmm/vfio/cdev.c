@@ -3,11 +3,11 @@
  * iommufd: a device is a file of its own, bound to /dev/iommu and attached to an address space there. Its
  * requests are written out here because the C library's headers may be older than the kernel.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/ioctl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -72,28 +72,24 @@ static int alloc_space(struct vfio_container *c)
 	return 0;
 }
 
-/* The device's own file is /dev/vfio/devices/NAME, NAME the only entry of vfio-dev/ of a device on vfio-pci. */
+/* The device's own file is /dev/vfio/devices/NAME; on vfio-pci its vfio-dev/ has this one entry. */
 static int open_device(const char *addr)
 {
-	char dir[64], path[320] = "";
-	struct dirent *e;
+	char dir[64], *name, *path;
 	int fd;
-	DIR *d;
 
 	snprintf(dir, sizeof(dir), "/sys/bus/pci/devices/%s/vfio-dev", addr);
-	d = opendir(dir);
-	while (d && (e = readdir(d)))
-		if (e->d_name[0] != '.')
-			snprintf(path, sizeof(path), "/dev/vfio/devices/%s", e->d_name);
-	if (d)
-		closedir(d);
-	if (!*path)
+	name = dir_entry(dir);
+	if (!name)
 		return vfio_not_bound(addr);
+	path = xasprintf("/dev/vfio/devices/%s", name);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0) {
 		fd = -errno;
 		log_error("--vfio %s: %s: %s", addr, path, strerror(-fd));
 	}
+	free(path);
+	free(name);
 	return fd;
 }
 
@@ -110,14 +106,12 @@ static int explain_bind(const struct vfio_container *c, const char *addr, int gr
 	return err;
 }
 
-static int attach(struct vfio_container *c, struct vfio_device *d, bool unsafe)
+static int attach(struct vfio_container *c, struct vfio_device *d, int group, bool unsafe)
 {
 	struct device_bind bind = {.argsz = sizeof(bind), .iommufd = c->fd};
 	struct device_attach attach = {.argsz = sizeof(attach), .ioas = c->ioas};
-	int group = vfio_device_group(d->addr), err;
+	int err;
 
-	if (group < 0)
-		return group;
 	d->fd = open_device(d->addr);
 	if (d->fd < 0)
 		return d->fd;

@@ -18,7 +18,7 @@ static struct vfio_container *the_container;
 
 /* ---- what is said of a device that cannot be had ---- */
 
-int vfio_device_group(const char *addr)
+static int device_group(const char *addr)
 {
 	char path[64], *link;
 	int number;
@@ -102,7 +102,7 @@ int vfio_check_remapping(const struct vfio_container *c, bool unsafe)
 	char *allowed = file_read_line(c->iommu->unsafe_parameter);
 	int err = 0;
 
-	if (allowed && *allowed == 'Y' && !iommu_remaps_interrupts()) {
+	if (*allowed == 'Y' && !iommu_remaps_interrupts()) {
 		if (unsafe)
 			log_warn("VFIO: interrupts are not remapped: the guest's device can raise any interrupt of this host");
 		else
@@ -215,9 +215,12 @@ static void container_put(struct vfio_container *c)
 
 int vfio_open(struct vfio_device *d, struct vm *vm, bool unsafe)
 {
-	int err = container_get(vm, &d->container);
+	int group = device_group(d->addr), err;
 
-	err = err ? err : d->container->iommu->attach(d->container, d, unsafe);
+	if (group < 0)
+		return group;
+	err = container_get(vm, &d->container);
+	err = err ? err : d->container->iommu->attach(d->container, d, group, unsafe);
 	return err ? err : map_memory(d->container);
 }
 

@@ -16,8 +16,8 @@ struct vfio_iommu {
 	const char *node;	       /* opened once for the machine */
 	const char *unsafe_parameter;  /* by which its module does without interrupt remapping */
 	int (*open)(struct vfio_container *c); /* after the node; NULL: nothing more to do */
-	/* Open d->fd, with the container's IOMMU domain behind the device. 0 or -errno, one line logged. */
-	int (*attach)(struct vfio_container *c, struct vfio_device *d, bool unsafe);
+	/* Open d->fd, the container's IOMMU domain behind it. 0 or -errno, one line logged. */
+	int (*attach)(struct vfio_container *c, struct vfio_device *d, int group, bool unsafe);
 	/* 0 or -errno. */
 	int (*map)(struct vfio_container *c, const struct gmem_region *r);
 	void (*unmap)(struct vfio_container *c, const struct gmem_region *r);
@@ -53,6 +53,5 @@ void vfio_explain_remapping(const struct vfio_container *c, bool unsafe);
 int vfio_not_bound(const char *addr);
 /* Names the devices of the group that are not on vfio-pci; false, and silent: all of them are. */
 bool vfio_explain_group(int group);
-int vfio_device_group(const char *addr);
 
 #endif

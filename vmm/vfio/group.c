@@ -89,14 +89,11 @@ static int add_group(struct vfio_container *c, int number, const char *addr, boo
 	return err;
 }
 
-static int attach(struct vfio_container *c, struct vfio_device *d, bool unsafe)
+static int attach(struct vfio_container *c, struct vfio_device *d, int group, bool unsafe)
 {
-	int number = vfio_device_group(d->addr), err;
 	struct vfio_group *g;
+	int err = add_group(c, group, d->addr, unsafe, &g);
 
-	if (number < 0)
-		return number;
-	err = add_group(c, number, d->addr, unsafe, &g);
 	if (err)
 		return err;
 	d->fd = ioctl(g->fd, VFIO_GROUP_GET_DEVICE_FD, d->addr);
