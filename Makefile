@@ -180,9 +180,11 @@ fuzz: fuzz-build ## the fuzzers, FUZZ_S seconds each (clang)
 mutants: ## take out one check after the other: a test must notice each (5 minutes)
 	$(Q)O=$(O) tests/mutate
 
-.PHONY: setup
-setup: ## install what is needed (Debian packages only) and unpack the kernels
+.PHONY: setup setup-tests
+setup: ## install what building and running need (Debian packages only) and unpack the kernel
 	$(Q)./setup.sh
+setup-tests: ## the same, and what only the tests need
+	$(Q)./setup.sh --tests
 
 .PHONY: asan
 asan: ## everything under ASan and UBSan, in $(O)/asan
@@ -201,7 +203,7 @@ unit: ## the unit tests, under ASan and UBSan
 
 # setup first, then the build with what it installed: two makes, because wildcards and pkg paths are read at start.
 .PHONY: check
-check: setup ## set up, build, and run all tests; the last line counts them
+check: setup-tests ## set up, build, and run all tests; the last line counts them
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) all
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) O=$(O)/asan SAN=address,undefined unit-bins
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) fuzz-build

@@ -3,29 +3,31 @@
 # Install what Exitlab needs (Debian packages only) and unpack the kernels that the lab and the guests boot.
 # Idempotent; a second run with nothing missing takes well under a second.
 #
-#   ./setup.sh              packages and the distribution's kernel
+#   ./setup.sh              what building and running need, and the distribution's kernel
+#   ./setup.sh --tests      also what only the tests need: a browser, TeX, linters
 #   ./setup.sh --newer      also the newer kernel from backports, for checks against two KVM versions
 #   ./setup.sh --check      install nothing; say what is missing (exit 3)
 set -euo pipefail
 cd "$(dirname "$0")"
 
-build_packages="build-essential clang llvm pkg-config git bpftool libbpf-dev libelf-dev zlib1g-dev
+build_packages="build-essential clang pkg-config git bpftool libbpf-dev libelf-dev zlib1g-dev
 	libpfm4-dev libjansson-dev libsqlite3-dev libinih-dev libncurses-dev libgsl-dev libnl-route-3-dev
-	liblzma-dev libzstd-dev libmd-dev libcmocka-dev"
+	liblzma-dev libzstd-dev libmd-dev"
 run_packages="gnuplot-nox fonts-liberation iproute2 ethtool kmod xz-utils iperf3 procps"
-test_packages="bats sqlite3 busybox-static cpio acpica-tools poppler-utils linux-perf trace-cmd tcpdump shellcheck python3 tmux
+test_packages="libcmocka-dev llvm bats sqlite3 busybox-static cpio acpica-tools poppler-utils linux-perf trace-cmd tcpdump shellcheck python3 tmux
 	clang-format clang-tidy cppcheck libclang-rt-14-dev chromium texlive-latex-recommended"
 qemu_package=qemu-system-x86
 qemu_min=1:8.0 # the igb SR-IOV card
 
 cache=${EXITLAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/exitlab}
-mode=install newer=
+mode=install tests="" newer="" packages="$build_packages $run_packages"
 
 for arg in "$@"; do
 	case $arg in
 	--check) mode=check ;;
+	--tests) tests=1 packages+=" $test_packages" ;;
 	--newer) newer=1 ;;
-	-h | --help) sed -n '3,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	-h | --help) sed -n '3,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
 	*) echo "setup: unknown option $arg; see ./setup.sh --help" >&2; exit 2 ;;
 	esac
 done
@@ -39,10 +41,10 @@ available() { [ -n "$(apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate
 missing_packages() {
 	# A package that this release does not have (libclang-rt-14-dev on another Debian) is no reason to stop.
 	# shellcheck disable=SC2086
-	dpkg-query -W -f='${Package} ${db:Status-Status}\n' $build_packages $run_packages $test_packages 2>/dev/null |
+	dpkg-query -W -f='${Package} ${db:Status-Status}\n' $packages 2>/dev/null |
 		awk '$2 == "installed" { print $1 }' | sort -u >"$tmp/have"
 	# shellcheck disable=SC2086
-	printf '%s\n' $build_packages $run_packages $test_packages | sort -u | comm -23 - "$tmp/have"
+	printf '%s\n' $packages | sort -u | comm -23 - "$tmp/have"
 }
 
 qemu_ok() {
@@ -158,7 +160,7 @@ kernel_ok default && need_kernel= || need_kernel=1
 if [ $mode = check ] || { [ "$(id -u)" != 0 ] && [ -n "$need$need_qemu" ]; }; then
 	[ -z "$need$need_qemu" ] || say "missing packages:" $need ${need_qemu:+"$qemu_package (>= ${qemu_min#*:})"}
 	[ -z "$need_kernel" ] || say "missing: the unpacked kernel in $cache/kernels"
-	fail "run this once as root: $PWD/setup.sh"
+	fail "run this once as root: $PWD/setup.sh${tests:+ --tests}${newer:+ --newer}"
 fi
 if [ -n "$need" ]; then
 	install_packages "$need"

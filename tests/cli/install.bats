@@ -90,12 +90,33 @@ completes() {
 	[ "$(stat -c %U "$DIR"/home/.local/state/exitlab/runs/*/record.json)" = nobody ]
 }
 
-@test "setup.sh without root says the one command that root must run, and changes nothing" {
-	unshare -m true 2>/dev/null || skip "needs root, to stop being it"
-	# A machine on which nothing is installed.
-	mkdir "$DIR/bare"
+# bare_setup OPTION...: what setup.sh says on a machine on which nothing is installed.
+bare_setup() {
+	mkdir -p "$DIR/bare"
 	printf '#!/bin/sh\nexit 1\n' >"$DIR/bare/dpkg-query"
 	chmod 755 "$DIR/bare" "$DIR/bare/dpkg-query"
+	PATH="$DIR/bare:$PATH" EXITLAB_CACHE="$DIR/none" "$P/libexec/exitlab/setup.sh" "$@" 2>&1
+}
+
+@test "setup.sh asks for the browser, TeX and the linters with --tests only" {
+	local p
+	run bare_setup --check
+	[ "$status" -eq 3 ]
+	[[ "$output" == *" build-essential "* ]]
+	for p in chromium texlive-latex-recommended clang-tidy bats libcmocka-dev; do
+		[[ "$output" != *" $p "* ]] || { echo "$p is none of what building and running need"; false; }
+	done
+	run bare_setup --check --tests
+	[ "$status" -eq 3 ]
+	for p in build-essential gnuplot-nox chromium texlive-latex-recommended clang-tidy bats libcmocka-dev; do
+		[[ "$output" == *" $p "* ]] || { echo "$p is not named"; echo "$output"; false; }
+	done
+	[ "${lines[-1]}" = "setup: error: run this once as root: $P/libexec/exitlab/setup.sh --tests" ]
+}
+
+@test "setup.sh without root says the one command that root must run, and changes nothing" {
+	unshare -m true 2>/dev/null || skip "needs root, to stop being it"
+	bare_setup --check >/dev/null || true
 	run setpriv --reuid=nobody --regid=nogroup --clear-groups env PATH="$DIR/bare:$PATH" EXITLAB_CACHE="$DIR/none" \
 		"$P/libexec/exitlab/setup.sh"
 	[ "$status" -eq 3 ]
