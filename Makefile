@@ -37,7 +37,7 @@ obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
 BASE_SRC  := $(wildcard base/*.c)
 VMM_SRC   := $(filter-out vmm/main.c vmm/%_main.c,$(call rwildcard,vmm,*.c))
 # Programs of the workloads room (agent, micro guest) and of the lab are built apart, below.
-BENCH_SRC := $(filter-out bench/main.c,$(wildcard bench/*.c)) \
+BENCH_SRC := $(filter-out bench/main.c bench/lab/labinit/%,$(call rwildcard,bench,*.c)) \
 	     $(filter-out %.bpf.c,$(wildcard probes/*.c)) \
 	     $(wildcard workloads/*.c results/*.c analysis/*.c)
 
@@ -64,7 +64,7 @@ $(O)/bench: $(O)/obj/bench/main.o $(O)/libbench.a $(O)/libbase.a
 	$(LINK) $^ $(BENCH_LIBS)
 
 # The stand-alone vhost-user back-end.
-$(O)/vhost-user-net: $(O)/obj/vmm/vhost/user_net_main.o $(O)/libvmm.a $(O)/libbase.a
+$(O)/vhost-user-net: $(O)/obj/vmm/devices/virtio_net/vhost_user_net_main.o $(O)/libvmm.a $(O)/libbase.a
 	$(LINK) $^ $(VMM_LIBS)
 all: $(O)/vhost-user-net
 
@@ -72,7 +72,7 @@ all: $(O)/vhost-user-net
 $(O)/obj/analysis/assets.o: $(wildcard analysis/*.gp analysis/*.css analysis/*.js)
 
 # Process 1 of the lab.
-$(O)/lab-init: $(wildcard bench/labinit/*.[ch]) bench/lab_wire.h
+$(O)/lab-init: $(wildcard bench/lab/labinit/*.[ch]) bench/lab/lab_wire.h
 	@mkdir -p $(@D)
 	$(SAY) "  CC      $@"
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -I. -O2 -g $(WARN) -static -o $@ $(filter %.c,$^)
@@ -85,7 +85,7 @@ $(O)/agent: $(O)/obj/workloads/agent/main.o $(O)/libagent.a $(O)/libbase.a
 all: $(O)/agent
 
 # The version string is compiled into one small file only.
-$(O)/obj/bench/main.o $(O)/obj/bench/environment.o $(O)/obj/vmm/args.o: $(O)/version.h
+$(O)/obj/bench/main.o $(O)/obj/bench/host/environment.o $(O)/obj/vmm/args.o: $(O)/version.h
 $(O)/version.h: FORCE
 	@mkdir -p $(@D); echo '#define EXITLAB_VERSION "$(VERSION)"' | cmp -s - $@ || echo '#define EXITLAB_VERSION "$(VERSION)"' > $@
 .PHONY: FORCE
@@ -139,10 +139,11 @@ $(O)/micro.elf: $(MICRO_OBJ) workloads/micro/link.ld
 		-Wl,-T,workloads/micro/link.ld -o $(O)/micro.elf64 $(MICRO_OBJ)
 	$(Q)objcopy -O elf32-i386 -S $(O)/micro.elf64 $@
 
-# ---- unit tests: tests/unit/ROOM_NAME_test.c; vmm_* link the VMM, all others bench ------------
+# ---- unit tests: tests/unit/ROOM_NAME_test.c; vmm_* link the VMM and its fake machine, all others bench ------
+FAKE_OBJ := $(call obj,tests/unit/fake.c)
 UNIT_SRC := $(wildcard tests/unit/*_test.c)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(UNIT_SRC))
-$(O)/tests/unit/vmm_%_test: $(O)/obj/tests/unit/vmm_%_test.o $(O)/libvmm.a $(O)/libbase.a
+$(O)/tests/unit/vmm_%_test: $(O)/obj/tests/unit/vmm_%_test.o $(FAKE_OBJ) $(O)/libvmm.a $(O)/libbase.a
 	$(LINK) $^ $(VMM_LIBS) -lcmocka
 $(O)/tests/unit/workloads_%_test: $(O)/obj/tests/unit/workloads_%_test.o $(O)/libagent.a $(O)/libbench.a $(O)/libbase.a
 	$(LINK) $^ $(BENCH_LIBS) -lcmocka
@@ -163,7 +164,7 @@ golden: $(O)/tests/golden/gen ## store what the figures write for the synthetic 
 # ---- fuzzing: tests/fuzz/ROOM_NAME_fuzz.c, as the unit tests; seeds in tests/fuzz/seeds/ROOM_NAME -------
 FUZZ_S   ?= 60
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
-$(O)/fuzz/vmm_%_fuzz: $(O)/obj/tests/fuzz/vmm_%_fuzz.o $(O)/libvmm.a $(O)/libbase.a
+$(O)/fuzz/vmm_%_fuzz: $(O)/obj/tests/fuzz/vmm_%_fuzz.o $(FAKE_OBJ) $(O)/libvmm.a $(O)/libbase.a
 	$(LINK) -fsanitize=fuzzer $^ $(VMM_LIBS)
 $(O)/fuzz/%_fuzz: $(O)/obj/tests/fuzz/%_fuzz.o $(O)/libbench.a $(O)/libbase.a
 	$(LINK) -fsanitize=fuzzer $^ $(BENCH_LIBS)

@@ -7,8 +7,8 @@
 #include "analysis/compare.h"
 #include "base/table.h"
 #include "bench/bench.h"
-#include "bench/compare_plan.h"
-#include "bench/runs.h"
+#include "bench/cli/compare_plan.h"
+#include "bench/cli/runs.h"
 
 struct compare_args {
 	const char *store;

@@ -9,9 +9,9 @@
 
 #include "base/table.h"
 #include "bench/bench.h"
-#include "bench/doctor.h"
-#include "bench/lab.h"
-#include "bench/paths.h"
+#include "bench/cli/doctor.h"
+#include "bench/lab/lab.h"
+#include "bench/host/paths.h"
 
 struct doctor_args {
 	bool json;

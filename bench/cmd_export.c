@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "bench/bench.h"
-#include "bench/runs.h"
+#include "bench/cli/runs.h"
 #include "results/export.h"
 
 struct export_args {

@@ -8,8 +8,8 @@
 #include "analysis/gate_report.h"
 #include "base/file.h"
 #include "bench/bench.h"
-#include "bench/rerun.h"
-#include "bench/runs.h"
+#include "bench/plan/rerun.h"
+#include "bench/cli/runs.h"
 
 struct gate_args {
 	const char *store, *baseline, *screening, *confirmation, *floors, *markdown, *junit;

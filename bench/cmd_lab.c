@@ -5,7 +5,7 @@
 
 #include "base/strbuf.h"
 #include "bench/bench.h"
-#include "bench/lab.h"
+#include "bench/lab/lab.h"
 
 struct lab_args {
 	uint64_t timeout_ns, mem_bytes;

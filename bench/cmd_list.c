@@ -5,11 +5,11 @@
 
 #include "analysis/figure.h"
 #include "base/table.h"
-#include "bench/adapter.h"
+#include "bench/vmms/vmm.h"
 #include "bench/bench.h"
-#include "bench/knobs.h"
-#include "bench/runs.h"
-#include "bench/substrate.h"
+#include "bench/plan/knobs.h"
+#include "bench/cli/runs.h"
+#include "bench/host/substrate.h"
 #include "probes/counters.h"
 #include "workloads/workloads.h"
 

@@ -9,8 +9,8 @@
 #include "base/proc.h"
 #include "base/strbuf.h"
 #include "bench/bench.h"
-#include "bench/jobfile.h"
-#include "bench/paths.h"
+#include "bench/plan/jobfile.h"
+#include "bench/host/paths.h"
 
 #define PLAN_TIMEOUT_NS (24 * 3600 * NSEC_PER_SEC)
 #define INTERRUPTED	(128 + SIGINT)

@@ -11,9 +11,9 @@
 #include "base/clock.h"
 #include "base/proc.h"
 #include "bench/bench.h"
-#include "bench/paths.h"
-#include "bench/peer_link.h"
-#include "bench/wire.h"
+#include "bench/host/paths.h"
+#include "bench/host/peer_link.h"
+#include "bench/host/wire.h"
 
 struct peer_args {
 	const char *nic, *token, *port;

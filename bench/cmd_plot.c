@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "bench/bench.h"
-#include "bench/runs.h"
+#include "bench/cli/runs.h"
 #include "analysis/view.h"
 
 struct plot_args {

@@ -10,11 +10,11 @@
 #include "base/clock.h"
 #include "base/proc.h"
 #include "bench/bench.h"
-#include "bench/exit_view.h"
-#include "bench/paths.h"
-#include "bench/profile_print.h"
-#include "bench/symbols.h"
-#include "bench/vm_find.h"
+#include "bench/profile/exit_view.h"
+#include "bench/host/paths.h"
+#include "bench/profile/profile_print.h"
+#include "bench/profile/symbols.h"
+#include "bench/profile/vm_find.h"
 #include "probes/trace.h"
 
 #define TICK_NS (100 * NSEC_PER_MSEC)

@@ -7,7 +7,7 @@
 #include "analysis/report.h"
 #include "base/file.h"
 #include "bench/bench.h"
-#include "bench/runs.h"
+#include "bench/cli/runs.h"
 
 struct report_args {
 	const char *format, *out, *store;

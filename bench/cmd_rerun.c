@@ -7,10 +7,10 @@
 
 #include "base/file.h"
 #include "bench/bench.h"
-#include "bench/environment.h"
-#include "bench/paths.h"
-#include "bench/rerun.h"
-#include "bench/runs.h"
+#include "bench/host/environment.h"
+#include "bench/host/paths.h"
+#include "bench/plan/rerun.h"
+#include "bench/cli/runs.h"
 
 struct rerun_args {
 	const char *store;

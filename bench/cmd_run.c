@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "bench/bench.h"
-#include "bench/observer.h"
-#include "bench/run.h"
+#include "bench/sample/observer.h"
+#include "bench/run/run.h"
 
 const struct opt run_opts[] = {
 	{"mode", 'm', OPT_STR, offsetof(struct run_args, modes), "M[,M...]",

@@ -7,7 +7,7 @@
 #include "analysis/stats.h"
 #include "base/table.h"
 #include "bench/bench.h"
-#include "bench/runs.h"
+#include "bench/cli/runs.h"
 
 struct show_args {
 	const char *store;

@@ -12,8 +12,8 @@
 #include "base/proc.h"
 #include "base/table.h"
 #include "bench/bench.h"
-#include "bench/jobfile.h"
-#include "bench/paths.h"
+#include "bench/plan/jobfile.h"
+#include "bench/host/paths.h"
 #include "results/query.h"
 
 #define SECTION_TIMEOUT_NS (24 * 3600 * NSEC_PER_SEC) /* `bench run` has its own, tighter ones */

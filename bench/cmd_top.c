@@ -9,8 +9,8 @@
 
 #include "base/clock.h"
 #include "bench/bench.h"
-#include "bench/top_draw.h"
-#include "bench/vm_find.h"
+#include "bench/profile/top_draw.h"
+#include "bench/profile/vm_find.h"
 
 struct top_args {
 	uint64_t pid, interval_ns, duration_ns;

@@ -12,8 +12,8 @@
 
 #include "base/log.h"
 #include "vmm/args.h"
-#include "vmm/boot/enter.h"
-#include "vmm/core/kvm.h"
+#include "vmm/kvm/enter.h"
+#include "vmm/kvm/kvm.h"
 #include "vmm/devices.h"
 #include "vmm/pci/core.h"
 #include "vmm/platform/acpi.h"

@@ -11,10 +11,10 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "vmm/core/fake.h"
+#include "tests/unit/fake.h"
 #include "vmm/devices.h"
-#include "vmm/net/e1000.h"
-#include "vmm/virtio/net.h"
+#include "vmm/devices/e1000/e1000.h"
+#include "vmm/devices/virtio_net/net.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "vmm/vhost/user_back.h"
+#include "vmm/devices/virtio_net/user_back.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

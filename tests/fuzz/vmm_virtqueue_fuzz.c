@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "tests/unit/drv_ring.h"
-#include "vmm/net/netq.h"
+#include "vmm/devices/virtio_net/netq.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "bench/adapter.h"
-#include "bench/knobs.h"
+#include "bench/vmms/vmm.h"
+#include "bench/plan/knobs.h"
 
 /* The word of QEMU's command line that begins so, copied into buf. */
 static void word_of(int stats_fd, const char *start, char *buf, size_t size)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "bench/bottleneck.h"
+#include "bench/sample/bottleneck.h"
 
 static json_t *sample(const char *threads, unsigned cpus)
 {

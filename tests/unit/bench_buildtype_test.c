@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/util.h"
-#include "bench/build_type.h"
+#include "bench/host/build_type.h"
 
 #define BINARY(text) {text, sizeof(text)}
 

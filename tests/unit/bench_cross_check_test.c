@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "bench/measure.h"
+#include "bench/sample/measure.h"
 
 static struct stats_page page;
 

@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "bench/jobfile.h"
+#include "bench/plan/jobfile.h"
 #include "tests/unit/fake_record.h"
 
 static char *dir, *path;

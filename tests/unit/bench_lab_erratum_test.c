@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "bench/lab_erratum.h"
+#include "bench/lab/lab_erratum.h"
 
 #define AT 100 /* where the known code lies in the buffer */
 

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "bench/lab_cache.h"
+#include "bench/lab/lab_cache.h"
 #include "tests/unit/fake_record.h"
 
 static void touch(const char *dir, const char *name, time_t age_s)

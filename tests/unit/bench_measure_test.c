@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/hist_json.h"
-#include "bench/measure.h"
+#include "bench/sample/measure.h"
 
 static json_t *vm(double bps, double late_ns, int hlt, int mmio)
 {

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "bench/pin.h"
+#include "bench/host/pin.h"
 
 #define MAX_CPUS 8
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "bench/rates.h"
+#include "bench/profile/rates.h"
 
 static struct rates rates;
 static struct view_row row[2];

@@ -5,7 +5,7 @@
 #include <cmocka.h>
 
 #include "base/strbuf.h"
-#include "bench/rerun.h"
+#include "bench/plan/rerun.h"
 #include "tests/unit/fake_record.h"
 
 /* Everything after the program's own path, joined by blanks. */

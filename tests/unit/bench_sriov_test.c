@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "bench/vf_settings.h"
+#include "bench/host/vf_settings.h"
 
 static const char json[] =
 	"[{\"ifname\":\"eth0\",\"vfinfo_list\":["

@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "bench/symbols.h"
+#include "bench/profile/symbols.h"
 
 static const char map[] = "ffffffff81002000 T second\n"
 			  "ffffffff81001000 t first\n"

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "bench/top_draw.h"
+#include "bench/profile/top_draw.h"
 
 static int shown(const int width[TOP_COLUMNS], int *sum)
 {

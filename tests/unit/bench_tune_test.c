@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "base/journal.h"
 #include "base/strbuf.h"
-#include "bench/tune.h"
+#include "bench/host/tune.h"
 
 static const struct {
 	const char *path, *before, *tuned;

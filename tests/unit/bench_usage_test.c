@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "bench/usage.h"
+#include "bench/sample/usage.h"
 
 static const char smaps[] = "00400000-00500000 r-xp 00000000 08:01 1  /usr/bin/vmm\n"
 			    "Size:               1024 kB\nRss:                 300 kB\nPss:                 300 kB\n"

@@ -10,7 +10,7 @@
 #include <linux/virtio_ring.h>
 #include <stdlib.h>
 #include <string.h>
-#include "vmm/virtio/virtqueue.h"
+#include "vmm/virtq/virtqueue.h"
 
 #define F_PACKED    (1ull << VIRTIO_F_RING_PACKED)
 #define F_INDIRECT  (1ull << VIRTIO_RING_F_INDIRECT_DESC)

@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "vmm/core/fake.h"
+#include "tests/unit/fake.h"
 #include "vmm/devices.h"
-#include "vmm/net/e1000.h"
+#include "vmm/devices/e1000/e1000.h"
 
 #define RING	8
 #define TX_RING 0x10000

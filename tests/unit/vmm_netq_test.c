@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "tests/unit/drv_ring.h"
-#include "vmm/net/netq.h"
+#include "vmm/devices/virtio_net/netq.h"
 
 #define RX_GPA  0x10000
 #define TX_GPA  0x80000

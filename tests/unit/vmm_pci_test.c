@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/seed.h"
-#include "vmm/core/fake.h"
+#include "tests/unit/fake.h"
 #include "vmm/pci/regs.h"
 
 #define VECTORS 4

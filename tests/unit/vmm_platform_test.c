@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "tests/unit/seed.h"
-#include "vmm/core/fake.h"
+#include "tests/unit/fake.h"
 #include "vmm/platform/acpi.h"
 #include "vmm/platform/ioapic.h"
 #include "vmm/platform/platform.h"

@@ -17,9 +17,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/strbuf.h"
-#include "vmm/core/fake.h"
+#include "tests/unit/fake.h"
 #include "vmm/pci/regs.h"
-#include "vmm/vfio/vfio.h"
+#include "vmm/devices/vfio/vfio.h"
 
 #define VECTORS 4
 

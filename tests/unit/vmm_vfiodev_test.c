@@ -17,10 +17,10 @@
 #include <cmocka.h>
 
 #include "base/log.h"
-#include "vmm/core/fake.h"
+#include "tests/unit/fake.h"
 #include "vmm/devices.h"
 #include "vmm/pci/regs.h"
-#include "vmm/vfio/vfio.h"
+#include "vmm/devices/vfio/vfio.h"
 
 #define BAR0      0x10000
 #define BAR3      0x4000

@@ -20,7 +20,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "vmm/vhost/user_back.h"
+#include "vmm/devices/virtio_net/user_back.h"
 
 #define BIT(n) (1ull << (n))
 #define PACKED BIT(34)

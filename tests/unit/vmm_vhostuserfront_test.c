@@ -20,7 +20,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "vmm/vhost/user_back.h"
+#include "vmm/devices/virtio_net/user_back.h"
 
 #define BIT(n) (1ull << (n))
 #define FEATURES (BIT(0) | BIT(28) | BIT(29))

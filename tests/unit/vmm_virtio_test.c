@@ -16,9 +16,9 @@
 
 #include "base/log.h"
 #include "tests/unit/drv_ring.h"
-#include "vmm/core/fake.h"
+#include "tests/unit/fake.h"
 #include "vmm/devices.h"
-#include "vmm/virtio/net.h"
+#include "vmm/devices/virtio_net/net.h"
 
 #define BAR	  4
 #define ISR	  0x1000

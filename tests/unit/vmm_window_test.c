@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "vmm/core/fake.h"
+#include "tests/unit/fake.h"
 #include "workloads/protocol.h"
 
 static struct vm *vm;

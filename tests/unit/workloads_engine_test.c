@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "bench/wire.h"
+#include "bench/host/wire.h"
 #include "workloads/agent/stream.h"
 #include "workloads/agent/udp.h"
 #include "workloads/lines.h"

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "vmm/core/bus.h"
-#include "vmm/core/kvm.h"
+#include "vmm/kvm/kvm.h"
 #include "vmm/platform/ioapic.h"
 
 #define PINS        24

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "vmm/net/backend.h"
+#include "vmm/devices/virtio_net/backend.h"
 
 #define VERSION_AT  8
 #define PROGRESS_AT 16

@@ -11,7 +11,7 @@
 #define VMM_VHOST_INFLIGHT_H
 
 #include "vmm/vhost/user_msg.h"
-#include "vmm/virtio/virtqueue.h"
+#include "vmm/virtq/virtqueue.h"
 
 struct inflight {
 	uint8_t *map; /* NULL: none */

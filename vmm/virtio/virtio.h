@@ -22,7 +22,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 #include "vmm/pci/pci.h"
-#include "vmm/virtio/virtqueue.h"
+#include "vmm/virtq/virtqueue.h"
 
 #define VIRTIO_QUEUES_MAX 17
 #define VIRTIO_NO_VECTOR  0xffff

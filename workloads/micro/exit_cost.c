@@ -18,7 +18,7 @@
  */
 #include <string.h>
 
-#include "vmm/pci/testdev.h"
+#include "vmm/devices/testdev.h"
 #include "workloads/micro/pci.h"
 
 #define MIN_SAMPLES 32

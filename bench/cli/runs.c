@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "bench/cli/runs.h"
+#include "results/record.h"
+
+int runs_load(const char *store_dir, int argc, char **argv, struct fig_set *out)
+{
+	struct store *store = NULL;
+	int err = store_open(&store, store_dir);
+
+	*out = (struct fig_set){xcalloc((size_t)argc + 1, sizeof(*out->rec)), 0};
+	for (int i = 1; !err && i < argc; i++) {
+		out->rec[out->n] = store_load(store, argv[i]);
+		err = out->rec[out->n] ? 0 : -ENOENT;
+		out->n += !err;
+	}
+	if (store)
+		store_close(store);
+	if (err)
+		runs_free(out);
+	return err;
+}
+
+void runs_free(struct fig_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		json_decref(set->rec[i]);
+	free(set->rec);
+	*set = (struct fig_set){NULL, 0};
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "bench/host/build_type.h"
+#include "bench/host/environment.h"
+#include "bench/lab/lab.h"
+#include "bench/host/paths.h"
+#include "version.h"
+
+#define JITTER_PROBES   20
+#define JITTER_SLEEP_NS (200 * NSEC_PER_USEC)
+#define JITTER_LIMIT_NS (20 * NSEC_PER_MSEC)
+#define STEAL_LIMIT_PCT 2.0
+
+/* "model name	: X" of the first processor. */
+static char *cpuinfo(const char *key)
+{
+	struct strbuf sb = STRBUF_INIT;
+	char *found = NULL, *at;
+
+	if (!file_read("/proc/cpuinfo", &sb) && (at = strstr(sb.buf, key)) && (at = strchr(at, ':'))) {
+		at += 1 + (at[1] == ' ');
+		found = xasprintf("%.*s", (int)strcspn(at, "\n"), at);
+	}
+	strbuf_free(&sb);
+	return found ? found : xstrdup("unknown");
+}
+
+static void add_line(json_t *env, const char *name, char *value)
+{
+	json_object_set_new(env, name, *value ? json_string(value) : json_null());
+	free(value);
+}
+
+json_t *environment_json(void)
+{
+	json_t *env = json_object();
+	struct utsname u;
+	char *version = NULL;
+
+	uname(&u);
+	json_object_set_new(env, "kernel", json_sprintf("%s %s", u.release, u.version));
+	add_line(env, "cpu", cpuinfo("model name"));
+	add_line(env, "microcode", cpuinfo("microcode"));
+	json_object_set_new(env, "cpus", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
+	json_object_set_new(env, "mem_bytes",
+			    json_integer((json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE)));
+	add_line(env, "governor", file_read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"));
+	add_line(env, "smt", file_read_line("/sys/devices/system/cpu/smt/control"));
+	add_line(env, "no_turbo", file_read_line("/sys/devices/system/cpu/intel_pstate/no_turbo"));
+	add_line(env, "command_line", file_read_line("/proc/cmdline"));
+	add_line(env, "clocksource", file_read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource"));
+	free(lab_missing(&version));
+	add_line(env, "qemu", version ? version : xstrdup(""));
+	json_object_set_new(env, "exitlab", json_string(EXITLAB_VERSION));
+	return env;
+}
+
+/* Our version says nothing about a program that is not ours; its hash does. */
+static void add_input(json_t *inputs, const char *name, const char *path, bool ours)
+{
+	char hex[65], *real = path ? realpath(path, NULL) : NULL;
+	const char *build;
+
+	if (real && !file_sha256(real, hex)) {
+		build = build_type(real);
+		if (!strcmp(build, "debug") || !strcmp(build, "asan"))
+			log_warn("%s: a build of type %s; its times are not those of a release", real, build);
+		json_array_append_new(inputs, json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", name, "path",
+							real, "sha256", hex, "version",
+							ours ? EXITLAB_VERSION : "", "build", build));
+	}
+	free(real);
+}
+
+json_t *environment_inputs(const struct cell *c, const char *kernel_dir)
+{
+	json_t *inputs = json_array();
+	char *path;
+
+	add_input(inputs, "bench", path_self(), true);
+	if (c->vmm) {
+		bool ours = c->vmm->has_stats_page;
+
+		path = ours ? xstrdup(path_tool(c->vmm->program)) : path_program(c->vmm->program);
+		add_input(inputs, c->vmm->name, path, ours);
+		free(path);
+	}
+	if (!strcmp(c->guest, "micro")) {
+		add_input(inputs, "micro", path_tool("micro.elf"), true);
+		return inputs;
+	}
+	add_input(inputs, "agent", path_tool("agent"), true);
+	if (c->vmm) {
+		path = xasprintf("%s/vmlinux", kernel_dir);
+		add_input(inputs, "kernel", path, false);
+		free(path);
+	}
+	return inputs;
+}
+
+static void read_steal(struct noise *n)
+{
+	struct strbuf sb = STRBUF_INIT;
+	unsigned long long v[8] = {0};
+
+	if (!file_read("/proc/stat", &sb) &&
+	    sscanf(sb.buf, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1], &v[2], &v[3], &v[4],
+		   &v[5], &v[6], &v[7]) == 8) {
+		n->steal_ticks = v[7];
+		for (size_t i = 0; i < ARRAY_SIZE(v); i++)
+			n->total_ticks += v[i];
+	}
+	strbuf_free(&sb);
+}
+
+void noise_read(struct noise *n)
+{
+	*n = (struct noise){0};
+	read_steal(n);
+	for (int i = 0; i < JITTER_PROBES; i++) {
+		uint64_t t = clock_ns();
+
+		clock_sleep_ns(JITTER_SLEEP_NS);
+		t = clock_ns() - t - JITTER_SLEEP_NS;
+		n->jitter_ns = MAX(n->jitter_ns, t);
+	}
+}
+
+json_t *noise_json(const struct noise *before, const struct noise *after, json_t *tags)
+{
+	double total = (double)(after->total_ticks - before->total_ticks);
+	double steal = total > 0 ? 100 * (double)(after->steal_ticks - before->steal_ticks) / total : 0;
+	uint64_t jitter = MAX(before->jitter_ns, after->jitter_ns);
+
+	if (steal > STEAL_LIMIT_PCT)
+		json_array_append_new(tags, json_sprintf("noisy: %.1f %% steal", steal));
+	if (jitter > JITTER_LIMIT_NS)
+		json_array_append_new(tags, json_sprintf("noisy: a 200 us sleep took %.1f ms longer",
+							 (double)jitter / 1e6));
+	return json_pack("{s:f, s:I}", "steal_pct", steal, "jitter_ns", (json_int_t)jitter);
+}

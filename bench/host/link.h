@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Network interfaces and the namespaces that they are in. All return 0 or -errno. */
+#ifndef BENCH_HOST_LINK_H
+#define BENCH_HOST_LINK_H
+
+#include "base/util.h"
+
+/* The addresses of guest and peer: 10.77.0.HOST, fd77::HOST. */
+#define WIRE_NET4       "10.77.0."
+#define WIRE_NET6       "fd77::"
+#define WIRE_HOST_GUEST 2
+#define WIRE_HOST_PEER  1
+
+/* Run fn in the namespace *ns_fd, or in a new one, returned there, when it is -1. */
+int netns_run(int *ns_fd, int (*fn)(void *arg), void *arg);
+/* A new namespace with its loopback up; fd or -errno (logged). */
+int netns_new(void);
+
+/* In the namespace that the caller is in: */
+int link_up(const char *name);
+bool link_is_up(const char *name);
+/* Address, MAC and state of one interface; for netns_run. */
+struct link_setup {
+	const char *name, *mac; /* mac NULL: its own */
+	int host;               /* its number in the nets above */
+};
+int link_setup(void *arg);
+int link_move(const char *name, int ns_fd);
+
+#endif

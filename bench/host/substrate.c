@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/strbuf.h"
+#include "bench/lab/lab.h"
+#include "bench/host/substrate.h"
+#include "workloads/workloads.h"
+
+static bool cpu_flag(const char *flag)
+{
+	struct strbuf sb = STRBUF_INIT;
+	bool found = false;
+	char *flags, *end;
+
+	if (!file_read("/proc/cpuinfo", &sb) && (flags = strstr(sb.buf, "\nflags"))) {
+		end = strchr(flags + 1, '\n');
+		if (end)
+			*end = '\0';
+		found = strstr(flags, flag) != NULL;
+	}
+	strbuf_free(&sb);
+	return found;
+}
+
+enum kvm_backend host_kvm_backend(void)
+{
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC), api;
+
+	if (fd < 0)
+		return KVM_NONE;
+	api = ioctl(fd, KVM_GET_API_VERSION, 0);
+	close(fd);
+	if (api != KVM_API_VERSION)
+		return KVM_NONE;
+	if (file_exists("/sys/module/kvm_amd"))
+		return KVM_SVM;
+	if (file_exists("/sys/module/kvm_intel"))
+		return KVM_VMX;
+	/* Built in: the CPU says which; neither extension means a software back end (PVM). */
+	return cpu_flag(" svm ") ? KVM_SVM : cpu_flag(" vmx ") ? KVM_VMX : KVM_PVM;
+}
+
+const char *kvm_backend_name(enum kvm_backend b)
+{
+	static const char *const names[] = {"none", "vmx", "svm", "pvm", "other"};
+
+	return names[b];
+}
+
+static bool tap_works(void)
+{
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static bool kvm_runs_linux(void)
+{
+	enum kvm_backend b = host_kvm_backend();
+
+	return b == KVM_SVM || b == KVM_VMX;
+}
+
+static bool has_root(void)
+{
+	return geteuid() == 0;
+}
+
+static bool has_kvm(void)
+{
+	return host_kvm_backend() != KVM_NONE;
+}
+
+static bool has_vhost(void)
+{
+	return access("/dev/vhost-net", R_OK | W_OK) == 0;
+}
+
+static bool has_vfio(void)
+{
+	struct dirent *e;
+	bool any = false;
+	DIR *d = opendir("/sys/kernel/iommu_groups");
+
+	while (d && !any && (e = readdir(d)))
+		any = e->d_name[0] != '.';
+	if (d)
+		closedir(d);
+	return any;
+}
+
+unsigned host_lacks(unsigned needs, char **why)
+{
+	static const struct {
+		unsigned need;
+		bool (*ok)(void);
+		const char *lack;
+	} table[] = {
+		{NEED_KVM, has_kvm, "no usable /dev/kvm"},
+		{NEED_KVM_LINUX, kvm_runs_linux, "its KVM cannot run Linux guests"},
+		{NEED_ROOT, has_root, "not root"},
+		{NEED_TAP, tap_works, "no /dev/net/tun"},
+		{NEED_VHOST, has_vhost, "no /dev/vhost-net"},
+		{NEED_VFIO, has_vfio, "no IOMMU groups: switch it on (firmware, intel_iommu=on or amd_iommu=on)"},
+		{NEED_LAB, lab_inside, "npt= loads KVM's module anew, under the feet of other guests"},
+	};
+	unsigned lacks = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		if (!(needs & table[i].need) || table[i].ok())
+			continue;
+		if (!lacks && why)
+			*why = xstrdup(table[i].lack);
+		lacks |= table[i].need;
+	}
+	return lacks;
+}

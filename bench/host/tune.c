@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/journal.h"
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "bench/host/tune.h"
+
+struct tune {
+	struct journal *journal;
+	json_t *changed;
+};
+
+static const struct setting {
+	const char *name, *path; /* path may be a pattern: all that match */
+	const char *want;
+	const char *bad;  /* the value that disturbs; NULL: whatever is not want */
+	const char *why;
+} settings[] = {
+	{"governor", "/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor", "performance", NULL,
+	 "clocks change with the load"},
+	{"turbo", "/sys/devices/system/cpu/intel_pstate/no_turbo", "1", NULL,
+	 "clocks depend on what other cores do"},
+	{"boost", "/sys/devices/system/cpu/cpufreq/boost", "0", NULL, "clocks depend on what other cores do"},
+	{"smt", "/sys/devices/system/cpu/smt/control", "off", "on",
+	 "hardware threads of one core disturb one another"},
+};
+
+static const char *root(void)
+{
+	const char *dir = getenv("EXITLAB_TUNE_ROOT"); /* a copy of /sys for the tests */
+
+	return dir ? dir : "";
+}
+
+static bool is_bad(const struct setting *s, const char *value)
+{
+	return s->bad ? !strcmp(value, s->bad) : *value && strcmp(value, s->want);
+}
+
+/* The files of a setting. glob_t to be freed by the caller. */
+static size_t find(const struct setting *s, glob_t *g)
+{
+	char *pattern = xasprintf("%s%s", root(), s->path);
+
+	*g = (glob_t){0};
+	glob(pattern, 0, NULL, g);
+	free(pattern);
+	return g->gl_pathc;
+}
+
+static size_t count_bad(const struct setting *s)
+{
+	size_t bad = 0;
+	glob_t g;
+
+	find(s, &g);
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		char *value = file_read_line(g.gl_pathv[i]);
+
+		bad += is_bad(s, value);
+		free(value);
+	}
+	globfree(&g);
+	return bad;
+}
+
+void tune_warn(void)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+		if (count_bad(&settings[i]))
+			strbuf_addf(&sb, "%s%s is not %s (%s)", sb.len ? "; " : "", settings[i].name,
+				    settings[i].want, settings[i].why);
+	if (sb.len)
+		log_warn("%s: times are unsteadier for it; --tune changes it for as long as the run lasts", strbuf_str(&sb));
+	strbuf_free(&sb);
+}
+
+static int apply_one(struct tune *t, const struct setting *s, const char *path)
+{
+	char *old = file_read_line(path);
+	int err = is_bad(s, old) ? journal_write(t->journal, path, s->want, old) : 0;
+
+	if (!err && is_bad(s, old))
+		json_object_set_new(t->changed, s->name, json_sprintf("%s -> %s", old, s->want));
+	free(old);
+	return err;
+}
+
+int tune_apply(struct tune **out)
+{
+	struct tune *t = xcalloc(1, sizeof(*t));
+	struct strbuf missing = STRBUF_INIT;
+	int err = journal_open(&t->journal);
+
+	if (err) {
+		free(t);
+		return err;
+	}
+	t->changed = json_object();
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		glob_t g;
+
+		if (!find(&settings[i], &g))
+			strbuf_addf(&missing, "%s%s", missing.len ? ", " : "", settings[i].name);
+		for (size_t k = 0; k < g.gl_pathc; k++)
+			apply_one(t, &settings[i],
+				  g.gl_pathv[k]); /* it said why not; the others are worth it all the same */
+		globfree(&g);
+	}
+	if (missing.len)
+		log_info("--tune: this machine has no switch for: %s", strbuf_str(&missing));
+	strbuf_free(&missing);
+	*out = t;
+	return 0;
+}
+
+void tune_undo(struct tune *t)
+{
+	if (!t)
+		return;
+	journal_close(t->journal);
+	json_decref(t->changed);
+	free(t);
+}
+
+json_t *tune_json(const struct tune *t)
+{
+	return t ? json_deep_copy(t->changed) : json_object();
+}

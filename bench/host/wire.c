@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <netlink/route/link.h>
+#include <netlink/route/link/veth.h>
+
+#include "base/log.h"
+#include "bench/host/link.h"
+#include "bench/host/wire.h"
+
+/* Room for the offloads' 64 KiB; the vnet_hdr of virtio 1.x. */
+#define TAP_FLAGS (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)
+
+static const char peer_mac[] = "52:54:00:77:00:01";
+
+int wire_open_tap(struct wire *w, unsigned queues, char name[IF_NAMESIZE])
+{
+	if (queues < 1 || queues >= WIRE_QUEUES) {
+		log_error("queues=%u: expected 1 to %d", queues, WIRE_QUEUES - 1);
+		return -EINVAL;
+	}
+	for (unsigned i = 0; i < queues; i++) {
+		struct ifreq ifr = {.ifr_flags = 0};
+		int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+		if (fd < 0)
+			return -errno;
+		w->tap_fd[i] = fd;
+		snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+		ifr.ifr_flags = (short)(TAP_FLAGS | (queues > 1 ? IFF_MULTI_QUEUE : 0));
+		if (ioctl(fd, TUNSETIFF, &ifr))
+			return -errno;
+		snprintf(name, IF_NAMESIZE, "%s", ifr.ifr_name);
+	}
+	return 0;
+}
+
+struct tap_job {
+	struct wire *w;
+	unsigned queues;
+};
+
+static int open_tap(void *arg)
+{
+	char name[IF_NAMESIZE] = "tap0";
+	struct link_setup s = {name, peer_mac, WIRE_HOST_PEER};
+	const struct tap_job *j = arg;
+	int err = wire_open_tap(j->w, j->queues, name);
+
+	return err ? err : link_setup(&s);
+}
+
+void wire_init(struct wire *w, unsigned vm, bool ipv6)
+{
+	unsigned host = WIRE_HOST_GUEST + vm;
+
+	*w = (struct wire){.peer_ns = -1, .agent_ns = -1};
+	for (int i = 0; i < WIRE_QUEUES; i++)
+		w->tap_fd[i] = -1;
+	snprintf(w->peer_addr, sizeof(w->peer_addr), ipv6 ? WIRE_NET6 "%d" : WIRE_NET4 "%d", WIRE_HOST_PEER);
+	snprintf(w->guest_addr, sizeof(w->guest_addr), ipv6 ? WIRE_NET6 "%x/64" : WIRE_NET4 "%u/24", host);
+	snprintf(w->mac, sizeof(w->mac), "%.*s%02x", (int)sizeof(WIRE_GUEST_MAC) - 3, WIRE_GUEST_MAC, host);
+}
+
+int wire_tap(struct wire *w, unsigned queues, bool ipv6)
+{
+	struct tap_job j = {w, queues};
+	int err;
+
+	wire_init(w, 0, ipv6);
+	w->peer_ns = netns_new();
+	if (w->peer_ns < 0)
+		return w->peer_ns;
+	err = netns_run(&w->peer_ns, open_tap, &j);
+	if (err)
+		log_error("TAP: %s%s", strerror(-err),
+			  err == -ENOENT ? "; load the module tun, or use --on=lab"
+			  : err == -EPERM || err == -EACCES ? "; run as root, or use --on=lab" : "");
+	return err;
+}
+
+static int make_veth(void *arg)
+{
+	struct wire *w = arg;
+	struct nl_sock *sk = nl_socket_alloc();
+	struct rtnl_link *l = rtnl_link_veth_alloc(), *peer = l ? rtnl_link_veth_get_peer(l) : NULL;
+	int err = sk && peer && !nl_connect(sk, NETLINK_ROUTE) ? 0 : -ENOMEM;
+
+	if (!err) {
+		rtnl_link_set_name(l, "eth0");
+		rtnl_link_set_name(peer, "tap0");
+		rtnl_link_set_ns_fd(peer, w->peer_ns);
+		err = rtnl_link_add(sk, l, NLM_F_CREATE | NLM_F_EXCL) ? -EOPNOTSUPP : 0;
+	}
+	if (peer)
+		rtnl_link_put(peer);
+	if (l)
+		rtnl_link_put(l);
+	nl_socket_free(sk);
+	return err;
+}
+
+int wire_veth(struct wire *w, bool ipv6)
+{
+	struct link_setup peer = {"tap0", peer_mac, WIRE_HOST_PEER},
+			  agent = {"eth0", WIRE_GUEST_MAC, WIRE_HOST_GUEST};
+	int err;
+
+	wire_init(w, 0, ipv6);
+	w->peer_ns = netns_new();
+	w->agent_ns = w->peer_ns < 0 ? -1 : netns_new();
+	if (w->agent_ns < 0)
+		return w->agent_ns;
+	err = netns_run(&w->agent_ns, make_veth, w);
+	err = err ? err : netns_run(&w->peer_ns, link_setup, &peer);
+	err = err ? err : netns_run(&w->agent_ns, link_setup, &agent);
+	if (err)
+		log_error("veth pair: %s; load the module veth, or use --on=lab", strerror(-err));
+	return err;
+}
+
+void wire_close(struct wire *w)
+{
+	for (int i = 0; i < WIRE_QUEUES; i++)
+		close_fd(&w->tap_fd[i]);
+	wire_give_back(w);
+	close_fd(&w->peer_ns);
+	close_fd(&w->agent_ns);
+}

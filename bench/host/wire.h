@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The network between guest and peer. Everything is anonymous or bound to our fds, so the kernel cleans up
+ * whatever happens to us: namespaces without a name, a TAP that is not persistent, veth ends inside such
+ * namespaces.
+ *
+ *   local:   guest eth0 -- VMM -- TAP tap0 in the peer's namespace
+ *   switch:  guest eth0 -- VMM -- TAP -- bridge -- own card -- the cards' wire -- peer's card
+ *   cards:   VF or PF -- the cards' wire -- peer's card, moved into the peer's namespace
+ *   host:    agent's namespace veth -- veth peer's namespace (no VM: the baseline)
+ */
+#ifndef BENCH_HOST_WIRE_H
+#define BENCH_HOST_WIRE_H
+
+#include <net/if.h>
+#include "base/util.h"
+
+#define WIRE_QUEUES 16
+#define WIRE_GUEST_MAC "52:54:00:77:00:02" /* of the first VM */
+
+/* A card that was moved into a namespace; name "" when none was. */
+struct wire_card {
+	char name[16];
+	bool was_up;
+};
+
+struct wire {
+	int peer_ns, agent_ns;     /* namespace fds; agent_ns only without a VM, else -1 */
+	int tap_fd[WIRE_QUEUES];   /* -1 ends */
+	char guest_addr[48];       /* with prefix length, for the job */
+	char peer_addr[48];        /* without */
+	char mac[18];
+	struct wire_card peer_card, own_card;
+};
+
+/* ipv6 chooses the addresses of the job; both families are configured. 0 or -errno (logged). */
+int wire_tap(struct wire *w, unsigned queues, bool ipv6);
+int wire_veth(struct wire *w, bool ipv6);
+/*
+ * The real wire: the card peer_nic, unless NULL (the peer is another machine's), goes into the peer's
+ * namespace (and comes back when that ends); own_nic, unless NULL, into the agent's. The peer is in this
+ * VLAN, 0: none. -EBUSY for a card that this host uses.
+ */
+int wire_cards(struct wire *w, const char *peer_nic, const char *own_nic, int vlan, bool ipv6);
+/* The real wire with a TAP for the VMM: own_nic and the TAP are ports of a switch in a namespace of its own.
+ */
+int wire_switched(struct wire *w, unsigned queues, const char *peer_nic, const char *own_nic, bool ipv6);
+/* VM number vm (from 1) on the wire of the first: the same peer; with queues, one more TAP on its switch. */
+int wire_join(struct wire *w, const struct wire *first, unsigned vm, unsigned queues, bool ipv6);
+/* This machine's end of another's wire: the card goes into a namespace, with the peer's addresses. Its fd or
+ * -errno (logged). */
+int wire_peer_card(const char *nic);
+void wire_close(struct wire *w);
+
+/* ---- between wire.c (TAP, veth) and wire_cards.c (the real wire) ---- */
+/* Nothing made yet; address and MAC of VM number vm. */
+void wire_init(struct wire *w, unsigned vm, bool ipv6);
+/* The cards back into our namespace, at once: the kernel does it too, but when it comes round to it. */
+void wire_give_back(struct wire *w);
+/* The queues of a TAP in the namespace that the caller is in; "tap%d" becomes its name. 0 or -errno. */
+int wire_open_tap(struct wire *w, unsigned queues, char name[IF_NAMESIZE]);
+
+#endif

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <netlink/route/link.h>
+#include <netlink/route/link/bridge.h>
+#include <netlink/route/link/vlan.h>
+
+#include "base/log.h"
+#include "bench/host/link.h"
+#include "bench/host/wire.h"
+
+static const char vlan_name[] = "vlan0";
+
+/* A card with addresses carries this host's own traffic: taking it away could cut us off. */
+static int check_unused(const char *nic)
+{
+	struct ifaddrs *all = NULL;
+	int err = getifaddrs(&all) ? -errno : 0;
+
+	for (const struct ifaddrs *a = all; a && !err; a = a->ifa_next) {
+		int family = a->ifa_addr ? a->ifa_addr->sa_family : AF_UNSPEC;
+		bool local = family == AF_INET6 &&
+			     IN6_IS_ADDR_LINKLOCAL(
+				     &((const struct sockaddr_in6 *)(const void *)a->ifa_addr)
+					      ->sin6_addr);
+
+		if (strcmp(a->ifa_name, nic) || (family != AF_INET && family != AF_INET6) || local)
+			continue;
+		log_error("%s: this host uses it (it has an address); name another card with --nic, or ip addr flush dev %s", nic, nic);
+		err = -EBUSY;
+	}
+	freeifaddrs(all);
+	return err;
+}
+
+static int take(struct wire_card *card, const char *nic, int ns_fd)
+{
+	bool was_up = link_is_up(nic);
+	int err = link_move(nic, ns_fd);
+
+	if (err)
+		return err;
+	snprintf(card->name, sizeof(card->name), "%s", nic);
+	card->was_up = was_up;
+	return 0;
+}
+
+struct return_job {
+	const char *name;
+	int ns_fd;
+};
+
+static int return_card(void *arg)
+{
+	const struct return_job *j = arg;
+
+	return link_move(j->name, j->ns_fd);
+}
+
+static void give_back(struct wire_card *card, int ns_fd, int home)
+{
+	struct return_job j = {card->name, home};
+
+	if (!*card->name)
+		return;
+	/* What has no driver behind it (veth) may be gone; a card comes back with the namespace's end at the
+	 * latest. */
+	if (netns_run(&ns_fd, return_card, &j))
+		log_debug("%s: not there to come back", card->name);
+	else if (card->was_up)
+		link_up(card->name);
+	*card->name = '\0';
+}
+
+void wire_give_back(struct wire *w)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (home < 0)
+		return;
+	give_back(&w->peer_card, w->peer_ns, home);
+	give_back(&w->own_card, w->agent_ns, home);
+	close(home);
+}
+
+static int move_card(struct wire_card *card, const char *nic, int ns_fd, const struct link_setup *s)
+{
+	int err = take(card, nic, ns_fd);
+
+	err = err ? err : netns_run(&ns_fd, link_setup, (void *)s);
+	if (err)
+		log_error("%s: cannot be moved into its network namespace: %s", nic, strerror(-err));
+	return err;
+}
+
+struct vlan_job {
+	const char *nic;
+	int id;
+};
+
+static int make_vlan(void *arg)
+{
+	const struct vlan_job *j = arg;
+	struct nl_sock *sk = nl_socket_alloc();
+	struct rtnl_link *l = rtnl_link_vlan_alloc();
+	int err = sk && l && !nl_connect(sk, NETLINK_ROUTE) ? link_up(j->nic) : -ENOMEM;
+
+	if (!err) {
+		rtnl_link_set_name(l, vlan_name);
+		rtnl_link_set_link(l, (int)if_nametoindex(j->nic));
+		rtnl_link_vlan_set_id(l, (uint16_t)j->id);
+		err = rtnl_link_add(sk, l, NLM_F_CREATE | NLM_F_EXCL) ? -EOPNOTSUPP : 0;
+	}
+	rtnl_link_put(l);
+	nl_socket_free(sk);
+	return err;
+}
+
+/* The virtual function's side is tagged and untagged by its card. */
+static int move_card_vlan(struct wire_card *card, const char *nic, int ns_fd, int vlan)
+{
+	struct link_setup s = {vlan_name, NULL, WIRE_HOST_PEER};
+	struct vlan_job v = {nic, vlan};
+	int err = take(card, nic, ns_fd);
+
+	err = err ? err : netns_run(&ns_fd, make_vlan, &v);
+	err = err ? err : netns_run(&ns_fd, link_setup, &s);
+	if (err)
+		log_error("%s: VLAN %d: %s; modprobe 8021q", nic, vlan, strerror(-err));
+	return err;
+}
+
+static int move_peer_card(struct wire *w, const char *nic, int vlan)
+{
+	struct link_setup s = {nic, NULL, WIRE_HOST_PEER};
+	int err = check_unused(nic);
+
+	if (err)
+		return err;
+	w->peer_ns = netns_new();
+	if (w->peer_ns < 0)
+		return w->peer_ns;
+	return vlan ? move_card_vlan(&w->peer_card, nic, w->peer_ns, vlan)
+		    : move_card(&w->peer_card, nic, w->peer_ns, &s);
+}
+
+int wire_cards(struct wire *w, const char *peer_nic, const char *own_nic, int vlan, bool ipv6)
+{
+	struct link_setup own = {own_nic, NULL, WIRE_HOST_GUEST};
+	int err = own_nic ? check_unused(own_nic) : 0;
+
+	wire_init(w, 0, ipv6);
+	if (!err && peer_nic)
+		err = move_peer_card(w, peer_nic, vlan);
+	if (err || !own_nic)
+		return err;
+	w->agent_ns = netns_new();
+	return w->agent_ns < 0 ? w->agent_ns : move_card(&w->own_card, own_nic, w->agent_ns, &own);
+}
+
+int wire_peer_card(const char *nic)
+{
+	struct wire w;
+	int err;
+
+	wire_init(&w, 0, false);
+	err = move_peer_card(&w, nic, 0);
+	if (err)
+		close_fd(&w.peer_ns);
+	return err ? err : w.peer_ns;
+}
+
+/* A switch of our own: a bridge in a namespace without a name, with the TAP and the card as its ports. */
+struct switch_job {
+	struct wire *w;
+	unsigned queues;
+	const char *card;
+};
+
+static int make_bridge(struct nl_sock *sk)
+{
+	int err = rtnl_link_bridge_add(sk, "sw0");
+
+	/* Forward at once: no spanning tree, no learning delay. */
+	return err ? -EOPNOTSUPP : link_up("sw0");
+}
+
+static int enslave(struct nl_sock *sk, const char *port)
+{
+	int err = rtnl_link_enslave_ifindex(sk, (int)if_nametoindex("sw0"), (int)if_nametoindex(port));
+
+	return err ? -EOPNOTSUPP : link_up(port);
+}
+
+/* The first TAP comes with the switch and the card, the others join. */
+static int add_tap(void *arg)
+{
+	struct switch_job *j = arg;
+	struct nl_sock *sk = nl_socket_alloc();
+	char tap[IF_NAMESIZE] = "tap%d";
+	int err = sk && !nl_connect(sk, NETLINK_ROUTE) ? 0 : -ENOMEM;
+
+	err = err ? err : wire_open_tap(j->w, j->queues, tap);
+	if (j->card) {
+		err = err ? err : make_bridge(sk);
+		err = err ? err : enslave(sk, j->card);
+	}
+	err = err ? err : enslave(sk, tap);
+	nl_socket_free(sk);
+	return err;
+}
+
+int wire_switched(struct wire *w, unsigned queues, const char *peer_nic, const char *own_nic, bool ipv6)
+{
+	struct switch_job j = {w, queues, own_nic};
+	int err = wire_cards(w, peer_nic, NULL, 0, ipv6);
+
+	err = err ? err : check_unused(own_nic);
+	if (err)
+		return err;
+	w->agent_ns = netns_new(); /* nobody's: the switch */
+	err = w->agent_ns < 0 ? w->agent_ns : take(&w->own_card, own_nic, w->agent_ns);
+	err = err ? err : netns_run(&w->agent_ns, add_tap, &j);
+	if (err)
+		log_error("switch of %s and the TAP: %s; modprobe bridge", own_nic, strerror(-err));
+	return err;
+}
+
+int wire_join(struct wire *w, const struct wire *first, unsigned vm, unsigned queues, bool ipv6)
+{
+	struct switch_job j = {w, queues, NULL};
+	int err = 0;
+
+	wire_init(w, vm, ipv6);
+	w->peer_ns = fcntl(first->peer_ns, F_DUPFD_CLOEXEC, 0);
+	if (w->peer_ns < 0)
+		return -errno;
+	if (queues) {
+		w->agent_ns = fcntl(first->agent_ns, F_DUPFD_CLOEXEC, 0);
+		err = w->agent_ns < 0 ? -errno : netns_run(&w->agent_ns, add_tap, &j);
+	}
+	if (err)
+		log_error("one more TAP on the switch: %s", strerror(-err));
+	return err;
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/table.h"
+#include "bench/lab/lab_impl.h"
+#include "bench/host/paths.h"
+
+#define BOOT_TIMEOUT_NS (90 * NSEC_PER_SEC)
+#define POWER_OFF_NS    (10 * NSEC_PER_SEC)
+
+bool lab_inside(void)
+{
+	return getenv("EXITLAB_LAB") != NULL;
+}
+
+/* Without a time-out of the caller's, only the boot has one. */
+static uint64_t lab_limit(const struct lab_spec *spec)
+{
+	return spec->timeout_ns ? spec->timeout_ns : BOOT_TIMEOUT_NS;
+}
+
+static char *fd_text(int fd)
+{
+	struct strbuf sb = STRBUF_INIT;
+	char buf[4096];
+	ssize_t n;
+
+	lseek(fd, 0, SEEK_SET);
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		strbuf_add(&sb, buf, (size_t)n);
+	return strbuf_take(&sb);
+}
+
+/* The line of text that holds key, or NULL. Cuts the text there. */
+static const char *line_with(char *text, const char *key)
+{
+	char *at = strstr(text, key);
+
+	if (at)
+		at[strcspn(at, "\r\n")] = '\0';
+	return at;
+}
+
+/* The last line that holds anything. */
+static const char *last_line(char *text)
+{
+	size_t len = strlen(text);
+	char *nl;
+
+	while (len && strchr("\r\n ", text[len - 1]))
+		text[--len] = '\0';
+	nl = strrchr(text, '\n');
+	return nl ? nl + 1 : text;
+}
+
+/*
+ * A whole console is too much for a message: it is kept where the lab's images are, until the next failure.
+ */
+static char *keep_console(const char *console)
+{
+	char *path = xasprintf("%s/lab/console.log", path_cache());
+	int err = file_write_atomic(path, console, strlen(console));
+	char *where = err ? xstrdup("") : xasprintf("; the console is in %s", path);
+
+	free(path);
+	return where;
+}
+
+static void explain(struct lab *lab)
+{
+	char *console = fd_text(lab->console_fd), *qlog = fd_text(lab->qlog_fd);
+	bool plain = lab->interrupts || (lab->timed_out && lab->ready);
+	char *where = plain ? xstrdup("") : keep_console(console);
+	const char *panic = line_with(console, "Kernel panic"), *own = line_with(console, "lab: ");
+
+	if (lab->timed_out)
+		log_error("lab: timed out after %s%s%s", fmt_ns((double)lab_limit(lab->spec)),
+			  lab->ready || lab->spec->deterministic ? "; see --timeout" : ", before it was up",
+			  where);
+	else if (lab->silent)
+		log_error("lab: its kernel hangs (no sign of life for a minute)%s", where);
+	else if (lab->interrupts)
+		log_error("lab: interrupted");
+	else if (panic)
+		log_error("lab: its kernel panicked: %s%s", panic, where);
+	else if (own)
+		log_error("lab: ended early: %s%s", own + strlen("lab: "), where);
+	else if (!lab->ready)
+		log_error("lab: QEMU ended before the lab was up: %s", last_line(qlog));
+	else
+		log_error("lab: the machine ended before the command did: %s%s", last_line(qlog), where);
+	free(where);
+	free(console);
+	free(qlog);
+}
+
+int lab_run(const struct lab_spec *spec, int *status)
+{
+	struct lab lab = {.spec = spec, .qemu = PROC_INIT, .ctl_fd = -1, .stdin_fd = -1};
+	char *why = lab_missing(NULL);
+	int err;
+
+	*status = EXIT_CANNOT;
+	if (why) {
+		log_error("lab: %s", why);
+		free(why);
+		return -ENOENT;
+	}
+	lab.console_fd = memfd_create("lab-console", MFD_CLOEXEC);
+	lab.qlog_fd = memfd_create("lab-qemu", MFD_CLOEXEC);
+	lab.deadline_ns = clock_ns() + lab_limit(spec);
+	if (spec->pass_stdin && !spec->deterministic)
+		lab.stdin_fd = STDIN_FILENO;
+	lab_catch_signals(&lab);
+	err = lab_start_qemu(&lab);
+	if (!err) {
+		err = lab_session(&lab);
+		if (err || lab.timed_out)
+			explain(&lab);
+		if (err && lab.ready && !lab.timed_out && !lab.interrupts)
+			err = -EHOSTDOWN;
+		if (!err && proc_wait(&lab.qemu, POWER_OFF_NS) == -ETIMEDOUT)
+			log_warn("lab: did not power off; ended");
+	}
+	proc_end(&lab.qemu, 0);
+	if (lab.timed_out)
+		*status = 124; /* as timeout(1) */
+	else if (!err || lab.interrupts)
+		*status = lab.status;
+	close_fd(&lab.ctl_fd);
+	close_fd(&lab.console_fd);
+	close_fd(&lab.qlog_fd);
+	close_fd(&lab.signal_fd);
+	sigprocmask(SIG_SETMASK, &lab.saved_signals, NULL);
+	return err;
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "bench/lab/lab_impl.h"
+#include "bench/lab/lab_wire.h"
+
+#define GRACE_NS (5 * NSEC_PER_SEC)
+#define SILENCE_NS (60 * NSEC_PER_SEC) /* many LAB_ALIVE_MS: a busy host is slow */
+
+int lab_send_frame(struct lab *lab, uint32_t type, const void *data, size_t len)
+{
+	struct lab_frame f = {type, (uint32_t)len};
+	int err = fd_write_all(lab->ctl_fd, &f, sizeof(f));
+
+	return err ? err : fd_write_all(lab->ctl_fd, data, len);
+}
+
+static void send_winsize(struct lab *lab)
+{
+	struct winsize ws;
+
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws))
+		lab_send_frame(lab, LAB_WINSIZE, &ws, sizeof(ws));
+}
+
+static void terminal_raw(struct lab *lab)
+{
+	struct termios t;
+
+	if (!lab->spec->terminal || tcgetattr(STDIN_FILENO, &lab->saved_termios))
+		return;
+	t = lab->saved_termios;
+	cfmakeraw(&t);
+	lab->raw = !tcsetattr(STDIN_FILENO, TCSANOW, &t);
+}
+
+static int save_file(struct lab *lab, const char *data, size_t len)
+{
+	size_t name_len = strnlen(data, len) + 1;
+	char *path, *slash;
+	int err = 0, fd;
+
+	if (name_len > len || !lab->spec->out_dir || strstr(data, ".."))
+		return 0;
+	path = xasprintf("%s/%s", lab->spec->out_dir, data);
+	slash = strrchr(path, '/');
+	*slash = '\0';
+	dir_make_all(path);
+	*slash = '/';
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	err = fd < 0 ? -errno : fd_write_all(fd, data + name_len, len - name_len);
+	close_fd(&fd);
+	if (err)
+		log_error("lab: %s: %s", path, strerror(-err));
+	free(path);
+	return err;
+}
+
+static int handle_frame(struct lab *lab, const struct lab_frame *f, char *data)
+{
+	switch (f->type) {
+	case LAB_READY:
+		lab->ready = true;
+		if (!lab->spec->timeout_ns)
+			lab->deadline_ns = 0;
+		if (lab->spec->terminal)
+			send_winsize(lab);
+		return 0;
+	case LAB_STDOUT:
+		return fd_write_all(STDOUT_FILENO, data, f->len);
+	case LAB_STDERR:
+		return fd_write_all(STDERR_FILENO, data, f->len);
+	case LAB_FILE:
+		return save_file(lab, data, f->len);
+	case LAB_EXIT:
+		memcpy(&lab->status, data, sizeof(lab->status));
+		lab->done = true;
+		return 0;
+	case LAB_FAIL:
+		log_error("lab: its init failed: %.*s", (int)f->len, data);
+		return -EIO;
+	}
+	return 0;
+}
+
+static int read_frame(struct lab *lab)
+{
+	static char data[LAB_FRAME_MAX + 1];
+	struct lab_frame f;
+
+	if (fd_read_full(lab->ctl_fd, &f, sizeof(f)) != sizeof(f) || f.len > LAB_FRAME_MAX ||
+	    fd_read_full(lab->ctl_fd, data, f.len) != (ssize_t)f.len)
+		return -EPIPE;
+	lab->heard_ns = clock_ns();
+	return handle_frame(lab, &f, data);
+}
+
+static void on_stdin(struct lab *lab)
+{
+	char buf[4096];
+	ssize_t n = read(lab->stdin_fd, buf, sizeof(buf));
+
+	if (n < 0 && errno == EINTR)
+		return;
+	lab_send_frame(lab, LAB_STDIN, buf, n > 0 ? (size_t)n : 0);
+	if (n <= 0)
+		lab->stdin_fd = -1;
+}
+
+static void on_signal(struct lab *lab)
+{
+	struct signalfd_siginfo info;
+	int32_t sig;
+
+	if (read(lab->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	sig = (int32_t)info.ssi_signo;
+	if (sig == SIGWINCH) {
+		send_winsize(lab);
+		return;
+	}
+	/* The second time we do not ask any more. */
+	if (lab->interrupts++ || !lab->ready || lab->spec->deterministic) {
+		lab->kill_ns = clock_ns();
+		lab->status = 128 + sig;
+	} else {
+		lab_send_frame(lab, LAB_SIGNAL, &sig, sizeof(sig));
+	}
+}
+
+void lab_catch_signals(struct lab *lab)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaddset(&set, signals[i]);
+	sigprocmask(SIG_BLOCK, &set, &lab->saved_signals);
+	lab->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/* Time-outs: first ask the command to end, then take the machine away. */
+static int check_clock(struct lab *lab)
+{
+	int32_t sig = SIGTERM;
+	uint64_t now = clock_ns();
+
+	if (lab->kill_ns && now >= lab->kill_ns)
+		return -ETIMEDOUT;
+	lab->silent = lab->ready && !lab->spec->deterministic && now > lab->heard_ns + SILENCE_NS;
+	if (lab->silent)
+		return -EHOSTDOWN;
+	if (!lab->deadline_ns || now < lab->deadline_ns || lab->timed_out)
+		return 0;
+	lab->timed_out = true;
+	lab->kill_ns = now + (lab->ready ? GRACE_NS : 0);
+	if (lab->ready && !lab->spec->deterministic)
+		lab_send_frame(lab, LAB_SIGNAL, &sig, sizeof(sig));
+	return 0;
+}
+
+static int session_live(struct lab *lab)
+{
+	int err = 0;
+
+	while (!lab->done && !err) {
+		struct pollfd p[] = {
+			{lab->ctl_fd, POLLIN, 0},
+			{lab->signal_fd, POLLIN, 0},
+			{lab->ready ? lab->stdin_fd : -1, POLLIN, 0},
+			{lab->qemu.pidfd, POLLIN, 0},
+		};
+
+		if (poll(p, ARRAY_SIZE(p), 200) < 0 && errno != EINTR)
+			return -errno;
+		if (p[0].revents)
+			err = read_frame(lab);
+		else if (p[3].revents)
+			err = -EPIPE;
+		if (p[1].revents)
+			on_signal(lab);
+		if (p[2].revents)
+			on_stdin(lab);
+		err = err ? err : check_clock(lab);
+	}
+	return err;
+}
+
+/* A deterministic lab says everything at its end, into a file. */
+static int session_sealed(struct lab *lab)
+{
+	int err = 0;
+
+	for (;;) {
+		struct pollfd p[] = {{lab->qemu.pidfd, POLLIN, 0}, {lab->signal_fd, POLLIN, 0}};
+
+		poll(p, 2, 200);
+		if (p[0].revents)
+			break;
+		if (p[1].revents)
+			on_signal(lab);
+		err = check_clock(lab);
+		if (err)
+			return err;
+	}
+	lseek(lab->ctl_fd, 0, SEEK_SET);
+	while (!lab->done && !err)
+		err = read_frame(lab);
+	return err;
+}
+
+int lab_session(struct lab *lab)
+{
+	int err;
+
+	terminal_raw(lab);
+	err = lab->spec->deterministic ? session_sealed(lab) : session_live(lab);
+	if (lab->raw)
+		tcsetattr(STDIN_FILENO, TCSANOW, &lab->saved_termios);
+	return err;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the lab's process 1 share: init.c sets the machine up, wire.c talks with bench
+ * and keeps the
+ * configuration, session.c runs the command.
+ */
+#ifndef BENCH_LAB_LABINIT_INIT_H
+#define BENCH_LAB_LABINIT_INIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "bench/lab/lab_wire.h"
+
+/* wire.c. Failures end the lab: there is nobody else to tell than bench, whom LAB_FAIL reaches. */
+void wire_open(void);
+void wire_send(uint32_t type, const void *data, size_t len);
+/* The next frame; data has room for LAB_FRAME_MAX bytes. Powers off when bench has gone. */
+struct lab_frame wire_read(char *data);
+int wire_fd(void);
+void write_all(int fd, const void *data, size_t len);
+_Noreturn void power_off(void);
+_Noreturn void fail(const char *what, const char *name);
+/* True when the configuration came with the initramfs: a sealed, deterministic lab. */
+bool config_read(void);
+/* The next value of key after *at, which starts at 0; NULL at the end. */
+const char *config_next(const char *key, size_t *at);
+const char *config_get(const char *key);
+
+/* session.c */
+struct session {
+	pid_t pid;
+	int in, out, err; /* our ends; out == in with a terminal */
+};
+void session_start(struct session *s, bool terminal);
+/* Until the command has ended; its exit status as in the shell. listen: bench may send frames. */
+int32_t session_serve(struct session *s, bool listen);
+/* A deterministic lab shares no directory with the host: hand the files of dir out. */
+void send_files(const char *dir, const char *below);
+
+#endif

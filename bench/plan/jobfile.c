@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <ini.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "bench/plan/jobfile.h"
+
+struct pair {
+	char *key, *value;
+};
+
+struct section {
+	char *name;
+	struct pair *v;
+	size_t n;
+};
+
+struct parsed {
+	const char *path;
+	struct section *v;
+	size_t n;
+	int err;
+};
+
+/* Options of `bench run` that a file may set; flags take on or off. */
+static const struct {
+	const char *key, *option;
+	bool flag;
+} options[] = {
+	{"mode", "mode", false},	 {"vmm", "vmm", false},
+	{"guest", "guest", false},	 {"on", "on", false},
+	{"reps", "reps", false},	 {"warmup", "warmup", false},
+	{"duration", "duration", false}, {"work", "work", false},
+	{"tool", "tool", false},	 {"seed", "seed", false},
+	{"timeout", "timeout", false},	 {"guest_kernel", "kernel", false},
+	{"ipv6", "ipv6", true},		 {"deterministic", "deterministic", true},
+	{"probes", "no-probes", true},	 {"pin", "pin", false},
+	{"tune", "tune", true},
+};
+
+static struct section *section_of(struct parsed *p, const char *name)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (!strcmp(p->v[i].name, name))
+			return &p->v[i];
+	p->v = xrealloc(p->v, (p->n + 1) * sizeof(*p->v));
+	p->v[p->n] = (struct section){.name = xstrdup(name)};
+	return &p->v[p->n++];
+}
+
+static struct pair *find_pair(const struct section *s, const char *key)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (!strcmp(s->v[i].key, key))
+			return &s->v[i];
+	return NULL;
+}
+
+/* 1: go on. Debian builds inih without line numbers for handlers, so the section has to tell the
+ * place. */
+static int on_pair(void *user, const char *section, const char *key, const char *value)
+{
+	struct parsed *p = user;
+	struct section *s;
+
+	if (!*section) {
+		log_error("%s: %s=%s stands before any [section]", p->path, key, value);
+		p->err = -EINVAL;
+		return 0;
+	}
+	s = section_of(p, section);
+	if (find_pair(s, key)) {
+		log_error("%s: [%s]: %s is there twice; a list is %s=a,b", p->path, section, key,
+			  key);
+		p->err = -EINVAL;
+		return 0;
+	}
+	if (!*value) {
+		log_error("%s: [%s]: %s has no value", p->path, section, key);
+		p->err = -EINVAL;
+		return 0;
+	}
+	s->v = xrealloc(s->v, (s->n + 1) * sizeof(*s->v));
+	s->v[s->n++] = (struct pair){xstrdup(key), xstrdup(value)};
+	return 1;
+}
+
+/* ---- experiments ---- */
+
+static void add(struct job_experiment *e, char *arg)
+{
+	e->argv = xrealloc(e->argv, (e->argc + 2) * sizeof(*e->argv));
+	e->argv[e->argc++] = arg;
+	e->argv[e->argc] = NULL;
+}
+
+/* "a, b" as the command line wants it. */
+static char *without_blanks(const char *list)
+{
+	char *s = xstrdup(list), *to = s;
+
+	for (const char *from = list; *from; from++)
+		if (*from != ' ' && *from != '\t')
+			*to++ = *from;
+	*to = '\0';
+	return s;
+}
+
+static int add_flag(struct job_experiment *e, const char *option, const struct pair *p)
+{
+	bool on;
+
+	if (parse_bool(p->value, &on))
+		return -EINVAL;
+	/* probes=off is --no-probes. */
+	if (on != !strncmp(option, "no-", 3))
+		add(e, xasprintf("--%s", option));
+	return 0;
+}
+
+static int add_pair(struct job_experiment *e, const struct pair *p)
+{
+	char *value;
+
+	if (!strcmp(p->key, "workload"))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		if (strcmp(options[i].key, p->key) != 0)
+			continue;
+		if (options[i].flag)
+			return add_flag(e, options[i].option, p);
+		value = without_blanks(p->value);
+		add(e, xasprintf("--%s=%s", options[i].option, value));
+		free(value);
+		return 0;
+	}
+	value = without_blanks(p->value);
+	add(e, xasprintf("--set=%s=%s", p->key, value));
+	free(value);
+	return 0;
+}
+
+/* The section's own keys, then the global ones it does not set itself. */
+static int add_pairs(struct job_experiment *e, const struct parsed *p, const struct section *s,
+		     const struct section *global)
+{
+	const struct section *const from[] = {s, global};
+
+	for (size_t k = 0; k < ARRAY_SIZE(from); k++) {
+		for (size_t i = 0; from[k] && i < from[k]->n; i++) {
+			const struct pair *pair = &from[k]->v[i];
+
+			if (k && find_pair(s, pair->key))
+				continue;
+			if (add_pair(e, pair)) {
+				log_error("%s: [%s]: %s=%s: expected on or off", p->path,
+					  from[k]->name, pair->key, pair->value);
+				return -EINVAL;
+			}
+		}
+	}
+	return 0;
+}
+
+/* One experiment per workload: a plan has one. */
+static int add_experiments(struct jobfile *f, const struct parsed *p, const struct section *s,
+			   const struct section *global)
+{
+	const struct pair *w = find_pair(s, "workload");
+	char *list, *save;
+	bool several;
+	int err = 0;
+
+	w = w || !global ? w : find_pair(global, "workload");
+	if (!w) {
+		log_error("%s: [%s]: workload= is missing; see bench list workloads", p->path,
+			  s->name);
+		return -EINVAL;
+	}
+	list = without_blanks(w->value);
+	several = strchr(list, ',');
+	for (char *name = strtok_r(list, ",", &save); name && !err;
+	     name = strtok_r(NULL, ",", &save)) {
+		struct job_experiment *e;
+
+		f->v = xrealloc(f->v, (f->n + 1) * sizeof(*f->v));
+		e = &f->v[f->n++];
+		*e = (struct job_experiment){.name = several ? xasprintf("%s/%s", s->name, name)
+							     : xstrdup(s->name)};
+		add(e, xstrdup(name));
+		err = add_pairs(e, p, s, global);
+	}
+	free(list);
+	return err;
+}
+
+static int expand(struct jobfile *f, const struct parsed *p)
+{
+	const struct section *global = NULL;
+	int err = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (!strcmp(p->v[i].name, "global"))
+			global = &p->v[i];
+	for (size_t i = 0; i < p->n && !err; i++)
+		if (&p->v[i] != global)
+			err = add_experiments(f, p, &p->v[i], global);
+	if (!err && !f->n) {
+		log_error("%s: no experiment; add a [section] with workload=", p->path);
+		err = -EINVAL;
+	}
+	return err;
+}
+
+static void parsed_free(struct parsed *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		for (size_t k = 0; k < p->v[i].n; k++) {
+			free(p->v[i].v[k].key);
+			free(p->v[i].v[k].value);
+		}
+		free(p->v[i].v);
+		free(p->v[i].name);
+	}
+	free(p->v);
+}
+
+int jobfile_read(struct jobfile *f, const char *path)
+{
+	struct parsed p = {.path = path};
+	int line, err;
+
+	*f = (struct jobfile){NULL, 0};
+	errno = 0;
+	line = ini_parse(path, on_pair, &p);
+	if (line == -1) {
+		err = errno ? -errno : -ENOENT;
+		log_error("%s: %s", path, strerror(-err));
+	} else if (p.err) {
+		err = p.err;
+	} else if (line) {
+		log_error("%s:%d: neither [section] nor key=value", path, line);
+		err = -EINVAL;
+	} else {
+		err = expand(f, &p);
+	}
+	parsed_free(&p);
+	if (err)
+		jobfile_free(f);
+	return err;
+}
+
+void jobfile_free(struct jobfile *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		for (size_t k = 0; k < f->v[i].argc; k++)
+			free(f->v[i].argv[k]);
+		free(f->v[i].argv);
+		free(f->v[i].name);
+	}
+	free(f->v);
+	*f = (struct jobfile){NULL, 0};
+}

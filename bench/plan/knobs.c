@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/opts.h"
+#include "bench/plan/knobs.h"
+#include "workloads/job.h"
+
+#define VIRTIO "virtio vhost vhost-user"
+
+const struct knob_info knob_table[] = {
+	{"ring", KNOB_NET, "split|packed", VIRTIO, "packed", "layout of the virtqueues"},
+	{"event_idx", KNOB_NET, "on|off", VIRTIO, "event_idx",
+	 "notifications suppressed by index instead of by flag"},
+	{"indirect", KNOB_NET, "on|off", VIRTIO, "indirect_desc", "descriptor tables outside the ring"},
+	{"in_order", KNOB_NET, "on|off", "virtio vhost-user", NULL,
+	 "buffers used in the order in which they were made available"},
+	{"queues", KNOB_NET, "1..8", VIRTIO, "", "queue pairs (default 1)"},
+	{"irq", KNOB_NET, "intx|msix", VIRTIO, "", "interrupt mechanism (default msix)"},
+	{"ioeventfd", KNOB_NET, "on|off", VIRTIO, "ioeventfd", "doorbells answered in the kernel"},
+	{"notify", KNOB_NET, "pio|mmio", VIRTIO, NULL, "doorbells are ports (default) or memory"},
+	{"offload", KNOB_NET, "on|off", "e1000 " VIRTIO, "", "checksum and segmentation offloads"},
+	{"mrg_rxbuf", KNOB_NET, "on|off", VIRTIO, "mrg_rxbuf", "mergeable receive buffers"},
+	{"poll_us", KNOB_NET, "0..1000000", "virtio vhost", NULL,
+	 "busy polling of the I/O thread before it sleeps (default 0)"},
+	{"coalesce", KNOB_NET, "on|off", "e1000", NULL, "honour the interrupt throttling registers"},
+	{"coalesce_us", KNOB_NET, "0..1000000", "e1000 virtio", NULL,
+	 "e1000: least time between interrupts; virtio: how long that for sent frames waits (500)"},
+	{"io", KNOB_NET, "vcpu|thread", "e1000", NULL, "transmit in the vCPU's exit or in an I/O thread"},
+	{"vlan", KNOB_CARD, "1..4094", "sriov", "",
+	 "VLAN that the card puts the virtual function into; its peer is in it too"},
+	{"spoofchk", KNOB_CARD, "on|off", "sriov", "",
+	 "the card drops frames with a MAC address not the function's (default on)"},
+	{"trust", KNOB_CARD, "on|off", "sriov", "",
+	 "the function may ask for promiscuous mode and its own MAC address"},
+	{"irqchip", KNOB_MACHINE, "kernel|split", "", "",
+	 "interrupt controllers in KVM, or IOAPIC and PIC in the VMM"},
+	{"cpus", KNOB_MACHINE, "1..8", "", "", "virtual CPUs (default 1)"},
+	{"mem", KNOB_MACHINE, "16M..64G", "", "", "guest memory (default 256M)"},
+	{"vms", KNOB_HARNESS, "1..64", "", "",
+	 "virtual machines that do the same at the same time (default 1)"},
+	{"npt", KNOB_HARNESS, "on|off", "", "", "nested paging, or KVM's shadow paging; in the lab only"},
+	{"kernel", KNOB_MACHINE, "vmlinux|bzimage", "", "",
+	 "image to boot (default: builtin vmlinux through PVH, qemu bzimage)"},
+	{"observer", KNOB_HARNESS, "probes|off|detached|trace-cmd|perf", "", "",
+	 "who looks at the guest (default probes); what it costs is the difference"},
+	{NULL, 0, NULL, NULL, NULL, NULL},
+};
+
+const struct knob_info *knob_find(const char *name)
+{
+	for (const struct knob_info *k = knob_table; k->name; k++)
+		if (!strcmp(k->name, name))
+			return k;
+	return NULL;
+}
+
+const char *knobs_get(const struct knobs *ks, const char *name, const char *fallback)
+{
+	for (size_t i = 0; i < ks->n; i++)
+		if (!strcmp(ks->k[i].name, name))
+			return ks->k[i].value;
+	return fallback;
+}
+
+uint64_t knobs_u64(const struct knobs *ks, const char *name, uint64_t fallback)
+{
+	const char *v = knobs_get(ks, name, NULL);
+	uint64_t n;
+
+	return v && !parse_size(v, &n) ? n : fallback;
+}
+
+void knobs_set(struct knobs *ks, const char *name, const char *value)
+{
+	for (size_t i = 0; i < ks->n; i++) {
+		if (!strcmp(ks->k[i].name, name)) {
+			ks->k[i].value = value;
+			return;
+		}
+	}
+	ks->k = xrealloc(ks->k, (ks->n + 1) * sizeof(*ks->k));
+	ks->k[ks->n++] = (struct knob){name, value};
+}
+
+static bool word_in(const char *words, char sep, const char *word)
+{
+	size_t len = strlen(word);
+
+	while (*words) {
+		const char *end = strchrnul(words, sep);
+
+		if ((size_t)(end - words) == len && !memcmp(words, word, len))
+			return true;
+		words = end + (*end == sep);
+	}
+	return false;
+}
+
+static int unknown_knob(const char *name)
+{
+	const char *names[128], *near;
+	size_t n = 0;
+
+	for (const struct knob_info *k = knob_table; k->name; k++)
+		names[n++] = k->name;
+	for (const struct job_key *k = job_keys; k->name && n < ARRAY_SIZE(names) - 1; k++)
+		names[n++] = k->name;
+	names[n] = NULL;
+	near = opts_nearest(name, names);
+	log_error("--set %s: no such knob%s%s; see bench list knobs", name, near ? "; did you mean " : "", near ? near : "");
+	return -EINVAL;
+}
+
+/* values is "split|packed", "1..8" or "16M..64G". */
+static bool value_ok(const char *values, const char *value)
+{
+	char from[16], to[16];
+	uint64_t n, low, high;
+
+	if (sscanf(values, "%15[^.]..%15s", from, to) != 2 || parse_size(from, &low) || parse_size(to, &high))
+		return word_in(values, '|', value);
+	return !parse_size(value, &n) && n >= low && n <= high;
+}
+
+int knob_check(const char *name, const char *value, const char *mode)
+{
+	const struct knob_info *k = knob_find(name);
+	struct workload_job job;
+
+	if (!k) {
+		if (!job_key_find(name))
+			return unknown_knob(name);
+		job_defaults(&job);
+		if (job_set_text(&job, name, value)) {
+			log_error("--set %s=%s: not a valid value; see bench list knobs", name, value);
+			return -EINVAL;
+		}
+		return 0;
+	}
+	if (!value_ok(k->values, value)) {
+		log_error("--set %s=%s: expected %s (%s)", name, value, k->values, k->help);
+		return -EINVAL;
+	}
+	if (*k->modes && !word_in(k->modes, ' ', mode)) {
+		log_error("--set %s=%s: mode %s has no such knob; it is one of: %s", name, value, *mode ? mode : "(none)",
+			  k->modes);
+		return -EINVAL;
+	}
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* The switches of a mode (--set k=v): one table says where each goes and how QEMU spells it. */
+#ifndef BENCH_PLAN_KNOBS_H
+#define BENCH_PLAN_KNOBS_H
+
+#include "base/util.h"
+
+enum knob_home {
+	KNOB_NET,     /* of the network device */
+	KNOB_MACHINE, /* of the machine */
+	KNOB_HARNESS, /* of the measurement itself */
+	KNOB_CARD,    /* of the host's card, for its virtual function */
+	KNOB_JOB,     /* of the workload: any key of workloads/job.h */
+};
+
+struct knob_info {
+	const char *name;
+	enum knob_home home;
+	const char *values;    /* "split|packed", or "1..8" for a number */
+	const char *modes;     /* modes that have it, blank-separated; "" for all */
+	/* property of QEMU's device, "" when special, NULL when QEMU has no such thing */
+	const char *qemu;
+	const char *help;
+};
+
+extern const struct knob_info knob_table[]; /* ends with a NULL name */
+
+struct knob {
+	const char *name, *value;
+};
+
+struct knobs {
+	struct knob *k;
+	size_t n;
+};
+
+const struct knob_info *knob_find(const char *name);
+const char *knobs_get(const struct knobs *ks, const char *name, const char *fallback);
+uint64_t knobs_u64(const struct knobs *ks, const char *name, uint64_t fallback);
+void knobs_set(struct knobs *ks, const char *name, const char *value);
+/* Name known, value one of those allowed, mode fits: 0, else -EINVAL with one logged line. */
+int knob_check(const char *name, const char *value, const char *mode);
+
+#endif

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "base/strbuf.h"
+#include "base/table.h"
+#include "bench/plan/plan.h"
+
+static int unknown(const char *what, const char *list, const char *name, const char *const *names)
+{
+	const char *near = opts_nearest(name, names);
+
+	log_error("no %s %s%s%s; see bench list %s", what, name, near ? "; did you mean " : "",
+		  near ? near : "", list);
+	return -EINVAL;
+}
+
+static int unknown_workload(const char *name)
+{
+	const char *names[64];
+	size_t n = 0;
+
+	for (; n < ARRAY_SIZE(names) - 1 && workload_table[n]; n++)
+		names[n] = workload_table[n]->name;
+	names[n] = NULL;
+	return unknown("workload", "workloads", name, names);
+}
+
+/* Split "a,b" into words of the caller's. */
+static size_t split(const char *list, char ***words)
+{
+	char *copy = xstrdup(list), *save, **w = NULL;
+	size_t n = 0;
+
+	for (char *s = strtok_r(copy, ",", &save); s; s = strtok_r(NULL, ",", &save)) {
+		w = xrealloc(w, (n + 1) * sizeof(*w));
+		w[n++] = xstrdup(s);
+	}
+	free(copy);
+	*words = w;
+	return n;
+}
+
+/* The knobs of combination number c: a mixed-radix number with one digit a --set. */
+static int combine_knobs(const struct run_args *args, size_t c, const char *mode, struct knobs *ks)
+{
+	for (size_t i = 0; i < args->set.n; i++) {
+		const char *eq = strchr(args->set.item[i], '=');
+		char *name, **values;
+		size_t n;
+		int err;
+
+		if (!eq || eq == args->set.item[i] || !eq[1]) {
+			log_error("--set %s: expected knob=value[,value...]", args->set.item[i]);
+			return -EINVAL;
+		}
+		name = xasprintf("%.*s", (int)(eq - args->set.item[i]), args->set.item[i]);
+		n = split(eq + 1, &values);
+		err = n ? knob_check(name, values[c % n], mode) : -EINVAL;
+		if (err)
+			return err;
+		knobs_set(ks, name, values[c % n]);
+		c /= n;
+	}
+	return 0;
+}
+
+static size_t combinations(const struct run_args *args)
+{
+	size_t total = 1;
+
+	for (size_t i = 0; i < args->set.n; i++) {
+		const char *eq = strchr(args->set.item[i], '=');
+		size_t n = 1;
+
+		for (const char *s = eq ? eq : ""; *s; s++)
+			n += *s == ',';
+		total *= n;
+	}
+	return total;
+}
+
+static char *cell_label(const struct cell *c)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	strbuf_adds(&sb, *c->mode ? c->mode : c->workload->name);
+	if (c->vmm)
+		strbuf_addf(&sb, "/%s%s%s", c->vmm->name, *c->variant ? ":" : "", c->variant);
+	for (size_t i = 0; i < c->knobs.n; i++)
+		strbuf_addf(&sb, " %s=%s", c->knobs.k[i].name, c->knobs.k[i].value);
+	return strbuf_take(&sb);
+}
+
+static int check_mode(const struct workload *wl, const char *mode, const char *guest)
+{
+	static const char *const modes[] = {"host", "e1000", "virtio", "vhost", "vhost-user", "sriov", NULL};
+	const char *near;
+
+	if (!*mode)
+		return 0;
+	if (strcmp(mode, "host") && !(wl->flags & (WORKLOAD_NET | WORKLOAD_MAY_NET))) {
+		log_error("%s has no device path; leave --mode out, or say --mode=host for this machine without a VM", wl->name);
+		return -EINVAL;
+	}
+	for (size_t i = 0; modes[i]; i++) {
+		if (strcmp(mode, modes[i]))
+			continue;
+		if (wl->flags & WORKLOAD_NET && !strcmp(guest, "micro") &&
+		    (!strcmp(mode, "host") || !strcmp(mode, "sriov"))) {
+			log_error("--mode=%s: the micro guest drives e1000 and virtio-net only", mode);
+			return -ENOTSUP;
+		}
+		return 0;
+	}
+	near = opts_nearest(mode, modes);
+	log_error("no mode %s%s%s; see bench list modes", mode, near ? "; did you mean " : "",
+		  near ? near : "");
+	return -EINVAL;
+}
+
+/*
+ * The micro guest's frames flow from the first instant: 50 ms are thousands of them, and ten boots fit in
+ * three seconds.
+ */
+#define MICRO_NET_NS (50 * NSEC_PER_MSEC)
+
+bool cell_has_net(const struct cell *c)
+{
+	return c->workload->flags & WORKLOAD_NET ||
+	       (c->workload->flags & WORKLOAD_MAY_NET && c->vmm && *c->mode);
+}
+
+uint64_t cell_duration_ns(const struct cell *c, const struct run_args *args)
+{
+	if (args->duration_ns)
+		return args->duration_ns;
+	return c->workload->flags & WORKLOAD_NET && !strcmp(c->guest, "micro") ? MICRO_NET_NS
+									       : c->workload->duration_ns;
+}
+
+int cell_job(const struct cell *c, const struct run_args *args, struct workload_job *job)
+{
+	const struct workload *wl = c->workload;
+
+	job_defaults(job);
+	snprintf(job->workload, sizeof(job->workload), "%s", wl->name);
+	if (cell_duration_ns(c, args))
+		job->duration_ns = cell_duration_ns(c, args);
+	if (wl->defaults)
+		wl->defaults(job);
+	if (args->duration_ns)
+		job->duration_ns = args->duration_ns;
+	if (args->work)
+		job->work = args->work;
+	for (size_t i = 0; i < c->knobs.n; i++) {
+		const struct knob *k = &c->knobs.k[i];
+
+		if (!knob_find(k->name) && job_set_text(job, k->name, k->value)) {
+			log_error("--set %s=%s: the job does not take it", k->name, k->value);
+			return -EINVAL;
+		}
+	}
+	return wl->check ? wl->check(job) : 0;
+}
+
+int cell_pin(const struct cell *c, const struct run_args *args, struct pin *pin)
+{
+	return pin_make(pin, args->pin, c->vmm ? cell_cpus(c) : 1);
+}
+
+static int unknown_vmm(const char *name)
+{
+	const char *names[16];
+	size_t n = 0;
+
+	for (; n < ARRAY_SIZE(names) - 1 && vmm_adapters[n]; n++)
+		names[n] = vmm_adapters[n]->name;
+	names[n] = NULL;
+	return unknown("VMM", "vmms", name, names);
+}
+
+static int check_guest(const struct workload *wl, const char *guest)
+{
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} guests[] = {{"linux", GUEST_LINUX}, {"micro", GUEST_MICRO}, {"none", GUEST_NONE}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(guests); i++) {
+		if (strcmp(guest, guests[i].name))
+			continue;
+		if (wl->guests & guests[i].bit)
+			return 0;
+		log_error("%s does not run %s%s%s; see bench list workloads", wl->name,
+			  i == 2 ? "without a guest" : "in the ", i == 2 ? "" : guest,
+			  i == 2 ? "" : " guest");
+		return -ENOTSUP;
+	}
+	log_error("no guest %s; it is linux or micro", guest);
+	return -EINVAL;
+}
+
+static int check_vms(const struct run_args *args, const struct cell *c)
+{
+	unsigned n = cell_vms(c);
+
+	if (n == 1)
+		return 0;
+	if (args->deterministic) {
+		log_error("--set vms=%u: not supported yet with --deterministic, whose lab has one CPU", n);
+		return -ENOTSUP;
+	}
+	if (strcmp(c->guest, "linux") || args->peer || args->vf) {
+		log_error("--set vms=%u: several VMs are Linux guests with one peer here; not supported yet with the micro guest, "
+			  "mode host, --peer or --vf", n);
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
+/* Refused here, not by every boot. */
+static int check_micro(const struct run_args *args, const struct cell *c, const struct workload_job *job)
+{
+	if (strcmp(c->guest, "micro") || !(c->workload->flags & WORKLOAD_NET) ||
+	    !(args->ipv6 || job->work || job->tool != JOB_ENGINE || job->direction == JOB_BOTH))
+		return 0;
+	log_error("the micro guest sends or receives by IPv4 for a duration; --ipv6, --work, --tool and direction=both are not "
+		  "supported yet, use --guest=linux");
+	return -ENOTSUP;
+}
+
+static int add_cell(struct plan *p, const struct workload *wl, const char *mode, const char *vmm,
+		    size_t combo)
+{
+	size_t name_len = strcspn(vmm, ":");
+	struct workload_job job;
+	struct cell c = {
+		.workload = wl,
+		.mode = mode,
+		.variant = vmm[name_len] ? vmm + name_len + 1 : "",
+		.vmm = vmm_adapter_find(vmm, name_len),
+		.guest = p->args->guest ? p->args->guest : wl->guests & GUEST_LINUX ? "linux" : "micro",
+	};
+	int err;
+
+	if (!strcmp(vmm, "none"))
+		c.mode = mode = "host";
+	if (!strcmp(mode, "host")) {
+		c.vmm = NULL;
+		c.variant = "";
+		c.guest = "none";
+	}
+	err = c.vmm || !strcmp(mode, "host") ? check_guest(wl, c.guest) : unknown_vmm(vmm);
+	if (err)
+		return err;
+	err = check_mode(wl, mode, c.guest);
+	err = err ? err : combine_knobs(p->args, combo, mode, &c.knobs);
+	if (err)
+		return err;
+	if (p->args->tool)
+		knobs_set(&c.knobs, "tool", p->args->tool);
+	err = check_vms(p->args, &c);
+	if (err)
+		return err;
+	err = cell_job(&c, p->args, &job); /* refused now, not after a boot */
+	err = err ? err : check_micro(p->args, &c, &job);
+	if (err)
+		return err;
+	c.label = cell_label(&c);
+	for (size_t i = 0; i < p->n_cells; i++) {
+		if (!strcmp(p->cell[i].label, c.label)) { /* mode host does not vary with the VMM */
+			free(c.label);
+			return 0;
+		}
+	}
+	p->cell = xrealloc(p->cell, (p->n_cells + 1) * sizeof(*p->cell));
+	p->cell[p->n_cells++] = c;
+	return 0;
+}
+
+static void add_step(struct plan *p, size_t cell, unsigned rep, bool warmup)
+{
+	p->step[p->n_steps++] = (struct plan_step){cell, rep, warmup};
+}
+
+/*
+ * ABBA: every round boots each cell once, in an order drawn anew, and the next round runs it backwards, so
+ * that a drift of the machine falls on all cells alike.
+ */
+void plan_order(struct plan *p, unsigned reps)
+{
+	size_t *round = xcalloc(p->n_cells, sizeof(*round));
+	unsigned warmup = (unsigned)p->args->warmup;
+	struct rng rng;
+
+	p->reps = reps;
+	rng_seed(&rng, p->seed);
+	p->step = xcalloc(p->n_cells * (p->reps + warmup), sizeof(*p->step));
+	for (size_t i = 0; i < p->n_cells; i++)
+		round[i] = i;
+	for (unsigned w = 0; w < warmup; w++)
+		for (size_t i = 0; i < p->n_cells; i++)
+			add_step(p, i, w, true);
+	for (unsigned r = 0; r < p->reps; r++) {
+		for (size_t i = p->n_cells; r % 2 == 0 && i > 1; i--) {
+			size_t j = rng_below(&rng, i), t = round[i - 1];
+
+			round[i - 1] = round[j];
+			round[j] = t;
+		}
+		for (size_t i = 0; i < p->n_cells; i++)
+			add_step(p, round[r % 2 ? p->n_cells - 1 - i : i], r, false);
+	}
+	free(round);
+}
+
+#define BOOTS_MAX 10000
+
+int plan_make(struct plan *p, const char *name, const struct run_args *args)
+{
+	const struct workload *wl = workload_find(name);
+	char **modes, **vmms;
+	size_t n_modes, n_vmms, n_sets = combinations(args);
+	int err = 0;
+
+	*p = (struct plan){.args = args};
+	p->seed = args->seed ? args->seed : clock_ns();
+	if (!wl)
+		return unknown_workload(name);
+	if (MAX(args->reps, args->warmup) > BOOTS_MAX) {
+		log_error("--reps and --warmup: at most %d boots of a cell", BOOTS_MAX);
+		return -EINVAL;
+	}
+	n_modes = split(args->modes ? args->modes : wl->flags & WORKLOAD_NET ? "virtio" : "", &modes);
+	if (!n_modes) {
+		modes = xcalloc(1, sizeof(*modes));
+		modes[n_modes++] = xstrdup("");
+	}
+	n_vmms = split(args->vmms ? args->vmms : "builtin", &vmms);
+	for (size_t m = 0; m < n_modes && !err; m++)
+		for (size_t v = 0; v < n_vmms && !err; v++)
+			for (size_t s = 0; s < n_sets && !err; s++)
+				err = add_cell(p, wl, modes[m], vmms[v], s);
+	if (!err && (args->nic || args->vf) && !plan_real_wire(p)) {
+		log_error("--nic, --vf: nothing here goes over a card; add --topology=wire or mode sriov");
+		return -EINVAL;
+	}
+	return err;
+}
+
+void plan_free(struct plan *p)
+{
+	for (size_t i = 0; i < p->n_cells; i++) {
+		free(p->cell[i].label);
+		free(p->cell[i].knobs.k);
+	}
+	free(p->cell);
+	free(p->step);
+}
+
+static unsigned mode_needs(const char *mode)
+{
+	static const struct {
+		const char *mode;
+		unsigned needs;
+	} table[] = {
+		{"host", NEED_ROOT},
+		{"e1000", NEED_ROOT | NEED_TAP},
+		{"virtio", NEED_ROOT | NEED_TAP},
+		{"vhost", NEED_ROOT | NEED_TAP | NEED_VHOST},
+		{"vhost-user", NEED_ROOT | NEED_TAP},
+		{"sriov", NEED_ROOT | NEED_VFIO},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (!strcmp(mode, table[i].mode))
+			return table[i].needs;
+	return 0;
+}
+
+unsigned plan_needs(const struct plan *p)
+{
+	unsigned needs = 0;
+
+	for (size_t i = 0; i < p->n_cells; i++) {
+		const struct cell *c = &p->cell[i];
+
+		needs |= c->workload->needs | (cell_has_net(c) ? mode_needs(c->mode) : 0);
+		if (c->vmm && strcmp(c->variant, "accel=tcg"))
+			needs |= strcmp(c->guest, "linux") ? NEED_KVM : NEED_KVM_LINUX;
+		if (knobs_get(&c->knobs, "npt", NULL))
+			needs |= NEED_LAB;
+	}
+	/* The lab has cards on a wire; a machine of which none was named need not. */
+	return needs | (plan_real_wire(p) && !p->args->nic && !p->args->peer ? NEED_VFIO : 0);
+}
+
+bool plan_real_wire(const struct plan *p)
+{
+	if (p->args->topology)
+		return !strcmp(p->args->topology, "wire");
+	if (p->args->peer)
+		return true;
+	for (size_t i = 0; i < p->n_cells; i++)
+		if (!strcmp(p->cell[i].mode, "sriov"))
+			return true;
+	return false;
+}
+
+void plan_print(const struct plan *p, FILE *out)
+{
+	struct table *t = table_new(4, ":step", "cell:", ":boot", "kind:");
+
+	for (size_t i = 0; i < p->n_steps; i++) {
+		table_cell(t, "%zu", i + 1);
+		table_cell(t, "%s", p->cell[p->step[i].cell].label);
+		table_cell(t, "%u", p->step[i].rep + 1);
+		table_cell(t, "%s", p->step[i].warmup ? "warm-up" : "sample");
+	}
+	table_print(t, out);
+	fprintf(out, "%zu cell%s, %zu boot%s, seed %llu\n", p->n_cells, p->n_cells == 1 ? "" : "s",
+		p->n_steps, p->n_steps == 1 ? "" : "s", (unsigned long long)p->seed);
+}

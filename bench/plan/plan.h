@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A plan: cells (one combination of mode, VMM and knobs each, one record each) and the order of their
+ * boots.
+ */
+#ifndef BENCH_PLAN_PLAN_H
+#define BENCH_PLAN_PLAN_H
+
+#include "base/opts.h"
+#include "bench/vmms/vmm.h"
+#include "bench/plan/knobs.h"
+#include "bench/host/pin.h"
+#include "workloads/workloads.h"
+
+struct run_args {
+	const char *modes, *vmms, *guest, *on, *tool, *store, *kernel, *nic, *vf, *topology;
+	const char *peer, *token, *pin;
+	struct opt_list set;
+	uint64_t reps, warmup, duration_ns, work, seed, timeout_ns;
+	bool json, dry_run, deterministic, overhead, no_probes, ipv6, tune, unsafe_interrupts;
+};
+
+extern const struct opt run_opts[]; /* the options of struct run_args */
+
+struct cell {
+	const struct workload *workload;
+	const struct vmm_adapter *vmm; /* NULL in mode host */
+	const char *mode, *variant;    /* "" when none */
+	const char *guest;             /* linux, micro, none (mode host) */
+	struct knobs knobs;
+	char *label;                   /* "vhost/builtin ring=packed": unique in the plan */
+};
+
+/* vCPUs: the knob, else the workload's default. */
+static inline unsigned cell_cpus(const struct cell *c)
+{
+	return (unsigned)knobs_u64(&c->knobs, "cpus", c->workload->cpus ? c->workload->cpus : 1);
+}
+
+static inline unsigned cell_vms(const struct cell *c)
+{
+	return (unsigned)knobs_u64(&c->knobs, "vms", 1);
+}
+
+static inline uint64_t cell_mem(const struct cell *c)
+{
+	return knobs_u64(&c->knobs, "mem", 256 * MIB);
+}
+
+struct plan_step {
+	size_t cell;
+	unsigned rep;
+	bool warmup; /* measured by nobody: it fills caches */
+};
+
+struct plan {
+	struct cell *cell;
+	size_t n_cells;
+	struct plan_step *step;
+	size_t n_steps;
+	unsigned reps;
+	uint64_t seed;
+	const struct run_args *args;
+};
+
+/* 0, or -EINVAL / -ENOTSUP with one logged line. */
+int plan_make(struct plan *p, const char *workload, const struct run_args *args);
+/*
+ * The second half, once it is known how many boots the substrate affords: reps of each cell, in their
+ * order.
+ */
+void plan_order(struct plan *p, unsigned reps);
+/* A device path is set up for it. */
+bool cell_has_net(const struct cell *c);
+/* How long its window is, unless the job's work decides. */
+uint64_t cell_duration_ns(const struct cell *c, const struct run_args *args);
+/* The job of a cell, without addresses: 0, or -EINVAL (logged) for one that the workload refuses. */
+int cell_job(const struct cell *c, const struct run_args *args, struct workload_job *job);
+/* Where its threads run: 0, or -EINVAL (logged) for a --pin that is none. */
+int cell_pin(const struct cell *c, const struct run_args *args, struct pin *pin);
+void plan_free(struct plan *p);
+/* What the cells need of the machine that runs them (needs bits of the workload, of modes and of VMMs). */
+unsigned plan_needs(const struct plan *p);
+/* A comparison that includes sriov goes over the real wire in all its modes, unless told otherwise. */
+bool plan_real_wire(const struct plan *p);
+void plan_print(const struct plan *p, FILE *out);
+
+#endif

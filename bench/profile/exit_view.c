@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/table.h"
+#include "bench/profile/exit_view.h"
+#include "bench/profile/symbols.h"
+#include "probes/reasons.h"
+#include "workloads/protocol.h"
+
+static int word_index(const char *word, const char *const *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(words[i], word))
+			return (int)i;
+	return -1;
+}
+
+int view_key_parse(const char *word)
+{
+	static const char *const words[] = {"all", "reason", "device", "port", "gpa", "msr", "rip"};
+
+	return word_index(word, words, ARRAY_SIZE(words));
+}
+
+int view_sort_parse(const char *word)
+{
+	static const char *const words[] = {"time", "count", "p99"};
+
+	return word_index(word, words, ARRAY_SIZE(words));
+}
+
+static bool key_wanted(enum view_key key, enum reason_kind kind)
+{
+	switch (key) {
+	case VIEW_PORT:
+		return kind == KIND_PIO;
+	case VIEW_GPA:
+		return kind == KIND_MMIO;
+	case VIEW_MSR:
+		return kind == KIND_MSR;
+	default:
+		return true;
+	}
+}
+
+/*
+ * The texts under which a sum is shown. Device first: rows of one device come together whatever their
+ * reason.
+ */
+static void row_texts(struct view_row *r, struct probes *p, const struct exit_sum *s, enum view_key key,
+		      const struct symbols *symbols)
+{
+	enum probe_backend backend = probes_backend(p);
+
+	snprintf(r->reason, sizeof(r->reason), "%s", reason_name(backend, s->reason));
+	r->key[0] = r->device[0] = '\0';
+	if (key == VIEW_REASON)
+		return;
+	snprintf(r->key, sizeof(r->key), "%s", key_text(backend, s->reason, s->key, key == VIEW_RIP));
+	if (key == VIEW_RIP)
+		symbols_find(symbols, s->key, r->device, sizeof(r->device));
+	else
+		probes_device(p, s, r->device, sizeof(r->device));
+	if (key == VIEW_DEVICE) {
+		if (!r->device[0])
+			snprintf(r->device, sizeof(r->device), "%s", r->key[0] ? "(unnamed)" : "(none)");
+		r->key[0] = '\0';
+	}
+}
+
+static struct view_row *row_of(struct view *v, const struct view_row *like)
+{
+	struct view_row *r;
+
+	for (size_t i = 0; i < v->n; i++) {
+		r = &v->row[i];
+		if (!strcmp(r->reason, like->reason) && !strcmp(r->key, like->key) &&
+		    !strcmp(r->device, like->device))
+			return r;
+	}
+	v->row = xrealloc(v->row, (v->n + 1) * sizeof(*v->row));
+	r = &v->row[v->n++];
+	*r = *like;
+	hist_init(&r->hist);
+	return r;
+}
+
+static void add_totals(struct view *v, const struct exit_sum *s, bool hlt)
+{
+	v->guest_ns += s->guest_ns;
+	if (hlt) {
+		v->hlt_count += s->count;
+		v->hlt_ns += s->hist.sum;
+		return;
+	}
+	v->count += s->count;
+	v->total_ns += s->hist.sum;
+	v->fast_ns += s->fast_ns;
+	v->user_ns += s->user_ns;
+	v->kvm_ns += exit_sum_kvm_ns(s);
+}
+
+static enum view_sort sort_by;
+
+static uint64_t sort_value(const struct view_row *r)
+{
+	return sort_by == SORT_TIME    ? r->hist.sum
+	       : sort_by == SORT_COUNT ? r->count
+				       : hist_quantile(&r->hist, 0.99);
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+	const struct view_row *x = a, *y = b;
+	uint64_t vx = sort_value(x), vy = sort_value(y);
+
+	if (x->hlt != y->hlt)
+		return x->hlt - y->hlt;
+	return vx < vy ? 1 : vx > vy ? -1 : strcmp(x->reason, y->reason);
+}
+
+void view_build(struct view *v, struct probes *p, const struct exit_sum *sums, size_t n, enum view_key key,
+		enum view_sort sort, const struct symbols *symbols)
+{
+	static struct view_row like;
+
+	*v = (struct view){.by = key};
+	for (size_t i = 0; i < n; i++) {
+		const struct exit_sum *s = &sums[i];
+		enum reason_kind kind = reason_kind(probes_backend(p), s->reason);
+		struct view_row *r;
+
+		if (!s->count)
+			continue;
+		add_totals(v, s, kind == KIND_HLT);
+		if (!key_wanted(key, kind))
+			continue;
+		like = (struct view_row){.hlt = kind == KIND_HLT};
+		row_texts(&like, p, s, key, symbols);
+		r = row_of(v, &like);
+		r->count += s->count;
+		r->fast_ns += s->fast_ns;
+		r->user_ns += s->user_ns;
+		hist_merge(&r->hist, &s->hist);
+	}
+	sort_by = sort;
+	if (v->n)
+		qsort(v->row, v->n, sizeof(*v->row), compare_rows);
+}
+
+void view_free(struct view *v)
+{
+	free(v->row);
+	*v = (struct view){0};
+}
+
+static const char *percent(uint64_t part, uint64_t whole)
+{
+	static char ring[8][16];
+	static unsigned next;
+	char *buf = ring[next++ % ARRAY_SIZE(ring)];
+
+	snprintf(buf, sizeof(ring[0]), "%.1f", whole ? 100.0 * (double)part / (double)whole : 0);
+	return buf;
+}
+
+/* A time that nothing was spent in is a dash: the eye finds the others. */
+static const char *mean_or_dash(uint64_t ns, uint64_t count)
+{
+	return ns && count ? fmt_ns((double)ns / (double)count) : "-";
+}
+
+/* Columns that some tables have nothing in. */
+enum { HAS_KEY = 1, HAS_DEVICE = 2, HAS_FAST = 4, HAS_KVM = 8, HAS_USER = 16 };
+
+static unsigned row_has(const struct view_row *r)
+{
+	return (r->key[0] ? HAS_KEY : 0) | (r->device[0] ? HAS_DEVICE : 0) | (r->fast_ns ? HAS_FAST : 0) |
+	       (r->hist.sum > r->fast_ns + r->user_ns ? HAS_KVM : 0) | (r->user_ns ? HAS_USER : 0);
+}
+
+static struct table *rows_table(const struct view *v, unsigned has)
+{
+	const struct {
+		unsigned only; /* 0: always there */
+		const char *name;
+	} columns[] = {
+		{0, "reason:"},
+		{HAS_KEY, "key:"},
+		{HAS_DEVICE, v->by == VIEW_RIP ? "function:" : "device:"},
+		{0, ":count"},
+		{0, ":per s"},
+		{0, ":time %"},
+		{0, ":total"},
+		{0, ":p50"},
+		{0, ":p99"},
+		{0, ":max"},
+		{HAS_FAST, ":fast"},
+		{HAS_KVM, ":KVM"},
+		{HAS_USER, ":user"},
+	};
+	const char *names[ARRAY_SIZE(columns) + 1] = {NULL};
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
+		if (!columns[i].only || columns[i].only & has)
+			names[n++] = columns[i].name;
+	return table_new_from(names);
+}
+
+static void print_row(struct table *t, unsigned has, const struct view *v, const struct view_row *r,
+		      double seconds)
+{
+	uint64_t kvm = r->hist.sum - r->fast_ns - r->user_ns, n = r->hist.count;
+
+	table_cell(t, "%s", r->reason);
+	if (has & HAS_KEY)
+		table_cell(t, "%s", r->key);
+	if (has & HAS_DEVICE)
+		table_cell(t, "%s", r->device);
+	table_cell(t, "%s", fmt_si((double)r->count));
+	table_cell(t, "%s", seconds > 0 ? fmt_si((double)r->count / seconds) : "-");
+	table_cell(t, "%s", r->hlt ? "-" : percent(r->hist.sum, v->total_ns));
+	table_cell(t, "%s", fmt_ns((double)r->hist.sum));
+	table_cell(t, "%s", n ? fmt_ns((double)hist_quantile(&r->hist, 0.5)) : "-");
+	table_cell(t, "%s", n ? fmt_ns((double)hist_quantile(&r->hist, 0.99)) : "-");
+	table_cell(t, "%s", n ? fmt_ns((double)r->hist.max) : "-");
+	if (has & HAS_FAST)
+		table_cell(t, "%s", mean_or_dash(r->fast_ns, n));
+	if (has & HAS_KVM)
+		table_cell(t, "%s", mean_or_dash(kvm, n));
+	if (has & HAS_USER)
+		table_cell(t, "%s", mean_or_dash(r->user_ns, n));
+}
+
+void view_print(const struct view *v, double seconds, size_t rows, FILE *out)
+{
+	size_t n = rows ? MIN(rows, v->n) : v->n;
+	struct table *t;
+	unsigned has = 0;
+
+	if (!v->n) {
+		fputs(v->count + v->hlt_count ? "no exits of this kind\n" : "no exits\n", out);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		has |= row_has(&v->row[i]);
+	t = rows_table(v, has);
+	for (size_t i = 0; i < n; i++)
+		print_row(t, has, v, &v->row[i], seconds);
+	table_print(t, out);
+	if (n < v->n)
+		fprintf(out, "(%zu more rows; --rows=0 shows all)\n", v->n - n);
+}
+
+void view_print_hist(const struct view_row *r, FILE *out)
+{
+	uint64_t bucket[64] = {0}, most = 0;
+	int first = 63, last = 0;
+
+	for (unsigned i = 0; i < HIST_SLOTS; i++) {
+		uint64_t low = hist_slot_low(i);
+		int b = low ? 63 - __builtin_clzll(low) : 0;
+
+		bucket[b] += r->hist.slots[i];
+		if (r->hist.slots[i]) {
+			first = MIN(first, b);
+			last = MAX(last, b);
+		}
+	}
+	for (int b = first; b <= last; b++)
+		most = MAX(most, bucket[b]);
+	fprintf(out, "\n%s %s%s%s\n", r->reason, r->key, r->device[0] ? "  " : "", r->device);
+	for (int b = first; most && b <= last; b++) {
+		int bar = (int)(50 * bucket[b] / most);
+
+		fprintf(out, "  %8s .. %-8s |%-50.*s| %s\n", fmt_ns((double)(1ull << b)),
+			fmt_ns((double)(2ull << b)), bar,
+			"**************************************************", fmt_si((double)bucket[b]));
+	}
+}
+
+json_t *view_to_json(const struct view *v)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < v->n; i++) {
+		const struct view_row *r = &v->row[i];
+
+		json_array_append_new(
+			rows, json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "reason",
+					r->reason, "key", r->key, "device", r->device, "count",
+					(json_int_t)r->count, "total_ns", (json_int_t)r->hist.sum,
+					"p50_ns", (json_int_t)hist_quantile(&r->hist, 0.5),
+					"p99_ns", (json_int_t)hist_quantile(&r->hist, 0.99),
+					"kvm_fast_ns", (json_int_t)r->fast_ns, "kvm_ns",
+					(json_int_t)(r->hist.sum - r->fast_ns - r->user_ns),
+					"user_ns", (json_int_t)r->user_ns, "hlt", (int)r->hlt));
+	}
+	return rows;
+}

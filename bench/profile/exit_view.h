@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* The profiler's rows: the probes' sums brought together by what the user wants to see, sorted. */
+#ifndef BENCH_PROFILE_EXIT_VIEW_H
+#define BENCH_PROFILE_EXIT_VIEW_H
+
+#include <jansson.h>
+#include <stdio.h>
+#include "base/hist.h"
+#include "probes/exit.h"
+
+enum view_key { VIEW_ALL, VIEW_REASON, VIEW_DEVICE, VIEW_PORT, VIEW_GPA, VIEW_MSR, VIEW_RIP };
+enum view_sort { SORT_TIME, SORT_COUNT, SORT_P99 };
+
+struct symbols;
+
+struct view_row {
+	char reason[32], key[48], device[64];
+	bool hlt;
+	uint64_t count, fast_ns, user_ns;
+	struct hist hist;
+};
+
+struct view {
+	enum view_key by;
+	struct view_row *row;
+	size_t n;
+	uint64_t count, total_ns;         /* without HLT and the window's own markers */
+	uint64_t hlt_count, hlt_ns;
+	uint64_t guest_ns;                /* in the guest, all vCPUs */
+	uint64_t fast_ns, kvm_ns, user_ns; /* split of total_ns */
+};
+
+/* -1 when the word is unknown. */
+int view_key_parse(const char *word);
+int view_sort_parse(const char *word);
+
+/* HLT rows come last whatever the order: waiting is not work. */
+void view_build(struct view *v, struct probes *p, const struct exit_sum *sums, size_t n, enum view_key key,
+		enum view_sort sort, const struct symbols *symbols);
+void view_free(struct view *v);
+
+/*
+ * The table, at most `rows` rows (0: all). seconds: of the interval. Columns that no row has anything in are
+ * left out.
+ */
+void view_print(const struct view *v, double seconds, size_t rows, FILE *out);
+/* The rows: {reason, key, device, count, total_ns, p50_ns, p99_ns, kvm_fast_ns, kvm_ns, user_ns, hlt}. */
+json_t *view_to_json(const struct view *v);
+/* Bars of powers of two. */
+void view_print_hist(const struct view_row *r, FILE *out);
+
+#endif

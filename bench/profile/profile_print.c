@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/table.h"
+#include "bench/profile/profile_print.h"
+#include "probes/reasons.h"
+
+void profile_print_head(struct probes *p, const struct vm *vm, double seconds)
+{
+	if (vm->pid)
+		printf("%s (pid %d), %.2f s, KVM back end %s\n", vm->name, (int)vm->pid, seconds,
+		       probes_backend_text(p));
+	else
+		printf("all virtual machines, %.2f s, KVM back end %s\n", seconds, probes_backend_text(p));
+	if (probes_backend(p) == BACKEND_OTHER)
+		printf("note: " PROBES_NO_KVM_EXIT "\n");
+	puts("fast, KVM and user are means per exit");
+}
+
+void profile_print_summary(struct probes *p, const struct view *v, double seconds)
+{
+	double all = (double)(v->guest_ns + v->total_ns + v->hlt_ns);
+
+	printf("\n%s exits (%s/s)", fmt_si((double)v->count),
+	       fmt_si(seconds > 0 ? (double)v->count / seconds : 0));
+	if (v->hlt_count)
+		printf(", %s halts (%s halted)", fmt_si((double)v->hlt_count), fmt_ns((double)v->hlt_ns));
+	if (all > 0 && probes_backend(p) == BACKEND_OTHER)
+		printf("; vCPU time: guest and KVM %.1f %%, userspace %.1f %%",
+		       100 * (double)v->guest_ns / all,
+		       100 * (double)(v->user_ns + v->hlt_ns) / all);
+	else if (all > 0)
+		printf("; vCPU time: guest %.1f %%, KVM %.1f %% (fast path %.1f %%), userspace %.1f %%, halted %.1f %%",
+		       100 * (double)v->guest_ns / all,
+		       100 * (double)(v->kvm_ns + v->fast_ns) / all, 100 * (double)v->fast_ns / all,
+		       100 * (double)v->user_ns / all, 100 * (double)v->hlt_ns / all);
+	putchar('\n');
+}
+
+/* ---- several VMs ---- */
+
+struct vm_sum {
+	pid_t tgid;
+	unsigned vcpus;
+	uint64_t exits, guest_ns, kvm_ns, user_ns, hlt_ns;
+};
+
+static struct vm_sum *vm_sum_of(struct vm_sum **vms, size_t *n, pid_t tgid)
+{
+	for (size_t i = 0; i < *n; i++)
+		if ((*vms)[i].tgid == tgid)
+			return &(*vms)[i];
+	*vms = xrealloc(*vms, (*n + 1) * sizeof(**vms));
+	(*vms)[*n] = (struct vm_sum){.tgid = tgid};
+	return &(*vms)[(*n)++];
+}
+
+/* Rows of one thread need not follow one another: it is counted at its first. */
+static bool first_of_thread(const struct exit_sum *sums, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (sums[i].tid == sums[at].tid)
+			return false;
+	return true;
+}
+
+static void vm_sum_add(struct vm_sum *vm, struct probes *p, const struct exit_sum *s)
+{
+	vm->guest_ns += s->guest_ns;
+	if (probes_hlt(p, s)) {
+		vm->hlt_ns += s->hist.sum;
+		return;
+	}
+	vm->exits += s->count;
+	vm->user_ns += s->user_ns;
+	vm->kvm_ns += s->hist.sum - s->user_ns;
+}
+
+static int most_exits_first(const void *a, const void *b)
+{
+	const struct vm_sum *x = a, *y = b;
+
+	return x->exits < y->exits ? 1 : x->exits > y->exits ? -1 : x->tgid - y->tgid;
+}
+
+static void print_vm(struct table *t, const struct vm_sum *vm, bool no_kvm_exit, double seconds)
+{
+	double all = (double)(vm->guest_ns + vm->kvm_ns + vm->user_ns + vm->hlt_ns) / 100;
+	const uint64_t parts[] = {vm->guest_ns, vm->kvm_ns, vm->user_ns, vm->hlt_ns};
+	struct vm named;
+
+	table_cell(t, "%s", vm_of_pid(vm->tgid, &named) ? named.name : "(ended)");
+	table_cell(t, "%d", (int)vm->tgid);
+	table_cell(t, "%u", vm->vcpus);
+	table_cell(t, "%s", fmt_si((double)vm->exits));
+	table_cell(t, "%s", fmt_si(seconds > 0 ? (double)vm->exits / seconds : 0));
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (i == 1 && no_kvm_exit)
+			table_cell(t, "-");
+		else
+			table_cell(t, "%.1f", all > 0 ? (double)parts[i] / all : 0);
+}
+
+void profile_print_vms(struct probes *p, const struct exit_sum *sums, size_t n, double seconds)
+{
+	/* Without kvm_exit KVM's own time cannot be told from the guest's. */
+	bool no_kvm_exit = probes_backend(p) == BACKEND_OTHER;
+	struct vm_sum *vms = NULL, *vm;
+	size_t n_vms = 0;
+	struct table *t;
+
+	for (size_t i = 0; i < n; i++) {
+		vm = vm_sum_of(&vms, &n_vms, sums[i].tgid);
+		vm->vcpus += first_of_thread(sums, i);
+		vm_sum_add(vm, p, &sums[i]);
+	}
+	if (n_vms > 1) {
+		qsort(vms, n_vms, sizeof(*vms), most_exits_first);
+		t = table_new(9, "VM:", "pid:", ":vCPUs", ":exits", ":per s",
+			      no_kvm_exit ? ":guest and KVM %" : ":guest %", ":KVM %", ":user %",
+			      ":halted %");
+		for (size_t i = 0; i < n_vms; i++)
+			print_vm(t, &vms[i], no_kvm_exit, seconds);
+		putchar('\n');
+		table_print(t, stdout);
+	}
+	free(vms);
+}
+
+static double number(const json_t *j, const char *name)
+{
+	return json_number_value(json_object_get(j, name));
+}
+
+static void print_threads(const json_t *threads, double seconds)
+{
+	struct table *t;
+	json_t *th;
+	size_t i;
+
+	if (!json_array_size(threads))
+		return;
+	t = table_new(7, "thread:", "tid:", "role:", ":CPU %", ":guest %", ":run queue", ":switches");
+	json_array_foreach(threads, i, th) {
+		table_cell(t, "%s", json_string_value(json_object_get(th, "name")));
+		table_cell(t, "%.0f", number(th, "tid"));
+		table_cell(t, "%s", json_string_value(json_object_get(th, "role")));
+		table_cell(t, "%.1f", number(th, "cpu_ns") / seconds / 1e7);
+		if (json_object_get(th, "guest_ns"))
+			table_cell(t, "%.1f", number(th, "guest_ns") / seconds / 1e7);
+		else
+			table_cell(t, "-");
+		table_cell(t, "%s", fmt_ns(number(th, "runq_ns")));
+		table_cell(t, "%s", fmt_si(number(th, "switches")));
+	}
+	putchar('\n');
+	table_print(t, stdout);
+}
+
+static void print_latency(const json_t *n, const char *name, const char *text)
+{
+	json_t *h = json_object_get(n, name);
+
+	if (number(h, "count") > 0)
+		printf("  %s: p50 %s, p99 %s, max %s (%s seen)\n", text, fmt_ns(number(h, "p50")),
+		       fmt_ns(number(h, "p99")), fmt_ns(number(h, "max")),
+		       fmt_si(number(h, "count")));
+}
+
+static void print_notify(const json_t *n)
+{
+	static const struct {
+		const char *name, *text;
+	} counts[] = {
+		{"kicks_ioeventfd", "ioeventfd kicks"}, {"kicks_userspace", "kicks through userspace"},
+		{"msi", "MSIs"}, {"injected", "interrupts injected"}, {"eoi", "EOIs"}, {"ipi", "IPIs"},
+		{"wakeups", "wake-ups"}, {"halt_polls_ok", "found by halt polling"},
+		{"suppressed", "interrupts not wanted"}, {"unattributed", "interrupts of unknown owner"},
+	};
+	const char *sep = "\nNotifications: ";
+
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+		if (!(number(n, counts[i].name) > 0))
+			continue;
+		printf("%s%s %s", sep, fmt_si(number(n, counts[i].name)), counts[i].text);
+		sep = ", ";
+	}
+	if (*sep == ',')
+		putchar('\n');
+	if (n && !json_object_get(n, "kicks_ioeventfd"))
+		puts("  (kicks through ioeventfd are not counted: this kernel or back end gives no hook for them)");
+	print_latency(n, "kick_to_service", "kick to service");
+	print_latency(n, "raise_to_injection", "raise to injection");
+}
+
+static void print_object(const char *title, const json_t *o)
+{
+	const char *name, *sep = "";
+	json_t *v;
+
+	if (!o)
+		return;
+	printf("\n%s: ", title);
+	json_object_foreach((json_t *)o, name, v) {
+		if (!json_integer_value(v))
+			continue;
+		printf("%s%s %s", sep, fmt_si((double)json_integer_value(v)), name);
+		sep = ", ";
+	}
+	putchar('\n');
+}
+
+static void print_counters(const json_t *list)
+{
+	struct table *t;
+	json_t *c;
+	size_t i;
+
+	if (!json_array_size(list))
+		return;
+	t = table_new(4, "event:", "tid:", ":count", ":counted %");
+	json_array_foreach(list, i, c) {
+		table_cell(t, "%s", json_string_value(json_object_get(c, "event")));
+		table_cell(t, "%.0f", number(c, "tid"));
+		table_cell(t, "%s", fmt_si(number(c, "count")));
+		table_cell(t, "%.0f", 100 * number(c, "scale"));
+	}
+	putchar('\n');
+	table_print(t, stdout);
+}
+
+void profile_print_rest(const json_t *all, double seconds)
+{
+	if (json_object_get(all, "names_note"))
+		printf("(%s)\n", json_string_value(json_object_get(all, "names_note")));
+	print_notify(json_object_get(all, "notify"));
+	print_object("Page tables", json_object_get(all, "mmu"));
+	print_threads(json_object_get(all, "threads"), seconds);
+	print_counters(json_object_get(all, "counters"));
+	if (json_object_get(all, "counters_note"))
+		printf("(%s)\n", json_string_value(json_object_get(all, "counters_note")));
+	if (json_object_get(all, "overhead_ns"))
+		printf("\nThe probes themselves took %.2f %% of one CPU.",
+		       number(all, "overhead_ns") / seconds / 1e7);
+	printf("%s%.0f events lost.\n", json_object_get(all, "overhead_ns") ? " " : "\n",
+	       number(all, "lost"));
+}

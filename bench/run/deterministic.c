@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: MIT
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/table.h"
+#include "bench/run/deterministic.h"
+#include "bench/lab/lab.h"
+#include "bench/lab/lab_cache.h"
+#include "bench/sample/observer.h"
+#include "bench/host/paging.h"
+#include "bench/host/paths.h"
+#include "workloads/image.h"
+
+/* Paths inside the sealed lab; constant, because every byte of the initramfs is part of the experiment. */
+#define SEALED_CACHE "/cache"
+#define SEALED_OUT   "/out"
+#define SEALED_BIN   "/exitlab" /* wherever they were built: a path's length shows in virtual time */
+#define SEALED_SEED  1
+
+#define BOOT_LIMIT_NS (300 * NSEC_PER_SEC)
+
+/* What the lab must hold: programs with their libraries, and files. */
+struct cargo {
+	const char *programs[16];
+	size_t n_programs;
+	struct image_file *files;
+	size_t n_files;
+};
+
+static void add_file(struct cargo *c, char *path, char *host_path)
+{
+	c->files = xrealloc(c->files, (c->n_files + 1) * sizeof(*c->files));
+	c->files[c->n_files++] = (struct image_file){path, host_path, 0644};
+}
+
+static void add_kernel_file(struct cargo *c, const char *kernel_dir, const char *name)
+{
+	char *host = xasprintf("%s/%s", kernel_dir, name);
+
+	if (file_exists(host))
+		add_file(c, xasprintf(SEALED_CACHE "/kernels/default/%s", name), host);
+	else
+		free(host);
+}
+
+/* The guest's modules, and what modules_resolve reads to find them. */
+static int add_modules(struct cargo *c, const struct plan *p, const char *kernel_dir)
+{
+	static const char *const indexes[] = {"modules/modules.dep", "modules/modules.alias",
+					      "modules/modules.builtin", "modules/modules.softdep"};
+	char *moddir = xasprintf("%s/modules", kernel_dir);
+	struct module_list all = MODULE_LIST_INIT;
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(indexes); i++)
+		add_kernel_file(c, kernel_dir, indexes[i]);
+	for (size_t i = 0; i < p->n_cells && !err; i++) {
+		/* Which driver a function wants is seen in the lab; there the cards are igb. */
+		static const char *const vf[] = {"igbvf", NULL};
+		bool sriov = !strcmp(p->cell[i].mode, "sriov");
+		const char *const *names = sriov ? vf : image_mode_modules(p->cell[i].mode);
+
+		err = names ? modules_resolve(moddir, names, &all) : 0;
+		if (!err && knobs_get(&p->cell[i].knobs, "npt", NULL))
+			err = modules_resolve(moddir, paging_modules, &all);
+	}
+	for (size_t i = 0; i < all.n; i++) {
+		char *name = xasprintf("modules/%s", all.item[i]);
+
+		add_kernel_file(c, kernel_dir, name);
+		free(name);
+	}
+	module_list_free(&all);
+	free(moddir);
+	return err;
+}
+
+/* QEMU finds its firmware in directories of its own. */
+static void add_firmware(struct cargo *c)
+{
+	static const char *const files[] = {"/usr/share/seabios/bios-256k.bin",
+					    "/usr/share/qemu/kvmvapic.bin",
+					    "/usr/share/qemu/linuxboot_dma.bin",
+					    "/usr/share/qemu/pvh.bin",
+					    "/usr/share/qemu/bios-256k.bin",
+					    "/usr/share/qemu/multiboot_dma.bin"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (file_exists(files[i]))
+			add_file(c, xstrdup(files[i]), xstrdup(files[i]));
+}
+
+static void add_program(struct cargo *c, const char *path)
+{
+	if (path && file_exists(path) && c->n_programs < ARRAY_SIZE(c->programs) - 1)
+		c->programs[c->n_programs++] = path;
+}
+
+static int load_cargo(struct cargo *c, const struct plan *p, const char *kernel_dir)
+{
+	bool qemu = false, iperf = false, tools = false;
+
+	add_program(c, path_self());
+	add_program(c, path_find("vmm"));
+	add_program(c, path_find("agent"));
+	add_program(c, path_find("vhost-user-net"));
+	for (size_t i = 0; i < p->n_cells; i++) {
+		qemu |= p->cell[i].vmm && !strcmp(p->cell[i].vmm->name, "qemu");
+		iperf |= !strcmp(knobs_get(&p->cell[i].knobs, "tool", "engine"), "iperf3");
+		tools |= !!observer_program(knobs_get(&p->cell[i].knobs, "observer", ""));
+	}
+	for (size_t i = 0; tools && observer_names[i]; i++)
+		add_program(c, observer_program(observer_names[i]));
+	if (tools)
+		add_program(c, OBSERVER_SHELL);
+	if (iperf)
+		add_program(c, "/usr/bin/iperf3");
+	if (plan_real_wire(p)) /* sets up the cards */
+		add_program(c, file_exists("/sbin/ip") ? "/sbin/ip" : "/usr/sbin/ip");
+	if (qemu) {
+		add_program(c, "/usr/bin/qemu-system-x86_64");
+		add_firmware(c);
+	}
+	if (path_find("micro.elf"))
+		add_file(c, xstrdup(SEALED_BIN "/micro.elf"), xstrdup(path_find("micro.elf")));
+	add_kernel_file(c, kernel_dir, "vmlinux");
+	add_kernel_file(c, kernel_dir, "vmlinuz");
+	return add_modules(c, p, kernel_dir);
+}
+
+static void free_cargo(struct cargo *c)
+{
+	for (size_t i = 0; i < c->n_files; i++) {
+		free((char *)c->files[i].path);
+		free((char *)c->files[i].host_path);
+	}
+	free(c->files);
+}
+
+/* ---- one repetition ---- */
+
+/*
+ * What was left to a default is said: `bench gate` repeats a run by saying all of it, and the length of the
+ * inner command line shows in virtual time.
+ */
+static void spell_out(struct run_args *a, const struct plan *p)
+{
+	const struct cell *c = &p->cell[0];
+
+	if (!a->vmms)
+		a->vmms = "builtin";
+	if (!a->guest && strcmp(c->guest, "none") != 0)
+		a->guest = c->guest;
+	if (!a->modes && *c->mode)
+		a->modes = c->mode;
+	if (!a->work && !a->duration_ns)
+		a->duration_ns = cell_duration_ns(c, a);
+}
+
+static int one_lab(const struct plan *p, const char *workload, const struct cargo *cargo, const char *out_dir)
+{
+	struct lab_spec spec = {
+		.cwd = "/",
+		.deterministic = true,
+		.programs = cargo->programs,
+		.bin_dir = SEALED_BIN,
+		.files = cargo->files,
+		.n_files = cargo->n_files,
+		.out_dir = out_dir,
+		.sealed_out = SEALED_OUT,
+		.timeout_ns = p->args->timeout_ns ? p->args->timeout_ns
+						  : BOOT_LIMIT_NS + p->n_cells * BOOT_LIMIT_NS / 4,
+	};
+	struct run_args args = *p->args;
+	struct plan once = *p;
+	int status, err;
+	char **argv;
+
+	spell_out(&args, p);
+	once.args = &args;
+	once.reps = 1;
+	once.seed = SEALED_SEED;
+	argv = run_inner_argv(&once, workload, SEALED_OUT);
+	if (strncmp(argv[0], "/usr/bin/", 9) != 0)
+		argv[0] = xstrdup(SEALED_BIN "/bench");
+	spec.argv = argv;
+	err = lab_run(&spec, &status);
+	if (!err && status > EXIT_FAILED)
+		err = -EIO;
+	return err;
+}
+
+static json_t *load_records(const char *out_dir)
+{
+	char *runs = xasprintf("%s/runs", out_dir);
+	json_t *records = json_array();
+	DIR *d = opendir(runs);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		char *path = xasprintf("%s/%s/record.json", runs, e->d_name);
+		json_t *rec = e->d_name[0] != '.' && file_exists(path) ? record_read(path) : NULL;
+
+		if (rec)
+			json_array_append_new(records, rec);
+		free(path);
+	}
+	if (d)
+		closedir(d);
+	free(runs);
+	return records;
+}
+
+static json_t *record_of_cell(json_t *records, const char *label)
+{
+	json_t *rec;
+	size_t i;
+
+	json_array_foreach(records, i, rec)
+		if (!strcmp(record_str(json_object_get(rec, "plan"), "cell"), label))
+			return rec;
+	return NULL;
+}
+
+/* ---- equality ---- */
+
+/* The first difference between two JSON values as "path: a against b", or NULL. */
+static char *difference(const json_t *a, const json_t *b, const char *path)
+{
+	const char *key;
+	json_t *v;
+	size_t i;
+	char *found = NULL;
+
+	if (json_equal(a, b))
+		return NULL;
+	if (json_is_object(a) && json_is_object(b)) {
+		json_object_foreach((json_t *)a, key, v) {
+			char *sub = xasprintf("%s.%s", path, key);
+
+			found = difference(v, json_object_get(b, key), sub);
+			free(sub);
+			if (found)
+				return found;
+		}
+	} else if (json_is_array(a) && json_array_size(a) == json_array_size(b)) {
+		json_array_foreach(a, i, v) {
+			char *sub = xasprintf("%s[%zu]", path, i);
+
+			found = difference(v, json_array_get(b, i), sub);
+			free(sub);
+			if (found)
+				return found;
+		}
+	}
+	if (json_is_number(a) && json_is_number(b))
+		return xasprintf("%s: %.17g against %.17g", path, json_number_value(a), json_number_value(b));
+	return xasprintf("%s differs", path);
+}
+
+/* Everything measured: metrics, exits with their histograms, the guest's histograms. */
+static char *sample_difference(const json_t *a, const json_t *b)
+{
+	static const char *const parts[] = {"metrics", "exits", "hists"};
+	char *found = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts) && !found; i++)
+		found = difference(json_object_get(a, parts[i]), json_object_get(b, parts[i]), parts[i]);
+	return found;
+}
+
+static void check_equal(json_t *rec)
+{
+	json_t *samples = json_object_get(rec, "samples"), *first = json_array_get(samples, 0);
+	char *found = NULL, *detail;
+	size_t n = json_array_size(samples), i;
+
+	for (i = 1; i < n && !found; i++)
+		found = sample_difference(first, json_array_get(samples, i));
+	if (n < 2)
+		detail = xstrdup("one repetition only: nothing to compare");
+	else if (found)
+		detail = xasprintf("repetition %zu: %s", i, found);
+	else
+		detail = xasprintf("%zu repetitions agree in every count and every virtual nanosecond", n);
+	json_array_append_new(json_object_get(rec, "checks"),
+			      json_pack("{s:s, s:b, s:s}", "name", "deterministic", "ok", n >= 2 && !found,
+					"detail", detail));
+	if (found)
+		json_object_set_new(rec, "ok", json_false());
+	if (found)
+		log_error("%s: not deterministic: %s", record_str(json_object_get(rec, "plan"), "cell"),
+			  detail);
+	free(found);
+	free(detail);
+}
+
+/* ---- the plan ---- */
+
+/* A make in between would show as a difference that no measurement explains. */
+static int same_inputs(json_t *a, json_t *b)
+{
+	json_t *input, *inputs = json_object_get(a, "inputs"), *others = json_object_get(b, "inputs");
+	size_t i;
+
+	json_array_foreach(inputs, i, input) {
+		if (json_equal(input, json_array_get(others, i)))
+			continue;
+		log_error("%s was built anew between two repetitions; run again", record_str(input, "name"));
+		return -ESTALE;
+	}
+	return 0;
+}
+
+/* Repetition rep's record of a cell joins the one of the first. */
+static int join(json_t **merged, json_t *rec, unsigned rep)
+{
+	json_t *sample, *into;
+	size_t i;
+	int err;
+
+	if (!*merged) {
+		*merged = json_incref(rec);
+		return 0;
+	}
+	err = same_inputs(*merged, rec);
+	if (err)
+		return err;
+	into = json_object_get(*merged, "samples");
+	json_array_foreach(json_object_get(rec, "samples"), i, sample) {
+		json_object_set_new(sample, "index", json_integer((json_int_t)json_array_size(into)));
+		json_object_set_new(sample, "boot", json_integer(rep));
+		json_array_append(into, sample);
+	}
+	return 0;
+}
+
+/* The sealed lab's clock begins in 2024 each time: when and in which plan it ran is known out here. */
+static void date(json_t *rec, const char *id, const char *started, const struct run_result *out)
+{
+	const json_t *first = json_array_get(out->records, 0);
+	const char *inherited = getenv("EXITLAB_PLAN_ID");
+	char now[32];
+
+	clock_iso8601(time(NULL), now, sizeof(now));
+	json_object_set_new(rec, "started", json_string(started));
+	json_object_set_new(rec, "finished", json_string(now));
+	json_object_set_new(rec, "plan_id", json_string(first       ? record_str(first, "plan_id")
+							: inherited ? inherited
+								    : id));
+}
+
+static int commit(struct store *store, json_t *rec, const struct plan *p, int argc, char **argv,
+		  const char *started, struct run_result *out)
+{
+	char id[32], *dir;
+	int err = store_begin(store, id, &dir);
+
+	if (err)
+		return err;
+	json_object_set_new(json_object_get(rec, "plan"), "reps", json_integer(p->reps));
+	json_object_del(rec, "id");
+	date(rec, id, started, out);
+	run_complete_record(rec, argc, argv);
+	run_refresh_record(rec);
+	check_equal(rec);
+	err = run_write_csv(dir, rec);
+	err = err ? err : store_commit(store, id, rec);
+	if (err)
+		store_abort(store, id);
+	free(dir);
+	if (!err) {
+		out->ok &= json_is_true(json_object_get(rec, "ok"));
+		json_array_append(out->records, rec);
+	}
+	return err;
+}
+
+static int repetition(const struct plan *p, const char *workload, const struct cargo *cargo, unsigned rep,
+		      json_t **merged)
+{
+	struct lab_out dir;
+	json_t *records;
+	uint64_t start = clock_ns();
+	int err = lab_out_make(&dir);
+
+	if (err)
+		return err;
+	err = one_lab(p, workload, cargo, dir.path);
+	records = load_records(dir.path);
+	for (size_t i = 0; i < p->n_cells && !err; i++) {
+		json_t *rec = record_of_cell(records, p->cell[i].label);
+
+		err = rec ? join(&merged[i], rec, rep) : -EIO;
+		if (!rec)
+			log_error("repetition %u gave no record of %s", rep + 1, p->cell[i].label);
+	}
+	if (!err)
+		log_info("repetition %u of %u: %s", rep + 1, p->reps, fmt_ns((double)(clock_ns() - start)));
+	json_decref(records);
+	lab_out_remove(&dir);
+	return err;
+}
+
+int run_plan_deterministic(const struct plan *p, const char *workload, struct store *store, int argc,
+			   char **argv, struct run_result *out)
+{
+	char *kernel_dir = path_kernel(p->args->kernel ? p->args->kernel : "default", "");
+	json_t **merged = xcalloc(p->n_cells, sizeof(*merged));
+	struct cargo cargo = {.n_programs = 0};
+	int err = kernel_dir ? 0 : -ENOENT;
+	char started[32];
+
+	clock_iso8601(time(NULL), started, sizeof(started));
+	*out = (struct run_result){.records = json_array(), .ok = true};
+	err = err ? err : load_cargo(&cargo, p, kernel_dir);
+	for (unsigned rep = 0; rep < p->reps && !err; rep++)
+		err = repetition(p, workload, &cargo, rep, merged);
+	for (size_t i = 0; i < p->n_cells && !err; i++)
+		err = commit(store, merged[i], p, argc, argv, started, out);
+	for (size_t i = 0; i < p->n_cells; i++)
+		json_decref(merged[i]);
+	free(merged);
+	free_cargo(&cargo);
+	free(kernel_dir);
+	return err;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* A plan carried out: samples, records, comparison. */
+#ifndef BENCH_RUN_RUN_H
+#define BENCH_RUN_RUN_H
+
+#include <jansson.h>
+#include "bench/plan/plan.h"
+#include "results/record.h"
+
+struct tune;
+
+/* Where the records of a plan come from. */
+struct run_origin {
+	char plan_id[32], started[32];
+	char *kernel_dir;
+	const struct tune *tune; /* or NULL */
+	int argc;
+	char **argv;
+};
+
+struct run_result {
+	json_t *records; /* array, one per cell */
+	bool ok;         /* every sample and check */
+	bool interrupted;
+	unsigned labs_lost; /* that hung or ended, and in whose place another began */
+};
+
+/* Run every boot of the plan here (not in a lab) and commit one record per cell. 0 or -errno (logged). */
+int run_plan(const struct plan *p, struct store *store, int argc, char **argv, struct run_result *out);
+/* The same inside one lab (a second one when the first is lost); its records land in our store. */
+int run_plan_in_lab(const struct plan *p, const char *workload, struct store *store, int argc, char **argv,
+		    struct run_result *out);
+
+/* The command line of the bench inside a lab, whose store is out_dir. */
+char **run_inner_argv(const struct plan *p, const char *workload, const char *out_dir);
+/* What a bench inside a lab could not know: how we were called, and on what the lab itself ran. */
+void run_complete_record(json_t *rec, int argc, char **argv);
+
+/* Whole command: choose the substrate, run, print. Exit status. */
+int run_workload(const char *workload, const struct run_args *args, int argc, char **argv);
+
+/* Samples into a record (run_record.c, run_table.c). */
+json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const struct run_origin *origin);
+/* Summary, exits and checks anew from the samples. */
+void run_refresh_record(json_t *rec);
+/* exits.csv and hist-NAME.csv beside the record. */
+int run_write_csv(const char *run_dir, const json_t *record);
+/* Comparison of every record with the first. */
+json_t *run_comparison(const json_t *records);
+/* The one table of a run on stdout. */
+void run_print_table(const json_t *records, const struct workload *wl);
+
+#endif

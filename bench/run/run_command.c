@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/journal.h"
+#include "base/log.h"
+#include "bench/run/deterministic.h"
+#include "bench/lab/lab.h"
+#include "bench/sample/observer.h"
+#include "bench/run/run.h"
+#include "bench/host/substrate.h"
+#include "results/store.h"
+
+static bool wants_lab(const struct run_args *args, unsigned lacks)
+{
+	const char *on = args->on ? args->on : "auto";
+
+	return args->deterministic || !strcmp(on, "lab") || (!strcmp(on, "auto") && lacks);
+}
+
+/*
+ * Ten boots give an interval worth printing; in the lab, where each takes seven seconds, the six that give
+ * one at all, so that one path is measured within a minute. Runs that agree to the last digit need two to
+ * show that they do.
+ */
+static unsigned default_reps(const struct run_args *args, bool lab)
+{
+	return args->deterministic ? 2 : lab ? 6 : 10;
+}
+
+/* 0, or -ENOTSUP (logged): neither this machine nor its lab can run the plan. */
+static int check_substrate(const struct run_args *args, bool lab, const char *why)
+{
+	char *no_lab;
+
+	if (lab && lab_inside()) {
+		log_error("this lab cannot: %s", why ? why : "already inside one");
+		return -ENOTSUP;
+	}
+	if (!lab && why) {
+		log_error("this host cannot: %s; use --on=lab", why);
+		return -ENOTSUP;
+	}
+	if (!lab)
+		return 0;
+	if (args->peer) {
+		log_error("--peer=%s: the lab reaches no other machine%s%s; use --on=host", args->peer, why ? ", and here: " : "",
+			  why ? why : "");
+		return -ENOTSUP;
+	}
+	no_lab = lab_missing(NULL);
+	if (no_lab) {
+		log_error("%s%sthere can be no lab: %s", why ? why : "", why ? " here, and " : "", no_lab);
+		free(no_lab);
+		return -ENOTSUP;
+	}
+	if (!args->on || !strcmp(args->on, "auto"))
+		log_info("running in the lab: this host cannot do it (%s)", why ? why : "--deterministic");
+	return 0;
+}
+
+static void print_result(const struct plan *p, const struct run_result *r)
+{
+	json_t *all;
+
+	if (getenv("EXITLAB_INNER"))
+		return;
+	if (!p->args->json) {
+		if (json_array_size(r->records) && p->args->overhead)
+			overhead_print(r->records);
+		else if (json_array_size(r->records))
+			run_print_table(r->records, p->cell[0].workload);
+		return;
+	}
+	if (json_array_size(r->records) == 1) {
+		all = json_incref(json_array_get(r->records, 0));
+	} else {
+		all = json_pack("{s:O, s:o}", "records", r->records, "comparison",
+				run_comparison(r->records));
+	}
+	json_dumpf(all, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(all);
+}
+
+static int run_somewhere(const struct plan *p, const char *workload, bool lab, struct store *store,
+			 int argc, char **argv, struct run_result *result)
+{
+	if (p->args->deterministic)
+		return run_plan_deterministic(p, workload, store, argc, argv, result);
+	if (lab)
+		return run_plan_in_lab(p, workload, store, argc, argv, result);
+	return run_plan(p, store, argc, argv, result);
+}
+
+static int exit_status(int err, const struct run_result *r)
+{
+	if (r->interrupted)
+		return 128 + SIGINT;
+	if (err)
+		return err == -EINVAL ? EXIT_USAGE : EXIT_CANNOT;
+	return r->ok && json_array_size(r->records) ? EXIT_OK : EXIT_FAILED;
+}
+
+static int run_stored(const struct plan *p, const char *workload, bool lab, int argc, char **argv)
+{
+	struct run_result result = {.records = NULL};
+	struct store *store = NULL;
+	int status, err;
+
+	journal_recover();
+	err = store_open(&store, p->args->store);
+	if (!err)
+		err = run_somewhere(p, workload, lab, store, argc, argv, &result);
+	if (result.records)
+		print_result(p, &result);
+	status = exit_status(err, &result);
+	json_decref(result.records);
+	store_close(store);
+	return status;
+}
+
+int run_workload(const char *workload, const struct run_args *args, int argc, char **argv)
+{
+	char *why = NULL;
+	struct plan plan;
+	int status, err = plan_make(&plan, workload, args);
+	bool lab;
+
+	if (err)
+		return err == -ENOTSUP ? EXIT_CANNOT : EXIT_USAGE;
+	lab = wants_lab(args, host_lacks(plan_needs(&plan), &why));
+	plan_order(&plan, args->reps ? (unsigned)args->reps : default_reps(args, lab));
+	if (args->dry_run) {
+		plan_print(&plan, stdout);
+		status = EXIT_OK;
+	} else {
+		status = check_substrate(args, lab, why)
+				 ? EXIT_CANNOT
+				 : run_stored(&plan, workload, lab, argc, argv);
+	}
+	free(why);
+	plan_free(&plan);
+	return status;
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "bench/host/environment.h"
+#include "bench/lab/lab.h"
+#include "bench/lab/lab_cache.h"
+#include "bench/lab/lab_erratum.h"
+#include "bench/host/paths.h"
+#include "bench/sample/progress.h"
+#include "bench/run/run.h"
+#include "results/store.h"
+
+static void add_word(void *ctx, const char *word)
+{
+	arglist_add(ctx, "%s", word);
+}
+
+/* Our own options, less those that only the bench outside acts on. */
+char **run_inner_argv(const struct plan *p, const char *workload, const char *out_dir)
+{
+	struct run_args inner = *p->args;
+	struct arglist l = {NULL, 0, 0};
+
+	inner.on = "host";
+	inner.store = out_dir;
+	inner.reps = p->reps;
+	inner.seed = p->seed;
+	inner.timeout_ns = 0;
+	inner.json = inner.deterministic = false;
+	arglist_add(&l, "%s", path_self());
+	if (log_level() < LOG_INFO)
+		arglist_add(&l, "-q");
+	arglist_add(&l, "run");
+	arglist_add(&l, "%s", workload);
+	opts_emit(run_opts, &inner, add_word, &l);
+	return l.v;
+}
+
+/* What the inner bench could not know: how we were called, and on what the lab itself ran. */
+void run_complete_record(json_t *rec, int argc, char **argv)
+{
+	json_t *args = json_array(), *env = json_object_get(rec, "environment"), *host = environment_json();
+
+	for (int i = 0; i < argc; i++)
+		json_array_append_new(args, json_string(argv[i]));
+	json_object_set_new(rec, "argv", args);
+	json_object_set_new(env, "lab",
+			    json_pack("{s:O, s:b, s:O, s:O}", "qemu", json_object_get(host, "qemu"), "mended",
+				      lab_erratum_mended(), "host_kernel", json_object_get(host, "kernel"),
+				      "host_cpu", json_object_get(host, "cpu")));
+	json_decref(host);
+}
+
+static int adopt_run(struct store *store, const char *dir, int argc, char **argv, struct run_result *out)
+{
+	char *path = xasprintf("%s/record.json", dir);
+	json_t *rec = record_read(path);
+	int err = rec ? 0 : -EIO;
+
+	free(path);
+	if (err)
+		return err;
+	run_complete_record(rec, argc, argv);
+	if (out->labs_lost)
+		json_object_set_new(json_object_get(json_object_get(rec, "environment"), "lab"), "lost",
+				    json_integer(out->labs_lost));
+	err = store_import_dir(store, dir, rec);
+	if (err) {
+		json_decref(rec);
+		return err;
+	}
+	out->ok &= json_is_true(json_object_get(rec, "ok"));
+	json_array_append_new(out->records, rec);
+	return 0;
+}
+
+/* Cells commit in order, and IDs of one second are told apart at random: sort by .order, not by name. */
+static int by_order(const void *a, const void *b)
+{
+	json_int_t x = json_integer_value(json_object_get(*(json_t *const *)a, "order"));
+	json_int_t y = json_integer_value(json_object_get(*(json_t *const *)b, "order"));
+
+	return (x > y) - (x < y);
+}
+
+static void sort_records(json_t *records)
+{
+	size_t n = json_array_size(records), i;
+	json_t **v = xcalloc(n, sizeof(*v));
+
+	for (i = 0; i < n; i++)
+		v[i] = json_incref(json_array_get(records, i));
+	qsort(v, n, sizeof(*v), by_order);
+	json_array_clear(records);
+	for (i = 0; i < n; i++)
+		json_array_append_new(records, v[i]);
+	free(v);
+}
+
+static int adopt_runs(struct store *store, const char *out_dir, int argc, char **argv, struct run_result *out)
+{
+	char *runs = xasprintf("%s/runs", out_dir);
+	DIR *d = opendir(runs);
+	struct dirent *e;
+	int err = 0;
+
+	while (d && (e = readdir(d))) {
+		char *dir = xasprintf("%s/%s", runs, e->d_name);
+		char *record = xasprintf("%s/record.json", dir);
+
+		if (e->d_name[0] != '.' && file_exists(record)) {
+			int one = adopt_run(store, dir, argc, argv, out);
+
+			err = err ? err : one;
+		}
+		free(record);
+		free(dir);
+	}
+	if (d)
+		closedir(d);
+	free(runs);
+	sort_records(out->records);
+	return err;
+}
+
+/* Generous: it is for a lab that hangs, not for one that is slow. */
+static uint64_t lab_limit(const struct plan *p)
+{
+	uint64_t window = p->args->duration_ns ? p->args->duration_ns : 10 * NSEC_PER_SEC;
+
+	return 120 * NSEC_PER_SEC + p->n_steps * (90 * NSEC_PER_SEC + 2 * window);
+}
+
+static int run_in_one_lab(const struct plan *p, const char *workload, struct store *store, int argc,
+			  char **argv, struct run_result *out)
+{
+	struct lab_spec spec = {.timeout_ns = p->args->timeout_ns ? p->args->timeout_ns : lab_limit(p)};
+	struct lab_out dir;
+	int status, err = lab_out_make(&dir);
+
+	if (err)
+		return err;
+	spec.out_dir = dir.path;
+	spec.argv = run_inner_argv(p, workload, dir.path);
+	setenv("EXITLAB_INNER", progress_terminal() ? "terminal" : "1", 1);
+	if (progress_terminal() && log_level() >= LOG_INFO)
+		fputs("booting the lab...", stderr);
+	err = lab_run(&spec, &status);
+	unsetenv("EXITLAB_INNER");
+	if (!err && status > EXIT_FAILED && status != 128 + SIGINT)
+		err = status == EXIT_USAGE ? -EINVAL : -EIO; /* it said why */
+	out->interrupted = status == 128 + SIGINT;
+	/* What a lab that is lost has committed is kept, unless all of it is made once more. */
+	status = err == -EHOSTDOWN && !out->labs_lost ? 0 : adopt_runs(store, dir.path, argc, argv, out);
+	lab_out_remove(&dir);
+	return err ? err : status;
+}
+
+int run_plan_in_lab(const struct plan *p, const char *workload, struct store *store, int argc, char **argv,
+		    struct run_result *out)
+{
+	int err;
+
+	*out = (struct run_result){.records = json_array(), .ok = true};
+	err = run_in_one_lab(p, workload, store, argc, argv, out);
+	if (err != -EHOSTDOWN)
+		return err;
+	out->labs_lost++;
+	log_warn("lab: the plan begins again in another one, once");
+	return run_in_one_lab(p, workload, store, argc, argv, out);
+}

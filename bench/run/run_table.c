@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/stats.h"
+#include "base/strbuf.h"
+#include "base/table.h"
+#include "bench/sample/bottleneck.h"
+#include "bench/run/run.h"
+
+#define METRICS_MAX 16 /* columns of the table */
+
+static double summary(const json_t *rec, const char *metric, const char *what)
+{
+	const json_t *m = json_object_get(json_object_get(rec, "summary"), metric);
+
+	return json_number_value(json_object_get(m, what));
+}
+
+static bool has(const json_t *rec, const char *metric)
+{
+	return json_object_get(json_object_get(rec, "summary"), metric) != NULL;
+}
+
+static const char *value_text(const char *metric, double v)
+{
+	const struct metric_info *info = metric_find(metric);
+
+	if (info && !strcmp(info->unit, "ns"))
+		return fmt_ns(v);
+	return fmt_si(v);
+}
+
+/* "1.23 G [1.20 G, 1.26 G]", the interval only when there are enough boots for one. */
+static void value_cell(struct table *t, const json_t *rec, const char *metric)
+{
+	if (!has(rec, metric))
+		table_cell(t, "-");
+	else if (summary(rec, metric, "n") < STATS_MIN_N)
+		table_cell(t, "%s", value_text(metric, summary(rec, metric, "median")));
+	else
+		table_cell(t, "%s [%s, %s]", value_text(metric, summary(rec, metric, "median")),
+			   value_text(metric, summary(rec, metric, "ci_low")),
+			   value_text(metric, summary(rec, metric, "ci_high")));
+}
+
+static void ratio_cell(struct table *t, const json_t *base, const json_t *rec, const char *metric)
+{
+	size_t na, nb;
+	double *a = record_values(base, metric, &na), *b = record_values(rec, metric, &nb);
+	struct interval r = {0, 0, 0, 0};
+
+	if (na && nb)
+		r = stats_ratio_ci(a, na, b, nb, 1);
+	if (!na || !nb)
+		table_cell(t, "-");
+	else if (base == rec)
+		table_cell(t, "1.00");
+	else if (MIN(na, nb) < STATS_MIN_N)
+		table_cell(t, "%.2f", r.point);
+	else
+		table_cell(t, "%.2f [%.2f, %.2f]", r.point, r.low, r.high);
+	free(a);
+	free(b);
+}
+
+static const char *row_name(const json_t *rec)
+{
+	return record_str(json_object_get(rec, "plan"), "cell");
+}
+
+static size_t failed_samples(const json_t *rec)
+{
+	json_t *s;
+	size_t i, n = 0;
+
+	json_array_foreach(json_object_get(rec, "samples"), i, s)
+		n += !json_is_true(json_object_get(s, "ok"));
+	return n;
+}
+
+/* Columns after the headline and its ratio; those that no record has are left out. */
+static size_t choose_columns(const json_t *records, const struct workload *wl, char **metric, size_t max)
+{
+	char *copy = xstrdup(wl->metrics), *save;
+	size_t n = 0;
+
+	for (char *w = strtok_r(copy, " ", &save); w && n < max; w = strtok_r(NULL, " ", &save)) {
+		json_t *rec;
+		size_t i;
+		bool any = !n; /* the headline is always shown */
+
+		json_array_foreach(records, i, rec)
+			any |= has(rec, w);
+		if (any)
+			metric[n++] = xstrdup(w);
+	}
+	free(copy);
+	return n;
+}
+
+static void print_failures(const json_t *records)
+{
+	json_t *rec, *s;
+	size_t i, k;
+
+	json_array_foreach(records, i, rec)
+		json_array_foreach(json_object_get(rec, "samples"), k, s)
+			if (!json_is_true(json_object_get(s, "ok")))
+				printf("FAILED %s boot %zu: %s\n", row_name(rec), k + 1,
+				       record_str(s, "error"));
+}
+
+/* What a faster path could not have been faster than. */
+static void print_bottlenecks(const json_t *records)
+{
+	const char *sep = "\nbusy in the window: ";
+	json_t *rec;
+	size_t i;
+
+	json_array_foreach(records, i, rec) {
+		struct strbuf sb = STRBUF_INIT;
+
+		if (bottleneck_text(json_object_get(rec, "samples"), &sb)) {
+			printf("%s%s: %s", sep, row_name(rec), strbuf_str(&sb));
+			sep = "; ";
+		}
+		strbuf_free(&sb);
+	}
+}
+
+static size_t count_repeated(const json_t *records)
+{
+	json_t *rec, *sample;
+	size_t i, k, n = 0;
+
+	json_array_foreach(records, i, rec)
+		json_array_foreach(json_object_get(rec, "samples"), k, sample)
+			n += json_is_true(json_object_get(sample, "repeated"));
+	return n;
+}
+
+static void print_footer(const json_t *records)
+{
+	const json_t *first = json_array_get(records, 0);
+	size_t n = json_array_size(json_object_get(first, "samples")), i, repeated;
+	double overhead = 0;
+	json_t *rec;
+
+	printf("\nsubstrate %s, times %s; n = %zu boot%s%s", record_str(first, "substrate"),
+	       record_str(first, "time_base"), n, n == 1 ? "" : "s",
+	       n < STATS_MIN_N ? " (too few for an interval)" : ", medians with 95 % intervals");
+	json_array_foreach(records, i, rec)
+		overhead = MAX(overhead, json_number_value(json_object_get(rec, "overhead_pct")));
+	if (overhead > 0)
+		printf("; probes' own CPU%s %.1f %%", i > 1 ? " at most" : "", overhead);
+	print_bottlenecks(records);
+	repeated = count_repeated(records);
+	if (repeated)
+		printf("\nboots that the lab lost and that were repeated: %zu", repeated);
+	printf("\nrecords:");
+	json_array_foreach(records, i, rec)
+		printf(" %s", record_str(rec, "id"));
+	printf("\n");
+}
+
+static struct table *make_table(const json_t *records, char **metric, size_t n, bool ratio)
+{
+	const char *head[METRICS_MAX + 3] = {"path:"};
+	size_t columns = 1;
+	struct table *t;
+
+	for (size_t i = 0; i < n; i++) {
+		head[columns++] = xasprintf(":%s", metric[i]);
+		if (!i && ratio)
+			head[columns++] = xasprintf(":x of %s", row_name(json_array_get(records, 0)));
+	}
+	t = table_new_from(head);
+	for (size_t i = 1; i < columns; i++)
+		free((char *)head[i]);
+	return t;
+}
+
+void run_print_table(const json_t *records, const struct workload *wl)
+{
+	char *metric[METRICS_MAX] = {NULL};
+	size_t n = choose_columns(records, wl, metric, ARRAY_SIZE(metric)), i;
+	bool ratio = json_array_size(records) > 1;
+	struct table *t = make_table(records, metric, n, ratio);
+	json_t *rec;
+
+	json_array_foreach(records, i, rec) {
+		size_t failed = failed_samples(rec);
+
+		if (failed)
+			table_cell(t, "%s (%zu FAILED)", row_name(rec), failed);
+		else
+			table_cell(t, "%s", row_name(rec));
+		value_cell(t, rec, metric[0]);
+		if (ratio)
+			ratio_cell(t, json_array_get(records, 0), rec, metric[0]);
+		for (size_t k = 1; k < n; k++)
+			value_cell(t, rec, metric[k]);
+	}
+	table_print_fit(t, stdout);
+	print_failures(records);
+	print_footer(records);
+	for (i = 0; i < n; i++)
+		free(metric[i]);
+}

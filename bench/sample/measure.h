@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* From what was observed (agent's lines, probes, statistics page) to the metrics and checks of a sample. */
+#ifndef BENCH_SAMPLE_MEASURE_H
+#define BENCH_SAMPLE_MEASURE_H
+
+#include <jansson.h>
+#include "base/util.h"
+#include "vmm/stats_page.h"
+
+struct observed {
+	json_t *agent;                  /* metrics that the guest reported: name -> number */
+	json_t *hists;                  /* histograms that the guest reported: name -> hist */
+	json_t *peer;                   /* metrics of the other end, or NULL */
+	json_t *probes;                 /* probes_read, or NULL */
+	const struct stats_page *stats; /* or NULL */
+	uint64_t boot_ns;               /* power-on to the agent's first word; 0: not seen */
+	bool whole_boot;                /* the window is the boot */
+};
+
+/* Fills sample["metrics"], ["exits"], ["threads"], ["hists"], ["checks"]. 0, or -EIO with *why set: void. */
+int measure_sample(const struct observed *o, json_t *sample, char **why);
+
+/* One row per reason and key out of rows of several vCPUs, VMs or samples: sums, merged histograms. */
+json_t *measure_merge_exits(const json_t *rows);
+/* Sums over so many samples become means of one. */
+void measure_exits_per_sample(json_t *rows, size_t samples);
+/*
+ * Samples of VMs that ran at the same time become the first of them: rates, counts and CPU are sums, times
+ * and what is per packet are means. ["vms"] keeps the metrics of each.
+ */
+void measure_join_vms(json_t *const *vm, unsigned n);
+
+/* ---- cross_check.c ---- */
+
+/*
+ * The probes against the others who count: KVM's own binary statistics as the VMM read them at the two marker
+ * writes, or, on back ends without kvm_exit, the VMM. Adds the check; false: they disagree.
+ */
+bool measure_cross_check(const struct observed *o, json_t *sample);
+void measure_check(json_t *sample, const char *name, bool ok, const char *detail);
+
+#endif

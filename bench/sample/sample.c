@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "bench/host/cr3_probe.h"
+#include "bench/sample/measure.h"
+#include "bench/sample/sample_impl.h"
+
+volatile sig_atomic_t sample_interrupted;
+
+void sample_interrupt(void)
+{
+	sample_interrupted = 1;
+}
+
+int run_fail(struct run *r, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (r->error)
+		return err;
+	va_start(ap, fmt);
+	if (vasprintf(&r->error, fmt, ap) < 0)
+		r->error = NULL;
+	va_end(ap);
+	return err;
+}
+
+static int open_files(struct run *r)
+{
+	char *path = xasprintf("%s/agent.log", r->log_dir);
+
+	r->agent_log = fopen(path, "we");
+	free(path);
+	r->stats_fd = memfd_create("exitlab-stats", MFD_CLOEXEC);
+	if (!r->agent_log || r->stats_fd < 0 || ftruncate(r->stats_fd, sizeof(struct stats_page)) ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, r->agent_fd))
+		return run_fail(r, -errno, "set-up: %s", strerror(errno));
+	r->stats = mmap(NULL, sizeof(*r->stats), PROT_READ, MAP_SHARED, r->stats_fd, 0);
+	if (r->stats == MAP_FAILED) {
+		r->stats = NULL;
+		return run_fail(r, -ENOMEM, "set-up: statistics page: %s", strerror(errno));
+	}
+	return 0;
+}
+
+static void run_free(struct run *r)
+{
+	observer_stop(&r->observer);
+	proc_end(&r->vmm, NSEC_PER_SEC);
+	proc_end(&r->backend, NSEC_PER_SEC);
+	proc_end(&r->peer, NSEC_PER_SEC);
+	close_fd(&r->remote_fd);
+	probes_close(r->probes);
+	paging_undo(&r->paging);
+	wire_close(&r->wire);
+	iommu_watch_close(&r->faults);
+	sriov_undo(&r->sriov);
+	close_fd(&r->agent_fd[0]);
+	close_fd(&r->agent_fd[1]);
+	close_fd(&r->stats_fd);
+	if (r->stats)
+		munmap(r->stats, sizeof(*r->stats));
+	if (r->agent_log)
+		fclose(r->agent_log);
+	if (r->socket)
+		unlink(r->socket);
+	free(r->socket);
+	free(r->image);
+	strbuf_free(&r->line);
+	json_decref(r->metrics);
+	json_decref(r->hists);
+	json_decref(r->probe_data);
+	free(r->log_dir);
+	free(r->error);
+}
+
+static int set_paging(struct run *r)
+{
+	const char *npt = knobs_get(&r->cell->knobs, "npt", NULL);
+	int err = paging_set(&r->paging, npt);
+	bool ours = true;
+
+	if (err)
+		return run_fail(r, err, "npt: %s", strerror(-err));
+	/* Rather than wait for a guest that cannot come up. */
+	if (npt && !strcmp(npt, "off") && !strcmp(r->cell->guest, "linux") && !cr3_probe(&ours) && !ours)
+		return run_fail(r, -ENOTSUP,
+				"npt=off: a guest that reads CR3 is shown KVM's page table instead of its own, a fault "
+				"of this lab's QEMU: no Linux comes up under shadow paging; use --guest=micro");
+	return 0;
+}
+
+static int open_log_dir(struct run *r)
+{
+	r->log_dir = r->vm ? xasprintf("%s/vm-%u", r->want->log_dir, r->vm) : xstrdup(r->want->log_dir);
+	if (mkdir(r->log_dir, 0755) && errno != EEXIST)
+		return run_fail(r, -errno, "%s: %s", r->log_dir, strerror(errno));
+	return 0;
+}
+
+static int boot(struct run *r)
+{
+	int err = open_log_dir(r);
+
+	if (!err && cell_vms(r->cell) == 1 && cell_pin(r->cell, r->want->args, &r->pin))
+		err = run_fail(r, -EINVAL, "--pin");
+	err = err ? err : open_files(r);
+	err = err ? err : set_paging(r);
+	err = err ? err : run_make_wire(r);
+	err = err ? err : run_make_job(r);
+	err = err ? err : run_make_image(r);
+	err = err ? err : run_start_peer(r);
+	err = err ? err : run_start_vhost_user(r);
+	return err ? err : run_start(r);
+}
+
+static int measure(struct run *r, json_t *sample)
+{
+	struct observed o = {.whole_boot = r->cell->workload->flags & WORKLOAD_WHOLE_BOOT};
+
+	if (r->probes && !r->probe_data && probes_read(r->probes, &r->probe_data))
+		return run_fail(r, -EIO, "the probes could not be read");
+	o.agent = r->metrics;
+	o.hists = r->hists;
+	o.probes = r->probe_data;
+	o.boot_ns = r->boot_ns;
+	if (r->cell->vmm && r->cell->vmm->has_stats_page && r->stats->magic == STATS_MAGIC)
+		o.stats = r->stats;
+	return measure_sample(&o, sample, &r->error);
+}
+
+/* DMA outside the guest's memory voids a sample, and often is why it failed: said in both cases. */
+static int check_faults(struct run *r, json_t *sample, int err)
+{
+	struct iommu_watch *w = &r->faults;
+	char *detail, *before = r->error;
+
+	if (w->fd < 0)
+		return err;
+	iommu_watch_read(w);
+	detail = !w->faults ? xstrdup("no DMA outside the guest's memory")
+			    : xasprintf("the IOMMU stopped DMA of %s outside the guest's memory, at least %llu times, first at 0x%llx",
+					w->addr, (unsigned long long)w->faults, (unsigned long long)w->first);
+	json_array_append_new(json_object_get(sample, "checks"),
+			      json_pack("{s:s, s:b, s:s}", "name", "iommu_faults", "ok", !w->faults,
+					"detail", detail));
+	if (w->faults) {
+		r->error = xasprintf("%s%s%s", before ? before : "", before ? "; " : "", detail);
+		free(before);
+		err = -EIO;
+	}
+	free(detail);
+	return err;
+}
+
+static int boot_and_measure(struct run *runs, unsigned n, json_t *sample)
+{
+	json_t **each = xcalloc(n, sizeof(json_t *));
+	int err = 0;
+
+	for (unsigned i = 0; i < n && !err; i++)
+		err = boot(&runs[i]);
+	err = err ? err : run_converse(runs, n);
+	for (unsigned i = 0; i < n && !err; i++) {
+		each[i] = i ? json_object() : json_incref(sample);
+		err = measure(&runs[i], each[i]);
+	}
+	if (!err && n > 1)
+		measure_join_vms(each, n);
+	for (unsigned i = 0; i < n; i++)
+		json_decref(each[i]);
+	free(each);
+	return err;
+}
+
+/* What the runner adds to a boot and its job: "overhead" is set-up, power-off and the undoing. */
+static json_t *stages_json(const struct run *r)
+{
+	static const char *const names[] = {"setup", "boot", "job", "off", "end"};
+	json_t *out = json_object();
+	double overhead = 0;
+
+	for (int i = 0; i < STAGES; i++) {
+		uint64_t until = 0;
+
+		for (int next = i + 1; next < STAGES && !until; next++)
+			until = r->stage_ns[next];
+		until = until ? until : clock_ns();
+		if (!r->stage_ns[i])
+			continue;
+		json_object_set_new(out, names[i], json_integer((json_int_t)(until - r->stage_ns[i])));
+		if (i != STAGE_BOOT && i != STAGE_JOB)
+			overhead += (double)(until - r->stage_ns[i]);
+	}
+	json_object_set_new(out, "overhead", json_integer((json_int_t)overhead));
+	return out;
+}
+
+static void run_init(struct run *r, const struct sample_want *want, unsigned vm)
+{
+	*r = (struct run){
+		.want = want,
+		.cell = want->cell,
+		.vm = vm,
+		.first = vm ? r - vm : NULL,
+		.wire = {.peer_ns = -1, .agent_ns = -1},
+		.vmm = PROC_INIT,
+		.peer = PROC_INIT,
+		.backend = PROC_INIT,
+		.remote_fd = -1,
+		.faults = IOMMU_WATCH_INIT,
+		.observer = OBSERVER_INIT,
+		.stats_fd = -1,
+		.agent_fd = {-1, -1},
+		.metrics = json_object(),
+		.hists = json_object(),
+		.placement = json_object(),
+	};
+	memset(r->wire.tap_fd, -1, sizeof(r->wire.tap_fd));
+	r->stage_ns[STAGE_SETUP] = clock_ns();
+}
+
+/* The first VM that has something to say. */
+static const char *first_error(const struct run *runs, unsigned n, int err)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (runs[i].error)
+			return runs[i].error;
+	return strerror(-err);
+}
+
+/* The VMM has ended, and the guest had not said all. */
+static bool any_lost(const struct run *runs, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (runs[i].over && !runs[i].done)
+			return true;
+	return false;
+}
+
+json_t *sample_run(const struct sample_want *want, bool *stop)
+{
+	json_t *sample = json_pack("{s:i, s:i, s:[], s:[], s:[]}", "index", want->index, "boot", want->boot,
+				   "tags", "exits", "checks");
+	unsigned n = cell_vms(want->cell);
+	struct run *runs = xcalloc(n, sizeof(*runs));
+	int err;
+
+	for (unsigned i = 0; i < n; i++)
+		run_init(&runs[i], want, i);
+	err = boot_and_measure(runs, n, sample);
+	for (unsigned i = 0; i < n; i++)
+		err = check_faults(&runs[i], sample, err);
+	*stop = sample_interrupted;
+	json_object_set_new(sample, "ok", json_boolean(!err));
+	if (err)
+		json_object_set_new(sample, "error", json_string(first_error(runs, n, err)));
+	if (err && any_lost(runs, n))
+		json_object_set_new(sample, "lost", json_true());
+	runs[0].stage_ns[STAGE_END] = clock_ns();
+	for (unsigned i = n; i-- > 0;)
+		run_free(&runs[i]);
+	json_object_set(sample, "placement", runs[0].placement);
+	json_object_set_new(sample, "stage_ns", stages_json(&runs[0]));
+	for (unsigned i = 0; i < n; i++)
+		json_decref(runs[i].placement);
+	free(runs);
+	return sample;
+}

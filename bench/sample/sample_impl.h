@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of a sample share: one boot, from its wire (sample_setup.c) over its processes
+ * (sample_start.c) and its conversation with the agent (sample_talk.c) to its metrics (sample.c).
+ */
+#ifndef BENCH_SAMPLE_SAMPLE_IMPL_H
+#define BENCH_SAMPLE_SAMPLE_IMPL_H
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/iommu.h"
+#include "base/proc.h"
+#include "base/strbuf.h"
+#include "bench/host/paging.h"
+#include "bench/host/pin.h"
+#include "bench/host/peer_link.h"
+#include "bench/sample/observer.h"
+#include "bench/sample/sample.h"
+#include "bench/host/sriov.h"
+#include "bench/host/wire.h"
+#include "probes/probes.h"
+#include "vmm/stats_page.h"
+
+/* STAGE_SETUP: wire, image, probes; STAGE_END: the undoing. */
+enum stage { STAGE_SETUP, STAGE_BOOT, STAGE_JOB, STAGE_OFF, STAGE_END, STAGES };
+
+/* Everything that the boot of one VM holds; run_free undoes it in reverse. A sample of vms=N has N. */
+struct run {
+	const struct sample_want *want;
+	unsigned vm;
+	const struct run *first;   /* VM 0, whose real wire the others share; NULL: this is it */
+	char *log_dir;             /* of this VM */
+	const struct cell *cell;
+	struct workload_job job;
+	struct pin pin;
+	struct paging paging;
+	struct wire wire;
+	struct sriov sriov;
+	struct iommu_watch faults;
+	struct proc vmm, peer, backend;
+	struct peer_token token; /* for a peer on another machine */
+	int remote_fd;           /* the session with it */
+	struct observer observer;
+	struct probes *probes;
+	struct stats_page *stats;
+	int stats_fd, agent_fd[2]; /* [0] ours, [1] the VMM's */
+	char *image, *socket;
+	struct strbuf line;        /* unfinished line of the agent */
+	FILE *agent_log;
+	json_t *metrics, *hists, *probe_data, *placement;
+	enum stage stage;
+	uint64_t stage_ns[STAGES]; /* when it began; 0: not reached */
+	uint64_t boot_ns, deadline_ns;
+	bool ready, open, done, over; /* the agent is; its line is; it has said all; the VMM has ended */
+	char *error;
+};
+
+static inline bool run_has_net(const struct run *r)
+{
+	return cell_has_net(r->cell);
+}
+
+/* Mode host: the agent runs on this machine itself. */
+static inline bool run_no_vm(const struct run *r)
+{
+	return !r->cell->vmm;
+}
+
+static inline bool run_is_micro(const struct run *r)
+{
+	return !strcmp(r->cell->guest, "micro");
+}
+
+static inline bool run_is_sriov(const struct run *r)
+{
+	return !strcmp(r->cell->mode, "sriov");
+}
+
+/* Why the sample is void: the first reason is kept. Returns err. */
+int run_fail(struct run *r, int err, const char *fmt, ...) PRINTF(3, 4);
+
+/* Every step: 0, or -errno after run_fail. In this order. */
+int run_make_wire(struct run *r);
+int run_make_job(struct run *r);
+int run_make_image(struct run *r);
+int run_start_peer(struct run *r);
+int run_start_vhost_user(struct run *r);
+/* The VMM, or in mode host the agent. */
+int run_start(struct run *r);
+/* Every thread to its CPU: once the vCPUs run, and again when the driver has started the queues. */
+void run_pin(struct run *r);
+/* With all VMs, to their power-off, the first failure, a time-out or Ctrl-C. */
+int run_converse(struct run *runs, unsigned n);
+
+extern volatile sig_atomic_t sample_interrupted;
+
+#endif

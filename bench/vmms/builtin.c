@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "bench/vmms/vmm.h"
+#include "bench/host/paths.h"
+
+static char *builtin_unusable(void)
+{
+	if (!path_find("vmm"))
+		return xstrdup("build/vmm is not there; run make");
+	if (!file_exists("/dev/kvm"))
+		return xstrdup("no /dev/kvm; load kvm_intel or kvm_amd, or use --on=lab");
+	return NULL;
+}
+
+static void add_net(const struct vmm_want *w, struct arglist *a)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	strbuf_addf(&sb, "mode=%s,mac=%s", w->mode, w->mac);
+	/* With vhost-user the TAP is the back-end's. */
+	if (w->vhost_user_socket)
+		strbuf_addf(&sb, ",path=%s", w->vhost_user_socket);
+	for (int i = 0; i < ADAPTER_QUEUES && w->tap_fd[i] >= 0 && !w->vhost_user_socket; i++)
+		strbuf_addf(&sb, "%s%d", i ? ":" : ",fd=", w->tap_fd[i]);
+	for (size_t i = 0; i < w->knobs->n; i++) {
+		const struct knob_info *k = knob_find(w->knobs->k[i].name);
+
+		if (k && k->home == KNOB_NET)
+			strbuf_addf(&sb, ",%s=%s", k->name, w->knobs->k[i].value);
+	}
+	arglist_add(a, "--net");
+	arglist_add(a, "%s", strbuf_str(&sb));
+	strbuf_free(&sb);
+}
+
+static void add_kernel(const struct vmm_want *w, struct arglist *a)
+{
+	bool bzimage = !strcmp(knobs_get(w->knobs, "kernel", "vmlinux"), "bzimage");
+
+	if (w->micro) {
+		arglist_add(a, "--kernel=%s", w->kernel);
+		arglist_add(a, "--device=exitlab-testdev"); /* what exit-cost measures against */
+	} else {
+		arglist_add(a, "--kernel=%s/%s", w->kernel, bzimage ? "vmlinuz" : "vmlinux");
+	}
+	if (w->initrd)
+		arglist_add(a, "--initrd=%s", w->initrd);
+	arglist_add(a, "--cmdline=%s", w->cmdline);
+}
+
+static int builtin_command(const struct vmm_want *w, struct arglist *a)
+{
+	const char *vmm = path_tool("vmm");
+
+	if (!vmm)
+		return -ENOENT;
+	if (*w->variant) {
+		log_error("--vmm=builtin:%s: builtin has no variants", w->variant);
+		return -ENOTSUP;
+	}
+	arglist_add(a, "%s", vmm);
+	add_kernel(w, a);
+	arglist_add(a, "--cpus=%u", w->cpus);
+	arglist_add(a, "--mem=%lluM", (unsigned long long)(w->mem_bytes / MIB));
+	arglist_add(a, "--console=%s", w->console_path);
+	arglist_add(a, "--agent=fd=%d", w->agent_fd);
+	arglist_add(a, "--stats=fd=%d", w->stats_fd);
+	arglist_add(a, "--no-reboot");
+	if (knobs_get(w->knobs, "irqchip", NULL))
+		arglist_add(a, "--irqchip=%s", knobs_get(w->knobs, "irqchip", NULL));
+	if (w->vfio_addr)
+		arglist_add(a, "--vfio=%s", w->vfio_addr);
+	else if (*w->mode)
+		add_net(w, a);
+	if (w->unsafe_interrupts)
+		arglist_add(a, "--allow-unsafe-interrupts");
+	return 0;
+}
+
+const struct vmm_adapter adapter_builtin = {
+	.name = "builtin",
+	.summary = "our own instrumented VMM",
+	.program = "vmm",
+	.has_stats_page = true,
+	.unusable = builtin_unusable,
+	.command = builtin_command,
+};

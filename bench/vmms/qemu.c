@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "bench/vmms/vmm.h"
+#include "bench/host/paths.h"
+#include "bench/lab/lab.h"
+
+static char *qemu_unusable(void)
+{
+	char *version, *why = NULL;
+
+	free(lab_missing(&version));
+	if (!version)
+		why = xasprintf("qemu-system-x86_64 is not installed; run %s", path_setup());
+	else if (!file_exists("/dev/kvm"))
+		why = xstrdup("no /dev/kvm; use --on=lab, or --vmm=qemu:accel=tcg");
+	free(version);
+	return why;
+}
+
+static bool on(const struct knobs *ks, const char *name, bool fallback)
+{
+	const char *v = knobs_get(ks, name, NULL);
+
+	return v ? !strcmp(v, "on") : fallback;
+}
+
+/* Knobs that QEMU has under another name, with on/off values. */
+static int add_properties(const struct vmm_want *w, struct strbuf *sb)
+{
+	for (size_t i = 0; i < w->knobs->n; i++) {
+		const char *value = w->knobs->k[i].value;
+		const struct knob_info *k = knob_find(w->knobs->k[i].name);
+
+		if (!k || k->home != KNOB_NET)
+			continue;
+		if (!k->qemu) {
+			log_error("--set %s=%s: qemu has no such switch; leave it out or use --vmm=builtin", k->name, value);
+			return -ENOTSUP;
+		}
+		if (!strcmp(k->name, "ring"))
+			strbuf_addf(sb, ",packed=%s", strcmp(value, "packed") ? "off" : "on");
+		else if (*k->qemu)
+			strbuf_addf(sb, ",%s=%s", k->qemu, value);
+	}
+	return 0;
+}
+
+static int add_virtio_device(const struct vmm_want *w, unsigned queues, struct arglist *a)
+{
+	const char *irq = knobs_get(w->knobs, "irq", "msix");
+	struct strbuf sb = STRBUF_INIT;
+	int err;
+
+	strbuf_addf(&sb, "virtio-net-pci,netdev=n0,mac=%s,disable-legacy=on,romfile=", w->mac);
+	if (queues > 1)
+		strbuf_adds(&sb, ",mq=on");
+	if (!strcmp(irq, "intx"))
+		strbuf_adds(&sb, ",vectors=0");
+	else if (queues > 1)
+		strbuf_addf(&sb, ",vectors=%u", 2 * queues + 2);
+	if (!on(w->knobs, "offload", true))
+		strbuf_adds(&sb, ",csum=off,gso=off,guest_csum=off,guest_tso4=off,guest_tso6=off,guest_ufo=off,"
+				 "host_tso4=off,host_tso6=off,host_ufo=off");
+	err = add_properties(w, &sb);
+	if (!err) {
+		arglist_add(a, "-device");
+		arglist_add(a, "%s", strbuf_str(&sb));
+	}
+	strbuf_free(&sb);
+	return err;
+}
+
+static void add_tap(const struct vmm_want *w, unsigned queues, bool vhost, struct arglist *a)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	strbuf_addf(&sb, "tap,id=n0,vhost=%s,%s=", vhost ? "on" : "off", queues > 1 ? "fds" : "fd");
+	for (unsigned i = 0; i < queues; i++)
+		strbuf_addf(&sb, "%s%d", i ? ":" : "", w->tap_fd[i]);
+	arglist_add(a, "-netdev");
+	arglist_add(a, "%s", strbuf_str(&sb));
+	strbuf_free(&sb);
+}
+
+static int add_net(const struct vmm_want *w, struct arglist *a)
+{
+	unsigned queues = (unsigned)knobs_u64(w->knobs, "queues", 1);
+	struct strbuf none = STRBUF_INIT;
+
+	if (!strcmp(w->mode, "sriov")) {
+		arglist_add(a, "-device");
+		arglist_add(a, "vfio-pci,host=%s", w->vfio_addr);
+		return 0;
+	}
+	if (!strcmp(w->mode, "e1000")) {
+		if (!on(w->knobs, "offload", true)) {
+			log_error("--set offload=off: qemu's e1000 has no such switch; --set tso=off has the guest not use it");
+			return -ENOTSUP;
+		}
+		if (add_properties(w, &none))
+			return -ENOTSUP;
+		add_tap(w, 1, false, a);
+		arglist_add(a, "-device");
+		arglist_add(a, "e1000,netdev=n0,mac=%s,romfile=", w->mac);
+		return 0;
+	}
+	if (!strcmp(w->mode, "vhost-user")) {
+		arglist_add(a, "-chardev");
+		arglist_add(a, "socket,id=vu,path=%s", w->vhost_user_socket);
+		arglist_add(a, "-netdev");
+		arglist_add(a,
+			    queues > 1 ? "vhost-user,id=n0,chardev=vu,queues=%u"
+				       : "vhost-user,id=n0,chardev=vu",
+			    queues);
+	} else {
+		add_tap(w, queues, !strcmp(w->mode, "vhost"), a);
+	}
+	return add_virtio_device(w, queues, a);
+}
+
+static void add_machine(const struct vmm_want *w, struct arglist *a)
+{
+	bool tcg = !strcmp(w->variant, "accel=tcg");
+	const char *irqchip = knobs_get(w->knobs, "irqchip", NULL);
+	bool shared = !strcmp(w->mode, "vhost-user");
+
+	arglist_add(a, "-machine");
+	arglist_add(a, "q35,accel=%s%s%s%s", tcg ? "tcg" : "kvm", irqchip && !tcg ? ",kernel-irqchip=" : "",
+		    irqchip && !tcg ? (strcmp(irqchip, "kernel") ? irqchip : "on") : "",
+		    shared ? ",memory-backend=mem" : "");
+	if (shared) {
+		arglist_add(a, "-object");
+		arglist_add(a, "memory-backend-memfd,id=mem,share=on,size=%lluM",
+			    (unsigned long long)(w->mem_bytes / MIB));
+	}
+	arglist_add(a, "-cpu");
+	arglist_add(a, "%s", tcg ? "max" : "host");
+	arglist_add(a, "-smp");
+	arglist_add(a, "%u", w->cpus);
+	arglist_add(a, "-m");
+	arglist_add(a, "%llu", (unsigned long long)(w->mem_bytes / MIB));
+}
+
+static int qemu_command(const struct vmm_want *w, struct arglist *a)
+{
+	bool vmlinux = !strcmp(knobs_get(w->knobs, "kernel", "bzimage"), "vmlinux");
+	const char *q = getenv("EXITLAB_QEMU");
+
+	if (*w->variant && strcmp(w->variant, "accel=tcg")) {
+		log_error("--vmm=qemu:%s: the one variant is qemu:accel=tcg", w->variant);
+		return -ENOTSUP;
+	}
+	arglist_add(a, "%s", q && *q ? q : "qemu-system-x86_64");
+	arglist_add(a, "-nodefaults");
+	arglist_add(a, "-no-user-config");
+	arglist_add(a, "-no-reboot");
+	arglist_add(a, "-name");
+	arglist_add(a, "exitlab,debug-threads=on"); /* so that its vCPU threads can be told from the others */
+	arglist_add(a, "-display");
+	arglist_add(a, "none");
+	add_machine(w, a);
+	arglist_add(a, "-serial");
+	arglist_add(a, "file:%s", w->console_path);
+	arglist_add(a, "-chardev");
+	arglist_add(a, "socket,id=agent,fd=%d", w->agent_fd);
+	arglist_add(a, "-serial");
+	arglist_add(a, "chardev:agent");
+	arglist_add(a, "-device");
+	arglist_add(a, "isa-debug-exit,iobase=0xf4,iosize=4");
+	/* For the probes, which ask after the window what its registers are called. */
+	arglist_add(a, "-chardev");
+	arglist_add(a, "socket,id=qmp,path=exitlab-qmp-%d-%d,abstract=on,server=on,wait=off", getpid(),
+		    w->stats_fd); /* one for each VM of a sample */
+	arglist_add(a, "-mon");
+	arglist_add(a, "chardev=qmp,mode=control");
+	arglist_add(a, "-kernel");
+	if (w->micro)
+		arglist_add(a, "%s", w->kernel);
+	else
+		arglist_add(a, "%s/%s", w->kernel, vmlinux ? "vmlinux" : "vmlinuz");
+	if (w->initrd) {
+		arglist_add(a, "-initrd");
+		arglist_add(a, "%s", w->initrd);
+	}
+	arglist_add(a, "-append");
+	arglist_add(a, "%s", w->cmdline);
+	return *w->mode ? add_net(w, a) : 0;
+}
+
+const struct vmm_adapter adapter_qemu = {
+	.name = "qemu",
+	.summary = "QEMU's q35; qemu:accel=tcg is the binary-translation row",
+	.program = "qemu-system-x86_64",
+	.has_stats_page = false,
+	.unusable = qemu_unusable,
+	.command = qemu_command,
+};

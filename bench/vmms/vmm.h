@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A VMM under test. An adapter turns what a sample wants into a command line; everything else (image,
+ * marker window, probes, traffic) is the same for all. A new VMM: one file NAME.c and one row in
+ * vmms.c.
+ */
+#ifndef BENCH_VMMS_VMM_H
+#define BENCH_VMMS_VMM_H
+
+#include "base/util.h"
+#include "bench/plan/knobs.h"
+
+#define ADAPTER_QUEUES 16
+
+struct vmm_want {
+	bool micro;              /* the guest is the micro guest: kernel only */
+	const char *kernel;      /* directory of the unpacked kernel, or the micro guest's image */
+	const char *initrd, *cmdline;
+	unsigned cpus;
+	uint64_t mem_bytes;
+	const char *mode;        /* "" when the workload has no device path */
+	const struct knobs *knobs;
+	const char *mac;
+	int tap_fd[ADAPTER_QUEUES]; /* one per queue pair; -1 ends */
+	const char *vhost_user_socket;
+	const char *vfio_addr;   /* "0000:01:10.0" */
+	bool unsafe_interrupts;
+	const char *console_path;
+	int agent_fd;            /* one end of a socket pair: the guest's second serial port */
+	int stats_fd;            /* builtin: the statistics page */
+	const char *variant;     /* "accel=tcg" of --vmm=qemu:accel=tcg, or "" */
+};
+
+struct arglist {
+	char **v;
+	size_t n, cap;
+};
+
+void arglist_add(struct arglist *a, const char *fmt, ...) PRINTF(2, 3);
+void arglist_free(struct arglist *a);
+
+struct vmm_adapter {
+	const char *name, *summary;
+	const char *program; /* for the record's inputs: a path, or a name in PATH */
+	bool has_stats_page;
+	/* NULL when it can be used here, else why not and what to do (caller frees). */
+	char *(*unusable)(void);
+	/* Append program and arguments. -ENOTSUP with a logged line for what this VMM cannot do. */
+	int (*command)(const struct vmm_want *want, struct arglist *args);
+};
+
+/* The table ends with NULL. */
+extern const struct vmm_adapter *const vmm_adapters[];
+const struct vmm_adapter *vmm_adapter_find(const char *name, size_t len);
+
+#endif

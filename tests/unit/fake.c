@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/fake.h"
+#include "vmm/pci/regs.h"
+
+struct fake *fake_of(struct vm *vm)
+{
+	return vm->backend_data;
+}
+
+static int fake_vm_fd(struct vm *vm)
+{
+	(void)vm;
+	return -1;
+}
+
+static int fake_ioeventfd(struct vm *vm, const struct ioeventfd *io, bool add)
+{
+	struct fake *f = fake_of(vm);
+
+	if (add) {
+		if (f->fail_ioeventfd || f->n_ioeventfd == FAKE_LOG)
+			return f->fail_ioeventfd ? f->fail_ioeventfd : -ENOSPC;
+		f->ioeventfd[f->n_ioeventfd++] = *io;
+		return 0;
+	}
+	for (unsigned i = 0; i < f->n_ioeventfd; i++) {
+		struct ioeventfd *have = &f->ioeventfd[i];
+
+		if (have->addr == io->addr && have->fd == io->fd && have->value == io->value) {
+			*have = f->ioeventfd[--f->n_ioeventfd];
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+static int fake_memslot(struct vm *vm, unsigned slot, gpa_t gpa, uint64_t size, void *hva)
+{
+	struct fake *f = fake_of(vm);
+
+	f->slot[slot].gpa = gpa;
+	f->slot[slot].size = size;
+	f->slot[slot].hva = hva;
+	return 0;
+}
+
+static void fake_irq_line(struct vm *vm, unsigned gsi, bool level)
+{
+	struct fake *f = fake_of(vm);
+
+	f->line[gsi] = level;
+	f->n_line_changes++;
+}
+
+static int fake_msi_send(struct vm *vm, uint64_t addr, uint32_t data)
+{
+	struct fake *f = fake_of(vm);
+	unsigned n = __atomic_fetch_add(&f->n_msi, 1, __ATOMIC_RELAXED);
+
+	f->msi[n % FAKE_LOG].addr = addr;
+	f->msi[n % FAKE_LOG].data = data;
+	return 0;
+}
+
+static int fake_msi_route(struct vm *vm, int gsi, uint64_t addr, uint32_t data)
+{
+	struct fake *f = fake_of(vm);
+
+	f->n_route_changes++;
+	f->route[gsi].addr = addr;
+	f->route[gsi].data = data;
+	return 0;
+}
+
+static int fake_irqfd(struct vm *vm, int fd, int gsi, int resample_fd, bool add)
+{
+	struct fake *f = fake_of(vm);
+
+	(void)resample_fd;
+	if (add) {
+		if (f->fail_irqfd || f->n_irqfd == FAKE_LOG)
+			return f->fail_irqfd ? f->fail_irqfd : -ENOSPC;
+		f->irqfd[f->n_irqfd].fd = fd;
+		f->irqfd[f->n_irqfd++].gsi = gsi;
+		return 0;
+	}
+	for (unsigned i = 0; i < f->n_irqfd; i++) {
+		if (f->irqfd[i].fd == fd) {
+			f->irqfd[i] = f->irqfd[--f->n_irqfd];
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+static void fake_stats_text(struct vm *vm, char *buf, size_t size)
+{
+	struct fake *f = fake_of(vm);
+
+	snprintf(buf, size, "reads %u\n", ++f->n_stats_reads);
+}
+
+static const struct vm_backend fake_backend = {
+	.vm_fd = fake_vm_fd,
+	.ioeventfd = fake_ioeventfd,
+	.memslot = fake_memslot,
+	.irq_line = fake_irq_line,
+	.msi_send = fake_msi_send,
+	.msi_route = fake_msi_route,
+	.irqfd = fake_irqfd,
+	.stats_text = fake_stats_text,
+};
+
+struct vm *fake_vm_create(uint64_t mem_bytes)
+{
+	struct fake *f = calloc(1, sizeof(*f));
+	const struct vm_opts opts = {
+		.mem_bytes = mem_bytes, .n_cpus = 1, .stats_fd = -1, .shared_memory = true};
+	struct vm *vm;
+
+	if (!f || vm_create(&vm, &opts, &fake_backend)) {
+		free(f);
+		return NULL;
+	}
+	vm->backend_data = f;
+	return vm;
+}
+
+void fake_vm_destroy(struct vm *vm)
+{
+	struct fake *f = fake_of(vm);
+
+	/* Devices still talk to the recorder while they go. */
+	vm_destroy(vm);
+	free(f);
+}
+
+struct pci_dev *fake_attach(struct vm *vm, const struct pci_ops *ops, const char *text)
+{
+	struct pci_dev *dev = NULL;
+	struct dev_opts *opts;
+
+	if (dev_opts_parse(&opts, text))
+		return NULL;
+	if (!pci_attach(vm->pci, ops, opts, &dev))
+		pci_cfg_write(dev, PCI_COMMAND, 2,
+			      PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	dev_opts_free(opts);
+	return dev;
+}
+
+static struct bus *bar_bus(struct pci_dev *dev, int bar)
+{
+	return dev->bar[bar].kind == PCI_BAR_IO ? &dev->vm->pio : &dev->vm->mmio;
+}
+
+uint64_t fake_read(struct pci_dev *dev, int bar, uint64_t off, unsigned len)
+{
+	return bus_read(bar_bus(dev, bar), dev->bar[bar].base + off, len);
+}
+
+void fake_write(struct pci_dev *dev, int bar, uint64_t off, unsigned len, uint64_t val)
+{
+	bus_write(bar_bus(dev, bar), dev->bar[bar].base + off, len, val);
+}
+
+void fake_msix_on(struct pci_dev *dev, unsigned vectors)
+{
+	pci_cfg_write(dev, dev->msix_cap + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE);
+	for (unsigned v = 0; v < vectors; v++) {
+		uint64_t entry = dev->msix_table + v * 16;
+
+		fake_write(dev, dev->msix_bar, entry, 4, 0xfee00000);
+		fake_write(dev, dev->msix_bar, entry + 4, 4, 0);
+		fake_write(dev, dev->msix_bar, entry + 8, 4, 0x4000 + v);
+		fake_write(dev, dev->msix_bar, entry + 12, 4, 0);
+	}
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A machine without KVM, for unit tests: real guest memory, buses and PCI core; interrupts and
+ * doorbells are recorded.
+ *
+ *   struct vm *vm = fake_vm_create(64 * MIB);
+ *   struct pci_dev *dev = fake_attach(vm, &e1000_ops, "mode=e1000");   (bus master on, BARs mapped)
+ *   fake_write(dev, 0, 0x100, 4, 1);  assert_int_equal(fake_read(dev, 0, 0x8, 4), 3);
+ *   assert_int_equal(fake_of(vm)->n_msi, 1);
+ *   fake_vm_destroy(vm);
+ */
+#ifndef TESTS_UNIT_FAKE_H
+#define TESTS_UNIT_FAKE_H
+
+#include "vmm/core/machine.h"
+#include "vmm/pci/core.h"
+
+#define FAKE_LOG 64
+
+struct fake {
+	bool line[24]; /* level of each GSI */
+	unsigned n_line_changes;
+	/* Messages sent, the newest FAKE_LOG of them at [i % FAKE_LOG]. */
+	unsigned n_msi;
+	struct {
+		uint64_t addr;
+		uint32_t data;
+	} msi[FAKE_LOG];
+	struct ioeventfd ioeventfd[FAKE_LOG]; /* those registered now */
+	unsigned n_ioeventfd;
+	struct {
+		int fd, gsi;
+	} irqfd[FAKE_LOG]; /* those attached now */
+	unsigned n_irqfd;
+	unsigned n_route_changes;
+	struct {
+		uint64_t addr;
+		uint32_t data;
+	} route[VM_GSI_FIRST + VM_GSI_ROUTES];
+	struct {
+		gpa_t gpa;
+		uint64_t size;
+		void *hva;
+	} slot[VM_SLOTS];
+	unsigned n_stats_reads; /* the statistics' text is "reads N" */
+	int fail_ioeventfd, fail_irqfd; /* a negative errno makes the call fail */
+};
+
+/* NULL when memory is out. */
+struct vm *fake_vm_create(uint64_t mem_bytes);
+void fake_vm_destroy(struct vm *vm);
+struct fake *fake_of(struct vm *vm);
+
+/* NULL when init failed; options as in --device NAME,opts. BARs are assigned; COMMAND is IO,
+ * memory, bus master. */
+struct pci_dev *fake_attach(struct vm *vm, const struct pci_ops *ops, const char *opts);
+/* Through the bus, as a vCPU would; the BAR must be mapped. */
+uint64_t fake_read(struct pci_dev *dev, int bar, uint64_t off, unsigned len);
+void fake_write(struct pci_dev *dev, int bar, uint64_t off, unsigned len, uint64_t val);
+/* Switch MSI-X on and program vector v with addr 0xfee00000, data 0x4000 + v, unmasked. */
+void fake_msix_on(struct pci_dev *dev, unsigned vectors);
+
+#endif

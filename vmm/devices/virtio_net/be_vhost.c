@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: MIT
+/*
+ * mode=vhost: the kernel moves the packets. One /dev/vhost-net per queue pair, tied to one queue of the
+ * TAP; it reads the rings through our address space, takes the guest's kicks from ioeventfds and raises
+ * interrupts through irqfds, so that this process sees no packet at all.
+ *
+ * The worker of a device is made by VHOST_SET_OWNER and is named "vhost-PID": a kernel thread before Linux
+ * 6.4, a thread of this process from then on. Either way its CPU time is this VM's.
+ *
+ * v->lock guards the rings' running state: start and stop against the error watch. The kernel itself allows
+ * all calls at once.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vhost.h>
+#include <linux/virtio_net.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "vmm/core/evloop.h"
+#include "vmm/devices/virtio_net/backend.h"
+#include "vmm/net/tap.h"
+
+#define VHOST_DEV "/dev/vhost-net"
+
+#define BIT(n) (1ull << (n))
+
+/*
+ * The bits that vhost itself serves; offloads are the TAP's business. Packed rings: no kernel has them
+ * (6.18).
+ */
+#define VHOST_RING_BITS (BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_RING_F_INDIRECT_DESC) | \
+			 BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_IN_ORDER))
+
+struct vhost_net;
+
+struct vhost_ring {
+	struct vhost_net *v;
+	unsigned index;
+	int err_fd;   /* the kernel writes it when the ring breaks the rules */
+	bool running; /* tied to the TAP */
+};
+
+struct vhost_net {
+	struct net_backend *be;
+	struct tap tap;
+	int fd[NET_PAIRS_MAX];
+	uint64_t features; /* of the kernel */
+	uint64_t poll_us;
+	struct evloop *watch;
+	pthread_mutex_t lock;
+	unsigned n_rings;      /* of the started device */
+	unsigned active_pairs; /* used by the guest */
+	struct vhost_ring ring[NET_RINGS_MAX];
+};
+
+static int vhost_call(struct vhost_net *v, unsigned pair, unsigned long request, const char *name,
+		      void *arg)
+{
+	int err;
+
+	if (ioctl(v->fd[pair], request, arg) >= 0)
+		return 0;
+	err = -errno;
+	log_error("%s: %s for queue pair %u: %s", v->be->dev_name, name, pair, strerror(-err));
+	return err;
+}
+
+#define VHOST_CALL(v, pair, request, arg) vhost_call(v, pair, request, #request, arg)
+
+static int set_fd(struct vhost_net *v, unsigned ring, unsigned long request, const char *name,
+		  int fd)
+{
+	struct vhost_vring_file file = {ring & 1, fd};
+
+	return vhost_call(v, ring / 2, request, name, &file);
+}
+
+#define SET_FD(v, ring, request, fd) set_fd(v, ring, request, #request, fd)
+
+/* ---- memory ---- */
+
+static int set_memory(struct vhost_net *v, unsigned pair)
+{
+	size_t n;
+	const struct gmem_region *r = gmem_regions(v->be->gm, &n);
+	struct vhost_memory *mem = calloc(1, sizeof(*mem) + n * sizeof(mem->regions[0]));
+	int err;
+
+	if (!mem)
+		return -ENOMEM;
+	mem->nregions = (uint32_t)n;
+	for (size_t i = 0; i < n; i++)
+		mem->regions[i] = (struct vhost_memory_region){
+			.guest_phys_addr = r[i].gpa,
+			.memory_size = r[i].size,
+			.userspace_addr = (uintptr_t)r[i].hva,
+		};
+	err = VHOST_CALL(v, pair, VHOST_SET_MEM_TABLE, mem);
+	free(mem);
+	return err;
+}
+
+/* ---- rings ---- */
+
+static int set_addresses(struct vhost_net *v, unsigned ring)
+{
+	const struct virtq_layout *l = &v->be->rings[ring].layout;
+	bool aligned = !(l->desc & 15) && !(l->driver & 1) && !(l->device & 3);
+	struct vhost_vring_addr addr = {
+		.index = ring & 1,
+		.desc_user_addr = (uintptr_t)gmem_ptr(v->be->gm, l->desc, 16ull * l->size),
+		.avail_user_addr = (uintptr_t)gmem_ptr(v->be->gm, l->driver, 6 + 2ull * l->size),
+		.used_user_addr = (uintptr_t)gmem_ptr(v->be->gm, l->device, 6 + 8ull * l->size),
+	};
+
+	if (!aligned || !addr.desc_user_addr || !addr.avail_user_addr || !addr.used_user_addr)
+		return -EFAULT;
+	return VHOST_CALL(v, ring / 2, VHOST_SET_VRING_ADDR, &addr);
+}
+
+static int set_poll(struct vhost_net *v, unsigned ring)
+{
+	struct vhost_vring_state us = {ring & 1, (unsigned)v->poll_us};
+
+	return v->poll_us ? VHOST_CALL(v, ring / 2, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, &us) : 0;
+}
+
+static int ring_set_up(struct vhost_net *v, unsigned ring)
+{
+	const struct net_ring *r = &v->be->rings[ring];
+	struct vhost_vring_state size = {ring & 1, r->layout.size}, base = {ring & 1, r->base};
+	int err;
+
+	err = VHOST_CALL(v, ring / 2, VHOST_SET_VRING_NUM, &size);
+	if (!err)
+		err = VHOST_CALL(v, ring / 2, VHOST_SET_VRING_BASE, &base);
+	if (!err)
+		err = set_addresses(v, ring);
+	if (!err)
+		err = set_poll(v, ring);
+	if (!err)
+		err = SET_FD(v, ring, VHOST_SET_VRING_ERR, v->ring[ring].err_fd);
+	if (!err)
+		err = SET_FD(v, ring, VHOST_SET_VRING_CALL, r->call_fd);
+	if (!err)
+		err = SET_FD(v, ring, VHOST_SET_VRING_KICK, r->kick_fd);
+	return err;
+}
+
+/*
+ * A ring that is misaligned or outside RAM (-EFAULT) is the guest's fault: the device is told, the process
+ * lives.
+ */
+static int ring_attach(struct vhost_net *v, unsigned ring)
+{
+	uint64_t one = 1;
+	int err;
+
+	if (!v->be->rings[ring].ready || v->ring[ring].running)
+		return 0;
+	err = ring_set_up(v, ring);
+	if (!err)
+		err = SET_FD(v, ring, VHOST_NET_SET_BACKEND, v->tap.fd[ring / 2]);
+	if (err == -EFAULT) {
+		log_guest("%s: ring %u is misaligned or not in memory", v->be->dev_name, ring);
+		v->be->front_ops->ring_broken(v->be->front, ring);
+		return 0;
+	}
+	if (err)
+		return err;
+	v->ring[ring].running = true;
+	/* Chains made available while nobody listened have had their kick. */
+	if (write(v->be->rings[ring].kick_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		return -errno;
+	return 0;
+}
+
+static void ring_detach(struct vhost_net *v, unsigned ring)
+{
+	struct vhost_vring_state base = {ring & 1, 0};
+
+	if (!v->ring[ring].running)
+		return;
+	v->ring[ring].running = false;
+	SET_FD(v, ring, VHOST_NET_SET_BACKEND, -1);
+	if (!VHOST_CALL(v, ring / 2, VHOST_GET_VRING_BASE, &base))
+		v->be->rings[ring].base = base.num;
+	SET_FD(v, ring, VHOST_SET_VRING_KICK, -1);
+	SET_FD(v, ring, VHOST_SET_VRING_CALL, -1);
+}
+
+static void ring_error(void *arg, uint32_t events)
+{
+	struct vhost_ring *r = arg;
+	struct vhost_net *v = r->v;
+	uint64_t count;
+	bool was_running;
+
+	(void)events;
+	if (read(r->err_fd, &count, sizeof(count)) < 0)
+		return;
+	pthread_mutex_lock(&v->lock);
+	was_running = r->running;
+	ring_detach(v, r->index);
+	pthread_mutex_unlock(&v->lock);
+	if (!was_running)
+		return;
+	log_guest("%s: the kernel found ring %u broken", v->be->dev_name, r->index);
+	v->be->front_ops->ring_broken(v->be->front, r->index);
+}
+
+/* ---- the backend ---- */
+
+static int open_pair(struct vhost_net *v, unsigned pair)
+{
+	uint64_t features;
+	int err;
+
+	v->fd[pair] = open(VHOST_DEV, O_RDWR | O_CLOEXEC);
+	if (v->fd[pair] < 0) {
+		err = -errno;
+		log_error("%s: mode=vhost: " VHOST_DEV ": %s; %s", v->be->dev_name, strerror(-err),
+			  err == -EACCES || err == -EPERM
+				  ? "run as root or give your user access to it"
+				  : "load it with `modprobe vhost_net`, or use mode=virtio");
+		return err == -EACCES || err == -EPERM ? -EPERM : -ENODEV;
+	}
+	err = VHOST_CALL(v, pair, VHOST_SET_OWNER, NULL);
+	if (!err)
+		err = VHOST_CALL(v, pair, VHOST_GET_FEATURES, &features);
+	if (!err)
+		v->features = features;
+	return err;
+}
+
+static int open_ring(struct vhost_net *v, unsigned i)
+{
+	struct vhost_ring *r = &v->ring[i];
+	int err;
+
+	r->err_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	err = r->err_fd < 0 ? -errno : evloop_add(v->watch, r->err_fd, EPOLLIN, ring_error, r);
+	if (err)
+		log_error("%s: cannot watch ring %u: %s", v->be->dev_name, i, strerror(-err));
+	return err;
+}
+
+static struct vhost_net *vhost_new(struct net_backend *be)
+{
+	struct vhost_net *v = calloc(1, sizeof(*v));
+
+	if (!v)
+		return NULL;
+	v->be = be;
+	v->tap = (struct tap)TAP_INIT;
+	pthread_mutex_init(&v->lock, NULL);
+	for (unsigned i = 0; i < NET_PAIRS_MAX; i++)
+		v->fd[i] = -1;
+	for (unsigned i = 0; i < NET_RINGS_MAX; i++)
+		v->ring[i] = (struct vhost_ring){v, i, -1, false};
+	return v;
+}
+
+static int vhost_open(struct net_backend *be, const struct dev_opts *opts)
+{
+	struct vhost_net *v = be->priv = vhost_new(be);
+	char name[16];
+	int err;
+
+	if (!v)
+		return -ENOMEM;
+	err = dev_opts_u64(opts, "poll_us", &v->poll_us, 0, 1000000);
+	if (!err)
+		err = tap_open_opts(&v->tap, opts, be->dev_name, be->pairs);
+	for (unsigned i = 0; i < be->pairs && !err; i++)
+		err = open_pair(v, i);
+	if (!err && !(v->features & BIT(VIRTIO_F_VERSION_1))) {
+		log_error(
+			"%s: mode=vhost: this kernel's vhost-net knows no virtio 1.0; use mode=virtio",
+			be->dev_name);
+		err = -EOPNOTSUPP;
+	}
+	if (err)
+		return err;
+	snprintf(name, sizeof(name), "%.10s-err", be->dev_name);
+	err = evloop_create(&v->watch, name);
+	for (unsigned i = 0; i < 2 * be->pairs && !err; i++)
+		err = open_ring(v, i);
+	be->features = tap_features(&v->tap) | (v->features & VHOST_RING_BITS);
+	be->mtu = v->tap.mtu;
+	return err;
+}
+
+static void vhost_close(struct net_backend *be)
+{
+	struct vhost_net *v = be->priv;
+
+	if (!v)
+		return;
+	evloop_destroy(v->watch);
+	for (unsigned i = 0; i < NET_PAIRS_MAX; i++)
+		close_fd(&v->fd[i]);
+	for (unsigned i = 0; i < NET_RINGS_MAX; i++)
+		close_fd(&v->ring[i].err_fd);
+	tap_close(&v->tap);
+	pthread_mutex_destroy(&v->lock);
+	free(v);
+	be->priv = NULL;
+}
+
+/*
+ * A TAP queue that is attached and not served would swallow its share of the packets: both change together.
+ */
+static int use_pairs(struct vhost_net *v, unsigned pairs)
+{
+	int err;
+
+	for (unsigned i = 2 * pairs; i < v->n_rings; i++)
+		ring_detach(v, i);
+	err = tap_set_queues(&v->tap, pairs);
+	for (unsigned i = 0; i < MIN(2 * pairs, v->n_rings) && !err; i++)
+		err = ring_attach(v, i);
+	if (!err)
+		v->active_pairs = pairs;
+	return err;
+}
+
+static int vhost_set_pairs(struct net_backend *be, unsigned pairs)
+{
+	struct vhost_net *v = be->priv;
+	int err;
+
+	pthread_mutex_lock(&v->lock);
+	err = use_pairs(v, pairs);
+	pthread_mutex_unlock(&v->lock);
+	return err;
+}
+
+static void detach_all(struct vhost_net *v)
+{
+	for (unsigned i = 0; i < v->n_rings; i++)
+		ring_detach(v, i);
+	v->n_rings = 0;
+}
+
+static void vhost_stop(struct net_backend *be)
+{
+	struct vhost_net *v = be->priv;
+
+	pthread_mutex_lock(&v->lock);
+	detach_all(v);
+	pthread_mutex_unlock(&v->lock);
+}
+
+static int vhost_start(struct net_backend *be, uint64_t features, unsigned n)
+{
+	struct vhost_net *v = be->priv;
+	uint64_t acked = features & v->features & (VHOST_RING_BITS | BIT(VIRTIO_F_VERSION_1));
+	int err = 0;
+
+	pthread_mutex_lock(&v->lock);
+	for (unsigned i = 0; i < (n + 1) / 2 && !err; i++) {
+		err = VHOST_CALL(v, i, VHOST_SET_FEATURES, &acked);
+		if (!err)
+			err = set_memory(v, i);
+	}
+	if (!err) {
+		v->n_rings = n;
+		err = use_pairs(v, 1);
+	}
+	if (err)
+		detach_all(v);
+	pthread_mutex_unlock(&v->lock);
+	return err;
+}
+
+static int vhost_ring_start(struct net_backend *be, unsigned ring)
+{
+	struct vhost_net *v = be->priv;
+	int err = 0;
+
+	pthread_mutex_lock(&v->lock);
+	if (ring < v->n_rings && ring / 2 < v->active_pairs)
+		err = ring_attach(v, ring);
+	pthread_mutex_unlock(&v->lock);
+	return err;
+}
+
+static void vhost_ring_stop(struct net_backend *be, unsigned ring)
+{
+	struct vhost_net *v = be->priv;
+
+	pthread_mutex_lock(&v->lock);
+	ring_detach(v, ring);
+	pthread_mutex_unlock(&v->lock);
+}
+
+static int vhost_set_offloads(struct net_backend *be, uint64_t guest_features)
+{
+	struct vhost_net *v = be->priv;
+
+	return tap_set_offloads(&v->tap, guest_features);
+}
+
+const struct net_backend_ops net_backend_vhost = {
+	.name = "vhost",
+	.open = vhost_open,
+	.close = vhost_close,
+	.start = vhost_start,
+	.stop = vhost_stop,
+	.ring_start = vhost_ring_start,
+	.ring_stop = vhost_ring_stop,
+	.set_pairs = vhost_set_pairs,
+	.set_offloads = vhost_set_offloads,
+};

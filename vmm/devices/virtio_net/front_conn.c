@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+#include "vmm/devices/virtio_net/front.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define RETRY_NS (100 * NSEC_PER_MSEC)
+
+#define BIT(n) (1ull << (n))
+
+static void arm_timer(struct front *f, uint64_t ns)
+{
+	struct timespec ts = {(time_t)(ns / NSEC_PER_SEC), (long)(ns % NSEC_PER_SEC)};
+	struct itimerspec t = {ts, ts};
+
+	timerfd_settime(f->timer_fd, 0, &t, NULL);
+}
+
+/* On the watch thread. */
+static void lost(struct front *f)
+{
+	evloop_del(f->watch, f->link.sock);
+	vu_link_close(&f->link);
+	if (f->channel >= 0)
+		evloop_del(f->watch, f->channel);
+	close_fd(&f->channel);
+	for (unsigned i = 0; i < f->n_rings && f->started; i++)
+		if (f->ring[i].running)
+			front_ring_recover(f, i);
+	arm_timer(f, RETRY_NS);
+}
+
+static void on_socket(void *arg, uint32_t events)
+{
+	struct front *f = arg;
+
+	(void)events;
+	pthread_mutex_lock(&f->lock);
+	log_warn(
+		"%s: the vhost-user back-end at %s is gone; the guest's link is down until it is back",
+		f->be->dev_name, f->path);
+	lost(f);
+	f->be->front_ops->link(f->be->front, false);
+	pthread_mutex_unlock(&f->lock);
+}
+
+bool front_read_config(struct front *f, struct virtio_net_config *c)
+{
+	struct vu_msg m = vu_msg_empty(VU_GET_CONFIG);
+	uint32_t len = offsetof(struct virtio_net_config, mtu) + sizeof(c->mtu);
+
+	memset(c, 0, sizeof(*c));
+	if (!vu_link_has(&f->link, VU_P_CONFIG))
+		return false;
+	m.size = 12 + len;
+	m.p.config.size = len;
+	if (vu_link_get(&f->link, &m) || m.size < 12 + len)
+		return false;
+	memcpy(c, m.p.config.data, len);
+	return true;
+}
+
+/* The back-end's own requests: only that its configuration changed. */
+static void on_channel(void *arg, uint32_t events)
+{
+	struct front *f = arg;
+	struct virtio_net_config c;
+	struct vu_msg m;
+	int r;
+
+	(void)events;
+	pthread_mutex_lock(&f->lock);
+	r = vu_recv(f->channel, VU_FROM_BACK, &m, NSEC_PER_SEC);
+	if (r > 0 || r == -ENOSYS) {
+		if (m.flags & VU_FLAG_NEED_REPLY) {
+			struct vu_msg ack = vu_msg_u64(m.request, r < 0);
+
+			ack.flags |= VU_FLAG_REPLY;
+			vu_send(f->channel, &ack, NSEC_PER_SEC);
+		}
+		if (r > 0 && front_read_config(f, &c))
+			f->be->front_ops->link(f->be->front, c.status & VIRTIO_NET_S_LINK_UP);
+		vu_close_fds(&m);
+	} else {
+		evloop_del(f->watch, f->channel);
+		close_fd(&f->channel);
+	}
+	pthread_mutex_unlock(&f->lock);
+}
+
+static int open_channel(struct front *f)
+{
+	struct vu_msg m = vu_msg_empty(VU_SET_BACKEND_REQ_FD);
+	int pair[2], err;
+
+	if (!vu_link_has(&f->link, VU_P_BACKEND_REQ))
+		return 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return -errno;
+	m.n_fds = 1;
+	m.fd[0] = pair[1];
+	err = vu_link_do(&f->link, &m);
+	close(pair[1]);
+	f->channel = pair[0];
+	return err;
+}
+
+int front_join(struct front *f, bool again)
+{
+	uint64_t want = again ? f->be->features | BIT(VIRTIO_F_VERSION_1) : BIT(VIRTIO_F_VERSION_1);
+	int err = vu_link_open(&f->link, f->path, again);
+
+	if (err)
+		return err;
+	if (want & ~f->link.features || f->link.pairs < f->be->pairs) {
+		log_error(
+			"%s: vhost-user: the back-end at %s serves %u queue pairs and lacks the features 0x%llx; %u pairs "
+			"are asked for",
+			f->be->dev_name, f->path, f->link.pairs,
+			(unsigned long long)(want & ~f->link.features), f->be->pairs);
+		err = -EOPNOTSUPP;
+	}
+	if (!err)
+		err = open_channel(f);
+	if (!err && f->started)
+		err = front_hand_over(f);
+	if (!err)
+		err = evloop_add(f->watch, f->link.sock, EPOLLRDHUP, on_socket, f);
+	/* Last, as nothing that fails may have to wait for a callback of it while holding the lock. */
+	if (!err && f->channel >= 0 && evloop_add(f->watch, f->channel, EPOLLIN, on_channel, f))
+		close_fd(&f->channel);
+	if (!err)
+		return 0;
+	close_fd(&f->channel);
+	vu_link_close(&f->link);
+	return err;
+}
+
+static void on_timer(void *arg, uint32_t events)
+{
+	struct front *f = arg;
+	uint64_t count;
+	int err;
+
+	(void)events;
+	if (read(f->timer_fd, &count, sizeof(count)) < 0)
+		return;
+	pthread_mutex_lock(&f->lock);
+	err = front_join(f, true);
+	/* Nobody there: cheap to ask often. Somebody who does not do: give it and the log a rest. */
+	arm_timer(f, !err ? 0 : err == -ENOENT || err == -ECONNREFUSED ? RETRY_NS : 20 * RETRY_NS);
+	if (!err) {
+		log_info("%s: the vhost-user back-end at %s is back", f->be->dev_name, f->path);
+		if (f->started)
+			front_wake_rings(f);
+		f->be->front_ops->link(f->be->front, true);
+	}
+	pthread_mutex_unlock(&f->lock);
+}
+
+static void on_error(void *arg, uint32_t events)
+{
+	struct front_ring *r = arg;
+	uint64_t count;
+
+	(void)events;
+	if (read(r->err_fd, &count, sizeof(count)) < 0)
+		return;
+	pthread_mutex_lock(&r->f->lock);
+	if (r->running) {
+		front_ring_take_back(r->f, r->index);
+		front_ring_break(r->f, r->index, "found broken by the back-end");
+	}
+	pthread_mutex_unlock(&r->f->lock);
+}
+
+int front_open_watch(struct front *f)
+{
+	char name[16];
+	int err;
+
+	snprintf(name, sizeof(name), "%.10s-ctl", f->be->dev_name);
+	err = evloop_create(&f->watch, name);
+	if (err)
+		return err;
+	f->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	err = f->timer_fd < 0 ? -errno : evloop_add(f->watch, f->timer_fd, EPOLLIN, on_timer, f);
+	for (unsigned i = 0; i < 2 * f->be->pairs && !err; i++) {
+		f->ring[i].err_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		err = f->ring[i].err_fd < 0 ? -errno
+					    : evloop_add(f->watch, f->ring[i].err_fd, EPOLLIN,
+							 on_error, &f->ring[i]);
+	}
+	if (err)
+		log_error("%s: vhost-user: cannot set up the watch: %s", f->be->dev_name,
+			  strerror(-err));
+	return err;
+}

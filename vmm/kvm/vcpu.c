@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "vmm/kvm/kvm.h"
+#include "vmm/platform/ioapic.h"
+
+#define KICK_SIGNAL SIGUSR1
+
+static void on_kick(int sig)
+{
+	(void)sig; /* only there to interrupt KVM_RUN */
+}
+
+static uint64_t load(const void *data, unsigned len)
+{
+	uint64_t v = 0;
+
+	memcpy(&v, data, MIN(len, sizeof(v)));
+	return v;
+}
+
+static void exit_io(struct vcpu *v)
+{
+	struct kvm_run *run = v->run;
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+	struct bus *pio = &v->vm->pio;
+
+	for (uint32_t i = 0; i < run->io.count; i++, data += run->io.size) {
+		if (run->io.direction == KVM_EXIT_IO_OUT) {
+			bus_write(pio, run->io.port, run->io.size, load(data, run->io.size));
+		} else {
+			uint64_t val = bus_read(pio, run->io.port, run->io.size);
+
+			memcpy(data, &val, run->io.size);
+		}
+	}
+}
+
+static void exit_mmio(struct vcpu *v)
+{
+	struct kvm_run *run = v->run;
+	uint64_t val;
+
+	if (run->mmio.is_write) {
+		bus_write(&v->vm->mmio, run->mmio.phys_addr, run->mmio.len,
+			  load(run->mmio.data, run->mmio.len));
+		return;
+	}
+	val = bus_read(&v->vm->mmio, run->mmio.phys_addr, run->mmio.len);
+	memcpy(run->mmio.data, &val, sizeof(val));
+}
+
+#define RESET_RIP 0xfff0
+
+static void dump_registers(struct vcpu *v)
+{
+	struct kvm_sregs s;
+	struct kvm_regs r;
+
+	if (ioctl(v->fd, KVM_GET_REGS, &r) < 0 || ioctl(v->fd, KVM_GET_SREGS, &s) < 0)
+		return;
+	if (r.rip == RESET_RIP && !s.cr3) {
+		log_error("vCPU %u: its registers are lost: KVM on AMD resets a vCPU that shuts down", v->id);
+		return;
+	}
+	log_error(
+		"vCPU %u: rip 0x%llx rsp 0x%llx rflags 0x%llx cr0 0x%llx cr2 0x%llx cr3 0x%llx efer 0x%llx",
+		v->id, r.rip, r.rsp, r.rflags, s.cr0, s.cr2, s.cr3, s.efer);
+}
+
+static void crash(struct vcpu *v, const char *what, uint64_t detail)
+{
+	/* The first one tells; the others are being stopped. */
+	if (vm_has_ended(v->vm))
+		return;
+	log_error("guest: vCPU %u: %s (0x%" PRIx64 ")", v->id, what, detail);
+	dump_registers(v);
+	vm_end(v->vm, VM_END_CRASH, 1);
+}
+
+static void exit_system_event(struct vcpu *v)
+{
+	switch (v->run->system_event.type) {
+	case KVM_SYSTEM_EVENT_SHUTDOWN:
+		vm_end(v->vm, VM_END_POWEROFF, 0);
+		break;
+	case KVM_SYSTEM_EVENT_RESET:
+		vm_end(v->vm, VM_END_RESET, 0);
+		break;
+	default:
+		crash(v, "system event", v->run->system_event.type);
+	}
+}
+
+static void dispatch(struct vcpu *v)
+{
+	struct kvm_run *run = v->run;
+
+	switch (run->exit_reason) {
+	case KVM_EXIT_IO:
+		exit_io(v);
+		break;
+	case KVM_EXIT_MMIO:
+		exit_mmio(v);
+		break;
+	case KVM_EXIT_IOAPIC_EOI:
+		ioapic_eoi(kvm_of(v->vm)->ioapic, run->eoi.vector);
+		break;
+	case KVM_EXIT_SYSTEM_EVENT:
+		exit_system_event(v);
+		break;
+	case KVM_EXIT_INTR:
+	case KVM_EXIT_IRQ_WINDOW_OPEN:
+		break;
+	case KVM_EXIT_SHUTDOWN:
+		crash(v, "triple fault", 0);
+		break;
+	case KVM_EXIT_FAIL_ENTRY:
+		crash(v, "KVM could not enter the guest",
+		      run->fail_entry.hardware_entry_failure_reason);
+		break;
+	case KVM_EXIT_INTERNAL_ERROR:
+		crash(v, "KVM cannot emulate what it did", run->internal.suberror);
+		break;
+	default:
+		crash(v, "exit of a kind this VMM does not know", run->exit_reason);
+	}
+}
+
+/* One writer per counter: plain stores suffice, and a reader never sees half of one. */
+static void count(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+static void account(struct vcpu *v, uint64_t start_ns)
+{
+	uint32_t reason = MIN(v->run->exit_reason, STATS_REASONS - 1u);
+
+	count(&v->stats->exits[reason], 1);
+	count(&v->stats->handler_ns[reason], clock_ns() - start_ns);
+}
+
+static void *vcpu_main(void *arg)
+{
+	struct vcpu *v = arg;
+	char name[16];
+
+	snprintf(name, sizeof(name), "vcpu%u", v->id);
+	pthread_setname_np(pthread_self(), name);
+	__atomic_store_n(&v->stats->tid, (int32_t)syscall(SYS_gettid), __ATOMIC_RELAXED);
+	if (!v->id && !v->vm->stats->run_ns)
+		v->vm->stats->run_ns = clock_ns();
+	while (!vm_has_ended(v->vm)) {
+		int err = ioctl(v->fd, KVM_RUN, 0) < 0 ? errno : 0;
+		uint64_t start_ns;
+
+		if (err == EINTR || err == EAGAIN)
+			continue;
+		start_ns = clock_ns();
+		if (err)
+			crash(v, strerror(err), (uint64_t)err);
+		else
+			dispatch(v);
+		account(v, start_ns);
+	}
+	return NULL;
+}
+
+static void kick_all(struct vm *vm)
+{
+	struct kvm *kvm = kvm_of(vm);
+
+	for (unsigned i = 0; i < vm->n_cpus; i++) {
+		struct vcpu *v = &kvm->vcpu[i];
+
+		/* Before the signal: a vCPU that is just about to enter then leaves at once. */
+		__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_RELEASE);
+		if (__atomic_load_n(&v->running, __ATOMIC_ACQUIRE))
+			pthread_kill(v->thread, KICK_SIGNAL);
+	}
+}
+
+int vcpus_start(struct vm *vm)
+{
+	struct sigaction sa = {.sa_handler = on_kick};
+	struct kvm *kvm = kvm_of(vm);
+
+	sigaction(KICK_SIGNAL, &sa, NULL);
+	vm->on_end = kick_all;
+	for (unsigned i = 0; i < vm->n_cpus; i++)
+		kvm->vcpu[i].run->immediate_exit = 0;
+	for (unsigned i = 0; i < vm->n_cpus; i++) {
+		struct vcpu *v = &kvm->vcpu[i];
+		int err = pthread_create(&v->thread, NULL, vcpu_main, v);
+
+		if (err) {
+			log_error("vCPU %u: thread: %s", i, strerror(err));
+			vm_end(vm, VM_END_CRASH, 1);
+			vcpus_stop(vm);
+			return -err;
+		}
+		__atomic_store_n(&v->running, true, __ATOMIC_RELEASE);
+	}
+	/* A vCPU may have ended the run before the last was marked as running. */
+	if (vm_has_ended(vm))
+		kick_all(vm);
+	return 0;
+}
+
+void vcpus_stop(struct vm *vm)
+{
+	struct kvm *kvm = kvm_of(vm);
+
+	kick_all(vm);
+	for (unsigned i = 0; i < vm->n_cpus; i++) {
+		struct vcpu *v = &kvm->vcpu[i];
+
+		if (!v->running)
+			continue;
+		pthread_join(v->thread, NULL);
+		v->running = false;
+	}
+}
