@@ -20,7 +20,7 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)$(i
 # KVM's ioctl structures end in arrays; clang does not like them wrapped with their storage.
 WARN   := -Wno-gnu-variable-sized-type-not-at-end -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef $(if $(filter 0,$(WERROR)),,-Werror)
 OPT    := -O2 -g -fno-omit-frame-pointer -frecord-gcc-switches
-SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all) $(if $(findstring fuzzer,$(SAN)),-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
 CFLAGS_ALL := -std=gnu11 -D_GNU_SOURCE -I. -I$(O) -isystem /usr/include/libnl3 $(OPT) $(WARN) $(SANFLAGS) $(if $(SLOWDOWN),-DEXITLAB_SLOWDOWN) -ffile-prefix-map=$(O)=build -pthread -MMD -MP $(CFLAGS)
 LDFLAGS_ALL := $(SANFLAGS) -pthread $(LDFLAGS)
 

@@ -747,6 +747,45 @@ static void test_start_checks(void **state)
 	}
 }
 
+/*
+ * Class 18: in order, a used entry is deferred and stands for a whole batch. A driver that makes entries
+ * available again which are still in the batch must not make its sum longer than the ring: what follows
+ * would be written behind it. progress is as long as the ring, so that the sanitizer sees that too.
+ */
+static void in_order_laps(uint16_t size, bool tracked)
+{
+	struct virtq_progress *progress = calloc(1, sizeof(*progress) + size * sizeof(progress->saved[0]));
+	unsigned n = 0;
+
+	assert_non_null(progress);
+	start(size, F_PACKED | F_IN_ORDER);
+	virtq_track(&rig.vq, tracked ? progress : NULL);
+	for (; n < 5u * size; n++) {
+		unsigned bit = rig.vq.avail_wrap ? VRING_PACKED_DESC_F_AVAIL : VRING_PACKED_DESC_F_USED;
+
+		rig.drv.pdesc[rig.vq.avail_idx] =
+			(struct vring_packed_desc){BUF_GPA, 64, 0, (uint16_t)(1u << bit)};
+		if (pop() != 1)
+			break;
+		virtq_push(&rig.vq, &rig.c, 0);
+	}
+	virtq_publish(&rig.vq);
+	free(progress);
+	assert_int_equal(n, size);
+	assert_true(rig.vq.broken);
+	assert_int_equal(rig.vq.used_idx, 0); /* one lap */
+	assert_false(rig.vq.used_wrap);
+}
+
+static void test_in_order_batch_longer_than_the_ring(void **state)
+{
+	static const uint16_t sizes[] = {1, 2, 3, 4, 7, 8, 256, 1024};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(sizes); i++)
+		in_order_laps(sizes[i / 2], i & 1);
+}
+
 /* ---- class 10: a second vCPU rewrites descriptors while they are read ---- */
 
 struct flipper {
@@ -867,6 +906,7 @@ int main(void)
 		cmocka_unit_test(test_avail_index_jumps),
 		cmocka_unit_test(test_iov_limit),
 		cmocka_unit_test(test_start_checks),
+		cmocka_unit_test(test_in_order_batch_longer_than_the_ring),
 		cmocka_unit_test(test_racing_driver),
 		cmocka_unit_test(test_random_rings),
 	};

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "base/log.h"
 #include "vmm/virtq/virtq_priv.h"
 
 #define F_AVAIL (1u << VRING_PACKED_DESC_F_AVAIL)
@@ -25,10 +26,12 @@ static bool is_avail(uint16_t flags, bool wrap)
 	return !!(flags & F_AVAIL) == wrap && !!(flags & F_USED) != wrap;
 }
 
+/* By a lap at most, as no more is ever held (walk); more would leave the ring. */
 static void step(uint16_t *idx, bool *wrap, unsigned by, unsigned size)
 {
 	unsigned i = *idx + by;
 
+	BUG_ON(by > size);
 	if (i >= size) {
 		i -= size;
 		*wrap = !*wrap;
@@ -65,7 +68,8 @@ static int walk(const struct virtq *vq, struct virtq_chain *c, unsigned max_iov,
 	struct vring_packed_desc d;
 
 	for (;;) {
-		if (vq->held + c->n_desc >= vq->map.size) /* more than the driver can own: a loop */
+		/* More than the driver can own: a loop, or an entry that the device has not given back. */
+		if (vq->held + c->n_desc >= vq->map.size)
 			return -EBADMSG;
 		virtq_fetch(&d, &ring(vq)[i]);
 		if (c->n_desc++)
@@ -208,6 +212,7 @@ void virtq_packed_used(struct virtq *vq, uint16_t id, uint32_t len, bool wrote, 
 		shared_store_release(&d->flags, flags);
 	}
 	vq->unseen += skip;
+	vq->held -= skip;
 	step(&vq->used_idx, &vq->used_wrap, skip, vq->map.size);
 }
 

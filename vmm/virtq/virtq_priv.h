@@ -9,9 +9,17 @@
 #include <string.h>
 #include "vmm/virtq/virtqueue.h"
 
+/* The fuzzer's driver, which changes the rings between any two reads of ours; nowhere else. */
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+__attribute__((weak)) void virtq_race(void);
+#define RACE() (virtq_race ? virtq_race() : (void)0)
+#else
+#define RACE() (void)0
+#endif
+
 /* Shared with a driver that runs at the same time: one access each, not torn, not repeated. */
-#define shared_load(p)              __atomic_load_n(p, __ATOMIC_RELAXED)
-#define shared_load_acquire(p)      __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define shared_load(p)              (RACE(), __atomic_load_n(p, __ATOMIC_RELAXED))
+#define shared_load_acquire(p)      (RACE(), __atomic_load_n(p, __ATOMIC_ACQUIRE))
 #define shared_store(p, v)          __atomic_store_n(p, v, __ATOMIC_RELAXED)
 #define shared_store_release(p, v)  __atomic_store_n(p, v, __ATOMIC_RELEASE)
 
@@ -21,6 +29,7 @@
  */
 static inline void virtq_fetch(void *copy, const void *shared)
 {
+	RACE();
 	memcpy(copy, shared, 16);
 	asm volatile("" : "+m"(*(char(*)[16])copy));
 }

@@ -148,7 +148,6 @@ void virtq_push(struct virtq *vq, const struct virtq_chain *c, uint32_t written)
 {
 	vq->in_flight--;
 	vq->batch_n++;
-	vq->held -= c->n_desc;
 	if (!vq->packed)
 		vq->busy[c->id] = false;
 	if (vq->in_order && !c->n_in) {

@@ -86,7 +86,7 @@ struct virtq {
 	uint16_t avail_idx; /* next entry to pop; split: free-running */
 	uint16_t seen_idx;  /* split: the driver's index as last read */
 	uint16_t used_idx;  /* next entry to push; split: free-running */
-	uint16_t held;      /* packed: ring entries popped and not pushed */
+	uint16_t held;      /* packed: ring entries popped whose used entry is not yet written */
 	uint16_t in_flight; /* chains popped and not pushed */
 	uint16_t unseen;    /* used entries since the last virtq_should_call */
 	/* Pushed and not yet published. */
