@@ -150,7 +150,7 @@ $(O)/tests/unit/workloads_%_test: $(O)/obj/tests/unit/workloads_%_test.o $(O)/li
 $(O)/tests/unit/%_test: $(O)/obj/tests/unit/%_test.o $(O)/libbench.a $(O)/libbase.a
 	$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(BENCH_LIBS) -lcmocka
 .PHONY: unit-bins
-unit-bins: $(UNIT_BIN)
+unit-bins: $(FAKE_OBJ) $(UNIT_BIN)
 
 # ---- golden figures: synthetic records drawn as text and compared ------------------------------
 GOLDEN_OBJ := $(call obj,tests/golden/fixture.c tests/golden/sets.c)

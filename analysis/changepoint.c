@@ -90,7 +90,7 @@ static double permutation_p(const double *x, size_t n)
 
 static void found_add(struct found *f, struct change_point c)
 {
-	f->v = xrealloc(f->v, (f->n + 1) * sizeof(*f->v));
+	f->v = xgrow(f->v, f->n, sizeof(*f->v));
 	f->v[f->n++] = c;
 }
 

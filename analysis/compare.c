@@ -234,7 +234,7 @@ size_t compare_records(const json_t *base, const json_t *changed, uint64_t seed,
 			if (a.n && b.n) {
 				const struct metric_info *m = metric_find(name);
 
-				rows = xrealloc(rows, (n + 1) * sizeof(*rows));
+				rows = xgrow(rows, n, sizeof(*rows));
 				rows[n] = (struct compare_row){.metric = name,
 							       .better = m ? m->better : 0,
 							       .exact = exact};

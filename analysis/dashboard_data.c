@@ -129,7 +129,7 @@ static void add_configs(struct dash *d)
 	for (size_t i = 0; i < d->points; i++) {
 		if (i && d->point[i].series == d->point[i - 1].series)
 			continue;
-		d->config = xrealloc(d->config, (d->configs + 1) * sizeof(*d->config));
+		d->config = xgrow(d->config, d->configs, sizeof(*d->config));
 		d->config[d->configs++] = (struct dash_config){.key = d->point[i].series};
 	}
 	for (size_t i = 0; i < d->configs; i++)
@@ -230,7 +230,7 @@ static void add_series(struct dash *d, const struct dashboard_opts *opts)
 			config++;
 		if (!wanted(p->metric, opts))
 			continue;
-		d->series = xrealloc(d->series, (d->n + 1) * sizeof(*d->series));
+		d->series = xgrow(d->series, d->n, sizeof(*d->series));
 		s = &d->series[d->n++];
 		*s = (struct dash_series){.config = &d->config[config],
 					  .metric = view_metric(p->metric),

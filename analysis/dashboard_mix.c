@@ -28,7 +28,7 @@ static struct count *count_of(struct counts *all, const char *reason, size_t len
 	for (size_t i = 0; i < all->n; i++)
 		if (!strncmp(all->c[i].reason, reason, len) && !all->c[i].reason[len])
 			return &all->c[i];
-	all->c = xrealloc(all->c, (all->n + 1) * sizeof(*all->c));
+	all->c = xgrow(all->c, all->n, sizeof(*all->c));
 	c = &all->c[all->n++];
 	*c = (struct count){.value = xcalloc(all->points, sizeof(*c->value))};
 	memcpy(c->reason, reason, len);

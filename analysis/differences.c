@@ -25,7 +25,7 @@ static char *text_of(const json_t *v)
 
 static void add(struct list *l, bool blocking, const char *what, char *base, char *changed)
 {
-	l->d = xrealloc(l->d, (l->n + 1) * sizeof(*l->d));
+	l->d = xgrow(l->d, l->n, sizeof(*l->d));
 	l->d[l->n++] = (struct compare_difference){xstrdup(what), base, changed, blocking};
 }
 

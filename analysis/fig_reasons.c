@@ -14,7 +14,7 @@ static struct reason *reason_get(struct reasons *all, const char *name)
 	for (size_t i = 0; i < all->n; i++)
 		if (!strcmp(all->list[i].name, name))
 			return &all->list[i];
-	all->list = xrealloc(all->list, (all->n + 1) * sizeof(*all->list));
+	all->list = xgrow(all->list, all->n, sizeof(*all->list));
 	r = &all->list[all->n++];
 	*r = (struct reason){.count = 0};
 	snprintf(r->name, sizeof(r->name), "%s", name);

@@ -177,7 +177,7 @@ static struct fig_series *series_find(struct fig_series **list, size_t *n,
 			return &(*list)[k];
 		}
 	}
-	*list = xrealloc(*list, (*n + 1) * sizeof(**list));
+	*list = xgrow(*list, *n, sizeof(**list));
 	s = &(*list)[(*n)++];
 	*s = (struct fig_series){.label = label};
 	s->linetype = mode_linetype(set->rec[i]);
@@ -217,7 +217,7 @@ size_t fig_series_build(const struct fig_set *set, const char *setting, struct f
 		if (!view_number(set->rec[i], setting, &x))
 			continue;
 		s = series_find(out, &n, set, i, setting);
-		s->point = xrealloc(s->point, (s->n + 1) * sizeof(*s->point));
+		s->point = xgrow(s->point, s->n, sizeof(*s->point));
 		s->point[s->n++] = (struct fig_point){x, set->rec[i]};
 	}
 	for (size_t k = 0; k < n; k++) {

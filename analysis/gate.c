@@ -52,7 +52,7 @@ int gate_floors_read(struct gate_floors *f, const char *path)
 		line[strcspn(line, "#\r")] = '\0';
 		if (!line[strspn(line, " \t")])
 			continue;
-		f->v = xrealloc(f->v, (f->n + 1) * sizeof(*f->v));
+		f->v = xgrow(f->v, f->n, sizeof(*f->v));
 		err = parse_floor(line, &f->v[f->n]);
 		if (err)
 			log_error("%s:%d: expected METRIC RELATIVE%% [ABSOLUTE], e.g. "
@@ -248,7 +248,7 @@ static void make_rows(struct gate *g, const json_t *base, const json_t *screen,
 		if (!chosen(g, metrics, name) || !has_metric(base, name) ||
 		    !has_metric(screen, name))
 			continue;
-		g->row = xrealloc(g->row, (g->n + 1) * sizeof(*g->row));
+		g->row = xgrow(g->row, g->n, sizeof(*g->row));
 		g->row[g->n++] = (struct gate_row){
 			.metric = name,
 			.better = m && m->better ? m->better

@@ -98,7 +98,7 @@ static bool word_allowed(const char *words, const char *value)
 
 static void list_add(struct opt_list *list, const char *value)
 {
-	list->item = xrealloc(list->item, (list->n + 1) * sizeof(*list->item));
+	list->item = xgrow(list->item, list->n, sizeof(*list->item));
 	list->item[list->n++] = value;
 }
 

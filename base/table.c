@@ -10,17 +10,14 @@
 #include "base/table.h"
 
 struct table {
-	size_t columns, cells, cap;
+	size_t columns, cells;
 	bool *right;
 	char **cell; /* the header is the first row */
 };
 
 static void table_push(struct table *t, char *text)
 {
-	if (t->cells == t->cap) {
-		t->cap = MAX(64, t->cap * 2);
-		t->cell = xrealloc(t->cell, t->cap * sizeof(*t->cell));
-	}
+	t->cell = xgrow(t->cell, t->cells, sizeof(*t->cell));
 	t->cell[t->cells++] = text;
 }
 
@@ -32,7 +29,7 @@ static void add_column(struct table *t, const char *name)
 
 	if (!right && len && text[len - 1] == ':')
 		text[len - 1] = '\0';
-	t->right = xrealloc(t->right, (t->columns + 1) * sizeof(*t->right));
+	t->right = xgrow(t->right, t->columns, sizeof(*t->right));
 	t->right[t->columns++] = right;
 	table_push(t, text);
 }
@@ -141,7 +138,6 @@ static void transpose(struct table *t, size_t rows)
 	for (size_t i = 0; i < t->cells; i++)
 		t->cell[i % columns * rows + i / columns] = old[i];
 	free(old);
-	t->cap = t->cells;
 	t->columns = rows;
 	t->right = xrealloc(t->right, rows * sizeof(*t->right));
 	for (size_t i = 0; i < rows; i++)

@@ -28,6 +28,13 @@ void *xrealloc(void *old, size_t size)
 	return p;
 }
 
+void *xgrow(void *array, size_t n, size_t size)
+{
+	if (n & (n - 1))
+		return array;
+	return xrealloc(array, MAX(n * 2, 1) * size);
+}
+
 char *xstrdup(const char *s)
 {
 	char *p = strdup(s);

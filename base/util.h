@@ -43,6 +43,11 @@ static inline bool range_ok(uint64_t off, uint64_t len, uint64_t size)
  * code that runs on a guest's behalf uses calloc and returns -ENOMEM. */
 void *xcalloc(size_t n, size_t size);
 void *xrealloc(void *p, size_t size);
+/*
+ * Room for one more element after n of them; the capacity is the power of two above n, so that no list keeps
+ * it. Every element is added through this.
+ */
+void *xgrow(void *array, size_t n, size_t size);
 char *xstrdup(const char *s);
 char *xasprintf(const char *fmt, ...) PRINTF(1, 2);
 

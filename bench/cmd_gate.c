@@ -82,12 +82,12 @@ static json_t *take(void *ctx, const char *what)
 			  "--confirmation");
 		return NULL;
 	} else {
-		char **argv = rerun_argv(s->base, reps * (confirming ? GATE_CONFIRM_FACTOR : 1),
-					 s->args->store);
+		struct strlist run = rerun_argv(s->base, reps * (confirming ? GATE_CONFIRM_FACTOR : 1),
+					      s->args->store);
 
 		log_info("gate: %s sample", what);
-		rec = rerun_take(argv);
-		rerun_free(argv);
+		rec = rerun_take(run.v);
+		strlist_free(&run);
 	}
 	if (rec && !comparable(s, rec)) {
 		json_decref(rec);

@@ -12,8 +12,7 @@
 #include "bench/plan/jobfile.h"
 #include "bench/host/paths.h"
 
-#define PLAN_TIMEOUT_NS (24 * 3600 * NSEC_PER_SEC)
-#define INTERRUPTED	(128 + SIGINT)
+#define INTERRUPTED (128 + SIGINT)
 
 struct nightly_args {
 	const char *out, *store, *since;
@@ -44,38 +43,13 @@ static void on_interrupt(int sig)
 	interrupted = 1;
 }
 
-/* `bench run ...` of one experiment, in a process of its own: whatever happens to it, the night
- * goes on. */
-static int run_plan_of(const struct job_experiment *e, const struct nightly_args *a, bool dry)
-{
-	char *store = a->store ? xasprintf("--store=%s", a->store) : NULL;
-	char **words = xcalloc(e->argc + 5, sizeof(*words));
-	struct strbuf shown = STRBUF_INIT;
-	size_t n = 0;
-	int status;
-
-	words[n++] = (char *)path_self();
-	words[n++] = (char *)"run";
-	memcpy(words + n, e->argv, e->argc * sizeof(*words));
-	n += e->argc;
-	if (store)
-		words[n++] = store;
-	if (dry)
-		words[n++] = (char *)"--dry-run";
-	status = proc_run(words, dry ? &shown : NULL, dry ? 60 * NSEC_PER_SEC : PLAN_TIMEOUT_NS);
-	if (status < 0)
-		log_error("[%s]: cannot run bench: %s", e->name, strerror(-status));
-	strbuf_free(&shown);
-	free(words);
-	free(store);
-	return status < 0 ? EXIT_CANNOT : status;
-}
-
 /* The last plan's typing error is found before the first one boots. */
 static bool plans_are_sound(const struct jobfile *f, const struct nightly_args *a, const char *path)
 {
+	const struct job_how how = {.store = a->store, .dry_run = true, .silent = true};
+
 	for (size_t i = 0; i < f->n; i++) {
-		if (!run_plan_of(&f->v[i], a, true))
+		if (!job_run(&f->v[i], &how))
 			continue;
 		log_error("%s: [%s] is not a plan (see above); nothing was run", path,
 			  f->v[i].name);
@@ -91,6 +65,7 @@ static bool plans_are_sound(const struct jobfile *f, const struct nightly_args *
 static int run_night(const struct jobfile *f, const struct nightly_args *a)
 {
 	size_t first = (size_t)(time(NULL) / 86400) % f->n, total = f->n + MIN(a->aa, f->n);
+	const struct job_how how = {.store = a->store};
 	int worst = EXIT_OK;
 
 	for (size_t i = 0; i < total; i++) {
@@ -99,7 +74,7 @@ static int run_night(const struct jobfile *f, const struct nightly_args *a)
 
 		log_info("[%s]%s, %zu of %zu", e->name, i < f->n ? "" : " again (A/A)", i + 1,
 			 total);
-		status = run_plan_of(e, a, false);
+		status = job_run(e, &how);
 		worst = MAX(worst, status);
 		if (status == INTERRUPTED || interrupted)
 			break;

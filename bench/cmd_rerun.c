@@ -82,24 +82,21 @@ static size_t check_environment(const json_t *rec)
 
 static int run_again(const json_t *rec, const struct rerun_args *a)
 {
-	char **argv = rerun_argv(rec, a->reps, a->store);
-	size_t last = 0;
+	struct strlist run = rerun_argv(rec, a->reps, a->store);
 
-	/* For people: the table, not the record. */
-	while (argv[last + 1])
-		last++;
-	free(argv[last]);
-	argv[last] = NULL;
+	/* For people: the table, not the record, which the last word asks for. */
+	free(run.v[--run.n]);
+	run.v[run.n] = NULL;
 	printf("bench");
-	for (char **w = argv + 1; *w; w++)
-		printf(" %s", *w);
+	for (size_t i = 1; i < run.n; i++)
+		printf(" %s", run.v[i]);
 	printf("\n");
 	fflush(stdout);
 	if (!a->dry_run) {
-		execv(path_self(), argv);
+		execv(path_self(), run.v);
 		log_error("%s: %s", path_self(), strerror(errno));
 	}
-	rerun_free(argv);
+	strlist_free(&run);
 	return a->dry_run ? EXIT_OK : EXIT_CANNOT;
 }
 

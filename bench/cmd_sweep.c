@@ -16,8 +16,7 @@
 #include "bench/host/paths.h"
 #include "results/query.h"
 
-#define SECTION_TIMEOUT_NS (24 * 3600 * NSEC_PER_SEC) /* `bench run` has its own, tighter ones */
-#define CLAIMS_LOOK_BACK   300			      /* newest runs that claims are judged by */
+#define CLAIMS_LOOK_BACK   300 /* newest runs that claims are judged by */
 #define STATUS_INTERRUPTED 130
 
 struct sweep_args {
@@ -62,42 +61,6 @@ static void let_the_child_end(int sig)
 	(void)sig;
 }
 
-static bool is_reps(const char *arg)
-{
-	return !strncmp(arg, "--reps=", strlen("--reps="));
-}
-
-static int run_experiment(const struct job_experiment *e, const struct sweep_args *a)
-{
-	char **argv = xcalloc(e->argc + 6, sizeof(*argv)), *reps = NULL, *store = NULL;
-	size_t n = 0;
-	struct proc p;
-	int status;
-
-	argv[n++] = (char *)path_self();
-	argv[n++] = (char *)"run";
-	for (size_t i = 0; i < e->argc; i++)
-		if (!a->reps || !is_reps(e->argv[i]))
-			argv[n++] = e->argv[i];
-	if (a->reps)
-		argv[n++] = reps = xasprintf("--reps=%s", a->reps);
-	if (a->store)
-		argv[n++] = store = xasprintf("--store=%s", a->store);
-	if (a->dry_run)
-		argv[n++] = (char *)"--dry-run";
-	status = proc_spawn(&p, argv, NULL);
-	if (status)
-		log_error("%s: %s", argv[0], strerror(-status));
-	else
-		status = proc_wait(&p, SECTION_TIMEOUT_NS);
-	if (status == -ETIMEDOUT)
-		proc_end(&p, 10 * NSEC_PER_SEC);
-	free(argv);
-	free(reps);
-	free(store);
-	return status < 0 ? EXIT_CANNOT : status;
-}
-
 static const char *outcome(int status)
 {
 	switch (status) {
@@ -128,6 +91,7 @@ static bool has_section(const struct jobfile *f, const char *name)
 /* Every section, though one of them fails: a night's run is worth what it could measure. */
 static int run_all(const struct jobfile *f, const struct sweep_args *a)
 {
+	const struct job_how how = {.store = a->store, .reps = a->reps, .dry_run = a->dry_run};
 	struct table *t = table_new(2, "experiment:", "outcome:");
 	int worst = EXIT_OK, status = EXIT_OK;
 	size_t ran = 0;
@@ -137,7 +101,7 @@ static int run_all(const struct jobfile *f, const struct sweep_args *a)
 			continue;
 		printf("%s[%s]\n", ran++ ? "\n" : "", f->v[i].name);
 		fflush(stdout);
-		status = run_experiment(&f->v[i], a);
+		status = job_run(&f->v[i], &how);
 		table_cell(t, "%s", f->v[i].name);
 		table_cell(t, "%s", outcome(status));
 		worst = status == STATUS_INTERRUPTED ? status : status ? EXIT_FAILED : worst;

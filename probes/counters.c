@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/opts.h"
+#include "base/strlist.h"
 #include "probes/counters.h"
 
 struct counter {
@@ -122,11 +123,6 @@ static void each_event(void (*fn)(const pfm_pmu_info_t *, const pfm_event_info_t
 	}
 }
 
-struct name_list {
-	char **name;
-	size_t n;
-};
-
 static void lower(char *s)
 {
 	for (; *s; s++)
@@ -135,34 +131,30 @@ static void lower(char *s)
 
 static void collect(const pfm_pmu_info_t *pmu, const pfm_event_info_t *ev, void *ctx)
 {
-	struct name_list *l = ctx;
+	struct strlist *l = ctx;
 
 	(void)pmu;
-	l->name = xrealloc(l->name, (l->n + 2) * sizeof(*l->name));
-	l->name[l->n] = xstrdup(ev->name);
-	lower(l->name[l->n]);
-	l->name[++l->n] = NULL;
+	strlist_add(l, ev->name);
+	lower(l->v[l->n - 1]);
 }
 
 static void unknown_event(const char *name, int code)
 {
-	struct name_list l = {0};
+	struct strlist l = STRLIST_INIT;
 	char wanted[128];
 	const char *near;
 
 	snprintf(wanted, sizeof(wanted), "%s", name);
 	lower(wanted);
 	each_event(collect, &l);
-	near = l.n ? opts_nearest(wanted, (const char *const *)l.name) : NULL;
+	near = l.n ? opts_nearest(wanted, (const char *const *)l.v) : NULL;
 	if (near)
 		log_error("counters: no event %s (%s); did you mean %s?", name, pfm_strerror(code), near);
 	else
 		log_error(
 			"counters: no event %s (%s); `bench list counters` shows what this machine has",
 			name, pfm_strerror(code));
-	for (size_t i = 0; i < l.n; i++)
-		free(l.name[i]);
-	free(l.name);
+	strlist_free(&l);
 }
 
 static void print_event(const pfm_pmu_info_t *pmu, const pfm_event_info_t *ev, void *out)
@@ -235,7 +227,7 @@ static int open_one(struct counters *c, const struct counter_spec *s, struct per
 			  s->name, strerror(errno));
 		return -errno;
 	}
-	c->counter = xrealloc(c->counter, (c->n + 1) * sizeof(*c->counter));
+	c->counter = xgrow(c->counter, c->n, sizeof(*c->counter));
 	n = &c->counter[c->n++];
 	*n = (struct counter){.tid = tid, .fd = fd, .group = s->group};
 	full_name(s, n->event, sizeof(n->event));

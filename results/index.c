@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/strlist.h"
 #include "results/index.h"
 #include "results/record.h"
 
@@ -312,33 +313,7 @@ int index_add_dir(sqlite3 *db, const char *runs_dir, const char *id)
 
 /* ---- agreement with the directories ---- */
 
-struct names {
-	char **name;
-	size_t n, cap;
-};
-
-static void names_add(struct names *v, const char *s)
-{
-	if (v->n == v->cap) {
-		v->cap = MAX(256, v->cap * 2);
-		v->name = xrealloc(v->name, v->cap * sizeof(*v->name));
-	}
-	v->name[v->n++] = xstrdup(s);
-}
-
-static void names_free(struct names *v)
-{
-	for (size_t i = 0; i < v->n; i++)
-		free(v->name[i]);
-	free(v->name);
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int names_of_dir(const char *dir, struct names *out)
+static int names_of_dir(const char *dir, struct strlist *out)
 {
 	DIR *d = opendir(dir);
 	struct dirent *e;
@@ -347,20 +322,19 @@ static int names_of_dir(const char *dir, struct names *out)
 		return -errno;
 	while ((e = readdir(d)))
 		if (e->d_name[0] != '.')
-			names_add(out, e->d_name);
+			strlist_add(out, e->d_name);
 	closedir(d);
-	if (out->n)
-		qsort(out->name, out->n, sizeof(*out->name), by_name);
+	strlist_sort(out);
 	return 0;
 }
 
-static int names_of_index(sqlite3 *db, struct names *out)
+static int names_of_index(sqlite3 *db, struct strlist *out)
 {
 	sqlite3_stmt *st = NULL;
 	int code = sqlite3_prepare_v2(db, "SELECT id FROM run ORDER BY id", -1, &st, NULL);
 
 	while (code == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
-		names_add(out, (const char *)sqlite3_column_text(st, 0));
+		strlist_add(out, (const char *)sqlite3_column_text(st, 0));
 	code = code == SQLITE_OK ? sqlite3_reset(st) : code;
 	sqlite3_finalize(st);
 	return code == SQLITE_OK ? 0 : index_error(db, "list");
@@ -368,8 +342,8 @@ static int names_of_index(sqlite3 *db, struct names *out)
 
 /* Merge of two sorted lists. Another bench may have added or removed a run since we read the
  * directory, so a run leaves the index only when its directory is really gone. */
-static int apply_difference(sqlite3 *db, const char *runs_dir, const struct names *dirs,
-			    const struct names *rows, bool all)
+static int apply_difference(sqlite3 *db, const char *runs_dir, const struct strlist *dirs,
+			    const struct strlist *rows, bool all)
 {
 	size_t d = 0, r = 0;
 	int err = 0;
@@ -377,15 +351,15 @@ static int apply_difference(sqlite3 *db, const char *runs_dir, const struct name
 	while (!err && (d < dirs->n || r < rows->n)) {
 		int order = d == dirs->n   ? 1
 			    : r == rows->n ? -1
-					   : strcmp(dirs->name[d], rows->name[r]);
+					   : strcmp(dirs->v[d], rows->v[r]);
 
 		if (order < 0 || (!order && all)) {
-			err = index_add_dir(db, runs_dir, dirs->name[d]);
+			err = index_add_dir(db, runs_dir, dirs->v[d]);
 		} else if (order > 0) {
-			char *path = xasprintf("%s/%s", runs_dir, rows->name[r]);
+			char *path = xasprintf("%s/%s", runs_dir, rows->v[r]);
 
 			if (!file_exists(path))
-				err = index_delete(db, rows->name[r]);
+				err = index_delete(db, rows->v[r]);
 			free(path);
 		}
 		d += order <= 0;
@@ -394,30 +368,30 @@ static int apply_difference(sqlite3 *db, const char *runs_dir, const struct name
 	return err;
 }
 
-static bool same_names(const struct names *a, const struct names *b)
+static bool same_names(const struct strlist *a, const struct strlist *b)
 {
 	if (a->n != b->n)
 		return false;
 	for (size_t i = 0; i < a->n; i++)
-		if (strcmp(a->name[i], b->name[i]) != 0)
+		if (strcmp(a->v[i], b->v[i]) != 0)
 			return false;
 	return true;
 }
 
 bool index_agrees(sqlite3 *db, const char *runs_dir)
 {
-	struct names dirs = {0}, rows = {0};
+	struct strlist dirs = STRLIST_INIT, rows = STRLIST_INIT;
 	bool same = !names_of_dir(runs_dir, &dirs) && !names_of_index(db, &rows) &&
 		    same_names(&dirs, &rows);
 
-	names_free(&dirs);
-	names_free(&rows);
+	strlist_free(&dirs);
+	strlist_free(&rows);
 	return same;
 }
 
 int index_sync(sqlite3 *db, const char *runs_dir, bool all)
 {
-	struct names dirs = {0}, rows = {0};
+	struct strlist dirs = STRLIST_INIT, rows = STRLIST_INIT;
 	int err = names_of_dir(runs_dir, &dirs);
 
 	if (err)
@@ -430,7 +404,7 @@ int index_sync(sqlite3 *db, const char *runs_dir, bool all)
 			index_exec(db, err ? "ROLLBACK" : "COMMIT");
 		}
 	}
-	names_free(&dirs);
-	names_free(&rows);
+	strlist_free(&dirs);
+	strlist_free(&rows);
 	return err;
 }

@@ -73,11 +73,6 @@ static void read_row(sqlite3_stmt *st, struct run_row *r)
 	r->ok_samples = sqlite3_column_int(st, c++);
 }
 
-static void *grow(void *array, size_t n, size_t size)
-{
-	return n && (n & (n - 1)) ? array : xrealloc(array, MAX(n * 2, 1) * size);
-}
-
 int store_list(struct store *s, const struct run_filter *f, struct run_row **rows, size_t *n)
 {
 	static const struct run_filter any;
@@ -100,7 +95,7 @@ int store_list(struct store *s, const struct run_filter *f, struct run_row **row
 	if (err)
 		return err;
 	while ((code = sqlite3_step(st)) == SQLITE_ROW) {
-		*rows = grow(*rows, *n, sizeof(**rows));
+		*rows = xgrow(*rows, *n, sizeof(**rows));
 		read_row(st, &(*rows)[(*n)++]);
 	}
 	if (code != SQLITE_DONE)
@@ -139,11 +134,11 @@ size_t store_unreadable(struct store *s)
 /* One copy of each name, newest first because rows come sorted. */
 static const char *intern(struct store *s, const char *name)
 {
-	for (size_t i = s->n_strings; i-- > 0;)
-		if (!strcmp(s->strings[i], name))
-			return s->strings[i];
-	s->strings = grow(s->strings, s->n_strings, sizeof(*s->strings));
-	return s->strings[s->n_strings++] = xstrdup(name);
+	for (size_t i = s->strings.n; i-- > 0;)
+		if (!strcmp(s->strings.v[i], name))
+			return s->strings.v[i];
+	strlist_add(&s->strings, name);
+	return s->strings.v[s->strings.n - 1];
 }
 
 static double double_or_nan(sqlite3_stmt *st, int i)
@@ -178,7 +173,7 @@ int store_series(struct store *s, const struct run_filter *f, const char *metric
 	while ((code = sqlite3_step(st)) == SQLITE_ROW) {
 		struct series_point *p;
 
-		*points = grow(*points, *n, sizeof(**points));
+		*points = xgrow(*points, *n, sizeof(**points));
 		p = &(*points)[(*n)++];
 		snprintf(p->id, sizeof(p->id), "%s", (const char *)sqlite3_column_text(st, 0));
 		p->order = sqlite3_column_int64(st, 1);

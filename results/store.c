@@ -264,9 +264,7 @@ void store_close(struct store *s)
 	while (s->pending)
 		store_abort(s, s->pending->id);
 	sqlite3_close(s->db);
-	for (size_t i = 0; i < s->n_strings; i++)
-		free(s->strings[i]);
-	free(s->strings);
+	strlist_free(&s->strings);
 	free(s->dir);
 	free(s->runs);
 	free(s->tmp);

@@ -3,6 +3,7 @@
 #ifndef RESULTS_STORE_IMPL_H
 #define RESULTS_STORE_IMPL_H
 
+#include "base/strlist.h"
 #include "results/index.h"
 #include "results/query.h"
 #include "results/store.h"
@@ -28,8 +29,7 @@ struct store {
 	struct pending *import; /* of pending, or NULL before the first import */
 	struct staged *staged;
 	size_t n_staged;
-	char **strings; /* names handed out by store_series */
-	size_t n_strings;
+	struct strlist strings; /* names handed out by store_series */
 };
 
 /* "store DIR: cannot WHAT: WHY; WHAT TO DO" once; gives err back. */

@@ -20,7 +20,7 @@ struct entry {
 
 struct cpio {
 	struct entry *entry;
-	size_t n, cap;
+	size_t n;
 };
 
 /* Where the archive goes: a file or a hash. */
@@ -83,10 +83,7 @@ static struct entry *place(struct cpio *c, const char *path, mode_t mode)
 		*e = (struct entry){.path = e->path, .mode = mode};
 		return e;
 	}
-	if (c->n == c->cap) {
-		c->cap = MAX(32, c->cap * 2);
-		c->entry = xrealloc(c->entry, c->cap * sizeof(*c->entry));
-	}
+	c->entry = xgrow(c->entry, c->n, sizeof(*c->entry));
 	e = &c->entry[c->n++];
 	*e = (struct entry){.path = xstrdup(path), .mode = mode};
 	return e;

@@ -65,29 +65,14 @@ static const char *string_at(const struct elf *e, uint64_t vaddr)
 	return NULL;
 }
 
-static bool has(const struct module_list *l, const char *path)
-{
-	for (size_t i = 0; i < l->n; i++) {
-		if (!strcmp(l->item[i], path))
-			return true;
-	}
-	return false;
-}
-
-static void push(struct module_list *l, const char *path)
-{
-	l->item = xrealloc(l->item, (l->n + 1) * sizeof(*l->item));
-	l->item[l->n++] = xstrdup(path);
-}
-
-static int add_library(const char *name, const char *wanted_by, struct module_list *out)
+static int add_library(const char *name, const char *wanted_by, struct strlist *out)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(lib_dirs); i++) {
 		char *path = xasprintf("%s/%s", lib_dirs[i], name);
 		bool found = file_exists(path);
 
-		if (found && !has(out, path))
-			push(out, path);
+		if (found)
+			strlist_add_once(out, path);
 		free(path);
 		if (found)
 			return 0;
@@ -97,7 +82,7 @@ static int add_library(const char *name, const char *wanted_by, struct module_li
 	return -ENOENT;
 }
 
-static int add_needed(const struct elf *e, const char *path, struct module_list *out)
+static int add_needed(const struct elf *e, const char *path, struct strlist *out)
 {
 	const Elf64_Phdr *p = segment(e, PT_DYNAMIC);
 	const Elf64_Dyn *dyn =
@@ -121,7 +106,7 @@ static int add_needed(const struct elf *e, const char *path, struct module_list 
 	return err;
 }
 
-static int add_interpreter(const struct elf *e, struct module_list *out)
+static int add_interpreter(const struct elf *e, struct strlist *out)
 {
 	const Elf64_Phdr *p = segment(e, PT_INTERP);
 	const char *name = p ? e->buf + p->p_offset : NULL;
@@ -130,12 +115,11 @@ static int add_interpreter(const struct elf *e, struct module_list *out)
 		return 0;
 	if (!p->p_filesz || name[p->p_filesz - 1])
 		return -ENOEXEC;
-	if (!has(out, name))
-		push(out, name);
+	strlist_add_once(out, name);
 	return 0;
 }
 
-static int add_of(const char *path, struct module_list *out)
+static int add_of(const char *path, struct strlist *out)
 {
 	struct strbuf sb = STRBUF_INIT;
 	struct elf e;
@@ -155,13 +139,13 @@ static int add_of(const char *path, struct module_list *out)
 	return err;
 }
 
-int elf_deps(const char *program, struct module_list *out)
+int elf_deps(const char *program, struct strlist *out)
 {
 	size_t next = out->n;
 	int err = add_of(program, out);
 
 	for (; !err && next < out->n; next++) {
-		char *path = xstrdup(out->item[next]); /* the list moves while it grows */
+		char *path = xstrdup(out->v[next]); /* the list moves while it grows */
 
 		err = add_of(path, out);
 		free(path);

@@ -10,6 +10,6 @@
  * searches as well. Reads the ELF headers; the program is not run. 0, -ENOEXEC (damaged or foreign)
  * or -ENOENT (a library is missing), logged.
  */
-int elf_deps(const char *program, struct module_list *out);
+int elf_deps(const char *program, struct strlist *out);
 
 #endif

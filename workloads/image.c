@@ -57,12 +57,12 @@ static int add_module(struct cpio *c, const char *moddir, const char *path, size
 /* Modules with their dependencies as /modules/NN-NAME.ko. */
 static int image_add_modules(struct cpio *c, const char *moddir, const char *const *modules)
 {
-	struct module_list files = MODULE_LIST_INIT;
+	struct strlist files = STRLIST_INIT;
 	int err = modules_resolve(moddir, modules, &files);
 
 	for (size_t i = 0; !err && i < files.n; i++)
-		err = add_module(c, moddir, files.item[i], i);
-	module_list_free(&files);
+		err = add_module(c, moddir, files.v[i], i);
+	strlist_free(&files);
 	return err;
 }
 
@@ -81,14 +81,14 @@ int image_add_program(struct cpio *c, const char *host_path, const char *bin_dir
 {
 	bool moved = bin_dir && !is_systems(host_path);
 	char *path = moved ? xasprintf("%s/%s", bin_dir, strrchr(host_path, '/') + 1) : xstrdup(host_path);
-	struct module_list libs = MODULE_LIST_INIT;
+	struct strlist libs = STRLIST_INIT;
 	int err = elf_deps(host_path, &libs);
 
 	err = err ? err : cpio_add_file(c, path, 0755, host_path);
 	free(path);
 	for (size_t i = 0; !err && i < libs.n; i++)
-		err = cpio_add_file(c, libs.item[i], 0755, libs.item[i]);
-	module_list_free(&libs);
+		err = cpio_add_file(c, libs.v[i], 0755, libs.v[i]);
+	strlist_free(&libs);
 	return err;
 }
 

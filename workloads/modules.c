@@ -14,24 +14,6 @@ struct index {
 	struct strbuf dep, alias, builtin, softdep;
 };
 
-void module_list_free(struct module_list *l)
-{
-	for (size_t i = 0; i < l->n; i++)
-		free(l->item[i]);
-	free(l->item);
-	*l = MODULE_LIST_INIT;
-}
-
-static void list_add(struct module_list *l, const char *s)
-{
-	for (size_t i = 0; i < l->n; i++) {
-		if (!strcmp(l->item[i], s))
-			return;
-	}
-	l->item = xrealloc(l->item, (l->n + 1) * sizeof(*l->item));
-	l->item[l->n++] = xstrdup(s);
-}
-
 static int read_part(const char *dir, const char *name, bool needed, struct strbuf *out)
 {
 	char *path = xasprintf("%s/%s", dir, name);
@@ -111,7 +93,7 @@ static const char *find_module(const struct strbuf *text, const char *name)
 
 /* modules.dep lists dependencies so that loading from the last to the first works, then the module
  * itself. */
-static void add_dep_line(const char *line, struct module_list *out)
+static void add_dep_line(const char *line, struct strlist *out)
 {
 	char *copy = strndup(line, strcspn(line, "\n"));
 	char *word[64], *save = NULL;
@@ -121,13 +103,13 @@ static void add_dep_line(const char *line, struct module_list *out)
 	     w = strtok_r(NULL, ": ", &save))
 		word[n++] = w;
 	while (n--)
-		list_add(out, word[n]);
+		strlist_add_once(out, word[n]);
 	free(copy);
 }
 
-static int resolve_one(struct index *ix, const char *wanted, struct module_list *out, int depth);
+static int resolve_one(struct index *ix, const char *wanted, struct strlist *out, int depth);
 
-static void match_alias(const struct index *ix, const char *alias, struct module_list *out)
+static void match_alias(const struct index *ix, const char *alias, struct strlist *out)
 {
 	char *plain = xstrdup(alias);
 
@@ -138,14 +120,14 @@ static void match_alias(const struct index *ix, const char *alias, struct module
 		if (sscanf(l, "alias %255s %63s", pattern, module) != 2)
 			continue;
 		if (!fnmatch(pattern, alias, 0) || !fnmatch(pattern, plain, 0))
-			list_add(out, module);
+			strlist_add_once(out, module);
 	}
 	free(plain);
 }
 
 /* "softdep NAME pre: A B post: C": what must be there first, by name or alias; absent ones do not
  * matter. */
-static void add_soft_deps(struct index *ix, const char *name, struct module_list *out, int depth)
+static void add_soft_deps(struct index *ix, const char *name, struct strlist *out, int depth)
 {
 	for (const char *l = strbuf_str(&ix->softdep); l && *l; l = next_line(l)) {
 		char *line = strndup(l, strcspn(l, "\n")), *save = NULL, *w;
@@ -168,9 +150,9 @@ static void add_soft_deps(struct index *ix, const char *name, struct module_list
 }
 
 /* By name, else by alias. -ENOENT when neither is known. */
-static int resolve_one(struct index *ix, const char *wanted, struct module_list *out, int depth)
+static int resolve_one(struct index *ix, const char *wanted, struct strlist *out, int depth)
 {
-	struct module_list by_alias = MODULE_LIST_INIT;
+	struct strlist by_alias = STRLIST_INIT;
 	char *name = module_name(wanted);
 	const char *line = find_module(&ix->dep, name);
 	int err = -ENOENT;
@@ -178,31 +160,31 @@ static int resolve_one(struct index *ix, const char *wanted, struct module_list 
 	if (depth > 8) {
 		err = -ELOOP;
 	} else if (line) {
-		struct module_list hard = MODULE_LIST_INIT;
+		struct strlist hard = STRLIST_INIT;
 
 		add_dep_line(line, &hard);
 		for (size_t i = 0; i < hard.n; i++) {
-			char *dep = module_name(hard.item[i]);
+			char *dep = module_name(hard.v[i]);
 
 			add_soft_deps(ix, dep, out, depth);
-			list_add(out, hard.item[i]);
+			strlist_add_once(out, hard.v[i]);
 			free(dep);
 		}
-		module_list_free(&hard);
+		strlist_free(&hard);
 		err = 0;
 	} else if (find_module(&ix->builtin, name)) {
 		err = 0;
 	} else {
 		match_alias(ix, wanted, &by_alias);
 		for (size_t i = 0; i < by_alias.n; i++)
-			err = resolve_one(ix, by_alias.item[i], out, depth + 1);
+			err = resolve_one(ix, by_alias.v[i], out, depth + 1);
 	}
-	module_list_free(&by_alias);
+	strlist_free(&by_alias);
 	free(name);
 	return err;
 }
 
-int modules_resolve(const char *moddir, const char *const *names, struct module_list *out)
+int modules_resolve(const char *moddir, const char *const *names, struct strlist *out)
 {
 	struct index ix;
 	int err = index_open(&ix, moddir);
@@ -218,7 +200,7 @@ int modules_resolve(const char *moddir, const char *const *names, struct module_
 	return err;
 }
 
-int modules_for_alias(const char *moddir, const char *alias, struct module_list *out)
+int modules_for_alias(const char *moddir, const char *alias, struct strlist *out)
 {
 	struct index ix;
 	int err = index_open(&ix, moddir);
@@ -229,7 +211,7 @@ int modules_for_alias(const char *moddir, const char *alias, struct module_list 
 	return err;
 }
 
-int modules_for_pci(const char *moddir, const char *bdf, struct module_list *out)
+int modules_for_pci(const char *moddir, const char *bdf, struct strlist *out)
 {
 	char *path = xasprintf("/sys/bus/pci/devices/%s/modalias", bdf);
 	char *alias = file_read_line(path);

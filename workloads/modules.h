@@ -7,16 +7,7 @@
 #ifndef WORKLOADS_MODULES_H
 #define WORKLOADS_MODULES_H
 
-#include "base/util.h"
-
-struct module_list {
-	char **item;
-	size_t n;
-};
-
-#define MODULE_LIST_INIT ((struct module_list){NULL, 0})
-
-void module_list_free(struct module_list *l);
+#include "base/strlist.h"
 
 /*
  * Append to out the file (path below moddir, "kernel/drivers/net/tun.ko") of every module in names
@@ -24,16 +15,16 @@ void module_list_free(struct module_list *l);
  * included, in load order and each once. Built-in ones are left out. -ENOENT is logged with the
  * module's name and the directory.
  */
-int modules_resolve(const char *moddir, const char *const *names, struct module_list *out);
+int modules_resolve(const char *moddir, const char *const *names, struct strlist *out);
 
 /*
  * Append the names of the modules whose alias matches: "pci:v00008086d0000100Esv...",
  * "virtio:d00000001v00001AF4", "crypto-crc32c". 0 when there is none too: look at out->n.
  */
-int modules_for_alias(const char *moddir, const char *alias, struct module_list *out);
+int modules_for_alias(const char *moddir, const char *alias, struct strlist *out);
 
 /* The same for a PCI function on this machine: "0000:01:10.0". */
-int modules_for_pci(const char *moddir, const char *bdf, struct module_list *out);
+int modules_for_pci(const char *moddir, const char *bdf, struct strlist *out);
 
 /* Name without directory and ".ko*", '-' turned into '_'. Caller frees. */
 char *module_name(const char *path);

@@ -27,14 +27,14 @@ static struct metric_tally *tally_of(struct tallies *t, const char *metric)
 	for (size_t i = 0; i < t->n; i++)
 		if (!strcmp(t->v[i].metric, metric))
 			return &t->v[i];
-	t->v = xrealloc(t->v, (t->n + 1) * sizeof(*t->v));
+	t->v = xgrow(t->v, t->n, sizeof(*t->v));
 	t->v[t->n] = (struct metric_tally){.metric = xstrdup(metric)};
 	return &t->v[t->n++];
 }
 
 static void append(double **v, size_t n, double x)
 {
-	*v = xrealloc(*v, (n + 1) * sizeof(**v));
+	*v = xgrow(*v, n, sizeof(**v));
 	(*v)[n] = x;
 }
 

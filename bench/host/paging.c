@@ -35,16 +35,16 @@ static int unload(void)
 static int load(bool npt)
 {
 	char *dir = path_kernel("default", "modules");
-	struct module_list files = MODULE_LIST_INIT;
+	struct strlist files = STRLIST_INIT;
 	void *data = NULL;
 	size_t len;
 	int err = dir ? modules_resolve(dir, paging_modules, &files) : -ENOENT;
 
-	err = err ? err : files.n ? module_read(dir, files.item[files.n - 1], &data, &len) : -ENOENT;
+	err = err ? err : files.n ? module_read(dir, files.v[files.n - 1], &data, &len) : -ENOENT;
 	if (!err && syscall(SYS_init_module, data, len, npt ? "npt=1" : "npt=0"))
 		err = -errno;
 	free(data);
-	module_list_free(&files);
+	strlist_free(&files);
 	free(dir);
 	return err;
 }

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/strlist.h"
 #include "bench/lab/lab_erratum.h"
 #include "bench/lab/lab_image.h"
 #include "bench/lab/lab_impl.h"
@@ -112,31 +113,21 @@ static void make_config(const struct lab_spec *spec, struct strbuf *cfg)
 		add_pair(cfg, "out", spec->deterministic ? spec->sealed_out : spec->out_dir);
 }
 
-struct args {
-	char *v[128];
-	int n;
-};
-
-static void arg(struct args *a, char *s)
-{
-	BUG_ON(a->n + 1 >= (int)ARRAY_SIZE(a->v));
-	a->v[a->n++] = s;
-}
-
-static void args_text(struct args *a, const char *text)
+static void args_text(struct strlist *a, const char *text)
 {
 	char *copy = xstrdup(text), *save;
 
 	for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
-		arg(a, xstrdup(w));
+		strlist_add(a, w);
 	free(copy);
 }
 
 /* -virtfs parses commas; a path's own are doubled. */
-static char *share(const char *path, const char *tag, bool readonly)
+static void add_virtfs(struct strlist *a, const char *path, const char *tag, bool readonly)
 {
 	struct strbuf sb = STRBUF_INIT;
 
+	strlist_add(a, "-virtfs");
 	strbuf_adds(&sb, "local,path=");
 	for (; *path; path++) {
 		strbuf_addc(&sb, *path);
@@ -144,10 +135,11 @@ static char *share(const char *path, const char *tag, bool readonly)
 			strbuf_addc(&sb, ',');
 	}
 	strbuf_addf(&sb, ",mount_tag=%s,security_model=none,multidevs=remap%s", tag, readonly ? ",readonly=on" : "");
-	return strbuf_take(&sb);
+	strlist_add(a, strbuf_str(&sb));
+	strbuf_free(&sb);
 }
 
-static void add_share(struct args *a, struct strbuf *cfg, const char *dir)
+static void add_share(struct strlist *a, struct strbuf *cfg, const char *dir)
 {
 	static unsigned n;
 	char *tag, *pair;
@@ -156,8 +148,7 @@ static void add_share(struct args *a, struct strbuf *cfg, const char *dir)
 		return;
 	tag = xasprintf("rw%u", n++);
 	pair = xasprintf("%s:%s", tag, dir);
-	arg(a, "-virtfs");
-	arg(a, share(dir, tag, false));
+	add_virtfs(a, dir, tag, false);
 	add_pair(cfg, "rw", pair);
 	free(pair);
 	free(tag);
@@ -188,36 +179,36 @@ static const char machine_fast[] = "-accel tcg,thread=multi -smp 2 -cpu EPYC-v4,
 static const char kernel_args[] = "console=ttyS0 panic=-1 intel_iommu=on mitigations=off quiet nokaslr nowatchdog "
 				  "tsc=reliable random.trust_cpu=on no_timer_check";
 
-static void build_args(struct args *a, const struct lab *lab, const char *vmlinux, const char *initrd,
+static void build_args(struct strlist *a, const struct lab *lab, const char *vmlinux, const char *initrd,
 		       struct strbuf *cfg, int peer_fd)
 {
 	const struct lab_spec *spec = lab->spec;
 	const char *checkout = path_checkout();
 
-	arg(a, (char *)qemu_program());
+	strlist_add(a, qemu_program());
 	args_text(a, spec->deterministic ? machine_deterministic : machine_fast);
-	arg(a, "-chardev");
-	arg(a, spec->deterministic ? xasprintf("file,id=ctl,path=/proc/self/fd/%d", peer_fd)
-				   : xasprintf("socket,id=ctl,fd=%d", peer_fd));
+	strlist_add(a, "-chardev");
+	if (spec->deterministic)
+		strlist_addf(a, "file,id=ctl,path=/proc/self/fd/%d", peer_fd);
+	else
+		strlist_addf(a, "socket,id=ctl,fd=%d", peer_fd);
 	args_text(a, machine_common);
-	arg(a, "-m");
-	arg(a, xasprintf("%llu", (unsigned long long)(spec->mem_mib ? spec->mem_mib : 2048)));
-	arg(a, "-serial");
-	arg(a, xasprintf("file:/proc/self/fd/%d", lab->console_fd));
-	arg(a, "-kernel");
-	arg(a, (char *)vmlinux);
-	arg(a, "-initrd");
-	arg(a, (char *)initrd);
-	arg(a, "-append");
-	arg(a, xasprintf("%s %s", kernel_args, spec->append ? spec->append : ""));
+	strlist_add(a, "-m");
+	strlist_addf(a, "%llu", (unsigned long long)(spec->mem_mib ? spec->mem_mib : 2048));
+	strlist_add(a, "-serial");
+	strlist_addf(a, "file:/proc/self/fd/%d", lab->console_fd);
+	strlist_add(a, "-kernel");
+	strlist_add(a, vmlinux);
+	strlist_add(a, "-initrd");
+	strlist_add(a, initrd);
+	strlist_add(a, "-append");
+	strlist_addf(a, "%s %s", kernel_args, spec->append ? spec->append : "");
 	if (!spec->deterministic) {
-		arg(a, "-virtfs");
-		arg(a, share("/", "root", true));
+		add_virtfs(a, "/", "root", true);
 		add_share(a, cfg, checkout);
 		add_share(a, cfg, spec->out_dir);
 		add_share(a, cfg, spec->rw_dir);
 	}
-	arg(a, NULL);
 }
 
 static int open_channel(int pair[2])
@@ -239,7 +230,7 @@ int lab_start_qemu(struct lab *lab)
 	const char *which = spec->kernel ? spec->kernel : "default";
 	struct strbuf cfg = STRBUF_INIT;
 	struct proc_opts po = {0};
-	struct args a = {.n = 0};
+	struct strlist a = STRLIST_INIT;
 	int pair[2] = {-1, -1}, keep[2], err;
 	char *vmlinux = path_kernel(which, "vmlinux"), *initrd = NULL;
 	char *modules = vmlinux ? path_kernel(which, "modules") : NULL;
@@ -284,6 +275,7 @@ int lab_start_qemu(struct lab *lab)
 out:
 	close_fd(&pair[0]);
 	close_fd(&pair[1]);
+	strlist_free(&a);
 	strbuf_free(&cfg);
 	free(vmlinux);
 	free(modules);

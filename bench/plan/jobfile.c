@@ -4,9 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "base/strbuf.h"
 #include "bench/plan/jobfile.h"
+#include "bench/host/paths.h"
+
+#define JOB_TIMEOUT_NS (24 * 3600 * NSEC_PER_SEC) /* `bench run` has its own, tighter ones */
 
 struct pair {
 	char *key, *value;
@@ -46,7 +51,7 @@ static struct section *section_of(struct parsed *p, const char *name)
 	for (size_t i = 0; i < p->n; i++)
 		if (!strcmp(p->v[i].name, name))
 			return &p->v[i];
-	p->v = xrealloc(p->v, (p->n + 1) * sizeof(*p->v));
+	p->v = xgrow(p->v, p->n, sizeof(*p->v));
 	p->v[p->n] = (struct section){.name = xstrdup(name)};
 	return &p->v[p->n++];
 }
@@ -83,19 +88,12 @@ static int on_pair(void *user, const char *section, const char *key, const char 
 		p->err = -EINVAL;
 		return 0;
 	}
-	s->v = xrealloc(s->v, (s->n + 1) * sizeof(*s->v));
+	s->v = xgrow(s->v, s->n, sizeof(*s->v));
 	s->v[s->n++] = (struct pair){xstrdup(key), xstrdup(value)};
 	return 1;
 }
 
 /* ---- experiments ---- */
-
-static void add(struct job_experiment *e, char *arg)
-{
-	e->argv = xrealloc(e->argv, (e->argc + 2) * sizeof(*e->argv));
-	e->argv[e->argc++] = arg;
-	e->argv[e->argc] = NULL;
-}
 
 /* "a, b" as the command line wants it. */
 static char *without_blanks(const char *list)
@@ -117,7 +115,7 @@ static int add_flag(struct job_experiment *e, const char *option, const struct p
 		return -EINVAL;
 	/* probes=off is --no-probes. */
 	if (on != !strncmp(option, "no-", 3))
-		add(e, xasprintf("--%s", option));
+		strlist_addf(&e->args, "--%s", option);
 	return 0;
 }
 
@@ -133,12 +131,12 @@ static int add_pair(struct job_experiment *e, const struct pair *p)
 		if (options[i].flag)
 			return add_flag(e, options[i].option, p);
 		value = without_blanks(p->value);
-		add(e, xasprintf("--%s=%s", options[i].option, value));
+		strlist_addf(&e->args, "--%s=%s", options[i].option, value);
 		free(value);
 		return 0;
 	}
 	value = without_blanks(p->value);
-	add(e, xasprintf("--set=%s=%s", p->key, value));
+	strlist_addf(&e->args, "--set=%s=%s", p->key, value);
 	free(value);
 	return 0;
 }
@@ -186,11 +184,11 @@ static int add_experiments(struct jobfile *f, const struct parsed *p, const stru
 	     name = strtok_r(NULL, ",", &save)) {
 		struct job_experiment *e;
 
-		f->v = xrealloc(f->v, (f->n + 1) * sizeof(*f->v));
+		f->v = xgrow(f->v, f->n, sizeof(*f->v));
 		e = &f->v[f->n++];
 		*e = (struct job_experiment){.name = several ? xasprintf("%s/%s", s->name, name)
 							     : xstrdup(s->name)};
-		add(e, xstrdup(name));
+		strlist_add(&e->args, name);
 		err = add_pairs(e, p, s, global);
 	}
 	free(list);
@@ -256,11 +254,47 @@ int jobfile_read(struct jobfile *f, const char *path)
 void jobfile_free(struct jobfile *f)
 {
 	for (size_t i = 0; i < f->n; i++) {
-		for (size_t k = 0; k < f->v[i].argc; k++)
-			free(f->v[i].argv[k]);
-		free(f->v[i].argv);
+		strlist_free(&f->v[i].args);
 		free(f->v[i].name);
 	}
 	free(f->v);
 	*f = (struct jobfile){NULL, 0};
+}
+
+static bool is_reps(const char *word)
+{
+	return !strncmp(word, "--reps=", strlen("--reps="));
+}
+
+static struct strlist job_command(const struct job_experiment *e, const struct job_how *how)
+{
+	struct strlist run = STRLIST_INIT;
+
+	strlist_add(&run, path_self());
+	strlist_add(&run, "run");
+	for (size_t i = 0; i < e->args.n; i++)
+		if (!how->reps || !is_reps(e->args.v[i]))
+			strlist_add(&run, e->args.v[i]);
+	if (how->reps)
+		strlist_addf(&run, "--reps=%s", how->reps);
+	if (how->store)
+		strlist_addf(&run, "--store=%s", how->store);
+	if (how->dry_run)
+		strlist_add(&run, "--dry-run");
+	return run;
+}
+
+int job_run(const struct job_experiment *e, const struct job_how *how)
+{
+	struct strlist run = job_command(e, how);
+	struct strbuf shown = STRBUF_INIT;
+	int status = proc_run(run.v, how->silent ? &shown : NULL, JOB_TIMEOUT_NS);
+
+	if (status < 0) {
+		log_error("[%s]: %s run: %s", e->name, run.v[0], strerror(-status));
+		status = EXIT_CANNOT;
+	}
+	strbuf_free(&shown);
+	strlist_free(&run);
+	return status;
 }

@@ -13,12 +13,11 @@
 #ifndef BENCH_PLAN_JOBFILE_H
 #define BENCH_PLAN_JOBFILE_H
 
-#include "base/util.h"
+#include "base/strlist.h"
 
 struct job_experiment {
-	char *name;  /* the section; with several workloads "section/workload" */
-	char **argv; /* arguments of `bench run`, the workload first; NULL-terminated */
-	size_t argc;
+	char *name;          /* the section; with several workloads "section/workload" */
+	struct strlist args; /* of `bench run`, the workload first */
 };
 
 struct jobfile {
@@ -29,5 +28,16 @@ struct jobfile {
 /* 0, or -errno with FILE:LINE and what is wrong logged. Free with jobfile_free. */
 int jobfile_read(struct jobfile *f, const char *path);
 void jobfile_free(struct jobfile *f);
+
+struct job_how {
+	const char *store, *reps; /* NULL: as the experiment says */
+	bool dry_run;             /* only find out whether it is a plan */
+	bool silent;              /* what it prints is for nobody */
+};
+/*
+ * `bench run ...` of one experiment, in a process of its own: whatever happens to it, we go on. Its exit
+ * status, EXIT_CANNOT (logged) when there is none.
+ */
+int job_run(const struct job_experiment *e, const struct job_how *how);
 
 #endif

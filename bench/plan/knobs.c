@@ -82,7 +82,7 @@ void knobs_set(struct knobs *ks, const char *name, const char *value)
 			return;
 		}
 	}
-	ks->k = xrealloc(ks->k, (ks->n + 1) * sizeof(*ks->k));
+	ks->k = xgrow(ks->k, ks->n, sizeof(*ks->k));
 	ks->k[ks->n++] = (struct knob){name, value};
 }
 

@@ -37,7 +37,7 @@ static size_t split(const char *list, char ***words)
 	size_t n = 0;
 
 	for (char *s = strtok_r(copy, ",", &save); s; s = strtok_r(NULL, ",", &save)) {
-		w = xrealloc(w, (n + 1) * sizeof(*w));
+		w = xgrow(w, n, sizeof(*w));
 		w[n++] = xstrdup(s);
 	}
 	free(copy);
@@ -278,7 +278,7 @@ static int add_cell(struct plan *p, const struct workload *wl, const char *mode,
 			return 0;
 		}
 	}
-	p->cell = xrealloc(p->cell, (p->n_cells + 1) * sizeof(*p->cell));
+	p->cell = xgrow(p->cell, p->n_cells, sizeof(*p->cell));
 	p->cell[p->n_cells++] = c;
 	return 0;
 }

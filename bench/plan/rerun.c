@@ -14,26 +14,14 @@
 
 #define RUN_TIMEOUT_NS (12 * 3600 * NSEC_PER_SEC) /* a plan has its own, tighter ones */
 
-struct words {
-	char **v;
-	size_t n;
-};
-
-static void add(struct words *w, char *word)
-{
-	w->v = xrealloc(w->v, (w->n + 2) * sizeof(*w->v));
-	w->v[w->n++] = word;
-	w->v[w->n] = NULL;
-}
-
-static void add_option(struct words *w, const char *name, const char *value)
+static void add_option(struct strlist *w, const char *name, const char *value)
 {
 	if (*value)
-		add(w, xasprintf("--%s=%s", name, value));
+		strlist_addf(w, "--%s=%s", name, value);
 }
 
 /* A value that is the default is left out: the command says what was chosen. */
-static void add_words(struct words *w, const json_t *params, const char *mode)
+static void add_words(struct strlist *w, const json_t *params, const char *mode)
 {
 	static const struct {
 		const char *param, *option, *standard;
@@ -55,56 +43,49 @@ static void add_words(struct words *w, const json_t *params, const char *mode)
 			add_option(w, words[i].option, record_str(params, words[i].param));
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		if (json_is_true(json_object_get(params, flags[i].param)))
-			add(w, xstrdup(flags[i].option));
+			strlist_add(w, flags[i].option);
 }
 
-static void add_params(struct words *w, const json_t *params, const json_t *knobs)
+static void add_params(struct strlist *w, const json_t *params, const json_t *knobs)
 {
 	json_int_t duration = json_integer_value(json_object_get(params, "duration_ns"));
 	json_int_t work = json_integer_value(json_object_get(params, "work"));
 	const char *tool = record_str(params, "tool");
 
 	if (duration && !work)
-		add(w, xasprintf("--duration=%lldns", (long long)duration));
+		strlist_addf(w, "--duration=%lldns", (long long)duration);
 	if (work)
-		add(w, xasprintf("--work=%lld", (long long)work));
+		strlist_addf(w, "--work=%lld", (long long)work);
 	if (*tool && strcmp(tool, "engine") != 0 && !json_object_get(knobs, "tool"))
 		add_option(w, "tool", tool);
 }
 
-char **rerun_argv(const json_t *rec, uint64_t reps, const char *store)
+struct strlist rerun_argv(const json_t *rec, uint64_t reps, const char *store)
 {
 	json_t *knobs = json_object_get(rec, "knobs"), *v;
-	struct words w = {NULL, 0};
+	struct strlist w = STRLIST_INIT;
 	const char *name;
 
-	add(&w, xstrdup(path_self()));
-	add(&w, xstrdup("run"));
-	add(&w, xstrdup(record_str(rec, "workload")));
+	strlist_add(&w, path_self());
+	strlist_add(&w, "run");
+	strlist_add(&w, record_str(rec, "workload"));
 	add_option(&w, "mode", record_str(rec, "mode"));
 	add_option(&w, "vmm", record_str(rec, "vmm"));
 	if (strcmp(record_str(rec, "guest"), "none") != 0)
 		add_option(&w, "guest", record_str(rec, "guest"));
 	add_option(&w, "on", record_str(rec, "substrate"));
 	if (!strcmp(record_str(rec, "time_base"), "virtual"))
-		add(&w, xstrdup("--deterministic"));
+		strlist_add(&w, "--deterministic");
 	json_object_foreach (knobs, name, v)
 		if (json_is_string(v))
-			add(&w, xasprintf("--set=%s=%s", name, json_string_value(v)));
+			strlist_addf(&w, "--set=%s=%s", name, json_string_value(v));
 	add_params(&w, json_object_get(rec, "params"), knobs);
 	add_words(&w, json_object_get(rec, "params"), record_str(rec, "mode"));
-	add(&w, xasprintf("--reps=%zu",
-			  reps ? (size_t)reps : json_array_size(json_object_get(rec, "samples"))));
+	strlist_addf(&w, "--reps=%zu",
+		     reps ? (size_t)reps : json_array_size(json_object_get(rec, "samples")));
 	add_option(&w, "store", store ? store : "");
-	add(&w, xstrdup("--json"));
-	return w.v;
-}
-
-void rerun_free(char **argv)
-{
-	for (char **a = argv; a && *a; a++)
-		free(*a);
-	free(argv);
+	strlist_add(&w, "--json");
+	return w;
 }
 
 static void leave_it_to_the_child(int sig)

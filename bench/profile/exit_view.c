@@ -79,7 +79,7 @@ static struct view_row *row_of(struct view *v, const struct view_row *like)
 		    !strcmp(r->device, like->device))
 			return r;
 	}
-	v->row = xrealloc(v->row, (v->n + 1) * sizeof(*v->row));
+	v->row = xgrow(v->row, v->n, sizeof(*v->row));
 	r = &v->row[v->n++];
 	*r = *like;
 	hist_init(&r->hist);

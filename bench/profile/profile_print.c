@@ -51,7 +51,7 @@ static struct vm_sum *vm_sum_of(struct vm_sum **vms, size_t *n, pid_t tgid)
 	for (size_t i = 0; i < *n; i++)
 		if ((*vms)[i].tgid == tgid)
 			return &(*vms)[i];
-	*vms = xrealloc(*vms, (*n + 1) * sizeof(**vms));
+	*vms = xgrow(*vms, *n, sizeof(**vms));
 	(*vms)[*n] = (struct vm_sum){.tgid = tgid};
 	return &(*vms)[(*n)++];
 }

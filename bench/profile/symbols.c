@@ -21,15 +21,12 @@ struct symbol {
 
 struct symbols {
 	struct symbol *sym;
-	size_t n, cap;
+	size_t n;
 };
 
 static void add(struct symbols *s, uint64_t addr, const char *name)
 {
-	if (s->n == s->cap) {
-		s->cap = MAX(1024, s->cap * 2);
-		s->sym = xrealloc(s->sym, s->cap * sizeof(*s->sym));
-	}
+	s->sym = xgrow(s->sym, s->n, sizeof(*s->sym));
 	s->sym[s->n++] = (struct symbol){addr, xstrdup(name)};
 }
 

@@ -83,7 +83,7 @@ static size_t vm_list(struct vm **out)
 	while (d && (e = readdir(d))) {
 		if (!isdigit((unsigned char)e->d_name[0]) || !vm_of_pid(atoi(e->d_name), &vm))
 			continue;
-		*out = xrealloc(*out, (n + 1) * sizeof(vm));
+		*out = xgrow(*out, n, sizeof(vm));
 		(*out)[n++] = vm;
 	}
 	if (d)

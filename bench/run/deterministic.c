@@ -37,7 +37,7 @@ struct cargo {
 
 static void add_file(struct cargo *c, char *path, char *host_path)
 {
-	c->files = xrealloc(c->files, (c->n_files + 1) * sizeof(*c->files));
+	c->files = xgrow(c->files, c->n_files, sizeof(*c->files));
 	c->files[c->n_files++] = (struct image_file){path, host_path, 0644};
 }
 
@@ -57,7 +57,7 @@ static int add_modules(struct cargo *c, const struct plan *p, const char *kernel
 	static const char *const indexes[] = {"modules/modules.dep", "modules/modules.alias",
 					      "modules/modules.builtin", "modules/modules.softdep"};
 	char *moddir = xasprintf("%s/modules", kernel_dir);
-	struct module_list all = MODULE_LIST_INIT;
+	struct strlist all = STRLIST_INIT;
 	int err = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(indexes); i++)
@@ -73,12 +73,12 @@ static int add_modules(struct cargo *c, const struct plan *p, const char *kernel
 			err = modules_resolve(moddir, paging_modules, &all);
 	}
 	for (size_t i = 0; i < all.n; i++) {
-		char *name = xasprintf("modules/%s", all.item[i]);
+		char *name = xasprintf("modules/%s", all.v[i]);
 
 		add_kernel_file(c, kernel_dir, name);
 		free(name);
 	}
-	module_list_free(&all);
+	strlist_free(&all);
 	free(moddir);
 	return err;
 }

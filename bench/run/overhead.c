@@ -35,7 +35,7 @@ int overhead_expand(struct run_args *args)
 		else
 			strbuf_addf(&set, "%s%s", set.len ? "," : SET, name);
 	}
-	args->set.item = xrealloc(args->set.item, (args->set.n + 1) * sizeof(*args->set.item));
+	args->set.item = xgrow(args->set.item, args->set.n, sizeof(*args->set.item));
 	args->set.item[args->set.n++] = strbuf_take(&set);
 	return 0;
 }

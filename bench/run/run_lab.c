@@ -20,14 +20,14 @@
 
 static void add_word(void *ctx, const char *word)
 {
-	arglist_add(ctx, "%s", word);
+	strlist_add(ctx, word);
 }
 
 /* Our own options, less those that only the bench outside acts on. */
 char **run_inner_argv(const struct plan *p, const char *workload, const char *out_dir)
 {
 	struct run_args inner = *p->args;
-	struct arglist l = {NULL, 0, 0};
+	struct strlist l = STRLIST_INIT;
 
 	inner.on = "host";
 	inner.store = out_dir;
@@ -35,11 +35,11 @@ char **run_inner_argv(const struct plan *p, const char *workload, const char *ou
 	inner.seed = p->seed;
 	inner.timeout_ns = 0;
 	inner.json = inner.deterministic = false;
-	arglist_add(&l, "%s", path_self());
+	strlist_add(&l, path_self());
 	if (log_level() < LOG_INFO)
-		arglist_add(&l, "-q");
-	arglist_add(&l, "run");
-	arglist_add(&l, "%s", workload);
+		strlist_add(&l, "-q");
+	strlist_add(&l, "run");
+	strlist_add(&l, workload);
 	opts_emit(run_opts, &inner, add_word, &l);
 	return l.v;
 }

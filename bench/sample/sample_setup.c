@@ -153,17 +153,17 @@ int run_make_wire(struct run *r)
 }
 
 /* As image_spec wants them: NULL-terminated. */
-static void module_names(const struct module_list *l, const char *names[8])
+static void module_names(const struct strlist *l, const char *names[8])
 {
 	for (size_t i = 0; i < l->n && i < 7; i++)
-		names[i] = l->item[i];
+		names[i] = l->v[i];
 }
 
 int run_make_image(struct run *r)
 {
 	static const char *const iperf[] = {"/usr/bin/iperf3", NULL};
 	struct image_spec spec = {.agent = path_tool("agent")};
-	struct module_list vf_modules = MODULE_LIST_INIT;
+	struct strlist vf_modules = STRLIST_INIT;
 	const char *names[8] = {NULL};
 	char line[JOB_LINE_MAX], *dir, *modules;
 	int err;
@@ -187,7 +187,7 @@ int run_make_image(struct run *r)
 	dir = xasprintf("%s/images", path_cache());
 	err = err ? err : dir_make_all(dir);
 	err = err ? err : image_build_in(&spec, dir, &r->image);
-	module_list_free(&vf_modules);
+	strlist_free(&vf_modules);
 	free(dir);
 	free((char *)spec.moddir);
 	return err ? run_fail(r, err, "the guest's image could not be built: %s", strerror(-err)) : 0;

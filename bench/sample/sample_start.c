@@ -35,14 +35,14 @@ static int spawn_logged(struct run *r, struct proc *p, char *const argv[], struc
 	return err ? run_fail(r, err, "%s: %s", argv[0], strerror(-err)) : 0;
 }
 
-static void job_words(const struct workload_job *job, struct arglist *a)
+static void job_words(const struct workload_job *job, struct strlist *a)
 {
 	char line[JOB_LINE_MAX], *save;
 
 	if (job_write(job, line, sizeof(line)) < 0)
 		BUG("job line");
 	for (char *w = strtok_r(line, " ", &save); w; w = strtok_r(NULL, " ", &save))
-		arglist_add(a, "%s", w);
+		strlist_add(a, w);
 }
 
 static int start_remote_peer(struct run *r)
@@ -54,7 +54,7 @@ static int start_remote_peer(struct run *r)
 int run_start_peer(struct run *r)
 {
 	struct proc_opts o = {.netns_fd = r->wire.peer_ns};
-	struct arglist a = {NULL, 0, 0};
+	struct strlist a = STRLIST_INIT;
 	const char *agent;
 	int err;
 
@@ -65,11 +65,11 @@ int run_start_peer(struct run *r)
 	agent = path_tool("agent");
 	if (!agent)
 		return run_fail(r, -ENOENT, "the agent is not built; run make");
-	arglist_add(&a, "%s", agent);
-	arglist_add(&a, "peer");
+	strlist_add(&a, agent);
+	strlist_add(&a, "peer");
 	job_words(&r->job, &a);
 	err = spawn_logged(r, &r->peer, a.v, &o, "peer.log");
-	arglist_free(&a);
+	strlist_free(&a);
 	if (!err && r->pin.n)
 		pin_process(pin_peer(&r->pin), r->peer.pid, "peer", r->placement);
 	return err;
@@ -110,7 +110,7 @@ int run_start_vhost_user(struct run *r)
 	return err;
 }
 
-static int vmm_argv(struct run *r, struct arglist *a)
+static int vmm_argv(struct run *r, struct strlist *a)
 {
 	struct vmm_want w = {
 		.micro = run_is_micro(r),
@@ -203,7 +203,7 @@ static void boot_begins(struct run *r)
 static int start_vmm(struct run *r)
 {
 	struct proc_opts o = {.hold = true};
-	struct arglist a = {NULL, 0, 0};
+	struct strlist a = STRLIST_INIT;
 	int keep[WIRE_QUEUES + 2], n = 0, err;
 
 	keep[n++] = r->agent_fd[1];
@@ -214,7 +214,7 @@ static int start_vmm(struct run *r)
 	o.n_keep = n;
 	err = vmm_argv(r, &a);
 	err = err ? err : spawn_logged(r, &r->vmm, a.v, &o, "vmm.log");
-	arglist_free(&a);
+	strlist_free(&a);
 	err = err ? err : start_observer(r);
 	if (err)
 		return err;
@@ -227,17 +227,17 @@ static int start_vmm(struct run *r)
 static int start_host_agent(struct run *r)
 {
 	struct proc_opts o = {.hold = true, .netns_fd = r->wire.agent_ns, .stdout_fd = r->agent_fd[1]};
-	struct arglist a = {NULL, 0, 0};
+	struct strlist a = STRLIST_INIT;
 	const char *agent = path_tool("agent");
 	int err;
 
 	if (!agent)
 		return run_fail(r, -ENOENT, "the agent is not built; run make");
-	arglist_add(&a, "%s", agent);
-	arglist_add(&a, "run");
+	strlist_add(&a, agent);
+	strlist_add(&a, "run");
 	job_words(&r->job, &a);
 	err = spawn_logged(r, &r->vmm, a.v, &o, "vmm.log");
-	arglist_free(&a);
+	strlist_free(&a);
 	close_fd(&r->agent_fd[1]);
 	if (err)
 		return err;

@@ -18,7 +18,7 @@ static char *builtin_unusable(void)
 	return NULL;
 }
 
-static void add_net(const struct vmm_want *w, struct arglist *a)
+static void add_net(const struct vmm_want *w, struct strlist *a)
 {
 	struct strbuf sb = STRBUF_INIT;
 
@@ -34,27 +34,27 @@ static void add_net(const struct vmm_want *w, struct arglist *a)
 		if (k && k->home == KNOB_NET)
 			strbuf_addf(&sb, ",%s=%s", k->name, w->knobs->k[i].value);
 	}
-	arglist_add(a, "--net");
-	arglist_add(a, "%s", strbuf_str(&sb));
+	strlist_add(a, "--net");
+	strlist_add(a, strbuf_str(&sb));
 	strbuf_free(&sb);
 }
 
-static void add_kernel(const struct vmm_want *w, struct arglist *a)
+static void add_kernel(const struct vmm_want *w, struct strlist *a)
 {
 	bool bzimage = !strcmp(knobs_get(w->knobs, "kernel", "vmlinux"), "bzimage");
 
 	if (w->micro) {
-		arglist_add(a, "--kernel=%s", w->kernel);
-		arglist_add(a, "--device=exitlab-testdev"); /* what exit-cost measures against */
+		strlist_addf(a, "--kernel=%s", w->kernel);
+		strlist_add(a, "--device=exitlab-testdev"); /* what exit-cost measures against */
 	} else {
-		arglist_add(a, "--kernel=%s/%s", w->kernel, bzimage ? "vmlinuz" : "vmlinux");
+		strlist_addf(a, "--kernel=%s/%s", w->kernel, bzimage ? "vmlinuz" : "vmlinux");
 	}
 	if (w->initrd)
-		arglist_add(a, "--initrd=%s", w->initrd);
-	arglist_add(a, "--cmdline=%s", w->cmdline);
+		strlist_addf(a, "--initrd=%s", w->initrd);
+	strlist_addf(a, "--cmdline=%s", w->cmdline);
 }
 
-static int builtin_command(const struct vmm_want *w, struct arglist *a)
+static int builtin_command(const struct vmm_want *w, struct strlist *a)
 {
 	const char *vmm = path_tool("vmm");
 
@@ -64,22 +64,22 @@ static int builtin_command(const struct vmm_want *w, struct arglist *a)
 		log_error("--vmm=builtin:%s: builtin has no variants", w->variant);
 		return -ENOTSUP;
 	}
-	arglist_add(a, "%s", vmm);
+	strlist_add(a, vmm);
 	add_kernel(w, a);
-	arglist_add(a, "--cpus=%u", w->cpus);
-	arglist_add(a, "--mem=%lluM", (unsigned long long)(w->mem_bytes / MIB));
-	arglist_add(a, "--console=%s", w->console_path);
-	arglist_add(a, "--agent=fd=%d", w->agent_fd);
-	arglist_add(a, "--stats=fd=%d", w->stats_fd);
-	arglist_add(a, "--no-reboot");
+	strlist_addf(a, "--cpus=%u", w->cpus);
+	strlist_addf(a, "--mem=%lluM", (unsigned long long)(w->mem_bytes / MIB));
+	strlist_addf(a, "--console=%s", w->console_path);
+	strlist_addf(a, "--agent=fd=%d", w->agent_fd);
+	strlist_addf(a, "--stats=fd=%d", w->stats_fd);
+	strlist_add(a, "--no-reboot");
 	if (knobs_get(w->knobs, "irqchip", NULL))
-		arglist_add(a, "--irqchip=%s", knobs_get(w->knobs, "irqchip", NULL));
+		strlist_addf(a, "--irqchip=%s", knobs_get(w->knobs, "irqchip", NULL));
 	if (w->vfio_addr)
-		arglist_add(a, "--vfio=%s", w->vfio_addr);
+		strlist_addf(a, "--vfio=%s", w->vfio_addr);
 	else if (*w->mode)
 		add_net(w, a);
 	if (w->unsafe_interrupts)
-		arglist_add(a, "--allow-unsafe-interrupts");
+		strlist_add(a, "--allow-unsafe-interrupts");
 	return 0;
 }
 

@@ -52,7 +52,7 @@ static int add_properties(const struct vmm_want *w, struct strbuf *sb)
 	return 0;
 }
 
-static int add_virtio_device(const struct vmm_want *w, unsigned queues, struct arglist *a)
+static int add_virtio_device(const struct vmm_want *w, unsigned queues, struct strlist *a)
 {
 	const char *irq = knobs_get(w->knobs, "irq", "msix");
 	struct strbuf sb = STRBUF_INIT;
@@ -70,33 +70,33 @@ static int add_virtio_device(const struct vmm_want *w, unsigned queues, struct a
 				 "host_tso4=off,host_tso6=off,host_ufo=off");
 	err = add_properties(w, &sb);
 	if (!err) {
-		arglist_add(a, "-device");
-		arglist_add(a, "%s", strbuf_str(&sb));
+		strlist_add(a, "-device");
+		strlist_add(a, strbuf_str(&sb));
 	}
 	strbuf_free(&sb);
 	return err;
 }
 
-static void add_tap(const struct vmm_want *w, unsigned queues, bool vhost, struct arglist *a)
+static void add_tap(const struct vmm_want *w, unsigned queues, bool vhost, struct strlist *a)
 {
 	struct strbuf sb = STRBUF_INIT;
 
 	strbuf_addf(&sb, "tap,id=n0,vhost=%s,%s=", vhost ? "on" : "off", queues > 1 ? "fds" : "fd");
 	for (unsigned i = 0; i < queues; i++)
 		strbuf_addf(&sb, "%s%d", i ? ":" : "", w->tap_fd[i]);
-	arglist_add(a, "-netdev");
-	arglist_add(a, "%s", strbuf_str(&sb));
+	strlist_add(a, "-netdev");
+	strlist_add(a, strbuf_str(&sb));
 	strbuf_free(&sb);
 }
 
-static int add_net(const struct vmm_want *w, struct arglist *a)
+static int add_net(const struct vmm_want *w, struct strlist *a)
 {
 	unsigned queues = (unsigned)knobs_u64(w->knobs, "queues", 1);
 	struct strbuf none = STRBUF_INIT;
 
 	if (!strcmp(w->mode, "sriov")) {
-		arglist_add(a, "-device");
-		arglist_add(a, "vfio-pci,host=%s", w->vfio_addr);
+		strlist_add(a, "-device");
+		strlist_addf(a, "vfio-pci,host=%s", w->vfio_addr);
 		return 0;
 	}
 	if (!strcmp(w->mode, "e1000")) {
@@ -107,15 +107,15 @@ static int add_net(const struct vmm_want *w, struct arglist *a)
 		if (add_properties(w, &none))
 			return -ENOTSUP;
 		add_tap(w, 1, false, a);
-		arglist_add(a, "-device");
-		arglist_add(a, "e1000,netdev=n0,mac=%s,romfile=", w->mac);
+		strlist_add(a, "-device");
+		strlist_addf(a, "e1000,netdev=n0,mac=%s,romfile=", w->mac);
 		return 0;
 	}
 	if (!strcmp(w->mode, "vhost-user")) {
-		arglist_add(a, "-chardev");
-		arglist_add(a, "socket,id=vu,path=%s", w->vhost_user_socket);
-		arglist_add(a, "-netdev");
-		arglist_add(a,
+		strlist_add(a, "-chardev");
+		strlist_addf(a, "socket,id=vu,path=%s", w->vhost_user_socket);
+		strlist_add(a, "-netdev");
+		strlist_addf(a,
 			    queues > 1 ? "vhost-user,id=n0,chardev=vu,queues=%u"
 				       : "vhost-user,id=n0,chardev=vu",
 			    queues);
@@ -125,30 +125,30 @@ static int add_net(const struct vmm_want *w, struct arglist *a)
 	return add_virtio_device(w, queues, a);
 }
 
-static void add_machine(const struct vmm_want *w, struct arglist *a)
+static void add_machine(const struct vmm_want *w, struct strlist *a)
 {
 	bool tcg = !strcmp(w->variant, "accel=tcg");
 	const char *irqchip = knobs_get(w->knobs, "irqchip", NULL);
 	bool shared = !strcmp(w->mode, "vhost-user");
 
-	arglist_add(a, "-machine");
-	arglist_add(a, "q35,accel=%s%s%s%s", tcg ? "tcg" : "kvm", irqchip && !tcg ? ",kernel-irqchip=" : "",
+	strlist_add(a, "-machine");
+	strlist_addf(a, "q35,accel=%s%s%s%s", tcg ? "tcg" : "kvm", irqchip && !tcg ? ",kernel-irqchip=" : "",
 		    irqchip && !tcg ? (strcmp(irqchip, "kernel") ? irqchip : "on") : "",
 		    shared ? ",memory-backend=mem" : "");
 	if (shared) {
-		arglist_add(a, "-object");
-		arglist_add(a, "memory-backend-memfd,id=mem,share=on,size=%lluM",
+		strlist_add(a, "-object");
+		strlist_addf(a, "memory-backend-memfd,id=mem,share=on,size=%lluM",
 			    (unsigned long long)(w->mem_bytes / MIB));
 	}
-	arglist_add(a, "-cpu");
-	arglist_add(a, "%s", tcg ? "max" : "host");
-	arglist_add(a, "-smp");
-	arglist_add(a, "%u", w->cpus);
-	arglist_add(a, "-m");
-	arglist_add(a, "%llu", (unsigned long long)(w->mem_bytes / MIB));
+	strlist_add(a, "-cpu");
+	strlist_add(a, tcg ? "max" : "host");
+	strlist_add(a, "-smp");
+	strlist_addf(a, "%u", w->cpus);
+	strlist_add(a, "-m");
+	strlist_addf(a, "%llu", (unsigned long long)(w->mem_bytes / MIB));
 }
 
-static int qemu_command(const struct vmm_want *w, struct arglist *a)
+static int qemu_command(const struct vmm_want *w, struct strlist *a)
 {
 	bool vmlinux = !strcmp(knobs_get(w->knobs, "kernel", "bzimage"), "vmlinux");
 	const char *q = getenv("EXITLAB_QEMU");
@@ -157,40 +157,40 @@ static int qemu_command(const struct vmm_want *w, struct arglist *a)
 		log_error("--vmm=qemu:%s: the one variant is qemu:accel=tcg", w->variant);
 		return -ENOTSUP;
 	}
-	arglist_add(a, "%s", q && *q ? q : "qemu-system-x86_64");
-	arglist_add(a, "-nodefaults");
-	arglist_add(a, "-no-user-config");
-	arglist_add(a, "-no-reboot");
-	arglist_add(a, "-name");
-	arglist_add(a, "exitlab,debug-threads=on"); /* so that its vCPU threads can be told from the others */
-	arglist_add(a, "-display");
-	arglist_add(a, "none");
+	strlist_add(a, q && *q ? q : "qemu-system-x86_64");
+	strlist_add(a, "-nodefaults");
+	strlist_add(a, "-no-user-config");
+	strlist_add(a, "-no-reboot");
+	strlist_add(a, "-name");
+	strlist_add(a, "exitlab,debug-threads=on"); /* so that its vCPU threads can be told from the others */
+	strlist_add(a, "-display");
+	strlist_add(a, "none");
 	add_machine(w, a);
-	arglist_add(a, "-serial");
-	arglist_add(a, "file:%s", w->console_path);
-	arglist_add(a, "-chardev");
-	arglist_add(a, "socket,id=agent,fd=%d", w->agent_fd);
-	arglist_add(a, "-serial");
-	arglist_add(a, "chardev:agent");
-	arglist_add(a, "-device");
-	arglist_add(a, "isa-debug-exit,iobase=0xf4,iosize=4");
+	strlist_add(a, "-serial");
+	strlist_addf(a, "file:%s", w->console_path);
+	strlist_add(a, "-chardev");
+	strlist_addf(a, "socket,id=agent,fd=%d", w->agent_fd);
+	strlist_add(a, "-serial");
+	strlist_add(a, "chardev:agent");
+	strlist_add(a, "-device");
+	strlist_add(a, "isa-debug-exit,iobase=0xf4,iosize=4");
 	/* For the probes, which ask after the window what its registers are called. */
-	arglist_add(a, "-chardev");
-	arglist_add(a, "socket,id=qmp,path=exitlab-qmp-%d-%d,abstract=on,server=on,wait=off", getpid(),
+	strlist_add(a, "-chardev");
+	strlist_addf(a, "socket,id=qmp,path=exitlab-qmp-%d-%d,abstract=on,server=on,wait=off", getpid(),
 		    w->stats_fd); /* one for each VM of a sample */
-	arglist_add(a, "-mon");
-	arglist_add(a, "chardev=qmp,mode=control");
-	arglist_add(a, "-kernel");
+	strlist_add(a, "-mon");
+	strlist_add(a, "chardev=qmp,mode=control");
+	strlist_add(a, "-kernel");
 	if (w->micro)
-		arglist_add(a, "%s", w->kernel);
+		strlist_add(a, w->kernel);
 	else
-		arglist_add(a, "%s/%s", w->kernel, vmlinux ? "vmlinux" : "vmlinuz");
+		strlist_addf(a, "%s/%s", w->kernel, vmlinux ? "vmlinux" : "vmlinuz");
 	if (w->initrd) {
-		arglist_add(a, "-initrd");
-		arglist_add(a, "%s", w->initrd);
+		strlist_add(a, "-initrd");
+		strlist_add(a, w->initrd);
 	}
-	arglist_add(a, "-append");
-	arglist_add(a, "%s", w->cmdline);
+	strlist_add(a, "-append");
+	strlist_add(a, w->cmdline);
 	return *w->mode ? add_net(w, a) : 0;
 }
 

@@ -7,7 +7,7 @@
 #ifndef BENCH_VMMS_VMM_H
 #define BENCH_VMMS_VMM_H
 
-#include "base/util.h"
+#include "base/strlist.h"
 #include "bench/plan/knobs.h"
 
 #define ADAPTER_QUEUES 16
@@ -31,14 +31,6 @@ struct vmm_want {
 	const char *variant;     /* "accel=tcg" of --vmm=qemu:accel=tcg, or "" */
 };
 
-struct arglist {
-	char **v;
-	size_t n, cap;
-};
-
-void arglist_add(struct arglist *a, const char *fmt, ...) PRINTF(2, 3);
-void arglist_free(struct arglist *a);
-
 struct vmm_adapter {
 	const char *name, *summary;
 	const char *program; /* for the record's inputs: a path, or a name in PATH */
@@ -46,7 +38,7 @@ struct vmm_adapter {
 	/* NULL when it can be used here, else why not and what to do (caller frees). */
 	char *(*unusable)(void);
 	/* Append program and arguments. -ENOTSUP with a logged line for what this VMM cannot do. */
-	int (*command)(const struct vmm_want *want, struct arglist *args);
+	int (*command)(const struct vmm_want *want, struct strlist *args);
 };
 
 /* The table ends with NULL. */

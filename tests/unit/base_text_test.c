@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Numbers from text and to text, tables. */
+/* Numbers from text and to text, lists of strings, tables. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/strlist.h"
 #include "base/table.h"
 #include "base/util.h"
 
@@ -147,6 +148,34 @@ static void test_table(void **state)
 	free(text);
 }
 
+static void test_strlist(void **state)
+{
+	struct strlist l = STRLIST_INIT;
+
+	(void)state;
+	strlist_sort(&l);
+	assert_false(strlist_has(&l, "7"));
+	/* Past each power of two, where the list moves. */
+	for (unsigned i = 0; i < 70; i++) {
+		strlist_addf(&l, "%u", 69 - i);
+		assert_int_equal(l.n, i + 1);
+		assert_null(l.v[l.n]);
+	}
+	strlist_add_once(&l, "7");
+	assert_int_equal(l.n, 70);
+	assert_true(strlist_has(&l, "7"));
+	strlist_add(&l, "7");
+	assert_int_equal(l.n, 71);
+	strlist_sort(&l);
+	assert_string_equal(l.v[0], "0");
+	assert_string_equal(l.v[1], "1");
+	assert_string_equal(l.v[2], "10");
+	assert_string_equal(l.v[70], "9");
+	assert_null(l.v[71]);
+	strlist_free(&l);
+	assert_int_equal(l.n, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +183,7 @@ int main(void)
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_formats),
 		cmocka_unit_test(test_printable),
+		cmocka_unit_test(test_strlist),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_table_on_its_side),
 	};

@@ -18,14 +18,14 @@ static void word_of(int stats_fd, const char *start, char *buf, size_t size)
 		.variant = "", .knobs = &none, .cpus = 1, .mem_bytes = 64 * MIB, .agent_fd = 5,
 		.stats_fd = stats_fd,
 	};
-	struct arglist a = {NULL, 0, 0};
+	struct strlist a = STRLIST_INIT;
 
 	assert_int_equal(vmm_adapter_find("qemu", 4)->command(&w, &a), 0);
 	buf[0] = '\0';
 	for (size_t i = 0; i < a.n; i++)
 		if (!strncmp(a.v[i], start, strlen(start)))
 			strncpy(buf, a.v[i], size - 1);
-	arglist_free(&a);
+	strlist_free(&a);
 	assert_int_not_equal(buf[0], 0);
 }
 

@@ -43,8 +43,8 @@ static char *flat(const struct jobfile *f)
 
 	for (size_t i = 0; i < f->n; i++) {
 		strbuf_addf(&sb, "%s:", f->v[i].name);
-		for (size_t k = 0; k < f->v[i].argc; k++)
-			strbuf_addf(&sb, " %s", f->v[i].argv[k]);
+		for (size_t k = 0; k < f->v[i].args.n; k++)
+			strbuf_addf(&sb, " %s", f->v[i].args.v[k]);
 		strbuf_addc(&sb, '\n');
 	}
 	return strbuf_take(&sb);

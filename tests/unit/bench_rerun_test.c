@@ -12,11 +12,11 @@
 static char *command_of(const json_t *rec, uint64_t reps, const char *store)
 {
 	struct strbuf sb = STRBUF_INIT;
-	char **argv = rerun_argv(rec, reps, store);
+	struct strlist run = rerun_argv(rec, reps, store);
 
-	for (char **a = argv + 1; *a; a++)
-		strbuf_addf(&sb, "%s%s", sb.len ? " " : "", *a);
-	rerun_free(argv);
+	for (size_t i = 1; i < run.n; i++)
+		strbuf_addf(&sb, "%s%s", sb.len ? " " : "", run.v[i]);
+	strlist_free(&run);
 	return strbuf_take(&sb);
 }
 

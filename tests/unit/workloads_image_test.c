@@ -64,15 +64,15 @@ static int teardown(void **state)
 
 static void expect_modules(const char *const *names, const char *want)
 {
-	struct module_list l = MODULE_LIST_INIT;
+	struct strlist l = STRLIST_INIT;
 	struct strbuf got = STRBUF_INIT;
 
 	assert_int_equal(modules_resolve(moddir, names, &l), 0);
 	for (size_t i = 0; i < l.n; i++)
-		strbuf_addf(&got, "%s%s", i ? " " : "", l.item[i]);
+		strbuf_addf(&got, "%s%s", i ? " " : "", l.v[i]);
 	assert_string_equal(strbuf_str(&got), want);
 	strbuf_free(&got);
-	module_list_free(&l);
+	strlist_free(&l);
 }
 
 static void module_order(void **state)
@@ -91,7 +91,7 @@ static void module_order(void **state)
 
 static void module_errors(void **state)
 {
-	struct module_list l = MODULE_LIST_INIT;
+	struct strlist l = STRLIST_INIT;
 
 	(void)state;
 	assert_int_equal(modules_resolve(moddir, (const char *const[]){"nosuch", NULL}, &l),
@@ -101,12 +101,12 @@ static void module_errors(void **state)
 	/* Two that want each other first: an end, and both are there. */
 	assert_int_equal(modules_resolve(moddir, (const char *const[]){"a", NULL}, &l), 0);
 	assert_int_equal(l.n, 2);
-	module_list_free(&l);
+	strlist_free(&l);
 }
 
 static void module_aliases(void **state)
 {
-	struct module_list l = MODULE_LIST_INIT;
+	struct strlist l = STRLIST_INIT;
 
 	(void)state;
 	assert_int_equal(modules_for_alias(moddir,
@@ -116,9 +116,9 @@ static void module_aliases(void **state)
 	assert_int_equal(modules_for_alias(moddir, "virtio:d00000001v00001AF4", &l), 0);
 	assert_int_equal(modules_for_alias(moddir, "pci:v00001234d00000001sv0sd0bc0sc0i0", &l), 0);
 	assert_int_equal(l.n, 2);
-	assert_string_equal(l.item[0], "e1000");
-	assert_string_equal(l.item[1], "virtio_net");
-	module_list_free(&l);
+	assert_string_equal(l.v[0], "e1000");
+	assert_string_equal(l.v[1], "virtio_net");
+	strlist_free(&l);
 }
 
 static struct strbuf archive(struct cpio *c)
@@ -318,18 +318,18 @@ static void modes(void **state)
 
 static void elf_walk(void **state)
 {
-	struct module_list l = MODULE_LIST_INIT;
+	struct strlist l = STRLIST_INIT;
 	bool libc = false, loader = false;
 
 	(void)state;
 	assert_int_equal(elf_deps("/bin/sh", &l), 0);
 	for (size_t i = 0; i < l.n; i++) {
-		libc |= strstr(l.item[i], "libc.so.6") != NULL;
-		loader |= strstr(l.item[i], "ld-linux") != NULL;
+		libc |= strstr(l.v[i], "libc.so.6") != NULL;
+		loader |= strstr(l.v[i], "ld-linux") != NULL;
 	}
 	assert_true(libc);
 	assert_true(loader);
-	module_list_free(&l);
+	strlist_free(&l);
 }
 
 /* Whatever is in the file: no crash (ASan watches), an answer. The seed is fixed. */
@@ -347,7 +347,7 @@ static void elf_mutations(void **state)
 	srand(7);
 	for (int round = 0; round < 150; round++) {
 		char *copy = malloc(sh.len);
-		struct module_list l = MODULE_LIST_INIT;
+		struct strlist l = STRLIST_INIT;
 		size_t len = round % 3 ? sh.len : (size_t)rand() % 2048;
 		int fd;
 
@@ -358,7 +358,7 @@ static void elf_mutations(void **state)
 		assert_int_equal(fd_write_all(fd, copy, len), 0);
 		close(fd);
 		refused += elf_deps(path, &l) != 0;
-		module_list_free(&l);
+		strlist_free(&l);
 		free(copy);
 	}
 	dup2(stderr_was, 2);
