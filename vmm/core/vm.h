@@ -14,6 +14,11 @@ int vm_kvm_fd(struct vm *vm); /* the VM's fd: VFIO's group wants it; -1 in unit 
 
 /* A slot in the statistics page; never NULL (a scratch slot when all are taken). */
 struct stats_queue *vm_stats_queue(struct vm *vm, const char *name);
+/* One writer per counter, so no atomic addition; readers need the store whole. */
+static inline void stats_count(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
 /* Name an address range; base may change later through the returned slot. */
 struct stats_region *vm_stats_region(struct vm *vm, const char *name, bool is_pio, uint64_t base,
 				     uint64_t len);

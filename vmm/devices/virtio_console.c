@@ -15,7 +15,7 @@
 
 #include "base/log.h"
 #include "vmm/core/evloop.h"
-#include "vmm/devices/virtio_net/netq.h"
+#include "vmm/virtq/iov.h"
 #include "vmm/platform/channel.h"
 #include "vmm/virtio/virtio.h"
 
@@ -44,12 +44,12 @@ static void finish(struct port_queue *q, int err)
 
 	virtq_publish(&q->vq);
 	if (virtq_should_call(&q->vq)) {
-		netq_count(&con->vd.q[q->index].stats->interrupts, 1);
+		stats_count(&con->vd.q[q->index].stats->interrupts, 1);
 		virtio_call(&con->vd, q->index);
 	}
 	if (err < 0) {
 		q->on = false;
-		netq_count(&con->vd.q[q->index].stats->bad, 1);
+		stats_count(&con->vd.q[q->index].stats->bad, 1);
 		virtio_broken(&con->vd, q->index);
 	}
 }
@@ -69,9 +69,9 @@ static void transmit_one(struct port_queue *q, const struct virtq_chain *c)
 
 	for (unsigned i = 0; i < c->n_out && c->out_len <= TX_BYTES; i++)
 		put(q->con, &c->iov[i]);
-	netq_count(&s->bad, c->out_len > TX_BYTES);
-	netq_count(&s->bytes, c->out_len);
-	netq_count(&s->descs, 1);
+	stats_count(&s->bad, c->out_len > TX_BYTES);
+	stats_count(&s->bytes, c->out_len);
+	stats_count(&s->descs, 1);
 	virtq_push(&q->vq, c, 0);
 }
 
@@ -112,8 +112,8 @@ static size_t receive(void *arg, const uint8_t *buf, size_t n)
 		part = iov_scatter(c.iov + c.n_out, c.n_in, 0, buf + done, n - done);
 		virtq_push(&q->vq, &c, (uint32_t)part);
 		done += part;
-		netq_count(&con->vd.q[RX].stats->descs, 1);
-		netq_count(&con->vd.q[RX].stats->bytes, part);
+		stats_count(&con->vd.q[RX].stats->descs, 1);
+		stats_count(&con->vd.q[RX].stats->bytes, part);
 	}
 	if (q->on)
 		finish(q, r);
@@ -137,7 +137,7 @@ static void on_kick(void *arg, uint32_t events)
 	(void)events;
 	if (read(vq->kick_fd, &n, sizeof(n)) != sizeof(n) || !q->on)
 		return;
-	netq_count(&vq->stats->kicks, n);
+	stats_count(&vq->stats->kicks, n);
 	if (q->index == TX)
 		transmit(q);
 	else

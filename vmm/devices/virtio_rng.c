@@ -6,8 +6,8 @@
 #include <sys/random.h>
 
 #include "base/log.h"
-#include "vmm/devices/virtio_net/netq.h"
 #include "vmm/virtio/virtio.h"
+#include "vmm/virtq/iov.h"
 
 #define RING_SIZE   64
 #define REQUEST_MAX 4096 /* bytes for one request: a driver that wants more asks again */

@@ -136,18 +136,12 @@ static void dispatch(struct vcpu *v)
 	}
 }
 
-/* One writer per counter: plain stores suffice, and a reader never sees half of one. */
-static void count(uint64_t *counter, uint64_t n)
-{
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
-}
-
 static void account(struct vcpu *v, uint64_t start_ns)
 {
 	uint32_t reason = MIN(v->run->exit_reason, STATS_REASONS - 1u);
 
-	count(&v->stats->exits[reason], 1);
-	count(&v->stats->handler_ns[reason], clock_ns() - start_ns);
+	stats_count(&v->stats->exits[reason], 1);
+	stats_count(&v->stats->handler_ns[reason], clock_ns() - start_ns);
 }
 
 static void *vcpu_main(void *arg)

@@ -200,21 +200,21 @@ void vnet_ctrl_run(struct vnet *net)
 	struct virtq_chain c;
 	int r = 0;
 
-	netq_count(&s->kicks, 1);
+	stats_count(&s->kicks, 1);
 	do {
 		while (budget && (r = virtq_pop(&net->ctrl, &c, iov, VIRTQ_SIZE_MAX)) > 0 &&
 		       !(r = serve(net, &c))) {
-			netq_count(&s->descs, 1);
+			stats_count(&s->descs, 1);
 			budget--;
 		}
 	} while (r >= 0 && virtq_kicks_on(&net->ctrl) && budget);
 	virtq_publish(&net->ctrl);
 	if (virtq_should_call(&net->ctrl)) {
-		netq_count(&s->interrupts, 1);
+		stats_count(&s->interrupts, 1);
 		virtio_call(&net->vd, index);
 	}
 	if (r < 0) {
-		netq_count(&s->bad, 1);
+		stats_count(&s->bad, 1);
 		net->ctrl.broken = true;
 		virtio_broken(&net->vd, index);
 	}

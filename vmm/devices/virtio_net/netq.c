@@ -9,44 +9,6 @@
 
 #define PUBLISH_EVERY 16 /* transmitted buffers: the guest gets them back while we go on */
 
-size_t iov_gather(const struct iovec *iov, unsigned n, size_t off, void *buf, size_t len)
-{
-	size_t done = 0;
-
-	for (unsigned i = 0; i < n && done < len; i++) {
-		size_t part;
-
-		if (off >= iov[i].iov_len) {
-			off -= iov[i].iov_len;
-			continue;
-		}
-		part = MIN(iov[i].iov_len - off, len - done);
-		memcpy((char *)buf + done, (const char *)iov[i].iov_base + off, part);
-		done += part;
-		off = 0;
-	}
-	return done;
-}
-
-size_t iov_scatter(const struct iovec *iov, unsigned n, size_t off, const void *buf, size_t len)
-{
-	size_t done = 0;
-
-	for (unsigned i = 0; i < n && done < len; i++) {
-		size_t part;
-
-		if (off >= iov[i].iov_len) {
-			off -= iov[i].iov_len;
-			continue;
-		}
-		part = MIN(iov[i].iov_len - off, len - done);
-		memcpy((char *)iov[i].iov_base + off, (const char *)buf + done, part);
-		done += part;
-		off = 0;
-	}
-	return done;
-}
-
 int netq_init(struct netq *q)
 {
 	q->r.bounce = malloc(NETQ_FRAME_MAX);
@@ -94,7 +56,7 @@ static void count_batch(struct stats_queue *s, unsigned n)
 {
 	unsigned bucket = 31 - (unsigned)__builtin_clz(n | 1);
 
-	netq_count(&s->batch[MIN(bucket, STATS_BATCH - 1u)], 1);
+	stats_count(&s->batch[MIN(bucket, STATS_BATCH - 1u)], 1);
 }
 
 void netq_call(struct netq *q, bool tx)
@@ -106,10 +68,10 @@ void netq_call(struct netq *q, bool tx)
 	if (!vq->unseen)
 		return;
 	if (virtq_should_call(vq)) {
-		netq_count(&s->interrupts, 1);
+		stats_count(&s->interrupts, 1);
 		q->call(q->arg, tx);
 	} else {
-		netq_count(&s->suppressed, 1);
+		stats_count(&s->suppressed, 1);
 	}
 }
 
@@ -169,14 +131,14 @@ static int tx_one(struct netq *q, const struct virtq_chain *c)
 
 	v = tx_frame(q, c, &h, &n);
 	if (!v) {
-		netq_count(&q->tx_stats->bad, 1);
+		stats_count(&q->tx_stats->bad, 1);
 		log_guest(
 			"virtio-net: dropped a frame of %u bytes with a header that does not fit it",
 			c->out_len);
 		return 0;
 	}
 	if (writev(q->fd, v, n) >= 0)
-		netq_count(&q->tx_stats->bytes, c->out_len - NET_HDR_LEN);
+		stats_count(&q->tx_stats->bytes, c->out_len - NET_HDR_LEN);
 	else if (errno == EAGAIN)
 		return -EAGAIN;
 	return 0; /* a link that is down or a kernel that refuses loses the frame, as a wire would */
@@ -216,7 +178,7 @@ static int netq_tx(struct netq *q, unsigned budget, bool *more)
 		if (tx_one(q, &c) < 0) {
 			virtq_unpop(&q->tx, &c);
 			q->fd_blocked = true;
-			netq_count(&q->tx_stats->stops, 1);
+			stats_count(&q->tx_stats->stops, 1);
 			break;
 		}
 		virtq_push(&q->tx, &c, 0);
@@ -225,7 +187,7 @@ static int netq_tx(struct netq *q, unsigned budget, bool *more)
 			tx_give_back(q);
 	}
 	if (n) {
-		netq_count(&q->tx_stats->descs, n);
+		stats_count(&q->tx_stats->descs, n);
 		count_batch(q->tx_stats, n);
 		tx_give_back(q);
 	}
@@ -271,7 +233,7 @@ static int run_tx(struct netq *q, unsigned budget, bool *more)
 		disarm(&q->tx, &q->tx_armed);
 	n = netq_tx(q, budget, more);
 	if (n < 0)
-		netq_count(&q->tx_stats->bad, 1);
+		stats_count(&q->tx_stats->bad, 1);
 	return n;
 }
 
@@ -282,7 +244,7 @@ static int run_rx(struct netq *q, unsigned budget, bool *more)
 	disarm(&q->rx, &q->rx_armed);
 	n = netq_rx(q, budget, more);
 	if (n < 0)
-		netq_count(&q->rx_stats->bad, 1);
+		stats_count(&q->rx_stats->bad, 1);
 	else if (n)
 		count_batch(q->rx_stats, (unsigned)n);
 	return n;

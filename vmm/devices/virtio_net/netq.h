@@ -14,6 +14,7 @@
 
 #include <linux/virtio_net.h>
 #include "vmm/devices/virtio_net/backend.h"
+#include "vmm/virtq/iov.h"
 
 #define NETQ_FRAME_MAX (65536 + 64) /* GSO frame and header */
 #define NETQ_WINDOW    128          /* receive buffers popped ahead */
@@ -101,18 +102,7 @@ bool net_hdr_check(struct virtio_net_hdr_mrg_rxbuf *h, const uint8_t *head, size
 		   uint64_t features);
 bool net_filter_pass(const struct net_filter *f, const uint8_t *head, size_t n);
 
-/* Copy between a flat buffer and a vector, from byte off of the vector on; bytes copied. */
-size_t iov_gather(const struct iovec *iov, unsigned n, size_t off, void *buf, size_t len);
-size_t iov_scatter(const struct iovec *iov, unsigned n, size_t off, const void *buf, size_t len);
-
-/*
- * Between netq.c and netq_rx.c. One writer per counter, so no atomic addition; readers need the store
- * whole.
- */
-static inline void netq_count(uint64_t *c, uint64_t n)
-{
-	__atomic_store_n(c, *c + n, __ATOMIC_RELAXED);
-}
+/* Between netq.c and netq_rx.c. */
 int netq_rx(struct netq *q, unsigned budget, bool *more);
 void netq_rx_drop_window(struct netq *q);
 /* Publish what was pushed and interrupt if the guest wants it. */

@@ -75,8 +75,8 @@ static void complete(struct netq *q, unsigned n, size_t len)
 
 	iov_scatter(r->win[0].iov, r->win[0].n_in,
 		    offsetof(struct virtio_net_hdr_mrg_rxbuf, num_buffers), &num, sizeof(num));
-	netq_count(&q->rx_stats->bytes, len - NET_HDR_LEN);
-	netq_count(&q->rx_stats->descs, n);
+	stats_count(&q->rx_stats->bytes, len - NET_HDR_LEN);
+	stats_count(&q->rx_stats->descs, n);
 	for (unsigned i = 0; i < n; i++) {
 		const struct virtq_chain *c = &r->win[i];
 		uint32_t part = (uint32_t)MIN(len, (size_t)c->in_len);
@@ -134,7 +134,7 @@ static int deliver_waiting(struct netq *q)
 			    r->waiting);
 		complete(q, n, r->waiting);
 	} else {
-		netq_count(&q->rx_stats->bad, 1);
+		stats_count(&q->rx_stats->bad, 1);
 	}
 	r->waiting = 0;
 	return 1;
@@ -192,7 +192,7 @@ static int rx_one(struct netq *q)
 	if (n)
 		complete(q, n, (size_t)len);
 	else
-		netq_count(&q->rx_stats->bad, 1);
+		stats_count(&q->rx_stats->bad, 1);
 	return 1;
 }
 
@@ -224,7 +224,7 @@ int netq_rx(struct netq *q, unsigned budget, bool *more)
 		r->last_run = n;
 	netq_call(q, false);
 	if (q->fd_readable && !r->n_win)
-		netq_count(&q->rx_stats->stops, 1);
+		stats_count(&q->rx_stats->stops, 1);
 	*more = n == budget;
 	return err ? err : (int)n;
 }

@@ -90,9 +90,9 @@ static void drain_kick(struct kick *k)
 	k->rung = false;
 	if (read(ring_of(k->pair, k->tx)->kick_fd, &n, sizeof(n)) != sizeof(n))
 		return;
-	netq_count(&s->kicks, n);
+	stats_count(&s->kicks, n);
 	if (s->descs == k->descs_was)
-		netq_count(&s->spurious_kicks, 1);
+		stats_count(&s->spurious_kicks, 1);
 	k->descs_was = s->descs;
 }
 
