@@ -234,7 +234,7 @@ bars: all ## measure the ratios that must hold, side by side with QEMU (about 15
 	$(Q)O=$(O) tests/bars
 
 .PHONY: lint
-lint: ## layout, cppcheck, clang-tidy, shellcheck; any finding fails
+lint: ## style, cppcheck, clang-tidy, shellcheck; any finding fails
 	$(Q)tests/lint
 
 .PHONY: install

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * virtio-net in two halves. The front half (vmm/devices/virtio_net/net.c) is what the guest sees: PCI transport, feature
+ * virtio-net in two halves. The front half (net.c) is what the guest sees: PCI transport, feature
  * negotiation, configuration space, the control queue, interrupts. The back half moves packets between the
  * rings and the world, and is one of:
  *
