@@ -9,7 +9,8 @@
 const char *verdict_text(enum verdict v)
 {
 	static const char *const text[] = {
-		"better", "WORSE", "changed", "no evidence of a change", "equal", "too few boots"};
+		"better", "WORSE", "changed", "no evidence of a change", "equal", "too few boots",
+		"too few boots for so many metrics"};
 
 	return text[v];
 }
@@ -141,7 +142,11 @@ static void fill_row(struct compare_row *r, const struct boots *a, const struct 
 	r->changed = stats_median(b->x, b->start[b->n]);
 	effect_of(r, a, b, ma, mb, seed);
 	r->bimodal = stats_bimodal(ma, a->n) || stats_bimodal(mb, b->n);
-	r->p_adjusted = r->effect.n < STATS_MIN_N ? NAN : stats_ranksum_p(ma, a->n, mb, b->n, seed);
+	r->test.p = r->test.least_p = NAN;
+	if (r->effect.n >= STATS_MIN_N) {
+		r->test.p = stats_ranksum_p(ma, a->n, mb, b->n, seed);
+		r->test.least_p = stats_ranksum_least_p(ma, a->n, mb, b->n);
+	}
 	r->verdict = all_equal(a, b) ? VERDICT_EQUAL : VERDICT_NO_EVIDENCE;
 	free(ma);
 	free(mb);
@@ -167,24 +172,22 @@ static void judge(struct compare_row *r)
 						   : direction(r, r->changed > r->base);
 	else if (isnan(r->effect.low))
 		r->verdict = VERDICT_TOO_FEW;
-	else if ((r->effect.low > none || r->effect.high < none) && r->p_adjusted <= COMPARE_ALPHA)
+	else if ((r->effect.low > none || r->effect.high < none) && r->test.adjusted <= COMPARE_ALPHA)
 		r->verdict = direction(r, r->effect.low > none);
+	else if (family_too_large(&r->test))
+		r->verdict = VERDICT_TOO_MANY;
 }
 
 static void adjust(struct compare_row *rows, size_t n)
 {
-	double *p = xcalloc(n, sizeof(*p));
-	size_t k = 0;
+	struct family_test *t = xcalloc(n, sizeof(*t));
 
 	for (size_t i = 0; i < n; i++)
-		if (!isnan(rows[i].p_adjusted))
-			p[k++] = rows[i].p_adjusted;
-	stats_adjust_bh(p, k, p);
-	k = 0;
+		t[i] = rows[i].test;
+	family_adjust(t, n, COMPARE_ALPHA);
 	for (size_t i = 0; i < n; i++)
-		if (!isnan(rows[i].p_adjusted))
-			rows[i].p_adjusted = p[k++];
-	free(p);
+		rows[i].test = t[i];
+	free(t);
 }
 
 /* ---- all rows ---- */
@@ -212,11 +215,45 @@ static bool have_row(const struct compare_row *rows, size_t n, const char *metri
 	return false;
 }
 
-size_t compare_records(const json_t *base, const json_t *changed, uint64_t seed,
+static bool chosen(const struct compare_opts *opts, const char *metric)
+{
+	const char *const *m = opts->metrics;
+
+	while (m && *m && strcmp(*m, metric) != 0)
+		m++;
+	return !m || *m;
+}
+
+/* Is there a value of the metric on both sides? Then *r is its row. */
+static bool make_row(struct compare_row *r, const json_t *base, const json_t *changed, const char *metric,
+		     const struct compare_opts *opts)
+{
+	const struct metric_info *m = metric_find(metric);
+	struct boots a, b;
+	bool both;
+
+	boots_of(base, metric, &a);
+	boots_of(changed, metric, &b);
+	both = a.n && b.n;
+	if (both) {
+		*r = (struct compare_row){.metric = metric, .better = m ? m->better : 0};
+		r->test.part = family_part_of(metric, r->better, opts->headline);
+		fill_row(r, &a, &b, opts->seed);
+	}
+	boots_free(&a);
+	boots_free(&b);
+	return both;
+}
+
+static bool in_virtual_time(const json_t *rec)
+{
+	return !strcmp(record_str(rec, "time_base"), "virtual");
+}
+
+size_t compare_records(const json_t *base, const json_t *changed, const struct compare_opts *opts,
 		       struct compare_row **out)
 {
-	bool exact = !strcmp(record_str(base, "time_base"), "virtual") &&
-		     !strcmp(record_str(changed, "time_base"), "virtual");
+	bool exact = in_virtual_time(base) && in_virtual_time(changed);
 	struct compare_row *rows = NULL;
 	const json_t *sample;
 	const char *name;
@@ -225,23 +262,11 @@ size_t compare_records(const json_t *base, const json_t *changed, uint64_t seed,
 
 	json_array_foreach (json_object_get(base, "samples"), i, sample) {
 		json_object_foreach (json_object_get(sample, "metrics"), name, v) {
-			struct boots a, b;
-
-			if (have_row(rows, n, name))
+			if (!chosen(opts, name) || have_row(rows, n, name))
 				continue;
-			boots_of(base, name, &a);
-			boots_of(changed, name, &b);
-			if (a.n && b.n) {
-				const struct metric_info *m = metric_find(name);
-
-				rows = xgrow(rows, n, sizeof(*rows));
-				rows[n] = (struct compare_row){.metric = name,
-							       .better = m ? m->better : 0,
-							       .exact = exact};
-				fill_row(&rows[n++], &a, &b, seed);
-			}
-			boots_free(&a);
-			boots_free(&b);
+			rows = xgrow(rows, n, sizeof(*rows));
+			if (make_row(&rows[n], base, changed, name, opts))
+				rows[n++].exact = exact;
 		}
 	}
 	adjust(rows, n);

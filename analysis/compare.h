@@ -4,6 +4,7 @@
 #define ANALYSIS_COMPARE_H
 
 #include <jansson.h>
+#include "analysis/family.h"
 #include "analysis/stats.h"
 
 #define COMPARE_ALPHA 0.05 /* false discovery rate over the metrics of one comparison */
@@ -15,6 +16,7 @@ enum verdict {
 	VERDICT_NO_EVIDENCE, /* the interval holds no change */
 	VERDICT_EQUAL,	     /* every value of both runs is the same */
 	VERDICT_TOO_FEW,     /* fewer boots than an interval needs */
+	VERDICT_TOO_MANY,    /* so many metrics that no change of this one could pass with these boots */
 };
 const char *verdict_text(enum verdict v);
 
@@ -25,11 +27,16 @@ struct compare_row {
 	/* Ratio changed/base, or their difference when a value is not positive. */
 	struct interval effect;
 	bool is_ratio, exact, bimodal;
-	double p_adjusted; /* rank sum test, Benjamini-Hochberg over the rows; NAN with too few
-			      boots */
+	struct family_test test; /* rank sum test, within its family; p NAN with too few boots */
 	double detectable; /* the smallest ratio that would have been found; NAN if none can be told
 			    */
 	enum verdict verdict;
+};
+
+struct compare_opts {
+	uint64_t seed;
+	const char *headline;	    /* the workload's metrics, which are tested first; NULL: not known */
+	const char *const *metrics; /* NULL-terminated: only these, and only they are the family; NULL: all */
 };
 
 /*
@@ -37,7 +44,7 @@ struct compare_row {
  * windows per boot the bootstrap is hierarchical and the test sees one value per boot. Records in
  * virtual time are compared exactly: any difference is a change. The caller frees *rows.
  */
-size_t compare_records(const json_t *base, const json_t *changed, uint64_t seed,
+size_t compare_records(const json_t *base, const json_t *changed, const struct compare_opts *opts,
 		       struct compare_row **rows);
 
 struct compare_difference {

@@ -11,12 +11,13 @@
 #include "results/record.h"
 
 #define CONFIDENCE 0.95
-#define SCREEN_FDR 0.05 /* Benjamini-Hochberg over the metrics of the screening sample */
+#define SCREEN_FDR 0.05 /* over the metrics of the screening sample */
 
 const char *gate_result_text(enum gate_result r)
 {
 	static const char *const text[] = {"pass",    "better",	    "not confirmed",
-					   "TRIPPED", "not judged", "too few boots"};
+					   "TRIPPED", "not judged", "too few boots",
+					   "too few boots for so many metrics"};
 
 	return text[r];
 }
@@ -114,11 +115,11 @@ static bool looks_worse(const struct gate_row *r, const struct interval *ci, dou
 }
 
 /*
- * Ratio to the baseline; p of the rank sum test. What may be zero has no ratio: 1 is added to both,
+ * Ratio to the baseline, and the rank sum test. What may be zero has no ratio: 1 is added to both,
  * which leaves zero against zero as 1 and moves small counts towards it, never away.
  */
 static void measure(const json_t *base, const json_t *rec, const char *metric, struct interval *ci,
-		    double *value, double *p)
+		    double *value, struct family_test *t)
 {
 	size_t na, nb;
 	double *a = compare_boot_values(base, metric, &na),
@@ -133,7 +134,11 @@ static void measure(const json_t *base, const json_t *rec, const char *metric, s
 			b[i]++;
 		*ci = stats_hl_ratio_ci(a, na, b, nb, CONFIDENCE);
 	}
-	*p = ci->n < STATS_MIN_N ? NAN : stats_ranksum_p(a, na, b, nb, 1);
+	t->p = t->least_p = NAN;
+	if (ci->n >= STATS_MIN_N) {
+		t->p = stats_ranksum_p(a, na, b, nb, 1);
+		t->least_p = stats_ranksum_least_p(a, na, b, nb);
+	}
 	free(a);
 	free(b);
 }
@@ -145,26 +150,30 @@ static void screen_row(struct gate_row *r, const json_t *base, const json_t *scr
 
 	r->base = stats_median(x, n);
 	free(x);
-	measure(base, screen, r->metric, &r->screen, &r->screen_value, &r->p_adjusted);
+	measure(base, screen, r->metric, &r->screen, &r->screen_value, &r->test);
 }
 
 static void judge_screening(struct gate_row *r)
 {
+	bool passed;
+
 	if (isnan(r->screen.low)) {
 		r->result = GATE_TOO_FEW;
 		return;
 	}
-	r->suspect = looks_worse(r, &r->screen, r->screen_value) && r->p_adjusted <= SCREEN_FDR;
-	if (excludes_one(&(struct gate_row){.better = -r->better}, &r->screen) &&
-	    r->p_adjusted <= SCREEN_FDR)
+	passed = r->test.adjusted <= SCREEN_FDR;
+	r->suspect = looks_worse(r, &r->screen, r->screen_value) && passed;
+	if (excludes_one(&(struct gate_row){.better = -r->better}, &r->screen) && passed)
 		r->result = GATE_BETTER;
+	else if (looks_worse(r, &r->screen, r->screen_value) && family_too_large(&r->test))
+		r->result = GATE_TOO_MANY;
 }
 
 static void judge_confirmation(struct gate_row *r, const json_t *base, const json_t *confirm)
 {
-	double p;
+	struct family_test alone;
 
-	measure(base, confirm, r->metric, &r->confirm, &r->confirm_value, &p);
+	measure(base, confirm, r->metric, &r->confirm, &r->confirm_value, &alone);
 	if (isnan(r->confirm.low))
 		r->result = GATE_TOO_FEW;
 	else
@@ -236,8 +245,7 @@ static bool has_metric(const json_t *rec, const char *metric)
 	return n > 0;
 }
 
-static void make_rows(struct gate *g, const json_t *base, const json_t *screen,
-		      const char *const *metrics, const struct gate_floors *floors)
+static void make_rows(struct gate *g, const json_t *base, const json_t *screen, const struct gate_opts *o)
 {
 	json_t *summary = json_object_get(base, "summary"), *v;
 	const char *name;
@@ -245,7 +253,7 @@ static void make_rows(struct gate *g, const json_t *base, const json_t *screen,
 	json_object_foreach (summary, name, v) {
 		const struct metric_info *m = metric_find(name);
 
-		if (!chosen(g, metrics, name) || !has_metric(base, name) ||
+		if (!chosen(g, o->metrics, name) || !has_metric(base, name) ||
 		    !has_metric(screen, name))
 			continue;
 		g->row = xgrow(g->row, g->n, sizeof(*g->row));
@@ -254,7 +262,8 @@ static void make_rows(struct gate *g, const json_t *base, const json_t *screen,
 			.better = m && m->better ? m->better
 				  : g->exact	 ? 0
 						 : -1,
-			.floor = floor_of(floors, name, g->exact),
+			.floor = floor_of(o->floors, name, g->exact),
+			.test.part = family_part_of(name, m && m->better ? m->better : -1, o->headline),
 			.confirm = {NAN, NAN, NAN, 0},
 			.confirm_value = NAN,
 		};
@@ -263,24 +272,20 @@ static void make_rows(struct gate *g, const json_t *base, const json_t *screen,
 
 static bool screening(struct gate *g, const json_t *base, const json_t *screen)
 {
-	double *p = xcalloc(g->n, sizeof(*p));
+	struct family_test *t = xcalloc(g->n, sizeof(*t));
 	bool suspect = false;
-	size_t k = 0;
 
 	for (size_t i = 0; i < g->n; i++) {
 		screen_row(&g->row[i], base, screen);
-		if (!isnan(g->row[i].p_adjusted))
-			p[k++] = g->row[i].p_adjusted;
+		t[i] = g->row[i].test;
 	}
-	stats_adjust_bh(p, k, p);
-	k = 0;
+	family_adjust(t, g->n, SCREEN_FDR);
 	for (size_t i = 0; i < g->n; i++) {
-		if (!isnan(g->row[i].p_adjusted))
-			g->row[i].p_adjusted = p[k++];
+		g->row[i].test = t[i];
 		judge_screening(&g->row[i]);
 		suspect |= g->row[i].suspect;
 	}
-	free(p);
+	free(t);
 	return suspect;
 }
 
@@ -310,7 +315,7 @@ static void conclude(struct gate *g)
 	g->undecided = !judged_any(g);
 	for (size_t i = 0; i < g->n; i++) {
 		g->tripped |= g->row[i].result == GATE_TRIPPED;
-		g->undecided |= g->row[i].result == GATE_TOO_FEW;
+		g->undecided |= g->row[i].result == GATE_TOO_FEW || g->row[i].result == GATE_TOO_MANY;
 	}
 }
 
@@ -336,15 +341,14 @@ static bool is_virtual(const json_t *rec)
 }
 
 int gate_run(struct gate *g, const json_t *base, const struct gate_source *source,
-	     const char *const *metrics, const struct gate_floors *floors, json_t **screen,
-	     json_t **confirm)
+	     const struct gate_opts *opts, json_t **screen, json_t **confirm)
 {
 	*g = (struct gate){.exact = is_virtual(base)};
 	*confirm = NULL;
 	*screen = source->take(source->ctx, "screening");
 	if (!*screen)
 		return -EIO;
-	make_rows(g, base, *screen, metrics, floors);
+	make_rows(g, base, *screen, opts);
 	if (!g->n) {
 		log_error("gate: the baseline and the new sample have none of the metrics in "
 			  "common; see bench show");
@@ -362,7 +366,7 @@ int gate_run(struct gate *g, const json_t *base, const struct gate_source *sourc
 			if (g->row[i].suspect)
 				judge_confirmation(&g->row[i], base, *confirm);
 	}
-	if (!metrics)
+	if (!opts->metrics)
 		pass_over(g, base);
 	conclude(g);
 	return 0;

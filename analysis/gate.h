@@ -14,6 +14,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include "analysis/family.h"
 #include "analysis/stats.h"
 
 #define GATE_CONFIRM_FACTOR 2 /* boots of the confirmation per boot of the screening */
@@ -44,6 +45,7 @@ enum gate_result {
 	GATE_NOT_JUDGED, /* too few values in the baseline, of a metric that nobody asked for by
 			    name */
 	GATE_TOO_FEW,	 /* cannot be judged: fewer boots than an interval needs */
+	GATE_TOO_MANY,	 /* looks worse, and among so many metrics these boots cannot tell it from chance */
 };
 const char *gate_result_text(enum gate_result r);
 
@@ -53,7 +55,7 @@ struct gate_row {
 	double base;
 	struct interval screen,
 		confirm;   /* Hodges-Lehmann ratios to the baseline; NAN when not taken */
-	double p_adjusted; /* of the screening, over all rows */
+	struct family_test test; /* of the screening */
 	double screen_value, confirm_value;
 	struct gate_floor floor;
 	bool suspect;
@@ -75,15 +77,19 @@ struct gate_source {
 	void *ctx;
 };
 
+struct gate_opts {
+	const char *const *metrics; /* NULL-terminated names; NULL: every one with a direction */
+	const char *headline;	    /* those of the workload, which are tested first; NULL: not known */
+	const struct gate_floors *floors;
+};
+
 /*
- * Judge metrics (NULL-terminated names; NULL: every one with a direction). Takes the screening
- * sample and, if something is suspect, the confirmation; both are handed out for the caller's
- * output and to be released (NULL when not taken). 0, or -errno when a sample could not be taken.
- * Free with gate_free.
+ * Takes the screening sample and, if something is suspect, the confirmation; both are handed out for
+ * the caller's output and to be released (NULL when not taken). 0, or -errno when a sample could not
+ * be taken. Free with gate_free.
  */
 int gate_run(struct gate *g, const json_t *base, const struct gate_source *source,
-	     const char *const *metrics, const struct gate_floors *floors, json_t **screen,
-	     json_t **confirm);
+	     const struct gate_opts *opts, json_t **screen, json_t **confirm);
 void gate_free(struct gate *g);
 
 /* In exact mode: one line per exit reason and key whose count changed. */

@@ -205,7 +205,8 @@ void gate_write_junit(const struct gate *g, const struct gate_names *names, FILE
 		"tests=\"%zu\" failures=\"%zu\" "
 		"errors=\"%zu\" "
 		"skipped=\"%zu\">\n",
-		g->n, count(g, GATE_TRIPPED), count(g, GATE_TOO_FEW), count(g, GATE_NOT_JUDGED));
+		g->n, count(g, GATE_TRIPPED), count(g, GATE_TOO_FEW) + count(g, GATE_TOO_MANY),
+		count(g, GATE_NOT_JUDGED));
 	for (size_t i = 0; i < g->n; i++) {
 		const struct gate_row *r = &g->row[i];
 		struct cells c;
@@ -221,6 +222,8 @@ void gate_write_junit(const struct gate *g, const struct gate_names *names, FILE
 				c.base, c.screen_value, c.screen, c.confirm, c.floor);
 		else if (r->result == GATE_TOO_FEW)
 			fprintf(out, "<error message=\"too few boots for an interval\"/>");
+		else if (r->result == GATE_TOO_MANY)
+			fprintf(out, "<error message=\"%s: too few boots for so many metrics\"/>", c.screen);
 		else if (r->result == GATE_NOT_JUDGED)
 			fprintf(out, "<skipped message=\"too few boots in the baseline\"/>");
 		fprintf(out, "</testcase>\n");

@@ -64,6 +64,8 @@ struct interval stats_hl_ratio_ci(const double *a, size_t na, const double *b, s
  * over that many drawn ones, (hits + 1) / (drawn + 1).
  */
 double stats_ranksum_p(const double *a, size_t na, const double *b, size_t nb, uint64_t seed);
+/* The smallest p of that test over all ways to give these values, ties included, to na and nb boots. */
+double stats_ranksum_least_p(const double *a, size_t na, const double *b, size_t nb);
 /* Benjamini-Hochberg: adjusted p values; may be in place. */
 void stats_adjust_bh(const double *p, size_t n, double *adjusted);
 

@@ -6,6 +6,13 @@
 #include "analysis/stats.h"
 #include "base/rng.h"
 
+static int by_double(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
 /* Sums within 1e-12 of each other are the same sum added up in another order. */
 static bool at_least(double v, double bound)
 {
@@ -136,6 +143,64 @@ double stats_ranksum_p(const double *a, size_t na, const double *b, size_t nb, u
 	return p;
 }
 
+static double choose(size_t n, size_t k)
+{
+	return exp(lgamma((double)n + 1) - lgamma((double)k + 1) - lgamma((double)(n - k) + 1));
+}
+
+/* Ways to pick na of the sorted ranks with the smallest sum: those tied at the border may change places. */
+static double ways_of_lowest(const double *sorted, size_t na, size_t n)
+{
+	size_t first = na - 1, end = na;
+
+	while (first > 0 && sorted[first - 1] == sorted[na - 1])
+		first--;
+	while (end < n && sorted[end] == sorted[na - 1])
+		end++;
+	return choose(end - first, na - first);
+}
+
+static double sum_of(const double *x, size_t n)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += x[i];
+	return sum;
+}
+
+static double least_of_ranks(double *rank, size_t na, size_t n)
+{
+	double total = sum_of(rank, n), ways = 0, low, high;
+
+	qsort(rank, n, sizeof(*rank), by_double);
+	low = distance(sum_of(rank, na), total, na, n);
+	high = distance(sum_of(rank + n - na, na), total, na, n);
+	if (at_least(low, high))
+		ways += ways_of_lowest(rank, na, n);
+	/* The na highest are what the n - na lowest leave. */
+	if (at_least(high, low))
+		ways += ways_of_lowest(rank, n - na, n);
+	return ways / choose(n, na);
+}
+
+double stats_ranksum_least_p(const double *a, size_t na, const double *b, size_t nb)
+{
+	size_t n = na + nb;
+	double *v, *rank, p;
+
+	if (!na || !nb)
+		return NAN;
+	v = joined(a, na, b, nb);
+	rank = xcalloc(n, sizeof(*rank));
+	to_ranks(v, rank, n);
+	p = MIN(1, least_of_ranks(rank, na, n));
+	free(v);
+	free(rank);
+	/* Drawn permutations count themselves. */
+	return few_permutations(na, n) ? p : MAX(p, 1.0 / (STATS_RESAMPLES + 1));
+}
+
 struct ranked {
 	double p;
 	size_t at;
@@ -209,13 +274,6 @@ static double best_cut(const double *s, size_t n, size_t *cut)
 		}
 	}
 	return all > 0 ? best / all : 0;
-}
-
-static int by_double(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 bool stats_bimodal(const double *x, size_t n)

@@ -19,7 +19,7 @@ struct compare_args {
 
 static const struct opt compare_opts[] = {
 	{"metric", 'm', OPT_LIST, offsetof(struct compare_args, metric), "NAME",
-	 "only this one (may be given several times)"},
+	 "only this one, tested alone (may be given several times)"},
 	{"force", 'f', OPT_FLAG, offsetof(struct compare_args, force), NULL,
 	 "across substrates, workloads or kernels all the same"},
 	{"plan", 'p', OPT_FLAG, offsetof(struct compare_args, plan), NULL,
@@ -30,14 +30,6 @@ static const struct opt compare_opts[] = {
 	{"store", 0, OPT_STR, offsetof(struct compare_args, store), "DIR", "look there for runs"},
 	OPT_END,
 };
-
-static bool wanted(const struct compare_args *a, const char *metric)
-{
-	for (size_t i = 0; i < a->metric.n; i++)
-		if (!strcmp(a->metric.item[i], metric))
-			return true;
-	return !a->metric.n;
-}
 
 /* ---- table ---- */
 
@@ -78,15 +70,36 @@ static void print_row(struct table *t, const struct compare_row *r)
 	table_cell(t, "%s%s", verdict_text(r->verdict), r->bimodal ? " (two modes)" : "");
 }
 
-static void print_table(const struct compare_row *rows, size_t n, const struct compare_args *a)
+static void print_table(const struct compare_row *rows, size_t n)
 {
 	struct table *t = table_new(7, "metric:", ":base", ":new", ":change", ":95 % interval",
 				    ":detectable", "verdict:");
 
 	for (size_t i = 0; i < n; i++)
-		if (wanted(a, rows[i].metric))
-			print_row(t, &rows[i]);
+		print_row(t, &rows[i]);
 	table_print(t, stdout);
+}
+
+/* How many metrics were tested together, and what that asks of the boots. */
+static void print_family(const struct compare_row *rows, size_t n)
+{
+	size_t tested[FAMILY_PARTS] = {0}, too_many = 0;
+
+	if (rows[0].exact) {
+		printf("\nIn virtual time any difference is a change.\n");
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		tested[rows[i].test.part] += !isnan(rows[i].test.cut);
+		too_many += rows[i].verdict == VERDICT_TOO_MANY;
+	}
+	printf("\nchange: ratio of medians, bootstrapped over boots; detectable: found in 4 of 5 repetitions with as many boots "
+	       "and metrics;\na verdict needs the interval and a rank test at a false discovery rate of 5 %% over the metrics: "
+	       "%zu of the\nworkload's headline, %zu others, and %zu without a direction by themselves.\n",
+	       tested[FAMILY_HEADLINE], tested[FAMILY_OTHER], tested[FAMILY_ASIDE]);
+	if (too_many)
+		printf("%zu metrics could not have passed whatever had happened: take more boots, or name those that matter with "
+		       "--metric.\n", too_many);
 }
 
 static void print_side(const char *word, const json_t *rec)
@@ -111,18 +124,14 @@ static void print_differences(const struct compare_difference *d, size_t n)
 }
 
 static void print_text(const json_t *base, const json_t *changed, const struct compare_row *rows,
-		       size_t n, const struct compare_difference *d, size_t nd,
-		       const struct compare_args *a)
+		       size_t n, const struct compare_difference *d, size_t nd)
 {
 	print_side("base", base);
 	print_side("new ", changed);
 	print_differences(d, nd);
 	printf("\n");
-	print_table(rows, n, a);
-	printf("\nchange: ratio of medians, bootstrapped over boots; detectable: found in 4 of 5 "
-	       "repetitions with this many "
-	       "boots;\na verdict needs the interval and a rank test at a false discovery rate of "
-	       "5 %%.\n");
+	print_table(rows, n);
+	print_family(rows, n);
 }
 
 /* ---- json ---- */
@@ -135,27 +144,27 @@ static json_t *number_or_null(double v)
 static json_t *row_json(const struct compare_row *r)
 {
 	static const char *const verdict[] = {"better",	     "worse", "changed",
-					      "no_evidence", "equal", "too_few"};
+					      "no_evidence", "equal", "too_few", "too_many_metrics"};
+	static const char *const family[] = {"headline", "other", "aside"};
 
-	return json_pack("{s:s,s:o,s:o,s:s,s:o,s:o,s:o,s:i,s:o,s:o,s:b,s:b,s:s}", "metric",
+	return json_pack("{s:s,s:o,s:o,s:s,s:o,s:o,s:o,s:i,s:o,s:o,s:s,s:o,s:b,s:b,s:s}", "metric",
 			 r->metric, "base", number_or_null(r->base), "new",
 			 number_or_null(r->changed), "effect", r->is_ratio ? "ratio" : "difference",
 			 "point", number_or_null(r->effect.point), "ci_low",
 			 number_or_null(r->effect.low), "ci_high", number_or_null(r->effect.high),
-			 "n", (int)r->effect.n, "p_adjusted", number_or_null(r->p_adjusted),
+			 "n", (int)r->effect.n, "p_adjusted", number_or_null(r->test.adjusted),
+			 "p_alone", number_or_null(r->test.cut), "family", family[r->test.part],
 			 "detectable_ratio", number_or_null(r->detectable), "exact", r->exact,
 			 "bimodal", r->bimodal, "verdict", verdict[r->verdict]);
 }
 
 static void print_json(const json_t *base, const json_t *changed, const struct compare_row *rows,
-		       size_t n, const struct compare_difference *d, size_t nd,
-		       const struct compare_args *a)
+		       size_t n, const struct compare_difference *d, size_t nd)
 {
 	json_t *list = json_array(), *differ = json_array(), *doc;
 
 	for (size_t i = 0; i < n; i++)
-		if (wanted(a, rows[i].metric))
-			json_array_append_new(list, row_json(&rows[i]));
+		json_array_append_new(list, row_json(&rows[i]));
 	for (size_t i = 0; i < nd; i++)
 		json_array_append_new(differ, json_pack("{s:s,s:s,s:s,s:b}", "what", d[i].what,
 							"base", d[i].base, "new", d[i].changed,
@@ -185,24 +194,30 @@ static bool refused(const json_t *changed, const struct compare_difference *d, s
 
 static int compare_two(const json_t *base, const json_t *changed, const struct compare_args *a)
 {
+	const char **metrics = a->metric.n ? xcalloc(a->metric.n + 1, sizeof(*metrics)) : NULL;
+	const struct compare_opts opts = {a->seed, runs_headline(base), metrics};
 	struct compare_difference *d;
 	struct compare_row *rows = NULL;
 	size_t nd = compare_differences(base, changed, &d), n;
 	int status = EXIT_OK;
 
+	for (size_t i = 0; i < a->metric.n; i++)
+		metrics[i] = a->metric.item[i];
+
 	if (!a->force && refused(changed, d, nd)) {
 		status = EXIT_CANNOT;
 		goto out;
 	}
-	n = compare_records(base, changed, a->seed, &rows);
+	n = compare_records(base, changed, &opts, &rows);
 	if (!n) {
-		log_error("compare: %s and %s have no metric in common", record_str(base, "id"),
-			  record_str(changed, "id"));
+		log_error("compare: %s and %s have no %smetric in common", record_str(base, "id"),
+			  record_str(changed, "id"), metrics ? "such " : "");
 		status = EXIT_CANNOT;
 		goto out;
 	}
-	(a->json ? print_json : print_text)(base, changed, rows, n, d, nd, a);
+	(a->json ? print_json : print_text)(base, changed, rows, n, d, nd);
 out:
+	free(metrics);
 	free(rows);
 	compare_differences_free(d, nd);
 	return status;

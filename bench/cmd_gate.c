@@ -139,14 +139,18 @@ static int gate(struct source *s, const struct gate_floors *floors)
 {
 	const struct gate_args *a = s->args;
 	const char **metrics = xcalloc(a->metric.n + 1, sizeof(*metrics));
+	const struct gate_opts opts = {
+		.metrics = a->metric.n ? metrics : NULL,
+		.headline = runs_headline(s->base),
+		.floors = floors,
+	};
 	json_t *screen = NULL, *confirm = NULL;
 	struct gate g;
 	int status;
 
 	for (size_t i = 0; i < a->metric.n; i++)
 		metrics[i] = a->metric.item[i];
-	if (gate_run(&g, s->base, &(struct gate_source){take, s}, a->metric.n ? metrics : NULL,
-		     floors, &screen, &confirm))
+	if (gate_run(&g, s->base, &(struct gate_source){take, s}, &opts, &screen, &confirm))
 		status = EXIT_CANNOT;
 	else
 		status = print_verdict(a, &g, s->base, screen, confirm);

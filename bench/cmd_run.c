@@ -18,7 +18,7 @@ const struct opt run_opts[] = {
 	{"set", 's', OPT_LIST, offsetof(struct run_args, set), "K=V[,V...]",
 	 "a knob (bench list knobs) or a key of the job; several values make a matrix"},
 	{"reps", 'n', OPT_COUNT, offsetof(struct run_args, reps), "N",
-	 "boots per cell (default 10; in the lab 6; deterministic 2)"},
+	 "boots per cell (default 10; in the lab 7; deterministic 2)"},
 	{"warmup", 0, OPT_U64, offsetof(struct run_args, warmup), "N",
 	 "boots per cell before those, not counted (default 0)"},
 	{"duration", 'd', OPT_DURATION, offsetof(struct run_args, duration_ns), "TIME",
@@ -99,7 +99,7 @@ const struct command cmd_run = {
 		   "Exit status: 0 done, 1 a sample or check failed, 2 usage, 3 this substrate cannot, 130 interrupted.",
 	.examples = "bench run boot --vmm=builtin,qemu\n"
 		    "bench run net-throughput --mode=vhost\n"
-		    "bench run net-throughput --mode=e1000,virtio,vhost --vmm=builtin,qemu --reps=6\n"
+		    "bench run net-throughput --mode=e1000,virtio,vhost --vmm=builtin,qemu --reps=7\n"
 		    "bench run net-latency --mode=virtio --set event_idx=on,off\n"
 		    "bench run net-throughput --mode=virtio --deterministic --reps=2 --work=16M\n"
 		    "bench run exit-cost --guest=micro --on=host\n"

@@ -206,7 +206,7 @@ const struct command cmd_sweep = {
 		"deterministic, probes); any other key is a --set. Lists are a matrix, measured interleaved.\n"
 		"A NAME without dot or slash is experiments/NAME.ini.",
 	.examples = "bench sweep claims --dry-run\nbench sweep claims --judge\n"
-		    "bench sweep experiments/knobs.ini --only=rings --reps=6",
+		    "bench sweep experiments/knobs.ini --only=rings --reps=7",
 	.opts = sweep_opts,
 	.run = sweep_main,
 };

@@ -76,7 +76,9 @@ static int add_pair(struct tallies *t, struct store *s, const char *base_id, con
 	size_t n;
 
 	if (base && changed && may_compare(base, changed, force)) {
-		n = compare_records(base, changed, 1, &rows);
+		const struct compare_opts opts = {.seed = 1, .headline = runs_headline(base)};
+
+		n = compare_records(base, changed, &opts, &rows);
 		for (size_t i = 0; i < n; i++)
 			add_row(t, &rows[i]);
 		t->pairs++;

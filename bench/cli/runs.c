@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "bench/cli/runs.h"
 #include "results/record.h"
+#include "workloads/workloads.h"
 
 int runs_load(const char *store_dir, int argc, char **argv, struct fig_set *out)
 {
@@ -30,4 +31,11 @@ void runs_free(struct fig_set *set)
 		json_decref(set->rec[i]);
 	free(set->rec);
 	*set = (struct fig_set){NULL, 0};
+}
+
+const char *runs_headline(const json_t *rec)
+{
+	const struct workload *w = workload_find(record_str(rec, "workload"));
+
+	return w ? w->metrics : NULL;
 }

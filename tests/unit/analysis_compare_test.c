@@ -7,6 +7,7 @@
 #include "analysis/compare.h"
 #include "base/clock.h"
 #include "base/rng.h"
+#include "results/record.h"
 #include "tests/unit/fake_record.h"
 
 /* n boots around level with 1 % noise. */
@@ -47,7 +48,7 @@ static void verdicts(void **state)
 		json_t *b = noisy(cases[i].metric, cases[i].changed, cases[i].n, 2);
 		struct compare_row *rows;
 
-		assert_int_equal(compare_records(a, b, 1, &rows), 1);
+		assert_int_equal(compare_records(a, b, &(struct compare_opts){.seed = 1}, &rows), 1);
 		if (rows[0].verdict != cases[i].want)
 			fail_msg("case %zu: %s", i, verdict_text(rows[0].verdict));
 		assert_int_equal(rows[0].is_ratio, cases[i].base > 0);
@@ -78,7 +79,7 @@ static void virtual_time_is_exact(void **state)
 
 		json_object_set_new(a, "time_base", json_string("virtual"));
 		json_object_set_new(b, "time_base", json_string("virtual"));
-		assert_int_equal(compare_records(a, b, 1, &rows), 1);
+		assert_int_equal(compare_records(a, b, &(struct compare_opts){.seed = 1}, &rows), 1);
 		assert_true(rows[0].exact);
 		assert_int_equal(rows[0].verdict, cases[i].want);
 		free(rows);
@@ -100,7 +101,7 @@ static void windows_of_a_boot_count_once(void **state)
 	x = compare_boot_values(rec, "throughput_bps", &n);
 	assert_int_equal(n, 3);
 	free(x);
-	assert_int_equal(compare_records(rec, rec, 1, &rows), 1);
+	assert_int_equal(compare_records(rec, rec, &(struct compare_opts){.seed = 1}, &rows), 1);
 	assert_int_equal(rows[0].effect.n, 3);
 	assert_int_equal(rows[0].verdict,
 			 VERDICT_TOO_FEW); /* twelve windows are not twelve boots */
@@ -133,7 +134,7 @@ static void false_discoveries_are_kept_down(void **state)
 				json_object_set_new(json_object_get(s, "metrics"), name,
 						    json_real(10 + rng_normal(&r)));
 		}
-		n = compare_records(a, b, run, &rows);
+		n = compare_records(a, b, &(struct compare_opts){.seed = run}, &rows);
 		assert_int_equal(n, 20);
 		for (i = 0; i < n; i++)
 			alarms += rows[i].verdict == VERDICT_CHANGED;
@@ -142,6 +143,141 @@ static void false_discoveries_are_kept_down(void **state)
 		json_decref(b);
 	}
 	assert_true(alarms <= 2);
+}
+
+/* ---- many metrics ---- */
+
+/* Real names, since only what has a direction is in the family: 37 beside the headline. */
+static size_t directed(const char **names, size_t most)
+{
+	size_t n = 0;
+
+	for (const struct metric_info *m = metric_table; m->name && n < most; m++)
+		if (m->better)
+			names[n++] = m->name;
+	return n;
+}
+
+struct crowd {
+	int boots;
+	size_t metrics;	     /* with a direction and noise */
+	const char *changed; /* this one is times factor */
+	double factor;
+	int constants, aside; /* equal in all boots; without a direction */
+};
+
+static json_t *crowd_record(const struct crowd *c, double factor, struct rng *r)
+{
+	const char *names[64];
+	size_t n = directed(names, c->metrics);
+	json_t *rec = noisy("throughput_bps", 1e9, c->boots, rng_next(r)), *s;
+	size_t i;
+
+	json_array_foreach (json_object_get(rec, "samples"), i, s) {
+		json_t *m = json_object_get(s, "metrics");
+		char name[24];
+
+		for (size_t k = 0; k < n; k++)
+			json_object_set_new(m, names[k],
+					    json_real((strcmp(names[k], c->changed) ? 100 : 100 * factor) *
+						      (1 + 0.03 * rng_normal(r))));
+		for (int k = 0; k < c->constants; k++) {
+			snprintf(name, sizeof(name), "constant%d", k);
+			json_object_set_new(m, name, json_integer(k));
+		}
+		for (int k = 0; k < c->aside; k++) {
+			snprintf(name, sizeof(name), "aside%d", k);
+			json_object_set_new(m, name, json_real(100 + rng_normal(r)));
+		}
+	}
+	return rec;
+}
+
+static const char headline[] = "throughput_bps exits_per_packet kicks_per_packet interrupts_per_packet "
+			       "cpu_ns_per_packet latency_ns";
+
+static enum verdict crowd_verdict(const struct crowd *c, struct rng *r)
+{
+	json_t *a = crowd_record(c, 1, r), *b = crowd_record(c, c->factor, r);
+	const struct compare_opts opts = {.seed = 1, .headline = headline};
+	enum verdict verdict = VERDICT_NO_EVIDENCE;
+	struct compare_row *rows;
+	size_t n = compare_records(a, b, &opts, &rows);
+
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(rows[i].metric, c->changed))
+			verdict = rows[i].verdict;
+	free(rows);
+	json_decref(a);
+	json_decref(b);
+	return verdict;
+}
+
+static void one_changed_metric_among_many(void **state)
+{
+	static const struct {
+		struct crowd crowd;
+		enum verdict want;
+	} cases[] = {
+		/* What matters most is seen with six boots. */
+		{{6, 40, "throughput_bps", 0.1, 0, 0}, VERDICT_WORSE},
+		{{6, 40, "packets_per_s", 0.1, 0, 0}, VERDICT_TOO_MANY},
+		{{7, 40, "packets_per_s", 0.1, 0, 0}, VERDICT_WORSE},
+		/* What cannot pass takes nothing from what can. */
+		{{6, 12, "packets_per_s", 0.1, 40, 40}, VERDICT_WORSE},
+		{{6, 40, "peer_cpu_pct", 1, 0, 0}, VERDICT_TOO_MANY},
+		{{7, 40, "peer_cpu_pct", 1, 0, 0}, VERDICT_NO_EVIDENCE},
+	};
+	struct rng r;
+
+	(void)state;
+	rng_seed(&r, 8);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		enum verdict is = crowd_verdict(&cases[i].crowd, &r);
+
+		if (is != cases[i].want)
+			fail_msg("case %zu: %s", i, verdict_text(is));
+	}
+}
+
+static void half_of_one_of_forty_is_caught_with_seven_boots(void **state)
+{
+	static const char *const changed[] = {"throughput_bps", "packets_per_s"};
+	int total = getenv("EXITLAB_SOAK") ? 1000 : 10;
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_SIZE(changed); k++) {
+		const struct crowd c = {7, 40, changed[k], 0.5, 2, 2};
+		int caught = 0;
+		struct rng r;
+
+		rng_seed(&r, 40 + k);
+		for (int i = 0; i < total; i++)
+			caught += crowd_verdict(&c, &r) == VERDICT_WORSE;
+		print_message("%s halved, one of 40 metrics, 7 boots: caught %d of %d\n", changed[k], caught, total);
+		assert_true(caught >= total * 0.99);
+	}
+}
+
+/* Who asks for one metric beforehand tests one. */
+static void metrics_that_were_asked_for_are_the_family(void **state)
+{
+	const struct crowd c = {6, 40, "packets_per_s", 0.1, 0, 0};
+	const struct compare_opts opts = {1, headline, (const char *const[]){"packets_per_s", NULL}};
+	struct compare_row *rows;
+	json_t *a, *b;
+	struct rng r;
+
+	(void)state;
+	rng_seed(&r, 9);
+	a = crowd_record(&c, 1, &r);
+	b = crowd_record(&c, 0.1, &r);
+	assert_int_equal(compare_records(a, b, &opts, &rows), 1);
+	assert_int_equal(rows[0].verdict, VERDICT_WORSE);
+	assert_true(rows[0].test.cut == COMPARE_ALPHA);
+	free(rows);
+	json_decref(a);
+	json_decref(b);
 }
 
 static void differences_are_named(void **state)
@@ -234,7 +370,7 @@ static void a_hundred_by_a_hundred_takes_under_a_second(void **state)
 	uint64_t t = clock_ns();
 
 	(void)state;
-	assert_int_equal(compare_records(a, b, 1, &rows), 1);
+	assert_int_equal(compare_records(a, b, &(struct compare_opts){.seed = 1}, &rows), 1);
 	t = clock_ns() - t;
 	print_message("%.0f ms\n", (double)t / 1e6);
 	assert_true(t < NSEC_PER_SEC);
@@ -250,6 +386,9 @@ int main(void)
 		cmocka_unit_test(virtual_time_is_exact),
 		cmocka_unit_test(windows_of_a_boot_count_once),
 		cmocka_unit_test(false_discoveries_are_kept_down),
+		cmocka_unit_test(one_changed_metric_among_many),
+		cmocka_unit_test(half_of_one_of_forty_is_caught_with_seven_boots),
+		cmocka_unit_test(metrics_that_were_asked_for_are_the_family),
 		cmocka_unit_test(differences_are_named),
 		cmocka_unit_test(every_blocking_difference_blocks),
 		cmocka_unit_test(another_build_does_not_block),

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/rng.h"
+#include "results/record.h"
 #include "tests/unit/fake_record.h"
 
 #define BOOTS	10
@@ -59,20 +60,24 @@ static void add_metric(json_t *rec, const char *metric, struct rng *r, double le
 			json_object_iter_value(json_object_iter(json_object_get(rec, "summary"))));
 }
 
+static void judge(struct gate *g, const json_t *base, struct supply *s, const struct gate_opts *opts)
+{
+	json_t *screen, *confirm;
+
+	assert_int_equal(gate_run(g, base, &(struct gate_source){take, s}, opts, &screen, &confirm), 0);
+	assert_ptr_equal(confirm, s->taken > 1 ? s->rec[1] : NULL);
+}
+
 /* Runs a gate over records that it then releases; true when it trips. */
 static bool trips(json_t *base, json_t *screen, json_t *confirm, struct gate *g)
 {
 	struct supply s = {{screen, confirm}, 0};
-	json_t *a, *b;
-	bool tripped;
 
-	assert_int_equal(gate_run(g, base, &(struct gate_source){take, &s}, NULL, NULL, &a, &b), 0);
-	tripped = g->tripped;
-	assert_ptr_equal(b, s.taken > 1 ? confirm : NULL);
+	judge(g, base, &s, &(struct gate_opts){0});
 	json_decref(base);
 	json_decref(screen);
 	json_decref(confirm);
-	return tripped;
+	return g->tripped;
 }
 
 static int experiments(int quick)
@@ -187,10 +192,8 @@ static void results(void **state)
 					   cases[i].confirm[1], cases[i].n);
 		struct supply s = {{screen, confirm}, 0};
 		struct gate g;
-		json_t *a, *b;
 
-		assert_int_equal(
-			gate_run(&g, base, &(struct gate_source){take, &s}, NULL, NULL, &a, &b), 0);
+		judge(&g, base, &s, &(struct gate_opts){0});
 		assert_int_equal(g.n, 1);
 		if (g.row[0].result != cases[i].want)
 			fail_msg("case %zu: %s", i, gate_result_text(g.row[0].result));
@@ -222,7 +225,7 @@ static void metrics_with_too_few_values(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const char *const asked[] = {cases[i].asked, NULL};
-		json_t *rec[2], *a, *b;
+		json_t *rec[2];
 		struct supply s;
 		struct gate g;
 
@@ -241,9 +244,7 @@ static void metrics_with_too_few_values(void **state)
 					"latency_ns");
 		}
 		s = (struct supply){{rec[1], NULL}, 0};
-		assert_int_equal(gate_run(&g, rec[0], &(struct gate_source){take, &s},
-					  cases[i].asked ? asked : NULL, NULL, &a, &b),
-				 0);
+		judge(&g, rec[0], &s, &(struct gate_opts){.metrics = cases[i].asked ? asked : NULL});
 		for (size_t k = 0; k < g.n; k++)
 			if (!strcmp(g.row[k].metric, "latency_ns") &&
 			    g.row[k].result != cases[i].want)
@@ -252,6 +253,42 @@ static void metrics_with_too_few_values(void **state)
 		gate_free(&g);
 		json_decref(rec[0]);
 		json_decref(rec[1]);
+	}
+}
+
+/* With six boots nothing passes among forty; the same change among few goes to the confirmation. */
+static void too_few_boots_for_so_many_metrics(void **state)
+{
+	static const struct {
+		size_t others;
+		enum gate_result want;
+	} cases[] = {{40, GATE_TOO_MANY}, {5, GATE_TRIPPED}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		json_t *rec[3];
+		struct supply s;
+		struct rng r;
+		struct gate g;
+
+		rng_seed(&r, 6);
+		for (int k = 0; k < 3; k++) {
+			const struct metric_info *m = metric_table;
+
+			rec[k] = constant("latency_ns", k ? 200 : 100, k ? 202 : 101, 6);
+			for (size_t n = 0; n < cases[i].others && m->name; m++)
+				if (m->better && strcmp(m->name, "latency_ns") != 0 && ++n)
+					add_metric(rec[k], m->name, &r, 100, false);
+		}
+		s = (struct supply){{rec[1], rec[2]}, 0};
+		judge(&g, rec[0], &s, &(struct gate_opts){0});
+		for (size_t k = 0; k < g.n; k++)
+			if (!strcmp(g.row[k].metric, "latency_ns") && g.row[k].result != cases[i].want)
+				fail_msg("case %zu: %s", i, gate_result_text(g.row[k].result));
+		assert_int_equal(g.undecided, cases[i].want == GATE_TOO_MANY);
+		gate_free(&g);
+		for (int k = 0; k < 3; k++)
+			json_decref(rec[k]);
 	}
 }
 
@@ -285,14 +322,10 @@ static void exact_counts(void **state)
 		struct gate_floor any = {"*", cases[i].floor, 0};
 		struct gate_floors floors = {&any, 1};
 		struct gate g;
-		json_t *a, *b;
 
 		json_object_set_new(base, "time_base", json_string("virtual"));
 		json_object_set_new(screen, "time_base", json_string("virtual"));
-		assert_int_equal(
-			gate_run(&g, base, &(struct gate_source){take, &s}, NULL,
-				 cases[i].floor > 0 ? &floors : NULL, &a, &b),
-			0);
+		judge(&g, base, &s, &(struct gate_opts){.floors = cases[i].floor > 0 ? &floors : NULL});
 		assert_true(g.exact);
 		if (g.row[0].result != cases[i].want)
 			fail_msg("case %zu: %s", i, gate_result_text(g.row[0].result));
@@ -338,9 +371,9 @@ static void a_gate_without_a_sample_does_not_pass(void **state)
 	struct gate g;
 
 	(void)state;
-	assert_int_equal(
-		gate_run(&g, base, &(struct gate_source){take_nothing, NULL}, NULL, NULL, &a, &b),
-		-EIO);
+	assert_int_equal(gate_run(&g, base, &(struct gate_source){take_nothing, NULL},
+				  &(struct gate_opts){0}, &a, &b),
+			 -EIO);
 	gate_free(&g);
 	json_decref(base);
 }
@@ -384,6 +417,7 @@ int main(void)
 		cmocka_unit_test(five_percent_slower_is_caught),
 		cmocka_unit_test(results),
 		cmocka_unit_test(metrics_with_too_few_values),
+		cmocka_unit_test(too_few_boots_for_so_many_metrics),
 		cmocka_unit_test(exact_counts),
 		cmocka_unit_test(changed_exits_are_named),
 		cmocka_unit_test(a_gate_without_a_sample_does_not_pass),

@@ -10,7 +10,9 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "analysis/family.h"
 #include "analysis/stats.h"
 #include "base/rng.h"
 
@@ -108,6 +110,100 @@ static void rank_sum_tests(void **state)
 	/* 184,756 permutations are drawn from: within Monte Carlo error of 0.000487. */
 	near(stats_ranksum_p(base_run, N, new_run, N, 1), 0.000487, 0.6, "ranks, 10 and 10");
 	near(stats_ranksum_p(equal, 6, equal, 6, 1), 1, 1e-12, "all equal");
+}
+
+static void smallest_possible_p(void **state)
+{
+	static const struct {
+		double x[14];
+		size_t na, nb;
+	} cases[] = {
+		{{1, 2, 3, 4, 5, 6, 7}, 3, 4},
+		{{0, 0, 0, 0, 0, 0, 1}, 3, 4},
+		{{0, 0, 1, 1, 1, 2, 2}, 3, 4},
+		{{0, 0, 0, 1, 2, 3, 3}, 2, 5},
+		{{5, 5, 5, 5, 5, 5, 5}, 3, 4},
+		{{1, 1, 2, 2, 3, 3, 4, 4}, 4, 4},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		size_t n = cases[i].na + cases[i].nb;
+		double least = 1;
+
+		/* By trying every way to choose na of them. */
+		for (unsigned set = 0; set < 1u << n; set++) {
+			double a[14], b[14];
+			size_t na = 0, nb = 0;
+
+			for (size_t k = 0; k < n; k++)
+				if (set >> k & 1)
+					a[na++] = cases[i].x[k];
+				else
+					b[nb++] = cases[i].x[k];
+			if (na == cases[i].na)
+				least = MIN(least, stats_ranksum_p(a, na, b, nb, 1));
+		}
+		near(stats_ranksum_least_p(cases[i].x, cases[i].na, cases[i].x + cases[i].na,
+					   cases[i].nb),
+		     least, 1e-9, "smallest p");
+	}
+	near(stats_ranksum_least_p(base_run, 6, new_run, 6), 2 / 924.0, 1e-9, "6 and 6");
+	near(stats_ranksum_least_p(base_run, 7, new_run, 7), 2 / 3432.0, 1e-9, "7 and 7");
+}
+
+static void families(void **state)
+{
+	static const struct family_test tests[] = {
+		{FAMILY_HEADLINE, 0.02, 0.001, 0, 0}, {FAMILY_HEADLINE, 0.04, 0.001, 0, 0},
+		{FAMILY_OTHER, 0.005, 0.001, 0, 0},   {FAMILY_OTHER, 0.5, 0.015, 0, 0},
+		{FAMILY_OTHER, 1, 1, 0, 0},	      {FAMILY_ASIDE, 0.01, 0.01, 0, 0},
+		{FAMILY_OTHER, NAN, NAN, 0, 0},
+	};
+	static const struct {
+		double adjusted, cut;
+		bool too_large;
+	} want[] = {
+		{0.08, 0.0125, false}, {0.08, 0.0125, false}, {0.02, 0.0125, false}, {1, 0.0125, true},
+		{NAN, NAN, false},     {0.01, 0.05, false},   {NAN, NAN, false},
+	};
+	struct family_test t[ARRAY_SIZE(tests)];
+
+	(void)state;
+	memcpy(t, tests, sizeof(t));
+	family_adjust(t, ARRAY_SIZE(t), 0.05);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		if (isnan(want[i].cut)) {
+			assert_true(isnan(t[i].adjusted) && isnan(t[i].cut));
+		} else {
+			near(t[i].adjusted, want[i].adjusted, 1e-12, "adjusted p in a family");
+			near(t[i].cut, want[i].cut, 1e-12, "p that passes alone");
+		}
+		assert_int_equal(family_too_large(&t[i]), want[i].too_large);
+	}
+	/* No headline among them: nothing is put aside for it. */
+	family_adjust(t + 2, 5, 0.05);
+	near(t[2].cut, 0.025, 1e-12, "others only");
+}
+
+static void parts_of_a_family(void **state)
+{
+	static const struct {
+		const char *metric, *headline;
+		int better;
+		enum family_part part;
+	} cases[] = {
+		{"exits", "window_ns exits", -1, FAMILY_HEADLINE},
+		{"exits", "exits_per_s op_ns exits", -1, FAMILY_HEADLINE},
+		{"exits", "exits_per_s userspace_exits", -1, FAMILY_OTHER},
+		{"exits", NULL, -1, FAMILY_OTHER},
+		{"packets", "packets", 0, FAMILY_ASIDE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(family_part_of(cases[i].metric, cases[i].better, cases[i].headline),
+				 cases[i].part);
 }
 
 static void benjamini_hochberg(void **state)
@@ -292,7 +388,10 @@ int main(void)
 		cmocka_unit_test(no_interval_without_grounds),
 		cmocka_unit_test(same_seed_same_interval),
 		cmocka_unit_test(rank_sum_tests),
+		cmocka_unit_test(smallest_possible_p),
 		cmocka_unit_test(benjamini_hochberg),
+		cmocka_unit_test(families),
+		cmocka_unit_test(parts_of_a_family),
 		cmocka_unit_test(hierarchy),
 		cmocka_unit_test(coverage),
 		cmocka_unit_test(two_modes_are_seen_and_not_invented),
