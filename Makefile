@@ -25,7 +25,8 @@ CFLAGS_ALL := -std=gnu11 -D_GNU_SOURCE -I. -I$(O) -isystem /usr/include/libnl3 $
 LDFLAGS_ALL := $(SANFLAGS) -pthread $(LDFLAGS)
 
 BENCH_LIBS := -lbpf -lelf -lz -lpfm -ljansson -lsqlite3 -linih -lncursesw -ltinfo -lgsl -lgslcblas -lnl-route-3 -lnl-3 -llzma -lzstd -lmd -lm
-VMM_LIBS   := -lmd -lm
+# The shared one of Debian 12 does not export all of its functions.
+VMM_LIBS   := -l:liburing.a -lmd -lm
 
 .PHONY: all
 all: $(foreach p,vmm bench,$(if $(wildcard $(p)/main.c),$(O)/$(p))) $(O)/lab-init ## the programs (the default)
