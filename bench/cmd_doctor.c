@@ -10,6 +10,7 @@
 #include "base/table.h"
 #include "bench/bench.h"
 #include "bench/cli/doctor.h"
+#include "bench/host/substrate.h"
 #include "bench/lab/lab.h"
 #include "bench/host/paths.h"
 

@@ -5,6 +5,7 @@
 
 #include "base/strbuf.h"
 #include "bench/bench.h"
+#include "bench/host/substrate.h"
 #include "bench/lab/lab.h"
 
 struct lab_args {

@@ -172,6 +172,8 @@ static int set_up(struct machine *m)
 	if (!err)
 		err = vm_create(&m->vm, &vo, &kvm_backend);
 	if (!err)
+		err = pci_core_create(&m->vm->pci, m->vm);
+	if (!err)
 		err = kvm_setup(m->vm, !strcmp(a->irqchip, "split"));
 	if (!err)
 		err = platform_create(&m->platform, m->vm, &po);
@@ -189,6 +191,8 @@ static void tear_down(struct machine *m)
 	platform_destroy(m->platform);
 	if (m->vm)
 		kvm_teardown(m->vm);
+	if (m->vm)
+		pci_core_destroy(m->vm->pci);
 	vm_destroy(m->vm);
 	blob_close(&m->image.kernel);
 	blob_close(&m->image.initrd);

@@ -9,10 +9,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "bench/host/build_type.h"
 #include "bench/host/environment.h"
-#include "bench/lab/lab.h"
-#include "bench/host/paths.h"
+#include "bench/host/programs.h"
 #include "version.h"
 
 #define JITTER_PROBES   20
@@ -44,7 +42,7 @@ json_t *environment_json(void)
 {
 	json_t *env = json_object();
 	struct utsname u;
-	char *version = NULL;
+	char *version = qemu_version();
 
 	uname(&u);
 	json_object_set_new(env, "kernel", json_sprintf("%s %s", u.release, u.version));
@@ -58,53 +56,9 @@ json_t *environment_json(void)
 	add_line(env, "no_turbo", file_read_line("/sys/devices/system/cpu/intel_pstate/no_turbo"));
 	add_line(env, "command_line", file_read_line("/proc/cmdline"));
 	add_line(env, "clocksource", file_read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource"));
-	free(lab_missing(&version));
 	add_line(env, "qemu", version ? version : xstrdup(""));
 	json_object_set_new(env, "exitlab", json_string(EXITLAB_VERSION));
 	return env;
-}
-
-/* Our version says nothing about a program that is not ours; its hash does. */
-static void add_input(json_t *inputs, const char *name, const char *path, bool ours)
-{
-	char hex[65], *real = path ? realpath(path, NULL) : NULL;
-	const char *build;
-
-	if (real && !file_sha256(real, hex)) {
-		build = build_type(real);
-		if (!strcmp(build, "debug") || !strcmp(build, "asan"))
-			log_warn("%s: a build of type %s; its times are not those of a release", real, build);
-		json_array_append_new(inputs, json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", name, "path",
-							real, "sha256", hex, "version",
-							ours ? EXITLAB_VERSION : "", "build", build));
-	}
-	free(real);
-}
-
-json_t *environment_inputs(const struct cell *c, const char *kernel_dir)
-{
-	json_t *inputs = json_array();
-	char *path;
-
-	add_input(inputs, "bench", path_self(), true);
-	if (c->vmm) {
-		bool ours = c->vmm->has_stats_page;
-
-		path = ours ? xstrdup(path_tool(c->vmm->program)) : path_program(c->vmm->program);
-		add_input(inputs, c->vmm->name, path, ours);
-		free(path);
-	}
-	if (!strcmp(c->guest, "micro")) {
-		add_input(inputs, "micro", path_tool("micro.elf"), true);
-		return inputs;
-	}
-	add_input(inputs, "agent", path_tool("agent"), true);
-	if (c->vmm) {
-		path = xasprintf("%s/vmlinux", kernel_dir);
-		add_input(inputs, "kernel", path, false);
-		free(path);
-	}
-	return inputs;
 }
 
 static void read_steal(struct noise *n)

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What a number depends on besides the plan: the machine, its settings, the inputs by hash. */
+/* What a number depends on besides the plan: the machine and its settings. */
 #ifndef BENCH_HOST_ENVIRONMENT_H
 #define BENCH_HOST_ENVIRONMENT_H
 
 #include <jansson.h>
-#include "bench/plan/plan.h"
+#include <stdint.h>
 
 /* .environment of the record. */
 json_t *environment_json(void);
-/* .inputs of a cell's record: every binary, kernel and image with its SHA-256. */
-json_t *environment_inputs(const struct cell *cell, const char *kernel_dir);
 
 /* Steal and scheduling jitter, taken before and after a sample. */
 struct noise {

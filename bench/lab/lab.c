@@ -15,11 +15,6 @@
 #define BOOT_TIMEOUT_NS (90 * NSEC_PER_SEC)
 #define POWER_OFF_NS    (10 * NSEC_PER_SEC)
 
-bool lab_inside(void)
-{
-	return getenv("EXITLAB_LAB") != NULL;
-}
-
 /* Without a time-out of the caller's, only the boot has one. */
 static uint64_t lab_limit(const struct lab_spec *spec)
 {

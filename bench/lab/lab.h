@@ -38,8 +38,6 @@ struct lab_spec {
  * -EHOSTDOWN when it was up and then hung, panicked or ended by itself.
  */
 int lab_run(const struct lab_spec *spec, int *status);
-/* True inside a lab. */
-bool lab_inside(void);
 /*
  * Why there can be no lab on this machine, or NULL; *qemu_version for the record (may be NULL). Caller
  * frees both.

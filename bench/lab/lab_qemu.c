@@ -18,34 +18,11 @@
 #include "bench/lab/lab_impl.h"
 #include "bench/lab/lab_wire.h"
 #include "bench/host/paths.h"
+#include "bench/host/programs.h"
 
 #define QEMU_MIN_MAJOR 8 /* the igb card */
 
 extern char **environ;
-
-static const char *qemu_program(void)
-{
-	const char *q = getenv("EXITLAB_QEMU");
-
-	return q && *q ? q : "qemu-system-x86_64";
-}
-
-/* "QEMU emulator version 10.0.2 (...)" -> "10.0.2", or NULL. */
-static char *qemu_version(void)
-{
-	char *argv[] = {(char *)qemu_program(), "--version", NULL};
-	struct strbuf out = STRBUF_INIT;
-	char *v = NULL;
-
-	if (proc_run(argv, &out, 20 * NSEC_PER_SEC) == 0) {
-		const char *s = strstr(strbuf_str(&out), "version ");
-
-		if (s)
-			v = xasprintf("%.*s", (int)strcspn(s + 8, " \n("), s + 8);
-	}
-	strbuf_free(&out);
-	return v;
-}
 
 char *lab_missing(char **version)
 {

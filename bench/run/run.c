@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/table.h"
 #include "bench/host/environment.h"
+#include "bench/host/substrate.h"
 #include "bench/lab/lab.h"
 #include "bench/host/paths.h"
 #include "bench/host/pin.h"

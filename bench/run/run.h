@@ -41,6 +41,8 @@ int run_workload(const char *workload, const struct run_args *args, int argc, ch
 
 /* Samples into a record (run_record.c, run_table.c). */
 json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const struct run_origin *origin);
+/* .inputs of a cell's record: every binary, kernel and image with its SHA-256 (run_inputs.c). */
+json_t *run_inputs(const struct cell *cell, const char *kernel_dir);
 /* Summary, exits and checks anew from the samples. */
 void run_refresh_record(json_t *rec);
 /* exits.csv and hist-NAME.csv beside the record. */

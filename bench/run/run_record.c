@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "bench/host/environment.h"
+#include "bench/host/substrate.h"
 #include "bench/lab/lab.h"
 #include "bench/sample/measure.h"
 #include "bench/run/run.h"
@@ -245,7 +246,7 @@ json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const str
 	json_object_set_new(rec, "plan", plan_json(p, cell));
 	json_object_set_new(env, "tune", tune_json(from->tune));
 	json_object_set_new(rec, "environment", env);
-	json_object_set_new(rec, "inputs", environment_inputs(c, from->kernel_dir));
+	json_object_set_new(rec, "inputs", run_inputs(c, from->kernel_dir));
 	json_object_set(rec, "samples", samples);
 	run_refresh_record(rec);
 	return rec;

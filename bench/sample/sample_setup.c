@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "bench/lab/lab.h"
+#include "bench/host/substrate.h"
 #include "bench/host/paths.h"
 #include "bench/sample/sample_impl.h"
 #include "workloads/image.h"

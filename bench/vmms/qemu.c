@@ -9,13 +9,12 @@
 #include "base/strbuf.h"
 #include "bench/vmms/vmm.h"
 #include "bench/host/paths.h"
-#include "bench/lab/lab.h"
+#include "bench/host/programs.h"
 
 static char *qemu_unusable(void)
 {
-	char *version, *why = NULL;
+	char *version = qemu_version(), *why = NULL;
 
-	free(lab_missing(&version));
 	if (!version)
 		why = xasprintf("qemu-system-x86_64 is not installed; run %s", path_setup());
 	else if (!file_exists("/dev/kvm"))

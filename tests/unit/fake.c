@@ -128,6 +128,10 @@ struct vm *fake_vm_create(uint64_t mem_bytes)
 		return NULL;
 	}
 	vm->backend_data = f;
+	if (pci_core_create(&vm->pci, vm)) {
+		fake_vm_destroy(vm);
+		return NULL;
+	}
 	return vm;
 }
 
@@ -136,6 +140,7 @@ void fake_vm_destroy(struct vm *vm)
 	struct fake *f = fake_of(vm);
 
 	/* Devices still talk to the recorder while they go. */
+	pci_core_destroy(vm->pci);
 	vm_destroy(vm);
 	free(f);
 }

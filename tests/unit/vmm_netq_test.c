@@ -31,7 +31,7 @@ struct rig {
 	struct stats_queue rxs, txs;
 	int peer; /* the other end of q.fd */
 	unsigned calls[2];
-	uint8_t frame[NETQ_FRAME_MAX + 100], got[NETQ_FRAME_MAX + 100];
+	uint8_t frame[NET_FRAME_MAX + 100], got[NET_FRAME_MAX + 100];
 };
 
 static struct rig rig;
@@ -369,7 +369,7 @@ static const struct hdr_case hdr_cases[] = {
 	 false},
 	{"GSO type 2", {CSUM, 2, 54, 1448, 34, 16}, 4000, IP4, OFFLOADS, false},
 	{"GSO type 0x7f", {CSUM, 0x7f, 54, 1448, 34, 16}, 4000, IP4, OFFLOADS, false},
-	{"larger than any frame", {0}, NETQ_FRAME_MAX + 1, IP4, 0, false},
+	{"larger than any frame", {0}, NET_FRAME_MAX + 1, IP4, 0, false},
 };
 
 static void test_tx_headers(void **state)

@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "vmm/core/machine.h"
-#include "vmm/pci/core.h"
 
 int vm_create(struct vm **out, const struct vm_opts *opts, const struct vm_backend *backend)
 {
@@ -28,8 +27,6 @@ int vm_create(struct vm **out, const struct vm_opts *opts, const struct vm_backe
 	if (!err)
 		err = opts->shared_memory ? gmem_create(&vm->gm, opts->mem_bytes)
 					  : gmem_create_private(&vm->gm, opts->mem_bytes);
-	if (!err)
-		err = pci_core_create(&vm->pci, vm);
 	if (err) {
 		vm_destroy(vm);
 		return err;
@@ -42,7 +39,6 @@ void vm_destroy(struct vm *vm)
 {
 	if (!vm)
 		return;
-	pci_core_destroy(vm->pci);
 	gmem_destroy(vm->gm);
 	stats_destroy(vm->stats);
 	close_fd(&vm->end_fd);

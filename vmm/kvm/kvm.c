@@ -109,7 +109,8 @@ static struct kvm_irq_routing_entry *route_find(struct kvm_irq_routing *r, uint3
 	return NULL;
 }
 
-int kvm_route_set(struct vm *vm, const struct kvm_irq_routing_entry *entry)
+/* One entry of the routing table anew; type 0 removes it. */
+static int route_set(struct vm *vm, const struct kvm_irq_routing_entry *entry)
 {
 	struct kvm *kvm = kvm_of(vm);
 	struct kvm_irq_routing_entry *at;
@@ -225,7 +226,7 @@ static int kvm_msi_route(struct vm *vm, int gsi, uint64_t addr, uint32_t data)
 			  .data = data},
 	};
 
-	return kvm_route_set(vm, &entry);
+	return route_set(vm, &entry);
 }
 
 static int kvm_irqfd(struct vm *vm, int fd, int gsi, int resample_fd, bool add)

@@ -47,8 +47,6 @@ int kvm_setup(struct vm *vm, bool split);
 void kvm_teardown(struct vm *vm);
 /* All vCPUs and interrupt controllers as kvm_setup made them; no vCPU may be running. */
 int kvm_reset(struct vm *vm);
-/* One entry of the routing table; type is KVM_IRQ_ROUTING_*, 0 removes. */
-int kvm_route_set(struct vm *vm, const struct kvm_irq_routing_entry *entry);
 
 /* cpuid.c */
 int cpuid_setup(struct kvm *kvm, struct vcpu *vcpu, unsigned n_cpus);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "vmm/devices/virtio_net/backend.h"
+#include "vmm/net/net_hdr.h"
 
 /* Linux 6.2; the kernel takes them only together. */
 #ifndef TUN_F_USO4

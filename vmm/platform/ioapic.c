@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "vmm/core/bus.h"
-#include "vmm/kvm/kvm.h"
+#include "vmm/core/machine.h"
 #include "vmm/platform/ioapic.h"
 
 #define PINS        24
@@ -44,17 +44,12 @@ static void entry_message(uint64_t e, uint64_t *addr, uint32_t *data)
 /* Tells KVM which vectors' EOI it must report: those of the routes below 24. */
 static void update_route(struct ioapic *io, unsigned pin)
 {
-	struct kvm_irq_routing_entry r = {.gsi = pin};
-	uint64_t e = io->entry[pin], addr;
-	uint32_t data;
+	uint64_t e = io->entry[pin], addr = 0;
+	uint32_t data = 0;
 
-	if (!(e & E_MASKED)) {
+	if (!(e & E_MASKED))
 		entry_message(e, &addr, &data);
-		r.type = KVM_IRQ_ROUTING_MSI;
-		r.u.msi.address_lo = (uint32_t)addr;
-		r.u.msi.data = data;
-	}
-	if (kvm_route_set(io->vm, &r))
+	if (io->vm->backend->msi_route(io->vm, (int)pin, addr, data))
 		log_guest("IOAPIC pin %u: no route", pin);
 }
 
@@ -184,17 +179,13 @@ static void masked(struct ioapic *io)
 
 void ioapic_reset(struct ioapic *io)
 {
-	struct kvm_irq_routing_entry none = {0};
-
 	if (!io)
 		return;
 	pthread_mutex_lock(&io->lock);
 	io->select = io->id = 0;
 	masked(io);
-	for (unsigned pin = 0; pin < PINS; pin++) {
-		none.gsi = pin;
-		kvm_route_set(io->vm, &none);
-	}
+	for (unsigned pin = 0; pin < PINS; pin++)
+		io->vm->backend->msi_route(io->vm, (int)pin, 0, 0);
 	pthread_mutex_unlock(&io->lock);
 }
 

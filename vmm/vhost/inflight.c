@@ -6,8 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "vmm/devices/virtio_net/backend.h"
-
 #define VERSION_AT  8
 #define PROGRESS_AT 16
 #define HEADER      32
@@ -22,7 +20,7 @@ static uint64_t region_size(unsigned entries)
 
 static bool sizes_ok(const struct vu_inflight *d)
 {
-	return d->queues && d->queues <= NET_RINGS_MAX && d->queue_size &&
+	return d->queues && d->queues <= VU_RINGS_MAX && d->queue_size &&
 	       d->queue_size <= VIRTQ_SIZE_MAX;
 }
 

@@ -65,6 +65,7 @@ enum vu_protocol_feature {
 
 #define VU_REGIONS_MAX 8 /* in one SET_MEM_TABLE */
 #define VU_FDS_MAX     8
+#define VU_RINGS_MAX   16 /* of one device */
 #define VU_CONFIG_MAX  256
 
 /* Of SET_VRING_KICK, _CALL and _ERR. */

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "vmm/devices/e1000/e1000.h"
-#include "vmm/devices/virtio_net/netq.h"
+#include "vmm/net/net_hdr.h"
+#include "vmm/virtq/iov.h"
 
 #define GSO_FEATURES                                                                               \
 	(1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_HOST_TSO4 |                              \

@@ -5,7 +5,8 @@
 #include <unistd.h>
 
 #include "vmm/devices/e1000/e1000.h"
-#include "vmm/devices/virtio_net/netq.h"
+#include "vmm/net/net_hdr.h"
+#include "vmm/virtq/iov.h"
 
 /* 3.3.3, 3.3.6, 3.3.7: 16 bytes, little endian. */
 struct tx_desc {

@@ -25,17 +25,11 @@
 #include <linux/virtio_ring.h>
 #include "vmm/core/dev_opts.h"
 #include "vmm/core/vm.h"
+#include "vmm/net/net_hdr.h"
 #include "vmm/virtq/virtqueue.h"
 
 #define NET_PAIRS_MAX 8
 #define NET_RINGS_MAX (2 * NET_PAIRS_MAX)
-#define NET_HDR_LEN   12 /* struct virtio_net_hdr_mrg_rxbuf: always, as VIRTIO_F_VERSION_1 is */
-
-/* Not yet in every linux/virtio_net.h. */
-#define NET_F_GUEST_USO4 54
-#define NET_F_GUEST_USO6 55
-#define NET_F_HOST_USO   56
-#define NET_GSO_UDP_L4   5
 
 struct net_backend;
 

@@ -11,7 +11,7 @@
 
 int netq_init(struct netq *q)
 {
-	q->r.bounce = malloc(NETQ_FRAME_MAX);
+	q->r.bounce = malloc(NET_FRAME_MAX);
 	return q->r.bounce ? 0 : -ENOMEM;
 }
 

@@ -12,19 +12,11 @@
 #ifndef VMM_DEVICES_VIRTIO_NET_NETQ_H
 #define VMM_DEVICES_VIRTIO_NET_NETQ_H
 
-#include <linux/virtio_net.h>
 #include "vmm/devices/virtio_net/backend.h"
 #include "vmm/virtq/iov.h"
 
-#define NETQ_FRAME_MAX (65536 + 64) /* GSO frame and header */
 #define NETQ_WINDOW    128          /* receive buffers popped ahead */
 #define NETQ_POOL      (2 * VIRTQ_SIZE_MAX)
-
-/*
- * A turn of transmit ends after so many bytes, which are two segmentation requests: acknowledgements that
- * had to wait until a full ring was sent left the guest idle (TCP to the host: 0.94 Gb/s without, 1.31 with).
- */
-#define NET_TX_TURN (64u << 10)
 
 /*
  * make SLOWDOWN=1: a regression on purpose, that the gate must find. The guest is never asked, neither by
@@ -43,7 +35,7 @@ struct netq_rx {
 	unsigned iov_first, iov_end; /* its part of pool */
 	uint64_t win_bytes;
 	struct iovec pool[NETQ_POOL + 1];
-	uint8_t *bounce;   /* NETQ_FRAME_MAX */
+	uint8_t *bounce;   /* NET_FRAME_MAX */
 	size_t waiting;    /* bytes in bounce: a frame for which there were no buffers */
 	unsigned last_run; /* frames of the last service run: 1 means latency matters */
 };
@@ -92,14 +84,7 @@ int netq_run(struct netq *q, unsigned budget, bool arm);
 /* Interrupt for what is held back, unless the guest has seen it meanwhile. */
 void netq_flush(struct netq *q);
 
-/*
- * net_hdr.c: is this header fit for the host's kernel, given the frame it belongs to? head holds the first
- * n bytes of the frame (up to NET_HEAD_LEN), len is all of it. Flags that mean nothing on transmit are
- * cleared.
- */
-#define NET_HEAD_LEN 64
-bool net_hdr_check(struct virtio_net_hdr_mrg_rxbuf *h, const uint8_t *head, size_t n, size_t len,
-		   uint64_t features);
+/* net_filter.c */
 bool net_filter_pass(const struct net_filter *f, const uint8_t *head, size_t n);
 
 /* Between netq.c and netq_rx.c. */

@@ -165,22 +165,22 @@ static int rx_one(struct netq *q)
 
 	if (!mergeable(q))
 		n_iov = MIN(n_iov, (unsigned)r->win[0].n_in);
-	for (unsigned i = 0; i < n_iov && room < NETQ_FRAME_MAX; i++)
+	for (unsigned i = 0; i < n_iov && room < NET_FRAME_MAX; i++)
 		room += v[i].iov_len;
 	/*
 	 * The vector's end is always the bounce buffer: no frame is cut. The slot is another chain's or
 	 * free.
 	 */
 	spare = v[n_iov];
-	if (room < NETQ_FRAME_MAX)
-		v[n_iov] = (struct iovec){r->bounce + room, NETQ_FRAME_MAX - room};
-	len = readv(q->fd, v, (int)n_iov + (room < NETQ_FRAME_MAX));
+	if (room < NET_FRAME_MAX)
+		v[n_iov] = (struct iovec){r->bounce + room, NET_FRAME_MAX - room};
+	len = readv(q->fd, v, (int)n_iov + (room < NET_FRAME_MAX));
 	v[n_iov] = spare;
 	if (len <= 0) {
 		q->fd_readable = false;
 		return 0;
 	}
-	if ((size_t)len > room && (size_t)len <= NETQ_FRAME_MAX) {
+	if ((size_t)len > room && (size_t)len <= NET_FRAME_MAX) {
 		iov_gather(v, n_iov, 0, r->bounce, room);
 		if (wanted(q, &(struct iovec){r->bounce, (size_t)len}, 1, (size_t)len))
 			r->waiting = (size_t)len;
@@ -212,7 +212,7 @@ int netq_rx(struct netq *q, unsigned budget, bool *more)
 			err = MIN(got, 0);
 			continue;
 		}
-		err = fill_window(q, mergeable(q) ? NETQ_FRAME_MAX : 1);
+		err = fill_window(q, mergeable(q) ? NET_FRAME_MAX : 1);
 		if (err || !r->n_win || !q->fd_readable)
 			break;
 		got = rx_one(q);

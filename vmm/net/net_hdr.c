@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <arpa/inet.h>
-#include <string.h>
-#include "vmm/devices/virtio_net/netq.h"
+#include "vmm/net/net_hdr.h"
+
+#include "base/util.h"
 
 #define ETH_HDR 14
 #define GSO_MIN 8 /* smaller segments only make work */
@@ -88,7 +88,7 @@ bool net_hdr_check(struct virtio_net_hdr_mrg_rxbuf *mh, const uint8_t *head, siz
 {
 	struct virtio_net_hdr *h = &mh->hdr;
 
-	if (len < ETH_HDR || len > NETQ_FRAME_MAX)
+	if (len < ETH_HDR || len > NET_FRAME_MAX)
 		return false;
 	mh->num_buffers = 0;
 	h->flags &= VIRTIO_NET_HDR_F_NEEDS_CSUM;
@@ -100,41 +100,4 @@ bool net_hdr_check(struct virtio_net_hdr_mrg_rxbuf *mh, const uint8_t *head, siz
 		return true;
 	}
 	return gso_ok(h, head, n, len, features);
-}
-
-static bool in_table(const uint8_t (*t)[6], unsigned n, const uint8_t *mac)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (!memcmp(t[i], mac, 6))
-			return true;
-	return false;
-}
-
-static bool vlan_pass(const struct net_filter *f, const uint8_t *head)
-{
-	unsigned id;
-
-	if (!f->vlan_on || be16(head + 12) != 0x8100)
-		return true;
-	id = be16(head + 14) & 0xfff;
-	return f->vlan[id / 64] >> id % 64 & 1;
-}
-
-bool net_filter_pass(const struct net_filter *f, const uint8_t *head, size_t n)
-{
-	static const uint8_t bcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-
-	if (n < 16)
-		return f->promisc;
-	if (f->promisc)
-		return true;
-	if (!vlan_pass(f, head))
-		return false;
-	if (!memcmp(head, bcast, 6))
-		return !f->nobcast;
-	if (head[0] & 1)
-		return !f->nomulti &&
-		       (f->allmulti || f->multi_overflow || in_table(f->multi, f->n_multi, head));
-	return !f->nouni && (f->alluni || f->uni_overflow || !memcmp(head, f->mac, 6) ||
-			     in_table(f->uni, f->n_uni, head));
 }

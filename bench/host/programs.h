@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* Programs of others that several rooms start or ask. */
+#ifndef BENCH_HOST_PROGRAMS_H
+#define BENCH_HOST_PROGRAMS_H
+
+/* $EXITLAB_QEMU, else the name to look for in PATH. */
+const char *qemu_program(void);
+/* "10.0.2", or NULL when there is none. Caller frees. */
+char *qemu_version(void);
+
+#endif
