@@ -142,6 +142,8 @@ $(O)/micro.elf: $(MICRO_OBJ) workloads/micro/link.ld
 
 # ---- unit tests: tests/unit/ROOM_NAME_test.c; vmm_* link the VMM and its fake machine, all others bench ------
 FAKE_OBJ := $(call obj,tests/unit/fake.c)
+# Named here, or make prefers the rule for bench whenever fake.o is the only object that is missing.
+$(FAKE_OBJ): tests/unit/fake.h
 UNIT_SRC := $(wildcard tests/unit/*_test.c)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(UNIT_SRC))
 $(O)/tests/unit/vmm_%_test: $(O)/obj/tests/unit/vmm_%_test.o $(FAKE_OBJ) $(O)/libvmm.a $(O)/libbase.a
