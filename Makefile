@@ -156,8 +156,8 @@ $(O)/tests/unit/%_test: $(O)/obj/tests/unit/%_test.o $(O)/libbench.a $(O)/libbas
 unit-bins: $(FAKE_OBJ) $(UNIT_BIN)
 
 # ---- golden figures: synthetic records drawn as text and compared ------------------------------
-GOLDEN_OBJ := $(call obj,tests/golden/fixture.c tests/golden/sets.c)
-$(O)/tests/unit/analysis_figures_test $(O)/tests/unit/analysis_dashboard_test: $(GOLDEN_OBJ)
+GOLDEN_OBJ := $(call obj,tests/golden/fixture.c tests/golden/sets.c tests/golden/hostile.c)
+$(O)/tests/unit/analysis_figures_test $(O)/tests/unit/analysis_dashboard_test $(O)/tests/unit/analysis_hostile_test: $(GOLDEN_OBJ)
 $(O)/tests/golden/gen: $(call obj,tests/golden/gen.c) $(GOLDEN_OBJ) $(O)/libbench.a $(O)/libbase.a
 	$(LINK) $^ $(BENCH_LIBS)
 .PHONY: golden

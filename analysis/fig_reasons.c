@@ -7,17 +7,20 @@
 #include "analysis/view.h"
 #include "base/hist_json.h"
 
-static struct reason *reason_get(struct reasons *all, const char *name)
+static struct reason *reason_get(struct reasons *all, const char *said)
 {
+	char name[sizeof(all->list->name)];
 	struct reason *r;
 
+	snprintf(name, sizeof(name), "%s", said);
+	str_one_line(name);
 	for (size_t i = 0; i < all->n; i++)
 		if (!strcmp(all->list[i].name, name))
 			return &all->list[i];
 	all->list = xgrow(all->list, all->n, sizeof(*all->list));
 	r = &all->list[all->n++];
 	*r = (struct reason){.count = 0};
-	snprintf(r->name, sizeof(r->name), "%s", name);
+	memcpy(r->name, name, sizeof(name));
 	return r;
 }
 

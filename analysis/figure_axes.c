@@ -6,18 +6,22 @@
 
 #include "analysis/figure.h"
 
+/*
+ * Between double quotes gnuplot runs what stands in backquotes and replaces @NAME; as octal numbers those
+ * are characters like any other, in a script and in a data file, and so are the quote and the backslash.
+ */
 static void quote(struct strbuf *sb, const char *s, const char *twice)
 {
 	strbuf_addc(sb, '"');
 	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
-			strbuf_addc(sb, '\\');
 		if (strchr(twice, *s))
 			strbuf_addc(sb, *s);
 		if (*s == '\n')
 			strbuf_adds(sb, "\\n");
+		else if (strchr("\"\\`@", *s))
+			strbuf_addf(sb, "\\%03o", (unsigned char)*s);
 		else
-			strbuf_addc(sb, *s);
+			strbuf_addc(sb, (unsigned char)*s < ' ' ? '?' : *s);
 	}
 	strbuf_addc(sb, '"');
 }

@@ -8,11 +8,10 @@
 
 #include "analysis/assets.h"
 #include "analysis/figure.h"
+#include "analysis/gnuplot.h"
 #include "analysis/view.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/proc.h"
 
 #define FONT_PT	  7
 #define PNG_DPI	  300.0
@@ -107,16 +106,25 @@ static void add_terminal(struct strbuf *gp, const struct fig_target *to, const s
 static void add_head(struct strbuf *gp, const struct figure *fig, const struct fig_target *to,
 		     const struct fig_doc *doc)
 {
+	char *out = xasprintf("%s.%s", to->stem, figure_format_name(to->format)),
+	     *dat = xasprintf("%s.dat", to->stem), *script = xasprintf("%s.gp", to->stem);
+
+	str_one_line(script);
 	strbuf_addf(
 		gp,
-		"# Exitlab figure \"%s\": %s.\n# Draw it again, in this folder: gnuplot %s.gp\n",
-		fig->name, fig->title, to->stem);
+		"# Exitlab figure \"%s\": %s.\n# Draw it again, in this folder: gnuplot %s\n",
+		fig->name, fig->title, script);
 	add_terminal(gp, to, doc);
 	strbuf_adds(gp, "set output ");
-	strbuf_addf(gp, "\"%s.%s\"\n", to->stem, figure_format_name(to->format));
+	fig_quote(gp, out);
 	/* The svg terminal draws points smaller than the others do. */
-	strbuf_addf(gp, "mark = %g\nload \"style.gp\"\ndat = \"%s.dat\"\n\n",
-		    to->format == FIG_SVG ? 1.6 : 1, to->stem);
+	strbuf_addf(gp, "\nmark = %g\nload \"style.gp\"\ndat = ",
+		    to->format == FIG_SVG ? 1.6 : 1);
+	fig_quote(gp, dat);
+	strbuf_adds(gp, "\n\n");
+	free(out);
+	free(dat);
+	free(script);
 }
 
 static void add_range(struct strbuf *sb, const char *what, size_t low, size_t high)
@@ -209,31 +217,12 @@ static int write_files(const struct figure *fig, const struct fig_set *set,
 		err = write_beside(to, to->stem, ".txt", &caption);
 	if (!err)
 		err = write_beside(to, "style", ".gp", &style);
+	if (!err && !to->only_text)
+		err = gnuplot_run(to, &gp, &doc->dat, &style);
 	strbuf_free(&gp);
 	strbuf_free(&caption);
 	strbuf_free(&style);
 	return err;
-}
-
-/* gnuplot runs inside the folder, as its user would. What it says is shown only if it fails: it
- * warns of trifles. */
-static int run_gnuplot(const struct fig_target *to)
-{
-	char *script = xasprintf("%s.gp", to->stem), *dir = (char *)to->dir;
-	char *argv[] = {"sh",	"-c", "cd \"$1\" && exec gnuplot \"$2\" 2>&1", "sh", dir,
-			script, NULL};
-	struct strbuf said = STRBUF_INIT;
-	int status = proc_run(argv, &said, 60 * NSEC_PER_SEC);
-
-	if (status == 127)
-		log_error(
-			"gnuplot: not found; install it (Debian: gnuplot-nox); %s/%s is ready to be drawn",
-			dir, script);
-	else if (status)
-		log_error("gnuplot: %s/%s: status %d: %s", dir, script, status, strbuf_str(&said));
-	strbuf_free(&said);
-	free(script);
-	return status == 127 ? -ENOENT : status ? -EIO : 0;
 }
 
 /* The records that the figure has something to draw of; all of them when that would be none, so
@@ -266,8 +255,6 @@ int figure_render(const struct figure *fig, const struct fig_set *set, const str
 		*why = strbuf_take(&doc.missing);
 	if (!err)
 		err = write_files(fig, &some, to, &doc);
-	if (!err && !to->only_text)
-		err = run_gnuplot(to);
 	free(some.rec);
 	strbuf_free(&doc.dat);
 	strbuf_free(&doc.gp);

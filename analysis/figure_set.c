@@ -115,8 +115,9 @@ char *fig_label(const struct fig_set *set, size_t i, const char *ignore)
 		char *longer = xasprintf("%s, %.15s", label, view_str(set->rec[i], "id"));
 
 		free(label);
-		return longer;
+		label = longer;
 	}
+	str_one_line(label); /* records come from elsewhere too */
 	return label;
 }
 

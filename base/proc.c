@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,11 +36,56 @@ static int redirect(int from, int to, bool null_when_zero)
 	return 0;
 }
 
+static int limit(void)
+{
+	static const struct {
+		int what;
+		rlim_t most;
+	} limits[] = {
+		{RLIMIT_CORE, 0},
+		{RLIMIT_CPU, 60},
+		{RLIMIT_NOFILE, 64},
+		{RLIMIT_FSIZE, 256 * MIB},
+		{RLIMIT_AS, 4 * GIB},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		struct rlimit r = {limits[i].most, limits[i].most};
+
+		if (setrlimit((__rlimit_resource_t)limits[i].what, &r) && errno != EPERM)
+			return -errno;
+	}
+	return 0;
+}
+
+/* Root of a user namespace that knows no nobody (EINVAL) is its maker, and has no more to lose. */
+static int become_nobody(void)
+{
+	if (setresgid(PROC_NOBODY, PROC_NOBODY, PROC_NOBODY))
+		return errno == EINVAL ? 0 : -errno;
+	if (setgroups(0, NULL) || setresuid(PROC_NOBODY, PROC_NOBODY, PROC_NOBODY))
+		return -errno;
+	return 0;
+}
+
+static int confine(void)
+{
+	int err = limit();
+
+	if (!err && !geteuid())
+		err = become_nobody();
+	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		err = -errno;
+	return err;
+}
+
 static int child_setup(const struct proc_opts *o, pid_t parent)
 {
-	int err;
+	int err = o->confined ? confine() : 0;
 
-	/* Whoever started us may have died before the kernel knew of our wish. */
+	if (err)
+		return err;
+	/* After confine: another uid forgets it. Whoever started us may have died before the kernel knew. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		return -ESRCH;
@@ -168,10 +215,9 @@ void proc_end(struct proc *p, uint64_t grace_ns)
 	reap(p);
 }
 
-int proc_run(char *const argv[], struct strbuf *out, uint64_t timeout_ns)
+static int run(char *const argv[], struct proc_opts o, struct strbuf *out, uint64_t timeout_ns)
 {
 	struct proc p;
-	struct proc_opts o = {0};
 	int fds[2] = {-1, -1}, err;
 	uint64_t deadline = clock_ns() + timeout_ns;
 
@@ -206,4 +252,14 @@ int proc_run(char *const argv[], struct strbuf *out, uint64_t timeout_ns)
 	if (err < 0)
 		proc_end(&p, 0);
 	return err;
+}
+
+int proc_run(char *const argv[], struct strbuf *out, uint64_t timeout_ns)
+{
+	return run(argv, (struct proc_opts){0}, out, timeout_ns);
+}
+
+int proc_run_confined(char *const argv[], struct strbuf *out, uint64_t timeout_ns)
+{
+	return run(argv, (struct proc_opts){.confined = true}, out, timeout_ns);
 }

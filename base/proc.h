@@ -21,6 +21,7 @@ struct proc_opts {
 	int netns_fd;      /* > 0: the child enters this network namespace first */
 	bool hold;         /* wait for proc_release before exec */
 	bool new_group;    /* its own process group (Ctrl-C reaches only us) */
+	bool confined;     /* as nobody where we are root, without new privileges, bounded; see proc_run_confined */
 };
 
 /* Start argv[0] (looked up in PATH). The child dies with us (PR_SET_PDEATHSIG). 0 or -errno; exec failure is
@@ -35,5 +36,11 @@ void proc_end(struct proc *p, uint64_t grace_ns);
 /* Run to the end, capturing stdout (may be NULL); status or -errno. */
 struct strbuf;
 int proc_run(char *const argv[], struct strbuf *out, uint64_t timeout_ns);
+/*
+ * The same for a program that reads what strangers wrote: it is the user nobody (PROC_NOBODY) where we are
+ * root, gets no privileges by running others, and its CPU time, memory, files and fds have limits.
+ */
+#define PROC_NOBODY 65534
+int proc_run_confined(char *const argv[], struct strbuf *out, uint64_t timeout_ns);
 
 #endif

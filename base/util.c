@@ -58,11 +58,59 @@ char *xasprintf(const char *fmt, ...)
 	return s;
 }
 
+/* Bytes of the character at s and the character; 0: that is no UTF-8. */
+static unsigned utf8_char(const unsigned char *s, uint32_t *c)
+{
+	static const struct {
+		unsigned char mask, lead;
+		uint32_t least; /* that needs so many bytes */
+	} form[] = {{0x80, 0, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+	unsigned n = 0;
+
+	while (n < ARRAY_SIZE(form) && (s[0] & form[n].mask) != form[n].lead)
+		n++;
+	if (n == ARRAY_SIZE(form))
+		return 0;
+	*c = s[0] & (uint8_t)~form[n].mask;
+	for (unsigned i = 1; i <= n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		*c = *c << 6 | (s[i] & 0x3f);
+	}
+	return *c < form[n].least || *c > 0x10ffff || (*c >= 0xd800 && *c < 0xe000) ? 0 : n + 1;
+}
+
+static bool is_printable(uint32_t c)
+{
+	static const struct {
+		uint32_t from, to;
+	} not[] = {{0, 0x1f}, {0x7f, 0x9f}, {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(not); i++)
+		if (c >= not[i].from && c <= not[i].to)
+			return c == '\n' || c == '\t';
+	return true;
+}
+
 void str_printable(char *s)
 {
+	while (*s) {
+		uint32_t c;
+		unsigned n = utf8_char((unsigned char *)s, &c);
+
+		if (n && is_printable(c))
+			s += n;
+		else
+			*s++ = '?';
+	}
+}
+
+void str_one_line(char *s)
+{
+	str_printable(s);
 	for (; *s; s++)
-		if (((unsigned char)*s < ' ' && *s != '\n' && *s != '\t') || *s == 0x7f)
-			*s = '?';
+		if (*s == '\n' || *s == '\t')
+			*s = ' ';
 }
 
 void close_fd(int *fd)

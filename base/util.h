@@ -51,8 +51,13 @@ void *xgrow(void *array, size_t n, size_t size);
 char *xstrdup(const char *s);
 char *xasprintf(const char *fmt, ...) PRINTF(1, 2);
 
-/* Control characters become '?' (but for new lines and tabs): a guest's words must not command a terminal. */
+/*
+ * A stranger's words must not command a terminal: control characters (those of C1 too, 8 bit or in UTF-8),
+ * what turns the direction of text, and bytes that are no UTF-8 become '?'; new lines and tabs stay.
+ */
 void str_printable(char *s);
+/* The same, and new lines and tabs become blanks. */
+void str_one_line(char *s);
 
 /* close(*fd) when open and set it to -1; errno is kept. */
 void close_fd(int *fd);

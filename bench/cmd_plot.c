@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,8 +71,8 @@ static int draw_each(const struct figure *fig, const struct fig_set *set, struct
 		char *label = fig_label(set, i, NULL), *name = xasprintf("%s-%s", stem, label);
 		int status;
 
-		for (char *p = name; *p; p++)
-			if (strchr(" ,=/", *p))
+		for (char *p = name + strlen(stem); *p; p++)
+			if (!isalnum((unsigned char)*p) && !strchr(".-+", *p))
 				*p = '_';
 		to->stem = name;
 		status = draw_set(fig, &one, to, why);

@@ -42,9 +42,20 @@ static int parse_double(const char *s, const char **rest, double *out)
 	return *end || !isfinite(*out) ? -EBADMSG : 0;
 }
 
+/* A guest's names go into records, file names, scripts and pages: nothing there means anything but itself. */
+static const char *next_name(const char *s, struct agent_line *out)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_.";
+
+	s = next_word(s, out->name, sizeof(out->name));
+	if (!s || out->name[0] < 'a' || out->name[0] > 'z' || out->name[strspn(out->name, allowed)])
+		return NULL;
+	return s;
+}
+
 static int parse_metric(const char *s, struct agent_line *out)
 {
-	s = next_word(s, out->name, sizeof(out->name));
+	s = next_name(s, out);
 	return s ? parse_double(s, &s, &out->value) : -EBADMSG;
 }
 
@@ -81,7 +92,7 @@ static int parse_hist(const char *s, struct agent_line *out)
 	struct hist *h = &out->hist;
 	uint64_t *const field[] = {&h->count, &h->sum, &h->min, &h->max};
 
-	s = next_word(s, out->name, sizeof(out->name));
+	s = next_name(s, out);
 	if (!s)
 		return -EBADMSG;
 	hist_init(h);

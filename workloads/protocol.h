@@ -21,6 +21,7 @@
  *        exitlab fail TEXT                 the sample is void, and why
  *        exitlab done                      all said; the guest powers off next
  *
+ *    A NAME is a letter and then letters, digits, '_' and '.', all small: [a-z][a-z0-9_.]*.
  *    Lines that do not begin with "exitlab " are not the agent's and are kept in the console log only.
  *
  * The job goes the other way: one line "key=value key=value ..." in the initramfs file /exitlab.job (micro

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/clock.h"
@@ -43,11 +45,33 @@ static void ends(void **state)
 	strbuf_free(&out);
 }
 
+/* What a confined program is; without root it keeps its user. */
+static void confined(void **state)
+{
+	char *argv[] = {(char *)"sh", (char *)"-c",
+			(char *)"id -u; id -G; grep -E '^(NoNewPrivs|CapEff|CapPrm)' /proc/self/status; "
+				"ulimit -c; ulimit -t; ulimit -n", NULL};
+	struct strbuf out = STRBUF_INIT, want = STRBUF_INIT;
+
+	(void)state;
+	assert_int_equal(proc_run_confined(argv, &out, LIMIT_NS), 0);
+	assert_non_null(strstr(strbuf_str(&out), "NoNewPrivs:\t1\n"));
+	assert_non_null(strstr(strbuf_str(&out), "\n0\n60\n64\n"));
+	if (!geteuid()) {
+		strbuf_addf(&want, "%d\n%d\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n", PROC_NOBODY,
+			    PROC_NOBODY);
+		assert_memory_equal(strbuf_str(&out), strbuf_str(&want), want.len);
+	}
+	strbuf_free(&out);
+	strbuf_free(&want);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(output_longer_than_a_pipe),
 		cmocka_unit_test(ends),
+		cmocka_unit_test(confined),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

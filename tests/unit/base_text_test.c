@@ -100,11 +100,29 @@ static void test_formats(void **state)
 
 static void test_printable(void **state)
 {
-	char text[] = "\033]0;x\007 \001a\tb\n\x7f\r é";
+	static const struct {
+		const char *in, *out;
+	} cases[] = {
+		{"\033]0;x\007 \001a\tb\n\x7f\r é", "?]0;x? ?a\tb\n?? é"},
+		{"\xc2\x9b" "31m", "??31m"}, /* CSI of C1 in UTF-8 */
+		{"\x9b" "31m", "?31m"},      /* and alone */
+		{"\xc2\xa0|\xe2\x82\xac|\xf0\x9f\x98\x80", "\xc2\xa0|\xe2\x82\xac|\xf0\x9f\x98\x80"},
+		{"\xe2\x80\xae" "x", "???x"}, /* right to left from here on */
+		{"\xc0\x9b|\xe0\x82\x9b|\xed\xa0\x80", "??|???|???"}, /* too long, a surrogate */
+		{"\xf4\x90\x80\x80|\xff", "????|?"},
+		{"cut \xe2\x82", "cut ??"},
+	};
 
 	(void)state;
-	str_printable(text);
-	assert_string_equal(text, "?]0;x? ?a\tb\n?? é");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "%s", cases[i].in);
+		str_printable(text);
+		assert_string_equal(text, cases[i].out);
+		str_one_line(text);
+		assert_null(strpbrk(text, "\n\t"));
+	}
 }
 
 static void test_table_on_its_side(void **state)

@@ -155,6 +155,16 @@ static void lines_parse(void **state)
 		{"exitlab hist x 2 3 1 2 1:1,99999:1", -EBADMSG, LINE_HIST, NULL, 0},
 		{"exitlab hist x 2 3 1 2 1:1,2:1trailing", -EBADMSG, LINE_HIST, NULL, 0},
 		{"exitlab hist x 2 3", -EBADMSG, LINE_HIST, NULL, 0},
+		{"exitlab metric exit_cost_ns.pio_2 7", 0, LINE_METRIC, "exit_cost_ns.pio_2", 7},
+		/* names that would be run, or be a file elsewhere */
+		{"exitlab metric exit_cost_ns.`id` 7", -EBADMSG, LINE_METRIC, NULL, 0},
+		{"exitlab metric a<b> 7", -EBADMSG, LINE_METRIC, NULL, 0},
+		{"exitlab metric ../../x 7", -EBADMSG, LINE_METRIC, NULL, 0},
+		{"exitlab metric .x 7", -EBADMSG, LINE_METRIC, NULL, 0},
+		{"exitlab metric Upper 7", -EBADMSG, LINE_METRIC, NULL, 0},
+		{"exitlab metric \xc2\x9b 7", -EBADMSG, LINE_METRIC, NULL, 0},
+		{"exitlab hist a/b 0 0 0 0 ", -EBADMSG, LINE_HIST, NULL, 0},
+		{"exitlab hist a`b 0 0 0 0 ", -EBADMSG, LINE_HIST, NULL, 0},
 	};
 	static struct agent_line line;
 

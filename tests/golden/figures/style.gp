@@ -1,4 +1,4 @@
-# The style of every Exitlab figure: loaded by each .gp, which sets `mark`, the scale of points. Edit here, run the .gp
+# The style of every Exitlab figure: loaded by each .gp, which sets "mark", the scale of points. Edit here, run the .gp
 # again.
 #
 # Colours are Okabe and Ito's, which every kind of colour vision tells apart. Neighbours in a stack alternate between

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+# Records of strangers and of hostile guests through the command line: class 20 of docs/robustness.md.
+load ../helper
+
+setup() {
+	store=$BATS_TEST_TMPDIR/store
+	pwned=$BATS_TEST_TMPDIR/pwned
+}
+
+# record ID: a run whose names and texts ask for $pwned to be made, for scripts, for terminals.
+record() {
+	jq -n --arg id "$1" --arg cmd "touch $pwned" '
+		("`" + $cmd + "`") as $run | ("\"; system(\"" + $cmd + "\")\n!" + $cmd + "\n") as $out |
+		{schema: 1, id: $id, started: "2026-03-14T09:26:53Z", workload: "exit-cost", mode: ("virtio" + $run),
+		 vmm: ("builtin" + $out), guest: "micro", substrate: "host", time_base: "real", ok: true,
+		 knobs: {("k" + $run): ("v" + $run)}, params: {duration_ns: 2000000000, reps: 6},
+		 exits: [{reason: ("npf" + $run), key: ("k" + $out), count: 9, total_ns: 900, p50_ns: 90, p99_ns: 200,
+			  kvm_ns: 300, user_ns: 300, kvm_fast_ns: 300}],
+		 samples: [range(6) | {ok: true, metrics: {exit_cost_ns: (100 + .)},
+			   hists: {("exit_cost_ns.cpuid" + $run): {count: 3, sum: 300, min: 90, max: 110, slots: [[90, 3]]}}}],
+		 summary: {exit_cost_ns: {median: 102, ci_low: 101, ci_high: 104, n: 6}}}' >"$BATS_TEST_TMPDIR/$1.json"
+	"$bench" import "$BATS_TEST_TMPDIR/$1.json" --store "$store" >/dev/null
+}
+
+@test "what names say is drawn, not run" {
+	record a-1
+	"$bench" plot a-1 --figure=all --format=svg --out="$BATS_TEST_TMPDIR/figures" --store "$store"
+	"$bench" report a-1 --out="$BATS_TEST_TMPDIR/report.html" --store "$store"
+	ls "$BATS_TEST_TMPDIR"/figures/*.svg
+	none grep -l '`' "$BATS_TEST_TMPDIR"/figures/*.gp
+	[ ! -e "$pwned" ]
+}
+
+@test "gnuplot has no privileges, and the figure is where it was asked for" {
+	[ "$(id -u)" -eq 0 ] || skip "not root: there is nothing to give up"
+	mkdir -m 755 "$BATS_TEST_TMPDIR/bin"
+	chmod 755 "$BATS_FILE_TMPDIR" "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR"
+	cat >"$BATS_TEST_TMPDIR/bin/gnuplot" <<-'END'
+		#!/bin/sh
+		{ id -u; id -G; grep -E '^(CapEff|NoNewPrivs):' /proc/self/status; } >"${1%.gp}.svg"
+	END
+	chmod 755 "$BATS_TEST_TMPDIR/bin/gnuplot"
+	record a-1
+	mkdir -m 700 "$BATS_TEST_TMPDIR/mine"
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH "$bench" plot a-1 --figure=exit-cost --format=svg \
+		--out="$BATS_TEST_TMPDIR/mine/x.svg" --store "$store"
+	run cat "$BATS_TEST_TMPDIR/mine/x.svg"
+	echo "$output"
+	[ "$output" = $'65534\n65534\nCapEff:\t0000000000000000\nNoNewPrivs:\t1' ]
+	[ "$(stat -c %u "$BATS_TEST_TMPDIR/mine/x.svg")" -eq 0 ]
+
+	# A link for a drawing would have root copy what it leads to.
+	printf '#!/bin/sh\nln -s /etc/shadow "${1%%.gp}.svg"\n' >"$BATS_TEST_TMPDIR/bin/gnuplot"
+	rm "$BATS_TEST_TMPDIR/mine/x.svg"
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH fails 3 "cannot be kept" "$bench" -q plot a-1 --figure=exit-cost --format=svg \
+		--out="$BATS_TEST_TMPDIR/mine/x.svg" --store "$store"
+	[ ! -e "$BATS_TEST_TMPDIR/mine/x.svg" ]
+	[ -z "$(find /tmp -maxdepth 1 -name 'exitlab-gnuplot-*' -newer "$BATS_TEST_TMPDIR/bin/gnuplot")" ]
+}

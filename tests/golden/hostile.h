@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Records whose every name and text was written by someone who wants to be run, and what a reader of each
+ * language that we write finds in our output: the words of the attack may be data only.
+ */
+#ifndef GOLDEN_HOSTILE_H
+#define GOLDEN_HOSTILE_H
+
+#include <jansson.h>
+
+/* In every word of every attack, so that it is found wherever it ends. */
+#define HOSTILE_MARK "PWN"
+/* Breaks out of strings, comments, tags and cells of all languages that we write. */
+extern const char hostile_text[];
+
+/* attack is added to every text of the record, and to names that a guest or a stranger chooses. */
+void hostile_record(json_t *rec, const char *attack);
+/* A gnuplot script: the attack stands in double-quoted strings only, and nothing in them is run or replaced.
+ * NULL, or the place where it is otherwise. */
+const char *hostile_in_gp(const char *text);
+
+#endif
