@@ -9,14 +9,7 @@
 
 #include "analysis/figure.h"
 #include "analysis/view.h"
-
-/* Line types of style.gp, by mode. */
-static const struct {
-	const char *mode;
-	int linetype;
-} mode_style[] = {
-	{"virtio", 1}, {"sriov", 2}, {"vhost", 3}, {"e1000", 5}, {"vhost-user", 7}, {"host", 8},
-};
+#include "results/modes.h"
 
 static const char *const label_fields[] = {"workload", "mode", "vmm", "guest", "substrate"};
 
@@ -123,10 +116,9 @@ char *fig_label(const struct fig_set *set, size_t i, const char *ignore)
 
 static int mode_linetype(const json_t *rec)
 {
-	for (size_t m = 0; m < ARRAY_SIZE(mode_style); m++)
-		if (!strcmp(view_str(rec, "mode"), mode_style[m].mode))
-			return mode_style[m].linetype;
-	return 0;
+	const struct mode_info *m = mode_info_find(view_str(rec, "mode"));
+
+	return m ? m->linetype : 0;
 }
 
 int fig_linetype(const struct fig_set *set, size_t i)

@@ -7,10 +7,11 @@
 #include "base/table.h"
 #include "bench/vmms/vmm.h"
 #include "bench/bench.h"
-#include "bench/plan/knobs.h"
+#include "bench/modes/knobs.h"
 #include "bench/cli/runs.h"
 #include "bench/host/substrate.h"
 #include "probes/counters.h"
+#include "results/modes.h"
 #include "workloads/workloads.h"
 
 struct list_args {
@@ -115,20 +116,24 @@ static void list_workloads(struct listing *l)
 static void list_modes(struct listing *l)
 {
 	static const char *const columns[] = {"name", "device path", NULL};
-	static const char *const rows[][2] = {
-		{"host", "no VM: agent and peer in two network namespaces, the bare-metal baseline"},
-		{"e1000", "Intel 82540EM emulated in the VMM"},
-		{"virtio", "virtio-net served by the VMM"},
-		{"vhost", "virtio-net served by the kernel's vhost-net"},
-		{"vhost-user", "virtio-net served by another process"},
-		{"sriov", "a virtual function of a real card, through VFIO"},
-	};
 
 	list_start(l, columns);
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		list_cell(l, rows[i][0]);
-		list_cell(l, rows[i][1]);
+	for (const struct mode_info *m = mode_info_table; m->name; m++) {
+		list_cell(l, m->name);
+		list_cell(l, m->text);
 	}
+}
+
+/* The modes that have the knob, or what it is of. */
+static void list_knob_home(struct listing *l, const struct knob_info *k)
+{
+	char *modes = knob_modes(k);
+
+	if (*modes)
+		list_cell(l, modes);
+	else
+		list_cell(l, k->home == KNOB_MACHINE ? "machine" : "harness");
+	free(modes);
 }
 
 static void list_knobs(struct listing *l)
@@ -139,10 +144,7 @@ static void list_knobs(struct listing *l)
 	for (const struct knob_info *k = knob_table; k->name; k++) {
 		list_cell(l, k->name);
 		list_cell(l, k->values);
-		list_cell(l, *k->modes		       ? k->modes
-			     : k->home == KNOB_NET     ? "every mode"
-			     : k->home == KNOB_MACHINE ? "machine"
-						       : "harness");
+		list_knob_home(l, k);
 		list_cell(l, k->help);
 	}
 	for (const struct job_key *k = job_keys; k->name; k++) {

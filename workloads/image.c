@@ -12,32 +12,6 @@
 #include "workloads/elfdeps.h"
 #include "workloads/image.h"
 
-static const char *const no_modules[] = {NULL};
-static const char *const e1000_modules[] = {"e1000", NULL};
-static const char *const virtio_modules[] = {"virtio_pci", "virtio_net", NULL};
-
-static const struct {
-	const char *mode;
-	const char *const *modules;
-} mode_modules[] = {
-	{"", no_modules},
-	{"none", no_modules},
-	{"host", no_modules},
-	{"e1000", e1000_modules},
-	{"virtio", virtio_modules},
-	{"vhost", virtio_modules},
-	{"vhost-user", virtio_modules},
-};
-
-const char *const *image_mode_modules(const char *mode)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(mode_modules); i++) {
-		if (!strcmp(mode_modules[i].mode, mode))
-			return mode_modules[i].modules;
-	}
-	return NULL;
-}
-
 static int add_module(struct cpio *c, const char *moddir, const char *path, size_t index)
 {
 	char *base = module_name(path), *name = xasprintf("modules/%02zu-%s.ko", index, base);

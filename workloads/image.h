@@ -33,13 +33,6 @@ struct image_spec {
 	const char *bin_dir; /* where programs other than the system's are put; NULL: at their paths */
 };
 
-/*
- * The module names of a net mode ("e1000", "virtio", "vhost", "vhost-user"; "host", "none" and ""
- * need none), or NULL for one that is not in the table ("sriov": ask modules_for_pci for the
- * function's driver).
- */
-const char *const *image_mode_modules(const char *mode);
-
 /* 0 or -errno (logged). An existing file with the same content is left alone; otherwise it is
  * replaced atomically. */
 int image_build(const struct image_spec *spec, const char *out_path);

@@ -46,7 +46,8 @@ static size_t split(const char *list, char ***words)
 }
 
 /* The knobs of combination number c: a mixed-radix number with one digit a --set. */
-static int combine_knobs(const struct run_args *args, size_t c, const char *mode, struct knobs *ks)
+static int combine_knobs(const struct run_args *args, size_t c, const struct mode *mode,
+			 struct knobs *ks)
 {
 	for (size_t i = 0; i < args->set.n; i++) {
 		const char *eq = strchr(args->set.item[i], '=');
@@ -88,7 +89,7 @@ static char *cell_label(const struct cell *c)
 {
 	struct strbuf sb = STRBUF_INIT;
 
-	strbuf_adds(&sb, *c->mode ? c->mode : c->workload->name);
+	strbuf_adds(&sb, *c->mode->name ? c->mode->name : c->workload->name);
 	if (c->vmm)
 		strbuf_addf(&sb, "/%s%s%s", c->vmm->name, *c->variant ? ":" : "", c->variant);
 	for (size_t i = 0; i < c->knobs.n; i++)
@@ -96,31 +97,37 @@ static char *cell_label(const struct cell *c)
 	return strbuf_take(&sb);
 }
 
-static int check_mode(const struct workload *wl, const char *mode, const char *guest)
+/* The kinds of path that a workload runs over. */
+static unsigned workload_kinds(const struct workload *wl)
 {
-	static const char *const modes[] = {"host", "e1000", "virtio", "vhost", "vhost-user", "sriov", NULL};
-	const char *near;
+	if (wl->flags & WORKLOAD_NET)
+		return MODE_NET;
+	return wl->flags & WORKLOAD_MAY_NET ? MODE_NONE | MODE_NET : MODE_NONE;
+}
 
-	if (!*mode)
-		return 0;
-	if (strcmp(mode, "host") && !(wl->flags & (WORKLOAD_NET | WORKLOAD_MAY_NET))) {
+static int unknown_mode(const struct workload *wl, const char *name)
+{
+	const char *names[64];
+	size_t n = 0;
+
+	if (workload_kinds(wl) == MODE_NONE) {
 		log_error("%s has no device path; leave --mode out, or say --mode=host for this machine without a VM", wl->name);
 		return -EINVAL;
 	}
-	for (size_t i = 0; modes[i]; i++) {
-		if (strcmp(mode, modes[i]))
-			continue;
-		if (wl->flags & WORKLOAD_NET && !strcmp(guest, "micro") &&
-		    (!strcmp(mode, "host") || !strcmp(mode, "sriov"))) {
-			log_error("--mode=%s: the micro guest drives e1000 and virtio-net only", mode);
-			return -ENOTSUP;
-		}
+	for (const struct mode *const *m = mode_table; *m && n < ARRAY_SIZE(names) - 1; m++)
+		if ((*m)->kind & workload_kinds(wl) && *(*m)->name)
+			names[n++] = (*m)->name;
+	names[n] = NULL;
+	return unknown("mode", "modes", name, names);
+}
+
+/* A workload that only has the device there needs no driver for it. */
+static int check_mode(const struct workload *wl, const struct mode *mode, const char *guest)
+{
+	if (!(wl->flags & WORKLOAD_NET) || strcmp(guest, "micro") || mode->guests & GUEST_MICRO)
 		return 0;
-	}
-	near = opts_nearest(mode, modes);
-	log_error("no mode %s%s%s; see bench list modes", mode, near ? "; did you mean " : "",
-		  near ? near : "");
-	return -EINVAL;
+	log_error("--mode=%s: the micro guest drives e1000 and virtio-net only", mode->name);
+	return -ENOTSUP;
 }
 
 /*
@@ -128,12 +135,6 @@ static int check_mode(const struct workload *wl, const char *mode, const char *g
  * three seconds.
  */
 #define MICRO_NET_NS (50 * NSEC_PER_MSEC)
-
-bool cell_has_net(const struct cell *c)
-{
-	return c->workload->flags & WORKLOAD_NET ||
-	       (c->workload->flags & WORKLOAD_MAY_NET && c->vmm && *c->mode);
-}
 
 uint64_t cell_duration_ns(const struct cell *c, const struct run_args *args)
 {
@@ -234,32 +235,42 @@ static int check_micro(const struct run_args *args, const struct cell *c, const 
 	return -ENOTSUP;
 }
 
+/* What is measured where: mode, VMM and guest of a cell. */
+static int choose_path(struct cell *c, const char *mode, const char *vmm)
+{
+	unsigned kinds = workload_kinds(c->workload);
+	size_t name_len = strcspn(vmm, ":");
+	int err;
+
+	c->mode = strcmp(vmm, "none") ? mode_find(mode, kinds) : mode_without_vm(kinds);
+	if (c->mode && !mode_has_vm(c->mode)) {
+		c->guest = "none";
+	} else {
+		c->vmm = vmm_adapter_find(vmm, name_len);
+		c->variant = vmm[name_len] ? vmm + name_len + 1 : "";
+		if (!c->vmm)
+			return unknown_vmm(vmm);
+	}
+	err = check_guest(c->workload, c->guest);
+	if (err)
+		return err;
+	return c->mode ? check_mode(c->workload, c->mode, c->guest) : unknown_mode(c->workload, mode);
+}
+
 static int add_cell(struct plan *p, const struct workload *wl, const char *mode, const char *vmm,
 		    size_t combo)
 {
-	size_t name_len = strcspn(vmm, ":");
 	struct workload_job job;
 	struct cell c = {
 		.workload = wl,
-		.mode = mode,
-		.variant = vmm[name_len] ? vmm + name_len + 1 : "",
-		.vmm = vmm_adapter_find(vmm, name_len),
+		.variant = "",
 		.guest = p->args->guest ? p->args->guest : wl->guests & GUEST_LINUX ? "linux" : "micro",
 	};
-	int err;
+	int err = choose_path(&c, mode, vmm);
 
-	if (!strcmp(vmm, "none"))
-		c.mode = mode = "host";
-	if (!strcmp(mode, "host")) {
-		c.vmm = NULL;
-		c.variant = "";
-		c.guest = "none";
-	}
-	err = c.vmm || !strcmp(mode, "host") ? check_guest(wl, c.guest) : unknown_vmm(vmm);
 	if (err)
 		return err;
-	err = check_mode(wl, mode, c.guest);
-	err = err ? err : combine_knobs(p->args, combo, mode, &c.knobs);
+	err = combine_knobs(p->args, combo, c.mode, &c.knobs);
 	if (err)
 		return err;
 	if (p->args->tool)
@@ -363,26 +374,6 @@ void plan_free(struct plan *p)
 	free(p->step);
 }
 
-static unsigned mode_needs(const char *mode)
-{
-	static const struct {
-		const char *mode;
-		unsigned needs;
-	} table[] = {
-		{"host", NEED_ROOT},
-		{"e1000", NEED_ROOT | NEED_TAP},
-		{"virtio", NEED_ROOT | NEED_TAP},
-		{"vhost", NEED_ROOT | NEED_TAP | NEED_VHOST},
-		{"vhost-user", NEED_ROOT | NEED_TAP},
-		{"sriov", NEED_ROOT | NEED_VFIO},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-		if (!strcmp(mode, table[i].mode))
-			return table[i].needs;
-	return 0;
-}
-
 unsigned plan_needs(const struct plan *p)
 {
 	unsigned needs = 0;
@@ -390,7 +381,7 @@ unsigned plan_needs(const struct plan *p)
 	for (size_t i = 0; i < p->n_cells; i++) {
 		const struct cell *c = &p->cell[i];
 
-		needs |= c->workload->needs | (cell_has_net(c) ? mode_needs(c->mode) : 0);
+		needs |= c->workload->needs | c->mode->needs;
 		if (c->vmm && strcmp(c->variant, "accel=tcg"))
 			needs |= strcmp(c->guest, "linux") ? NEED_KVM : NEED_KVM_LINUX;
 		if (knobs_get(&c->knobs, "npt", NULL))
@@ -407,7 +398,7 @@ bool plan_real_wire(const struct plan *p)
 	if (p->args->peer)
 		return true;
 	for (size_t i = 0; i < p->n_cells; i++)
-		if (!strcmp(p->cell[i].mode, "sriov"))
+		if (p->cell[i].mode->front == FRONT_VFIO)
 			return true;
 	return false;
 }

@@ -8,7 +8,8 @@
 
 #include "base/opts.h"
 #include "bench/vmms/vmm.h"
-#include "bench/plan/knobs.h"
+#include "bench/modes/knobs.h"
+#include "bench/modes/mode.h"
 #include "bench/host/pin.h"
 #include "workloads/workloads.h"
 
@@ -24,9 +25,10 @@ extern const struct opt run_opts[]; /* the options of struct run_args */
 
 struct cell {
 	const struct workload *workload;
-	const struct vmm_adapter *vmm; /* NULL in mode host */
-	const char *mode, *variant;    /* "" when none */
-	const char *guest;             /* linux, micro, none (mode host) */
+	const struct mode *mode;
+	const struct vmm_adapter *vmm; /* NULL in a mode without a VM */
+	const char *variant;           /* of the VMM, "" when none */
+	const char *guest;             /* linux, micro, none (a mode without a VM) */
 	struct knobs knobs;
 	char *label;                   /* "vhost/builtin ring=packed": unique in the plan */
 };
@@ -45,6 +47,12 @@ static inline unsigned cell_vms(const struct cell *c)
 static inline uint64_t cell_mem(const struct cell *c)
 {
 	return knobs_u64(&c->knobs, "mem", 256 * MIB);
+}
+
+/* A path to a peer is set up for it. */
+static inline bool cell_has_net(const struct cell *c)
+{
+	return c->mode->kind == MODE_NET;
 }
 
 struct plan_step {
@@ -70,8 +78,6 @@ int plan_make(struct plan *p, const char *workload, const struct run_args *args)
  * order.
  */
 void plan_order(struct plan *p, unsigned reps);
-/* A device path is set up for it. */
-bool cell_has_net(const struct cell *c);
 /* How long its window is, unless the job's work decides. */
 uint64_t cell_duration_ns(const struct cell *c, const struct run_args *args);
 /* The job of a cell, without addresses: 0, or -EINVAL (logged) for one that the workload refuses. */

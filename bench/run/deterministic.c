@@ -63,12 +63,7 @@ static int add_modules(struct cargo *c, const struct plan *p, const char *kernel
 	for (size_t i = 0; i < ARRAY_SIZE(indexes); i++)
 		add_kernel_file(c, kernel_dir, indexes[i]);
 	for (size_t i = 0; i < p->n_cells && !err; i++) {
-		/* Which driver a function wants is seen in the lab; there the cards are igb. */
-		static const char *const vf[] = {"igbvf", NULL};
-		bool sriov = !strcmp(p->cell[i].mode, "sriov");
-		const char *const *names = sriov ? vf : image_mode_modules(p->cell[i].mode);
-
-		err = names ? modules_resolve(moddir, names, &all) : 0;
+		err = modules_resolve(moddir, p->cell[i].mode->modules, &all);
 		if (!err && knobs_get(&p->cell[i].knobs, "npt", NULL))
 			err = modules_resolve(moddir, paging_modules, &all);
 	}
@@ -159,8 +154,8 @@ static void spell_out(struct run_args *a, const struct plan *p)
 		a->vmms = "builtin";
 	if (!a->guest && strcmp(c->guest, "none") != 0)
 		a->guest = c->guest;
-	if (!a->modes && *c->mode)
-		a->modes = c->mode;
+	if (!a->modes && *c->mode->name)
+		a->modes = c->mode->name;
 	if (!a->work && !a->duration_ns)
 		a->duration_ns = cell_duration_ns(c, a);
 }

@@ -34,10 +34,10 @@ json_t *run_inputs(const struct cell *c, const char *kernel_dir)
 
 	add_input(inputs, "bench", path_self(), true);
 	if (c->vmm) {
-		bool ours = c->vmm->has_stats_page;
+		const char *program = c->vmm->program();
 
-		path = ours ? xstrdup(path_tool(c->vmm->program)) : path_program(c->vmm->program);
-		add_input(inputs, c->vmm->name, path, ours);
+		path = program ? path_program(program) : NULL;
+		add_input(inputs, c->vmm->name, path, c->vmm->ours);
 		free(path);
 	}
 	if (!strcmp(c->guest, "micro")) {

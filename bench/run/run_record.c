@@ -235,7 +235,8 @@ json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const str
 	clock_iso8601(time(NULL), now, sizeof(now));
 	rec = json_pack("{s:i, s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:s, s:s, s:s}", "schema", RECORD_SCHEMA,
 			"plan_id", from->plan_id, "started", from->started, "finished", now, "argv",
-			argv_json(from->argc, from->argv), "workload", c->workload->name, "mode", c->mode,
+			argv_json(from->argc, from->argv), "workload", c->workload->name, "mode",
+			c->mode->name,
 			"vmm", vmm_name(c), "guest", c->guest, "substrate", lab_inside() ? "lab" : "host",
 			"time_base",
 			virtual_time   ? "virtual"

@@ -133,7 +133,7 @@ static int measure(struct run *r, json_t *sample)
 	o.hists = r->hists;
 	o.probes = r->probe_data;
 	o.boot_ns = r->boot_ns;
-	if (r->cell->vmm && r->cell->vmm->has_stats_page && r->stats->magic == STATS_MAGIC)
+	if (r->cell->vmm && r->cell->vmm->ours && r->stats->magic == STATS_MAGIC)
 		o.stats = r->stats;
 	return measure_sample(&o, sample, &r->error);
 }

@@ -73,9 +73,10 @@ static inline bool run_is_micro(const struct run *r)
 	return !strcmp(r->cell->guest, "micro");
 }
 
-static inline bool run_is_sriov(const struct run *r)
+/* The guest has a function of a card of this host. */
+static inline bool run_is_vfio(const struct run *r)
 {
-	return !strcmp(r->cell->mode, "sriov");
+	return r->cell->mode->front == FRONT_VFIO;
 }
 
 /* Why the sample is void: the first reason is kept. Returns err. */

@@ -20,7 +20,7 @@ int run_make_job(struct run *r)
 	if (cell_job(r->cell, r->want->args, &r->job))
 		return run_fail(r, -EINVAL, "the job is not sound");
 	r->job.gate = cell_vms(r->cell) > 1;
-	if (run_is_sriov(r) || r->want->real_wire) /* the peers are neighbours there */
+	if (run_is_vfio(r) || r->want->real_wire) /* the peers are neighbours there */
 		r->job.port += PEER_PORTS * r->vm;
 	if (run_has_net(r)) {
 		snprintf(r->job.addr, sizeof(r->job.addr), "%s", r->wire.guest_addr);
@@ -141,7 +141,7 @@ int run_make_wire(struct run *r)
 		return 0;
 	if (r->want->args->peer && peer_token_read(r->want->args->token, &r->token))
 		return run_fail(r, -EACCES, "no token for the peer");
-	if (run_is_sriov(r))
+	if (run_is_vfio(r))
 		err = make_sriov_wire(r);
 	else if (r->want->real_wire)
 		err = make_card_wire(r, queues);
@@ -176,10 +176,10 @@ int run_make_image(struct run *r)
 	spec.moddir = realpath(modules, NULL);
 	free(modules);
 	err = 0;
-	if (run_is_sriov(r)) /* whatever the function's driver is */
+	if (run_is_vfio(r)) /* whatever the function's driver is */
 		err = modules_for_pci(spec.moddir, r->sriov.vf_addr, &vf_modules);
 	module_names(&vf_modules, names);
-	spec.modules = run_is_sriov(r) ? names : image_mode_modules(r->cell->mode);
+	spec.modules = run_is_vfio(r) ? names : r->cell->mode->modules;
 	if (job_write(&r->job, line, sizeof(line)) < 0)
 		BUG("job line");
 	spec.job = line;

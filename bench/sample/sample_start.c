@@ -83,7 +83,7 @@ int run_start_vhost_user(struct run *r)
 	char *argv[5];
 	int err;
 
-	if (strcmp(r->cell->mode, "vhost-user"))
+	if (r->cell->mode->server != SERVER_HELPER)
 		return 0;
 	program = path_tool("vhost-user-net");
 	if (!program)
@@ -113,6 +113,7 @@ int run_start_vhost_user(struct run *r)
 static int vmm_argv(struct run *r, struct strlist *a)
 {
 	struct vmm_want w = {
+		.program = r->cell->vmm->program(),
 		.micro = run_is_micro(r),
 		.kernel = r->want->kernel_dir,
 		.initrd = r->image,
@@ -123,7 +124,7 @@ static int vmm_argv(struct run *r, struct strlist *a)
 		.mac = r->wire.mac,
 		.vhost_user_socket = r->socket,
 		.vfio_addr = r->sriov.vf_addr,
-		.unsafe_interrupts = run_is_sriov(r) && r->want->args->unsafe_interrupts,
+		.unsafe_interrupts = run_is_vfio(r) && r->want->args->unsafe_interrupts,
 		.agent_fd = r->agent_fd[1],
 		.stats_fd = r->stats_fd,
 		.variant = r->cell->variant,
@@ -141,7 +142,7 @@ static int vmm_argv(struct run *r, struct strlist *a)
 	} else {
 		w.cmdline = "console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0 random.trust_cpu=on";
 	}
-	err = w.kernel ? r->cell->vmm->command(&w, a) : -ENOENT;
+	err = w.kernel && w.program ? r->cell->vmm->command(&w, a) : -ENOENT;
 	free(console);
 	if (err)
 		run_fail(r, err, "%s cannot run this cell", r->cell->vmm->name);
@@ -249,7 +250,7 @@ void run_pin(struct run *r)
 {
 	if (!r->pin.n || run_no_vm(r) || (!run_has_net(r) && r->pin.vcpus == 1))
 		return;
-	pin_vmm(&r->pin, r->vmm.pid, !strcmp(r->cell->mode, "vhost"), r->placement);
+	pin_vmm(&r->pin, r->vmm.pid, r->cell->mode->server == SERVER_KERNEL, r->placement);
 	if (r->backend.pid)
 		pin_process(pin_io(&r->pin), r->backend.pid, "backend", r->placement);
 }

@@ -9,6 +9,13 @@
 #include "bench/vmms/vmm.h"
 #include "bench/host/paths.h"
 
+extern const struct vmm_adapter adapter_builtin;
+
+static const char *builtin_program(void)
+{
+	return path_tool("vmm");
+}
+
 static char *builtin_unusable(void)
 {
 	if (!path_find("vmm"))
@@ -18,11 +25,24 @@ static char *builtin_unusable(void)
 	return NULL;
 }
 
-static void add_net(const struct vmm_want *w, struct strlist *a)
+/* What --net mode= of our VMM calls the device, or NULL. */
+static const char *builtin_net_mode(const struct mode *mode)
+{
+	static const char *const virtio[] = {
+		[SERVER_VMM] = "virtio", [SERVER_KERNEL] = "vhost", [SERVER_HELPER] = "vhost-user"};
+
+	if (mode->front == FRONT_E1000 && mode->server == SERVER_VMM)
+		return "e1000";
+	if (mode->front == FRONT_VIRTIO_NET && mode->server < ARRAY_SIZE(virtio))
+		return virtio[mode->server];
+	return NULL;
+}
+
+static void add_net(const struct vmm_want *w, const char *mode, struct strlist *a)
 {
 	struct strbuf sb = STRBUF_INIT;
 
-	strbuf_addf(&sb, "mode=%s,mac=%s", w->mode, w->mac);
+	strbuf_addf(&sb, "mode=%s,mac=%s", mode, w->mac);
 	/* With vhost-user the TAP is the back-end's. */
 	if (w->vhost_user_socket)
 		strbuf_addf(&sb, ",path=%s", w->vhost_user_socket);
@@ -31,7 +51,7 @@ static void add_net(const struct vmm_want *w, struct strlist *a)
 	for (size_t i = 0; i < w->knobs->n; i++) {
 		const struct knob_info *k = knob_find(w->knobs->k[i].name);
 
-		if (k && k->home == KNOB_NET)
+		if (k && k->home == KNOB_DEVICE)
 			strbuf_addf(&sb, ",%s=%s", k->name, w->knobs->k[i].value);
 	}
 	strlist_add(a, "--net");
@@ -54,17 +74,26 @@ static void add_kernel(const struct vmm_want *w, struct strlist *a)
 	strlist_addf(a, "--cmdline=%s", w->cmdline);
 }
 
+static int add_device(const struct vmm_want *w, struct strlist *a)
+{
+	const char *net = builtin_net_mode(w->mode);
+
+	if (w->mode->front == FRONT_VFIO)
+		strlist_addf(a, "--vfio=%s", w->vfio_addr);
+	else if (net)
+		add_net(w, net, a);
+	else if (w->mode->front != FRONT_NONE)
+		return vmm_refuse_mode(&adapter_builtin, w->mode);
+	return 0;
+}
+
 static int builtin_command(const struct vmm_want *w, struct strlist *a)
 {
-	const char *vmm = path_tool("vmm");
-
-	if (!vmm)
-		return -ENOENT;
 	if (*w->variant) {
 		log_error("--vmm=builtin:%s: builtin has no variants", w->variant);
 		return -ENOTSUP;
 	}
-	strlist_add(a, vmm);
+	strlist_add(a, w->program);
 	add_kernel(w, a);
 	strlist_addf(a, "--cpus=%u", w->cpus);
 	strlist_addf(a, "--mem=%lluM", (unsigned long long)(w->mem_bytes / MIB));
@@ -74,20 +103,16 @@ static int builtin_command(const struct vmm_want *w, struct strlist *a)
 	strlist_add(a, "--no-reboot");
 	if (knobs_get(w->knobs, "irqchip", NULL))
 		strlist_addf(a, "--irqchip=%s", knobs_get(w->knobs, "irqchip", NULL));
-	if (w->vfio_addr)
-		strlist_addf(a, "--vfio=%s", w->vfio_addr);
-	else if (*w->mode)
-		add_net(w, a);
 	if (w->unsafe_interrupts)
 		strlist_add(a, "--allow-unsafe-interrupts");
-	return 0;
+	return add_device(w, a);
 }
 
 const struct vmm_adapter adapter_builtin = {
 	.name = "builtin",
 	.summary = "our own instrumented VMM",
-	.program = "vmm",
-	.has_stats_page = true,
+	.program = builtin_program,
+	.ours = true,
 	.unusable = builtin_unusable,
 	.command = builtin_command,
 };

@@ -11,6 +11,8 @@
 #include "bench/host/paths.h"
 #include "bench/host/programs.h"
 
+extern const struct vmm_adapter adapter_qemu;
+
 static char *qemu_unusable(void)
 {
 	char *version = qemu_version(), *why = NULL;
@@ -37,7 +39,7 @@ static int add_properties(const struct vmm_want *w, struct strbuf *sb)
 		const char *value = w->knobs->k[i].value;
 		const struct knob_info *k = knob_find(w->knobs->k[i].name);
 
-		if (!k || k->home != KNOB_NET)
+		if (!k || k->home != KNOB_DEVICE)
 			continue;
 		if (!k->qemu) {
 			log_error("--set %s=%s: qemu has no such switch; leave it out or use --vmm=builtin", k->name, value);
@@ -88,47 +90,74 @@ static void add_tap(const struct vmm_want *w, unsigned queues, bool vhost, struc
 	strbuf_free(&sb);
 }
 
-static int add_net(const struct vmm_want *w, struct strlist *a)
+static int add_e1000(const struct vmm_want *w, struct strlist *a)
 {
-	unsigned queues = (unsigned)knobs_u64(w->knobs, "queues", 1);
 	struct strbuf none = STRBUF_INIT;
 
-	if (!strcmp(w->mode, "sriov")) {
+	if (!on(w->knobs, "offload", true)) {
+		log_error("--set offload=off: qemu's e1000 has no such switch; --set tso=off has the guest not use it");
+		return -ENOTSUP;
+	}
+	if (add_properties(w, &none))
+		return -ENOTSUP;
+	add_tap(w, 1, false, a);
+	strlist_add(a, "-device");
+	strlist_addf(a, "e1000,netdev=n0,mac=%s,romfile=", w->mac);
+	return 0;
+}
+
+static void add_vhost_user(const struct vmm_want *w, unsigned queues, struct strlist *a)
+{
+	strlist_add(a, "-chardev");
+	strlist_addf(a, "socket,id=vu,path=%s", w->vhost_user_socket);
+	strlist_add(a, "-netdev");
+	if (queues > 1)
+		strlist_addf(a, "vhost-user,id=n0,chardev=vu,queues=%u", queues);
+	else
+		strlist_add(a, "vhost-user,id=n0,chardev=vu");
+}
+
+static int add_virtio_net(const struct vmm_want *w, struct strlist *a)
+{
+	unsigned queues = (unsigned)knobs_u64(w->knobs, "queues", 1);
+
+	switch (w->mode->server) {
+	case SERVER_VMM:
+	case SERVER_KERNEL:
+		add_tap(w, queues, w->mode->server == SERVER_KERNEL, a);
+		break;
+	case SERVER_HELPER:
+		add_vhost_user(w, queues, a);
+		break;
+	default:
+		return vmm_refuse_mode(&adapter_qemu, w->mode);
+	}
+	return add_virtio_device(w, queues, a);
+}
+
+static int add_device(const struct vmm_want *w, struct strlist *a)
+{
+	switch (w->mode->front) {
+	case FRONT_NONE:
+		return 0;
+	case FRONT_E1000:
+		return add_e1000(w, a);
+	case FRONT_VIRTIO_NET:
+		return add_virtio_net(w, a);
+	case FRONT_VFIO:
 		strlist_add(a, "-device");
 		strlist_addf(a, "vfio-pci,host=%s", w->vfio_addr);
 		return 0;
+	default:
+		return vmm_refuse_mode(&adapter_qemu, w->mode);
 	}
-	if (!strcmp(w->mode, "e1000")) {
-		if (!on(w->knobs, "offload", true)) {
-			log_error("--set offload=off: qemu's e1000 has no such switch; --set tso=off has the guest not use it");
-			return -ENOTSUP;
-		}
-		if (add_properties(w, &none))
-			return -ENOTSUP;
-		add_tap(w, 1, false, a);
-		strlist_add(a, "-device");
-		strlist_addf(a, "e1000,netdev=n0,mac=%s,romfile=", w->mac);
-		return 0;
-	}
-	if (!strcmp(w->mode, "vhost-user")) {
-		strlist_add(a, "-chardev");
-		strlist_addf(a, "socket,id=vu,path=%s", w->vhost_user_socket);
-		strlist_add(a, "-netdev");
-		strlist_addf(a,
-			    queues > 1 ? "vhost-user,id=n0,chardev=vu,queues=%u"
-				       : "vhost-user,id=n0,chardev=vu",
-			    queues);
-	} else {
-		add_tap(w, queues, !strcmp(w->mode, "vhost"), a);
-	}
-	return add_virtio_device(w, queues, a);
 }
 
 static void add_machine(const struct vmm_want *w, struct strlist *a)
 {
 	bool tcg = !strcmp(w->variant, "accel=tcg");
 	const char *irqchip = knobs_get(w->knobs, "irqchip", NULL);
-	bool shared = !strcmp(w->mode, "vhost-user");
+	bool shared = w->mode->server == SERVER_HELPER; /* the helper maps the guest's memory */
 
 	strlist_add(a, "-machine");
 	strlist_addf(a, "q35,accel=%s%s%s%s", tcg ? "tcg" : "kvm", irqchip && !tcg ? ",kernel-irqchip=" : "",
@@ -150,13 +179,12 @@ static void add_machine(const struct vmm_want *w, struct strlist *a)
 static int qemu_command(const struct vmm_want *w, struct strlist *a)
 {
 	bool vmlinux = !strcmp(knobs_get(w->knobs, "kernel", "bzimage"), "vmlinux");
-	const char *q = getenv("EXITLAB_QEMU");
 
 	if (*w->variant && strcmp(w->variant, "accel=tcg")) {
 		log_error("--vmm=qemu:%s: the one variant is qemu:accel=tcg", w->variant);
 		return -ENOTSUP;
 	}
-	strlist_add(a, q && *q ? q : "qemu-system-x86_64");
+	strlist_add(a, w->program);
 	strlist_add(a, "-nodefaults");
 	strlist_add(a, "-no-user-config");
 	strlist_add(a, "-no-reboot");
@@ -190,14 +218,13 @@ static int qemu_command(const struct vmm_want *w, struct strlist *a)
 	}
 	strlist_add(a, "-append");
 	strlist_add(a, w->cmdline);
-	return *w->mode ? add_net(w, a) : 0;
+	return add_device(w, a);
 }
 
 const struct vmm_adapter adapter_qemu = {
 	.name = "qemu",
 	.summary = "QEMU's q35; qemu:accel=tcg is the binary-translation row",
-	.program = "qemu-system-x86_64",
-	.has_stats_page = false,
+	.program = qemu_program,
 	.unusable = qemu_unusable,
 	.command = qemu_command,
 };

@@ -8,17 +8,19 @@
 #define BENCH_VMMS_VMM_H
 
 #include "base/strlist.h"
-#include "bench/plan/knobs.h"
+#include "bench/modes/knobs.h"
+#include "bench/modes/mode.h"
 
 #define ADAPTER_QUEUES 16
 
 struct vmm_want {
+	const char *program;     /* what the adapter said */
 	bool micro;              /* the guest is the micro guest: kernel only */
 	const char *kernel;      /* directory of the unpacked kernel, or the micro guest's image */
 	const char *initrd, *cmdline;
 	unsigned cpus;
 	uint64_t mem_bytes;
-	const char *mode;        /* "" when the workload has no device path */
+	const struct mode *mode;
 	const struct knobs *knobs;
 	const char *mac;
 	int tap_fd[ADAPTER_QUEUES]; /* one per queue pair; -1 ends */
@@ -33,13 +35,17 @@ struct vmm_want {
 
 struct vmm_adapter {
 	const char *name, *summary;
-	const char *program; /* for the record's inputs: a path, or a name in PATH */
-	bool has_stats_page;
+	bool ours;           /* built here: it has our statistics page and our version */
+	/* The program that is run: a path, or a name in PATH. NULL when it is not there (logged). */
+	const char *(*program)(void);
 	/* NULL when it can be used here, else why not and what to do (caller frees). */
 	char *(*unusable)(void);
 	/* Append program and arguments. -ENOTSUP with a logged line for what this VMM cannot do. */
 	int (*command)(const struct vmm_want *want, struct strlist *args);
 };
+
+/* Logged: this VMM does not know the mode's device, or who is to serve it. -ENOTSUP. */
+int vmm_refuse_mode(const struct vmm_adapter *vmm, const struct mode *mode);
 
 /* The table ends with NULL. */
 extern const struct vmm_adapter *const vmm_adapters[];

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "bench/vmms/vmm.h"
 
 extern const struct vmm_adapter adapter_builtin, adapter_qemu;
@@ -13,4 +15,10 @@ const struct vmm_adapter *vmm_adapter_find(const char *name, size_t len)
 		if (strlen(vmm_adapters[i]->name) == len && !memcmp(vmm_adapters[i]->name, name, len))
 			return vmm_adapters[i];
 	return NULL;
+}
+
+int vmm_refuse_mode(const struct vmm_adapter *vmm, const struct mode *mode)
+{
+	log_error("--mode=%s: %s has no such device; use another --vmm", mode->name, vmm->name);
+	return -ENOTSUP;
 }

@@ -7,14 +7,15 @@
 #include <cmocka.h>
 
 #include "bench/vmms/vmm.h"
-#include "bench/plan/knobs.h"
+#include "bench/modes/knobs.h"
 
 /* The word of QEMU's command line that begins so, copied into buf. */
 static void word_of(int stats_fd, const char *start, char *buf, size_t size)
 {
 	struct knobs none = {0};
 	struct vmm_want w = {
-		.micro = true, .kernel = "micro.elf", .cmdline = "", .console_path = "console", .mode = "",
+		.program = "qemu", .micro = true, .kernel = "micro.elf", .cmdline = "",
+		.console_path = "console", .mode = &mode_none,
 		.variant = "", .knobs = &none, .cpus = 1, .mem_bytes = 64 * MIB, .agent_fd = 5,
 		.stats_fd = stats_fd,
 	};

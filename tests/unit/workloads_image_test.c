@@ -307,15 +307,6 @@ static void image_holds_what_the_mode_needs(void **state)
 	strbuf_free(&text);
 }
 
-static void modes(void **state)
-{
-	(void)state;
-	assert_string_equal(image_mode_modules("e1000")[0], "e1000");
-	assert_string_equal(image_mode_modules("vhost")[1], "virtio_net");
-	assert_null(image_mode_modules("host")[0]);
-	assert_null(image_mode_modules("sriov"));
-}
-
 static void elf_walk(void **state)
 {
 	struct strlist l = STRLIST_INIT;
@@ -378,7 +369,6 @@ int main(void)
 		cmocka_unit_test(cpio_refuses_bad_paths),
 		cmocka_unit_test(programs_of_the_system_keep_their_place),
 		cmocka_unit_test(image_holds_what_the_mode_needs),
-		cmocka_unit_test(modes),
 		cmocka_unit_test(elf_walk),
 		cmocka_unit_test(elf_mutations),
 	};

@@ -6,48 +6,48 @@
 
 #include "base/log.h"
 #include "base/opts.h"
-#include "bench/plan/knobs.h"
+#include "base/strbuf.h"
+#include "bench/modes/knobs.h"
+#include "bench/modes/mode.h"
 #include "workloads/job.h"
 
-#define VIRTIO "virtio vhost vhost-user"
-
 const struct knob_info knob_table[] = {
-	{"ring", KNOB_NET, "split|packed", VIRTIO, "packed", "layout of the virtqueues"},
-	{"event_idx", KNOB_NET, "on|off", VIRTIO, "event_idx",
+	{"ring", KNOB_DEVICE, "split|packed", "packed", "layout of the virtqueues"},
+	{"event_idx", KNOB_DEVICE, "on|off", "event_idx",
 	 "notifications suppressed by index instead of by flag"},
-	{"indirect", KNOB_NET, "on|off", VIRTIO, "indirect_desc", "descriptor tables outside the ring"},
-	{"in_order", KNOB_NET, "on|off", "virtio vhost-user", NULL,
+	{"indirect", KNOB_DEVICE, "on|off", "indirect_desc", "descriptor tables outside the ring"},
+	{"in_order", KNOB_DEVICE, "on|off", NULL,
 	 "buffers used in the order in which they were made available"},
-	{"queues", KNOB_NET, "1..8", VIRTIO, "", "queue pairs (default 1)"},
-	{"irq", KNOB_NET, "intx|msix", VIRTIO, "", "interrupt mechanism (default msix)"},
-	{"ioeventfd", KNOB_NET, "on|off", VIRTIO, "ioeventfd", "doorbells answered in the kernel"},
-	{"notify", KNOB_NET, "pio|mmio", VIRTIO, NULL, "doorbells are ports (default) or memory"},
-	{"offload", KNOB_NET, "on|off", "e1000 " VIRTIO, "", "checksum and segmentation offloads"},
-	{"mrg_rxbuf", KNOB_NET, "on|off", VIRTIO, "mrg_rxbuf", "mergeable receive buffers"},
-	{"poll_us", KNOB_NET, "0..1000000", "virtio vhost", NULL,
+	{"queues", KNOB_DEVICE, "1..8", "", "queue pairs (default 1)"},
+	{"irq", KNOB_DEVICE, "intx|msix", "", "interrupt mechanism (default msix)"},
+	{"ioeventfd", KNOB_DEVICE, "on|off", "ioeventfd", "doorbells answered in the kernel"},
+	{"notify", KNOB_DEVICE, "pio|mmio", NULL, "doorbells are ports (default) or memory"},
+	{"offload", KNOB_DEVICE, "on|off", "", "checksum and segmentation offloads"},
+	{"mrg_rxbuf", KNOB_DEVICE, "on|off", "mrg_rxbuf", "mergeable receive buffers"},
+	{"poll_us", KNOB_DEVICE, "0..1000000", NULL,
 	 "busy polling of the I/O thread before it sleeps (default 0)"},
-	{"coalesce", KNOB_NET, "on|off", "e1000", NULL, "honour the interrupt throttling registers"},
-	{"coalesce_us", KNOB_NET, "0..1000000", "e1000 virtio", NULL,
+	{"coalesce", KNOB_DEVICE, "on|off", NULL, "honour the interrupt throttling registers"},
+	{"coalesce_us", KNOB_DEVICE, "0..1000000", NULL,
 	 "e1000: least time between interrupts; virtio: how long that for sent frames waits (500)"},
-	{"io", KNOB_NET, "vcpu|thread", "e1000", NULL, "transmit in the vCPU's exit or in an I/O thread"},
-	{"vlan", KNOB_CARD, "1..4094", "sriov", "",
+	{"io", KNOB_DEVICE, "vcpu|thread", NULL, "transmit in the vCPU's exit or in an I/O thread"},
+	{"vlan", KNOB_CARD, "1..4094", "",
 	 "VLAN that the card puts the virtual function into; its peer is in it too"},
-	{"spoofchk", KNOB_CARD, "on|off", "sriov", "",
+	{"spoofchk", KNOB_CARD, "on|off", "",
 	 "the card drops frames with a MAC address not the function's (default on)"},
-	{"trust", KNOB_CARD, "on|off", "sriov", "",
+	{"trust", KNOB_CARD, "on|off", "",
 	 "the function may ask for promiscuous mode and its own MAC address"},
-	{"irqchip", KNOB_MACHINE, "kernel|split", "", "",
+	{"irqchip", KNOB_MACHINE, "kernel|split", "",
 	 "interrupt controllers in KVM, or IOAPIC and PIC in the VMM"},
-	{"cpus", KNOB_MACHINE, "1..8", "", "", "virtual CPUs (default 1)"},
-	{"mem", KNOB_MACHINE, "16M..64G", "", "", "guest memory (default 256M)"},
-	{"vms", KNOB_HARNESS, "1..64", "", "",
+	{"cpus", KNOB_MACHINE, "1..8", "", "virtual CPUs (default 1)"},
+	{"mem", KNOB_MACHINE, "16M..64G", "", "guest memory (default 256M)"},
+	{"vms", KNOB_HARNESS, "1..64", "",
 	 "virtual machines that do the same at the same time (default 1)"},
-	{"npt", KNOB_HARNESS, "on|off", "", "", "nested paging, or KVM's shadow paging; in the lab only"},
-	{"kernel", KNOB_MACHINE, "vmlinux|bzimage", "", "",
+	{"npt", KNOB_HARNESS, "on|off", "", "nested paging, or KVM's shadow paging; in the lab only"},
+	{"kernel", KNOB_MACHINE, "vmlinux|bzimage", "",
 	 "image to boot (default: builtin vmlinux through PVH, qemu bzimage)"},
-	{"observer", KNOB_HARNESS, "probes|off|detached|trace-cmd|perf", "", "",
+	{"observer", KNOB_HARNESS, "probes|off|detached|trace-cmd|perf", "",
 	 "who looks at the guest (default probes); what it costs is the difference"},
-	{NULL, 0, NULL, NULL, NULL, NULL},
+	{NULL, 0, NULL, NULL, NULL},
 };
 
 const struct knob_info *knob_find(const char *name)
@@ -126,7 +126,36 @@ static bool value_ok(const char *values, const char *value)
 	return !parse_size(value, &n) && n >= low && n <= high;
 }
 
-int knob_check(const char *name, const char *value, const char *mode)
+static bool mode_has_knob(const struct mode *mode, const struct knob_info *k)
+{
+	bool chosen = k->home == KNOB_DEVICE || k->home == KNOB_CARD;
+
+	return !chosen || word_in(mode->knobs, ' ', k->name);
+}
+
+char *knob_modes(const struct knob_info *k)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	if (k->home != KNOB_DEVICE && k->home != KNOB_CARD)
+		return xstrdup("");
+	for (const struct mode *const *m = mode_table; *m; m++)
+		if (mode_has_knob(*m, k))
+			strbuf_addf(&sb, "%s%s", sb.len ? " " : "", (*m)->name);
+	return strbuf_take(&sb);
+}
+
+static int refuse_knob(const struct mode *mode, const struct knob_info *k, const char *value)
+{
+	char *modes = knob_modes(k);
+
+	log_error("--set %s=%s: mode %s has no such knob; it is one of: %s", k->name, value,
+		  *mode->name ? mode->name : "(none)", modes);
+	free(modes);
+	return -EINVAL;
+}
+
+int knob_check(const char *name, const char *value, const struct mode *mode)
 {
 	const struct knob_info *k = knob_find(name);
 	struct workload_job job;
@@ -145,10 +174,5 @@ int knob_check(const char *name, const char *value, const char *mode)
 		log_error("--set %s=%s: expected %s (%s)", name, value, k->values, k->help);
 		return -EINVAL;
 	}
-	if (*k->modes && !word_in(k->modes, ' ', mode)) {
-		log_error("--set %s=%s: mode %s has no such knob; it is one of: %s", name, value, *mode ? mode : "(none)",
-			  k->modes);
-		return -EINVAL;
-	}
-	return 0;
+	return mode_has_knob(mode, k) ? 0 : refuse_knob(mode, k, value);
 }

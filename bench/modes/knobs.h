@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* The switches of a mode (--set k=v): one table says where each goes and how QEMU spells it. */
-#ifndef BENCH_PLAN_KNOBS_H
-#define BENCH_PLAN_KNOBS_H
+#ifndef BENCH_MODES_KNOBS_H
+#define BENCH_MODES_KNOBS_H
 
 #include "base/util.h"
 
+struct mode;
+
 enum knob_home {
-	KNOB_NET,     /* of the network device */
+	KNOB_DEVICE,  /* of the device that the guest sees; the mode says whether it has it */
 	KNOB_MACHINE, /* of the machine */
 	KNOB_HARNESS, /* of the measurement itself */
-	KNOB_CARD,    /* of the host's card, for its virtual function */
+	KNOB_CARD,    /* of the host's card, for its virtual function; the mode says too */
 	KNOB_JOB,     /* of the workload: any key of workloads/job.h */
 };
 
@@ -17,7 +19,6 @@ struct knob_info {
 	const char *name;
 	enum knob_home home;
 	const char *values;    /* "split|packed", or "1..8" for a number */
-	const char *modes;     /* modes that have it, blank-separated; "" for all */
 	/* property of QEMU's device, "" when special, NULL when QEMU has no such thing */
 	const char *qemu;
 	const char *help;
@@ -39,6 +40,8 @@ const char *knobs_get(const struct knobs *ks, const char *name, const char *fall
 uint64_t knobs_u64(const struct knobs *ks, const char *name, uint64_t fallback);
 void knobs_set(struct knobs *ks, const char *name, const char *value);
 /* Name known, value one of those allowed, mode fits: 0, else -EINVAL with one logged line. */
-int knob_check(const char *name, const char *value, const char *mode);
+int knob_check(const char *name, const char *value, const struct mode *mode);
+/* The modes that have it, blank-separated; "" for all. Caller frees. */
+char *knob_modes(const struct knob_info *k);
 
 #endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A mode: one I/O path between a guest's driver and the other end. A new one: a file NAME.c here that
+ * ends in a const struct mode mode_NAME, and a row in results/mode_rows.h.
+ */
+#ifndef BENCH_MODES_MODE_H
+#define BENCH_MODES_MODE_H
+
+#include "base/util.h"
+#include "workloads/workloads.h"
+
+/* What the path leads to. A name may stand for one path of each kind. */
+enum mode_kind {
+	MODE_NONE = 1 << 0, /* nowhere: the workload has no device */
+	MODE_NET = 1 << 1,
+	MODE_BLOCK = 1 << 2,
+};
+
+/* The device that the guest's driver sees. A VMM refuses those that it does not know. */
+enum front_end {
+	FRONT_NONE,
+	FRONT_E1000,
+	FRONT_VIRTIO_NET,
+	FRONT_VFIO, /* a function of a device of this host */
+};
+
+/* Who does what the guest's driver asks for. */
+enum server {
+	SERVER_VMM,
+	SERVER_KERNEL, /* vhost: a thread of the host's kernel */
+	SERVER_HELPER, /* another process, over a socket */
+	SERVER_DEVICE, /* the hardware itself */
+};
+
+struct mode {
+	const char *name;
+	enum mode_kind kind;
+	unsigned needs;  /* of the machine: enum workload_need */
+	unsigned guests; /* those that have a driver for it: enum workload_guest */
+	enum front_end front;
+	enum server server;
+	/*
+	 * The Linux guest's drivers, NULL-terminated. For FRONT_VFIO they are those of the lab's card:
+	 * elsewhere the device says which it wants.
+	 */
+	const char *const *modules;
+	/* Its switches, blank-separated: rows of knobs.c, beside those that all modes have. */
+	const char *knobs;
+};
+
+extern const struct mode mode_none, mode_bare; /* without a device: in a VM, on this machine itself */
+#define X(symbol, ...) extern const struct mode mode_##symbol;
+#include "results/mode_rows.h"
+#undef X
+
+/* Those without a device, then the rows of mode_rows.h; ends with NULL. */
+extern const struct mode *const mode_table[];
+/* The first of this name among some kinds, or NULL. The path without a device is called "". */
+const struct mode *mode_find(const char *name, unsigned kinds);
+/* The one of these kinds that has no VM, or NULL. */
+const struct mode *mode_without_vm(unsigned kinds);
+
+static inline bool mode_has_vm(const struct mode *m)
+{
+	return m->guests != GUEST_NONE;
+}
+
+#endif

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "bench/modes/mode.h"
+
+#define X(symbol, ...) &mode_##symbol,
+const struct mode *const mode_table[] = {
+	&mode_none, &mode_bare,
+#include "results/mode_rows.h"
+	NULL,
+};
+#undef X
+
+const struct mode *mode_find(const char *name, unsigned kinds)
+{
+	for (const struct mode *const *m = mode_table; *m; m++)
+		if ((*m)->kind & kinds && !strcmp((*m)->name, name))
+			return *m;
+	return NULL;
+}
+
+const struct mode *mode_without_vm(unsigned kinds)
+{
+	for (const struct mode *const *m = mode_table; *m; m++)
+		if ((*m)->kind & kinds && !mode_has_vm(*m))
+			return *m;
+	return NULL;
+}

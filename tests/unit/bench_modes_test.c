@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+/* The tables of modes, of their texts and of their knobs agree; a VMM refuses a device it does not know. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "bench/modes/knobs.h"
+#include "bench/modes/mode.h"
+#include "bench/vmms/vmm.h"
+#include "results/modes.h"
+
+#define ALL_KINDS (MODE_NONE | MODE_NET | MODE_BLOCK)
+
+/* The first modes have no row of text: they have no device. */
+static void every_row_has_its_text(void **state)
+{
+	const struct mode *const *m = mode_table;
+
+	(void)state;
+	while (*m && (*m)->kind == MODE_NONE)
+		m++;
+	for (const struct mode_info *i = mode_info_table; i->name; i++, m++) {
+		assert_string_equal((*m)->name, i->name);
+		assert_ptr_equal(mode_info_find(i->name), i);
+		assert_ptr_equal(mode_find(i->name, (*m)->kind), *m);
+		assert_true(i->linetype >= 0 && i->linetype <= 8);
+	}
+	assert_null(*m);
+	assert_null(mode_find("vhos", ALL_KINDS));
+	assert_null(mode_info_find("vhos"));
+}
+
+static void rows_are_sound(void **state)
+{
+	(void)state;
+	for (const struct mode *const *m = mode_table; *m; m++) {
+		assert_non_null((*m)->modules);
+		assert_non_null((*m)->knobs);
+		assert_true((*m)->guests);
+		/* Nobody serves a device that is not there. */
+		assert_true((*m)->front != FRONT_NONE || (*m)->server == SERVER_VMM);
+		assert_int_equal((*m)->front == FRONT_VFIO, (*m)->server == SERVER_DEVICE);
+	}
+	assert_ptr_equal(mode_without_vm(MODE_NET), &mode_host);
+	assert_ptr_equal(mode_without_vm(MODE_NONE), &mode_bare);
+	assert_ptr_equal(mode_find("host", MODE_NONE | MODE_NET), &mode_bare);
+}
+
+/* A misspelt knob of a mode would be one that nobody can set. */
+static void every_knob_of_a_mode_exists(void **state)
+{
+	(void)state;
+	for (const struct mode *const *m = mode_table; *m; m++) {
+		char *words = strdup((*m)->knobs), *save;
+
+		for (char *w = strtok_r(words, " ", &save); w; w = strtok_r(NULL, " ", &save))
+			assert_non_null(knob_find(w));
+		free(words);
+	}
+	for (const struct knob_info *k = knob_table; k->name; k++) {
+		char *modes = knob_modes(k);
+
+		assert_int_equal(*modes != '\0', k->home == KNOB_DEVICE || k->home == KNOB_CARD);
+		free(modes);
+	}
+}
+
+static void knobs_belong_to_modes(void **state)
+{
+	static const struct {
+		const char *name, *value;
+		const struct mode *mode;
+		int err;
+	} cases[] = {
+		{"ring", "packed", &mode_vhost, 0},
+		{"ring", "packed", &mode_e1000, -EINVAL},
+		{"in_order", "on", &mode_vhost, -EINVAL},
+		{"in_order", "on", &mode_vhost_user, 0},
+		{"offload", "off", &mode_e1000, 0},
+		{"vlan", "7", &mode_sriov, 0},
+		{"vlan", "7", &mode_virtio, -EINVAL},
+		{"cpus", "2", &mode_none, 0},
+		{"ring", "packed", &mode_host, -EINVAL},
+		{"ring", "round", &mode_vhost, -EINVAL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(knob_check(cases[i].name, cases[i].value, cases[i].mode), cases[i].err);
+}
+
+/* What the command line of a VMM says, or "" when it refuses. */
+static char *command_line(const struct vmm_adapter *vmm, const struct mode *mode)
+{
+	struct knobs none = {0};
+	struct vmm_want w = {
+		.program = "vmm", .micro = true, .kernel = "micro.elf", .cmdline = "",
+		.console_path = "console",
+		.mode = mode, .variant = "", .knobs = &none, .cpus = 1, .mem_bytes = 64 * MIB, .agent_fd = 5,
+		.stats_fd = 6,
+		.mac = "52:54:00:00:00:01", .tap_fd = {9, -1}, .vfio_addr = "0000:01:10.0",
+		.vhost_user_socket = mode->server == SERVER_HELPER ? "sock" : NULL,
+	};
+	struct strlist a = STRLIST_INIT;
+	char *all = strdup("");
+
+	if (!vmm->command(&w, &a)) {
+		for (size_t i = 0; i < a.n; i++) {
+			char *longer = xasprintf("%s %s", all, a.v[i]);
+
+			free(all);
+			all = longer;
+		}
+	}
+	strlist_free(&a);
+	return all;
+}
+
+static void each_vmm_has_each_device(void **state)
+{
+	static const struct {
+		const char *vmm;
+		const struct mode *mode;
+		const char *says;
+	} cases[] = {
+		{"builtin", &mode_e1000, "--net mode=e1000,mac=52:54:00:00:00:01,fd=9"},
+		{"builtin", &mode_virtio, "--net mode=virtio,mac=52:54:00:00:00:01,fd=9"},
+		{"builtin", &mode_vhost, "--net mode=vhost,mac=52:54:00:00:00:01,fd=9"},
+		{"builtin", &mode_vhost_user, "--net mode=vhost-user,mac=52:54:00:00:00:01,path=sock"},
+		{"builtin", &mode_sriov, "--vfio=0000:01:10.0"},
+		{"qemu", &mode_e1000, "vhost=off,fd=9 -device e1000,"},
+		{"qemu", &mode_virtio, "vhost=off,fd=9 -device virtio-net-pci,"},
+		{"qemu", &mode_vhost, "vhost=on,fd=9 -device virtio-net-pci,"},
+		{"qemu", &mode_vhost_user, "vhost-user,id=n0,chardev=vu -device virtio-net-pci,"},
+		{"qemu", &mode_sriov, "vfio-pci,host=0000:01:10.0"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct vmm_adapter *vmm = vmm_adapter_find(cases[i].vmm, strlen(cases[i].vmm));
+		char *line = command_line(vmm, cases[i].mode);
+
+		assert_non_null(strstr(line, cases[i].says));
+		free(line);
+	}
+}
+
+/* It would run with another device and be recorded under the mode's own name. */
+static void unknown_devices_are_refused(void **state)
+{
+	static const struct mode cases[] = {
+		{.name = "new", .front = 99, .server = SERVER_VMM},
+		{.name = "new", .front = FRONT_VIRTIO_NET, .server = SERVER_DEVICE},
+		{.name = "new", .front = FRONT_VIRTIO_NET, .server = 99},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		for (size_t v = 0; vmm_adapters[v]; v++) {
+			char *line = command_line(vmm_adapters[v], &cases[i]);
+
+			assert_string_equal(line, "");
+			free(line);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_row_has_its_text),	cmocka_unit_test(rows_are_sound),
+		cmocka_unit_test(every_knob_of_a_mode_exists), cmocka_unit_test(knobs_belong_to_modes),
+		cmocka_unit_test(each_vmm_has_each_device),	cmocka_unit_test(unknown_devices_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
