@@ -187,7 +187,11 @@ int BPF_PROG(on_userspace, __u32 reason, int err)
 	if (!s || !user_counts(s))
 		return 0;
 	s->user_exits++;
-	if (s->where == IN_EXIT)
+	/*
+	 * A KVM_RUN that comes back without having entered the guest (a signal, immediate_exit) is one more
+	 * return of the same exit: its time in userspace began with the first.
+	 */
+	if (s->where == IN_EXIT && !s->user_ns)
 		s->user_ns = bpf_ktime_get_ns();
 	if (reason != EXIT_MMIO || err < 0)
 		return 0;
