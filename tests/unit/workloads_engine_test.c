@@ -398,6 +398,64 @@ static void peer_survives(void **state)
 	strbuf_free(&out);
 }
 
+/* One session of a guest that asks for this job and, where the peer takes it, for a trial. */
+static void try_job(const struct workload_job *where, const char *text)
+{
+	const struct talk_hello hello = {.magic = TALK_MAGIC, .kind = TALK_CONTROL};
+	int fd = talk_connect(where, &hello, 5000000000);
+	char line[JOB_LINE_MAX];
+
+	assert_true(fd >= 0);
+	assert_int_equal(talk_say(fd, "%s", text), 0);
+	if (talk_line(fd, line, sizeof(line)) < 0)
+		fail_msg("%s: the peer hung up", text);
+	if (!strstr(text, "net-pps") || strcmp(line, "ok") != 0) {
+		close(fd);
+		return;
+	}
+	talk_say(fd, "udp port=9");
+	talk_say(fd, "trial id=1 rate=1000 ns=1000000");
+	talk_say(fd, "end");
+	if (talk_line(fd, line, sizeof(line)) < 0 || talk_line(fd, line, sizeof(line)) < 0)
+		fail_msg("%s: the peer hung up in a trial", text);
+	close(fd);
+}
+
+/* Class 21: the peer is the host's program, the job is the guest's word. Every size, every direction. */
+static void peer_takes_every_job(void **state)
+{
+	static const char *const works[] = {"net-pps", "net-throughput", "net-latency", "net-rebind"};
+	static const char *const ways[] = {"tx", "rx", "both"};
+	static const char *const keys[] = {"msg_size", "streams", "rate", "work", "seed", "duration_ns"};
+	static const char *const values[] = {"0", "1", "17", "18", "1473", "1048577", "18446744073709551615"};
+	struct place p = loopback();
+	pid_t peer = start_peer(&p);
+	struct workload_job where;
+	struct strbuf out = STRBUF_INIT;
+
+	(void)state;
+	job_parse(&where, p.agent_keys, NULL);
+	where.port = p.port;
+	for (size_t w = 0; w < ARRAY_SIZE(works); w++)
+		for (size_t i = 0; i < ARRAY_SIZE(ways) * ARRAY_SIZE(keys) * ARRAY_SIZE(values); i++) {
+			size_t key = i / ARRAY_SIZE(values) % ARRAY_SIZE(keys);
+			char text[128];
+
+			if (!w && key) /* trials take their time, and know of the size alone */
+				continue;
+			snprintf(text, sizeof(text), "workload=%s direction=%s %s=%s", works[w],
+				 ways[i / (ARRAY_SIZE(keys) * ARRAY_SIZE(values))], keys[key],
+				 values[i % ARRAY_SIZE(values)]);
+			try_job(&where, text);
+		}
+	run_agent(&p, "workload=net-latency work=10", &out);
+	assert_true(metric(&out, "ops") == 10);
+	assert_int_equal(waitpid(peer, NULL, WNOHANG), 0);
+	kill(peer, SIGKILL);
+	waitpid(peer, NULL, 0);
+	strbuf_free(&out);
+}
+
 static void over_veth(void **state)
 {
 	char agent_keys[128];
@@ -423,6 +481,7 @@ int main(void)
 		cmocka_unit_test(over_loopback),
 		cmocka_unit_test(corruption_fails_the_sample),
 		cmocka_unit_test(peer_survives),
+		cmocka_unit_test(peer_takes_every_job),
 		cmocka_unit_test(over_veth),
 	};
 

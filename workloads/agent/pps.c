@@ -257,12 +257,15 @@ int peer_pps(struct session *s)
 {
 	static struct udp_flow f;
 	char line[128];
-	int fd = -1, n, err = talk_say(s->control, "ok");
+	int fd = -1, n, err;
 
+	if (!udp_size(&s->job))
+		return talk_say(s->control, "err msg_size must be %d to %d", UDP_MIN, UDP_MAX);
+	err = talk_say(s->control, "ok");
 	memset(&f, 0, sizeof(f));
 	n = err ? err : talk_line(s->control, line, sizeof(line));
 	err = n < 0 ? n : 0;
-	if (!err && udp_size(&s->job)) {
+	if (!err) {
 		fd = udp_to_agent(s, talk_value(line, "port"));
 		err = fd < 0 ? fd : udp_start(&f, fd, &s->job);
 	}
