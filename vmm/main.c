@@ -198,16 +198,23 @@ static void tear_down(struct machine *m)
 	blob_close(&m->image.initrd);
 }
 
-static int reboot(struct machine *m)
-{
+struct reboot {
+	struct machine *m;
 	int err;
+};
+
+static void reboot(void *arg)
+{
+	struct reboot *r = arg;
+	struct machine *m = r->m;
 
 	log_debug("guest: reset");
-	err = kvm_reset(m->vm);
+	r->err = kvm_reset(m->vm);
 	pci_reset_all(m->vm->pci);
 	platform_reset(m->platform);
 	vm_clear_end(m->vm);
-	return err ? err : load(m);
+	if (!r->err)
+		r->err = load(m);
 }
 
 /* Block until the guest ends the run or someone ends us; 0 or the signal's number. */
@@ -225,16 +232,23 @@ static int wait_for_end(struct vm *vm, int sigfd)
 	return 0;
 }
 
+/* Only now are there other threads: they inherit what the process has given up. */
+static int start_threads(struct machine *m)
+{
+	int err = threads_start(&m->vm->threads);
+
+	return err ? err : vcpus_create(m->vm);
+}
+
 /* 0..255 or -errno. */
 static int run(struct machine *m, int sigfd)
 {
+	struct reboot again = {.m = m};
 	struct vm *vm = m->vm;
-	int err, sig;
+	int sig;
 
-	for (;;) {
-		err = vcpus_start(vm);
-		if (err)
-			return err;
+	while (!again.err) {
+		vcpus_start(vm);
 		sig = wait_for_end(vm, sigfd);
 		if (sig)
 			vm_end(vm, VM_END_CRASH, 128 + sig);
@@ -242,10 +256,9 @@ static int run(struct machine *m, int sigfd)
 		window_finish(vm);
 		if (vm->end_why != VM_END_RESET || m->args.no_reboot)
 			return vm->end_status;
-		err = reboot(m);
-		if (err)
-			return err;
+		vm_control(vm, reboot, &again);
 	}
+	return again.err;
 }
 
 /* Blocked in all threads: they come to wait_for_end. */
@@ -287,6 +300,8 @@ int main(int argc, char **argv)
 	}
 	sigfd = block_signals();
 	status = set_up(&m);
+	if (!status)
+		status = start_threads(&m);
 	if (!status)
 		status = run(&m, sigfd);
 	tear_down(&m);

@@ -128,7 +128,7 @@ struct vm *fake_vm_create(uint64_t mem_bytes)
 		return NULL;
 	}
 	vm->backend_data = f;
-	if (pci_core_create(&vm->pci, vm)) {
+	if (threads_start(&vm->threads) || pci_core_create(&vm->pci, vm)) {
 		fake_vm_destroy(vm);
 		return NULL;
 	}

@@ -22,9 +22,12 @@
 #include "base/log.h"
 #include "vmm/block/disk_priv.h"
 #include "vmm/block/io_thread.h"
+#include "vmm/core/threads.h"
 
 #define SIZE  (1 * MIB)
 #define DEPTH 16
+
+static struct threads running = {.started = true};
 
 static const char *const engines[] = {"sync", "io_uring"};
 
@@ -461,7 +464,7 @@ static void server_start(struct server *s, uint64_t poll_ns)
 	static const struct io_thread_ops ops = {server_serve, server_arm};
 
 	*s = (struct server){.kick = eventfd(0, EFD_NONBLOCK)};
-	assert_int_equal(io_thread_create(&s->thread, "server", poll_ns, &ops, s), 0);
+	assert_int_equal(io_thread_create(&s->thread, &running, "server", poll_ns, &ops, s), 0);
 	assert_int_equal(io_thread_watch(s->thread, s->kick, true, &s->kicks), 0);
 }
 

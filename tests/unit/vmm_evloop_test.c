@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "vmm/core/evloop.h"
 
+static struct threads running = {.started = true};
+
 struct counter {
 	struct evloop *loop;
 	int fd;
@@ -58,7 +60,7 @@ static void events_and_removal(void **state)
 	struct counter c = {.fd = eventfd(0, EFD_NONBLOCK)};
 
 	(void)state;
-	assert_int_equal(evloop_create(&c.loop, "test"), 0);
+	assert_int_equal(evloop_create(&c.loop, &running, THREAD_IO, "test"), 0);
 	assert_int_equal(evloop_add(c.loop, c.fd, EPOLLIN, on_event, &c), 0);
 	assert_true(evloop_add(c.loop, c.fd, EPOLLIN, on_event, &c) < 0);
 	raise_event(c.fd);
@@ -83,7 +85,7 @@ static void removal_from_the_callback(void **state)
 	struct counter c = {.fd = eventfd(0, EFD_NONBLOCK), .delete_itself = true};
 
 	(void)state;
-	assert_int_equal(evloop_create(&c.loop, "test"), 0);
+	assert_int_equal(evloop_create(&c.loop, &running, THREAD_IO, "test"), 0);
 	for (int i = 1; i <= 20; i++) {
 		assert_int_equal(evloop_add(c.loop, c.fd, EPOLLIN, on_event, &c), 0);
 		raise_event(c.fd);
@@ -99,7 +101,7 @@ static void calls_run_on_the_loop(void **state)
 	struct counter c = {0};
 
 	(void)state;
-	assert_int_equal(evloop_create(&c.loop, "test"), 0);
+	assert_int_equal(evloop_create(&c.loop, &running, THREAD_IO, "test"), 0);
 	for (int i = 1; i <= 1000; i++) {
 		evloop_call(c.loop, note_thread, &c);
 		assert_int_equal(c.calls, i);
@@ -129,7 +131,7 @@ static void polling(void **state)
 	struct counter c = {0};
 
 	(void)state;
-	assert_int_equal(evloop_create(&c.loop, "test"), 0);
+	assert_int_equal(evloop_create(&c.loop, &running, THREAD_IO, "test"), 0);
 	evloop_set_poll(c.loop, busy, &c);
 	assert_true(reached(&c, 1000)); /* without an event; then it sleeps */
 	c.calls = 0;

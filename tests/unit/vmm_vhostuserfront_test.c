@@ -21,6 +21,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "vmm/devices/virtio_net/user_back.h"
+#include "vmm/core/threads.h"
+
+static struct threads running = {.started = true};
 
 #define BIT(n) (1ull << (n))
 #define FEATURES (BIT(0) | BIT(28) | BIT(29))
@@ -264,7 +267,7 @@ static int open_front(unsigned pairs)
 
 	snprintf(text, sizeof(text), "path=%s", path);
 	assert_int_equal(dev_opts_parse(&o, text), 0);
-	be = (struct net_backend){.ops = &net_backend_vhost_user, .dev_name = "test", .pairs = pairs,
+	be = (struct net_backend){.ops = &net_backend_vhost_user, .dev_name = "test", .threads = &running, .pairs = pairs,
 				  .front_ops = &front_ops};
 	assert_int_equal(gmem_create(&be.gm, 4 * MIB), 0);
 	for (unsigned i = 0; i < 2 * pairs; i++) {

@@ -73,7 +73,7 @@ static int64_t serve_round(void *arg)
 	return 0;
 }
 
-int io_thread_create(struct io_thread **out, const char *name, uint64_t poll_ns,
+int io_thread_create(struct io_thread **out, struct threads *threads, const char *name, uint64_t poll_ns,
 		     const struct io_thread_ops *ops, void *arg)
 {
 	struct io_thread *t = calloc(1, sizeof(*t));
@@ -86,7 +86,7 @@ int io_thread_create(struct io_thread **out, const char *name, uint64_t poll_ns,
 	t->poll_ns = poll_ns;
 	for (unsigned i = 0; i < WATCHES; i++)
 		t->watch[i].fd = -1;
-	err = evloop_create(&t->loop, name);
+	err = evloop_create(&t->loop, threads, THREAD_IO, name);
 	if (err) {
 		free(t);
 		return err;

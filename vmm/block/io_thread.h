@@ -25,7 +25,8 @@ struct io_thread_ops {
 };
 
 /* name: 15 characters at most. 0 or -errno (logged). */
-int io_thread_create(struct io_thread **out, const char *name, uint64_t poll_ns,
+struct threads;
+int io_thread_create(struct io_thread **out, struct threads *threads, const char *name, uint64_t poll_ns,
 		     const struct io_thread_ops *ops, void *arg);
 void io_thread_destroy(struct io_thread *t);
 /*

@@ -30,6 +30,10 @@ struct call {
 };
 
 struct evloop {
+	struct threads *threads;
+	enum thread_kind kind;
+	struct evloop *next_waiting;
+	bool running; /* it has its thread */
 	pthread_t thread;
 	char name[16];
 	int epfd, wakefd;
@@ -53,7 +57,7 @@ static void wake(struct evloop *l)
 
 static bool on_loop(const struct evloop *l)
 {
-	return pthread_equal(pthread_self(), l->thread);
+	return !l->running || pthread_equal(pthread_self(), l->thread);
 }
 
 static void run_calls(struct evloop *l)
@@ -121,6 +125,8 @@ static void *loop_main(void *arg)
 	struct evloop *l = arg;
 
 	pthread_setname_np(pthread_self(), l->name);
+	if (l->threads->begin)
+		l->threads->begin(l->threads->arg, l->kind);
 	while (!__atomic_load_n(&l->stop, __ATOMIC_ACQUIRE)) {
 		int64_t (*poll)(void *) = __atomic_load_n(&l->poll, __ATOMIC_ACQUIRE);
 		int n = wait_events(l, ev, poll ? poll(l->poll_arg) : EVLOOP_FOREVER);
@@ -134,27 +140,71 @@ static void *loop_main(void *arg)
 	return NULL;
 }
 
-int evloop_create(struct evloop **out, const char *name)
+static int loop_start(struct evloop *l)
+{
+	int err;
+
+	l->running = true;
+	err = -pthread_create(&l->thread, NULL, loop_main, l);
+	if (err) {
+		l->running = false;
+		log_error("event loop %s: thread: %s", l->name, strerror(-err));
+	}
+	return err;
+}
+
+int threads_start(struct threads *t)
+{
+	int err = 0;
+
+	t->started = true;
+	while (t->waiting && !err) {
+		struct evloop *l = t->waiting;
+
+		t->waiting = l->next_waiting;
+		err = loop_start(l);
+	}
+	return err;
+}
+
+static void loop_free(struct evloop *l)
+{
+	close_fd(&l->epfd);
+	close_fd(&l->wakefd);
+	pthread_cond_destroy(&l->done);
+	pthread_mutex_destroy(&l->lock);
+	free(l);
+}
+
+int evloop_create(struct evloop **out, struct threads *threads, enum thread_kind kind, const char *name)
 {
 	struct epoll_event ev = {.events = EPOLLIN};
 	struct evloop *l = calloc(1, sizeof(*l));
-	int err;
+	int err = 0;
 
 	if (!l)
 		return -ENOMEM;
+	l->threads = threads;
+	l->kind = kind;
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->done, NULL);
 	strncpy(l->name, name, sizeof(l->name) - 1);
 	l->epfd = epoll_create1(EPOLL_CLOEXEC);
 	l->wakefd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	err = l->epfd < 0 || l->wakefd < 0 || epoll_ctl(l->epfd, EPOLL_CTL_ADD, l->wakefd, &ev) < 0
-		      ? -errno
-		      : -pthread_create(&l->thread, NULL, loop_main, l);
-	if (err) {
+	if (l->epfd < 0 || l->wakefd < 0 || epoll_ctl(l->epfd, EPOLL_CTL_ADD, l->wakefd, &ev) < 0) {
+		err = -errno;
 		log_error("event loop %s: %s", name, strerror(-err));
-		close_fd(&l->epfd);
-		close_fd(&l->wakefd);
-		free(l);
+	} else if (threads->started) {
+		err = loop_start(l);
+	} else {
+		struct evloop **at = &threads->waiting;
+
+		while (*at)
+			at = &(*at)->next_waiting;
+		*at = l;
+	}
+	if (err) {
+		loop_free(l);
 		return err;
 	}
 	*out = l;
@@ -165,20 +215,25 @@ void evloop_destroy(struct evloop *l)
 {
 	if (!l)
 		return;
-	__atomic_store_n(&l->stop, true, __ATOMIC_RELEASE);
-	wake(l);
-	pthread_join(l->thread, NULL);
+	if (l->running) {
+		__atomic_store_n(&l->stop, true, __ATOMIC_RELEASE);
+		wake(l);
+		pthread_join(l->thread, NULL);
+	}
+	run_calls(l);
+	for (struct evloop **at = &l->threads->waiting; *at; at = &(*at)->next_waiting) {
+		if (*at == l) {
+			*at = l->next_waiting;
+			break;
+		}
+	}
 	while (l->handlers) {
 		struct handler *h = l->handlers;
 
 		l->handlers = h->next;
 		free(h);
 	}
-	close_fd(&l->epfd);
-	close_fd(&l->wakefd);
-	pthread_cond_destroy(&l->done);
-	pthread_mutex_destroy(&l->lock);
-	free(l);
+	loop_free(l);
 }
 
 static struct handler *handler_find(struct evloop *l, int fd)

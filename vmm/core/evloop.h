@@ -4,12 +4,15 @@
 #define VMM_CORE_EVLOOP_H
 
 #include "base/util.h"
+#include "vmm/core/threads.h"
 
-struct evloop;
 typedef void (*evloop_fn)(void *arg, uint32_t epoll_events);
 
-/* Thread named name (15 characters at most: it shows in top and in the CPU probe). */
-int evloop_create(struct evloop **out, const char *name);
+/*
+ * Thread named name (15 characters at most: it shows in top and in the CPU probe), one of threads: it runs once
+ * threads_start was called. Until then whoever calls evloop_call does the work himself.
+ */
+int evloop_create(struct evloop **out, struct threads *threads, enum thread_kind kind, const char *name);
 /* Stops the thread, joins it, frees. */
 void evloop_destroy(struct evloop *l);
 int evloop_add(struct evloop *l, int fd, uint32_t epoll_events, evloop_fn fn, void *arg);

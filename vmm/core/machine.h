@@ -5,6 +5,7 @@
 #define VMM_CORE_MACHINE_H
 
 #include "vmm/core/bus.h"
+#include "vmm/core/threads.h"
 
 struct pci_core;
 
@@ -34,6 +35,8 @@ struct vm {
 	struct bus pio, mmio;
 	struct stats_page *stats;
 	struct pci_core *pci;
+	struct threads threads;
+	struct evloop *control;
 	unsigned n_cpus;
 	bool may_reboot;
 
@@ -47,7 +50,6 @@ struct vm {
 	bool panicked; /* the guest said so on its console: a reset is then a crash */
 	enum vm_end end_why;
 	int end_status;
-	void (*on_end)(struct vm *vm); /* kick the vCPUs; under no lock */
 };
 
 struct vm_opts {

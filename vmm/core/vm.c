@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "vmm/core/evloop.h"
 #include "vmm/core/machine.h"
 
 int vm_create(struct vm **out, const struct vm_opts *opts, const struct vm_backend *backend)
@@ -25,6 +26,8 @@ int vm_create(struct vm **out, const struct vm_opts *opts, const struct vm_backe
 	vm->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	err = vm->end_fd < 0 ? -errno : stats_create(&vm->stats, opts->stats_fd, opts->n_cpus);
 	if (!err)
+		err = evloop_create(&vm->control, &vm->threads, THREAD_CONTROL, "control");
+	if (!err)
 		err = opts->shared_memory ? gmem_create(&vm->gm, opts->mem_bytes)
 					  : gmem_create_private(&vm->gm, opts->mem_bytes);
 	if (err) {
@@ -39,6 +42,7 @@ void vm_destroy(struct vm *vm)
 {
 	if (!vm)
 		return;
+	evloop_destroy(vm->control);
 	gmem_destroy(vm->gm);
 	stats_destroy(vm->stats);
 	close_fd(&vm->end_fd);
@@ -57,6 +61,16 @@ struct gmem *vm_gmem(struct vm *vm)
 int vm_kvm_fd(struct vm *vm)
 {
 	return vm->backend->vm_fd(vm);
+}
+
+struct threads *vm_threads(struct vm *vm)
+{
+	return &vm->threads;
+}
+
+void vm_control(struct vm *vm, void (*fn)(void *arg), void *arg)
+{
+	evloop_call(vm->control, fn, arg);
 }
 
 int vm_map(struct vm *vm, bool pio, uint64_t base, uint64_t len, const struct bus_ops *ops,
@@ -174,8 +188,6 @@ void vm_end(struct vm *vm, enum vm_end why, int status)
 			log_error("end of the run: %s", strerror(errno));
 	}
 	pthread_mutex_unlock(&vm->end_lock);
-	if (first && vm->on_end)
-		vm->on_end(vm);
 }
 
 void vm_note_panic(struct vm *vm)

@@ -8,6 +8,7 @@
 #include "vmm/stats_page.h"
 
 struct vm;
+struct threads;
 
 struct gmem *vm_gmem(struct vm *vm);
 int vm_kvm_fd(struct vm *vm); /* the VM's fd: VFIO's group wants it; -1 in unit tests */
@@ -62,6 +63,14 @@ int vm_msi_route(struct vm *vm, int *route, uint64_t addr,
 void vm_msi_unroute(struct vm *vm, int route);
 int vm_irqfd(struct vm *vm, int fd, int gsi, int resample_fd,
 	     bool add); /* resample_fd -1 unless level */
+
+/* What devices' event loops are made with. */
+struct threads *vm_threads(struct vm *vm);
+/*
+ * Run fn on the control thread and wait for it: a vCPU may make few system calls, and what needs others (a TAP's,
+ * a vhost device's or VFIO's ioctls, event loops that change) is done there.
+ */
+void vm_control(struct vm *vm, void (*fn)(void *arg), void *arg);
 
 /* End the run; the first call wins. */
 enum vm_end { VM_END_POWEROFF, VM_END_RESET, VM_END_CRASH };

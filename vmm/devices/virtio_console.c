@@ -233,7 +233,7 @@ static int vcon_init(struct pci_dev *pci, const struct dev_opts *opts)
 	con->vd.config_len = sizeof(con->config);
 	for (unsigned i = 0; i < 2; i++)
 		con->q[i] = (struct port_queue){.con = con, .index = i};
-	err = evloop_create(&con->loop, pci->name);
+	err = evloop_create(&con->loop, vm_threads(pci->vm), THREAD_IO, pci->name);
 	if (!err)
 		err = channel_open(&con->ch, con->loop, pci->name,
 				   dev_opts_str(opts, "out", "none"));

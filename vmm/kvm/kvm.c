@@ -326,6 +326,8 @@ int kvm_setup(struct vm *vm, bool split)
 		kvm->vcpu[i].fd = kvm->vcpu[i].stats_fd = -1;
 	kvm->split = split;
 	pthread_mutex_init(&kvm->route_lock, NULL);
+	pthread_mutex_init(&kvm->run_lock, NULL);
+	pthread_cond_init(&kvm->run_cond, NULL);
 	vm->backend_data = kvm;
 	return setup_all(vm);
 }
@@ -346,6 +348,7 @@ void kvm_teardown(struct vm *vm)
 
 	if (!kvm)
 		return;
+	vcpus_destroy(vm);
 	for (unsigned i = 0; i < STATS_VCPUS; i++) {
 		struct vcpu *v = &kvm->vcpu[i];
 
@@ -360,6 +363,8 @@ void kvm_teardown(struct vm *vm)
 	close_fd(&kvm->vm_fd);
 	close_fd(&kvm->sys_fd);
 	free(kvm->routes);
+	pthread_cond_destroy(&kvm->run_cond);
+	pthread_mutex_destroy(&kvm->run_lock);
 	pthread_mutex_destroy(&kvm->route_lock);
 	free(kvm);
 	vm->backend_data = NULL;

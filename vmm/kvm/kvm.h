@@ -17,7 +17,8 @@ struct vcpu {
 	int stats_fd; /* binary statistics; opened before the vCPU runs, -1 where KVM has none */
 	struct kvm_run *run;
 	pthread_t thread;
-	bool running;
+	bool has_thread;
+	bool running; /* false: its thread waits. Under the VM's run_lock */
 	struct stats_vcpu *stats;
 	struct cpu_snapshot *initial; /* what KVM made; put back before a reboot */
 };
@@ -29,6 +30,9 @@ struct kvm {
 	struct vcpu vcpu[STATS_VCPUS];
 	struct ioapic *ioapic; /* split only */
 	struct chip_snapshot *chips;
+	pthread_mutex_t run_lock;
+	pthread_cond_t run_cond; /* a vCPU has stopped, or shall run */
+	bool ending;             /* the threads shall end */
 	pthread_mutex_t route_lock;
 	struct kvm_irq_routing *routes;
 };
@@ -59,9 +63,12 @@ int chip_state_save(struct vm *vm);
 int chip_state_restore(struct vm *vm);
 
 /* vcpu.c */
-int vcpus_start(struct vm *vm);
-/* Make them leave KVM_RUN and wait for their threads. */
+/* Their threads, which wait. 0 or -errno (logged). */
+int vcpus_create(struct vm *vm);
+void vcpus_start(struct vm *vm);
+/* Make them leave KVM_RUN, and wait until they have. They can be started again. */
 void vcpus_stop(struct vm *vm);
+void vcpus_destroy(struct vm *vm);
 
 /* kvm_stats.c */
 void kvm_stats_text(struct vm *vm, char *buf, size_t size);

@@ -61,8 +61,9 @@ static void exit_mmio(struct vcpu *v)
 
 #define RESET_RIP 0xfff0
 
-static void dump_registers(struct vcpu *v)
+static void dump_registers(void *arg)
 {
+	struct vcpu *v = arg;
 	struct kvm_sregs s;
 	struct kvm_regs r;
 
@@ -83,7 +84,7 @@ static void crash(struct vcpu *v, const char *what, uint64_t detail)
 	if (vm_has_ended(v->vm))
 		return;
 	log_error("guest: vCPU %u: %s (0x%" PRIx64 ")", v->id, what, detail);
-	dump_registers(v);
+	vm_control(v->vm, dump_registers, v);
 	vm_end(v->vm, VM_END_CRASH, 1);
 }
 
@@ -144,16 +145,8 @@ static void account(struct vcpu *v, uint64_t start_ns)
 	stats_count(&v->stats->handler_ns[reason], clock_ns() - start_ns);
 }
 
-static void *vcpu_main(void *arg)
+static void run_guest(struct vcpu *v)
 {
-	struct vcpu *v = arg;
-	char name[16];
-
-	snprintf(name, sizeof(name), "vcpu%u", v->id);
-	pthread_setname_np(pthread_self(), name);
-	__atomic_store_n(&v->stats->tid, (int32_t)syscall(SYS_gettid), __ATOMIC_RELAXED);
-	if (!v->id && !v->vm->stats->run_ns)
-		v->vm->stats->run_ns = clock_ns();
 	while (!vm_has_ended(v->vm)) {
 		int err = ioctl(v->fd, KVM_RUN, 0) < 0 ? errno : 0;
 		uint64_t start_ns;
@@ -167,61 +160,121 @@ static void *vcpu_main(void *arg)
 			dispatch(v);
 		account(v, start_ns);
 	}
+}
+
+/* Wait until vcpus_start wants this vCPU to run; false: never again. */
+static bool wait_for_start(struct vcpu *v)
+{
+	struct kvm *kvm = kvm_of(v->vm);
+	bool go;
+
+	pthread_mutex_lock(&kvm->run_lock);
+	v->running = false;
+	pthread_cond_broadcast(&kvm->run_cond);
+	while (!v->running && !kvm->ending)
+		pthread_cond_wait(&kvm->run_cond, &kvm->run_lock);
+	go = !kvm->ending;
+	pthread_mutex_unlock(&kvm->run_lock);
+	return go;
+}
+
+static void *vcpu_main(void *arg)
+{
+	struct vcpu *v = arg;
+	struct threads *threads = &v->vm->threads;
+	char name[16];
+
+	snprintf(name, sizeof(name), "vcpu%u", v->id);
+	pthread_setname_np(pthread_self(), name);
+	__atomic_store_n(&v->stats->tid, (int32_t)syscall(SYS_gettid), __ATOMIC_RELAXED);
+	if (threads->begin)
+		threads->begin(threads->arg, THREAD_VCPU);
+	while (wait_for_start(v)) {
+		if (!v->id && !v->vm->stats->run_ns)
+			v->vm->stats->run_ns = clock_ns();
+		run_guest(v);
+	}
 	return NULL;
 }
 
-static void kick_all(struct vm *vm)
-{
-	struct kvm *kvm = kvm_of(vm);
-
-	for (unsigned i = 0; i < vm->n_cpus; i++) {
-		struct vcpu *v = &kvm->vcpu[i];
-
-		/* Before the signal: a vCPU that is just about to enter then leaves at once. */
-		__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_RELEASE);
-		if (__atomic_load_n(&v->running, __ATOMIC_ACQUIRE))
-			pthread_kill(v->thread, KICK_SIGNAL);
-	}
-}
-
-int vcpus_start(struct vm *vm)
+int vcpus_create(struct vm *vm)
 {
 	struct sigaction sa = {.sa_handler = on_kick};
 	struct kvm *kvm = kvm_of(vm);
 
 	sigaction(KICK_SIGNAL, &sa, NULL);
-	vm->on_end = kick_all;
-	for (unsigned i = 0; i < vm->n_cpus; i++)
-		kvm->vcpu[i].run->immediate_exit = 0;
 	for (unsigned i = 0; i < vm->n_cpus; i++) {
 		struct vcpu *v = &kvm->vcpu[i];
-		int err = pthread_create(&v->thread, NULL, vcpu_main, v);
+		int err;
 
+		v->running = true; /* until it waits */
+		err = pthread_create(&v->thread, NULL, vcpu_main, v);
 		if (err) {
 			log_error("vCPU %u: thread: %s", i, strerror(err));
-			vm_end(vm, VM_END_CRASH, 1);
-			vcpus_stop(vm);
 			return -err;
 		}
-		__atomic_store_n(&v->running, true, __ATOMIC_RELEASE);
+		v->has_thread = true;
 	}
-	/* A vCPU may have ended the run before the last was marked as running. */
-	if (vm_has_ended(vm))
-		kick_all(vm);
 	return 0;
+}
+
+/* Under run_lock. */
+static bool any_runs(const struct vm *vm, const struct kvm *kvm)
+{
+	for (unsigned i = 0; i < vm->n_cpus; i++)
+		if (kvm->vcpu[i].running)
+			return true;
+	return false;
+}
+
+static void wait_for_all(struct vm *vm)
+{
+	struct kvm *kvm = kvm_of(vm);
+
+	while (any_runs(vm, kvm))
+		pthread_cond_wait(&kvm->run_cond, &kvm->run_lock);
+}
+
+void vcpus_start(struct vm *vm)
+{
+	struct kvm *kvm = kvm_of(vm);
+
+	pthread_mutex_lock(&kvm->run_lock);
+	wait_for_all(vm); /* new threads come to wait first */
+	for (unsigned i = 0; i < vm->n_cpus; i++) {
+		kvm->vcpu[i].run->immediate_exit = 0;
+		kvm->vcpu[i].running = true;
+	}
+	pthread_cond_broadcast(&kvm->run_cond);
+	pthread_mutex_unlock(&kvm->run_lock);
 }
 
 void vcpus_stop(struct vm *vm)
 {
 	struct kvm *kvm = kvm_of(vm);
 
-	kick_all(vm);
+	pthread_mutex_lock(&kvm->run_lock);
 	for (unsigned i = 0; i < vm->n_cpus; i++) {
 		struct vcpu *v = &kvm->vcpu[i];
 
-		if (!v->running)
-			continue;
-		pthread_join(v->thread, NULL);
-		v->running = false;
+		/* Before the signal: a vCPU that is just about to enter then leaves at once. */
+		__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_RELEASE);
+		if (v->running)
+			pthread_kill(v->thread, KICK_SIGNAL);
 	}
+	wait_for_all(vm);
+	pthread_mutex_unlock(&kvm->run_lock);
+}
+
+void vcpus_destroy(struct vm *vm)
+{
+	struct kvm *kvm = kvm_of(vm);
+
+	pthread_mutex_lock(&kvm->run_lock);
+	kvm->ending = true;
+	pthread_cond_broadcast(&kvm->run_cond);
+	pthread_mutex_unlock(&kvm->run_lock);
+	for (unsigned i = 0; i < vm->n_cpus; i++)
+		if (kvm->vcpu[i].has_thread)
+			pthread_join(kvm->vcpu[i].thread, NULL);
 }

@@ -45,7 +45,7 @@ int platform_create(struct platform **out, struct vm *vm, const struct platform_
 		return -ENOMEM;
 	if (!strcmp(opts->console, "stdio"))
 		terminal_raw(0);
-	err = evloop_create(&p->loop, "serial");
+	err = evloop_create(&p->loop, vm_threads(vm), THREAD_IO, "serial");
 	if (!err)
 		err = add_serial(p, vm, 0, "console", opts->console);
 	if (!err)

@@ -54,8 +54,10 @@ void virtio_common_init(struct virtio_dev *vd)
 	__atomic_store_n(&vd->status, 0, __ATOMIC_RELEASE);
 }
 
-void virtio_device_reset(struct virtio_dev *vd)
+static void device_reset(void *arg)
 {
+	struct virtio_dev *vd = arg;
+
 	if (vd->started) {
 		vd->started = false;
 		for (unsigned i = 0; i < vd->n_queues; i++)
@@ -67,8 +69,15 @@ void virtio_device_reset(struct virtio_dev *vd)
 	virtio_isr_clear(vd);
 }
 
-static void device_start(struct virtio_dev *vd)
+void virtio_device_reset(struct virtio_dev *vd)
 {
+	vm_control(vd->pci->vm, device_reset, vd);
+}
+
+static void device_start(void *arg)
+{
+	struct virtio_dev *vd = arg;
+
 	vd->started = true;
 	if (vd->ops->start(vd)) {
 		log_guest("%s: cannot start; it needs a reset", vd->pci->name);
@@ -100,7 +109,7 @@ static void write_status(struct virtio_dev *vd, uint8_t val)
 		set &= (uint8_t)~VIRTIO_CONFIG_S_DRIVER_OK;
 	__atomic_fetch_or(&vd->status, set, __ATOMIC_ACQ_REL);
 	if (set & VIRTIO_CONFIG_S_DRIVER_OK)
-		device_start(vd);
+		vm_control(vd->pci->vm, device_start, vd);
 }
 
 static void write_driver_feature(struct virtio_dev *vd, uint32_t val)
@@ -131,6 +140,23 @@ static void write_queue_size(struct virtio_dev *vd, uint16_t size)
 		q->layout.size = size;
 }
 
+static void queue_start(void *arg)
+{
+	struct virtio_dev *vd = arg;
+
+	virtio_doorbell(vd, vd->queue_sel, true);
+	if (vd->ops->queue_start(vd, vd->queue_sel))
+		virtio_broken(vd, vd->queue_sel);
+}
+
+static void queue_stop(void *arg)
+{
+	struct virtio_dev *vd = arg;
+
+	virtio_doorbell(vd, vd->queue_sel, false);
+	vd->ops->queue_stop(vd, vd->queue_sel);
+}
+
 static void queue_enable(struct virtio_dev *vd, uint16_t val)
 {
 	struct virtio_queue *q = writable_queue(vd);
@@ -141,9 +167,7 @@ static void queue_enable(struct virtio_dev *vd, uint16_t val)
 	if (!vd->started)
 		return;
 	q->was_reset = false;
-	virtio_doorbell(vd, vd->queue_sel, true);
-	if (vd->ops->queue_start(vd, vd->queue_sel))
-		virtio_broken(vd, vd->queue_sel);
+	vm_control(vd->pci->vm, queue_start, vd);
 }
 
 static void queue_reset(struct virtio_dev *vd, uint16_t val)
@@ -152,8 +176,7 @@ static void queue_reset(struct virtio_dev *vd, uint16_t val)
 
 	if (val != 1 || !q || !q->enabled || !vd->started || !virtio_has(vd, VIRTIO_F_RING_RESET))
 		return;
-	virtio_doorbell(vd, vd->queue_sel, false);
-	vd->ops->queue_stop(vd, vd->queue_sel);
+	vm_control(vd->pci->vm, queue_stop, vd);
 	queue_defaults(q);
 	q->was_reset = true;
 }

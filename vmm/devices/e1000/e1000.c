@@ -162,7 +162,7 @@ static void on_kick(void *arg, uint32_t events)
 
 static int start_io(struct e1000 *e)
 {
-	int err = evloop_create(&e->loop, e->pci->name);
+	int err = evloop_create(&e->loop, vm_threads(e->pci->vm), THREAD_IO, e->pci->name);
 
 	if (err)
 		return err;

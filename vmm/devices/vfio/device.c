@@ -30,6 +30,28 @@ static void cfg_put(const struct vfio_device *d, unsigned off, unsigned len, uin
 		log_guest("%s: config write at %x failed", d->addr, off);
 }
 
+struct device_call {
+	struct vfio_device *d;
+	unsigned long request;
+	void *arg;
+	int err;
+};
+
+static void device_call(void *arg)
+{
+	struct device_call *c = arg;
+
+	c->err = ioctl(c->d->fd, c->request, c->arg) ? -errno : 0;
+}
+
+int vfio_ioctl(struct vfio_device *d, unsigned long request, void *arg)
+{
+	struct device_call c = {d, request, arg, 0};
+
+	vm_control(d->pci->vm, device_call, &c);
+	return c.err;
+}
+
 /*
  * Offset of a capability, 0 when the device has none. The list is walked at most as often as it could have
  * entries.
@@ -288,11 +310,13 @@ static void vfio_irq_changed(struct pci_dev *dev, int vector)
 static void vfio_reset(struct pci_dev *dev)
 {
 	struct vfio_device *d = dev->priv;
+	int err;
 
 	vfio_irq_off(d); /* the core forgets what was on; the guest switches on anew */
 	set_command(d, 0);
-	if (d->can_reset && ioctl(d->fd, VFIO_DEVICE_RESET))
-		log_warn("%s: reset: %s", d->addr, strerror(errno));
+	err = d->can_reset ? vfio_ioctl(d, VFIO_DEVICE_RESET, NULL) : 0;
+	if (err)
+		log_warn("%s: reset: %s", d->addr, strerror(-err));
 	set_command(d, 0);
 }
 

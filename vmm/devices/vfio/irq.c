@@ -25,7 +25,7 @@ static int set_irqs(struct vfio_device *d, unsigned index, uint32_t action, cons
 	set->count = n;
 	if (n)
 		memcpy(set->data, fds, n * sizeof(int));
-	err = ioctl(d->fd, VFIO_DEVICE_SET_IRQS, set) ? -errno : 0;
+	err = vfio_ioctl(d, VFIO_DEVICE_SET_IRQS, set);
 	if (err)
 		log_guest("%s: interrupts (index %u, %u vectors): %s", d->addr, index, n, strerror(-err));
 	free(set);
@@ -160,7 +160,7 @@ static int watch_faults(struct vfio_device *d)
 
 int vfio_notify_init(struct vfio_device *d)
 {
-	int err = evloop_create(&d->loop, d->pci->name);
+	int err = evloop_create(&d->loop, vm_threads(d->pci->vm), THREAD_IO, d->pci->name);
 
 	err = err ? err : notify(d, VFIO_PCI_ERR_IRQ_INDEX, &d->err_fd, on_error);
 	err = err ? err : notify(d, VFIO_PCI_REQ_IRQ_INDEX, &d->req_fd, on_request);

@@ -55,6 +55,8 @@ struct vfio_device {
 int vfio_open(struct vfio_device *d, struct vm *vm, bool unsafe);
 void vfio_close(struct vfio_device *d);
 
+/* An ioctl of the device while the guest runs: on the control thread. 0 or -errno. */
+int vfio_ioctl(struct vfio_device *d, unsigned long request, void *arg);
 /* ---- irq.c ---- */
 int vfio_irq_init(struct vfio_device *d, unsigned msix_vectors, bool msi, bool pin);
 /* Bring the device's interrupts in line with what the guest has switched on. */

@@ -111,6 +111,7 @@ struct net_backend {
 	/* Set by the front half before open. */
 	const char *dev_name; /* for messages and thread names */
 	struct vm *vm;
+	struct threads *threads; /* what its event loops are made with */
 	struct gmem *gm;
 	unsigned pairs;
 	const struct net_front_ops *front_ops;

@@ -291,7 +291,7 @@ static int vhost_open(struct net_backend *be, const struct dev_opts *opts)
 	if (err)
 		return err;
 	snprintf(name, sizeof(name), "%.10s-err", be->dev_name);
-	err = evloop_create(&v->watch, name);
+	err = evloop_create(&v->watch, be->threads, THREAD_IO, name);
 	for (unsigned i = 0; i < 2 * be->pairs && !err; i++)
 		err = open_ring(v, i);
 	be->features = tap_features(&v->tap) | (v->features & VHOST_RING_BITS);

@@ -189,7 +189,7 @@ int front_open_watch(struct front *f)
 	int err;
 
 	snprintf(name, sizeof(name), "%.10s-ctl", f->be->dev_name);
-	err = evloop_create(&f->watch, name);
+	err = evloop_create(&f->watch, f->be->threads, THREAD_IO, name);
 	if (err)
 		return err;
 	f->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

@@ -150,7 +150,7 @@ static int watch_intx(struct vnet *net, unsigned ring)
 	if (net->be.ops == &net_backend_virtio || net->be.rings[ring].call_fd != fd || w->on)
 		return 0;
 	if (!net->calls)
-		err = evloop_create(&net->calls, "virtio-net-intx");
+		err = evloop_create(&net->calls, vm_threads(net->vd.pci->vm), THREAD_IO, "virtio-net-intx");
 	*w = (struct intx_watch){net, ring, false};
 	if (!err)
 		err = evloop_add(net->calls, fd, EPOLLIN, on_intx_fd, w);
@@ -375,6 +375,7 @@ static int vnet_init(struct pci_dev *pci, const struct dev_opts *opts)
 		return err;
 	net->be.dev_name = pci->name;
 	net->be.vm = pci->vm;
+	net->be.threads = vm_threads(pci->vm);
 	net->be.gm = pci->gm;
 	net->be.pairs = net->pairs;
 	net->be.front_ops = &front_ops;

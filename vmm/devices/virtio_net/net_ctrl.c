@@ -178,15 +178,30 @@ static bool run_command(struct vnet *net, const struct command *cmd)
 	return false;
 }
 
+struct control {
+	struct vnet *net;
+	const struct command *cmd;
+	bool ok;
+};
+
+static void run_on_control(void *arg)
+{
+	struct control *ctl = arg;
+
+	ctl->ok = run_command(ctl->net, ctl->cmd);
+}
+
 static int serve(struct vnet *net, const struct virtq_chain *c)
 {
 	struct command cmd = {.c = c, .len = c->out_len - sizeof(cmd.hdr)};
+	struct control ctl = {net, &cmd, false};
 	uint8_t ack;
 
 	if (c->out_len < sizeof(cmd.hdr) || c->in_len < sizeof(ack))
 		return -EBADMSG;
 	iov_gather(c->iov, c->n_out, 0, &cmd.hdr, sizeof(cmd.hdr));
-	ack = run_command(net, &cmd) ? VIRTIO_NET_OK : VIRTIO_NET_ERR;
+	vm_control(net->vd.pci->vm, run_on_control, &ctl);
+	ack = ctl.ok ? VIRTIO_NET_OK : VIRTIO_NET_ERR;
 	iov_scatter(c->iov + c->n_out, c->n_in, 0, &ack, sizeof(ack));
 	virtq_push(&net->ctrl, c, sizeof(ack));
 	return 0;

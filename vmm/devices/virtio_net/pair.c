@@ -317,7 +317,7 @@ int pair_open(struct pair **out, const struct pair_config *cfg)
 	if (err)
 		return err;
 	snprintf(name, sizeof(name), "%.11s-q%u", cfg->be->dev_name, (uint8_t)cfg->index % 10u);
-	return evloop_create(&p->loop, name);
+	return evloop_create(&p->loop, p->be->threads, THREAD_IO, name);
 }
 
 void pair_close(struct pair *p)

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/opts.h"
+#include "vmm/core/threads.h"
 #include "vmm/devices/virtio_net/user_back.h"
 
 struct args {
@@ -241,7 +242,8 @@ static void parse(int argc, char **argv, struct args *a)
 int main(int argc, char **argv)
 {
 	struct args a = {.queues = 1};
-	struct net_backend be = {.ops = &net_backend_virtio, .dev_name = "vhost-user"};
+	struct threads threads = {0};
+	struct net_backend be = {.ops = &net_backend_virtio, .dev_name = "vhost-user", .threads = &threads};
 	int listener, signals, err;
 
 	log_init("vhost-user-net", LOG_INFO);
@@ -255,6 +257,8 @@ int main(int argc, char **argv)
 		exit(err == -EINVAL ? EXIT_USAGE : EXIT_CANNOT);
 	listener = listen_at(a.socket);
 	log_info("listening at %s", a.socket);
+	if (threads_start(&threads))
+		exit(EXIT_CANNOT);
 	serve(&back, listener, signals, a.once);
 	unlink(a.socket);
 	vu_back_exit(&back);
