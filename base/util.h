@@ -33,6 +33,18 @@ static inline bool is_pow2(uint64_t v)
 	return v && !(v & (v - 1));
 }
 
+/* a - b, or 0 when b is larger. */
+static inline uint64_t sub_floor(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+/* The value that was given, or the usual one when it is 0. */
+static inline uint64_t or_usual(uint64_t given, uint64_t usual)
+{
+	return given ? given : usual;
+}
+
 /* [off, off+len) lies within [0, size); safe for every value. */
 static inline bool range_ok(uint64_t off, uint64_t len, uint64_t size)
 {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The number is taken outside: from the start of the VMM to MARKER_BOOTED, the first act of the guest's
- * init.
+ * The number is taken outside: from the start of the VMM to MARKER_BOOTED, the first act of the guest's init.
  */
 #include "workloads/table.h"
 

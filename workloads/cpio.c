@@ -47,7 +47,7 @@ void cpio_free(struct cpio *c)
 	free(c);
 }
 
-static struct entry *find(struct cpio *c, const char *path)
+static struct entry *find_entry(struct cpio *c, const char *path)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		if (!strcmp(c->entry[i].path, path))
@@ -70,14 +70,14 @@ static bool path_ok(const char *path)
 }
 
 /* A fresh entry, or the emptied old one of that path; NULL for a bad path. */
-static struct entry *place(struct cpio *c, const char *path, mode_t mode)
+static struct entry *place_entry(struct cpio *c, const char *path, mode_t mode)
 {
 	struct entry *e;
 
 	path += *path == '/';
 	if (!path_ok(path))
 		return NULL;
-	e = find(c, path);
+	e = find_entry(c, path);
 	if (e) {
 		free(e->data);
 		*e = (struct entry){.path = e->path, .mode = mode};
@@ -89,36 +89,39 @@ static struct entry *place(struct cpio *c, const char *path, mode_t mode)
 	return e;
 }
 
-static int add(struct cpio *c, const char *path, mode_t mode, const void *data, size_t len)
+static int add_entry(struct cpio *c, const char *path, mode_t mode, const void *data, size_t len)
 {
-	struct entry *e = len > UINT32_MAX ? NULL : place(c, path, mode);
+	struct entry *e;
 
+	if (len > UINT32_MAX)
+		return -EFBIG;
+	e = place_entry(c, path, mode);
 	if (!e)
-		return len > UINT32_MAX ? -EFBIG : -EINVAL;
-	e->data = len ? memcpy(xcalloc(1, len), data, len) : NULL;
+		return -EINVAL;
 	e->len = len;
+	if (len)
+		e->data = memcpy(xcalloc(1, len), data, len);
 	return 0;
 }
 
 int cpio_add_dir(struct cpio *c, const char *path, mode_t perm)
 {
-	return add(c, path, S_IFDIR | perm, NULL, 0);
+	return add_entry(c, path, S_IFDIR | perm, NULL, 0);
 }
 
 int cpio_add_data(struct cpio *c, const char *path, mode_t perm, const void *data, size_t len)
 {
-	return add(c, path, S_IFREG | perm, data, len);
+	return add_entry(c, path, S_IFREG | perm, data, len);
 }
 
 int cpio_add_symlink(struct cpio *c, const char *path, const char *target)
 {
-	return add(c, path, S_IFLNK | 0777, target, strlen(target));
+	return add_entry(c, path, S_IFLNK | 0777, target, strlen(target));
 }
 
-int cpio_add_node(struct cpio *c, const char *path, mode_t type_perm, unsigned major,
-		  unsigned minor)
+int cpio_add_node(struct cpio *c, const char *path, mode_t type_perm, unsigned major, unsigned minor)
 {
-	struct entry *e = place(c, path, type_perm);
+	struct entry *e = place_entry(c, path, type_perm);
 
 	if (!e)
 		return -EINVAL;
@@ -147,7 +150,7 @@ static void add_parents(struct cpio *c)
 
 		for (char *s = strchr(path, '/'); s; s = strchr(s + 1, '/')) {
 			*s = '\0';
-			if (!find(c, path))
+			if (!find_entry(c, path))
 				cpio_add_dir(c, path, 0755);
 			*s = '/';
 		}
@@ -160,7 +163,7 @@ static int by_path(const void *a, const void *b)
 	return strcmp(((const struct entry *)a)->path, ((const struct entry *)b)->path);
 }
 
-static void emit(struct sink *s, const void *data, size_t len)
+static void emit_bytes(struct sink *s, const void *data, size_t len)
 {
 	s->len += len;
 	if (s->hash)
@@ -173,22 +176,21 @@ static void emit_padding(struct sink *s, size_t to)
 {
 	static const char zero[512];
 
-	emit(s, zero, (to - s->len % to) % to);
+	emit_bytes(s, zero, (to - s->len % to) % to);
 }
 
-/* Documentation/driver-api/early-userspace/buffer-format: 13 fields of 8 hex digits after the
- * magic. */
+/* Documentation/driver-api/early-userspace/buffer-format: 13 fields of 8 hex digits after the magic. */
 static void emit_entry(struct sink *s, const struct entry *e, unsigned ino)
 {
 	char head[111];
 
-	snprintf(head, sizeof(head), "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X",
-		 ino, e->mode, 0u, 0u, S_ISDIR(e->mode) ? 2u : 1u, 0u, (unsigned)e->len, 0u, 0u,
-		 e->major, e->minor, (unsigned)strlen(e->path) + 1, 0u);
-	emit(s, head, 110);
-	emit(s, e->path, strlen(e->path) + 1);
+	snprintf(head, sizeof(head), "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", ino,
+		 e->mode, 0u, 0u, S_ISDIR(e->mode) ? 2u : 1u, 0u, (unsigned)e->len, 0u, 0u, e->major,
+		 e->minor, (unsigned)strlen(e->path) + 1, 0u);
+	emit_bytes(s, head, 110);
+	emit_bytes(s, e->path, strlen(e->path) + 1);
 	emit_padding(s, 4);
-	emit(s, e->data, e->len);
+	emit_bytes(s, e->data, e->len);
 	emit_padding(s, 4);
 }
 

@@ -41,8 +41,7 @@ static int elf_parse(struct elf *e, const struct strbuf *sb)
 static const Elf64_Phdr *segment(const struct elf *e, unsigned type)
 {
 	for (unsigned i = 0; i < e->n_ph; i++) {
-		if (e->ph[i].p_type == type &&
-		    range_ok(e->ph[i].p_offset, e->ph[i].p_filesz, e->len))
+		if (e->ph[i].p_type == type && range_ok(e->ph[i].p_offset, e->ph[i].p_filesz, e->len))
 			return &e->ph[i];
 	}
 	return NULL;
@@ -55,8 +54,7 @@ static const char *string_at(const struct elf *e, uint64_t vaddr)
 		const Elf64_Phdr *p = &e->ph[i];
 		uint64_t off;
 
-		if (p->p_type != PT_LOAD || vaddr < p->p_vaddr ||
-		    vaddr - p->p_vaddr >= p->p_filesz ||
+		if (p->p_type != PT_LOAD || vaddr < p->p_vaddr || vaddr - p->p_vaddr >= p->p_filesz ||
 		    !range_ok(p->p_offset, p->p_filesz, e->len))
 			continue;
 		off = p->p_offset + (vaddr - p->p_vaddr);
@@ -77,20 +75,22 @@ static int add_library(const char *name, const char *wanted_by, struct strlist *
 		if (found)
 			return 0;
 	}
-	log_error("%s: needs the library %s, which is not in the usual directories", wanted_by,
-		  name);
+	log_error("%s: needs the library %s, which is not in the usual directories", wanted_by, name);
 	return -ENOENT;
 }
 
 static int add_needed(const struct elf *e, const char *path, struct strlist *out)
 {
 	const Elf64_Phdr *p = segment(e, PT_DYNAMIC);
-	const Elf64_Dyn *dyn =
-		p && p->p_offset % 8 == 0 ? (const void *)(e->buf + p->p_offset) : NULL;
-	size_t n = dyn ? p->p_filesz / sizeof(*dyn) : 0;
+	const Elf64_Dyn *dyn;
 	uint64_t strtab = 0;
 	int err = 0;
+	size_t n;
 
+	if (!p || p->p_offset % 8)
+		return 0;
+	dyn = (const void *)(e->buf + p->p_offset);
+	n = p->p_filesz / sizeof(*dyn);
 	for (size_t i = 0; i < n && dyn[i].d_tag != DT_NULL; i++) {
 		if (dyn[i].d_tag == DT_STRTAB)
 			strtab = dyn[i].d_un.d_ptr;
@@ -109,10 +109,11 @@ static int add_needed(const struct elf *e, const char *path, struct strlist *out
 static int add_interpreter(const struct elf *e, struct strlist *out)
 {
 	const Elf64_Phdr *p = segment(e, PT_INTERP);
-	const char *name = p ? e->buf + p->p_offset : NULL;
+	const char *name;
 
 	if (!p)
 		return 0;
+	name = e->buf + p->p_offset;
 	if (!p->p_filesz || name[p->p_filesz - 1])
 		return -ENOEXEC;
 	strlist_add_once(out, name);
@@ -126,15 +127,18 @@ static int add_of(const char *path, struct strlist *out)
 	int err = file_read(path, &sb);
 	bool said = false;
 
-	err = err ? err : elf_parse(&e, &sb);
-	err = err ? err : add_interpreter(&e, out);
+	if (!err)
+		err = elf_parse(&e, &sb);
+	if (!err)
+		err = add_interpreter(&e, out);
 	if (!err) {
 		err = add_needed(&e, path, out);
 		said = err == -ENOENT;
 	}
-	if (err && !said)
-		log_error("%s: %s", path,
-			  err == -ENOEXEC ? "not a usable x86-64 ELF file" : strerror(-err));
+	if (err == -ENOEXEC)
+		log_error("%s: not a usable x86-64 ELF file", path);
+	else if (err && !said)
+		log_error("%s: %s", path, strerror(-err));
 	strbuf_free(&sb);
 	return err;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* idle: nothing is done for the job's duration; what a quiet guest costs. */
 #include "base/clock.h"
 #include "workloads/table.h"
 

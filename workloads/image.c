@@ -58,7 +58,8 @@ int image_add_program(struct cpio *c, const char *host_path, const char *bin_dir
 	struct strlist libs = STRLIST_INIT;
 	int err = elf_deps(host_path, &libs);
 
-	err = err ? err : cpio_add_file(c, path, 0755, host_path);
+	if (!err)
+		err = cpio_add_file(c, path, 0755, host_path);
 	free(path);
 	for (size_t i = 0; !err && i < libs.n; i++)
 		err = cpio_add_file(c, libs.v[i], 0755, libs.v[i]);
@@ -72,7 +73,8 @@ static int add_skeleton(struct cpio *c)
 	int err = cpio_add_node(c, "dev/console", S_IFCHR | 0600, 5, 1);
 
 	/* The marker comes before anything is mounted. */
-	err = err ? err : cpio_add_node(c, "dev/port", S_IFCHR | 0600, 1, 4);
+	if (!err)
+		err = cpio_add_node(c, "dev/port", S_IFCHR | 0600, 1, 4);
 
 	for (size_t i = 0; !err && i < ARRAY_SIZE(dirs); i++)
 		err = cpio_add_dir(c, dirs[i], 0755);
@@ -84,7 +86,8 @@ static int image_cpio(const struct image_spec *spec, struct cpio **out)
 	struct cpio *c = cpio_new();
 	int err = add_skeleton(c);
 
-	err = err ? err : cpio_add_file(c, "init", 0755, spec->agent);
+	if (!err)
+		err = cpio_add_file(c, "init", 0755, spec->agent);
 	if (!err && spec->job) {
 		char *line = xasprintf("%s\n", spec->job);
 
@@ -96,8 +99,7 @@ static int image_cpio(const struct image_spec *spec, struct cpio **out)
 	for (const char *const *p = spec->programs; !err && p && *p; p++)
 		err = image_add_program(c, *p, spec->bin_dir);
 	for (size_t i = 0; !err && i < spec->n_files; i++)
-		err = cpio_add_file(c, spec->files[i].path, spec->files[i].perm,
-				    spec->files[i].host_path);
+		err = cpio_add_file(c, spec->files[i].path, spec->files[i].perm, spec->files[i].host_path);
 	if (err)
 		cpio_free(c);
 	else

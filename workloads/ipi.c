@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
+/* ipi: one vCPU wakes another, spinning or asleep. */
 #include "workloads/table.h"
 
-static void defaults(struct workload_job *job)
+static void ipi_defaults(struct workload_job *job)
 {
 	job->work = 10000;
 }
@@ -12,5 +13,5 @@ const struct workload workload_ipi = {
 	.guests = GUEST_LINUX | GUEST_MICRO | GUEST_NONE,
 	.metrics = "ipi_ns ipi_p99_ns ipi_wake_ns exits_per_op",
 	.cpus = 2,
-	.defaults = defaults,
+	.defaults = ipi_defaults,
 };

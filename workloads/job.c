@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "workloads/job.h"
 
 static const char *const direction_words[] = {"tx", "rx", "both", NULL};
@@ -12,21 +13,17 @@ static const char *const verify_words[] = {"off", "sample", "full", NULL};
 
 const struct job_key job_keys[] = {
 	{"workload", JOB_STR, F(workload), "null", NULL, "name in the workload table"},
-	{"op", JOB_STR, F(op), "", NULL,
-	 "parts of the workload to run, comma separated; empty: all"},
+	{"op", JOB_STR, F(op), "", NULL, "parts of the workload to run, comma separated; empty: all"},
 	{"duration_ns", JOB_U64, F(duration_ns), "2000000000", NULL, "length of the window"},
-	{"warmup_ns", JOB_U64, F(warmup_ns), "300000000", NULL,
-	 "same load before the window opens"},
+	{"warmup_ns", JOB_U64, F(warmup_ns), "300000000", NULL, "same load before the window opens"},
 	{"work", JOB_U64, F(work), "0", NULL, "fixed work instead of a duration"},
 	{"seed", JOB_U64, F(seed), "1", NULL, "of everything pseudo-random"},
 	{"ifname", JOB_STR, F(ifname), "", NULL, "interface; empty: the first Ethernet one"},
-	{"addr", JOB_STR, F(addr), "", NULL,
-	 "own address/prefix, IPv4 or IPv6; empty: leave as it is"},
+	{"addr", JOB_STR, F(addr), "", NULL, "own address/prefix, IPv4 or IPv6; empty: leave as it is"},
 	{"peer", JOB_STR, F(peer), "", NULL, "address of the other side"},
 	{"port", JOB_U64, F(port), "5301", NULL, "TCP and UDP port of the peer"},
 	{"mtu", JOB_U64, F(mtu), "0", NULL, "0 leaves the driver's"},
-	{"tso", JOB_BOOL, F(tso), "on", NULL,
-	 "off: the guest sends frame by frame, TSO and GSO off"},
+	{"tso", JOB_BOOL, F(tso), "on", NULL, "off: the guest sends frame by frame, TSO and GSO off"},
 	{"direction", JOB_WORD, F(direction), "tx", direction_words, "as the guest sees it"},
 	{"tool", JOB_WORD, F(tool), "engine", tool_words, "our engine or Debian's iperf3"},
 	{"verify", JOB_WORD, F(verify), "sample", verify_words, "payload bytes that are compared"},
@@ -38,9 +35,9 @@ const struct job_key job_keys[] = {
 	{"flood", JOB_BOOL, F(flood), "off", NULL, "send as fast as it goes instead of searching"},
 	{"mem_bytes", JOB_U64, F(mem_bytes), "67108864", NULL, "working set"},
 	{"period_ns", JOB_U64, F(period_ns), "1000000", NULL, "of the timer"},
-	{"gate", JOB_BOOL, F(gate), "off", NULL, "wait for the runner after ready; set by vms="},
-	{"corrupt", JOB_BOOL, F(corrupt), "off", NULL,
-	 "self-test: flip one byte; the sample must fail"},
+	{"start_together", JOB_BOOL, F(start_together), "off", NULL,
+	 "wait for the runner after ready; set by vms="},
+	{"corrupt", JOB_BOOL, F(corrupt), "off", NULL, "self-test: flip one byte; the sample must fail"},
 	{NULL, JOB_STR, 0, 0, NULL, NULL, NULL},
 };
 
@@ -62,8 +59,7 @@ static int put_u64(void *field, const char *s)
 	for (; *s; s++) {
 		if (*s < '0' || *s > '9')
 			return -EINVAL;
-		if (__builtin_mul_overflow(v, 10, &v) ||
-		    __builtin_add_overflow(v, (uint64_t)(*s - '0'), &v))
+		if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, (uint64_t)(*s - '0'), &v))
 			return -ERANGE;
 	}
 	memcpy(field, &v, sizeof(v));
@@ -104,7 +100,7 @@ static int put_str(char *field, size_t size, const char *s)
 	return 0;
 }
 
-static int put(struct workload_job *job, const struct job_key *k, const char *value)
+static int put_value(struct workload_job *job, const struct job_key *k, const char *value)
 {
 	char *field = (char *)job + k->offset;
 
@@ -125,14 +121,14 @@ void job_defaults(struct workload_job *job)
 {
 	memset(job, 0, sizeof(*job));
 	for (const struct job_key *k = job_keys; k->name; k++)
-		put(job, k, k->def);
+		put_value(job, k, k->def);
 }
 
 int job_set(struct workload_job *job, const char *key, const char *value)
 {
 	const struct job_key *k = job_key_find(key);
 
-	return k ? put(job, k, value) : -EINVAL;
+	return k ? put_value(job, k, value) : -EINVAL;
 }
 
 static bool is_blank(char c)
@@ -168,11 +164,11 @@ int job_parse(struct workload_job *job, const char *line, char *bad)
 			len++;
 		if (!len)
 			break;
-		err = len < sizeof(word) ? 0 : -ERANGE;
-		len = err ? sizeof(word) - 1 : len;
-		memcpy(word, line, len);
-		word[len] = '\0';
-		err = err ? err : set_pair(job, word);
+		err = -ERANGE;
+		memcpy(word, line, MIN(len, sizeof(word) - 1));
+		word[MIN(len, sizeof(word) - 1)] = '\0';
+		if (len < sizeof(word))
+			err = set_pair(job, word);
 		if (err) {
 			word[63] = '\0';
 			if (bad)
@@ -196,7 +192,7 @@ static char *format_u64(uint64_t v, char buf[21])
 }
 
 /* The value as text; number is a scratch buffer. */
-static const char *get(const struct workload_job *job, const struct job_key *k, char number[21])
+static const char *value_text(const struct workload_job *job, const struct job_key *k, char number[21])
 {
 	const char *field = (const char *)job + k->offset;
 	uint64_t v;
@@ -225,7 +221,7 @@ int job_write(const struct workload_job *job, char *buf, size_t size)
 	if (!size)
 		return -ERANGE;
 	for (const struct job_key *k = job_keys; k->name; k++) {
-		const char *value = get(job, k, number);
+		const char *value = value_text(job, k, number);
 		size_t nlen = strlen(k->name), vlen = strlen(value), sep = len > 0;
 
 		if (k != job_keys && !strcmp(value, k->def))

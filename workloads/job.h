@@ -19,8 +19,7 @@
 /* As the guest sees it: tx leaves the guest, rx enters it. */
 enum job_direction { JOB_TX, JOB_RX, JOB_BOTH };
 enum job_tool { JOB_ENGINE, JOB_IPERF3 };
-/* How much of the payload the receiver compares; the block headers are always checked except with
- * OFF. */
+/* How much of the payload the receiver compares; the block headers are always checked except with OFF. */
 enum job_verify { JOB_VERIFY_OFF, JOB_VERIFY_SAMPLE, JOB_VERIFY_FULL };
 
 struct workload_job {
@@ -48,7 +47,7 @@ struct workload_job {
 	/* CPU and memory workloads. */
 	uint64_t mem_bytes; /* working set */
 	uint64_t period_ns; /* timer */
-	bool gate;	    /* wait for the runner after ready: several guests start at once */
+	bool start_together; /* wait for the runner after ready: several guests start at once */
 	bool corrupt;	    /* self-test: the sender flips one byte, the sample must fail */
 };
 
@@ -73,9 +72,8 @@ int job_set(struct workload_job *job, const char *key, const char *value);
 /* The same for people: "8M", "250ms" (job_text.c; not for the micro guest). */
 int job_set_text(struct workload_job *job, const char *key, const char *value);
 /*
- * Defaults, then every key of the line. On error bad (if not NULL, 64 bytes) holds the offending
- * word. Words without
- * '=' are errors; blanks and a final newline separate.
+ * Defaults, then every key of the line. On error bad (if not NULL, 64 bytes) holds the offending word. Words
+ * without '=' are errors; blanks and a final newline separate.
  */
 int job_parse(struct workload_job *job, const char *line, char *bad);
 /* Every key that differs from its default, workload first, no newline. Length, or -ERANGE when it

@@ -28,5 +28,7 @@ int job_set_text(struct workload_job *job, const char *key, const char *value)
 	else
 		err = parse_size(value, &v);
 	snprintf(number, sizeof(number), "%llu", (unsigned long long)v);
-	return err ? err : job_set(job, key, number);
+	if (err)
+		return err;
+	return job_set(job, key, number);
 }

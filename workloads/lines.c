@@ -10,8 +10,7 @@
 
 #define PREFIX "exitlab "
 
-/* Copy the next word into buf and return what follows it, or NULL when there is none or it is too
- * long. */
+/* Copy the next word into buf and return what follows it, or NULL when there is none or it is too long. */
 static const char *next_word(const char *s, char *buf, size_t size)
 {
 	size_t len;
@@ -56,7 +55,9 @@ static const char *next_name(const char *s, struct agent_line *out)
 static int parse_metric(const char *s, struct agent_line *out)
 {
 	s = next_name(s, out);
-	return s ? parse_double(s, &s, &out->value) : -EBADMSG;
+	if (!s)
+		return -EBADMSG;
+	return parse_double(s, &s, &out->value);
 }
 
 static int parse_count(const char *s, const char **rest, uint64_t *out)
@@ -107,9 +108,9 @@ static int parse_hist(const char *s, struct agent_line *out)
 
 static int parse_hello(const char *s, struct agent_line *out)
 {
-	if (parse_double(s, &s, &out->value))
+	if (parse_double(s, &s, &out->value) || !next_word(s, out->name, sizeof(out->name)))
 		return -EBADMSG;
-	return next_word(s, out->name, sizeof(out->name)) ? 0 : -EBADMSG;
+	return 0;
 }
 
 static int parse_text(const char *s, struct agent_line *out)
@@ -158,8 +159,8 @@ void line_add_hist(struct strbuf *sb, const char *name, const struct hist *h)
 {
 	const char *sep = "";
 
-	strbuf_addf(sb, PREFIX "hist %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " ", name,
-		    h->count, h->sum, h->count ? h->min : 0, h->max);
+	strbuf_addf(sb, PREFIX "hist %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " ", name, h->count,
+		    h->sum, h->count ? h->min : 0, h->max);
 	for (unsigned i = 0; i < HIST_SLOTS; i++) {
 		if (!h->slots[i])
 			continue;
@@ -171,7 +172,8 @@ void line_add_hist(struct strbuf *sb, const char *name, const struct hist *h)
 
 void line_add_metric(struct strbuf *sb, const char *name, double value)
 {
-	bool whole = value == floor(value) && fabs(value) < 1e18;
-
-	strbuf_addf(sb, whole ? PREFIX "metric %s %.0f\n" : PREFIX "metric %s %.15g\n", name, value);
+	if (value == floor(value) && fabs(value) < 1e18)
+		strbuf_addf(sb, PREFIX "metric %s %.0f\n", name, value);
+	else
+		strbuf_addf(sb, PREFIX "metric %s %.15g\n", name, value);
 }

@@ -20,10 +20,9 @@ static int read_part(const char *dir, const char *name, bool needed, struct strb
 	int err = file_read(path, out);
 
 	if (err && needed)
-		log_error("%s: %s; point to an unpacked kernel's lib/modules/VERSION", path,
-			  strerror(-err));
+		log_error("%s: %s; point to an unpacked kernel's lib/modules/VERSION", path, strerror(-err));
 	free(path);
-	return needed ? err : 0;
+	return err;
 }
 
 static int index_open(struct index *ix, const char *dir)
@@ -48,14 +47,13 @@ static void index_close(struct index *ix)
 
 static void dashes_to_underscores(char *s)
 {
-	for (; *s; s++)
-		*s = *s == '-' ? '_' : *s;
+	while ((s = strchr(s, '-')))
+		*s = '_';
 }
 
 char *module_name(const char *path)
 {
-	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-	const char *ko = strstr(base, ".ko");
+	const char *base = basename(path), *ko = strstr(base, ".ko");
 	char *name = xstrdup(base);
 
 	if (ko)
@@ -91,8 +89,7 @@ static const char *find_module(const struct strbuf *text, const char *name)
 	return NULL;
 }
 
-/* modules.dep lists dependencies so that loading from the last to the first works, then the module
- * itself. */
+/* modules.dep lists dependencies so that loading from the last to the first works, then the module itself. */
 static void add_dep_line(const char *line, struct strlist *out)
 {
 	char *copy = strndup(line, strcspn(line, "\n"));
@@ -125,16 +122,17 @@ static void match_alias(const struct index *ix, const char *alias, struct strlis
 	free(plain);
 }
 
-/* "softdep NAME pre: A B post: C": what must be there first, by name or alias; absent ones do not
- * matter. */
+/* "softdep NAME pre: A B post: C": what must be there first, by name or alias; absent ones do not matter. */
 static void add_soft_deps(struct index *ix, const char *name, struct strlist *out, int depth)
 {
 	for (const char *l = strbuf_str(&ix->softdep); l && *l; l = next_line(l)) {
-		char *line = strndup(l, strcspn(l, "\n")), *save = NULL, *w;
+		char *line, *save = NULL, *w;
 		bool pre = false;
 
+		if (strncmp(l, "softdep ", 8) != 0)
+			continue;
+		line = strndup(l + 8, strcspn(l + 8, "\n"));
 		w = strtok_r(line, " ", &save);
-		w = w && !strcmp(w, "softdep") ? strtok_r(NULL, " ", &save) : NULL;
 		if (w)
 			dashes_to_underscores(w);
 		if (w && !strcmp(w, name)) {
@@ -215,13 +213,12 @@ int modules_for_pci(const char *moddir, const char *bdf, struct strlist *out)
 {
 	char *path = xasprintf("/sys/bus/pci/devices/%s/modalias", bdf);
 	char *alias = file_read_line(path);
-	int err = 0;
+	int err = -ENODEV;
 
-	if (!*alias) {
+	if (*alias)
+		err = modules_for_alias(moddir, alias, out);
+	else
 		log_error("PCI device %s: no such device on this machine", bdf);
-		err = -ENODEV;
-	}
-	err = err ? err : modules_for_alias(moddir, alias, out);
 	free(alias);
 	free(path);
 	return err;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
+/* net-latency: one request and one answer at a time over TCP. */
 #include <errno.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "workloads/table.h"
 
-static int check(const struct workload_job *job)
+static int check_latency_job(const struct workload_job *job)
 {
 	const char *wrong = NULL;
 
@@ -28,7 +29,6 @@ const struct workload workload_net_latency = {
 	.guests = GUEST_LINUX | GUEST_NONE,
 	.flags = WORKLOAD_NET | WORKLOAD_PEER,
 	.duration_ns = 2 * NSEC_PER_SEC,
-	.metrics =
-		"latency_ns latency_p99_ns transactions_per_s exits_per_op exits_per_packet cpu_pct",
-	.check = check,
+	.metrics = "latency_ns latency_p99_ns transactions_per_s exits_per_op exits_per_packet cpu_pct",
+	.check = check_latency_job,
 };

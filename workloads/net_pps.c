@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
+/* net-pps: small UDP datagrams at a rate, or the highest rate without loss. */
 #include <errno.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "workloads/table.h"
 
-static int check(const struct workload_job *job)
+static int check_pps_job(const struct workload_job *job)
 {
 	const char *wrong = NULL;
 
@@ -30,5 +31,5 @@ const struct workload workload_net_pps = {
 	.duration_ns = 2 * NSEC_PER_SEC,
 	.metrics =
 		"delivered_per_s lossfree_per_s loss_pct exits_per_packet kicks_per_packet interrupts_per_packet",
-	.check = check,
+	.check = check_pps_job,
 };

@@ -6,13 +6,11 @@
 #include "base/log.h"
 #include "workloads/table.h"
 
-static int check(const struct workload_job *job)
+static int check_rebind_job(const struct workload_job *job)
 {
-	if (!job->work && job->rounds && job->streams >= 1 && job->streams <= 64 &&
-	    job->tool == JOB_ENGINE)
+	if (!job->work && job->rounds && job->streams >= 1 && job->streams <= 64 && job->tool == JOB_ENGINE)
 		return 0;
-	log_error(
-		"net-rebind: wants rounds >= 1, 1 to 64 streams of our engine, and no fixed work");
+	log_error("net-rebind: wants rounds >= 1, 1 to 64 streams of our engine, and no fixed work");
 	return -EINVAL;
 }
 
@@ -22,5 +20,5 @@ const struct workload workload_net_rebind = {
 	.guests = GUEST_LINUX,
 	.flags = WORKLOAD_NET | WORKLOAD_PEER,
 	.metrics = "bytes window_ns checked_blocks",
-	.check = check,
+	.check = check_rebind_job,
 };

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* net-throughput: TCP streams, every byte of them checked. */
 #include <errno.h>
 
 #include "base/clock.h"
@@ -8,7 +9,7 @@
 #define MAX_STREAMS 64
 #define MAX_MESSAGE MIB
 
-static int check(const struct workload_job *job)
+static int check_throughput_job(const struct workload_job *job)
 {
 	const char *wrong = NULL;
 
@@ -34,5 +35,5 @@ const struct workload workload_net_throughput = {
 	.metrics =
 		"throughput_bps exits_per_s exits_per_packet kicks_per_packet interrupts_per_packet cpu_ns_per_packet "
 		"latency_ns",
-	.check = check,
+	.check = check_throughput_job,
 };

@@ -27,13 +27,13 @@
 #include "workloads/table.h"
 
 /* Optional: what differs from the defaults of the job's keys (workloads/job.c). */
-static void defaults(struct workload_job *job)
+static void skeleton_defaults(struct workload_job *job)
 {
 	job->warmup_ns = 100 * NSEC_PER_MSEC;
 }
 
 /* Optional: refuse what makes no sense, before anything is started, in one line. */
-static int check(const struct workload_job *job)
+static int check_skeleton_job(const struct workload_job *job)
 {
 	if (job->streams <= 8)
 		return 0;
@@ -49,6 +49,6 @@ const struct workload workload_skeleton = {
 	.flags = 0,			     /* WORKLOAD_NET and WORKLOAD_PEER for a device path */
 	.duration_ns = 2 * NSEC_PER_SEC,     /* or 0, and defaults() sets job->work */
 	.metrics = "ops_per_s exits_per_op", /* the first is the headline */
-	.defaults = defaults,
-	.check = check,
+	.defaults = skeleton_defaults,
+	.check = check_skeleton_job,
 };

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
+/* timer: how late a periodic sleep ends. */
 #include <errno.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "workloads/table.h"
 
-static int check(const struct workload_job *job)
+static int check_timer_job(const struct workload_job *job)
 {
 	if (job->period_ns >= 1000)
 		return 0;
@@ -20,5 +21,5 @@ const struct workload workload_timer = {
 	.guests = GUEST_LINUX | GUEST_MICRO | GUEST_NONE,
 	.duration_ns = 2 * NSEC_PER_SEC,
 	.metrics = "timer_late_ns timer_late_p99_ns exits_per_op ops_per_s",
-	.check = check,
+	.check = check_timer_job,
 };

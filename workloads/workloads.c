@@ -58,7 +58,7 @@ static const char *job_fault(const struct workload *w)
 	return NULL;
 }
 
-static const char *fault(const struct workload *w)
+static const char *row_fault(const struct workload *w)
 {
 	const unsigned all_guests = GUEST_LINUX | GUEST_MICRO | GUEST_NONE;
 
@@ -79,11 +79,12 @@ static const char *fault(const struct workload *w)
 
 int workload_validate_row(const struct workload *w)
 {
-	const char *what = fault(w);
+	const char *what = row_fault(w);
 
-	if (what)
-		log_error("workload %s: %s", w->name ? w->name : "(no name)", what);
-	return what ? -EINVAL : 0;
+	if (!what)
+		return 0;
+	log_error("workload %s: %s", w->name ? w->name : "(no name)", what);
+	return -EINVAL;
 }
 
 int workloads_validate(void)

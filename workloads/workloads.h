@@ -50,8 +50,7 @@ struct workload {
 /* Ends with NULL. */
 extern const struct workload *const workload_table[];
 const struct workload *workload_find(const char *name);
-/* Every row is sound: 0, or -EINVAL after naming the row and what is wrong with it. Run once at
- * start-up. */
+/* Every row is sound: 0, or -EINVAL after naming the row and what is wrong with it. Run once at start-up. */
 int workloads_validate(void);
 
 #endif

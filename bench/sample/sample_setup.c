@@ -19,7 +19,7 @@ int run_make_job(struct run *r)
 {
 	if (cell_job(r->cell, r->want->args, &r->job))
 		return run_fail(r, -EINVAL, "the job is not sound");
-	r->job.gate = cell_vms(r->cell) > 1;
+	r->job.start_together = cell_vms(r->cell) > 1;
 	if (run_is_vfio(r) || r->want->real_wire) /* the peers are neighbours there */
 		r->job.port += PEER_PORTS * r->vm;
 	if (run_has_net(r)) {

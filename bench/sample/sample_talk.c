@@ -164,7 +164,7 @@ static bool open_gate(struct run *runs, unsigned n)
 		if (!runs[i].ready && !runs[i].done)
 			return false;
 	for (unsigned i = 0; i < n; i++)
-		if (runs[i].job.gate && fd_write_all(runs[i].agent_fd[0], "go\n", 3))
+		if (runs[i].job.start_together && fd_write_all(runs[i].agent_fd[0], "go\n", 3))
 			run_fail(&runs[i], -EPIPE, "the guest could not be let go");
 	return true;
 }

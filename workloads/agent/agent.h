@@ -48,7 +48,7 @@ int latency_when_quiet(const struct agent *a);
 int run_pps(struct agent *a);
 int run_selftest(struct agent *a);
 
-/* Set-up is over: says so; with job.gate waits until the runner lets all guests go at once. */
+/* Set-up is over: says so; with job.start_together waits until the runner lets all guests go at once. */
 void agent_ready(const struct agent *a);
 
 int init_main(void);
@@ -82,8 +82,7 @@ int marker_write(enum marker_op op);
 struct net_counters {
 	uint64_t rx_packets, tx_packets, rx_bytes, tx_bytes;
 };
-/* Finds the interface, sets address and MTU, brings it and lo up, waits for the link. Fails the
- * sample. */
+/* Finds the interface, sets address and MTU, brings it and lo up, waits for the link. Fails the sample. */
 int net_setup(struct agent *a);
 /* Take the driver off the device and put it back; the interface is set up again. Fails the sample.
  */

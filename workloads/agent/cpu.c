@@ -9,8 +9,7 @@
 #include "workloads/agent/agent.h"
 #include "workloads/kernels.h"
 
-/* The smallest workload there is: an empty window. Also what `boot` runs; its number is taken
- * outside. */
+/* The smallest workload there is: an empty window. Also what `boot` runs; its number is taken outside. */
 int run_null(struct agent *a)
 {
 	struct window w = {0};
@@ -39,7 +38,7 @@ int run_idle(struct agent *a)
 int run_compute(struct agent *a)
 {
 	static uint64_t table[COMPUTE_WORDS];
-	uint64_t rounds = a->job.work ? a->job.work : 2000, first, second;
+	uint64_t rounds = or_usual(a->job.work, 2000), first, second;
 	struct window w = {0};
 
 	first = compute(table, a->job.seed, MIN(rounds, 10));
@@ -59,12 +58,10 @@ int run_compute(struct agent *a)
 static uint64_t sleep_to(uint64_t due)
 {
 	struct timespec ts = {(time_t)(due / NSEC_PER_SEC), (long)(due % NSEC_PER_SEC)};
-	uint64_t now;
 
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
 		;
-	now = clock_ns();
-	return now > due ? now - due : 0;
+	return sub_floor(clock_ns(), due);
 }
 
 /* Periodic absolute sleeps: how late each wake-up comes, and what it costs in exits (timer, HLT,
@@ -75,7 +72,7 @@ int run_timer(struct agent *a)
 	uint64_t period = MAX(a->job.period_ns, 1000), next, n;
 	struct window w = {0};
 
-	n = a->job.work ? a->job.work : a->job.duration_ns / period;
+	n = or_usual(a->job.work, a->job.duration_ns / period);
 	if (!n)
 		return agent_fail(-EINVAL, "timer: period_ns is longer than the window");
 	hist_init(&late);

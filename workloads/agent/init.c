@@ -22,8 +22,7 @@ static void mount_all(void)
 {
 	static const struct {
 		const char *type, *dir;
-	} mounts[] = {
-		{"devtmpfs", "/dev"}, {"proc", "/proc"}, {"sysfs", "/sys"}, {"tmpfs", "/tmp"}};
+	} mounts[] = {{"devtmpfs", "/dev"}, {"proc", "/proc"}, {"sysfs", "/sys"}, {"tmpfs", "/tmp"}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
 		mkdir(mounts[i].dir, 0755);
@@ -31,14 +30,13 @@ static void mount_all(void)
 	}
 }
 
-/* The second serial port, raw; the console when the VMM has none (its lines then mix with the
- * kernel's). */
+/* The second serial port, raw; the console when the VMM has none (its lines then mix with the kernel's). */
 static int open_report(void)
 {
 	struct termios tio;
 	int fd = open("/dev/ttyS1", O_RDWR | O_NOCTTY | O_CLOEXEC);
 
-	if (fd >= 0 && tcgetattr(fd, &tio)) /* EIO: no UART there */
+	if (fd >= 0 && tcgetattr(fd, &tio)) /* fails with EIO when the VMM has no such UART */
 		close_fd(&fd);
 	if (fd < 0)
 		return open("/dev/console", O_WRONLY | O_NOCTTY | O_CLOEXEC);
@@ -67,10 +65,10 @@ static int load_module(const char *name)
 
 	snprintf(path, sizeof(path), "/modules/%s", name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
-		err = errno == EEXIST ? 0 : -errno;
+	if ((fd < 0 || syscall(SYS_finit_module, fd, "", 0)) && errno != EEXIST)
+		err = agent_fail(-errno, "module %s: %s", name, strerror(errno));
 	close_fd(&fd);
-	return err ? agent_fail(err, "module %s: %s", name, strerror(-err)) : 0;
+	return err;
 }
 
 static int is_file(const struct dirent *d)
@@ -85,7 +83,8 @@ static int load_modules(void)
 	int err = 0, n = scandir("/modules", &name, is_file, alphasort);
 
 	for (int i = 0; i < n; i++) {
-		err = err ? err : load_module(name[i]->d_name);
+		if (!err)
+			err = load_module(name[i]->d_name);
 		free(name[i]);
 	}
 	if (n >= 0)

@@ -19,7 +19,7 @@
 #define OMIT_S 1 /* iperf3 leaves out its first second; our window opens after it */
 
 /* execvp with stdout into out (-1: nowhere). */
-static pid_t start(char *const argv[], int out)
+static pid_t start_iperf(char *const argv[], int out)
 {
 	pid_t pid = fork();
 
@@ -28,9 +28,11 @@ static pid_t start(char *const argv[], int out)
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(null, 0);
-		dup2(out < 0 ? null : out, 1);
+		dup2(null, 1);
 		if (out < 0)
 			dup2(null, 2);
+		else
+			dup2(out, 1);
 		execvp(argv[0], argv);
 		_exit(127);
 	}
@@ -48,7 +50,7 @@ static bool listening_row(const char *at_port)
 	return state && state < row_end;
 }
 
-static bool listens(uint64_t port)
+static bool port_listens(uint64_t port)
 {
 	static const char *const tables[] = {"/proc/net/tcp6", "/proc/net/tcp"};
 	char local[8];
@@ -76,10 +78,10 @@ int peer_iperf(struct session *s)
 	int err;
 
 	snprintf(port, sizeof(port), "%" PRIu64, s->job.port + 1);
-	pid = start(argv, -1);
+	pid = start_iperf(argv, -1);
 	while (!up && clock_ns() < deadline && waitpid(pid, NULL, WNOHANG) == 0) {
 		clock_sleep_ns(5 * NSEC_PER_MSEC);
-		up = listens(s->job.port + 1);
+		up = port_listens(s->job.port + 1);
 	}
 	if (!up) {
 		talk_say(s->control, "err iperf3 does not start here; install Debian's iperf3");
@@ -100,13 +102,17 @@ int peer_iperf(struct session *s)
 static double object_rate(const char *json, const char *object)
 {
 	static const char key[] = "\"bits_per_second\":";
-	const char *p = strstr(json, object), *end = p ? strchr(p, '}') : NULL;
+	const char *p = strstr(json, object), *rate;
 
-	p = p ? strstr(p, key) : NULL;
-	return p && p < end ? strtod(p + strlen(key), NULL) : -1;
+	if (!p)
+		return -1;
+	rate = strstr(p, key);
+	if (!rate || rate >= strchrnul(p, '}'))
+		return -1;
+	return strtod(rate + strlen(key), NULL);
 }
 
-static int parse(struct agent *a, const char *json, double *bps)
+static int parse_result(struct agent *a, const char *json, double *bps)
 {
 	const char *error = strstr(json, "\"error\":");
 	double reverse = 0;
@@ -140,8 +146,7 @@ static void build_args(struct agent *a, struct command_line *c)
 	snprintf(c->seconds, sizeof(c->seconds), "%" PRIu64,
 		 (uint64_t)((job->duration_ns + NSEC_PER_SEC - 1) / NSEC_PER_SEC));
 	snprintf(c->streams, sizeof(c->streams), "%u", (unsigned)job->streams % 1000);
-	snprintf(c->length, sizeof(c->length), "%" PRIu64,
-		 job->msg_size ? job->msg_size : 128 << 10);
+	snprintf(c->length, sizeof(c->length), "%" PRIu64, or_usual(job->msg_size, 128 << 10));
 	snprintf(c->omit, sizeof(c->omit), "%d", OMIT_S);
 	memcpy(c->argv, fixed, sizeof(fixed));
 	if (job->direction != JOB_TX)
@@ -149,7 +154,7 @@ static void build_args(struct agent *a, struct command_line *c)
 	c->argv[n] = NULL;
 }
 
-static int collect(int fd, pid_t pid, struct strbuf *out)
+static int collect_output(int fd, pid_t pid, struct strbuf *out)
 {
 	char chunk[4096];
 	ssize_t n;
@@ -167,13 +172,16 @@ static int collect(int fd, pid_t pid, struct strbuf *out)
 static void read_segments(uint64_t seg[2])
 {
 	struct strbuf sb = STRBUF_INIT;
-	const char *p = file_read("/proc/net/snmp", &sb) ? NULL : strstr(strbuf_str(&sb), "\nTcp:");
+	const char *p = NULL;
 
-	p = p ? strstr(p + 1, "\nTcp:") : NULL;
 	seg[0] = seg[1] = 0;
+	if (!file_read("/proc/net/snmp", &sb))
+		p = strstr(strbuf_str(&sb), "\nTcp:");
 	if (p)
-		sscanf(p, "\nTcp: %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64 " %" SCNu64,
-		       &seg[0], &seg[1]);
+		p = strstr(p + 1, "\nTcp:");
+	if (p)
+		sscanf(p, "\nTcp: %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64 " %" SCNu64, &seg[0],
+		       &seg[1]);
 	strbuf_free(&sb);
 }
 
@@ -183,9 +191,11 @@ static void read_segments(uint64_t seg[2])
  */
 static void report_packets(const struct agent *a, const uint64_t was[2], const uint64_t now[2], double bytes)
 {
-	const double mss = (double)(a->job.mtu ? a->job.mtu : 1500) - (strchr(a->job.peer, ':') ? 72 : 52);
-	double in = a->job.direction == JOB_RX ? bytes / mss : (double)(now[0] - was[0]);
+	const bool v6 = strchr(a->job.peer, ':');
+	double in = (double)(now[0] - was[0]);
 
+	if (a->job.direction == JOB_RX) /* an IPv6 header is 20 bytes longer */
+		in = bytes / (double)(or_usual(a->job.mtu, 1500) - 52 - 20 * v6);
 	if (a->job.direction != JOB_BOTH && now[1] > was[1])
 		report_metric("wire_packets", (double)(now[1] - was[1]) + in);
 }
@@ -206,7 +216,7 @@ int iperf_run(struct agent *a)
 		return agent_fail(-errno, "pipe: %s", strerror(errno));
 	agent_ready(a);
 	build_args(a, &c);
-	pid = start(c.argv, pipefd[1]);
+	pid = start_iperf(c.argv, pipefd[1]);
 	w.worker = pid;
 	close(pipefd[1]);
 	clock_sleep_ns(OMIT_S * NSEC_PER_SEC);
@@ -215,9 +225,10 @@ int iperf_run(struct agent *a)
 	clock_sleep_ns(a->job.duration_ns);
 	window_close(a, &w);
 	read_segments(after);
-	err = collect(pipefd[0], pid, &json);
+	err = collect_output(pipefd[0], pid, &json);
 	close(pipefd[0]);
-	err = err ? err : parse(a, strbuf_str(&json), &bps);
+	if (!err)
+		err = parse_result(a, strbuf_str(&json), &bps);
 	if (!err) {
 		report_metric("throughput_bps", bps);
 		report_packets(a, before, after, bps / 8 * (double)window_ns(&w) / 1e9);

@@ -23,7 +23,7 @@ struct pair {
 	bool stop;
 };
 
-static int pin(int cpu)
+static int pin_self(int cpu)
 {
 	cpu_set_t set;
 
@@ -48,17 +48,17 @@ static void *spinner(void *arg)
 {
 	struct pair *p = arg;
 
-	pin(1);
+	pin_self(1);
 	while (!__atomic_load_n(&p->stop, __ATOMIC_RELAXED))
 		__atomic_store_n(&p->beat, p->beat + 1, __ATOMIC_RELAXED);
 	return NULL;
 }
 
-static void *echo(void *arg)
+static void *echo_turns(void *arg)
 {
 	struct pair *p = arg;
 
-	pin(1);
+	pin_self(1);
 	for (;;) {
 		wait_turn(p, 1);
 		if (__atomic_load_n(&p->stop, __ATOMIC_RELAXED))
@@ -78,8 +78,7 @@ static void interrupt_running(uint64_t n, struct hist *h)
 		uint32_t beat = __atomic_load_n(&p.beat, __ATOMIC_RELAXED);
 		uint64_t t0;
 
-		/* Without a running target the kernel sends no IPI and the call is ten times
-		 * cheaper. */
+		/* Without a running target the kernel sends no IPI and the call is ten times cheaper. */
 		while (__atomic_load_n(&p.beat, __ATOMIC_RELAXED) == beat)
 			;
 		t0 = clock_ns();
@@ -95,7 +94,7 @@ static void wake_idle(uint64_t n, struct hist *h)
 	struct pair p = {0};
 	pthread_t t;
 
-	if (pthread_create(&t, NULL, echo, &p))
+	if (pthread_create(&t, NULL, echo_turns, &p))
 		return;
 	for (uint64_t i = 0; i < n; i++) {
 		uint64_t t0 = clock_ns();
@@ -112,12 +111,12 @@ static void wake_idle(uint64_t n, struct hist *h)
 int run_ipi(struct agent *a)
 {
 	static struct hist running, waking;
-	uint64_t n = a->job.work ? a->job.work : 10000;
+	uint64_t n = or_usual(a->job.work, 10000);
 	struct window w = {0};
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		return agent_fail(-EINVAL, "ipi: needs two vCPUs; give cpus=2");
-	if (pin(0) || syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0))
+	if (pin_self(0) || syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0))
 		return agent_fail(-ENOSYS, "ipi: this kernel has no membarrier");
 	hist_init(&running);
 	hist_init(&waking);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * net-latency: one request, one answer of the same size and content, over one TCP connection. The
- * time of a transaction runs from its intended start: with a rate, transaction i is due at t0 + i /
- * rate whether or not its predecessor has been answered, so that a stall is charged to all that it
- * delayed.
+ * net-latency: one request, one answer of the same size and content, over one TCP connection. The time of a
+ * transaction runs from its intended start: with a rate, transaction i is due at t0 + i / rate whether or not
+ * its predecessor has been answered, so that a stall is charged to all that it delayed.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -34,7 +33,7 @@ static void sleep_until(uint64_t ns)
 		;
 }
 
-static int transact(struct pinger *p)
+static int one_transaction(struct pinger *p)
 {
 	int err;
 
@@ -42,10 +41,10 @@ static int transact(struct pinger *p)
 	extra_port_read();
 	memcpy(p->out, &p->number, MIN(p->size, sizeof(p->number)));
 	err = talk_send_all(p->fd, p->out, p->size);
-	err = err ? err : talk_recv_all(p->fd, p->in, p->size);
+	if (!err)
+		err = talk_recv_all(p->fd, p->in, p->size);
 	if (err)
-		return agent_fail(err, "transaction %llu: %s", (unsigned long long)p->number,
-				  strerror(-err));
+		return agent_fail(err, "transaction %llu: %s", (unsigned long long)p->number, strerror(-err));
 	if (memcmp(p->in, p->out, p->size) != 0)
 		return agent_fail(-EBADMSG, "integrity: transaction %llu came back changed",
 				  (unsigned long long)p->number);
@@ -58,12 +57,14 @@ static int run_for(struct pinger *p, uint64_t rate, uint64_t ns, uint64_t work, 
 	uint64_t t0 = clock_ns(), now = t0;
 	int err = 0;
 
-	for (uint64_t i = 0; !err && (work ? i < work : now - t0 < ns); i++) {
-		uint64_t due = rate ? t0 + (uint64_t)((double)i * 1e9 / (double)rate) : now;
+	for (uint64_t i = 0; !err && (i < work || (!work && now - t0 < ns)); i++) {
+		uint64_t due = now;
 
-		if (rate && due > now)
+		if (rate)
+			due = t0 + (uint64_t)((double)i * 1e9 / (double)rate);
+		if (due > now)
 			sleep_until(due);
-		err = transact(p);
+		err = one_transaction(p);
 		now = clock_ns();
 		if (h && !err)
 			hist_add(h, now - due);
@@ -71,7 +72,7 @@ static int run_for(struct pinger *p, uint64_t rate, uint64_t ns, uint64_t work, 
 	return err;
 }
 
-static void report(struct agent *a, const struct window *w, const struct hist *h)
+static void report_latency(struct agent *a, const struct window *w, const struct hist *h)
 {
 	static const struct {
 		const char *name;
@@ -89,7 +90,7 @@ static void report(struct agent *a, const struct window *w, const struct hist *h
 	window_report(a, w, h->count);
 }
 
-static int measure(struct agent *a, struct pinger *p)
+static int measure_latency(struct agent *a, struct pinger *p)
 {
 	static struct hist h;
 	struct window w = {0};
@@ -101,10 +102,11 @@ static int measure(struct agent *a, struct pinger *p)
 	agent_ready(a);
 	err = run_for(p, a->job.rate, a->job.warmup_ns, a->job.work ? 16 : 0, NULL);
 	window_open(a, &w);
-	err = err ? err : run_for(p, a->job.rate, a->job.duration_ns, a->job.work, &h);
+	if (!err)
+		err = run_for(p, a->job.rate, a->job.duration_ns, a->job.work, &h);
 	window_close(a, &w);
 	if (!err)
-		report(a, &w, &h);
+		report_latency(a, &w, &h);
 	return err;
 }
 
@@ -112,7 +114,7 @@ static int measure(struct agent *a, struct pinger *p)
 static int with_peer(struct agent *a, int (*use)(struct agent *a, struct pinger *p))
 {
 	struct talk_hello hello = {TALK_MAGIC, TALK_DATA, 0, 0, 0};
-	struct pinger p = {.size = a->job.msg_size ? a->job.msg_size : 1};
+	struct pinger p = {.size = or_usual(a->job.msg_size, 1)};
 	int control, err = 0;
 
 	control = talk_control(a);
@@ -123,7 +125,8 @@ static int with_peer(struct agent *a, int (*use)(struct agent *a, struct pinger 
 	p.in = malloc(p.size);
 	if (p.fd < 0 || !p.out || !p.in)
 		err = agent_fail(-EIO, "no data connection");
-	err = err ? err : use(a, &p);
+	if (!err)
+		err = use(a, &p);
 	free(p.out);
 	free(p.in);
 	close_fd(&p.fd);
@@ -134,10 +137,9 @@ static int with_peer(struct agent *a, int (*use)(struct agent *a, struct pinger 
 int run_latency(struct agent *a)
 {
 	if (a->job.msg_size > MSG_MAX || a->job.streams != 1 || a->job.tool != JOB_ENGINE)
-		return agent_fail(-EINVAL,
-				  "net-latency: one stream of our engine, msg_size at most %u",
+		return agent_fail(-EINVAL, "net-latency: one stream of our engine, msg_size at most %u",
 				  MSG_MAX);
-	return with_peer(a, measure);
+	return with_peer(a, measure_latency);
 }
 
 static int median_only(struct agent *a, struct pinger *p)
@@ -148,7 +150,8 @@ static int median_only(struct agent *a, struct pinger *p)
 	(void)a;
 	hist_init(&h);
 	err = run_for(p, 0, 0, 16, NULL);
-	err = err ? err : run_for(p, 0, 0, QUIET_TRANSACTIONS, &h);
+	if (!err)
+		err = run_for(p, 0, 0, QUIET_TRANSACTIONS, &h);
 	if (!err)
 		report_metric("latency_ns", (double)hist_quantile(&h, 0.5));
 	return err;

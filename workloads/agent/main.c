@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: MIT
+/*
+ * The agent's command line: `agent run` does a job, `agent peer` is the other end of one, as PID 1 it is
+ * the guest's init.
+ */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,9 +18,8 @@ static int parse_args(struct workload_job *job, char **argv)
 	char line[JOB_LINE_MAX] = "", bad[64] = "";
 	size_t len = 0;
 
-	for (; *argv; argv++)
-		len += (size_t)snprintf(line + MIN(len, sizeof(line)),
-					len < sizeof(line) ? sizeof(line) - len : 0, "%s ", *argv);
+	for (; *argv && len < sizeof(line); argv++)
+		len += (size_t)snprintf(line + len, sizeof(line) - len, "%s ", *argv);
 	if (len < sizeof(line) && !job_parse(job, line, bad))
 		return 0;
 	log_error("bad key or value: %s; KEY=VALUE as in workloads/job.h", bad);
@@ -46,8 +49,7 @@ static void print_usage(FILE *out)
 {
 	fputs(usage, out);
 	for (const struct job_key *k = job_keys; k->name; k++)
-		fprintf(out, "  %-12s %s (default %s)\n", k->name, k->help,
-			*k->def ? k->def : "none");
+		fprintf(out, "  %-12s %s (default %s)\n", k->name, k->help, *k->def ? k->def : "none");
 }
 
 int main(int argc, char **argv)
@@ -68,5 +70,7 @@ int main(int argc, char **argv)
 	}
 	if (parse_args(&a.job, argv + 2))
 		return EXIT_USAGE;
-	return !strcmp(argv[1], "run") ? run_main(&a) : peer_main(&a);
+	if (!strcmp(argv[1], "peer"))
+		return peer_main(&a);
+	return run_main(&a);
 }

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: MIT
+/*
+ * The marker port of workloads/protocol.h, through /dev/port: it needs no mapping and no other right than
+ * root's.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>

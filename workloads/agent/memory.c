@@ -19,7 +19,7 @@
 
 #define PAGE 4096u
 
-static void touch(unsigned char *mem, uint64_t pages)
+static void touch_pages(unsigned char *mem, uint64_t pages)
 {
 	for (uint64_t i = 0; i < pages; i++)
 		mem[i * PAGE] = (unsigned char)i;
@@ -38,14 +38,14 @@ static void build_chain(unsigned char *mem, uint32_t *order, uint64_t pages, uin
 	}
 }
 
-static const void *walk(const void *p, uint64_t steps)
+static const void *walk_chain(const void *p, uint64_t steps)
 {
 	while (steps--)
 		p = *(const void *const *)p;
 	return p;
 }
 
-static int protect(unsigned char *mem, uint64_t pages)
+static int protect_pages(unsigned char *mem, uint64_t pages)
 {
 	for (uint64_t i = 0; i < pages; i++) {
 		unsigned char *p = mem + i * PAGE;
@@ -61,21 +61,21 @@ struct result {
 	uint64_t touch_ns, walk_ns, protect_ns, steps, protects;
 };
 
-static int measure(struct agent *a, unsigned char *mem, uint32_t *order, uint64_t pages,
-		   struct result *r)
+static int measure_memory(struct agent *a, unsigned char *mem, uint32_t *order, uint64_t pages,
+			  struct result *r)
 {
 	uint64_t t0, t1;
 	const void *end;
 	int err;
 
 	t0 = clock_ns();
-	touch(mem, pages);
+	touch_pages(mem, pages);
 	t1 = clock_ns();
 	r->touch_ns = t1 - t0;
 	build_chain(mem, order, pages, a->job.seed);
 	r->steps = 8 * pages;
 	t0 = clock_ns();
-	end = walk(mem, r->steps);
+	end = walk_chain(mem, r->steps);
 	t1 = clock_ns();
 	r->walk_ns = t1 - t0;
 	/* The chain is one cycle: after a multiple of its length we are where we began. */
@@ -83,9 +83,11 @@ static int measure(struct agent *a, unsigned char *mem, uint32_t *order, uint64_
 		return agent_fail(-EBADMSG, "integrity: the chain through memory is broken");
 	r->protects = MIN(pages, 4096);
 	t0 = clock_ns();
-	err = protect(mem, r->protects);
+	err = protect_pages(mem, r->protects);
 	r->protect_ns = clock_ns() - t0;
-	return err ? agent_fail(err, "mprotect: %s", strerror(-err)) : 0;
+	if (err)
+		return agent_fail(err, "mprotect: %s", strerror(-err));
+	return 0;
 }
 
 int run_memory(struct agent *a)
@@ -110,7 +112,7 @@ int run_memory(struct agent *a)
 	memset(order, 1, pages * sizeof(*order));
 	agent_ready(a);
 	window_open(a, &w);
-	err = measure(a, mem, order, pages, &r);
+	err = measure_memory(a, mem, order, pages, &r);
 	window_close(a, &w);
 	if (!err) {
 		report_metric("first_touch_ns", (double)r.touch_ns / (double)pages);

@@ -15,7 +15,7 @@
 #include "workloads/agent/agent.h"
 
 /* Take device from the driver in this directory of sysfs and give it back. */
-static int rebind(const char *driver, const char *device)
+static int rebind_driver(const char *driver, const char *device)
 {
 	static const char *const steps[] = {"unbind", "bind"};
 	char path[PATH_MAX + 8];
@@ -37,13 +37,17 @@ int netdev_rebind(struct agent *a)
 	device = file_link_name(path);
 	snprintf(path, sizeof(path), "/sys/class/net/%s/device/driver", a->ifname);
 	/* The path through the interface is gone once the driver is. */
-	err = device && realpath(path, driver) ? rebind(driver, device) : -errno;
+	if (device && realpath(path, driver))
+		err = rebind_driver(driver, device);
+	else
+		err = -errno;
 	free(device);
-	return err ? agent_fail(err, "%s: unbind and bind: %s", a->ifname, strerror(-err))
-		   : net_setup(a);
+	if (err)
+		return agent_fail(err, "%s: unbind and bind: %s", a->ifname, strerror(-err));
+	return net_setup(a);
 }
 
-static int ethtool(int sock, const char *ifname, void *request)
+static int ethtool_request(int sock, const char *ifname, void *request)
 {
 	struct ifreq ifr = {.ifr_data = request};
 
@@ -63,11 +67,10 @@ static const char *test_name(const struct selftest *t, unsigned i)
 	return (const char *)t->names->data + i * ETH_GSTRING_LEN;
 }
 
-static int judge(const struct agent *a, const struct selftest *t)
+static int judge_selftest(const struct agent *a, const struct selftest *t)
 {
 	for (unsigned i = 0; i < t->n; i++)
-		report_note("self-test %.*s: %llu", ETH_GSTRING_LEN, test_name(t, i),
-			    t->result->data[i]);
+		report_note("self-test %.*s: %llu", ETH_GSTRING_LEN, test_name(t, i), t->result->data[i]);
 	if (!(t->result->flags & ETH_TEST_FL_FAILED))
 		return 0;
 	for (unsigned i = 0; i < t->n; i++) {
@@ -78,7 +81,7 @@ static int judge(const struct agent *a, const struct selftest *t)
 	return agent_fail(-EIO, "%s: the self-test failed", a->ifname);
 }
 
-static int selftest(struct agent *a, int sock, struct selftest *t)
+static int try_selftest(struct agent *a, int sock, struct selftest *t)
 {
 	int err;
 
@@ -91,9 +94,12 @@ static int selftest(struct agent *a, int sock, struct selftest *t)
 	t->result->cmd = ETHTOOL_TEST;
 	t->result->flags = ETH_TEST_FL_OFFLINE;
 	t->result->len = t->names->len = t->n;
-	err = ethtool(sock, a->ifname, t->names);
-	err = err ? err : ethtool(sock, a->ifname, t->result);
-	return err ? agent_fail(err, "%s: self-test: %s", a->ifname, strerror(-err)) : judge(a, t);
+	err = ethtool_request(sock, a->ifname, t->names);
+	if (!err)
+		err = ethtool_request(sock, a->ifname, t->result);
+	if (err)
+		return agent_fail(err, "%s: self-test: %s", a->ifname, strerror(-err));
+	return judge_selftest(a, t);
 }
 
 int run_selftest(struct agent *a)
@@ -104,14 +110,13 @@ int run_selftest(struct agent *a)
 	struct window w = {0};
 
 	agent_ready(a);
-	err = ethtool(sock, a->ifname, &info);
+	err = ethtool_request(sock, a->ifname, &info);
 	t.n = info.testinfo_len;
 	window_open(a, &w);
 	if (err || !t.n)
-		err = agent_fail(-EOPNOTSUPP, "%s: driver %s has no self-test", a->ifname,
-				 info.driver);
+		err = agent_fail(-EOPNOTSUPP, "%s: driver %s has no self-test", a->ifname, info.driver);
 	else
-		err = selftest(a, sock, &t);
+		err = try_selftest(a, sock, &t);
 	window_close(a, &w);
 	close_fd(&sock);
 	free(t.result);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The guest's interface: found, addressed, brought up and kept silent. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if_arp.h>
@@ -22,7 +23,7 @@
 #define LINK_TIMEOUT_NS                                                                            \
 	(20 * NSEC_PER_SEC) /* a VF's mailbox answers after seconds in an emulated machine */
 
-static int request(int sock, unsigned long op, const char *name, struct ifreq *ifr)
+static int link_request(int sock, unsigned long op, const char *name, struct ifreq *ifr)
 {
 	snprintf(ifr->ifr_name, sizeof(ifr->ifr_name), "%s", name);
 	return ioctl(sock, op, ifr) ? -errno : 0;
@@ -32,8 +33,7 @@ static bool is_ethernet(int sock, const char *name)
 {
 	struct ifreq ifr = {0};
 
-	return !request(sock, SIOCGIFHWADDR, name, &ifr) &&
-	       ifr.ifr_hwaddr.sa_family == ARPHRD_ETHER;
+	return !link_request(sock, SIOCGIFHWADDR, name, &ifr) && ifr.ifr_hwaddr.sa_family == ARPHRD_ETHER;
 }
 
 /* The job's interface, or the first Ethernet one. */
@@ -43,8 +43,10 @@ static bool find_interface(struct agent *a, int sock)
 	bool found = false;
 
 	for (struct if_nameindex *i = all; i && i->if_index && !found; i++) {
-		found = a->job.ifname[0] ? !strcmp(a->job.ifname, i->if_name)
-					 : is_ethernet(sock, i->if_name);
+		if (a->job.ifname[0])
+			found = !strcmp(a->job.ifname, i->if_name);
+		else
+			found = is_ethernet(sock, i->if_name);
 		if (found)
 			snprintf(a->ifname, sizeof(a->ifname), "%s", i->if_name);
 	}
@@ -57,7 +59,7 @@ static bool link_runs(int sock, const char *name)
 {
 	struct ifreq ifr = {0};
 
-	return !request(sock, SIOCGIFFLAGS, name, &ifr) && (ifr.ifr_flags & IFF_RUNNING);
+	return !link_request(sock, SIOCGIFFLAGS, name, &ifr) && (ifr.ifr_flags & IFF_RUNNING);
 }
 
 /*
@@ -70,7 +72,7 @@ static bool carrier_is_on(int sock, const char *name)
 	struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
 	struct ifreq ifr = {.ifr_data = (void *)&link};
 
-	return !request(sock, SIOCETHTOOL, name, &ifr) && link.data;
+	return !link_request(sock, SIOCETHTOOL, name, &ifr) && link.data;
 }
 
 /* A socket that becomes readable at every change of a link: what woke us is not parsed, the state
@@ -100,18 +102,22 @@ static void wait_change(int watch, uint64_t deadline)
 static int set_up(int sock, const char *name)
 {
 	struct ifreq ifr = {0};
-	int err = request(sock, SIOCGIFFLAGS, name, &ifr);
+	int err = link_request(sock, SIOCGIFFLAGS, name, &ifr);
 
 	ifr.ifr_flags |= IFF_UP;
-	return err ? err : request(sock, SIOCSIFFLAGS, name, &ifr);
+	if (err)
+		return err;
+	return link_request(sock, SIOCSIFFLAGS, name, &ifr);
 }
 
 static int set_mtu(int sock, const char *name, uint64_t mtu)
 {
 	struct ifreq ifr = {0};
 
+	if (!mtu)
+		return 0;
 	ifr.ifr_mtu = (int)MIN(mtu, 1u << 30);
-	return mtu ? request(sock, SIOCSIFMTU, name, &ifr) : 0;
+	return link_request(sock, SIOCSIFMTU, name, &ifr);
 }
 
 /*
@@ -130,11 +136,13 @@ static int tso_off(int sock, const char *name)
 		struct ifreq ifr = {.ifr_data = (void *)&v};
 		int err;
 
-		request(sock, SIOCETHTOOL, name, &ifr);
+		link_request(sock, SIOCETHTOOL, name, &ifr);
 		v = (struct ethtool_value){.cmd = part[i].get};
-		err = request(sock, SIOCETHTOOL, name, &ifr);
-		if (err || v.data)
-			return err ? err : -EOPNOTSUPP;
+		err = link_request(sock, SIOCETHTOOL, name, &ifr);
+		if (err)
+			return err;
+		if (v.data)
+			return -EOPNOTSUPP;
 	}
 	return 0;
 }
@@ -150,15 +158,16 @@ static int set_addr4(int sock, const char *name, const char *ip, unsigned prefix
 	sin->sin_family = AF_INET;
 	if (inet_pton(AF_INET, ip, &sin->sin_addr) != 1)
 		return -EINVAL;
-	err = request(sock, SIOCSIFADDR, name, &ifr);
+	err = link_request(sock, SIOCSIFADDR, name, &ifr);
 	sin->sin_addr.s_addr = htonl(prefix ? ~0u << (32 - prefix) : 0);
-	return err ? err : request(sock, SIOCSIFNETMASK, name, &ifr);
+	if (err)
+		return err;
+	return link_request(sock, SIOCSIFNETMASK, name, &ifr);
 }
 
 static int set_addr6(const char *name, const char *ip, unsigned prefix)
 {
-	struct in6_ifreq req = {.ifr6_prefixlen = prefix,
-				.ifr6_ifindex = (int)if_nametoindex(name)};
+	struct in6_ifreq req = {.ifr6_prefixlen = prefix, .ifr6_ifindex = (int)if_nametoindex(name)};
 	int err, fd;
 
 	if (prefix > 128 || inet_pton(AF_INET6, ip, &req.ifr6_addr) != 1)
@@ -180,14 +189,14 @@ static int set_addr(int sock, const char *name, const char *addr)
 	if (!slash || parse_u64(slash + 1, &prefix) || prefix > 128)
 		return -EINVAL;
 	snprintf(ip, sizeof(ip), "%.*s", (int)(slash - addr), addr);
-	return strchr(ip, ':') ? set_addr6(name, ip, (unsigned)prefix)
-			       : set_addr4(sock, name, ip, (unsigned)prefix);
+	if (strchr(ip, ':'))
+		return set_addr6(name, ip, (unsigned)prefix);
+	return set_addr4(sock, name, ip, (unsigned)prefix);
 }
 
 /*
- * Nothing but the workload may send: router solicitations, duplicate address detection and
- * multicast reports would be packets, exits and noise inside the window. Files that are absent (no
- * IPv6) do not matter.
+ * Nothing but the workload may send: router solicitations, duplicate address detection and multicast reports
+ * would be packets, exits and noise inside the window. Files that are absent (no IPv6) do not matter.
  */
 static void quiet_ipv6(const char *name, bool used)
 {
@@ -207,14 +216,15 @@ static void quiet_ipv6(const char *name, bool used)
 	file_write(path, used ? "0" : "1");
 }
 
-static int configure(struct agent *a, int sock)
+static int configure_link(struct agent *a, int sock)
 {
 	int err = set_mtu(sock, a->ifname, a->job.mtu);
 
 	if (err)
-		return agent_fail(err, "%s: MTU %llu: %s", a->ifname,
-				  (unsigned long long)a->job.mtu, strerror(-err));
-	err = a->job.tso ? 0 : tso_off(sock, a->ifname);
+		return agent_fail(err, "%s: MTU %llu: %s", a->ifname, (unsigned long long)a->job.mtu,
+				  strerror(-err));
+	if (!a->job.tso)
+		err = tso_off(sock, a->ifname);
 	if (err)
 		return agent_fail(err, "%s: TSO and GSO cannot be switched off: %s", a->ifname,
 				  strerror(-err));
@@ -223,15 +233,15 @@ static int configure(struct agent *a, int sock)
 		quiet_ipv6(a->ifname, strchr(a->job.addr, ':'));
 		err = set_addr(sock, a->ifname, a->job.addr);
 		if (err)
-			return agent_fail(err, "%s: address %s: %s", a->ifname, a->job.addr,
-					  strerror(-err));
+			return agent_fail(err, "%s: address %s: %s", a->ifname, a->job.addr, strerror(-err));
 	}
 	err = set_up(sock, a->ifname);
-	return err ? agent_fail(err, "%s: cannot be brought up: %s", a->ifname, strerror(-err)) : 0;
+	if (err)
+		return agent_fail(err, "%s: cannot be brought up: %s", a->ifname, strerror(-err));
+	return 0;
 }
 
-/* A carrier that is there when the device has been opened needs no event: opening has set up its
- * queues. */
+/* A carrier that is there when the device has been opened needs no event: opening has set up its queues. */
 static int wait_link(const struct agent *a, int sock, int watch, uint64_t deadline)
 {
 	bool ready = carrier_is_on(sock, a->ifname);
@@ -257,8 +267,10 @@ int net_setup(struct agent *a)
 		else
 			wait_change(watch, deadline);
 	}
-	err = err ? err : configure(a, sock);
-	err = err ? err : wait_link(a, sock, watch, deadline);
+	if (!err)
+		err = configure_link(a, sock);
+	if (!err)
+		err = wait_link(a, sock, watch, deadline);
 	close_fd(&watch);
 	close_fd(&sock);
 	return err;

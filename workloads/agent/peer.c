@@ -57,10 +57,12 @@ static int listen_on(uint64_t port)
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (v6)
+	if (v6) {
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-	err = bind(fd, v6 ? (struct sockaddr *)&any : (struct sockaddr *)&any4,
-		   v6 ? sizeof(any) : sizeof(any4));
+		err = bind(fd, (struct sockaddr *)&any, sizeof(any));
+	} else {
+		err = bind(fd, (struct sockaddr *)&any4, sizeof(any4));
+	}
 	if (err || listen(fd, 256)) {
 		err = -errno;
 		close(fd);
@@ -69,8 +71,10 @@ static int listen_on(uint64_t port)
 	return fd;
 }
 
-/* A connection and its hello, within timeout_ms (-1: for ever), unless control (-1: none) is closed
- * first. */
+/*
+ * A connection, its hello and where it comes from, within timeout_ms (-1: for ever), unless control (-1:
+ * none) is closed first.
+ */
 static int accept_hello(int listen_fd, int control, struct talk_hello *hello, union talk_addr *from,
 			int timeout_ms)
 {
@@ -78,25 +82,30 @@ static int accept_hello(int listen_fd, int control, struct talk_hello *hello, un
 	socklen_t len = sizeof(*from);
 	int err, fd, n = poll(pfd, 2, timeout_ms);
 
-	if (n <= 0)
-		return n ? -errno : -ETIMEDOUT;
+	if (n < 0)
+		return -errno;
+	if (!n)
+		return -ETIMEDOUT;
 	if (pfd[1].revents)
 		return -EPIPE;
-	fd = accept4(listen_fd, from ? &from->sa : NULL, from ? &len : NULL, SOCK_CLOEXEC);
+	fd = accept4(listen_fd, &from->sa, &len, SOCK_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	talk_tune(fd);
 	err = talk_recv_all(fd, hello, sizeof(*hello));
 	if (!err && hello->magic != TALK_MAGIC)
 		err = -EPROTO;
-	if (err)
+	if (err) {
 		close(fd);
-	return err ? err : fd;
+		return err;
+	}
+	return fd;
 }
 
 int peer_accept_data(struct session *s, struct talk_hello *hello)
 {
-	int fd = accept_hello(s->listen_fd, s->control, hello, NULL, TALK_STALL_S * 1000);
+	union talk_addr from;
+	int fd = accept_hello(s->listen_fd, s->control, hello, &from, TALK_STALL_S * 1000);
 
 	if (fd >= 0 && hello->kind != TALK_DATA) {
 		close(fd);
@@ -134,24 +143,22 @@ static void no_stall_limit(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
 }
 
-static void serve(int listen_fd)
+static void serve_sessions(int listen_fd)
 {
 	for (;;) {
 		static struct session s;
 		struct talk_hello hello = {0};
-		int err;
+		int err = -EPROTO;
 
-		memset(&s, 0, sizeof(s));
-		s.listen_fd = listen_fd;
+		s = (struct session){.listen_fd = listen_fd, .job.workload = "session"};
 		s.control = accept_hello(listen_fd, -1, &hello, &s.from, -1);
 		if (s.control < 0)
 			continue;
 		no_stall_limit(s.control);
-		err = hello.kind == TALK_CONTROL ? run_session(&s) : -EPROTO;
-		report_note("peer: %s: %s, cpu %.3f s of %.3f s",
-			    s.job.workload[0] ? s.job.workload : "session",
-			    err ? strerror(-err) : "ok", (double)s.cpu_ns / 1e9,
-			    (double)s.wall_ns / 1e9);
+		if (hello.kind == TALK_CONTROL)
+			err = run_session(&s);
+		report_note("peer: %s: %s, cpu %.3f s of %.3f s", s.job.workload, err ? strerror(-err) : "ok",
+			    (double)s.cpu_ns / 1e9, (double)s.wall_ns / 1e9);
 		report_flush();
 		close(s.control);
 	}
@@ -164,8 +171,7 @@ int peer_main(struct agent *a)
 	int fd = listen_on(a->job.port);
 
 	if (fd < 0) {
-		log_error("port %llu: cannot listen: %s", (unsigned long long)a->job.port,
-			  strerror(-fd));
+		log_error("port %llu: cannot listen: %s", (unsigned long long)a->job.port, strerror(-fd));
 		return EXIT_CANNOT;
 	}
 	if (peer_dgram_start(a->job.port))
@@ -173,6 +179,6 @@ int peer_main(struct agent *a)
 			 (unsigned long long)a->job.port + DGRAM_PORT_OFFSET);
 	report_line("ready");
 	report_flush();
-	serve(fd);
+	serve_sessions(fd);
 	return EXIT_OK;
 }

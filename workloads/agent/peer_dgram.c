@@ -34,33 +34,34 @@ static bool data_ok(const struct flow *f, const unsigned char *p, size_t len)
 	memcpy(&tail, p + len - 8, 8);
 	if (tail != ~nr)
 		return false;
-	/* All of the body is one byte: compare it with itself shifted by one. */
+	/* Every byte of the body is the same: comparing it with itself, shifted by one, checks them all. */
 	return !f->job.full || len == DGRAM_MIN ||
 	       (p[head] == DGRAM_FILL && !memcmp(p + head, p + head + 1, len - head - 9));
 }
 
-static void start(struct flow *f, const unsigned char *p)
+static void start_session(struct flow *f, const unsigned char *p)
 {
 	struct dgram_start s;
 
 	memcpy(&s, p, sizeof(s));
-	/* Sent again because our answer was lost: the session goes on. */
+	/* The same number again means that our answer was lost: the session goes on. */
 	if (s.head.nr != f->job.head.nr) {
 		f->job = s;
 		memset(&f->result, 0, sizeof(f->result));
-		f->flood_until =
-			s.peer_sends && s.size >= DGRAM_MIN && s.size <= DGRAM_MAX ? clock_ns() + s.ns : 0;
+		f->flood_until = 0;
+		if (s.peer_sends && s.size >= DGRAM_MIN && s.size <= DGRAM_MAX)
+			f->flood_until = clock_ns() + s.ns;
 		memset(f->out, DGRAM_FILL, sizeof(f->out));
 	}
 }
 
-static void answer(struct flow *f, uint32_t op)
+static void answer_guest(struct flow *f, uint32_t op)
 {
 	f->result.head = (struct dgram){DGRAM_MAGIC, op, f->job.head.nr};
 	sendto(f->fd, &f->result, sizeof(f->result), 0, (struct sockaddr *)&f->from, sizeof(f->from));
 }
 
-static void handle(struct flow *f, const unsigned char *p, size_t len)
+static void handle_datagram(struct flow *f, const unsigned char *p, size_t len)
 {
 	struct dgram d;
 
@@ -75,16 +76,16 @@ static void handle(struct flow *f, const unsigned char *p, size_t len)
 	} else if (d.op == DGRAM_DATA) {
 		f->result.bad++;
 	} else if (d.op == DGRAM_START && len >= sizeof(struct dgram_start)) {
-		start(f, p);
-		answer(f, DGRAM_OK);
+		start_session(f, p);
+		answer_guest(f, DGRAM_OK);
 	} else if (d.op == DGRAM_STOP && d.nr == f->job.head.nr) {
 		f->flood_until = 0;
-		answer(f, DGRAM_RESULT);
+		answer_guest(f, DGRAM_RESULT);
 	}
 }
 
-/* All that is there; waits for the first only when there is nothing to send. */
-static void receive(struct flow *f)
+/* Takes all that is there, and waits for the first only when there is nothing to send. */
+static void receive_batch(struct flow *f)
 {
 	struct mmsghdr msg[BATCH] = {0};
 	struct iovec iov[BATCH];
@@ -101,11 +102,11 @@ static void receive(struct flow *f)
 	n = recvmmsg(f->fd, msg, BATCH, f->flood_until ? MSG_DONTWAIT : MSG_WAITFORONE, NULL);
 	for (int i = 0; i < n; i++) {
 		f->from = from[i];
-		handle(f, f->in[i], msg[i].msg_len);
+		handle_datagram(f, f->in[i], msg[i].msg_len);
 	}
 }
 
-static void flood(struct flow *f)
+static void flood_guest(struct flow *f)
 {
 	struct mmsghdr msg[BATCH] = {0};
 	struct iovec iov[BATCH];
@@ -124,22 +125,22 @@ static void flood(struct flow *f)
 						 .msg_namelen = sizeof(f->from)};
 	}
 	n = sendmmsg(f->fd, msg, BATCH, 0);
-	f->result.sent += n > 0 ? (uint64_t)n : 0;
-	/* The numbers are stamped: what was not sent gets its number again. */
+	f->result.sent += (uint64_t)MAX(n, 0);
+	/* The next batch stamps its own numbers, and what was not sent now gets its number again. */
 	for (unsigned i = 0; i < BATCH; i++)
 		memset(f->out[i] + f->job.size - 8, DGRAM_FILL, 8);
 	if (clock_ns() > f->flood_until)
 		f->flood_until = 0;
 }
 
-static void *serve(void *arg)
+static void *serve_datagrams(void *arg)
 {
 	struct flow *f = arg;
 
 	for (;;) {
-		receive(f);
+		receive_batch(f);
 		if (f->flood_until)
-			flood(f);
+			flood_guest(f);
 	}
 	return NULL;
 }
@@ -161,5 +162,5 @@ int peer_dgram_start(uint64_t port)
 		close_fd(&f.fd);
 		return err;
 	}
-	return -pthread_create(&thread, NULL, serve, &f);
+	return -pthread_create(&thread, NULL, serve_datagrams, &f);
 }

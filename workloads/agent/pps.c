@@ -44,12 +44,10 @@ static int udp_to_peer(struct agent *a)
 		any.in6.sin6_addr = in6addr_any;
 	else
 		any.in4.sin_addr.s_addr = htonl(INADDR_ANY);
-	/* Loopback: both ends on one host want different ports. The peer learns ours from the first
-	 * line. */
+	/* Loopback: both ends on one host want different ports. The peer learns ours from the first line. */
 	any.in4.sin_port = 0;
 	fd = socket(to.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || bind(fd, &any.sa, talk_addr_len(&any)) ||
-	    connect(fd, &to.sa, talk_addr_len(&to))) {
+	if (fd < 0 || bind(fd, &any.sa, talk_addr_len(&any)) || connect(fd, &to.sa, talk_addr_len(&to))) {
 		int err = -errno;
 
 		close_fd(&fd);
@@ -58,8 +56,7 @@ static int udp_to_peer(struct agent *a)
 	return fd;
 }
 
-static int run_trial(struct director *d, uint64_t rate, uint64_t ns, struct outcome *out,
-		     struct window *w)
+static int run_trial(struct director *d, uint64_t rate, uint64_t ns, struct outcome *out, struct window *w)
 {
 	int direction = d->a->job.direction;
 	char line[256];
@@ -70,7 +67,8 @@ static int run_trial(struct director *d, uint64_t rate, uint64_t ns, struct outc
 
 	udp_begin_trial(&d->flow, ++d->trial);
 	err = talk_say(d->control, "trial id=%u rate=%" PRIu64 " ns=%" PRIu64, d->trial, rate, ns);
-	err = err ? err : talk_expect(d->control, "ok", line, sizeof(line));
+	if (!err)
+		err = talk_expect(d->control, "ok", line, sizeof(line));
 	if (err)
 		return err;
 	if (w)
@@ -86,7 +84,8 @@ static int run_trial(struct director *d, uint64_t rate, uint64_t ns, struct outc
 	if (sent < 0)
 		return agent_fail((int)sent, "UDP send: %s", strerror((int)-sent));
 	err = talk_say(d->control, "end");
-	err = err ? err : talk_expect(d->control, "result", line, sizeof(line));
+	if (!err)
+		err = talk_expect(d->control, "result", line, sizeof(line));
 	if (err)
 		return err;
 	got = udp_settle(&d->flow);
@@ -94,32 +93,33 @@ static int run_trial(struct director *d, uint64_t rate, uint64_t ns, struct outc
 	out->received = got.received + talk_value(line, "rx");
 	out->bad = got.bad + talk_value(line, "bad");
 	out->reordered = got.reordered + talk_value(line, "reordered");
-	return out->bad ? agent_fail(-EBADMSG, "integrity: %" PRIu64 " damaged datagrams", out->bad)
-			: 0;
+	if (out->bad)
+		return agent_fail(-EBADMSG, "integrity: %" PRIu64 " damaged datagrams", out->bad);
+	return 0;
 }
 
-static uint64_t lost(const struct outcome *o)
+static uint64_t lost_datagrams(const struct outcome *o)
 {
-	return o->sent > o->received ? o->sent - o->received : 0;
+	return sub_floor(o->sent, o->received);
 }
 
-static bool clean(const struct director *d, const struct outcome *o)
+static bool trial_clean(const struct director *d, const struct outcome *o)
 {
-	return o->sent && lost(o) * 1000000 <= o->sent * d->a->job.loss_ppm;
+	return o->sent && lost_datagrams(o) * 1000000 <= o->sent * d->a->job.loss_ppm;
 }
 
 static uint64_t per_second(uint64_t n, uint64_t ns)
 {
-	return ns ? (uint64_t)((double)n * 1e9 / (double)ns) : 0;
+	return (uint64_t)((double)n * 1e9 / (double)MAX(ns, 1));
 }
 
-/* Per direction: with both, each side sends at the rate. */
+/* How many sides send at the rate: with direction=both each of them does. */
 static uint64_t sides(const struct director *d)
 {
 	return d->a->job.direction == JOB_BOTH ? 2 : 1;
 }
 
-static int search(struct director *d, uint64_t *rate)
+static int search_rate(struct director *d, uint64_t *rate)
 {
 	uint64_t ns = MAX(d->a->job.duration_ns / 8, 100 * NSEC_PER_MSEC), low = 0, high, next;
 	struct outcome o = {0};
@@ -131,16 +131,18 @@ static int search(struct director *d, uint64_t *rate)
 	next = MAX(per_second(o.received, o.ns) / sides(d), 1);
 	for (int i = 0; !err && i < SEARCH_STEPS && high > low + low / 50 + 1; i++) {
 		err = run_trial(d, next, ns, &o, NULL);
-		if (clean(d, &o))
+		if (trial_clean(d, &o))
 			low = next;
 		else
 			high = next;
-		next = low ? (uint64_t)sqrt((double)low * (double)high) : high / 2;
-		next = MAX(next, 1);
+		if (low)
+			next = (uint64_t)sqrt((double)low * (double)high);
+		else
+			next = MAX(high / 2, 1);
 	}
 	for (int i = 0; !err && low && i < 5; i++) {
 		err = run_trial(d, low, d->a->job.duration_ns / 2, &o, NULL);
-		if (clean(d, &o))
+		if (trial_clean(d, &o))
 			break;
 		low -= low / 10;
 	}
@@ -150,19 +152,19 @@ static int search(struct director *d, uint64_t *rate)
 	return err;
 }
 
-static void report(struct director *d, const struct window *w, const struct outcome *o,
-		   uint64_t searched)
+static void report_trial(struct director *d, const struct window *w, const struct outcome *o,
+			 uint64_t searched)
 {
 	report_metric("offered_per_s", (double)o->sent * 1e9 / (double)o->ns);
 	report_metric("delivered_per_s", (double)o->received * 1e9 / (double)o->ns);
-	report_metric("loss_pct", o->sent ? 100.0 * (double)lost(o) / (double)o->sent : 0);
+	report_metric("loss_pct", 100.0 * (double)lost_datagrams(o) / (double)MAX(o->sent, 1));
 	report_metric("reordered", (double)o->reordered);
 	if (searched)
 		report_metric("lossfree_per_s", (double)(searched * sides(d)));
 	window_report(d->a, w, 0);
 }
 
-static int direct(struct director *d)
+static int direct_trials(struct director *d)
 {
 	const struct workload_job *job = &d->a->job;
 	uint64_t rate = job->rate, searched = 0;
@@ -172,16 +174,17 @@ static int direct(struct director *d)
 
 	agent_ready(d->a);
 	if (!rate && !job->flood) {
-		err = search(d, &searched);
+		err = search_rate(d, &searched);
 		rate = searched;
 	} else if (job->warmup_ns) {
 		err = run_trial(d, rate, job->warmup_ns, &o, NULL);
 	}
-	err = err ? err : run_trial(d, rate, job->duration_ns, &o, &w);
+	if (!err)
+		err = run_trial(d, rate, job->duration_ns, &o, &w);
 	if (!err && !o.received)
 		err = agent_fail(-EIO, "not one datagram of %" PRIu64 " arrived", o.sent);
 	if (!err)
-		report(d, &w, &o, searched);
+		report_trial(d, &w, &o, searched);
 	return err;
 }
 
@@ -193,8 +196,8 @@ int run_pps(struct agent *a)
 	int fd, err;
 
 	if (!udp_size(&a->job) || a->job.tool != JOB_ENGINE || a->job.work)
-		return agent_fail(-EINVAL, "net-pps: our engine, msg_size %d to %d, a duration",
-				  UDP_MIN, UDP_MAX);
+		return agent_fail(-EINVAL, "net-pps: our engine, msg_size %d to %d, a duration", UDP_MIN,
+				  UDP_MAX);
 	d.a = a;
 	d.control = talk_control(a);
 	if (d.control < 0)
@@ -204,8 +207,10 @@ int run_pps(struct agent *a)
 		err = agent_fail(-EIO, "no UDP socket");
 	else
 		err = talk_say(d.control, "udp port=%u", ntohs(me.in4.sin_port));
-	err = err ? err : udp_start(&d.flow, fd, &a->job);
-	err = err ? err : direct(&d);
+	if (!err)
+		err = udp_start(&d.flow, fd, &a->job);
+	if (!err)
+		err = direct_trials(&d);
 	udp_stop(&d.flow);
 	close_fd(&fd);
 	close(d.control);
@@ -216,16 +221,15 @@ int run_pps(struct agent *a)
 
 static int udp_to_agent(struct session *s, uint64_t agent_port)
 {
-	union talk_addr own = {.in6 = {.sin6_family = s->from.sa.sa_family,
-				       .sin6_port = htons((uint16_t)s->job.port)}};
+	union talk_addr own = {
+		.in6 = {.sin6_family = s->from.sa.sa_family, .sin6_port = htons((uint16_t)s->job.port)}};
 	int one = 1, err, fd = socket(s->from.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	s->from.in6.sin6_port = htons((uint16_t)agent_port);
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, &own.sa, talk_addr_len(&own)) ||
-	    connect(fd, &s->from.sa, talk_addr_len(&s->from))) {
+	if (bind(fd, &own.sa, talk_addr_len(&own)) || connect(fd, &s->from.sa, talk_addr_len(&s->from))) {
 		err = -errno;
 		close(fd);
 		return err;
@@ -244,12 +248,14 @@ static int serve_trial(struct session *s, struct udp_flow *f, const char *line)
 	err = talk_say(s->control, "ok");
 	if (!err && s->job.direction != JOB_TX)
 		sent = udp_send(f, talk_value(line, "rate"), talk_value(line, "ns"));
-	err = err ? err : talk_line(s->control, end, sizeof(end));
-	if (err < 0 || sent < 0)
-		return sent < 0 ? (int)sent : err;
+	if (!err)
+		err = talk_line(s->control, end, sizeof(end));
+	if (sent < 0)
+		return (int)sent;
+	if (err < 0)
+		return err;
 	got = udp_settle(f);
-	return talk_say(s->control,
-			"result tx=%" PRId64 " rx=%" PRIu64 " bad=%" PRIu64 " reordered=%" PRIu64,
+	return talk_say(s->control, "result tx=%" PRId64 " rx=%" PRIu64 " bad=%" PRIu64 " reordered=%" PRIu64,
 			sent, got.received, got.bad, got.reordered);
 }
 
@@ -263,11 +269,15 @@ int peer_pps(struct session *s)
 		return talk_say(s->control, "err msg_size must be %d to %d", UDP_MIN, UDP_MAX);
 	err = talk_say(s->control, "ok");
 	memset(&f, 0, sizeof(f));
-	n = err ? err : talk_line(s->control, line, sizeof(line));
-	err = n < 0 ? n : 0;
+	if (!err) {
+		n = talk_line(s->control, line, sizeof(line));
+		err = MIN(n, 0);
+	}
 	if (!err) {
 		fd = udp_to_agent(s, talk_value(line, "port"));
-		err = fd < 0 ? fd : udp_start(&f, fd, &s->job);
+		err = MIN(fd, 0);
+		if (!err)
+			err = udp_start(&f, fd, &s->job);
 	}
 	peer_clock_start(s);
 	while (!err) {

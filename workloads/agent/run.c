@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The agent's jobs, a row each, and how one is run. */
 #include <errno.h>
 #include <string.h>
 
@@ -32,20 +33,22 @@ void agent_ready(const struct agent *a)
 {
 	report_line("ready");
 	report_flush();
-	if (a->job.gate && report_await())
+	if (a->job.start_together && report_await())
 		agent_say_fail("the runner did not let the guests go");
 }
 
 int agent_run(struct agent *a)
 {
 	const struct agent_workload *w = agent_workload_find(a->job.workload);
-	int err;
+	int err = 0;
 
 	if (!w)
-		return agent_fail(-ENOENT, "workload %s: the agent does not know it",
-				  a->job.workload);
+		return agent_fail(-ENOENT, "workload %s: the agent does not know it", a->job.workload);
 	/* idle brings the interface up as well when the job has an address: a quiet NIC is part of
 	 * a quiet guest. */
-	err = w->net || a->job.addr[0] ? net_setup(a) : 0;
-	return err ? err : w->run(a);
+	if (w->net || a->job.addr[0])
+		err = net_setup(a);
+	if (err)
+		return err;
+	return w->run(a);
 }

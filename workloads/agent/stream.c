@@ -16,7 +16,7 @@ struct header {
 	uint64_t number, tag;
 };
 
-static uint64_t mix(uint64_t x)
+static uint64_t mix_bits(uint64_t x)
 {
 	x = (x ^ (x >> 33)) * 0xff51afd7ed558ccdull;
 	x = (x ^ (x >> 33)) * 0xc4ceb9fe1a85ec53ull;
@@ -26,7 +26,7 @@ static uint64_t mix(uint64_t x)
 void stream_pattern(unsigned char *block, uint32_t seed)
 {
 	for (uint32_t i = 0; i < STREAM_BLOCK; i += 8) {
-		uint64_t v = mix(((uint64_t)seed << 32) + i + 1);
+		uint64_t v = mix_bits(((uint64_t)seed << 32) + i + 1);
 
 		memcpy(block + i, &v, sizeof(v));
 	}
@@ -49,8 +49,8 @@ bool stream_block_ok(const unsigned char *block, const unsigned char *pattern, u
 	memcpy(&h, block, sizeof(h));
 	if (h.number != want.number || h.tag != want.tag)
 		return false;
-	/* The first blocks always: a short fixed amount of work must not go unchecked. */
-	if (verify == JOB_VERIFY_SAMPLE && number >= 4 && mix(number ^ seed) % 16)
+	/* The first blocks are always compared, so that little fixed work does not go unchecked. */
+	if (verify == JOB_VERIFY_SAMPLE && number >= 4 && mix_bits(number ^ seed) % 16)
 		return true;
 	return !memcmp(block + HEADER, pattern + HEADER, STREAM_BLOCK - HEADER);
 }
@@ -68,9 +68,11 @@ struct stream_progress stream_progress(const struct stream *s)
 
 	if (getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &len))
 		return (struct stream_progress){0, 0};
-	in = s->sender ? info.tcpi_segs_in : info.tcpi_bytes_received / MAX(info.tcpi_rcv_mss, 1u);
-	return (struct stream_progress){s->sender ? info.tcpi_bytes_acked : stream_bytes(s),
-					info.tcpi_segs_out + in};
+	if (s->sender)
+		return (struct stream_progress){info.tcpi_bytes_acked,
+						(uint64_t)info.tcpi_segs_out + info.tcpi_segs_in};
+	in = info.tcpi_bytes_received / MAX(info.tcpi_rcv_mss, 1u);
+	return (struct stream_progress){stream_bytes(s), info.tcpi_segs_out + in};
 }
 
 static void add_bytes(struct stream *s, uint64_t n)
@@ -78,7 +80,7 @@ static void add_bytes(struct stream *s, uint64_t n)
 	__atomic_store_n(&s->bytes, s->bytes + n, __ATOMIC_RELAXED);
 }
 
-static bool stopped(const struct stream *s)
+static bool stream_stopped(const struct stream *s)
 {
 	return __atomic_load_n(s->stop, __ATOMIC_RELAXED);
 }
@@ -87,14 +89,12 @@ static bool stopped(const struct stream *s)
  * what was there before. */
 static void stamp_range(struct stream *s, unsigned char *buf, uint64_t size, uint64_t len)
 {
-	for (uint64_t off = align_up(s->bytes, STREAM_BLOCK); off < s->bytes + len;
-	     off += STREAM_BLOCK) {
+	for (uint64_t off = align_up(s->bytes, STREAM_BLOCK); off < s->bytes + len; off += STREAM_BLOCK) {
 		uint64_t number = off / STREAM_BLOCK;
 
 		stream_stamp(buf + off % size, number, s->index, s->seed);
 		if (s->corrupt && (number == 3 || number == 3 + size / STREAM_BLOCK))
-			buf[off % size + 4242] ^=
-				1; /* once, and back when its place is used again */
+			buf[off % size + 4242] ^= 1; /* and back when this place is used again */
 	}
 }
 
@@ -102,21 +102,22 @@ static int send_some(struct stream *s, unsigned char *buf, uint64_t size, uint64
 {
 	uint64_t at = s->bytes % size, first = MIN(len, size - at);
 	struct iovec iov[2] = {{buf + at, first}, {buf, len - first}};
-	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = len > first ? 2 : 1};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 1 + (len > first)};
 	ssize_t n;
 
 	stamp_range(s, buf, size, len);
 	n = sendmsg(s->fd, &msg, MSG_NOSIGNAL);
 	if (n < 0)
-		return errno == EINTR ? 0 : errno == EAGAIN ? -ETIMEDOUT : -errno;
+		return talk_errno();
 	add_bytes(s, (uint64_t)n);
 	return 0;
 }
 
 static int send_all(struct stream *s)
 {
-	uint64_t msg = MIN(s->msg_size ? s->msg_size : 128 << 10, STREAM_MSG_MAX);
+	uint64_t msg = MIN(or_usual(s->msg_size, 128 << 10), STREAM_MSG_MAX);
 	uint64_t size = MAX(SEND_BUFFER, align_up(msg, STREAM_BLOCK) + STREAM_BLOCK);
+	uint64_t limit = or_usual(s->limit, UINT64_MAX);
 	unsigned char *buf = malloc(size);
 	int err = buf ? 0 : -ENOMEM;
 
@@ -126,17 +127,16 @@ static int send_all(struct stream *s)
 		else
 			stream_pattern(buf, s->seed);
 	}
-	while (!err && !stopped(s) && (!s->limit || s->bytes < s->limit))
-		err = send_some(s, buf, size, s->limit ? MIN(msg, s->limit - s->bytes) : msg);
+	while (!err && !stream_stopped(s) && s->bytes < limit)
+		err = send_some(s, buf, size, MIN(msg, limit - s->bytes));
 	shutdown(s->fd, SHUT_WR);
 	free(buf);
 	return err;
 }
 
-/* Check the blocks that became complete; the last, partial one of a stream is checked by its length
- * alone. */
-static void check(struct stream *s, const unsigned char *buf, const unsigned char *pattern,
-		  uint64_t before, uint64_t after)
+/* Check the blocks that became complete; the last, partial one of a stream is checked by its length alone. */
+static void check_blocks(struct stream *s, const unsigned char *buf, const unsigned char *pattern,
+			 uint64_t before, uint64_t after)
 {
 	for (uint64_t b = before / STREAM_BLOCK; b < after / STREAM_BLOCK; b++) {
 		const unsigned char *block = buf + b * STREAM_BLOCK % RECV_BUFFER;
@@ -161,10 +161,10 @@ static int receive_all(struct stream *s)
 		if (!n)
 			break;
 		if (n < 0) {
-			err = errno == EINTR ? 0 : errno == EAGAIN ? -ETIMEDOUT : -errno;
+			err = talk_errno();
 			continue;
 		}
-		check(s, buf, pattern, s->bytes, s->bytes + (uint64_t)n);
+		check_blocks(s, buf, pattern, s->bytes, s->bytes + (uint64_t)n);
 		add_bytes(s, (uint64_t)n);
 	}
 	free(buf);
@@ -175,7 +175,10 @@ static void *stream_thread(void *arg)
 {
 	struct stream *s = arg;
 
-	s->err = s->sender ? send_all(s) : receive_all(s);
+	if (s->sender)
+		s->err = send_all(s);
+	else
+		s->err = receive_all(s);
 	return NULL;
 }
 

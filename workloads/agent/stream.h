@@ -42,8 +42,7 @@ struct stream {
 	int err;
 };
 
-/* 0 or -errno. The thread ends with end of stream, stop or the limit; a sender then shuts its side
- * down. */
+/* 0 or -errno. The thread ends with end of stream, stop or the limit; a sender then shuts its side down. */
 int stream_start(struct stream *s);
 void stream_join(struct stream *s);
 uint64_t stream_bytes(const struct stream *s);
@@ -60,8 +59,7 @@ struct stream_progress {
 };
 struct stream_progress stream_progress(const struct stream *s);
 
-/* For the unit tests: fill n blocks from number first on; count of bad blocks in a buffer of whole
- * blocks. */
+/* For the unit tests: fill n blocks from number first on; count of bad blocks in a buffer of whole blocks. */
 void stream_pattern(unsigned char *block, uint32_t seed);
 void stream_stamp(unsigned char *block, uint64_t number, uint32_t index, uint32_t seed);
 bool stream_block_ok(const unsigned char *block, const unsigned char *pattern, uint64_t number,

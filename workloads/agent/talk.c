@@ -14,17 +14,21 @@
 
 int talk_addr(union talk_addr *out, const char *ip, uint64_t port)
 {
+	int ok;
+
 	memset(out, 0, sizeof(*out));
 	if (port < 1 || port > 65534)
 		return -EINVAL;
 	if (strchr(ip, ':')) {
 		out->in6.sin6_family = AF_INET6;
 		out->in6.sin6_port = htons((uint16_t)port);
-		return inet_pton(AF_INET6, ip, &out->in6.sin6_addr) == 1 ? 0 : -EINVAL;
+		ok = inet_pton(AF_INET6, ip, &out->in6.sin6_addr);
+	} else {
+		out->in4.sin_family = AF_INET;
+		out->in4.sin_port = htons((uint16_t)port);
+		ok = inet_pton(AF_INET, ip, &out->in4.sin_addr);
 	}
-	out->in4.sin_family = AF_INET;
-	out->in4.sin_port = htons((uint16_t)port);
-	return inet_pton(AF_INET, ip, &out->in4.sin_addr) == 1 ? 0 : -EINVAL;
+	return ok == 1 ? 0 : -EINVAL;
 }
 
 socklen_t talk_addr_len(const union talk_addr *a)
@@ -52,6 +56,13 @@ void talk_udp_buffers(int fd)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
+int talk_errno(void)
+{
+	if (errno == EINTR)
+		return 0;
+	return errno == EAGAIN ? -ETIMEDOUT : -errno;
+}
+
 int talk_send_all(int fd, const void *data, size_t len)
 {
 	const char *p = data;
@@ -62,7 +73,7 @@ int talk_send_all(int fd, const void *data, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+			return talk_errno();
 		p += n;
 		len -= (size_t)n;
 	}
@@ -78,8 +89,10 @@ int talk_recv_all(int fd, void *data, size_t len)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
-			return !n ? -EPIPE : errno == EAGAIN ? -ETIMEDOUT : -errno;
+		if (n < 0)
+			return talk_errno();
+		if (!n)
+			return -EPIPE;
 		p += n;
 		len -= (size_t)n;
 	}
@@ -94,14 +107,16 @@ static int connect_once(const union talk_addr *to, const struct talk_hello *hell
 		return -errno;
 	talk_tune(fd);
 	err = connect(fd, &to->sa, talk_addr_len(to)) ? -errno : 0;
-	err = err ? err : talk_send_all(fd, hello, sizeof(*hello));
-	if (err)
+	if (!err)
+		err = talk_send_all(fd, hello, sizeof(*hello));
+	if (err) {
 		close(fd);
-	return err ? err : fd;
+		return err;
+	}
+	return fd;
 }
 
-int talk_connect(const struct workload_job *job, const struct talk_hello *hello,
-		 uint64_t timeout_ns)
+int talk_connect(const struct workload_job *job, const struct talk_hello *hello, uint64_t timeout_ns)
 {
 	uint64_t deadline = clock_ns() + timeout_ns;
 	union talk_addr to;
@@ -179,10 +194,15 @@ int talk_control(struct agent *a)
 		return agent_fail(fd, "peer %s port %llu cannot be reached: %s", a->job.peer,
 				  (unsigned long long)a->job.port, strerror(-fd));
 	err = job_write(&a->job, line, sizeof(line));
-	err = err < 0 ? err : talk_say(fd, "%s", line);
-	err = err ? agent_fail(err, "peer: job not taken: %s", strerror(-err))
-		  : talk_expect(fd, "ok", line, sizeof(line));
+	if (err >= 0)
+		err = talk_say(fd, "%s", line);
 	if (err)
+		err = agent_fail(err, "peer: job not taken: %s", strerror(-err));
+	else
+		err = talk_expect(fd, "ok", line, sizeof(line));
+	if (err) {
 		close(fd);
-	return err ? err : fd;
+		return err;
+	}
+	return fd;
 }

@@ -49,6 +49,8 @@ void talk_tune(int fd);
 /* Big socket buffers where we are allowed to. */
 void talk_udp_buffers(int fd);
 
+/* errno of a call on such a socket: 0 after a signal, -ETIMEDOUT after a stall. */
+int talk_errno(void);
 int talk_send_all(int fd, const void *data, size_t len);
 int talk_recv_all(int fd, void *data, size_t len);
 int talk_say(int fd, const char *fmt, ...) PRINTF(2, 3);

@@ -9,16 +9,17 @@
 #include "base/file.h"
 #include "workloads/agent/throughput.h"
 
-/* The first stream takes the remainder. 0: no limit. */
+/* How much of the fixed work falls to a stream; the first takes the remainder. 0 means no limit. */
 static uint64_t share_of_work(const struct workload_job *job, uint32_t index)
 {
 	uint64_t streams = MAX(job->streams, 1u);
 
-	return job->work / streams + (index ? 0 : job->work % streams);
+	if (index)
+		return job->work / streams;
+	return job->work / streams + job->work % streams;
 }
 
-void set_add(struct stream_set *set, const struct workload_job *job, int fd, bool sender,
-	     uint32_t index)
+void set_add(struct stream_set *set, const struct workload_job *job, int fd, bool sender, uint32_t index)
 {
 	set->s[set->n++] = (struct stream){
 		.fd = fd,
@@ -61,9 +62,12 @@ int set_join(struct stream_set *set)
 
 	for (unsigned i = 0; i < set->n; i++) {
 		stream_join(&set->s[i]);
-		err = err ? err : set->s[i].err;
+		if (!err)
+			err = set->s[i].err;
 	}
-	return err ? err : set_bad(set) ? -EBADMSG : 0;
+	if (!err && set_bad(set))
+		err = -EBADMSG;
+	return err;
 }
 
 void set_close(struct stream_set *set)
@@ -83,8 +87,10 @@ uint64_t set_bytes(const struct stream_set *set, bool sender)
 {
 	uint64_t sum = 0;
 
-	for (unsigned i = 0; i < set->n; i++)
-		sum += set->s[i].sender == sender ? stream_bytes(&set->s[i]) : 0;
+	for (unsigned i = 0; i < set->n; i++) {
+		if (set->s[i].sender == sender)
+			sum += stream_bytes(&set->s[i]);
+	}
 	return sum;
 }
 
@@ -127,21 +133,24 @@ struct totals {
 	uint64_t tx, rx, wire_packets;
 };
 
-static struct totals arrived(const struct stream_set *set)
+static struct totals bytes_arrived(const struct stream_set *set)
 {
 	struct totals t = {0};
 
 	for (unsigned i = 0; i < set->n; i++) {
 		struct stream_progress p = stream_progress(&set->s[i]);
 
-		*(set->s[i].sender ? &t.tx : &t.rx) += p.bytes;
+		if (set->s[i].sender)
+			t.tx += p.bytes;
+		else
+			t.rx += p.bytes;
 		t.wire_packets += p.wire_packets;
 	}
 	return t;
 }
 
 /* Both ends must have seen the same bytes, and all of them intact. */
-static int compare(const struct stream_set *set, const char *result)
+static int compare_ends(const struct stream_set *set, const char *result)
 {
 	uint64_t sent = set_bytes(set, true), got = set_bytes(set, false);
 	uint64_t peer_got = talk_value(result, "rx"), peer_sent = talk_value(result, "tx");
@@ -157,8 +166,8 @@ static int compare(const struct stream_set *set, const char *result)
 	return 0;
 }
 
-static void report(struct agent *a, const struct window *w, struct totals moved, uint64_t blocks,
-		   const char *result)
+static void report_throughput(struct agent *a, const struct window *w, struct totals moved, uint64_t blocks,
+			      const char *result)
 {
 	double s = (double)window_ns(w) / 1e9;
 	uint64_t peer_ns = talk_value(result, "ns");
@@ -172,21 +181,19 @@ static void report(struct agent *a, const struct window *w, struct totals moved,
 	report_metric("wire_packets", (double)moved.wire_packets);
 	report_metric("checked_blocks", (double)(blocks + talk_value(result, "blocks")));
 	if (peer_ns)
-		report_metric("peer_cpu_pct",
-			      100.0 * (double)talk_value(result, "cpu_ns") / (double)peer_ns);
+		report_metric("peer_cpu_pct", 100.0 * (double)talk_value(result, "cpu_ns") / (double)peer_ns);
 	window_report(a, w, 0);
 }
 
-static bool rebinds(const struct agent *a)
+static bool job_rebinds(const struct agent *a)
 {
 	return !strcmp(a->job.workload, "net-rebind");
 }
 
-/* So much that TCP has measured a round trip anew: until then each outage doubles the wait after the next. */
+/* After so much TCP has measured a new round trip; before, each outage doubles the wait after the next. */
 #define ROUND_BYTES (4u << 20)
 
-static bool moved_enough(const struct workload_job *job, const struct totals *from,
-			 const struct totals *to)
+static bool moved_enough(const struct workload_job *job, const struct totals *from, const struct totals *to)
 {
 	return (!streams_tx(job) || to->tx - from->tx >= ROUND_BYTES) &&
 	       (!streams_rx(job) || to->rx - from->rx >= ROUND_BYTES);
@@ -203,11 +210,11 @@ static int rebind_rounds(struct agent *a, const struct stream_set *set)
 		uint64_t deadline;
 
 		err = netdev_rebind(a);
-		before = arrived(set);
+		before = bytes_arrived(set);
 		deadline = clock_ns() + TALK_STALL_S * NSEC_PER_SEC; /* TCP may have backed off */
 		do {
 			clock_sleep_ns(10 * NSEC_PER_MSEC);
-			now = arrived(set);
+			now = bytes_arrived(set);
 			if (!err && clock_ns() > deadline)
 				err = agent_fail(-ETIMEDOUT,
 						 "round %" PRIu64 ": since the driver came back %" PRIu64
@@ -228,20 +235,19 @@ static void no_timestamps(void)
 	file_write("/proc/sys/net/ipv4/tcp_timestamps", "0");
 }
 
-static int timed_window(struct agent *a, struct stream_set *set, struct window *w,
-			struct totals *moved)
+static int timed_window(struct agent *a, struct stream_set *set, struct window *w, struct totals *moved)
 {
 	struct totals t0, t1;
 	int err = 0;
 
 	clock_sleep_ns(a->job.warmup_ns);
 	window_open(a, w);
-	t0 = arrived(set);
-	if (rebinds(a))
+	t0 = bytes_arrived(set);
+	if (job_rebinds(a))
 		err = rebind_rounds(a, set);
 	else
 		clock_sleep_ns(a->job.duration_ns);
-	t1 = arrived(set);
+	t1 = bytes_arrived(set);
 	window_close(a, w);
 	*moved = (struct totals){t1.tx - t0.tx, t1.rx - t0.rx, t1.wire_packets - t0.wire_packets};
 	if (!err && !(moved->tx + moved->rx))
@@ -249,7 +255,7 @@ static int timed_window(struct agent *a, struct stream_set *set, struct window *
 	return err;
 }
 
-static int finish(int control, struct stream_set *set, char *result, size_t size)
+static int finish_streams(int control, struct stream_set *set, char *result, size_t size)
 {
 	int err;
 
@@ -273,7 +279,8 @@ static int fixed_work(struct agent *a, int control, struct stream_set *set, stru
 
 	window_open(a, w);
 	err = talk_say(control, "go");
-	err = err ? err : set_start(set);
+	if (!err)
+		err = set_start(set);
 	if (err)
 		return agent_fail(err, "start: %s", strerror(-err));
 	err = set_join(set);
@@ -281,12 +288,12 @@ static int fixed_work(struct agent *a, int control, struct stream_set *set, stru
 		return agent_fail(err, "a stream broke off: %s", strerror(-err));
 	err = talk_expect(control, "result", result, size);
 	window_close(a, w);
-	*moved = (struct totals){set_bytes(set, true), set_bytes(set, false),
-				 arrived(set).wire_packets};
+	*moved =
+		(struct totals){set_bytes(set, true), set_bytes(set, false), bytes_arrived(set).wire_packets};
 	return err;
 }
 
-static int transfer(struct agent *a, int control, struct stream_set *set)
+static int transfer_streams(struct agent *a, int control, struct stream_set *set)
 {
 	struct window w = {0};
 	struct totals moved = {0};
@@ -298,15 +305,18 @@ static int transfer(struct agent *a, int control, struct stream_set *set)
 		err = fixed_work(a, control, set, &w, &moved, result, sizeof(result));
 	} else {
 		err = talk_say(control, "go");
-		err = err ? err : set_start(set);
+		if (!err)
+			err = set_start(set);
 		if (err)
 			return agent_fail(err, "start: %s", strerror(-err));
 		err = timed_window(a, set, &w, &moved);
-		err = err ? err : finish(control, set, result, sizeof(result));
+		if (!err)
+			err = finish_streams(control, set, result, sizeof(result));
 	}
-	err = err ? err : compare(set, result);
 	if (!err)
-		report(a, &w, moved, set_blocks(set), result);
+		err = compare_ends(set, result);
+	if (!err)
+		report_throughput(a, &w, moved, set_blocks(set), result);
 	return err;
 }
 
@@ -316,24 +326,25 @@ int run_throughput(struct agent *a)
 	int control, err;
 
 	if (a->job.streams < 1 || a->job.streams > STREAM_MAX || a->job.msg_size > STREAM_MSG_MAX)
-		return agent_fail(-EINVAL, "streams must be 1 to %u, msg_size at most %u",
-				  STREAM_MAX, STREAM_MSG_MAX);
+		return agent_fail(-EINVAL, "streams must be 1 to %u, msg_size at most %u", STREAM_MAX,
+				  STREAM_MSG_MAX);
 	control = talk_control(a);
 	if (control < 0)
 		return control;
 	if (a->job.tool == JOB_IPERF3) {
 		err = iperf_run(a);
 	} else {
-		if (rebinds(a))
+		if (job_rebinds(a))
 			no_timestamps();
 		err = connect_all(a, &set);
-		err = err ? err : transfer(a, control, &set);
+		if (!err)
+			err = transfer_streams(a, control, &set);
 		set_close(&set);
 	}
 	close(control);
-	/* The other row of every comparison of paths, from the same boot. With job.gate other guests may
-	 * still be in their window. */
-	if (!err && !rebinds(a) && !a->job.gate)
+	/* The other row of every comparison of paths, from the same boot. With job.start_together others
+	 * may still be in their window. */
+	if (!err && !job_rebinds(a) && !a->job.start_together)
 		err = latency_when_quiet(a);
 	return err;
 }

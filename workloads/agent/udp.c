@@ -15,7 +15,7 @@ struct datagram {
 
 size_t udp_size(const struct workload_job *job)
 {
-	size_t size = job->msg_size ? job->msg_size : UDP_MIN;
+	size_t size = or_usual(job->msg_size, UDP_MIN);
 
 	return size < UDP_MIN || size > UDP_MAX ? 0 : size;
 }
@@ -40,7 +40,7 @@ static bool body_ok(const unsigned char *body, size_t len, unsigned char want)
 	return !len || (body[0] == want && !memcmp(body, body + 1, len - 1));
 }
 
-static void count(struct udp_flow *f, const unsigned char *buf, size_t len)
+static void count_datagram(struct udp_flow *f, const unsigned char *buf, size_t len)
 {
 	struct datagram d;
 
@@ -59,7 +59,7 @@ static void count(struct udp_flow *f, const unsigned char *buf, size_t len)
 	f->counts.received++;
 }
 
-static void *receive(void *arg)
+static void *receive_datagrams(void *arg)
 {
 	static const int flags = MSG_WAITFORONE;
 	static unsigned char buf[UDP_BATCH][UDP_MAX + 1];
@@ -77,7 +77,7 @@ static void *receive(void *arg)
 
 		pthread_mutex_lock(&f->lock);
 		for (int i = 0; i < n; i++)
-			count(f, buf[i], msg[i].msg_len);
+			count_datagram(f, buf[i], msg[i].msg_len);
 		pthread_mutex_unlock(&f->lock);
 	}
 	return NULL;
@@ -92,7 +92,7 @@ int udp_start(struct udp_flow *f, int fd, const struct workload_job *job)
 	talk_udp_buffers(fd);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wake, sizeof(wake));
 	pthread_mutex_init(&f->lock, NULL);
-	err = pthread_create(&f->thread, NULL, receive, f);
+	err = pthread_create(&f->thread, NULL, receive_datagrams, f);
 	f->started = !err;
 	return -err;
 }
@@ -129,9 +129,9 @@ static int send_batch(struct udp_flow *f, uint64_t number, unsigned n)
 		msg[i].msg_hdr.msg_iovlen = 1;
 	}
 	sent = sendmmsg(f->fd, msg, n, 0);
-	if (sent < 0)
-		return errno == EINTR || errno == ENOBUFS || errno == EAGAIN ? 0 : -errno;
-	return sent;
+	if (sent < 0 && (errno == EINTR || errno == ENOBUFS || errno == EAGAIN))
+		return 0;
+	return sent < 0 ? -errno : sent;
 }
 
 int64_t udp_send(struct udp_flow *f, uint64_t rate, uint64_t ns)
@@ -139,10 +139,11 @@ int64_t udp_send(struct udp_flow *f, uint64_t rate, uint64_t ns)
 	uint64_t t0 = clock_ns(), now, sent = 0;
 
 	while ((now = clock_ns()) - t0 < ns) {
-		uint64_t due = rate ? (uint64_t)((double)(now - t0) * (double)rate / 1e9) + 1
-				    : sent + UDP_BATCH;
+		uint64_t due = sent + UDP_BATCH;
 		int n;
 
+		if (rate)
+			due = (uint64_t)((double)(now - t0) * (double)rate / 1e9) + 1;
 		if (due <= sent) {
 			/* Not below 50 us: shorter sleeps cost more than the burst that they avoid.
 			 */

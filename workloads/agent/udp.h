@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small UDP datagrams in batches (sendmmsg, recvmmsg), numbered, so that loss is counted and not
- * guessed; the same code on both sides. A datagram is { trial, ~trial ^ seed, number, then a
- * pattern of the number }; UDP's checksum may be offloaded to the device, so the content is
- * compared.
+ * Small UDP datagrams in batches (sendmmsg, recvmmsg), numbered, so that loss is counted and not guessed; the
+ * same code on both sides. A datagram is { trial, ~trial ^ seed, number, then a pattern of the number };
+ * UDP's checksum may be offloaded to the device, so the content is compared.
  */
 #ifndef WORKLOADS_AGENT_UDP_H
 #define WORKLOADS_AGENT_UDP_H

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The window: the marker at both ends, and what the guest itself counted in between. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +22,7 @@ static uint64_t number_after(const char *text, const char *key)
 	return p ? strtoull(p + strlen(key), NULL, 10) : 0;
 }
 
-/* /proc/stat: user nice system idle iowait irq softirq steal ..., then "intr TOTAL" and "ctxt
- * TOTAL". */
+/* /proc/stat: user nice system idle iowait irq softirq steal ..., then "intr TOTAL" and "ctxt TOTAL". */
 static void cpu_read(struct cpu_now *out)
 {
 	struct strbuf sb = STRBUF_INIT;
@@ -36,7 +36,8 @@ static void cpu_read(struct cpu_now *out)
 		for (int i = 0; i < 8; i++, p = end) {
 			v = strtoull(p, &end, 10);
 			out->total += v;
-			idle += i == 3 || i == 4 ? v : 0;
+			if (i == 3 || i == 4)
+				idle += v;
 		}
 		out->busy = out->total - idle;
 		out->intr = number_after(sb.buf, "\nintr ");
@@ -92,8 +93,8 @@ static void report_net(const struct window *w)
 {
 	uint64_t rx = w->net_close.rx_packets - w->net_open.rx_packets;
 	uint64_t tx = w->net_close.tx_packets - w->net_open.tx_packets;
-	uint64_t bytes = w->net_close.rx_bytes - w->net_open.rx_bytes + w->net_close.tx_bytes -
-			 w->net_open.tx_bytes;
+	uint64_t bytes =
+		w->net_close.rx_bytes - w->net_open.rx_bytes + w->net_close.tx_bytes - w->net_open.tx_bytes;
 
 	report_metric("rx_packets", (double)rx);
 	report_metric("tx_packets", (double)tx);
@@ -115,10 +116,9 @@ void window_report(const struct agent *a, const struct window *w, uint64_t ops)
 	}
 	if (a->vm) {
 		if (total)
-			report_metric("cpu_guest_seen_pct",
-				      100.0 * (double)sysconf(_SC_NPROCESSORS_ONLN) *
-					      (double)(w->busy_close - w->busy_open) /
-					      (double)total);
+			report_metric("cpu_guest_seen_pct", 100.0 * (double)sysconf(_SC_NPROCESSORS_ONLN) *
+								    (double)(w->busy_close - w->busy_open) /
+								    (double)total);
 		report_metric("guest_interrupts", (double)(w->intr_close - w->intr_open));
 		report_metric("guest_switches", (double)(w->ctxt_close - w->ctxt_open));
 	}

@@ -53,7 +53,9 @@ void apic_write(unsigned reg, uint32_t v)
 
 static uint32_t apic_read(unsigned reg)
 {
-	return apic_is_x2 ? (uint32_t)msr_read(MSR_X2APIC + reg / 16) : mmio_read32(APIC_BASE + reg);
+	if (apic_is_x2)
+		return (uint32_t)msr_read(MSR_X2APIC + reg / 16);
+	return mmio_read32(APIC_BASE + reg);
 }
 
 uint32_t apic_id(void)
@@ -106,7 +108,7 @@ void apic_ipi(uint32_t to, uint32_t command)
 }
 
 /* Against the TSC, over 1 ms. */
-static uint64_t calibrate(void)
+static uint64_t timer_frequency_khz(void)
 {
 	uint64_t t0, ticks = tsc_khz;
 	uint32_t count;
@@ -134,14 +136,14 @@ bool apic_timer_init(unsigned irq)
 		return msr_write(MSR_TSC_DEADLINE, 0) == 0;
 	}
 	apic_write(REG_LVT_TIMER, vec);
-	timer_khz = calibrate();
+	timer_khz = timer_frequency_khz();
 	return timer_khz > 0;
 }
 
 /* Ring 0. 0 disarms. */
 static void arm_here(uint64_t tsc)
 {
-	uint64_t now, count;
+	uint64_t count;
 
 	if (timer_is_deadline) {
 		__asm__ volatile("wrmsr"
@@ -154,8 +156,7 @@ static void arm_here(uint64_t tsc)
 		write_here(REG_TIMER_INITIAL, 0);
 		return;
 	}
-	now = rdtsc();
-	count = tsc > now ? (tsc - now) * timer_khz / tsc_khz : 1;
+	count = sub_floor(tsc, rdtsc()) * timer_khz / tsc_khz;
 	write_here(REG_TIMER_INITIAL, (uint32_t)MIN(MAX(count, 1), 0xffffffffu));
 }
 

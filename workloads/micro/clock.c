@@ -35,7 +35,10 @@ static uint64_t from_kvmclock(void)
 	if (!pv.tsc_to_system_mul)
 		return 0;
 	khz = (1000000ull << 32) / pv.tsc_to_system_mul;
-	khz = pv.tsc_shift < 0 ? khz << -pv.tsc_shift : khz >> pv.tsc_shift;
+	if (pv.tsc_shift < 0)
+		khz <<= -pv.tsc_shift;
+	else
+		khz >>= pv.tsc_shift;
 	msr_write(MSR_KVM_CLOCK, 0);
 	return khz;
 }
@@ -48,7 +51,9 @@ static uint64_t from_cpuid(void)
 	if (cpuid(0, 0).eax < 0x15)
 		return 0;
 	c = cpuid(0x15, 0);
-	return c.eax && c.ebx && c.ecx ? (uint64_t)c.ecx * c.ebx / c.eax / 1000 : 0;
+	if (!c.eax)
+		return 0;
+	return (uint64_t)c.ecx * c.ebx / c.eax / 1000;
 }
 
 #define PIT_HZ    1193182
@@ -96,5 +101,7 @@ uint64_t tsc_to_ns(uint64_t ticks)
 uint64_t ns_to_tsc(uint64_t ns)
 {
 	/* Without a known frequency: as if 1 GHz, so that time-outs end some time. */
-	return tsc_khz ? ns / 1000 * tsc_khz / 1000 + ns % 1000 * tsc_khz / 1000000 : ns;
+	if (!tsc_khz)
+		return ns;
+	return ns / 1000 * tsc_khz / 1000 + ns % 1000 * tsc_khz / 1000000;
 }

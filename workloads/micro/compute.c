@@ -6,7 +6,7 @@
 int job_compute(const struct workload_job *job)
 {
 	uint64_t *table = mem_alloc(COMPUTE_WORDS * sizeof(*table), 4096);
-	uint64_t rounds = job->work ? job->work : 2000, first, second;
+	uint64_t rounds = or_usual(job->work, 2000), first, second;
 
 	if (!table)
 		return -1;

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+/*
+ * The processor's tables: descriptors, exceptions, interrupts, the way to ring 0 and back, the second vCPU.
+ */
 #include <errno.h>
 #include <string.h>
 

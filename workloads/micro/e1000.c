@@ -75,7 +75,7 @@ static void ring_setup(const struct e1000 *e, unsigned base, uint64_t ring)
 	mmio_write32(e->regs + base + 0x18, 0);
 }
 
-static bool start(struct nic *nic, struct e1000 *e)
+static bool start_card(struct nic *nic, struct e1000 *e)
 {
 	uint64_t end = rdtsc() + ns_to_tsc(100 * NS_PER_MS);
 	uint32_t low, high;
@@ -118,7 +118,7 @@ static bool e1000_init(struct nic *nic)
 	e->tx = mem_alloc(RING * sizeof(*e->tx), 4096);
 	e->rx_buf = mem_alloc(RING * NIC_BUF, 4096);
 	e->tx_buf = mem_alloc(RING * NIC_BUF, 4096);
-	if (e->rx && e->tx && e->rx_buf && e->tx_buf && !start(nic, e))
+	if (e->rx && e->tx && e->rx_buf && e->tx_buf && !start_card(nic, e))
 		report_fail("e1000: its reset does not end");
 	return true;
 }

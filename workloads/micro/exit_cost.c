@@ -97,7 +97,7 @@ static uint64_t do_hlt(uint64_t arg)
 	(void)arg;
 	after = halt_until(due);
 	m.lost |= irq_seen(IRQ_TIMER) == seen;
-	return after > due ? after - due : 0;
+	return sub_floor(after, due);
 }
 
 static void hypercall_intel(void)
@@ -120,11 +120,13 @@ SAMPLE(do_hypercall_amd, hypercall_amd())
 
 static uint64_t do_hypercall(uint64_t arg)
 {
-	return m.amd ? do_hypercall_amd(arg) : do_hypercall_intel(arg);
+	if (m.amd)
+		return do_hypercall_amd(arg);
+	return do_hypercall_intel(arg);
 }
 
 /* The second CPU is awake, so that the IPI does not wake it up, and only while it is needed. */
-static void spin(void *arg)
+static void spin_until(void *arg)
 {
 	while (!__atomic_load_n((bool *)arg, __ATOMIC_RELAXED))
 		cpu_relax();
@@ -143,9 +145,9 @@ static const char *no_doorbell(void)
 		return no_testdev();
 	mmio_read32(m.bar + TESTDEV_RINGS);
 	mmio_write32(m.bar + TESTDEV_DOORBELL, 1);
-	return mmio_read32(m.bar + TESTDEV_RINGS) == 1 && !mmio_read32(m.bar + TESTDEV_MISSED)
-		       ? NULL
-		       : "the doorbell reaches the VMM, not an eventfd";
+	if (mmio_read32(m.bar + TESTDEV_RINGS) == 1 && !mmio_read32(m.bar + TESTDEV_MISSED))
+		return NULL;
+	return "the doorbell reaches the VMM, not an eventfd";
 }
 
 static const char *no_msi(void)
@@ -160,7 +162,7 @@ static const char *no_msi(void)
 
 static const char *no_ipi(void)
 {
-	if (cpu_start(spin, &m.stop))
+	if (cpu_start(spin_until, &m.stop))
 		return "there is no second vCPU (cpus=2)";
 	ring0(do_ipi, 0);
 	return m.lost ? "an IPI did not arrive within 100 ms" : NULL;
@@ -220,9 +222,11 @@ struct result {
 static struct result results[ARRAY_SIZE(kinds)];
 static uint64_t control[2]; /* ticks of the empty loop, by ring */
 
-static uint64_t once(const struct kind *k)
+static uint64_t measure_once(const struct kind *k)
 {
-	return k->ring == RING0 ? ring0(k->fn, m.bar) : k->fn(m.bar);
+	if (k->ring == RING0)
+		return ring0(k->fn, m.bar);
+	return k->fn(m.bar);
 }
 
 static unsigned how_many(const struct kind *k, const struct workload_job *job)
@@ -232,27 +236,28 @@ static unsigned how_many(const struct kind *k, const struct workload_job *job)
 	if (job->work)
 		return (unsigned)MIN(job->work, MAX_SAMPLES);
 	for (int i = 0; i < WARM_UP; i++)
-		once(k);
+		measure_once(k);
 	t0 = rdtsc();
 	for (int i = 0; i < WARM_UP; i++)
-		once(k);
+		measure_once(k);
 	per = MAX((rdtsc() - t0) / WARM_UP, 1);
 	return (unsigned)MIN(MAX(ns_to_tsc(BUDGET_NS) / per, MIN_SAMPLES), MAX_SAMPLES);
 }
 
-static void measure(const struct kind *k, struct result *r, const struct workload_job *job)
+static void measure_kind(const struct kind *k, struct result *r, const struct workload_job *job)
 {
 	uint64_t end;
 	unsigned n;
 
 	m.lost = false;
-	r->skipped = k->unable ? k->unable() : NULL;
+	if (k->unable)
+		r->skipped = k->unable();
 	if (r->skipped)
 		return;
 	n = how_many(k, job);
 	end = rdtsc() + ns_to_tsc(LIMIT_NS);
 	while (r->n < n && (rdtsc() < end || r->n < LEAST_SAMPLES))
-		r->ticks[r->n++] = once(k);
+		r->ticks[r->n++] = measure_once(k);
 	if (m.lost)
 		r->skipped = "an interrupt was lost";
 }
@@ -266,13 +271,13 @@ static void measure_control(uint64_t *ticks)
 
 	for (unsigned ring = 0; ring < 2; ring++) {
 		for (unsigned i = 0; i < MAX_SAMPLES / 8; i++)
-			ticks[i] = once(&empty[ring]);
+			ticks[i] = measure_once(&empty[ring]);
 		sort_u64(ticks, MAX_SAMPLES / 8);
 		control[ring] = ticks[MAX_SAMPLES / 16];
 	}
 }
 
-static void say(const struct kind *k, struct result *r)
+static void report_kind(const struct kind *k, struct result *r)
 {
 	/* hlt_wake's clock starts at the due time: no loop around it to take off. */
 	uint64_t base = k->fn == do_hlt ? 0 : control[k->ring];
@@ -284,7 +289,7 @@ static void say(const struct kind *k, struct result *r)
 	}
 	memcpy(name + strlen(name), k->name, strlen(k->name) + 1);
 	for (unsigned i = 0; i < r->n; i++)
-		r->ticks[i] = r->ticks[i] > base ? r->ticks[i] - base : 0;
+		r->ticks[i] = sub_floor(r->ticks[i], base);
 	sort_u64(r->ticks, r->n);
 	if (k->fn == do_cpuid) {
 		report_metric("exit_cost_cycles", r->ticks[r->n / 2]);
@@ -296,7 +301,7 @@ static void say(const struct kind *k, struct result *r)
 	report_hist(name, r->ticks, r->n);
 }
 
-static void prepare(void)
+static void find_devices(void)
 {
 	/* "AuthenticAMD", "HygonGenuine": VMMCALL. */
 	m.amd = cpuid(0, 0).ecx == 0x444d4163 || cpuid(0, 0).ecx == 0x656e6975;
@@ -313,22 +318,24 @@ int job_exit_cost(const struct workload_job *job)
 		results[i].ticks = mem_alloc(MAX_SAMPLES * sizeof(*scratch), 64);
 	if (!scratch || report_failed())
 		return -1;
-	prepare();
+	find_devices();
 	measure_control(scratch);
 	report("ready");
 	window_open();
 	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (op_wanted(job, kinds[i].name))
-			measure(&kinds[i], &results[i], job);
+			measure_kind(&kinds[i], &results[i], job);
 	window_close();
 	__atomic_store_n(&m.stop, true, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
 		if (!op_wanted(job, kinds[i].name))
 			continue;
-		say(&kinds[i], &results[i]);
+		report_kind(&kinds[i], &results[i]);
 		any = true;
 	}
 	report_milli("exit_cost_control_ns", tsc_to_ns(control[RING3] * 1000));
 	window_report(0);
-	return any ? 0 : report_fail("exit-cost: no operation is called %s", job->op);
+	if (!any)
+		return report_fail("exit-cost: no operation is called %s", job->op);
+	return 0;
 }

@@ -32,8 +32,8 @@ void hostile_settle(void)
 static void collect_addresses(void)
 {
 	const uint64_t fixed[] = {
-		APIC_BASE, IOAPIC, ECAM, mem_end() - 8, mem_end(), 0xfffffff0, 1ull << 40, 1ull << 52,
-		UINT64_MAX - 4095, UINT64_MAX - 7,
+		APIC_BASE,  IOAPIC,	ECAM,	    mem_end() - 8,     mem_end(),
+		0xfffffff0, 1ull << 40, 1ull << 52, UINT64_MAX - 4095, UINT64_MAX - 7,
 	};
 
 	n_bad_addr = 0;
@@ -55,7 +55,7 @@ static void collect_addresses(void)
 }
 
 /* A sane driver's turn: reset, set-up, a question and its answer. */
-static int alive(const struct workload_job *job, const char *after)
+static int card_alive(const struct workload_job *job, const char *after)
 {
 	static struct net net;
 
@@ -65,7 +65,7 @@ static int alive(const struct workload_job *job, const char *after)
 	return 0;
 }
 
-static bool usable(const struct hostile_class *c)
+static bool class_usable(const struct hostile_class *c)
 {
 	struct pci_dev dev;
 	bool is_virtio = pci_find(&dev, VIRTIO_VENDOR, VIRTIO_ID_NET);
@@ -88,14 +88,14 @@ static int run_class(const struct workload_job *job, const struct hostile_class 
 	uint64_t mark = mem_mark();
 	int err;
 
-	if (!usable(c)) {
+	if (!class_usable(c)) {
 		report_note("hostile: %s skipped: wrong card or too few vCPUs", c->name);
 		return 0;
 	}
-	/* Memory goes back only after alive() has reset the card: until then it may still write there. */
+	/* Memory goes back only after card_alive() has reset the card, which until then may write there. */
 	hostile_cases = 0;
 	c->attack();
-	err = alive(job, c->name);
+	err = card_alive(job, c->name);
 	if (!err)
 		report_note("hostile: %s: %lu cases, the card lives", c->name, hostile_cases);
 	mem_release(mark);
@@ -108,7 +108,7 @@ int job_hostile(const struct workload_job *job)
 	unsigned ran = 0;
 
 	random_state = job->seed * 2 + 1;
-	if (net_addresses(&hostile_net, job) || alive(job, "nothing"))
+	if (net_addresses(&hostile_net, job) || card_alive(job, "nothing"))
 		return -1;
 	collect_addresses();
 	report("ready");
@@ -124,5 +124,7 @@ int job_hostile(const struct workload_job *job)
 	}
 	window_close();
 	window_report(0);
-	return ran ? 0 : report_fail("hostile: no class is called %s", job->op);
+	if (!ran)
+		return report_fail("hostile: no class is called %s", job->op);
+	return 0;
 }

@@ -35,4 +35,10 @@ uint64_t hostile_random(void);
 /* Leave the device's threads time to act. */
 void hostile_settle(void);
 
+/* How far to go on from there: every byte up to dense, strides beyond. */
+static inline unsigned step_after(unsigned at, unsigned dense, unsigned stride)
+{
+	return at < dense ? 1 : stride;
+}
+
 #endif

@@ -14,7 +14,7 @@
 static struct pci_dev card;
 static uint32_t saved[CFG_BYTES / 4];
 
-static void save(void)
+static void save_config(void)
 {
 	if (!pci_find(&card, VIRTIO_VENDOR, VIRTIO_ID_NET))
 		pci_find(&card, 0x8086, 0x100e);
@@ -23,7 +23,7 @@ static void save(void)
 }
 
 /* Command last: BARs move while they are not decoded. */
-static void restore(void)
+static void restore_config(void)
 {
 	pci_write(&card, PCI_REG_COMMAND, 2, 0);
 	for (unsigned i = 2; i < CFG_BYTES / 4; i++)
@@ -48,7 +48,7 @@ static void touch_port(unsigned off, unsigned len, bool write)
 		inl((uint16_t)(CFC + (off & 3)));
 }
 
-static void touch(uint64_t addr, unsigned len, bool write)
+static void touch_address(uint64_t addr, unsigned len, bool write)
 {
 	uint64_t v = hostile_random();
 
@@ -77,18 +77,18 @@ static void touch(uint64_t addr, unsigned len, bool write)
  */
 static void config_space(void)
 {
-	save();
+	save_config();
 	for (unsigned pass = 0; pass < 2; pass++) {
 		for (unsigned off = 0; off < CFG_BYTES; off++) {
 			for (unsigned len = 1; len <= 4; len *= 2, hostile_cases++)
 				touch_port(off, len, pass);
 			if (off % 16 == 15)
-				restore();
+				restore_config();
 		}
-		for (unsigned off = 0; off < CFG_FULL; off += off < CFG_BYTES ? 1 : 61)
+		for (unsigned off = 0; off < CFG_FULL; off += step_after(off, CFG_BYTES, 61))
 			for (unsigned len = 1; len <= 8; len *= 2)
-				touch(ECAM + ((uint64_t)card.slot << 15) + off, len, pass);
-		restore();
+				touch_address(ECAM + ((uint64_t)card.slot << 15) + off, len, pass);
+		restore_config();
 	}
 }
 
@@ -99,24 +99,28 @@ static uint64_t bar_size(unsigned i)
 	pci_write(&card, PCI_REG_COMMAND, 2, 0);
 	pci_write(&card, PCI_REG_BAR0 + 4 * i, 4, 0xffffffff);
 	mask = pci_read(&card, PCI_REG_BAR0 + 4 * i, 4) & ~0xfu;
-	restore();
-	return mask ? (uint64_t)(~mask + 1) : 0;
+	restore_config();
+	return (uint32_t)-mask;
 }
 
 /* Around the start, the end and at strides in between; unaligned and across the end too. */
-static void bars(void)
+static void around_bars(void)
 {
-	save();
+	save_config();
 	for (unsigned i = 0; i < PCI_BARS; i++) {
-		uint64_t size = card.bar[i] && !card.bar_is_port[i] ? bar_size(i) : 0;
-		uint64_t step = MAX(size / 64, 1) | 1;
+		uint64_t size = 0, step;
 
-		for (uint64_t off = 0; off < size;
-		     off += off < 72 || off + 16 > size ? 1 : MIN(step, size - 16 - off + 1))
+		if (card.bar[i] && !card.bar_is_port[i])
+			size = bar_size(i);
+		for (uint64_t off = 0; off < size; off += step) {
 			for (unsigned k = 0; k < 8; k++)
-				touch(card.bar[i] + off, 1u << k % 4, k >= 4);
+				touch_address(card.bar[i] + off, 1u << k % 4, k >= 4);
+			step = 1;
+			if (off >= 72 && off + 16 <= size)
+				step = MIN(MAX(size / 64, 1) | 1, size - 16 - off + 1);
+		}
 	}
-	restore();
+	restore_config();
 }
 
 /* Vectors that go nowhere, or to APICs that are not there; the pending bits are read-only; masks flip. */
@@ -124,7 +128,7 @@ static void msix_table(void)
 {
 	unsigned cap;
 
-	save();
+	save_config();
 	cap = pci_cap(&card, PCI_CAP_MSIX, 0);
 	if (!cap)
 		return;
@@ -140,22 +144,22 @@ static void msix_table(void)
 	}
 	for (unsigned i = 0; i < 64; i++)
 		pci_write(&card, cap + 2, 2, (uint32_t)hostile_random());
-	restore();
+	restore_config();
 }
 
 /* BARs over one another, over the APICs, over RAM and ECAM, at the end of the address space. */
 static void bars_overlap(void)
 {
-	save();
+	save_config();
 	for (unsigned i = 0; i < n_bad_addr; i++) {
 		pci_write(&card, PCI_REG_COMMAND, 2, 0);
 		for (unsigned b = 0; b < PCI_BARS; b++)
 			pci_write(&card, PCI_REG_BAR0 + 4 * b, 4,
-				  i % 2 ? (uint32_t)bad_addr[i] : (uint32_t)(bad_addr[i] + b * 4096));
+				  (uint32_t)(bad_addr[i] + (i % 2 == 0) * b * 4096));
 		pci_write(&card, PCI_REG_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEM | PCI_COMMAND_MASTER);
 		for (unsigned b = 0; b < 4; b++)
-			touch(card.bar[b] ? card.bar[b] : ECAM, 4, false);
-		restore();
+			touch_address(or_usual(card.bar[b], ECAM), 4, false);
+		restore_config();
 	}
 	/* RAM must still be RAM where a BAR was put. */
 	pci_write(&card, PCI_REG_COMMAND, 2, 0);
@@ -165,12 +169,12 @@ static void bars_overlap(void)
 	mmio_write32(0x200000, 0x12345678);
 	if (mmio_read32(0x200000) != 0x12345678)
 		report_fail("hostile: a BAR hides RAM");
-	restore();
+	restore_config();
 }
 
 const struct hostile_class hostile_pci[] = {
 	{"config-space", ANY_CARD, config_space},
-	{"bars", ANY_CARD, bars},
+	{"bars", ANY_CARD, around_bars},
 	{"msix", VIRTIO_CARD, msix_table},
 	{"bars-overlap", ANY_CARD, bars_overlap},
 	{NULL, ANY_CARD, NULL},

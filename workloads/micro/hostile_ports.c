@@ -22,11 +22,11 @@ static bool may_touch(unsigned port)
 }
 
 /* UART divisor 0, all line settings, and transmit with each of them. */
-static void uart(void)
+static void odd_uart(void)
 {
 	for (unsigned i = 0; i < 64; i++, hostile_cases++) {
 		outb(0x3fb, (uint8_t)(0x80 | i));
-		outb(0x3f8, (uint8_t)(i % 3 ? 0 : i));
+		outb(0x3f8, (uint8_t)((i % 3 == 0) * i));
 		outb(0x3f9, 0);
 		outb(0x3fb, (uint8_t)i);
 		outb(0x3fc, (uint8_t)(hostile_random()));
@@ -35,9 +35,9 @@ static void uart(void)
 	}
 }
 
-static void fuzz(void)
+static void fuzz_ports(void)
 {
-	for (unsigned port = 0; port < 0xd00; port += port < 0x500 ? 1 : 7) {
+	for (unsigned port = 0; port < 0xd00; port += step_after(port, 0x500, 7)) {
 		uint64_t v = hostile_random();
 
 		if (!may_touch(port))
@@ -52,13 +52,13 @@ static void fuzz(void)
 	}
 }
 
-static void legacy(void)
+static void legacy_ports(void)
 {
-	uart();
-	fuzz();
+	odd_uart();
+	fuzz_ports();
 }
 
 const struct hostile_class hostile_ports[] = {
-	{"ports", ANY_CARD, legacy},
+	{"ports", ANY_CARD, legacy_ports},
 	{NULL, ANY_CARD, NULL},
 };

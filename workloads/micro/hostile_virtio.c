@@ -21,17 +21,14 @@ static struct {
 } a;
 
 /*
- * Fresh device, both queues allocated and empty; the device learns of them in run(). Memory is
- * taken back after each case.
+ * Fresh device, both queues allocated and empty; the device learns of them in run_victim(). Memory
+ * is taken back after each case.
  */
-static bool victim(uint64_t features)
+static bool fresh_victim(uint64_t features)
 {
 	hostile_cases++;
-	/*
-	 * Finding the card takes longer than a case; these classes leave its BARs where they are.
-	 */
-	if (!a.pci.vendor &&
-	    (!pci_find(&a.pci, VIRTIO_VENDOR, VIRTIO_ID_NET) || !virtio_open(&a.v, &a.pci)))
+	/* Finding the card takes longer than a case; these classes leave its BARs where they are. */
+	if (!a.pci.vendor && (!pci_find(&a.pci, VIRTIO_VENDOR, VIRTIO_ID_NET) || !virtio_open(&a.v, &a.pci)))
 		return false;
 	if (!virtio_negotiate(&a.v, features) || !virtq_alloc(&a.v, &a.rx, 0, RING) ||
 	    !virtq_alloc(&a.v, &a.tx, 1, RING))
@@ -46,8 +43,18 @@ static bool victim(uint64_t features)
 	return true;
 }
 
+static struct vq *card_queue(bool rx)
+{
+	return rx ? &a.rx : &a.tx;
+}
+
+static uint16_t device_writes(const struct vq *q)
+{
+	return q == &a.rx ? DESC_WRITE : 0;
+}
+
 /* The whole table and the whole ring are good; the index says nothing yet. */
-static void fill(struct vq *q)
+static void fill_ring(struct vq *q)
 {
 	for (unsigned i = 0; i < RING; i++) {
 		q->desc[i] = q->desc[RING];
@@ -55,7 +62,7 @@ static void fill(struct vq *q)
 	}
 }
 
-static void offer(struct vq *q, uint16_t head)
+static void offer_chain(struct vq *q, uint16_t head)
 {
 	q->avail->ring[q->avail_idx % q->size] = head;
 	q->avail_idx++;
@@ -66,14 +73,14 @@ static void offer(struct vq *q, uint16_t head)
 static void good_tx(void)
 {
 	a.tx.desc[RING - 1] = (struct vring_desc){(uint64_t)a.buf, a.frame, 0, 0};
-	offer(&a.tx, RING - 1);
+	offer_chain(&a.tx, RING - 1);
 	virtq_ring(&a.tx);
 }
 
 static void good_rx(void)
 {
 	a.rx.desc[RING - 1] = (struct vring_desc){(uint64_t)a.buf + 4096, 2048, DESC_WRITE, 0};
-	offer(&a.rx, RING - 1);
+	offer_chain(&a.rx, RING - 1);
 }
 
 /* Queues as they are, or at addresses of the caller's choice; then the doorbells. */
@@ -87,7 +94,7 @@ static void run_with(const struct vq *rx, const struct vq *tx)
 	hostile_settle();
 }
 
-static void run(void)
+static void run_victim(void)
 {
 	run_with(&a.rx, &a.tx);
 }
@@ -104,13 +111,13 @@ static void expect_broken(const char *what, unsigned i)
 }
 
 /* Stop the device before its memory is used again. */
-static void over(uint64_t mark)
+static void end_case(uint64_t mark)
 {
 	virtio_reset(&a.v);
 	mem_release(mark);
 }
 
-static void *bad(unsigned i)
+static void *bad_pointer(unsigned i)
 {
 	return (void *)bad_addr[i % n_bad_addr];
 }
@@ -123,20 +130,20 @@ static void rings_elsewhere(void)
 	for (unsigned i = 0; i < n_bad_addr * 6; i++) {
 		struct vq q[2], *bad_q = &q[i % 2];
 
-		if (!victim(BASE_FEATURES))
+		if (!fresh_victim(BASE_FEATURES))
 			return;
 		good_rx();
 		good_tx();
 		q[0] = a.rx;
 		q[1] = a.tx;
 		if (i / 2 % 3 == 0)
-			bad_q->desc = bad(i / 6);
+			bad_q->desc = bad_pointer(i / 6);
 		else if (i / 2 % 3 == 1)
-			bad_q->avail = bad(i / 6);
+			bad_q->avail = bad_pointer(i / 6);
 		else
-			bad_q->used = bad(i / 6);
+			bad_q->used = bad_pointer(i / 6);
 		run_with(&q[0], &q[1]);
-		over(mark);
+		end_case(mark);
 	}
 }
 
@@ -146,16 +153,15 @@ static void buffers_elsewhere(void)
 	uint64_t mark = mem_mark();
 
 	for (unsigned i = 0; i < n_bad_addr * 2; i++) {
-		struct vq *q;
+		struct vq *q = card_queue(i % 2);
 
-		if (!victim(BASE_FEATURES))
+		if (!fresh_victim(BASE_FEATURES))
 			return;
-		q = i % 2 ? &a.rx : &a.tx;
-		q->desc[0] = (struct vring_desc){bad_addr[i / 2], 2048, i % 2 ? DESC_WRITE : 0, 0};
-		offer(q, 0);
+		q->desc[0] = (struct vring_desc){bad_addr[i / 2], 2048, device_writes(q), 0};
+		offer_chain(q, 0);
 		good_tx();
-		run();
-		over(mark);
+		run_victim();
+		end_case(mark);
 	}
 }
 
@@ -191,9 +197,9 @@ static void put_chain(struct vq *q, const struct chain *c, uint16_t extra_flags)
 		q->desc[i] = c->d[i];
 		q->desc[i].flags |= extra_flags;
 		if (!q->desc[i].addr)
-			q->desc[i].addr = (uint64_t)a.buf + (q == &a.rx ? 4096 : 0);
+			q->desc[i].addr = (uint64_t)a.buf + (q == &a.rx) * 4096;
 	}
-	offer(q, 0);
+	offer_chain(q, 0);
 }
 
 static void bad_chains(void)
@@ -201,14 +207,14 @@ static void bad_chains(void)
 	uint64_t mark = mem_mark();
 
 	for (unsigned i = 0; i < 2 * ARRAY_SIZE(chains); i++) {
-		if (!victim(BASE_FEATURES))
+		if (!fresh_victim(BASE_FEATURES))
 			return;
-		put_chain(i % 2 ? &a.rx : &a.tx, &chains[i / 2], i % 2 ? DESC_WRITE : 0);
+		put_chain(card_queue(i % 2), &chains[i / 2], device_writes(card_queue(i % 2)));
 		good_tx();
-		run();
+		run_victim();
 		if (chains[i / 2].kind == BROKEN && i % 2 == 0)
 			expect_broken("chain", i / 2);
-		over(mark);
+		end_case(mark);
 	}
 }
 
@@ -234,62 +240,55 @@ static void indirect_tables(void)
 	uint64_t mark = mem_mark();
 
 	for (unsigned i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
-		struct vq *q;
+		struct vq *q = card_queue(i % 2);
 		struct vring_desc *table;
 
-		if (!victim(BASE_FEATURES | F_INDIRECT))
+		if (!fresh_victim(BASE_FEATURES | F_INDIRECT))
 			return;
-		q = i % 2 ? &a.rx : &a.tx;
 		table = (struct vring_desc *)(a.buf + 6144);
 		for (unsigned j = 0; j < 64; j++)
-			table[j] = (struct vring_desc){(uint64_t)a.buf, 64,
-						       cases[i / 2].inner_flags, 0};
-		q->desc[0] = (struct vring_desc){cases[i / 2].bad_table ? mem_end() - 24
-									: (uint64_t)table,
-						 cases[i / 2].len, cases[i / 2].flags, 0};
-		offer(q, 0);
+			table[j] = (struct vring_desc){(uint64_t)a.buf, 64, cases[i / 2].inner_flags, 0};
+		q->desc[0] = (struct vring_desc){(uint64_t)table, cases[i / 2].len, cases[i / 2].flags, 0};
+		if (cases[i / 2].bad_table)
+			q->desc[0].addr = mem_end() - 24;
+		offer_chain(q, 0);
 		good_tx();
-		run();
-		over(mark);
+		run_victim();
+		end_case(mark);
 	}
 }
 
-/*
- * Avail index and heads: jumps beyond the ring, heads beyond the table, one head twice (classes 5
- * and 8).
- */
+/* Avail index and heads: jumps beyond the ring, heads beyond the table, one head twice (classes 5 and 8). */
 static void wild_indices(void)
 {
 	static const uint16_t jumps[] = {RING + 1, 2 * RING, 0x7fff, 0x8000, 0xfffe};
 	uint64_t mark = mem_mark();
 
 	for (unsigned i = 0; i < 2 * (ARRAY_SIZE(jumps) + 3); i++) {
-		struct vq *q;
+		struct vq *q = card_queue(i % 2);
 		unsigned n = i / 2;
 
-		if (!victim(BASE_FEATURES))
+		if (!fresh_victim(BASE_FEATURES))
 			return;
-		q = i % 2 ? &a.rx : &a.tx;
 		good_rx();
 		good_tx();
 		if (n < ARRAY_SIZE(jumps)) {
-			fill(q);
+			fill_ring(q);
 			q->avail_idx = (uint16_t)(q->avail_idx + jumps[n]);
 			q->avail->idx = q->avail_idx;
 		} else if (n == ARRAY_SIZE(jumps)) {
-			offer(q, 0xffff);
+			offer_chain(q, 0xffff);
 		} else {
+			bool same = n == ARRAY_SIZE(jumps) + 1;
+
 			for (unsigned j = 0; j < RING; j++)
-				offer(q, n == ARRAY_SIZE(jumps) + 1 ? RING - 1 : (uint16_t)j);
+				offer_chain(q, (uint16_t)(same ? RING - 1 : j));
 		}
-		run();
-		/*
-		 * Jumps by more than the ring, and heads outside it; what the transmit queue sees
-		 * at once.
-		 */
+		run_victim();
+		/* Jumps by more than the ring, and heads outside it; what the transmit queue sees at once. */
 		if (i % 2 == 0 && n <= ARRAY_SIZE(jumps))
 			expect_broken("index", n);
-		over(mark);
+		end_case(mark);
 	}
 }
 
@@ -303,7 +302,7 @@ static void common_writes(void)
 	uint64_t mark = mem_mark();
 
 	for (unsigned s = 0; s < ARRAY_SIZE(statuses); s++) {
-		if (!victim(BASE_FEATURES))
+		if (!fresh_victim(BASE_FEATURES))
 			return;
 		virtio_set_status(&a.v, statuses[s]);
 		for (unsigned off = 0; off < COMMON_BYTES; off++, hostile_cases++) {
@@ -324,7 +323,7 @@ static void common_writes(void)
 			virtq_ring(&none);
 		}
 		hostile_settle();
-		over(mark);
+		end_case(mark);
 	}
 }
 
@@ -334,11 +333,11 @@ static void reset_while_busy(void)
 	uint64_t mark = mem_mark();
 
 	for (unsigned i = 0; i < 50; i++) {
-		if (!victim(BASE_FEATURES))
+		if (!fresh_victim(BASE_FEATURES))
 			return;
 		for (unsigned j = 0; j < RING - 1; j++) {
 			a.tx.desc[j] = (struct vring_desc){(uint64_t)a.buf, a.frame, 0, 0};
-			offer(&a.tx, (uint16_t)j);
+			offer_chain(&a.tx, (uint16_t)j);
 		}
 		good_rx();
 		virtq_program(&a.v, &a.rx);
@@ -346,16 +345,16 @@ static void reset_while_busy(void)
 		virtio_set_status(&a.v, RUNNING);
 		virtq_ring(&a.tx);
 		if (i % 2) {
-			a.tx.desc = bad(i);
+			a.tx.desc = bad_pointer(i);
 			virtq_program(&a.v, &a.tx);
 			virtq_ring(&a.tx);
 		}
-		over(mark);
+		end_case(mark);
 	}
 }
 
 /* Class 10: another CPU changes descriptors while the device reads them. */
-static void flip(void *arg)
+static void flip_descriptors(void *arg)
 {
 	volatile bool *stop = arg;
 
@@ -364,7 +363,7 @@ static void flip(void *arg)
 
 		d->len = i % 3 ? a.frame : UINT32_MAX;
 		d->addr = i % 5 ? (uint64_t)a.buf : bad_addr[i % n_bad_addr];
-		d->flags = (uint16_t)(i % 7 ? 0 : DESC_NEXT);
+		d->flags = (uint16_t)((i % 7 == 0) * DESC_NEXT);
 		d->next = (uint16_t)i;
 	}
 }
@@ -375,18 +374,18 @@ static void double_fetch(void)
 	uint64_t mark = mem_mark(), end;
 
 	stop = false;
-	if (!victim(BASE_FEATURES))
+	if (!fresh_victim(BASE_FEATURES))
 		return;
 	for (unsigned j = 0; j < RING; j++)
 		a.tx.desc[j] = (struct vring_desc){(uint64_t)a.buf, a.frame, 0, 0};
 	virtq_program(&a.v, &a.tx);
-	if (cpu_start(flip, (void *)&stop))
+	if (cpu_start(flip_descriptors, (void *)&stop))
 		return;
 	end = rdtsc() + ns_to_tsc(200 * NS_PER_MS);
 	while (rdtsc() < end) {
 		virtio_set_status(&a.v, RUNNING);
 		for (unsigned j = 0; j < RING; j++)
-			offer(&a.tx, (uint16_t)j);
+			offer_chain(&a.tx, (uint16_t)j);
 		virtq_ring(&a.tx);
 		hostile_settle();
 		hostile_cases++;
@@ -398,24 +397,24 @@ static void double_fetch(void)
 	}
 	stop = true;
 	hostile_settle();
-	over(mark);
+	end_case(mark);
 }
 
 static void one_more_rx(unsigned n)
 {
 	a.rx.desc[n] = (struct vring_desc){(uint64_t)a.buf + 4096, 2048, DESC_WRITE, 0};
-	offer(&a.rx, (uint16_t)n);
+	offer_chain(&a.rx, (uint16_t)n);
 	virtq_ring(&a.rx);
 }
 
 /* The answer to a question, and whether its interrupt came. */
-static bool interrupted(unsigned n, uint64_t ns)
+static bool card_interrupts(unsigned n, uint64_t ns)
 {
 	uint32_t seen = irq_seen(IRQ_CARD);
 
 	one_more_rx(n);
 	a.tx.desc[n] = (struct vring_desc){(uint64_t)a.buf, a.frame, 0, 0};
-	offer(&a.tx, (uint16_t)n);
+	offer_chain(&a.tx, (uint16_t)n);
 	virtq_ring(&a.tx);
 	return irq_wait(IRQ_CARD, seen, ns);
 }
@@ -433,7 +432,7 @@ static void msix_live(void)
 {
 	uint64_t mark = mem_mark();
 
-	if (!victim(BASE_FEATURES) || !pci_msix_route(&a.pci, 0, IRQ_CARD))
+	if (!fresh_victim(BASE_FEATURES) || !pci_msix_route(&a.pci, 0, IRQ_CARD))
 		return;
 	a.rx.avail->flags = 0;
 	virtq_program(&a.v, &a.tx);
@@ -443,10 +442,10 @@ static void msix_live(void)
 	for (unsigned n = 0; n < RING; n += 2, hostile_cases++) {
 		uint32_t seen;
 
-		if (!interrupted(n, NOTICE_NS))
+		if (!card_interrupts(n, NOTICE_NS))
 			report_fail("hostile: msix %u: no interrupt", n);
 		mask_vector(true);
-		if (interrupted(n + 1, 5 * NS_PER_MS))
+		if (card_interrupts(n + 1, 5 * NS_PER_MS))
 			report_fail("hostile: msix %u: an interrupt in spite of the mask", n);
 		seen = irq_seen(IRQ_CARD);
 		mask_vector(false);
@@ -455,7 +454,7 @@ static void msix_live(void)
 		if (report_failed())
 			break;
 	}
-	over(mark);
+	end_case(mark);
 }
 
 const struct hostile_class hostile_virtio[] = {

@@ -10,7 +10,7 @@
 
 static bool asleep, lost;
 
-static void target(void *arg)
+static void wait_for_ipis(void *arg)
 {
 	(void)arg;
 	for (;;) {
@@ -22,7 +22,7 @@ static void target(void *arg)
 }
 
 /* Ring 0. */
-static uint64_t send(uint64_t arg)
+static uint64_t send_ipi(uint64_t arg)
 {
 	uint32_t seen = irq_seen(IRQ_IPI);
 	uint64_t t0 = rdtsc();
@@ -33,7 +33,7 @@ static uint64_t send(uint64_t arg)
 	return rdtsc() - t0;
 }
 
-static unsigned rounds(uint64_t *ns, unsigned n, uint64_t settle_ns)
+static unsigned send_rounds(uint64_t *ns, unsigned n, uint64_t settle_ns)
 {
 	uint64_t end = rdtsc() + ns_to_tsc(LIMIT_NS);
 	unsigned i;
@@ -43,7 +43,7 @@ static unsigned rounds(uint64_t *ns, unsigned n, uint64_t settle_ns)
 
 		while (settle_ns && rdtsc() - from < ns_to_tsc(settle_ns))
 			cpu_relax();
-		ns[i] = tsc_to_ns(ring0(send, 0));
+		ns[i] = tsc_to_ns(ring0(send_ipi, 0));
 	}
 	sort_u64(ns, i);
 	return i;
@@ -51,18 +51,18 @@ static unsigned rounds(uint64_t *ns, unsigned n, uint64_t settle_ns)
 
 int job_ipi(const struct workload_job *job)
 {
-	unsigned n = (unsigned)MIN(job->work ? job->work : 10000, MAX_ROUNDS), awake, woken;
+	unsigned n = (unsigned)MIN(or_usual(job->work, 10000), MAX_ROUNDS), awake, woken;
 	uint64_t *running = mem_alloc(n * sizeof(*running), 64), *waking = mem_alloc(n * sizeof(*waking), 64);
 
 	if (!running || !waking)
 		return -1;
-	if (cpu_start(target, NULL))
+	if (cpu_start(wait_for_ipis, NULL))
 		return report_fail("ipi: needs two vCPUs; give cpus=2");
 	report("ready");
 	window_open();
-	awake = rounds(running, n, 0);
+	awake = send_rounds(running, n, 0);
 	__atomic_store_n(&asleep, true, __ATOMIC_RELAXED);
-	woken = rounds(waking, n, SETTLE_NS);
+	woken = send_rounds(waking, n, SETTLE_NS);
 	window_close();
 	if (lost || !awake || !woken)
 		return report_fail("ipi: one did not arrive within 500 ms");

@@ -41,8 +41,7 @@ static const struct micro_job jobs[] = {
 };
 
 /*
- * Above the image and above what the loader may have put there (command line, lists): 1 MiB up from its
- * end.
+ * Above the image and above what the loader may have put there (command line, lists): 1 MiB up from its end.
  */
 static void mem_init(void)
 {
@@ -83,23 +82,25 @@ void *mem_alloc(uint64_t size, uint64_t align)
 {
 	void *p = mem_alloc_untouched(size, align);
 
-	return p ? memset(p, 0, size) : NULL;
+	if (p)
+		memset(p, 0, size);
+	return p;
 }
 
 bool op_wanted(const struct workload_job *job, const char *part)
 {
 	const char *p = job->op;
-	size_t len = strlen(part);
 
 	if (!*p)
 		return true;
-	while (*p) {
-		const char *comma = strchr(p, ',');
-		size_t n = comma ? (size_t)(comma - p) : strlen(p);
+	for (; p; p = strchr(p, ',')) {
+		size_t n = 0;
 
-		if (n == len && !memcmp(p, part, n))
+		p += *p == ',';
+		while (part[n] && p[n] == part[n])
+			n++;
+		if (!part[n] && (!p[n] || p[n] == ','))
 			return true;
-		p += n + (comma != NULL);
 	}
 	return false;
 }
@@ -131,12 +132,14 @@ static const char *job_line(void)
 	if (multiboot_info->flags & MULTIBOOT_HAS_CMDLINE)
 		s = (const char *)(uint64_t)multiboot_info->cmdline;
 	end = strchr(s, ' ');
-	if (!memchr(s, '=', end ? (size_t)(end - s) : strlen(s)))
-		s = end ? end + 1 : "";
+	if (!end)
+		return strchr(s, '=') ? s : "";
+	if (!memchr(s, '=', (size_t)(end - s)))
+		s = end + 1;
 	return s;
 }
 
-static int run(void)
+static int run_job(void)
 {
 	static struct workload_job job;
 	char bad[64] = "";
@@ -161,7 +164,7 @@ void micro_run(void)
 		report_note("tsc %lu kHz by %s, apic %s", tsc_khz, clock, apic_is_x2 ? "x2apic" : "xapic");
 	if (!clock)
 		report_fail("the TSC's frequency cannot be found");
-	else if (run() && !report_failed())
+	else if (run_job() && !report_failed())
 		report_fail("the job failed");
 	report("done");
 	power_off(report_failed());

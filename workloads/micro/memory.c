@@ -49,7 +49,7 @@ static void build_chain(uint32_t *order, uint64_t pages, uint64_t seed)
 }
 
 /* Ring 0. */
-static uint64_t update(uint64_t page)
+static uint64_t update_page(uint64_t page)
 {
 	uint64_t va = MEMORY_VA + page * PAGE, pte = tables[page];
 
@@ -87,7 +87,7 @@ static uint64_t timed_updates(uint64_t n)
 	uint64_t t0 = rdtsc();
 
 	for (uint64_t i = 0; i < n; i++)
-		ring0(update, i);
+		ring0(update_page, i);
 	return tsc_to_ns(rdtsc() - t0);
 }
 

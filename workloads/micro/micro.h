@@ -40,16 +40,16 @@ IN_OUT(w, uint16_t)
 IN_OUT(l, uint32_t)
 
 /* Device registers: one plain move each, so that KVM's emulator knows the instruction. */
-#define MMIO(bits, insn, reg)                                                                     \
-	static inline uint##bits##_t mmio_read##bits(uint64_t addr)                               \
-	{                                                                                         \
-		uint##bits##_t v;                                                                 \
-		__asm__ volatile(insn " (%1), %0" : "=" reg(v) : "r"(addr) : "memory");           \
-		return v;                                                                         \
-	}                                                                                         \
-	static inline void mmio_write##bits(uint64_t addr, uint##bits##_t v)                      \
-	{                                                                                         \
-		__asm__ volatile(insn " %0, (%1)" : : reg(v), "r"(addr) : "memory");              \
+#define MMIO(bits, insn, reg)                                                                                \
+	static inline uint##bits##_t mmio_read##bits(uint64_t addr)                                          \
+	{                                                                                                    \
+		uint##bits##_t v;                                                                            \
+		__asm__ volatile(insn " (%1), %0" : "=" reg(v) : "r"(addr) : "memory");                      \
+		return v;                                                                                    \
+	}                                                                                                    \
+	static inline void mmio_write##bits(uint64_t addr, uint##bits##_t v)                                 \
+	{                                                                                                    \
+		__asm__ volatile(insn " %0, (%1)" : : reg(v), "r"(addr) : "memory");                         \
 	}
 MMIO(8, "movb", "q")
 MMIO(16, "movw", "r")

@@ -121,7 +121,7 @@ static void receive_udp(struct net *net, const struct udp *u, unsigned frame_len
 		net->receive(net->arg, u + 1, len - 8);
 }
 
-static void receive(void *arg, const uint8_t *frame, unsigned len)
+static void receive_frame(void *arg, const uint8_t *frame, unsigned len)
 {
 	const struct eth *eth = (const void *)frame;
 
@@ -133,7 +133,7 @@ static void receive(void *arg, const uint8_t *frame, unsigned len)
 
 unsigned net_poll(struct net *net)
 {
-	return net->nic.ops->rx_poll(&net->nic, receive, net);
+	return net->nic.ops->rx_poll(&net->nic, receive_frame, net);
 }
 
 static uint16_t checksum(const void *data, unsigned len)
@@ -144,7 +144,7 @@ static uint16_t checksum(const void *data, unsigned len)
 	for (; len; len -= 2)
 		sum += *p++;
 	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~((sum & 0xffff) + (sum >> 16));
+	return (uint16_t) ~((sum & 0xffff) + (sum >> 16));
 }
 
 uint8_t *net_payload(struct net *net, unsigned len)
@@ -209,7 +209,7 @@ static bool parse_ip(const char *s, uint32_t *out)
 	return n == 4 && (!*s || *s == '/');
 }
 
-static bool resolve(struct net *net)
+static bool resolve_peer(struct net *net)
 {
 	for (unsigned i = 0; i < ARP_TRIES && !net->have_mac; i++) {
 		uint64_t end = rdtsc() + ns_to_tsc(ARP_WAIT_NS);
@@ -225,8 +225,8 @@ int net_addresses(struct net *net, const struct workload_job *job)
 {
 	memset(net, 0, sizeof(*net));
 	if (!parse_ip(job->addr, &net->own_ip) || !parse_ip(job->peer, &net->peer_ip))
-		return report_fail("net: the micro guest wants IPv4 in addr and peer, got '%s' and '%s'", job->addr,
-				   job->peer);
+		return report_fail("net: the micro guest wants IPv4 in addr and peer, got '%s' and '%s'",
+				   job->addr, job->peer);
 	net->port = swap16((uint16_t)(job->port + DGRAM_PORT_OFFSET));
 	return 0;
 }
@@ -237,5 +237,7 @@ int net_open(struct net *net, const struct workload_job *job)
 		return -1;
 	if (!nic_open(&net->nic))
 		return report_fail("net: there is no virtio-net and no e1000 card");
-	return resolve(net) ? 0 : report_fail("net: %s does not answer ARP", job->peer);
+	if (!resolve_peer(net))
+		return report_fail("net: %s does not answer ARP", job->peer);
+	return 0;
 }

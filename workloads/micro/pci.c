@@ -12,7 +12,7 @@
 #define MSIX_ENABLE  0x8000
 #define MSIX_ENTRY   16
 
-static void select(const struct pci_dev *dev, unsigned reg)
+static void select_register(const struct pci_dev *dev, unsigned reg)
 {
 	outl(CF8, ENABLE | (uint32_t)dev->slot << 11 | (reg & 0xfc));
 }
@@ -21,15 +21,17 @@ uint32_t pci_read(const struct pci_dev *dev, unsigned reg, unsigned len)
 {
 	uint16_t port = (uint16_t)(CFC + (reg & 3));
 
-	select(dev, reg);
-	return len == 1 ? inb(port) : len == 2 ? inw(port) : inl(port);
+	select_register(dev, reg);
+	if (len == 1)
+		return inb(port);
+	return len == 2 ? inw(port) : inl(port);
 }
 
 void pci_write(const struct pci_dev *dev, unsigned reg, unsigned len, uint32_t v)
 {
 	uint16_t port = (uint16_t)(CFC + (reg & 3));
 
-	select(dev, reg);
+	select_register(dev, reg);
 	if (len == 1)
 		outb(port, (uint8_t)v);
 	else if (len == 2)

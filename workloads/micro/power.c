@@ -75,7 +75,9 @@ static int s5_type(uint64_t dsdt)
 		if (memcmp(p, "_S5_\x12", 5))
 			continue;
 		p += 6 + (p[5] >> 6) + 1;
-		return *p == 0x0a ? p[1] : *p == 1 ? 1 : 0;
+		if (*p == 0x0a) /* BytePrefix */
+			return p[1];
+		return *p == 1;
 	}
 	return -1;
 }
@@ -83,9 +85,12 @@ static int s5_type(uint64_t dsdt)
 static void acpi_power_off(void)
 {
 	uint64_t fadt = find_table("FACP");
-	int type = fadt ? s5_type(get32(fadt + FADT_DSDT)) : -1;
 	uint16_t port;
+	int type;
 
+	if (!fadt)
+		return;
+	type = s5_type(get32(fadt + FADT_DSDT));
 	if (type < 0)
 		return;
 	port = (uint16_t)get32(fadt + FADT_PM1A_CNT);

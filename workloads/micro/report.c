@@ -59,7 +59,7 @@ struct out {
 	size_t len, size;
 };
 
-static void put(struct out *o, char c)
+static void put_char(struct out *o, char c)
 {
 	if (o->len + 1 < o->size)
 		o->buf[o->len++] = c;
@@ -75,19 +75,20 @@ static void put_number(struct out *o, uint64_t v, unsigned base)
 		digits[n++] = "0123456789abcdef"[v % base];
 	while (v /= base);
 	while (n)
-		put(o, digits[--n]);
+		put_char(o, digits[--n]);
 }
 
 static void put_text(struct out *o, const char *s)
 {
 	while (*s)
-		put(o, *s++);
+		put_char(o, *s++);
 }
 
 /* One conversion, fmt just after the '%'; returns what follows it. */
-static const char *convert(struct out *o, const char *fmt, __builtin_va_list *ap)
+static const char *put_conversion(struct out *o, const char *fmt, __builtin_va_list *ap)
 {
 	bool wide = *fmt == 'l';
+	uint64_t v;
 	int64_t d;
 
 	fmt += wide;
@@ -96,21 +97,21 @@ static const char *convert(struct out *o, const char *fmt, __builtin_va_list *ap
 		put_text(o, __builtin_va_arg(*ap, const char *));
 		break;
 	case 'c':
-		put(o, (char)__builtin_va_arg(*ap, int));
+		put_char(o, (char)__builtin_va_arg(*ap, int));
 		break;
 	case 'd':
 		d = __builtin_va_arg(*ap, int);
 		if (d < 0)
-			put(o, '-');
-		put_number(o, (uint64_t)(d < 0 ? -d : d), 10);
+			put_char(o, '-');
+		put_number(o, (uint64_t)MAX(d, -d), 10);
 		break;
 	case 'u':
 	case 'x':
-		put_number(o, wide ? __builtin_va_arg(*ap, unsigned long) : __builtin_va_arg(*ap, unsigned),
-			   *fmt == 'u' ? 10 : 16);
+		v = wide ? __builtin_va_arg(*ap, unsigned long) : __builtin_va_arg(*ap, unsigned);
+		put_number(o, v, *fmt == 'u' ? 10 : 16);
 		break;
 	default:
-		put(o, *fmt);
+		put_char(o, *fmt);
 	}
 	return fmt + 1;
 }
@@ -124,15 +125,15 @@ size_t format(char *buf, size_t size, const char *fmt, __builtin_va_list args)
 	buf[0] = '\0';
 	while (*fmt) {
 		if (*fmt == '%')
-			fmt = convert(&o, fmt + 1, &ap);
+			fmt = put_conversion(&o, fmt + 1, &ap);
 		else
-			put(&o, *fmt++);
+			put_char(&o, *fmt++);
 	}
 	__builtin_va_end(ap);
 	return o.len;
 }
 
-static void say(const char *kind, const char *fmt, __builtin_va_list ap)
+static void say_line(const char *kind, const char *fmt, __builtin_va_list ap)
 {
 	static const char prefix[] = "exitlab ";
 	char line[320];
@@ -147,10 +148,10 @@ static void say(const char *kind, const char *fmt, __builtin_va_list ap)
 	report_raw(line);
 }
 
-#define SAY(kind)                                                                                 \
-	__builtin_va_list ap;                                                                     \
-	__builtin_va_start(ap, fmt);                                                              \
-	say(kind, fmt, ap);                                                                       \
+#define SAY(kind)                                                                                            \
+	__builtin_va_list ap;                                                                                \
+	__builtin_va_start(ap, fmt);                                                                         \
+	say_line(kind, fmt, ap);                                                                             \
 	__builtin_va_end(ap)
 
 void report(const char *fmt, ...)
@@ -190,7 +191,7 @@ void report_milli(const char *name, uint64_t v)
 
 static unsigned slot_of(uint64_t v)
 {
-	unsigned log2 = v ? 63 - (unsigned)__builtin_clzll(v) : 0;
+	unsigned log2 = 63 - (unsigned)__builtin_clzll(v | 1);
 
 	return MIN(HIST_SLOT_OF(v, log2), HIST_SLOTS - 1);
 }
@@ -199,32 +200,34 @@ void report_hist(const char *name, const uint64_t *sorted_ns, unsigned n)
 {
 	static char line[16384];
 	struct out o = {line, 0, sizeof(line)};
-	uint64_t sum = 0;
+	uint64_t v[] = {n, 0, 0, 0}; /* how many, their sum, the least and the most */
 	unsigned i, same;
 
 	for (i = 0; i < n; i++)
-		sum += sorted_ns[i];
+		v[1] += sorted_ns[i];
+	if (n) {
+		v[2] = sorted_ns[0];
+		v[3] = sorted_ns[n - 1];
+	}
 	put_text(&o, "exitlab hist ");
 	put_text(&o, name);
 	for (i = 0; i < 4; i++) {
-		uint64_t v[] = {n, sum, n ? sorted_ns[0] : 0, n ? sorted_ns[n - 1] : 0};
-
-		put(&o, ' ');
+		put_char(&o, ' ');
 		put_number(&o, v[i], 10);
 	}
-	put(&o, ' ');
+	put_char(&o, ' ');
 	for (i = 0; i < n; i += same) {
 		unsigned slot = slot_of(sorted_ns[i]);
 
 		for (same = 1; i + same < n && slot_of(sorted_ns[i + same]) == slot; same++)
 			;
 		if (i)
-			put(&o, ',');
+			put_char(&o, ',');
 		put_number(&o, slot, 10);
-		put(&o, ':');
+		put_char(&o, ':');
 		put_number(&o, same, 10);
 	}
-	put(&o, '\n');
+	put_char(&o, '\n');
 	report_raw(line);
 }
 

@@ -51,7 +51,7 @@ static void on_datagram(void *arg, const void *payload, unsigned len)
 		t.bad++;
 		return;
 	}
-	t.lost += d->nr > t.next ? d->nr - t.next : 0;
+	t.lost += sub_floor(d->nr, t.next);
 	t.next = d->nr + 1;
 	t.packets++;
 	t.bytes += len;
@@ -73,7 +73,7 @@ static bool answered_within(uint64_t ns, uint32_t op)
  * Say it until the peer answers with op. A full ring is tried again like a lost answer: on a busy host the
  * device's thread now and then gets no CPU for longer than net_send waits.
  */
-static int ask(const void *msg, unsigned len, uint32_t op)
+static int ask_peer(const void *msg, unsigned len, uint32_t op)
 {
 	uint64_t end = rdtsc() + ns_to_tsc(ASK_NS);
 	bool sent = false;
@@ -84,12 +84,12 @@ static int ask(const void *msg, unsigned len, uint32_t op)
 		if (sent && answered_within(WAIT_NS, op))
 			return 0;
 	}
-	return report_fail(sent ? "net: the peer does not answer on port %lu"
-				: "net: the card takes no more frames (port %lu)",
-			   t.port);
+	if (sent)
+		return report_fail("net: the peer does not answer on port %lu", t.port);
+	return report_fail("net: the card takes no more frames (port %lu)", t.port);
 }
 
-static int start(bool peer_sends, uint64_t ns)
+static int start_peer(bool peer_sends, uint64_t ns)
 {
 	struct dgram_start s = {
 		.head = {DGRAM_MAGIC, DGRAM_START, ++t.session},
@@ -100,14 +100,14 @@ static int start(bool peer_sends, uint64_t ns)
 	};
 
 	t.packets = t.bytes = t.bad = t.lost = t.next = 0;
-	return ask(&s, sizeof(s), DGRAM_OK);
+	return ask_peer(&s, sizeof(s), DGRAM_OK);
 }
 
-static int stop(void)
+static int stop_peer(void)
 {
 	struct dgram_result s = {.head = {DGRAM_MAGIC, DGRAM_STOP, t.session}};
 
-	return ask(&s, sizeof(s), DGRAM_RESULT);
+	return ask_peer(&s, sizeof(s), DGRAM_RESULT);
 }
 
 /* As many as fit into the ring at a time, one kick each time; how many. */
@@ -142,63 +142,73 @@ static void receive_for(uint64_t ns)
 			cpu_relax();
 }
 
-static void say(bool rx, uint64_t sent, uint64_t kicks)
-{
-	uint64_t packets = rx ? t.packets : t.answer.received, bytes = rx ? t.bytes : t.answer.bytes;
-	uint64_t handled = rx ? t.packets : sent, ns = MAX(window_ns(), 1);
+/* One direction's traffic: what its sender sent, and what arrived at the other end. */
+struct traffic {
+	uint64_t sent, packets, bytes;
+};
 
-	report_metric("throughput_bps", mul_div(bytes * 8, 1000000000, ns));
-	report_metric(rx ? "throughput_rx_bps" : "throughput_tx_bps", mul_div(bytes * 8, 1000000000, ns));
-	/* What the device handled: exits and kicks are per these. */
+static void report_direction(bool rx, const struct traffic *d, uint64_t kicks)
+{
+	uint64_t ns = MAX(window_ns(), 1), bps = mul_div(d->bytes * 8, 1000000000, ns);
+	uint64_t handled = rx ? d->packets : d->sent; /* by the device: exits and kicks are per these */
+
+	report_metric("throughput_bps", bps);
+	report_metric(rx ? "throughput_rx_bps" : "throughput_tx_bps", bps);
 	report_metric("packets", handled);
 	report_metric("packets_per_s", mul_div(handled, 1000000000, ns));
 	report_metric(rx ? "rx_packets" : "tx_packets", handled);
 	report_metric("packet_bytes", t.size + NET_HEADERS);
 	report_metric("guest_kicks", kicks);
-	if (sent)
-		report_milli("loss_pct", sent > packets ? mul_div(sent - packets, 100000, sent) : 0);
+	if (d->sent)
+		report_milli("loss_pct", mul_div(sub_floor(d->sent, d->packets), 100000, d->sent));
 	window_report(0);
 }
 
-static int measure(const struct workload_job *job, bool rx)
+static int measure_direction(const struct workload_job *job, bool rx)
 {
-	uint64_t sent = 0, kicks;
+	struct traffic d = {0};
+	uint64_t kicks;
 
-	if (start(rx, job->duration_ns))
+	if (start_peer(rx, job->duration_ns))
 		return -1;
 	kicks = t.net.nic.kicks;
 	window_open();
 	if (rx)
 		receive_for(job->duration_ns);
 	else
-		sent = send_for(job->duration_ns);
+		d.sent = send_for(job->duration_ns);
 	window_close();
 	kicks = t.net.nic.kicks - kicks;
-	if (stop())
+	if (stop_peer())
 		return -1;
 	if (t.bad || t.answer.bad)
 		return report_fail("integrity: %lu damaged datagrams", t.bad + t.answer.bad);
-	if (!(rx ? t.packets : t.answer.received))
+	if (rx)
+		d = (struct traffic){t.answer.sent, t.packets, t.bytes};
+	else
+		d = (struct traffic){d.sent, t.answer.received, t.answer.bytes};
+	if (!d.packets)
 		return report_fail("net: not one datagram arrived");
-	say(rx, rx ? t.answer.sent : sent, kicks);
+	report_direction(rx, &d, kicks);
 	return 0;
 }
 
 int job_net_throughput(const struct workload_job *job)
 {
-	t.size = (unsigned)(job->msg_size ? job->msg_size : DGRAM_MAX);
+	t.size = (unsigned)or_usual(job->msg_size, DGRAM_MAX);
 	t.full = job->verify == JOB_VERIFY_FULL;
 	t.session = rdtsc();
 	t.port = job->port + DGRAM_PORT_OFFSET;
 	if (job->direction == JOB_BOTH || job->tool != JOB_ENGINE || job->work)
-		return report_fail("net-throughput: the micro guest takes direction=tx or rx, a duration, our engine");
+		return report_fail(
+			"net-throughput: the micro guest takes direction=tx or rx, a duration, our engine");
 	if (t.size < DGRAM_MIN || t.size > DGRAM_MAX)
-		return report_fail("net-throughput: msg_size must be %u to %u in the micro guest", (unsigned)DGRAM_MIN,
-				   DGRAM_MAX);
+		return report_fail("net-throughput: msg_size must be %u to %u in the micro guest",
+				   (unsigned)DGRAM_MIN, DGRAM_MAX);
 	if (net_open(&t.net, job))
 		return -1;
 	t.net.receive = on_datagram;
 	report_note("card %s, %s rings", t.net.nic.ops->name, t.net.nic.ring ? t.net.nic.ring : "its own");
 	report("ready");
-	return measure(job, job->direction == JOB_RX);
+	return measure_direction(job, job->direction == JOB_RX);
 }

@@ -8,8 +8,8 @@
 int job_timer(const struct workload_job *job)
 {
 	uint64_t period = ns_to_tsc(job->period_ns), due, *late;
-	unsigned n =
-		(unsigned)MIN(job->work ? job->work : job->duration_ns / MAX(job->period_ns, 1), MAX_SAMPLES);
+	uint64_t wanted = or_usual(job->work, job->duration_ns / MAX(job->period_ns, 1));
+	unsigned n = (unsigned)MIN(wanted, MAX_SAMPLES);
 
 	if (!n || job->period_ns < 1000)
 		return report_fail("timer: period_ns must be from 1000 up to the window");
@@ -22,13 +22,13 @@ int job_timer(const struct workload_job *job)
 	due = ring0(halt_until, rdtsc() + period);
 	window_open();
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t after;
+		uint64_t after = rdtsc();
 
 		due += period;
-		after = rdtsc();
-		/* Too late to sleep: a timer armed in the past fires at once, and the delay counts. */
-		after = after < due ? ring0(halt_until, due) : after;
-		late[i] = after > due ? tsc_to_ns(after - due) : 0;
+		if (after <
+		    due) /* else too late to sleep: such a timer fires at once, and the delay counts */
+			after = ring0(halt_until, due);
+		late[i] = tsc_to_ns(sub_floor(after, due));
 	}
 	window_close();
 	sort_u64(late, n);

@@ -15,8 +15,7 @@ enum { EVENT_ENABLE, EVENT_DISABLE, EVENT_DESC };
 bool virtio_open(struct virtio *v, struct pci_dev *pci)
 {
 	*v = (struct virtio){.pci = pci};
-	for (unsigned at = pci_cap(pci, PCI_CAP_VENDOR, 0); at;
-	     at = pci_cap(pci, PCI_CAP_VENDOR, at)) {
+	for (unsigned at = pci_cap(pci, PCI_CAP_VENDOR, 0); at; at = pci_cap(pci, PCI_CAP_VENDOR, at)) {
 		unsigned bar = pci_read(pci, at + CAP_BAR, 1) % PCI_BARS;
 		uint64_t addr = pci->bar[bar] + pci_read(pci, at + CAP_OFFSET, 4);
 
@@ -91,12 +90,9 @@ void virtq_program(const struct virtio *v, const struct vq *q)
 	mmio_write16(v->common + COMMON_Q_SELECT, (uint16_t)q->index);
 	mmio_write16(v->common + COMMON_Q_SIZE, (uint16_t)q->size);
 	for (unsigned half = 0; half < 8; half += 4) {
-		mmio_write32(v->common + COMMON_Q_DESC + half,
-			     (uint32_t)((uint64_t)q->desc >> 8 * half));
-		mmio_write32(v->common + COMMON_Q_DRIVER + half,
-			     (uint32_t)((uint64_t)q->avail >> 8 * half));
-		mmio_write32(v->common + COMMON_Q_DEVICE + half,
-			     (uint32_t)((uint64_t)q->used >> 8 * half));
+		mmio_write32(v->common + COMMON_Q_DESC + half, (uint32_t)((uint64_t)q->desc >> 8 * half));
+		mmio_write32(v->common + COMMON_Q_DRIVER + half, (uint32_t)((uint64_t)q->avail >> 8 * half));
+		mmio_write32(v->common + COMMON_Q_DEVICE + half, (uint32_t)((uint64_t)q->used >> 8 * half));
 	}
 	mmio_write16(v->common + COMMON_Q_MSIX, 0xffff);
 	mmio_write16(v->common + COMMON_Q_ENABLE, 1);
@@ -119,8 +115,7 @@ bool virtq_alloc(struct virtio *v, struct vq *q, unsigned index, unsigned max)
 	q->event_idx = v->features & VIRTIO_F_EVENT_IDX;
 	q->packed = v->features & VIRTIO_F_PACKED;
 	q->bell_is_port = v->notify_is_port;
-	q->bell =
-		v->notify + (uint64_t)mmio_read16(v->common + COMMON_Q_NOFF) * v->notify_multiplier;
+	q->bell = v->notify + (uint64_t)mmio_read16(v->common + COMMON_Q_NOFF) * v->notify_multiplier;
 	/* Polled. */
 	if (q->packed) {
 		q->driver_event->flags = EVENT_DISABLE;
@@ -140,14 +135,14 @@ void virtq_ring(const struct vq *q)
 }
 
 /* The lap of a free-running index is the ring's wrap counter: 1 in the first. */
-static bool lap(const struct vq *q, uint16_t idx)
+static bool ring_lap(const struct vq *q, uint16_t idx)
 {
 	return !(idx / q->size & 1);
 }
 
 static uint16_t avail_bits(const struct vq *q, uint16_t idx)
 {
-	return lap(q, idx) ? PACKED_AVAIL : PACKED_USED;
+	return ring_lap(q, idx) ? PACKED_AVAIL : PACKED_USED;
 }
 
 /* Of the first one the flags come last, in virtq_publish: then the device sees them all. */
@@ -181,7 +176,7 @@ static bool packed_used(struct vq *q, uint16_t *id, uint32_t *len)
 {
 	volatile struct packed_desc *d = &q->packed_desc[q->used_idx % q->size];
 	uint16_t flags = __atomic_load_n(&d->flags, __ATOMIC_ACQUIRE);
-	bool wrap = lap(q, q->used_idx);
+	bool wrap = ring_lap(q, q->used_idx);
 
 	if (q->used_idx == q->avail_idx || !!(flags & PACKED_AVAIL) != wrap ||
 	    !!(flags & PACKED_USED) != wrap)
@@ -204,7 +199,7 @@ bool virtq_used(struct vq *q, uint16_t *id, uint32_t *len)
 	return true;
 }
 
-static bool passed(uint16_t event, uint16_t now, uint16_t was)
+static bool event_passed(uint16_t event, uint16_t now, uint16_t was)
 {
 	return (uint16_t)(now - event - 1) < (uint16_t)(now - was);
 }
@@ -217,9 +212,9 @@ static bool packed_wants_kick(const struct vq *q)
 
 	if (flags != EVENT_DESC || !q->event_idx)
 		return flags != EVENT_DISABLE;
-	if ((off >> 15) != lap(q, q->avail_idx))
+	if ((off >> 15) != ring_lap(q, q->avail_idx))
 		event = (uint16_t)(event - q->size);
-	return passed(event, q->avail_idx, q->kicked_idx);
+	return event_passed(event, q->avail_idx, q->kicked_idx);
 }
 
 /* 2.7.7.2 and 2.7.10.1: with event_idx the device names the entry it wants to be told of. */
@@ -231,10 +226,10 @@ static bool wants_kick(const struct vq *q)
 		return packed_wants_kick(q);
 	if (!q->event_idx)
 		return !(q->used->flags & USED_NO_NOTIFY);
-	return passed(*event, q->avail_idx, q->kicked_idx);
+	return event_passed(*event, q->avail_idx, q->kicked_idx);
 }
 
-static void show(struct vq *q)
+static void show_added(struct vq *q)
 {
 	volatile struct packed_desc *first = &q->packed_desc[q->avail_idx % q->size];
 	uint16_t flags = (uint16_t)(q->first_flags | avail_bits(q, q->avail_idx));
@@ -255,7 +250,7 @@ bool virtq_publish(struct vq *q)
 
 	if (!q->added)
 		return false;
-	show(q);
+	show_added(q);
 	q->added = 0;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* our buffers before the device's wish */
 	kick = wants_kick(q);

@@ -35,11 +35,11 @@ static void fill_rx(struct vnet *n)
 	virtq_publish(&n->rx);
 }
 
-static bool start(struct nic *nic, struct vnet *n)
+static bool start_card(struct nic *nic, struct vnet *n)
 {
 	if (!virtio_open(&n->v, &nic->pci) ||
-	    !virtio_negotiate(&n->v, VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | VIRTIO_F_PACKED |
-					     VIRTIO_NET_F_MAC))
+	    !virtio_negotiate(&n->v,
+			      VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | VIRTIO_F_PACKED | VIRTIO_NET_F_MAC))
 		return false;
 	for (unsigned i = 0; i < 6; i++)
 		nic->mac[i] = mmio_read8(n->v.device + i);
@@ -47,8 +47,7 @@ static bool start(struct nic *nic, struct vnet *n)
 		return false;
 	virtq_program(&n->v, &n->rx);
 	virtq_program(&n->v, &n->tx);
-	virtio_set_status(&n->v, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK |
-					 VIRTIO_DRIVER_OK);
+	virtio_set_status(&n->v, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK | VIRTIO_DRIVER_OK);
 	n->tx_free = n->tx.size;
 	nic->ring = n->rx.packed ? "packed" : "split";
 	fill_rx(n);
@@ -59,15 +58,14 @@ static bool vnet_init(struct nic *nic)
 {
 	struct vnet *n;
 
-	if (!pci_find(&nic->pci, VIRTIO_VENDOR, VIRTIO_ID_NET) &&
-	    !pci_find(&nic->pci, VIRTIO_VENDOR, 0x1000))
+	if (!pci_find(&nic->pci, VIRTIO_VENDOR, VIRTIO_ID_NET) && !pci_find(&nic->pci, VIRTIO_VENDOR, 0x1000))
 		return false;
 	n = nic->priv = mem_alloc(sizeof(*n), 64);
 	if (!n)
 		return true;
 	n->rx_buf = mem_alloc(RING * NIC_BUF, 4096);
 	n->tx_buf = mem_alloc(RING * NIC_BUF, 4096);
-	if (n->rx_buf && n->tx_buf && !start(nic, n))
+	if (n->rx_buf && n->tx_buf && !start_card(nic, n))
 		report_fail("virtio-net: the device cannot be set up (status %x)", virtio_status(&n->v));
 	return true;
 }
@@ -78,9 +76,7 @@ static unsigned vnet_tx_room(struct nic *nic)
 	uint32_t len;
 	uint16_t id;
 
-	/*
-	 * Slots are used in turn: only for devices that complete in order, as ours and QEMU's do.
-	 */
+	/* Slots are used in turn: only for devices that complete in order, as ours and QEMU's do. */
 	while (virtq_used(&n->tx, &id, &len))
 		n->tx_free++;
 	return n->tx_free;
