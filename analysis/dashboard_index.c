@@ -92,9 +92,9 @@ static void add_card(struct strbuf *sb, const struct dash_series *s)
 	dash_html(sb, s->page);
 	strbuf_adds(sb, "\"><div class=\"name\">");
 	dash_html(sb, s->title);
-	strbuf_addf(sb,
-		    "</div><div class=\"row\"><span class=\"dim\">%s</span><span class=\"value\">",
-		    s->name);
+	strbuf_adds(sb, "</div><div class=\"row\"><span class=\"dim\">");
+	dash_html(sb, s->name);
+	strbuf_adds(sb, "</span><span class=\"value\">");
 	dash_html(sb, value);
 	strbuf_adds(sb, "</span></div>");
 	add_spark(sb, s);

@@ -20,18 +20,21 @@ struct counts {
 	size_t n, points;
 };
 
-static struct count *count_of(struct counts *all, const char *reason, size_t len)
+/* The name goes into the page's data, which must be UTF-8; the file may be a stranger's. */
+static struct count *count_of(struct counts *all, const char *said, size_t len)
 {
+	char reason[sizeof(all->c->reason)];
 	struct count *c;
 
-	len = MIN(len, sizeof(c->reason) - 1);
+	snprintf(reason, sizeof(reason), "%.*s", (int)MIN(len, sizeof(reason)), said);
+	str_one_line(reason);
 	for (size_t i = 0; i < all->n; i++)
-		if (!strncmp(all->c[i].reason, reason, len) && !all->c[i].reason[len])
+		if (!strcmp(all->c[i].reason, reason))
 			return &all->c[i];
 	all->c = xgrow(all->c, all->n, sizeof(*all->c));
 	c = &all->c[all->n++];
 	*c = (struct count){.value = xcalloc(all->points, sizeof(*c->value))};
-	memcpy(c->reason, reason, len);
+	memcpy(c->reason, reason, sizeof(reason));
 	return c;
 }
 

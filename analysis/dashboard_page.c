@@ -272,10 +272,12 @@ static void add_latest(struct strbuf *sb, const struct dash *d, const struct das
 		report_value(s->metric->unit, p->median, mid, sizeof(mid));
 		report_value(s->metric->unit, p->low, low, sizeof(low));
 		report_value(s->metric->unit, p->high, high, sizeof(high));
-		strbuf_addf(
-			sb,
-			"<tr><td><a href=\"%s%s/record.json\">%s</a></td><td class=\"r\">%s</td><td>",
-			d->store_runs, p->id, p->id, mid);
+		strbuf_adds(sb, "<tr><td><a href=\"");
+		dash_html(sb, d->store_runs);
+		dash_html(sb, p->id);
+		strbuf_adds(sb, "/record.json\">");
+		dash_html(sb, p->id);
+		strbuf_addf(sb, "</a></td><td class=\"r\">%s</td><td>", mid);
 		if (isfinite(p->low) && isfinite(p->high))
 			strbuf_addf(sb, "[%s, %s]", low, high);
 		strbuf_addf(sb, "</td><td class=\"r\">%d</td><td>", p->n);
@@ -305,22 +307,26 @@ static void add_head(struct strbuf *sb, const struct dash_series *s)
 		"<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
 	dash_html(sb, s->title);
-	strbuf_addf(
+	strbuf_addc(sb, ' ');
+	dash_html(sb, s->name);
+	strbuf_adds(
 		sb,
-		" %s</title>\n<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" "
+		"</title>\n<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" "
 		"href=\"../dashboard.css\">\n</head>\n<body>\n"
-		"<header><a href=\"../index.html\">Overview</a><h1>",
-		s->name);
+		"<header><a href=\"../index.html\">Overview</a><h1>");
 	dash_html(sb, s->config->workload);
 	strbuf_adds(sb, ": ");
 	dash_html(sb, s->title);
-	strbuf_addf(
+	strbuf_adds(
 		sb,
 		"</h1><button id=\"theme\" class=\"push\">Theme</button></header>\n<main>\n"
-		"<p><strong>%s</strong> <span class=\"dim\">"
-		"%s; %s is better. Line: medians; band: 95 %% intervals.</span> <span "
+		"<p><strong>");
+	dash_html(sb, s->name);
+	strbuf_addf(
+		sb,
+		"</strong> <span class=\"dim\">%s; %s is better. Line: medians; band: 95 %% intervals.</span> <span "
 		"class=\"verdict %s\">",
-		s->name, s->metric->text,
+		s->metric->text,
 		s->metric->better > 0	? "higher"
 		: s->metric->better < 0 ? "lower"
 					: "neither direction",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "analysis/gate_report.h"
@@ -138,12 +139,30 @@ void gate_write_text(const struct gate *g, const struct gate_names *names, FILE 
 	fprintf(out, "\ngate %s\n", headline(g));
 }
 
+/* Between backquotes nothing has a meaning but a backquote, and in a table the bar. */
+static void code(const char *before, const char *s, FILE *out)
+{
+	char *line = xstrdup(s);
+
+	str_one_line(line);
+	fprintf(out, "%s`", before);
+	for (const char *c = line; *c; c++)
+		if (*c == '`')
+			fputc('\'', out);
+		else
+			fprintf(out, *c == '|' ? "\\%c" : "%c", *c);
+	fputc('`', out);
+	free(line);
+}
+
 void gate_write_markdown(const struct gate *g, const struct gate_names *names, FILE *out)
 {
-	fprintf(out, "### bench gate: %s\n\n`%s`: baseline `%s`, screening `%s`", headline(g),
-		names->series, names->base, names->screen);
+	fprintf(out, "### bench gate: %s\n\n", headline(g));
+	code("", names->series, out);
+	code(": baseline ", names->base, out);
+	code(", screening ", names->screen, out);
 	if (names->confirm)
-		fprintf(out, ", confirmation `%s`", names->confirm);
+		code(", confirmation ", names->confirm, out);
 	fprintf(out, "\n\n| metric | baseline | now | screening | confirmation | floor | result |\n"
 		     "|---|--:|--:|--:|--:|--:|---|\n");
 	for (size_t i = 0; i < g->n; i++) {
@@ -154,9 +173,9 @@ void gate_write_markdown(const struct gate *g, const struct gate_names *names, F
 		if (!shown(g, r))
 			continue;
 		fill(&c, g, r);
-		fprintf(out, "| `%s` | %s | %s | %s | %s | %s | %s%s%s |\n", r->metric, c.base,
-			c.screen_value, c.screen, c.confirm, c.floor, bold,
-			gate_result_text(r->result), bold);
+		code("| ", r->metric, out);
+		fprintf(out, " | %s | %s | %s | %s | %s | %s%s%s |\n", c.base, c.screen_value,
+			c.screen, c.confirm, c.floor, bold, gate_result_text(r->result), bold);
 	}
 	if (g->exact)
 		say_equal(g, out);
@@ -184,7 +203,7 @@ static void xml(const char *s, FILE *out)
 			fputs("&quot;", out);
 			break;
 		default:
-			fputc(*s, out);
+			fputc((unsigned char)*s < ' ' ? '?' : *s, out); /* XML has no other controls */
 		}
 	}
 }

@@ -14,8 +14,9 @@ struct escape {
 
 static const struct escape html_escapes[] = {
 	{'<', "&lt;"}, {'>', "&gt;"}, {'&', "&amp;"}, {'"', "&quot;"}, {0, NULL}};
-static const struct escape md_escapes[] = {{'|', "\\|"},  {'*', "\\*"}, {'_', "\\_"},
-					   {'<', "&lt;"}, {'`', "\\`"}, {0, NULL}};
+static const struct escape md_escapes[] = {
+	{'|', "\\|"},	 {'*', "\\*"}, {'_', "\\_"}, {'`', "\\`"}, {'[', "\\["},  {']', "\\]"},
+	{'<', "&lt;"}, {'>', "&gt;"}, {'&', "&amp;"}, {'~', "\\~"}, {'$', "\\$"}, {'\\', "\\\\"}, {0, NULL}};
 static const struct escape tex_escapes[] = {
 	{'-', "-{}"}, /* two of them are two, not a dash: options are copied from here */
 	{'%', "\\%"},
@@ -34,18 +35,37 @@ static const struct escape tex_escapes[] = {
 };
 static const struct escape *const escapes[] = {html_escapes, md_escapes, tex_escapes};
 
-static void add_text(struct doc *d, const char *s)
+/* A character beyond Latin 1 (first byte from here on) is an error to pdflatex. */
+#define TEX_KNOWS 0xc4
+
+/* Its last byte. */
+static const char *tex_unknown(struct doc *d, const char *s)
 {
-	for (; *s; s++) {
+	while (((unsigned char)s[1] & 0xc0) == 0x80)
+		s++;
+	strbuf_addc(&d->out, '?');
+	return s;
+}
+
+/* In one line, of printable characters: a new line would end a cell or begin a list. */
+static void add_text(struct doc *d, const char *text)
+{
+	char *line = xstrdup(text);
+
+	str_one_line(line);
+	for (const char *s = line; *s; s++) {
 		const struct escape *e = escapes[d->format];
 
 		while (e->c && e->c != *s)
 			e++;
 		if (e->c)
 			strbuf_adds(&d->out, e->text);
+		else if (d->format == DOC_TEX && (unsigned char)*s >= TEX_KNOWS)
+			s = tex_unknown(d, s);
 		else
 			strbuf_addc(&d->out, *s);
 	}
+	free(line);
 }
 
 /* One text between what opens and closes it in each format. */

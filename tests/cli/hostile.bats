@@ -18,7 +18,8 @@ record() {
 			  kvm_ns: 300, user_ns: 300, kvm_fast_ns: 300}],
 		 samples: [range(6) | {ok: true, metrics: {exit_cost_ns: (100 + .)},
 			   hists: {("exit_cost_ns.cpuid" + $run): {count: 3, sum: 300, min: 90, max: 110, slots: [[90, 3]]}}}],
-		 summary: {exit_cost_ns: {median: 102, ci_low: 101, ci_high: 104, n: 6}}}' >"$BATS_TEST_TMPDIR/$1.json"
+		 summary: ({median: 102, ci_low: 101, ci_high: 104, n: 6} as $s | {exit_cost_ns: $s,
+			   "exit_cost_ns.<script/src=pwned>pwned</script>": $s, "exit_cost_ns.\"onload=pwned x=\"": $s})}' >"$BATS_TEST_TMPDIR/$1.json"
 	"$bench" import "$BATS_TEST_TMPDIR/$1.json" --store "$store" >/dev/null
 }
 
@@ -29,6 +30,29 @@ record() {
 	ls "$BATS_TEST_TMPDIR"/figures/*.svg
 	none grep -l '`' "$BATS_TEST_TMPDIR"/figures/*.gp
 	[ ! -e "$pwned" ]
+}
+
+@test "pages hold what names say as text" {
+	record a-1
+	"$bench" dashboard --out="$BATS_TEST_TMPDIR/site" --store "$store"
+	"$bench" report a-1 --out="$BATS_TEST_TMPDIR/report.html" --store "$store"
+	grep -q 'pwned' "$BATS_TEST_TMPDIR/site/index.html"
+	# Python's parser is another's opinion of what an element and an attribute is.
+	python3 - "$BATS_TEST_TMPDIR"/site/*.html "$BATS_TEST_TMPDIR"/site/s/*.html "$BATS_TEST_TMPDIR/report.html" <<-'END'
+		import html.parser, sys
+		class Page(html.parser.HTMLParser):
+		    raw = None
+		    def handle_starttag(self, tag, attrs):
+		        self.raw = tag if tag in ("script", "style") and ("type", "application/json") not in attrs else None
+		        assert "pwned" not in tag and not any("pwned" in k or k.startswith("on") for k, v in attrs), (tag, attrs)
+		        assert not any(k == "src" and "pwned" in (v or "") for k, v in attrs), (tag, attrs)
+		    def handle_data(self, data):
+		        assert self.raw is None or "pwned" not in data, data
+		    def handle_endtag(self, tag):
+		        self.raw = None
+		for name in sys.argv[1:]:
+		    Page().feed(open(name).read())
+	END
 }
 
 @test "gnuplot has no privileges, and the figure is where it was asked for" {

@@ -62,6 +62,22 @@ static void markdown(void **state)
 	free(text);
 }
 
+static void names_stay_in_their_cell(void **state)
+{
+	struct gate_row row = rows[0];
+	struct gate g = {&row, 1, false, true, false};
+	char *md, *xml;
+
+	(void)state;
+	row.metric = "a`b|c\n# \x1b[2J";
+	md = written(gate_write_markdown, &g);
+	xml = written(gate_write_junit, &g);
+	assert_non_null(strstr(md, "\n| `a'b\\|c # ?[2J` | 1.00 G"));
+	assert_non_null(strstr(xml, "name=\"a`b|c?# ?[2J\""));
+	free(md);
+	free(xml);
+}
+
 static void junit(void **state)
 {
 	char *text = written(gate_write_junit, &tripped);
@@ -123,6 +139,7 @@ static void every_result_has_its_word(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(markdown), cmocka_unit_test(junit),
+		cmocka_unit_test(names_stay_in_their_cell),
 					   cmocka_unit_test(exact),
 					   cmocka_unit_test(every_result_has_its_word)};
 

@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include "analysis/dashboard.h"
 #include "analysis/figure.h"
+#include "analysis/report.h"
 #include "base/file.h"
 #include "tests/golden/hostile.h"
 #include "tests/golden/sets.h"
@@ -36,6 +38,12 @@ static char *read_text(const char *stem, const char *ext)
 	assert_int_equal(file_read(path, &text), 0);
 	free(path);
 	return strbuf_take(&text);
+}
+
+static void no_attack(const char *where, const char *at)
+{
+	if (at)
+		fail_msg("%s: %.80s", where, at);
 }
 
 static void load_hostile(const struct golden_set *g, struct fig_set *set)
@@ -66,9 +74,7 @@ static void figures_hold_text_in_strings(void **state)
 		assert_int_equal(figure_render(figure_find(g->figure), &set, &to, &why), 0);
 		gp = read_text(g->figure, ".gp");
 		dat = read_text(g->figure, ".dat");
-		at = hostile_in_gp(gp);
-		if (at)
-			fail_msg("%s: not within a string: %.60s", g->figure, at);
+		no_attack(g->figure, hostile_in_gp(gp));
 		for (at = dat; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL)
 			if (!line_of_numbers(at))
 				fail_msg("%s: a line of the data: %.60s", g->figure, at);
@@ -100,9 +106,115 @@ static void gnuplot_runs_nothing(void **state)
 	golden_free(&set);
 }
 
+static char *report_of(const struct fixture *f, enum doc_format format, const char *figures)
+{
+	struct golden_set g = {"throughput", f, 0, 0};
+	struct report_opts opts = {.format = format, .figure_dir = figures, .figure_ref = "figures",
+				   .figures = figures};
+	struct strbuf out = STRBUF_INIT;
+	struct fig_set set;
+
+	load_hostile(&g, &set);
+	assert_int_equal(report_write(&set, &opts, &out), 0);
+	golden_free(&set);
+	assert_non_null(strstr(strbuf_str(&out), HOSTILE_MARK));
+	return strbuf_take(&out);
+}
+
+static void reports_hold_text_as_text(void **state)
+{
+	static const struct {
+		enum doc_format format;
+		const char *name, *(*oracle)(const char *text);
+	} formats[] = {{DOC_HTML, "html", hostile_in_html}, {DOC_MD, "md", hostile_in_md}, {DOC_TEX, "tex", hostile_in_tex}};
+	static const struct fixture *const sets[] = {fixture_modes, fixture_costs, fixture_few};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(formats) * ARRAY_SIZE(sets); i++) {
+		size_t f = i / ARRAY_SIZE(sets);
+		char *text = report_of(sets[i % ARRAY_SIZE(sets)], formats[f].format, NULL);
+
+		no_attack(formats[f].name, formats[f].oracle(text));
+		assert_null(strstr(text, "\n!touch"));
+		free(text);
+	}
+}
+
+/* gnuplot's SVG stands in the page as it is. */
+static void drawings_in_a_page(void **state)
+{
+	char *text = report_of(fixture_costs, DOC_HTML, dir);
+
+	(void)state;
+	assert_non_null(strstr(text, "<svg"));
+	no_attack("svg", hostile_in_html(text));
+	free(text);
+}
+
+/* The oracles find what they are for. */
+static void oracles_see(void **state)
+{
+	static const struct {
+		const char *(*oracle)(const char *text);
+		const char *good, *bad;
+	} cases[] = {
+		{hostile_in_gp, "set title \"PWN\\140\" # PWN", "set title \"PWN`\""},
+		{hostile_in_gp, "plot x title 'PWN`'", "plot x\nPWN"},
+		{hostile_in_html, "<p class=\"PWN\">PWN&lt;x></p>", "<p>PWN<img/src=PWN></p>"},
+		{hostile_in_html, "<a href=\"x\">\"PWN=</a>", "<a href=\"x\" onload=PWN>"},
+		{hostile_in_html, "<style>p{}</style>PWN", "<style>PWN</style>"},
+		{hostile_in_html, "<script type=\"application/json\">[\"PWN\"]</script>", "<script>PWN</script>"},
+		{hostile_in_md, "| PWN | PWN\\|PWN |", "| PWN|PWN |"},
+		{hostile_in_md, "**a** PWN\\[PWN\\]PWN", "PWN[PWN](PWN)"},
+		{hostile_in_tex, "\\a{PWN\\textbackslash{}PWN}", "PWN\\input{PWN}"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_null(cases[i].oracle(cases[i].good));
+		assert_non_null(cases[i].oracle(cases[i].bad));
+	}
+}
+
+/* Names that a guest chooses are part of a series, of its page, of its data. */
+static void dashboard_holds_text_as_text(void **state)
+{
+	char *key = xasprintf("exit-cost/virtio/builtin%s/linux/host/real;k=%s", hostile_text, hostile_text),
+	     *name = xasprintf("exit_cost_ns.%s", hostile_text);
+	struct series_point p[12] = {{.id = "a"}};
+	struct dash_config config = {.key = key, .workload = (char *)hostile_text};
+	struct dash_series s = {.config = &config, .metric = metric_find("exit_cost_ns"), .name = name, .p = p, .n = 12,
+				.page = (char *)"page.html", .title = (char *)hostile_text,
+				.comment = (char *)hostile_text};
+	struct run_row row[1] = {{.ok = true}};
+	struct dash d = {.series = &s, .n = 1, .row = row, .rows = 1, .runs_dir = dir, .store_runs = hostile_text};
+	struct dash_mix mix = {.reasons = 1, .value = xcalloc(DASH_REASONS * 12, sizeof(double))};
+	struct strbuf index = STRBUF_INIT, page = STRBUF_INIT;
+
+	(void)state;
+	snprintf(mix.name[0], sizeof(mix.name[0]), "%s", hostile_text);
+	for (size_t i = 0; i < 12; i++)
+		snprintf(p[i].id, sizeof(p[i].id), "%s", hostile_text);
+	snprintf(row[0].id, sizeof(row[0].id), "%s", hostile_text);
+	row[0].version = (char *)hostile_text;
+	dash_index_html(&d, &index);
+	dash_series_html(&d, &s, &mix, &page);
+	no_attack("index", hostile_in_html(strbuf_str(&index)));
+	no_attack("page", hostile_in_html(strbuf_str(&page)));
+	strbuf_free(&index);
+	strbuf_free(&page);
+	free(mix.value);
+	free(key);
+	free(name);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(oracles_see),
+		cmocka_unit_test(reports_hold_text_as_text),
+		cmocka_unit_test(drawings_in_a_page),
+		cmocka_unit_test(dashboard_holds_text_as_text),
 		cmocka_unit_test(figures_hold_text_in_strings),
 		cmocka_unit_test(gnuplot_runs_nothing),
 	};
