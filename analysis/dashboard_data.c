@@ -9,7 +9,6 @@
 
 #include "analysis/dashboard.h"
 #include "analysis/stats.h"
-#include "analysis/view.h"
 
 #define MIN_RUNS    10 /* fewer show a history but get no verdict */
 #define RECENT_RUNS 60 /* an older change has become the level */
@@ -145,7 +144,7 @@ static bool wanted(const char *metric, const struct dashboard_opts *opts)
 
 	while (*list && strcmp(*list, metric) && (strncmp(*list, metric, base) || (*list)[base]))
 		list++;
-	return *list && view_metric(metric);
+	return *list && metric_find_kind(metric);
 }
 
 static char *title_of(const struct dash_config *c)
@@ -233,7 +232,7 @@ static void add_series(struct dash *d, const struct dashboard_opts *opts)
 		d->series = xgrow(d->series, d->n, sizeof(*d->series));
 		s = &d->series[d->n++];
 		*s = (struct dash_series){.config = &d->config[config],
-					  .metric = view_metric(p->metric),
+					  .metric = metric_find_kind(p->metric),
 					  .name = p->metric,
 					  .p = p,
 					  .n = end - i};

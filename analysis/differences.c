@@ -11,58 +11,51 @@ struct list {
 	size_t n;
 };
 
-static char *text_of(const json_t *v)
+static char *text_or_dash(const char *text)
 {
-	char *s;
-
-	if (!v || json_is_null(v) || (json_is_string(v) && !*json_string_value(v)))
-		return xstrdup("-");
-	if (json_is_string(v))
-		return xstrdup(json_string_value(v));
-	s = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
-	return s ? s : xstrdup("?");
+	return xstrdup(*text ? text : "-");
 }
 
-static void add(struct list *l, bool blocking, const char *what, char *base, char *changed)
+static char *text_of(const json_t *v)
 {
+	char *text;
+
+	if (!v || json_is_null(v))
+		return xstrdup("-");
+	text = json_text(v);
+	if (*text)
+		return text;
+	free(text);
+	return xstrdup("-");
+}
+
+/* Takes both texts over. */
+static void add_if_unequal(struct list *l, bool blocking, const char *what, char *base, char *changed)
+{
+	if (!strcmp(base, changed)) {
+		free(base);
+		free(changed);
+		return;
+	}
 	l->d = xgrow(l->d, l->n, sizeof(*l->d));
 	l->d[l->n++] = (struct compare_difference){xstrdup(what), base, changed, blocking};
 }
 
-static void add_if_unequal(struct list *l, bool blocking, const char *what, const json_t *a,
-			   const json_t *b)
-{
-	char *ta = text_of(a), *tb = text_of(b);
-
-	if (strcmp(ta, tb) != 0) {
-		add(l, blocking, what, ta, tb);
-		return;
-	}
-	free(ta);
-	free(tb);
-}
-
 /* "6.1.0-56-amd64 #1 SMP PREEMPT_DYNAMIC ...": the build's part only matters where the releases agree. */
-static void add_host_kernel(struct list *l, const json_t *a, const json_t *b)
+static void add_host_kernel(struct list *l, const char *base, const char *changed)
 {
-	char *ta = text_of(a), *tb = text_of(b);
+	char *ta = text_or_dash(base), *tb = text_or_dash(changed);
 	size_t na = strcspn(ta, " "), nb = strcspn(tb, " ");
 
 	if (na != nb || strncmp(ta, tb, na) != 0)
 		ta[na] = tb[nb] = '\0';
-	if (strcmp(ta, tb) != 0) {
-		add(l, true, "host kernel", ta, tb);
-		return;
-	}
-	free(ta);
-	free(tb);
+	add_if_unequal(l, true, "host kernel", ta, tb);
 }
 
-/* The kernel stands above, in a row of its own; the number of boots shows in the intervals; noise
- * is never equal. */
+/* The kernel stands above, in a row of its own; the number of boots shows in the intervals. */
 static bool passed_over(const char *key)
 {
-	return !strcmp(key, "kernel") || !strcmp(key, "reps") || !strcmp(key, "noise");
+	return !strcmp(key, "kernel") || !strcmp(key, "reps");
 }
 
 /* Members of either object but those told otherwise or not at all; those of objects inside have a
@@ -89,53 +82,42 @@ static void add_members(struct list *l, const char *prefix, const json_t *a, con
 			add_members(l, deeper, va, vb);
 			free(deeper);
 		} else {
-			add_if_unequal(l, false, name, va, vb);
+			add_if_unequal(l, false, name, text_of(va), text_of(vb));
 		}
 		free(name);
 	}
 	json_decref(all);
 }
 
-static const json_t *input_named(const json_t *rec, const char *name)
+static bool find_input(const json_t *inputs, const char *name, struct record_input *in)
 {
-	json_t *in;
-	size_t i;
-
-	json_array_foreach (json_object_get(rec, "inputs"), i, in)
-		if (!strcmp(record_str(in, "name"), name))
-			return in;
-	return NULL;
+	for (size_t i = 0; record_input(inputs, i, in); i++)
+		if (!strcmp(in->name, name))
+			return true;
+	return false;
 }
 
-static void add_input(struct list *l, const char *name, const json_t *a, const json_t *b)
+static void add_input(struct list *l, const struct record_input *a, const struct record_input *b)
 {
-	static const char *const members[] = {"version", "build", "sha256"};
-	char *what = xasprintf("%s (input)", name);
-	bool kernel = !strcmp(name, "kernel"); /* the only one that another build of ours leaves alone */
+	const char *const members[][2] = {
+		{a->version, b->version}, {a->build, b->build}, {a->sha256, b->sha256}};
+	bool kernel = !strcmp(a->name, "kernel"); /* the only one that another build of ours leaves alone */
+	char *what = xasprintf("%s (input)", a->name);
+	size_t first = kernel ? ARRAY_SIZE(members) - 1 : 0, before = l->n;
 
 	/* The first member that differs tells it best. */
-	for (size_t i = kernel ? ARRAY_SIZE(members) - 1 : 0; i < ARRAY_SIZE(members); i++) {
-		size_t before = l->n;
-
-		add_if_unequal(l, kernel, what, json_object_get(a, members[i]),
-			       json_object_get(b, members[i]));
-		if (l->n > before)
-			break;
-	}
+	for (size_t i = first; i < ARRAY_SIZE(members) && l->n == before; i++)
+		add_if_unequal(l, kernel, what, text_or_dash(members[i][0]), text_or_dash(members[i][1]));
 	free(what);
 }
 
 static void add_inputs(struct list *l, const json_t *base, const json_t *changed)
 {
-	json_t *in;
-	size_t i;
+	struct record_input a, b;
 
-	json_array_foreach (json_object_get(base, "inputs"), i, in) {
-		const char *name = record_str(in, "name");
-
-		if (input_named(changed, name))
-			add_input(l, name, in, input_named(changed, name));
-	}
+	for (size_t i = 0; record_input(base, i, &a); i++)
+		if (find_input(changed, a.name, &b))
+			add_input(l, &a, &b);
 }
 
 static void blocking_first(struct list *l)
@@ -154,27 +136,26 @@ static void blocking_first(struct list *l)
 size_t compare_differences(const json_t *base, const json_t *changed,
 			   struct compare_difference **out)
 {
-	static const struct {
-		const char *key, *what;
+	const struct record a = record_of(base), b = record_of(changed);
+	const struct {
+		const char *what, *base, *changed;
 		bool blocking;
-	} top[] = {{"workload", "workload", true},
-		   {"substrate", "substrate", true},
-		   {"time_base", "time base", true},
-		   {"guest", "guest", true},
-		   {"mode", "mode", false},
-		   {"vmm", "vmm", false}};
-	const json_t *ea = json_object_get(base, "environment"),
-		     *eb = json_object_get(changed, "environment");
+	} top[] = {{"workload", a.workload, b.workload, true},
+		   {"substrate", a.substrate, b.substrate, true},
+		   {"time base", a.time_base, b.time_base, true},
+		   {"guest", a.guest, b.guest, true},
+		   {"mode", a.mode, b.mode, false},
+		   {"vmm", a.vmm, b.vmm, false}};
 	struct list l = {NULL, 0};
 
 	for (size_t i = 0; i < ARRAY_SIZE(top); i++)
-		add_if_unequal(&l, top[i].blocking, top[i].what, json_object_get(base, top[i].key),
-			       json_object_get(changed, top[i].key));
-	add_host_kernel(&l, json_object_get(ea, "kernel"), json_object_get(eb, "kernel"));
-	add_members(&l, "", json_object_get(base, "knobs"), json_object_get(changed, "knobs"));
-	add_members(&l, "", json_object_get(base, "params"), json_object_get(changed, "params"));
-	add_inputs(&l, base, changed);
-	add_members(&l, "environment.", ea, eb);
+		add_if_unequal(&l, top[i].blocking, top[i].what, text_or_dash(top[i].base),
+			       text_or_dash(top[i].changed));
+	add_host_kernel(&l, record_environment_of(base).kernel, record_environment_of(changed).kernel);
+	add_members(&l, "", a.knobs, b.knobs);
+	add_members(&l, "", a.params, b.params);
+	add_inputs(&l, a.inputs, b.inputs);
+	add_members(&l, "environment.", a.environment, b.environment);
 	blocking_first(&l);
 	*out = l.d;
 	return l.n;

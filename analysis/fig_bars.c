@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "analysis/figure.h"
-#include "analysis/view.h"
 
 #define SEED 1 /* of the bootstrap; the same records give the same figure */
 
@@ -23,7 +22,7 @@ static const struct axis throughput_axes[] = {
 static size_t baseline(const struct fig_set *set)
 {
 	for (size_t i = 0; i < set->n; i++)
-		if (!strcmp(view_str(set->rec[i], "mode"), "host"))
+		if (!strcmp(record_of(set->rec[i]).mode, "host"))
 			return i;
 	return 0;
 }
@@ -33,8 +32,8 @@ static double bars_data(const struct fig_set *set, struct fig_doc *doc, const ch
 			size_t base)
 {
 	struct strbuf points = STRBUF_INIT, *dat = &doc->dat;
-	double *ref, max = 0;
-	size_t n_ref = view_samples(set->rec[base], metric, &ref);
+	size_t n_ref;
+	double *ref = record_values(set->rec[base], metric, &n_ref), max = 0;
 
 	strbuf_addf(
 		dat,
@@ -44,10 +43,10 @@ static double bars_data(const struct fig_set *set, struct fig_doc *doc, const ch
 	for (size_t i = 0; i < set->n; i++) {
 		struct interval iv, ratio;
 		char *label = fig_label(set, i, NULL);
-		double *x;
-		size_t n = view_samples(set->rec[i], metric, &x);
+		size_t n;
+		double *x = record_values(set->rec[i], metric, &n);
 
-		view_summary(set->rec[i], metric, &iv);
+		record_summary(set->rec[i], metric, &iv);
 		ratio = stats_ratio_ci(ref, n_ref, x, n, SEED);
 		fig_quote(dat, label);
 		fig_num(dat, iv.point);
@@ -102,7 +101,7 @@ bool fig_has_throughput(const json_t *rec)
 	struct interval iv;
 
 	for (size_t i = 0; i < ARRAY_SIZE(throughput_axes); i++)
-		if (view_summary(rec, throughput_axes[i].metric, &iv))
+		if (record_summary(rec, throughput_axes[i].metric, &iv))
 			return true;
 	return false;
 }
@@ -140,7 +139,7 @@ bool fig_has_batch(const json_t *rec)
 {
 	struct interval iv;
 
-	return view_summary(rec, "batch_packets", &iv);
+	return record_summary(rec, "batch_packets", &iv);
 }
 
 int fig_batch(const struct fig_set *set, struct fig_doc *doc)

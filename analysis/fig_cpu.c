@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "analysis/figure.h"
-#include "analysis/view.h"
 
 enum part { VCPU_GUEST, VCPU_HOST, IO, VHOST, OTHER, PARTS };
 
@@ -26,30 +25,37 @@ static enum part part_of(const char *role)
 	return !strcmp(role, "vhost") ? VHOST : OTHER;
 }
 
+static void add_threads(double percent[PARTS], const json_t *threads, double window_ns)
+{
+	struct record_thread t;
+
+	for (size_t i = 0; record_thread(threads, i, &t); i++) {
+		double guest_ns = 0;
+
+		if (!isnan(t.guest_ns))
+			guest_ns = t.guest_ns;
+		/* As in /proc, the time of a thread holds that of its guest. */
+		percent[part_of(t.role)] += 100 * (t.cpu_ns - guest_ns) / window_ns;
+		percent[VCPU_GUEST] += 100 * guest_ns / window_ns;
+	}
+}
+
 /* Percent of one CPU, mean over the ok samples that know their window and threads; false when none
  * does. */
 static bool cpu_parts(const json_t *rec, double percent[PARTS])
 {
-	const json_t *s, *t;
-	size_t i, k, n = 0;
+	const json_t *samples = record_of(rec).samples;
+	struct record_sample s;
+	size_t n = 0;
 
 	memset(percent, 0, PARTS * sizeof(*percent));
-	json_array_foreach (json_object_get(rec, "samples"), i, s) {
-		double window = view_window_ns(rec, s);
-		const json_t *threads = json_object_get(s, "threads");
+	for (size_t i = 0; record_sample(samples, i, &s); i++) {
+		double window_ns = record_window_ns(rec, &s);
 
-		if (!json_is_true(json_object_get(s, "ok")) || window <= 0 ||
-		    !json_array_size(threads))
+		if (!s.ok || window_ns <= 0 || !json_array_size(s.threads))
 			continue;
 		n++;
-		json_array_foreach (threads, k, t) {
-			double guest = view_num(t, "guest_ns");
-
-			/* As in /proc, the time of a thread holds that of its guest. */
-			percent[part_of(view_str(t, "role"))] +=
-				100 * (view_num(t, "cpu_ns") - guest) / window;
-			percent[VCPU_GUEST] += 100 * guest / window;
-		}
+		add_threads(percent, s.threads, window_ns);
 	}
 	for (size_t p = 0; n && p < PARTS; p++)
 		percent[p] /= (double)n;

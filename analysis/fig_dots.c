@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "analysis/figure.h"
-#include "analysis/view.h"
 
 /* Dots side by side on a logarithmic axis: several values at each record. */
 struct fig_dots {
@@ -119,7 +118,7 @@ static int fig_dots_draw(const struct fig_set *set, struct fig_doc *doc, const s
 
 static bool metric_value(const json_t *rec, const void *arg, struct interval *out)
 {
-	return view_summary(rec, arg, out);
+	return record_summary(rec, arg, out);
 }
 
 static const struct fig_dots events[] = {
@@ -134,7 +133,7 @@ bool fig_has_events(const json_t *rec)
 	struct interval iv;
 
 	for (size_t e = 0; e < ARRAY_SIZE(events); e++)
-		if (view_summary(rec, events[e].arg, &iv) && iv.point > 0)
+		if (record_summary(rec, events[e].arg, &iv) && iv.point > 0)
 			return true;
 	return false;
 }

@@ -8,7 +8,6 @@
 
 #include "analysis/fig_reasons.h"
 #include "analysis/figure.h"
-#include "analysis/view.h"
 #include "base/table.h"
 
 #define ROWS 10
@@ -54,9 +53,11 @@ static void row_axis(struct fig_doc *doc, const struct reason *list, size_t n)
 /* "net-throughput, virtio" or "exit-cost": what the caption of a single run begins with. */
 static void name_run(struct fig_doc *doc, const json_t *rec)
 {
-	const char *mode = view_str(rec, "mode");
+	struct record r = record_of(rec);
 
-	strbuf_addf(&doc->caption, "%s%s%s", view_str(rec, "workload"), *mode ? ", " : "", mode);
+	strbuf_adds(&doc->caption, r.workload);
+	if (*r.mode)
+		strbuf_addf(&doc->caption, ", %s", r.mode);
 }
 
 int fig_exit_cost(const struct fig_set *set, struct fig_doc *doc)

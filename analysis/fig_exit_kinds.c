@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "analysis/figure.h"
-#include "analysis/view.h"
 #include "base/hist_json.h"
 
 #define KINDS 16
@@ -25,27 +24,32 @@ static int by_median(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static bool has_kind(const struct kind *kind, size_t n, const char *name)
+{
+	for (size_t k = 0; k < n; k++)
+		if (!strcmp(kind[k].name, name))
+			return true;
+	return false;
+}
+
 /* Kinds that any ok sample has, histograms summed over the samples, the cheapest first. */
 static size_t read_kinds(const json_t *rec, struct kind *kind)
 {
-	const json_t *samples = json_object_get(rec, "samples"), *s;
-	size_t i, n = 0;
+	const json_t *samples = record_of(rec).samples;
+	struct record_sample s;
 	const char *name;
+	size_t n = 0;
 	json_t *h;
 
-	json_array_foreach (samples, i, s) {
-		json_object_foreach (json_object_get(s, "hists"), name, h) {
-			size_t k = 0;
+	for (size_t i = 0; record_sample(samples, i, &s); i++) {
+		json_object_foreach (s.hists, name, h) {
+			const char *of = name + sizeof(prefix) - 1;
 
-			if (strncmp(name, prefix, sizeof(prefix) - 1))
+			if (strncmp(name, prefix, sizeof(prefix) - 1) || has_kind(kind, n, of))
 				continue;
-			while (k < n && strcmp(kind[k].name, name + sizeof(prefix) - 1))
-				k++;
-			if (k < n || n == KINDS || !view_hist(rec, name, &kind[n].hist))
+			if (n == KINDS || !record_hist(rec, name, &kind[n].hist))
 				continue;
-			snprintf(kind[n].name, sizeof(kind[n].name), "%s",
-				 name + sizeof(prefix) - 1);
-			n++;
+			snprintf(kind[n++].name, sizeof(kind->name), "%s", of);
 		}
 	}
 	qsort(kind, n, sizeof(*kind), by_median);
@@ -98,7 +102,7 @@ int fig_exit_kinds(const struct fig_set *set, struct fig_doc *doc)
 		"%s: boxes from the 25th to the 75th percentile, lines from the 5th to the 95th, "
 		"crosses: the 99th, "
 		"over all boots; logarithmic axis.",
-		view_str(set->rec[0], "workload"));
+		record_of(set->rec[0]).workload);
 	free(kind);
 	return 0;
 }

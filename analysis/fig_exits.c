@@ -6,7 +6,6 @@
 
 #include "analysis/fig_reasons.h"
 #include "analysis/figure.h"
-#include "analysis/view.h"
 #include "base/table.h"
 
 #define PARTS 8 /* fills of style.gp */
@@ -20,43 +19,36 @@ static int by_count(const void *a, const void *b)
 	return strcmp(p->name, q->name);
 }
 
+/* Of one reason; NULL: of all. */
 static double count_of(const json_t *rec, const char *name)
 {
-	const json_t *e;
+	const json_t *exits = record_of(rec).exits;
+	struct record_exit e;
 	double sum = 0;
-	size_t i;
 
-	json_array_foreach (json_object_get(rec, "exits"), i, e)
-		if (!strcmp(view_str(e, "reason"), name))
-			sum += view_num(e, "count");
-	return sum;
-}
-
-static double count_all(const json_t *rec)
-{
-	const json_t *e;
-	double sum = 0;
-	size_t i;
-
-	json_array_foreach (json_object_get(rec, "exits"), i, e)
-		sum += view_num(e, "count");
+	for (size_t i = 0; record_exit(exits, i, &e); i++)
+		if (!name || !strcmp(e.reason, name))
+			sum += e.count;
 	return sum;
 }
 
 /* Seconds of the mean window, from the windows themselves; 0 when unknown. */
 static double window_s(const json_t *rec)
 {
-	const json_t *s;
+	const json_t *samples = record_of(rec).samples;
+	struct record_sample s;
 	double sum = 0;
-	size_t i, n = 0;
+	size_t n = 0;
 
-	json_array_foreach (json_object_get(rec, "samples"), i, s) {
-		if (!json_is_true(json_object_get(s, "ok")))
+	for (size_t i = 0; record_sample(samples, i, &s); i++) {
+		if (!s.ok)
 			continue;
-		sum += view_window_ns(rec, s);
+		sum += record_window_ns(rec, &s);
 		n++;
 	}
-	return n ? sum / (double)n / 1e9 : 0;
+	if (!n)
+		return 0;
+	return sum / (double)n / 1e9;
 }
 
 static bool all_windows_known(const struct fig_set *set)
@@ -102,7 +94,7 @@ static void exits_blocks(const struct fig_set *set, struct fig_doc *doc, const s
 		bool rest = r == PARTS - 1 && n > PARTS;
 
 		for (size_t i = 0; i < set->n; i++)
-			value[i] = (rest ? count_all(set->rec[i]) - foot[i] * div[i]
+			value[i] = (rest ? count_of(set->rec[i], NULL) - foot[i] * div[i]
 					 : count_of(set->rec[i], list[r].name)) /
 				   div[i];
 		stack_block(doc, rest ? "other" : list[r].name, value, foot, set->n);
@@ -144,7 +136,7 @@ static void exits_plot(const struct fig_set *set, struct fig_doc *doc, const str
 
 bool fig_has_exits(const json_t *rec)
 {
-	return json_array_size(json_object_get(rec, "exits")) > 0;
+	return json_array_size(record_of(rec).exits) > 0;
 }
 
 int fig_exits(const struct fig_set *set, struct fig_doc *doc)

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "analysis/figure.h"
-#include "analysis/view.h"
 #include "results/record.h"
 
 #define SEED	 1
@@ -13,17 +12,16 @@ static const char hist_name[] = "latency_ns";
 
 bool fig_latency_quantile(const json_t *rec, double q, struct interval *out)
 {
-	const json_t *samples = json_object_get(rec, "samples"), *s;
-	double *x = xcalloc(json_array_size(samples) + 1, sizeof(*x));
+	const json_t *samples = record_of(rec).samples;
+	double *x = xcalloc(json_array_size(samples), sizeof(*x));
 	struct hist *h = xcalloc(1, sizeof(*h));
-	size_t i, n = 0;
+	struct record_sample s;
+	size_t n = 0;
 
-	json_array_foreach (samples, i, s) {
-		const json_t *j = json_object_get(json_object_get(s, "hists"), hist_name);
-
-		if (json_is_true(json_object_get(s, "ok")) && j && !hist_from_json(j, h) &&
-		    h->count)
-			x[n++] = (double)hist_quantile(h, q);
+	for (size_t i = 0; record_sample(samples, i, &s); i++) {
+		if (!s.ok || hist_from_json(json_object_get(s.hists, hist_name), h) || !h->count)
+			continue;
+		x[n++] = (double)hist_quantile(h, q);
 	}
 	*out = stats_median_ci(x, n);
 	free(h);
@@ -73,7 +71,7 @@ int fig_latency_cdf(const struct fig_set *set, struct fig_doc *doc)
 	for (size_t i = 0; i < set->n; i++) {
 		char *label = fig_label(set, i, NULL);
 
-		if (view_hist(set->rec[i], hist_name, h)) {
+		if (record_hist(set->rec[i], hist_name, h)) {
 			smallest = fmin(smallest, cdf_block(doc, h, label, &x));
 			strbuf_addf(&plot, "%sdat index %zu using 1:2 with steps lt %d title ",
 				    drawn ? ", \\\n     " : "plot ", drawn, fig_linetype(set, i));

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "analysis/figure.h"
-#include "analysis/view.h"
 
 struct panel {
 	const char *ylabel; /* with %s for what unit says */
@@ -22,12 +21,12 @@ struct bounds {
 
 static bool throughput(const json_t *rec, struct interval *out)
 {
-	return view_summary(rec, "throughput_bps", out);
+	return record_summary(rec, "throughput_bps", out);
 }
 
 static bool exits(const json_t *rec, struct interval *out)
 {
-	return view_summary(rec, "exits_per_s", out);
+	return record_summary(rec, "exits_per_s", out);
 }
 
 static bool p99_us(const json_t *rec, struct interval *out)

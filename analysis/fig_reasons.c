@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "analysis/fig_reasons.h"
-#include "analysis/view.h"
-#include "base/hist_json.h"
+#include "results/record.h"
 
 static struct reason *reason_get(struct reasons *all, const char *said)
 {
@@ -24,7 +23,7 @@ static struct reason *reason_get(struct reasons *all, const char *said)
 	return r;
 }
 
-static void reason_hist(struct reason *r, const json_t *j)
+static void add_hist(struct reason *r, const json_t *j)
 {
 	struct hist *h = xcalloc(1, sizeof(*h));
 
@@ -46,26 +45,27 @@ void reasons_free(struct reasons *all)
 	free(all->list);
 }
 
+static void add_exit(struct reason *r, const struct record_exit *e)
+{
+	r->count += e->count;
+	r->total_ns += e->total_ns;
+	r->fast_ns += e->kvm_fast_ns;
+	r->slow_ns += e->kvm_ns;
+	r->user_ns += e->user_ns;
+	if (e->hist) {
+		add_hist(r, e->hist);
+	} else if (e->count > r->key_count) {
+		r->key_count = e->count;
+		r->p50_ns = e->p50_ns;
+		r->p99_ns = e->p99_ns;
+	}
+}
+
 void reasons_add(const json_t *rec, struct reasons *all)
 {
-	const json_t *e;
-	size_t i;
+	const json_t *exits = record_of(rec).exits;
+	struct record_exit e;
 
-	json_array_foreach (json_object_get(rec, "exits"), i, e) {
-		struct reason *r = reason_get(all, view_str(e, "reason"));
-		double count = view_num(e, "count");
-
-		r->count += count;
-		r->total_ns += view_num(e, "total_ns");
-		r->fast_ns += view_num(e, "kvm_fast_ns");
-		r->slow_ns += view_num(e, "kvm_ns");
-		r->user_ns += view_num(e, "user_ns");
-		if (json_object_get(e, "hist"))
-			reason_hist(r, json_object_get(e, "hist"));
-		else if (count > r->key_count) {
-			r->key_count = count;
-			r->p50_ns = view_num(e, "p50_ns");
-			r->p99_ns = view_num(e, "p99_ns");
-		}
-	}
+	for (size_t i = 0; record_exit(exits, i, &e); i++)
+		add_exit(reason_get(all, e.reason), &e);
 }

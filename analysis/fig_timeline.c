@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "analysis/figure.h"
-#include "analysis/view.h"
 
 static const char *const metrics[] = {"throughput_bps",
 				      "transactions_per_s",
@@ -22,14 +21,13 @@ static const char *const metrics[] = {"throughput_bps",
  * alternate. */
 static double position(const struct fig_set *set, size_t i, size_t k)
 {
-	const json_t *order = json_object_get(json_object_get(set->rec[i], "plan"), "order"), *o;
-	const char *cell = view_str(set->rec[i], "plan.cell");
+	struct record_plan plan = record_plan_of(set->rec[i]);
+	const char *step;
 	char want[256];
-	size_t at;
 
-	snprintf(want, sizeof(want), "%s/%zu", cell, k);
-	json_array_foreach (order, at, o)
-		if (json_is_string(o) && !strcmp(json_string_value(o), want))
+	snprintf(want, sizeof(want), "%s/%zu", plan.cell, k);
+	for (size_t at = 0; record_text(plan.order, at, &step); at++)
+		if (!strcmp(step, want))
 			return (double)at + 1;
 	return (double)(k * set->n + i) + 1;
 }
@@ -37,26 +35,31 @@ static double position(const struct fig_set *set, size_t i, size_t k)
 static void sample_rows(const struct fig_set *set, struct fig_doc *doc, size_t i,
 			const char *metric)
 {
-	const json_t *s;
-	struct interval iv;
-	size_t k;
+	const json_t *samples = record_of(set->rec[i]).samples;
+	struct interval median = {.point = 0};
+	struct record_sample s;
 
-	view_summary(set->rec[i], metric, &iv);
-	json_array_foreach (json_object_get(set->rec[i], "samples"), k, s) {
-		const json_t *v = json_object_get(json_object_get(s, "metrics"), metric);
-		bool ok = json_is_true(json_object_get(s, "ok")) && json_is_number(v);
+	record_summary(set->rec[i], metric, &median);
+	for (size_t k = 0; record_sample(samples, k, &s); k++) {
+		double value;
+		bool ok = record_value(&s, metric, &value);
 
 		strbuf_addf(&doc->dat, "%g", position(set, i, k));
-		fig_num(&doc->dat, ok && iv.point != 0 ? json_number_value(v) / iv.point : NAN);
+		fig_num(&doc->dat, ok && median.point != 0 ? value / median.point : NAN);
 		strbuf_addf(&doc->dat, " %s\n", ok ? "NaN" : "1");
 	}
 	strbuf_adds(&doc->dat, "\n\n");
 }
 
+static size_t samples_of(const json_t *rec)
+{
+	return json_array_size(record_of(rec).samples);
+}
+
 static bool any_failed(const struct fig_set *set)
 {
 	for (size_t i = 0; i < set->n; i++)
-		if (view_n(set->rec[i]) < json_array_size(json_object_get(set->rec[i], "samples")))
+		if (record_ok_samples(set->rec[i]) < samples_of(set->rec[i]))
 			return true;
 	return false;
 }
@@ -67,7 +70,7 @@ static double last_position(const struct fig_set *set)
 	double last = 0;
 
 	for (size_t i = 0; i < set->n; i++)
-		for (size_t k = json_array_size(json_object_get(set->rec[i], "samples")); k-- > 0;)
+		for (size_t k = samples_of(set->rec[i]); k-- > 0;)
 			last = fmax(last, position(set, i, k));
 	return last;
 }
@@ -82,10 +85,10 @@ static void value_axis(const struct fig_set *set, struct fig_doc *doc, const cha
 
 	for (size_t i = 0; i < set->n; i++) {
 		struct interval iv;
-		double *x;
-		size_t n = view_samples(set->rec[i], metric, &x);
+		size_t n;
+		double *x = record_values(set->rec[i], metric, &n);
 
-		view_summary(set->rec[i], metric, &iv);
+		record_summary(set->rec[i], metric, &iv);
 		for (size_t k = 0; iv.point > 0 && k < n; k++)
 			spread = fmax(spread, fabs(x[k] / iv.point - 1));
 		free(x);

@@ -9,9 +9,9 @@
 #include "analysis/assets.h"
 #include "analysis/figure.h"
 #include "analysis/gnuplot.h"
-#include "analysis/view.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/strlist.h"
 
 #define FONT_PT	  7
 #define PNG_DPI	  300.0
@@ -57,16 +57,17 @@ int figure_width_parse(const char *s, double *out)
 
 bool figure_set_comparable(const struct fig_set *set, const char **what)
 {
-	static const char *const fields[] = {"substrate", "time_base"};
+	struct record first = record_of(set->rec[0]);
 
-	for (size_t f = 0; f < ARRAY_SIZE(fields); f++) {
-		for (size_t i = 1; i < set->n; i++) {
-			if (strcmp(view_str(set->rec[i], fields[f]),
-				   view_str(set->rec[0], fields[f]))) {
-				*what = fields[f];
-				return false;
-			}
-		}
+	for (size_t i = 1; i < set->n; i++) {
+		struct record r = record_of(set->rec[i]);
+
+		*what = "substrate";
+		if (strcmp(r.substrate, first.substrate) != 0)
+			return false;
+		*what = "time_base";
+		if (strcmp(r.time_base, first.time_base) != 0)
+			return false;
 	}
 	return true;
 }
@@ -140,8 +141,8 @@ static void add_n(struct strbuf *sb, const struct fig_set *set)
 	size_t low = SIZE_MAX, high = 0;
 
 	for (size_t i = 0; i < set->n; i++) {
-		low = MIN(low, view_n(set->rec[i]));
-		high = MAX(high, view_n(set->rec[i]));
+		low = MIN(low, record_ok_samples(set->rec[i]));
+		high = MAX(high, record_ok_samples(set->rec[i]));
 	}
 	add_range(sb, "n", low, high);
 	strbuf_adds(sb, " boots per configuration. ");
@@ -150,20 +151,33 @@ static void add_n(struct strbuf *sb, const struct fig_set *set)
 			    STATS_MIN_N);
 }
 
-static void add_distinct(struct strbuf *sb, const struct fig_set *set, const char *path, bool env)
+static void add_distinct(struct strbuf *sb, const char *before, struct strlist *texts)
 {
-	size_t shown = 0;
+	strbuf_adds(sb, before);
+	for (size_t i = 0; i < texts->n; i++) {
+		if (i)
+			strbuf_adds(sb, " and ");
+		strbuf_adds(sb, *texts->v[i] ? texts->v[i] : "not recorded");
+	}
+	strlist_free(texts);
+}
+
+static void add_platform(struct strbuf *sb, const struct fig_set *set)
+{
+	struct strlist cpu = STRLIST_INIT, kernel = STRLIST_INIT, substrate = STRLIST_INIT, base = STRLIST_INIT;
 
 	for (size_t i = 0; i < set->n; i++) {
-		const char *s = env ? view_env(set->rec[i], path) : view_str(set->rec[i], path);
-		size_t k = 0;
+		struct record_environment e = record_environment_of(set->rec[i]);
 
-		while (k < i &&
-		       strcmp(s, env ? view_env(set->rec[k], path) : view_str(set->rec[k], path)))
-			k++;
-		if (k == i)
-			strbuf_addf(sb, "%s%s", shown++ ? " and " : "", *s ? s : "not recorded");
+		strlist_add_once(&cpu, e.cpu);
+		strlist_add_once(&kernel, e.kernel);
+		strlist_add_once(&substrate, record_of(set->rec[i]).substrate);
+		strlist_add_once(&base, record_of(set->rec[i]).time_base);
 	}
+	add_distinct(sb, "Platform: ", &cpu);
+	add_distinct(sb, ", Linux ", &kernel);
+	add_distinct(sb, "; substrate: ", &substrate);
+	add_distinct(sb, "; time base: ", &base);
 }
 
 static void add_caption(struct strbuf *sb, const struct figure *fig, const struct fig_set *set,
@@ -171,17 +185,10 @@ static void add_caption(struct strbuf *sb, const struct figure *fig, const struc
 {
 	strbuf_addf(sb, "%s. %s ", fig->title, strbuf_str(&doc->caption));
 	add_n(sb, set);
-	strbuf_adds(sb, "Platform: ");
-	add_distinct(sb, set, "cpu", true);
-	strbuf_adds(sb, ", Linux ");
-	add_distinct(sb, set, "kernel", true);
-	strbuf_adds(sb, "; substrate: ");
-	add_distinct(sb, set, "substrate", false);
-	strbuf_adds(sb, "; time base: ");
-	add_distinct(sb, set, "time_base", false);
+	add_platform(sb, set);
 	strbuf_adds(sb, ". Runs:");
 	for (size_t i = 0; i < set->n; i++)
-		strbuf_addf(sb, " %s", view_str(set->rec[i], "id"));
+		strbuf_addf(sb, " %s", record_of(set->rec[i]).id);
 	strbuf_adds(sb, ".\n");
 }
 

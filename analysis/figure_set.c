@@ -8,31 +8,31 @@
 #include <string.h>
 
 #include "analysis/figure.h"
-#include "analysis/view.h"
 #include "results/modes.h"
 
-static const char *const label_fields[] = {"workload", "mode", "vmm", "guest", "substrate"};
+#define FIELDS 5
 
-/* Mode host has no VMM and guest "none": its mode says as much. */
-static const char *field_of(const json_t *rec, const char *field)
+/* What may tell records apart. Mode host has no VMM and guest "none": its mode says as much. */
+static void read_fields(const json_t *rec, const char *field[FIELDS])
 {
-	const char *s = view_str(rec, field);
+	struct record r = record_of(rec);
+	const char *const values[FIELDS] = {r.workload, r.mode, r.vmm, r.guest, r.substrate};
 
-	return strcmp(s, "none") ? s : "";
+	for (size_t f = 0; f < FIELDS; f++)
+		field[f] = strcmp(values[f], "none") ? values[f] : "";
 }
 
 /* Records without the field do not count. */
-static bool field_differs(const struct fig_set *set, const char *field)
+static bool field_differs(const struct fig_set *set, size_t f)
 {
-	const char *first = "";
+	const char *first = "", *field[FIELDS];
 
 	for (size_t i = 0; i < set->n; i++) {
-		const char *s = field_of(set->rec[i], field);
-
-		if (*first && *s && strcmp(first, s))
+		read_fields(set->rec[i], field);
+		if (*first && *field[f] && strcmp(first, field[f]))
 			return true;
 		if (!*first)
-			first = s;
+			first = field[f];
 	}
 	return false;
 }
@@ -41,10 +41,10 @@ static bool setting_differs(const struct fig_set *set, const char *name)
 {
 	char first[64] = "", other[64];
 
-	view_text(set->rec[0], name, first, sizeof(first));
+	record_setting_text(set->rec[0], name, first, sizeof(first));
 	for (size_t i = 1; i < set->n; i++) {
 		*other = '\0';
-		view_text(set->rec[i], name, other, sizeof(other));
+		record_setting_text(set->rec[i], name, other, sizeof(other));
 		if (strcmp(first, other))
 			return true;
 	}
@@ -57,17 +57,17 @@ static void add_part(struct strbuf *sb, const char *text)
 		strbuf_addf(sb, "%s%s", sb->len ? ", " : "", text);
 }
 
-static void add_settings(struct strbuf *sb, const struct fig_set *set, size_t i, const char *group,
+static void add_settings(struct strbuf *sb, const struct fig_set *set, size_t i, json_t *settings,
 			 const char *ignore)
 {
 	const char *key;
 	json_t *value;
 
-	json_object_foreach (json_object_get(set->rec[i], group), key, value) {
+	json_object_foreach (settings, key, value) {
 		char text[64], part[160];
 
 		if ((ignore && !strcmp(key, ignore)) || !setting_differs(set, key) ||
-		    !view_text(set->rec[i], key, text, sizeof(text)))
+		    !record_setting_text(set->rec[i], key, text, sizeof(text)))
 			continue;
 		snprintf(part, sizeof(part), "%s=%s", key, text);
 		add_part(sb, part);
@@ -76,18 +76,20 @@ static void add_settings(struct strbuf *sb, const struct fig_set *set, size_t i,
 
 static char *plain_label(const struct fig_set *set, size_t i, const char *ignore)
 {
+	struct record r = record_of(set->rec[i]);
 	struct strbuf sb = STRBUF_INIT;
-	const json_t *rec = set->rec[i];
+	const char *field[FIELDS];
 
-	for (size_t f = 0; f < ARRAY_SIZE(label_fields); f++)
-		if (field_differs(set, label_fields[f]))
-			add_part(&sb, field_of(rec, label_fields[f]));
-	add_settings(&sb, set, i, "knobs", ignore);
-	add_settings(&sb, set, i, "params", ignore);
+	read_fields(set->rec[i], field);
+	for (size_t f = 0; f < FIELDS; f++)
+		if (field_differs(set, f))
+			add_part(&sb, field[f]);
+	add_settings(&sb, set, i, r.knobs, ignore);
+	add_settings(&sb, set, i, r.params, ignore);
 	if (!sb.len)
-		add_part(&sb, view_str(rec, "mode"));
+		add_part(&sb, r.mode);
 	if (!sb.len)
-		add_part(&sb, view_str(rec, "workload"));
+		add_part(&sb, r.workload);
 	return sb.len ? strbuf_take(&sb) : xstrdup("run");
 }
 
@@ -104,8 +106,8 @@ char *fig_label(const struct fig_set *set, size_t i, const char *ignore)
 		unique = k == i || strcmp(label, other);
 		free(other);
 	}
-	if (!unique && *view_str(set->rec[i], "id")) {
-		char *longer = xasprintf("%s, %.15s", label, view_str(set->rec[i], "id"));
+	if (!unique && *record_of(set->rec[i]).id) {
+		char *longer = xasprintf("%s, %.15s", label, record_of(set->rec[i]).id);
 
 		free(label);
 		label = longer;
@@ -116,7 +118,7 @@ char *fig_label(const struct fig_set *set, size_t i, const char *ignore)
 
 static int mode_linetype(const json_t *rec)
 {
-	const struct mode_info *m = mode_info_find(view_str(rec, "mode"));
+	const struct mode_info *m = mode_info_find(record_of(rec).mode);
 
 	return m ? m->linetype : 0;
 }
@@ -150,7 +152,7 @@ const char *fig_common_metric(const struct fig_set *set, const char *const *name
 	for (; *names; names++) {
 		size_t i = 0;
 
-		while (i < set->n && view_summary(set->rec[i], *names, &iv))
+		while (i < set->n && record_summary(set->rec[i], *names, &iv))
 			i++;
 		if (i == set->n)
 			return *names;
@@ -207,7 +209,7 @@ size_t fig_series_build(const struct fig_set *set, const char *setting, struct f
 		struct fig_series *s;
 		double x;
 
-		if (!view_number(set->rec[i], setting, &x))
+		if (!record_setting(set->rec[i], setting, &x))
 			continue;
 		s = series_find(out, &n, set, i, setting);
 		s->point = xgrow(s->point, s->n, sizeof(*s->point));

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "analysis/report.h"
-#include "analysis/view.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/strlist.h"
 #include "base/table.h"
 #include "results/record.h"
 
@@ -81,7 +81,7 @@ static void metric_row(struct doc *d, const struct fig_set *set, const char *nam
 
 	doc_cell(d, name);
 	for (size_t i = 0; i < set->n; i++) {
-		if (view_summary(set->rec[i], name, &iv))
+		if (record_summary(set->rec[i], name, &iv))
 			value_cell(d, unit, &iv);
 		else
 			doc_cell(d, "");
@@ -91,18 +91,19 @@ static void metric_row(struct doc *d, const struct fig_set *set, const char *nam
 /* The metric and its kinds ("exit_cost_ns.cpuid"), in whichever records have them. */
 static void metric_rows(struct doc *d, const struct fig_set *set, const struct metric_info *m)
 {
-	json_t *seen = json_object(), *v;
+	struct strlist seen = STRLIST_INIT;
 	size_t len = strlen(m->name);
+	struct interval iv;
 	const char *name;
 
 	for (size_t i = 0; i < set->n; i++)
-		json_object_foreach (json_object_get(set->rec[i], "summary"), name, v)
+		for (void *at = NULL; record_next_metric(set->rec[i], &at, &name, &iv);)
 			if (!strncmp(name, m->name, len) &&
 			    (!name[len] || (name[len] == '.' && !metric_find(name))))
-				json_object_set_new(seen, name, json_true());
-	json_object_foreach (seen, name, v)
-		metric_row(d, set, name, m->unit);
-	json_decref(seen);
+				strlist_add_once(&seen, name);
+	for (size_t i = 0; i < seen.n; i++)
+		metric_row(d, set, seen.v[i], m->unit);
+	strlist_free(&seen);
 }
 
 static void add_results(struct doc *d, const struct fig_set *set)
@@ -121,7 +122,7 @@ static void add_results(struct doc *d, const struct fig_set *set)
 	for (size_t i = 0; i < set->n; i++) {
 		char n[24];
 
-		snprintf(n, sizeof(n), "%zu", view_n(set->rec[i]));
+		snprintf(n, sizeof(n), "%zu", record_ok_samples(set->rec[i]));
 		doc_cell(d, n);
 	}
 	doc_table_end(d);
@@ -130,50 +131,49 @@ static void add_results(struct doc *d, const struct fig_set *set)
 
 static int by_total(const void *a, const void *b)
 {
-	double x = view_num(*(json_t *const *)a, "total_ns"),
-	       y = view_num(*(json_t *const *)b, "total_ns");
+	double x = ((const struct record_exit *)a)->total_ns, y = ((const struct record_exit *)b)->total_ns;
 
 	return (x < y) - (x > y);
 }
 
-static void exit_row(struct doc *d, const json_t *e, double all_ns)
+static void percent_cell(struct doc *d, const char *format, double part, double whole)
 {
-	const double count = view_num(e, "count"), total = view_num(e, "total_ns");
 	char cell[48];
 
-	doc_cell(d, view_str(e, "reason"));
-	doc_cell(d, *view_str(e, "device") ? view_str(e, "device") : view_str(e, "key"));
-	doc_cell(d, fmt_si(count));
-	snprintf(cell, sizeof(cell), "%.1f %%", all_ns > 0 ? 100 * total / all_ns : 0);
+	snprintf(cell, sizeof(cell), format, whole > 0 ? 100 * part / whole : 0);
 	doc_cell(d, cell);
-	doc_cell(d, count > 0 ? fmt_ns(total / count) : "");
-	doc_cell(d, fmt_ns(view_num(e, "p50_ns")));
-	doc_cell(d, fmt_ns(view_num(e, "p99_ns")));
-	snprintf(cell, sizeof(cell), "%.0f %%",
-		 total > 0 ? 100 * view_num(e, "user_ns") / total : 0);
-	doc_cell(d, cell);
+}
+
+static void exit_row(struct doc *d, const struct record_exit *e, double all_ns)
+{
+	doc_cell(d, e->reason);
+	doc_cell(d, *e->device ? e->device : e->key);
+	doc_cell(d, fmt_si(e->count));
+	percent_cell(d, "%.1f %%", e->total_ns, all_ns);
+	doc_cell(d, e->count > 0 ? fmt_ns(e->total_ns / e->count) : "");
+	doc_cell(d, fmt_ns(e->p50_ns));
+	doc_cell(d, fmt_ns(e->p99_ns));
+	percent_cell(d, "%.0f %%", e->user_ns, e->total_ns);
 }
 
 static void add_exits(struct doc *d, const struct fig_set *set, size_t i)
 {
 	static const char *const header[] = {"reason", "what",	  ":exits", ":time",
 					     ":mean",  ":median", ":p99",   ":userspace"};
-	const json_t *exits = json_object_get(set->rec[i], "exits");
-	size_t n = json_array_size(exits), k;
-	json_t **row = xcalloc(n + 1, sizeof(*row));
+	const json_t *exits = record_of(set->rec[i]).exits;
+	struct record_exit *row = xcalloc(json_array_size(exits) + 1, sizeof(*row));
 	char *label = fig_label(set, i, NULL);
 	double all_ns = 0;
+	size_t n = 0;
 
-	for (k = 0; k < n; k++) {
-		row[k] = json_array_get(exits, k);
-		all_ns += view_num(row[k], "total_ns");
-	}
+	for (; record_exit(exits, n, &row[n]); n++)
+		all_ns += row[n].total_ns;
 	qsort(row, n, sizeof(*row), by_total);
 	if (n) {
 		doc_subheading(d, label);
 		doc_table_begin(d, ARRAY_SIZE(header), header);
-		for (k = 0; k < MIN(n, (size_t)12); k++)
-			exit_row(d, row[k], all_ns);
+		for (size_t k = 0; k < MIN(n, (size_t)12); k++)
+			exit_row(d, &row[k], all_ns);
 		doc_table_end(d);
 	}
 	free(label);
@@ -188,61 +188,62 @@ static void add_fact(struct doc *d, const char *name, const char *value)
 	doc_cell(d, value);
 }
 
-static void environment_rows(struct doc *d, const char *prefix, const json_t *obj)
+static void environment_rows(struct doc *d, const char *prefix, json_t *obj)
 {
 	const char *key;
 	json_t *v;
 
-	json_object_foreach ((json_t *)obj, key, v) {
+	json_object_foreach (obj, key, v) {
 		char *name, *text;
 
 		if (json_is_object(v) || json_is_null(v))
 			continue;
 		name = xasprintf("%s%s", prefix, key);
-		text = json_is_string(v) ? xstrdup(json_string_value(v))
-					 : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
-		add_fact(d, name, text ? text : "");
+		text = json_text(v);
+		add_fact(d, name, text);
 		free(text);
 		free(name);
 	}
 }
 
-/* "none, linux": what the records have of a field, each once. */
-static void add_all(struct doc *d, const struct fig_set *set, const char *field)
+/* "none, linux": each once. */
+static void add_facts(struct doc *d, const char *name, struct strlist *texts)
 {
 	struct strbuf sb = STRBUF_INIT;
 
-	for (size_t i = 0; i < set->n; i++) {
-		const char *s = view_str(set->rec[i], field);
-		size_t k = 0;
-
-		while (k < i && strcmp(view_str(set->rec[k], field), s))
-			k++;
-		if (k == i && *s)
-			strbuf_addf(&sb, "%s%s", sb.len ? ", " : "", s);
-	}
-	add_fact(d, field, strbuf_str(&sb));
+	for (size_t i = 0; i < texts->n; i++)
+		if (*texts->v[i])
+			strbuf_addf(&sb, "%s%s", sb.len ? ", " : "", texts->v[i]);
+	add_fact(d, name, strbuf_str(&sb));
 	strbuf_free(&sb);
+	strlist_free(texts);
 }
 
 /* Of the first record; what differs in the others is an anomaly and said there. */
 static void add_environment(struct doc *d, const struct fig_set *set)
 {
 	static const char *const header[] = {"environment/20", "value/74"};
-	const json_t *env = json_object_get(set->rec[0], "environment");
+	struct strlist substrate = STRLIST_INIT, time_base = STRLIST_INIT, guest = STRLIST_INIT;
+	json_t *env = record_of(set->rec[0]).environment, *v;
 	const char *key;
-	json_t *v;
 
+	for (size_t i = 0; i < set->n; i++) {
+		struct record r = record_of(set->rec[i]);
+
+		strlist_add_once(&substrate, r.substrate);
+		strlist_add_once(&time_base, r.time_base);
+		strlist_add_once(&guest, r.guest);
+	}
 	doc_heading(d, "Environment");
 	doc_table_begin(d, 2, header);
-	add_all(d, set, "substrate");
-	add_all(d, set, "time_base");
-	add_all(d, set, "guest");
+	add_facts(d, "substrate", &substrate);
+	add_facts(d, "time_base", &time_base);
+	add_facts(d, "guest", &guest);
 	environment_rows(d, "", env);
-	json_object_foreach ((json_t *)env, key, v) {
+	json_object_foreach (env, key, v) {
 		char *prefix = xasprintf("%s.", key);
 
-		if (json_is_object(v) && strcmp(key, "noise"))
+		if (json_is_object(v))
 			environment_rows(d, prefix, v);
 		free(prefix);
 	}
@@ -256,29 +257,24 @@ static void add_provenance(struct doc *d, const struct fig_set *set)
 	doc_heading(d, "Provenance");
 	doc_table_begin(d, ARRAY_SIZE(header), header);
 	for (size_t i = 0; i < set->n; i++) {
+		struct record r = record_of(set->rec[i]);
 		struct strbuf argv = STRBUF_INIT;
-		const json_t *word;
-		size_t k;
+		const char *word;
 
-		json_array_foreach (json_object_get(set->rec[i], "argv"), k, word)
-			strbuf_addf(&argv, "%s%s", k ? " " : "",
-				    json_string_value(word) ? json_string_value(word) : "?");
-		doc_cell(d, view_str(set->rec[i], "id"));
-		doc_cell(d, view_str(set->rec[i], "started"));
+		for (size_t k = 0; record_text(r.argv, k, &word); k++)
+			strbuf_addf(&argv, "%s%s", k ? " " : "", word);
+		doc_cell(d, r.id);
+		doc_cell(d, r.started);
 		doc_cell(d, strbuf_str(&argv));
 		strbuf_free(&argv);
 	}
 	doc_table_end(d);
 }
 
-static bool has_input(const json_t *all, const json_t *in)
+static bool has_input(const struct record_input *all, size_t n, const struct record_input *in)
 {
-	const json_t *other;
-	size_t i;
-
-	json_array_foreach (all, i, other)
-		if (!strcmp(view_str(other, "name"), view_str(in, "name")) &&
-		    !strcmp(view_str(other, "sha256"), view_str(in, "sha256")))
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(all[i].name, in->name) && !strcmp(all[i].sha256, in->sha256))
 			return true;
 	return false;
 }
@@ -287,24 +283,30 @@ static bool has_input(const json_t *all, const json_t *in)
 static void add_inputs(struct doc *d, const struct fig_set *set)
 {
 	static const char *const header[] = {"input", "version", "build", "sha256"};
-	json_t *all = json_array(), *in;
-	size_t k;
+	struct record_input *all = NULL, in;
+	size_t n = 0;
 
-	for (size_t i = 0; i < set->n; i++)
-		json_array_foreach (json_object_get(set->rec[i], "inputs"), k, in)
-			if (!has_input(all, in))
-				json_array_append(all, in);
-	if (json_array_size(all)) {
-		doc_table_begin(d, ARRAY_SIZE(header), header);
-		json_array_foreach (all, k, in) {
-			doc_cell(d, view_str(in, "name"));
-			doc_cell(d, view_str(in, "version"));
-			doc_cell(d, view_str(in, "build"));
-			doc_cell(d, view_str(in, "sha256"));
+	for (size_t i = 0; i < set->n; i++) {
+		const json_t *inputs = record_of(set->rec[i]).inputs;
+
+		for (size_t k = 0; record_input(inputs, k, &in); k++) {
+			if (has_input(all, n, &in))
+				continue;
+			all = xgrow(all, n, sizeof(*all));
+			all[n++] = in;
 		}
-		doc_table_end(d);
 	}
-	json_decref(all);
+	if (n)
+		doc_table_begin(d, ARRAY_SIZE(header), header);
+	for (size_t k = 0; k < n; k++) {
+		doc_cell(d, all[k].name);
+		doc_cell(d, all[k].version);
+		doc_cell(d, all[k].build);
+		doc_cell(d, all[k].sha256);
+	}
+	if (n)
+		doc_table_end(d);
+	free(all);
 }
 
 /* Draw a figure, put it in, and say nothing when the records do not have its data. */
@@ -368,7 +370,7 @@ static char *title_of(const struct fig_set *set)
 {
 	struct strbuf sb = STRBUF_INIT;
 
-	strbuf_addf(&sb, "%s:", view_str(set->rec[0], "workload"));
+	strbuf_addf(&sb, "%s:", record_of(set->rec[0]).workload);
 	for (size_t i = 0; i < set->n && i < 8; i++) {
 		char *label = fig_label(set, i, NULL);
 

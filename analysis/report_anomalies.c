@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "analysis/report.h"
-#include "analysis/view.h"
 #include "results/record.h"
 
 struct list {
@@ -29,63 +28,58 @@ static void note(struct list *l, const char *fmt, ...)
 
 static void failed_samples(struct list *l, const json_t *rec, const char *label)
 {
-	const json_t *s;
-	size_t i;
+	const json_t *samples = record_of(rec).samples;
+	struct record_sample s;
 
-	json_array_foreach (json_object_get(rec, "samples"), i, s)
-		if (!json_is_true(json_object_get(s, "ok")))
-			note(l, "%s: sample %zu failed and is left out: %s", label, i,
-			     view_str(s, "error"));
+	for (size_t i = 0; record_sample(samples, i, &s); i++)
+		if (!s.ok)
+			note(l, "%s: sample %zu failed and is left out: %s", label, i, s.error);
 }
 
 static void failed_checks(struct list *l, const json_t *rec, const char *label)
 {
-	const json_t *c;
-	size_t i;
+	const json_t *checks = record_of(rec).checks;
+	struct record_check c;
 
-	json_array_foreach (json_object_get(rec, "checks"), i, c)
-		if (!json_is_true(json_object_get(c, "ok")))
-			note(l, "%s: check %s failed: %s", label, view_str(c, "name"),
-			     view_str(c, "detail"));
+	for (size_t i = 0; record_check(checks, i, &c); i++)
+		if (!c.ok)
+			note(l, "%s: check %s failed: %s", label, c.name, c.detail);
 }
 
 static void tagged_samples(struct list *l, const json_t *rec, const char *label)
 {
-	const json_t *s, *tag;
-	size_t i, k;
+	const json_t *samples = record_of(rec).samples;
+	struct record_sample s;
+	const char *tag;
 
-	json_array_foreach (json_object_get(rec, "samples"), i, s)
-		json_array_foreach (json_object_get(s, "tags"), k, tag)
-			note(l, "%s: sample %zu is marked %s", label, i,
-			     json_string_value(tag) ? json_string_value(tag) : "?");
+	for (size_t i = 0; record_sample(samples, i, &s); i++)
+		for (size_t k = 0; record_text(s.tags, k, &tag); k++)
+			note(l, "%s: sample %zu is marked %s", label, i, tag);
 }
 
 static void odd_builds(struct list *l, const json_t *rec, const char *label)
 {
-	const json_t *in;
-	size_t i;
+	const json_t *inputs = record_of(rec).inputs;
+	struct record_input in;
 
-	json_array_foreach (json_object_get(rec, "inputs"), i, in) {
-		const char *build = view_str(in, "build");
-
-		if (!strcmp(build, "debug") || !strcmp(build, "asan"))
+	for (size_t i = 0; record_input(inputs, i, &in); i++)
+		if (!strcmp(in.build, "debug") || !strcmp(in.build, "asan"))
 			note(l, "%s: %s is a %s build: its times say nothing about a release",
-			     label, view_str(in, "name"), build);
-	}
+			     label, in.name, in.build);
 }
 
 static void odd_samples(struct list *l, const json_t *rec, const char *label)
 {
-	double pct = json_number_value(json_object_get(rec, "overhead_pct"));
+	double pct = record_of(rec).overhead_pct;
 
-	if (view_n(rec) < STATS_MIN_N)
+	if (record_ok_samples(rec) < STATS_MIN_N)
 		note(l, "%s: n = %zu is too few boots for an interval; %d or more give one", label,
-		     view_n(rec), STATS_MIN_N);
+		     record_ok_samples(rec), STATS_MIN_N);
 	if (pct > 5)
 		note(l, "%s: the probes themselves took %.1f %% of the CPU", label, pct);
 	for (const struct metric_info *m = metric_table; m->name; m++) {
-		double *x;
-		size_t n = view_samples(rec, m->name, &x);
+		size_t n;
+		double *x = record_values(rec, m->name, &n);
 
 		if (n >= STATS_MIN_N && stats_bimodal(x, n))
 			note(l, "%s: %s has two modes over its boots; a median hides that", label,
@@ -94,35 +88,29 @@ static void odd_samples(struct list *l, const json_t *rec, const char *label)
 	}
 }
 
-static void different_machines(struct list *l, const struct fig_set *set)
+static void different_machines(struct list *l, const struct fig_set *set, size_t i)
 {
-	static const char *const facts[] = {"cpu",	"kernel", "microcode",
-					    "governor", "smt",	  "turbo"};
+	struct record_environment a = record_environment_of(set->rec[0]);
+	struct record_environment b = record_environment_of(set->rec[i]);
+	const struct {
+		const char *name, *a, *b;
+	} facts[] = {{"cpu", a.cpu, b.cpu},
+		     {"kernel", a.kernel, b.kernel},
+		     {"microcode", a.microcode, b.microcode},
+		     {"governor", a.governor, b.governor},
+		     {"smt", a.smt, b.smt},
+		     {"no_turbo", a.no_turbo, b.no_turbo}};
 
 	for (size_t f = 0; f < ARRAY_SIZE(facts); f++)
-		for (size_t i = 1; i < set->n; i++)
-			if (strcmp(view_env(set->rec[0], facts[f]),
-				   view_env(set->rec[i], facts[f])))
-				note(l, "runs %s and %s differ in %s: %s, %s",
-				     view_str(set->rec[0], "id"), view_str(set->rec[i], "id"),
-				     facts[f], view_env(set->rec[0], facts[f]),
-				     view_env(set->rec[i], facts[f]));
-}
-
-static void noise(struct list *l, const json_t *rec, const char *label)
-{
-	const json_t *flags = json_object_get(json_object_get(rec, "environment"), "noise"), *v;
-	size_t i;
-
-	json_array_foreach (flags, i, v)
-		if (json_is_string(v))
-			note(l, "%s: noise on the machine: %s", label, json_string_value(v));
+		if (strcmp(facts[f].a, facts[f].b) != 0)
+			note(l, "runs %s and %s differ in %s: %s, %s", record_of(set->rec[0]).id,
+			     record_of(set->rec[i]).id, facts[f].name, facts[f].a, facts[f].b);
 }
 
 size_t report_anomalies(struct doc *d, const struct fig_set *set)
 {
 	static void (*const looks[])(struct list *, const json_t *, const char *) = {
-		failed_samples, failed_checks, tagged_samples, odd_builds, odd_samples, noise,
+		failed_samples, failed_checks, tagged_samples, odd_builds, odd_samples,
 	};
 	struct list l = {d, 0};
 
@@ -133,7 +121,8 @@ size_t report_anomalies(struct doc *d, const struct fig_set *set)
 			looks[k](&l, set->rec[i], label);
 		free(label);
 	}
-	different_machines(&l, set);
+	for (size_t i = 1; i < set->n; i++)
+		different_machines(&l, set, i);
 	if (l.n)
 		doc_item_end(d);
 	return l.n;

@@ -4,12 +4,7 @@
 #ifndef ANALYSIS_STATS_H
 #define ANALYSIS_STATS_H
 
-#include "base/util.h"
-
-struct interval {
-	double point, low, high; /* low and high are NAN when n is too small */
-	size_t n;		 /* of two samples: the smaller */
-};
+#include "results/record.h"
 
 #define STATS_MIN_N 6 /* boots that an interval needs */
 #define STATS_RESAMPLES                                                                            \

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "analysis/dashboard.h"
-#include "analysis/view.h"
 #include "base/clock.h"
 #include "bench/bench.h"
 
@@ -61,7 +60,7 @@ static int dashboard_main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	for (size_t i = 0; i < a.metric.n; i++) {
-		if (view_metric(a.metric.item[i]))
+		if (metric_find_kind(a.metric.item[i]))
 			continue;
 		log_error("--metric=%s: no such metric; see bench list metrics", a.metric.item[i]);
 		return EXIT_USAGE;

@@ -6,7 +6,6 @@
 
 #include "bench/bench.h"
 #include "bench/cli/runs.h"
-#include "analysis/view.h"
 
 struct plot_args {
 	const char *figure, *format, *width, *out, *store;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "bench/bench.h"
-#include "results/record.h"
+#include "results/store.h"
 
 struct rm_args {
 	const char *store;

@@ -7,21 +7,29 @@
 
 #include "results/export.h"
 
-/* The members that tell one configuration from another, in every format under the same name. */
-static const char *const labels[] = {"workload", "mode", "vmm", "guest", "substrate", "time_base"};
+/* What tells one configuration from another, in every format under the same name. */
+static const char *const label_names[] = {"workload", "mode", "vmm", "guest", "substrate", "time_base"};
+#define LABELS ARRAY_SIZE(label_names)
+
+static void read_labels(const struct record *r, const char *label[LABELS])
+{
+	const char *const values[] = {r->workload, r->mode, r->vmm, r->guest, r->substrate, r->time_base};
+
+	memcpy(label, values, sizeof(values));
+}
 
 /* ---- json: the record, or {"records": [...]} as `bench run --json` prints several ---- */
 
 static void write_json(json_t *const *rec, size_t n, FILE *out)
 {
-	json_t *all = json_array(), *doc;
+	json_t *all = json_pack("{s:[]}", "records"), *doc = all;
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append(all, rec[i]);
-	doc = n == 1 ? json_incref(rec[0]) : json_pack("{s:O}", "records", all);
+		json_array_append(json_object_get(all, "records"), rec[i]);
+	if (n == 1)
+		doc = rec[0];
 	json_dumpf(doc, out, JSON_INDENT(1) | JSON_SORT_KEYS);
 	fputc('\n', out);
-	json_decref(doc);
 	json_decref(all);
 }
 
@@ -42,43 +50,50 @@ static void csv_field(const char *s, FILE *out)
 	fputc('"', out);
 }
 
-static void csv_row(const json_t *rec, const char *knobs, size_t sample, const char *metric,
-		    const char *value, FILE *out)
+struct csv_run {
+	struct record r;
+	char *knobs;
+	FILE *out;
+};
+
+static void csv_row(const struct csv_run *run, size_t sample, const char *metric, const char *value)
 {
 	const struct metric_info *info = metric_find(metric);
+	const char *label[LABELS];
 
-	csv_field(record_str(rec, "id"), out);
-	fprintf(out, ",%s,", record_str(rec, "started"));
-	for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
-		csv_field(record_str(rec, labels[i]), out);
-		fputc(',', out);
+	read_labels(&run->r, label);
+	csv_field(run->r.id, run->out);
+	fprintf(run->out, ",%s,", run->r.started);
+	for (size_t i = 0; i < LABELS; i++) {
+		csv_field(label[i], run->out);
+		fputc(',', run->out);
 	}
-	csv_field(knobs, out);
-	fprintf(out, ",%zu,%s,%s,%s\n", sample, metric, value, info ? info->unit : "");
+	csv_field(run->knobs, run->out);
+	fprintf(run->out, ",%zu,%s,%s,%s\n", sample, metric, value, info ? info->unit : "");
 }
 
 static void csv_record(const json_t *rec, FILE *out)
 {
-	char *knobs = record_knobs(rec);
-	json_t *sample, *v;
+	struct csv_run run = {record_of(rec), record_knobs(rec), out};
+	struct record_sample s;
 	const char *metric;
-	size_t i;
+	json_t *v;
 
-	json_array_foreach (json_object_get(rec, "samples"), i, sample) {
+	for (size_t i = 0; record_sample(run.r.samples, i, &s); i++) {
 		char value[32];
 
 		/* A failed sample is a row without a value, so that nobody counts it as absent or
 		 * as zero. */
-		if (!json_is_true(json_object_get(sample, "ok"))) {
-			csv_row(rec, knobs, i, "failed", "", out);
+		if (!s.ok) {
+			csv_row(&run, i, "failed", "");
 			continue;
 		}
-		json_object_foreach (json_object_get(sample, "metrics"), metric, v) {
+		json_object_foreach (s.metrics, metric, v) {
 			snprintf(value, sizeof(value), "%.17g", json_number_value(v));
-			csv_row(rec, knobs, i, metric, value, out);
+			csv_row(&run, i, metric, value);
 		}
 	}
-	free(knobs);
+	free(run.knobs);
 }
 
 static void write_csv(json_t *const *rec, size_t n, FILE *out)
@@ -112,63 +127,74 @@ static void family_name(const char *metric, FILE *out)
 		fputc(isalnum((unsigned char)*metric) ? *metric : '_', out);
 }
 
-static double started_seconds(const json_t *rec)
+static double started_seconds(const struct record *r)
 {
 	struct tm tm = {0};
 
-	return strptime(record_str(rec, "started"), "%Y-%m-%dT%H:%M:%SZ", &tm) ? (double)timegm(&tm)
-									       : NAN;
+	if (!strptime(r->started, "%Y-%m-%dT%H:%M:%SZ", &tm))
+		return NAN;
+	return (double)timegm(&tm);
 }
 
-static void openmetrics_point(const json_t *rec, const char *metric, const char *stat, FILE *out)
+static void openmetrics_point(const json_t *rec, const char *metric, const char *stat, double value, FILE *out)
 {
-	const json_t *v =
-		json_object_get(json_object_get(json_object_get(rec, "summary"), metric), stat);
-	double at = started_seconds(rec);
+	struct record r = record_of(rec);
+	const char *label[LABELS];
 	char *knobs;
+	double at = started_seconds(&r);
 
-	if (!json_is_number(v))
+	if (isnan(value))
 		return;
 	knobs = record_knobs(rec);
+	read_labels(&r, label);
 	family_name(metric, out);
 	fputs("{run=\"", out);
-	label_value(record_str(rec, "id"), out);
-	for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
-		fprintf(out, "\",%s=\"", labels[i]);
-		label_value(record_str(rec, labels[i]), out);
+	label_value(r.id, out);
+	for (size_t i = 0; i < LABELS; i++) {
+		fprintf(out, "\",%s=\"", label_names[i]);
+		label_value(label[i], out);
 	}
 	fputs("\",knobs=\"", out);
 	label_value(knobs, out);
-	fprintf(out, "\",stat=\"%s\"} %.17g", stat, json_number_value(v));
+	fprintf(out, "\",stat=\"%s\"} %.17g", stat, value);
 	if (!isnan(at))
 		fprintf(out, " %.0f", at);
 	fputc('\n', out);
 	free(knobs);
 }
 
+static void family_head(const char *metric, FILE *out)
+{
+	const struct metric_info *info = metric_find(metric);
+
+	fputs("# TYPE ", out);
+	family_name(metric, out);
+	fputs(" gauge\n", out);
+	if (!info)
+		return;
+	fputs("# HELP ", out);
+	family_name(metric, out);
+	fprintf(out, " %s (%s)\n", info->text, info->unit);
+}
+
 /* All points of one family must stand together. */
 static void write_openmetrics(json_t *const *rec, size_t n, FILE *out)
 {
-	static const char *const stats[] = {"median", "ci_low", "ci_high"};
 	json_t *families = json_object(), *v;
 	const char *metric;
+	struct interval iv;
 
 	for (size_t i = 0; i < n; i++)
-		json_object_update_missing(families, json_object_get(rec[i], "summary"));
+		json_object_update_missing(families, record_of(rec[i]).summary);
 	json_object_foreach (families, metric, v) {
-		const struct metric_info *info = metric_find(metric);
-
-		fputs("# TYPE ", out);
-		family_name(metric, out);
-		fputs(" gauge\n", out);
-		if (info) {
-			fputs("# HELP ", out);
-			family_name(metric, out);
-			fprintf(out, " %s (%s)\n", info->text, info->unit);
+		family_head(metric, out);
+		for (size_t i = 0; i < n; i++) {
+			if (!record_summary(rec[i], metric, &iv))
+				continue;
+			openmetrics_point(rec[i], metric, "median", iv.point, out);
+			openmetrics_point(rec[i], metric, "ci_low", iv.low, out);
+			openmetrics_point(rec[i], metric, "ci_high", iv.high, out);
 		}
-		for (size_t i = 0; i < n; i++)
-			for (size_t k = 0; k < ARRAY_SIZE(stats); k++)
-				openmetrics_point(rec[i], metric, stats[k], out);
 	}
 	fputs("# EOF\n", out);
 	json_decref(families);
@@ -178,16 +204,16 @@ static void write_openmetrics(json_t *const *rec, size_t n, FILE *out)
 
 static json_t *bmf_measures(const json_t *rec)
 {
-	json_t *measures = json_object(), *m;
+	json_t *measures = json_object();
+	struct interval iv;
 	const char *metric;
 
-	json_object_foreach (json_object_get(rec, "summary"), metric, m) {
-		json_t *low = json_object_get(m, "ci_low"), *high = json_object_get(m, "ci_high");
-		json_t *value = json_pack("{s:O}", "value", json_object_get(m, "median"));
+	for (void *at = NULL; record_next_metric(rec, &at, &metric, &iv);) {
+		json_t *value = json_pack("{s:f}", "value", iv.point);
 
-		if (json_is_number(low) && json_is_number(high)) {
-			json_object_set(value, "lower_value", low);
-			json_object_set(value, "upper_value", high);
+		if (!isnan(iv.low) && !isnan(iv.high)) {
+			json_object_set_new(value, "lower_value", json_real(iv.low));
+			json_object_set_new(value, "upper_value", json_real(iv.high));
 		}
 		json_object_set_new(measures, metric, value);
 	}

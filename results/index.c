@@ -191,22 +191,14 @@ int index_delete(sqlite3 *db, const char *id)
 	return err ? err : run_sql(db, "DELETE FROM accepted WHERE run=?", "s", id);
 }
 
-static double number_or_nan(const json_t *j)
+static int add_metrics(sqlite3 *db, const char *id, const json_t *rec)
 {
-	return json_is_number(j) ? json_number_value(j) : NAN;
-}
+	struct interval iv;
+	const char *metric;
 
-static int add_metrics(sqlite3 *db, const char *id, const json_t *summary)
-{
-	const char *name;
-	json_t *m;
-
-	json_object_foreach ((json_t *)summary, name, m) {
-		int err = run_sql(db, "INSERT INTO metric VALUES(?,?,?,?,?,?)", "ssdddi", id, name,
-				  number_or_nan(json_object_get(m, "median")),
-				  number_or_nan(json_object_get(m, "ci_low")),
-				  number_or_nan(json_object_get(m, "ci_high")),
-				  (int64_t)json_integer_value(json_object_get(m, "n")));
+	for (void *at = NULL; record_next_metric(rec, &at, &metric, &iv);) {
+		int err = run_sql(db, "INSERT INTO metric VALUES(?,?,?,?,?,?)", "ssdddi", id, metric, iv.point,
+				  iv.low, iv.high, (int64_t)iv.n);
 		if (err)
 			return err;
 	}
@@ -229,52 +221,44 @@ static int add_accepted(sqlite3 *db, const char *id, const json_t *accepted)
 
 /* The version of the program under test, which is what a history is about; .vmm may be
  * "qemu:accel=tcg". */
-static const char *vmm_version(const json_t *rec)
+static const char *vmm_version(const struct record *r)
 {
-	const char *vmm = record_str(rec, "vmm");
-	size_t len = strcspn(vmm, ":");
-	json_t *in;
-	size_t i;
+	size_t len = strcspn(r->vmm, ":");
+	struct record_input in;
 
-	json_array_foreach (json_object_get(rec, "inputs"), i, in)
-		if (!strncmp(record_str(in, "name"), vmm, len) && !record_str(in, "name")[len])
-			return record_str(in, "version");
+	for (size_t i = 0; record_input(r->inputs, i, &in); i++)
+		if (!strncmp(in.name, r->vmm, len) && !in.name[len])
+			return in.version;
 	return "";
 }
 
-static int64_t count_ok(const json_t *samples)
+static int add_run(sqlite3 *db, const char *id, const json_t *rec)
 {
-	int64_t ok = 0;
-	json_t *s;
-	size_t i;
+	struct record r = record_of(rec);
+	char *knobs = record_knobs(rec), *series = record_series(rec);
+	int err = run_sql(db, "INSERT INTO run VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1)", "sisssssssssssiii", id,
+			  r.order, r.started, r.workload, r.mode, r.vmm, r.guest, r.substrate, r.time_base, knobs,
+			  series, r.plan_id, vmm_version(&r), (int64_t)r.ok, (int64_t)json_array_size(r.samples),
+			  (int64_t)record_ok_samples(rec));
 
-	json_array_foreach (samples, i, s)
-		ok += json_is_true(json_object_get(s, "ok"));
-	return ok;
+	free(series);
+	free(knobs);
+	return err;
 }
 
 static int add_rows(sqlite3 *db, const char *id, const json_t *rec, const json_t *accepted)
 {
-	json_t *samples = json_object_get(rec, "samples");
-	char *knobs = record_knobs(rec);
-	char *series = record_series(rec);
 	int err = index_delete(db, id);
 
-	err = err ? err
-		  : run_sql(db, "INSERT INTO run VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1)",
-			    "sisssssssssssiii", id,
-			    (int64_t)json_integer_value(json_object_get(rec, "order")),
-			    record_str(rec, "started"), record_str(rec, "workload"),
-			    record_str(rec, "mode"), record_str(rec, "vmm"),
-			    record_str(rec, "guest"), record_str(rec, "substrate"),
-			    record_str(rec, "time_base"), knobs, series, record_str(rec, "plan_id"),
-			    vmm_version(rec), (int64_t)json_is_true(json_object_get(rec, "ok")),
-			    (int64_t)json_array_size(samples), count_ok(samples));
-	err = err ? err : add_metrics(db, id, json_object_get(rec, "summary"));
-	err = err ? err : add_accepted(db, id, accepted);
-	free(series);
-	free(knobs);
-	return err;
+	if (err)
+		return err;
+	err = add_run(db, id, rec);
+	if (err)
+		return err;
+	err = add_metrics(db, id, rec);
+	if (err)
+		return err;
+	return add_accepted(db, id, accepted);
 }
 
 int index_add_run(sqlite3 *db, const char *runs_dir, const char *id, const json_t *rec)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <stdio.h>
 #include <string.h>
 
 #include "results/record.h"
@@ -93,6 +94,17 @@ const struct metric_info metric_table[] = {
 	{"overhead_pct", "%", NEITHER, "CPU that the probes themselves took"},
 	{NULL, NULL, 0, NULL},
 };
+
+const struct metric_info *metric_find_kind(const char *name)
+{
+	const struct metric_info *exact = metric_find(name);
+	char base[64];
+
+	if (exact)
+		return exact;
+	snprintf(base, sizeof(base), "%.*s", (int)strcspn(name, "."), name);
+	return metric_find(base);
+}
 
 const struct metric_info *metric_find(const char *name)
 {

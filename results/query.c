@@ -194,6 +194,7 @@ int store_series(struct store *s, const struct run_filter *f, const char *metric
 int store_accept(struct store *s, const char *ref, const char *metric, const char *why)
 {
 	char *path, *text, id[32];
+	struct interval iv;
 	json_t *rec, *marks;
 	int err = store_need_write(s, "mark a run");
 
@@ -203,7 +204,7 @@ int store_accept(struct store *s, const char *ref, const char *metric, const cha
 	rec = store_load(s, id);
 	if (!rec)
 		return -EINVAL;
-	err = json_object_get(json_object_get(rec, "summary"), metric) ? 0 : -ENOENT;
+	err = record_summary(rec, metric, &iv) ? 0 : -ENOENT;
 	json_decref(rec);
 	if (err) {
 		log_error("%s: run %s has no metric of this name; see bench show %s", metric, id,

@@ -3,7 +3,7 @@
 #ifndef RESULTS_QUERY_H
 #define RESULTS_QUERY_H
 
-#include "results/record.h"
+#include "results/store.h"
 
 struct run_filter {
 	const char *workload, *mode, *vmm, *substrate, *series; /* NULL: any */

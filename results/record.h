@@ -1,13 +1,104 @@
 /* SPDX-License-Identifier: MIT */
-/* The record of one run as a jansson object in the schema of results/SCHEMA.md, and the store that
- * keeps it. */
+/*
+ * The record of one run: a jansson object in the schema of results/SCHEMA.md, and what it says in structs.
+ * Readers accept what an old or a short record lacks; texts, lists and objects in the structs are the record's
+ * and live as long as it does.
+ */
 #ifndef RESULTS_RECORD_H
 #define RESULTS_RECORD_H
 
 #include <jansson.h>
 #include "base/hist_json.h"
+#include "results/members.h"
 
 #define RECORD_SCHEMA 1
+
+struct record {
+	RECORD_MEMBERS(MEMBER_FIELD, )
+};
+struct record_params {
+	PARAMS_MEMBERS(MEMBER_FIELD, )
+};
+struct record_plan {
+	PLAN_MEMBERS(MEMBER_FIELD, )
+};
+struct record_environment {
+	ENVIRONMENT_MEMBERS(MEMBER_FIELD, )
+};
+struct record_lab {
+	LAB_MEMBERS(MEMBER_FIELD, )
+};
+struct record_input {
+	INPUT_MEMBERS(MEMBER_FIELD, )
+};
+struct record_sample {
+	SAMPLE_MEMBERS(MEMBER_FIELD, )
+};
+struct record_vm {
+	VM_MEMBERS(MEMBER_FIELD, )
+};
+struct record_thread {
+	THREAD_MEMBERS(MEMBER_FIELD, )
+};
+struct record_bottleneck {
+	BOTTLENECK_MEMBERS(MEMBER_FIELD, )
+};
+struct record_stages {
+	STAGES_MEMBERS(MEMBER_FIELD, )
+};
+struct record_noise {
+	NOISE_MEMBERS(MEMBER_FIELD, )
+};
+struct record_summary {
+	SUMMARY_MEMBERS(MEMBER_FIELD, )
+};
+struct record_exit {
+	EXIT_MEMBERS(MEMBER_FIELD, )
+};
+struct record_check {
+	CHECK_MEMBERS(MEMBER_FIELD, )
+};
+
+/* How each of them is written and checked (members_write, members_wrong), and where it stands in a record. */
+extern const struct members record_members, params_members, plan_members, environment_members, lab_members,
+	input_members, sample_members, vm_members, thread_members, bottleneck_members, stages_members,
+	noise_members, summary_members, exit_members, check_members;
+struct record_part {
+	const char *path; /* ".samples[].threads[]"; "" is the record */
+	const struct members *members;
+};
+extern const struct record_part record_parts[]; /* ends with a NULL path */
+
+/* 0, or -EINVAL with the first offending path logged. Unknown members are allowed, a newer schema
+ * is not. */
+int record_validate(const json_t *rec, const char *name_for_messages);
+/* Read and validate a record.json. NULL: logged. */
+json_t *record_read(const char *path);
+
+/* ---- what it says ---- */
+
+struct record record_of(const json_t *rec);
+struct record_params record_params_of(const json_t *rec);
+struct record_plan record_plan_of(const json_t *rec);
+struct record_environment record_environment_of(const json_t *rec);
+struct record_bottleneck record_bottleneck_of(const struct record_sample *s);
+
+/*
+ * The i-th of such a list; false behind its end:
+ *
+ *   for (size_t i = 0; record_sample(r.samples, i, &s); i++)
+ */
+bool record_sample(const json_t *samples, size_t i, struct record_sample *s);
+bool record_exit(const json_t *exits, size_t i, struct record_exit *e);
+bool record_thread(const json_t *threads, size_t i, struct record_thread *t);
+bool record_check(const json_t *checks, size_t i, struct record_check *c);
+bool record_input(const json_t *inputs, size_t i, struct record_input *in);
+bool record_text(const json_t *texts, size_t i, const char **text);
+
+/* A text in any object; "" when it is absent. */
+const char *record_str(const json_t *object, const char *key);
+
+/* ---- metrics ---- */
 
 /* One row per metric: name, unit, direction, one line of text. */
 struct metric_info {
@@ -18,17 +109,36 @@ struct metric_info {
 /* Exact name, else NULL. The table ends with a NULL name. */
 const struct metric_info *metric_find(const char *name);
 extern const struct metric_info metric_table[];
+/* The same for a kind of a metric: "exit_cost_ns.cpuid" is one of exit_cost_ns. */
+const struct metric_info *metric_find_kind(const char *name);
 
-/* 0, or -EINVAL with the first offending path logged. Unknown members are allowed, a newer schema
- * is not. */
-int record_validate(const json_t *rec, const char *name_for_messages);
-/* Read and validate a record.json. NULL: logged. */
-json_t *record_read(const char *path);
-
-/* String member, "" when it is absent. */
-const char *record_str(const json_t *rec, const char *key);
-/* The metric in every ok sample that has it; NULL and *n = 0 when none has. Caller frees. */
+struct interval {
+	double point, low, high; /* low and high are NAN when n is too small */
+	size_t n;		 /* of two samples: the smaller */
+};
+/* Median of .summary with its interval; false when the metric is absent. */
+bool record_summary(const json_t *rec, const char *metric, struct interval *out);
+/* The metrics of .summary one after the other: for (void *at = NULL; record_next_metric(rec, &at, &m, &iv);) */
+bool record_next_metric(const json_t *rec, void **at, const char **metric, struct interval *out);
+/* Of an ok sample; false when it failed or lacks the metric. */
+bool record_value(const struct record_sample *s, const char *metric, double *out);
+/* The metric in every ok sample that has it, in their order; NULL and *n = 0 when none has. Caller frees. */
 double *record_values(const json_t *rec, const char *metric, size_t *n);
+/* Number of ok samples. */
+size_t record_ok_samples(const json_t *rec);
+/* A histogram summed over the ok samples; false when none has it. */
+bool record_hist(const json_t *rec, const char *name, struct hist *out);
+/* Length of one sample's window in ns, or 0 when the record does not tell. */
+double record_window_ns(const json_t *rec, const struct record_sample *s);
+
+/* ---- settings ---- */
+
+/* A workload parameter or knob as a number; false when it is absent or not a number. */
+bool record_setting(const json_t *rec, const char *name, double *out);
+/* The same as text into buf; false when absent. */
+bool record_setting_text(const json_t *rec, const char *name, char *buf, size_t size);
+/* The text of one knob; "" when it was left alone. */
+const char *record_knob(const json_t *rec, const char *name);
 /* "event_idx=on ring=packed", sorted; "" when nothing was set. Caller frees. */
 char *record_knobs(const json_t *rec);
 /*
@@ -36,34 +146,5 @@ char *record_knobs(const json_t *rec);
  * with the knobs and then the parameters sorted, less the number of repetitions. Caller frees.
  */
 char *record_series(const json_t *rec);
-
-struct store;
-
-/* dir NULL: results/store in a checkout, else $XDG_STATE_HOME/exitlab. Creates it. -errno is logged
- * in one clear line (full, newer format, ...). A read-only store opens, and refuses what would
- * write. A damaged or missing index is rebuilt from the run directories; one that lacks some of
- * them is completed. */
-int store_open(struct store **out, const char *dir);
-void store_close(struct store *s);
-const char *store_dir(const struct store *s);
-
-/* A directory in the store for the files of a run that is still going on; not a run until
- * committed, swept by a later start if we are killed. run_dir is freed by the caller and no longer
- * valid after the commit (see store_run_dir). */
-int store_begin(struct store *s, char id[32], char **run_dir);
-/*
- * Write record.json, fsync everything, rename into place, index. Whole or absent, whenever we are
- * killed. Sets .id and .order (milliseconds since 1970 at the commit, but always above those of the
- * runs already there, so that "last" survives a clock that is set back). On error the run's
- * directory stays until store_abort.
- */
-int store_commit(struct store *s, const char *id, json_t *record);
-void store_abort(struct store *s, const char *id);
-
-/* ref: an ID, a unique prefix, "last", "last~2", or a path to a run directory or record.json. NULL:
- * logged. */
-json_t *store_load(struct store *s, const char *ref);
-char *store_run_dir(struct store *s, const char *ref);
-int store_remove(struct store *s, const char *ref);
 
 #endif

@@ -1,9 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-/* What import and maintenance need of the store beyond results/record.h. */
+/* The store that keeps records (results/SCHEMA.md says how it lies on the disk). */
 #ifndef RESULTS_STORE_H
 #define RESULTS_STORE_H
 
 #include "results/record.h"
+
+struct store;
+
+/* dir NULL: results/store in a checkout, else $XDG_STATE_HOME/exitlab. Creates it. -errno is logged
+ * in one clear line (full, newer format, ...). A read-only store opens, and refuses what would
+ * write. A damaged or missing index is rebuilt from the run directories; one that lacks some of
+ * them is completed. */
+int store_open(struct store **out, const char *dir);
+void store_close(struct store *s);
+const char *store_dir(const struct store *s);
+
+/* A directory in the store for the files of a run that is still going on; not a run until
+ * committed, swept by a later start if we are killed. run_dir is freed by the caller and no longer
+ * valid after the commit (see store_run_dir). */
+int store_begin(struct store *s, char id[32], char **run_dir);
+/*
+ * Write record.json, fsync everything, rename into place, index. Whole or absent, whenever we are
+ * killed. Sets .id and .order (milliseconds since 1970 at the commit, but always above those of the
+ * runs already there, so that "last" survives a clock that is set back). On error the run's
+ * directory stays until store_abort.
+ */
+int store_commit(struct store *s, const char *id, json_t *record);
+void store_abort(struct store *s, const char *id);
+
+/* ref: an ID, a unique prefix, "last", "last~2", or a path to a run directory or record.json. NULL:
+ * logged. */
+json_t *store_load(struct store *s, const char *ref);
+char *store_run_dir(struct store *s, const char *ref);
+int store_remove(struct store *s, const char *ref);
+
+/* ---- import and maintenance ---- */
 
 /* Read every record again and build the index from them. */
 int store_reindex(struct store *s);

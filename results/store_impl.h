@@ -6,7 +6,6 @@
 #include "base/strlist.h"
 #include "results/index.h"
 #include "results/query.h"
-#include "results/store.h"
 
 /* In tmp/: a run going on, or the directory of this process's imports. */
 struct pending {

@@ -62,8 +62,8 @@ static int stage_files(struct store *s, const char *dir, const char *from_dir, j
 	int err;
 
 	/* A record without an order, which nobody committed, comes in as the newest. */
-	if (!json_is_integer(json_object_get(record, "order"))) {
-		json_object_set_new(record, "order", json_integer(store_next_order(s)));
+	if (!record_of(record).order) {
+		json_object_set_new(record, MEMBER_KEY(struct record, order), json_integer(store_next_order(s)));
 		write = true;
 	}
 	err = mkdir(dir, 0755) ? -errno : 0;
@@ -84,7 +84,7 @@ static int stage_files(struct store *s, const char *dir, const char *from_dir, j
 /* Without a message when the store has that run. */
 static int stage(struct store *s, const char *from_dir, json_t *record, bool write)
 {
-	const char *id = record_str(record, "id");
+	const char *id = record_of(record).id;
 	char *to = xasprintf("%s/%s", s->runs, id), *dir = NULL;
 	int err = file_exists(to) ? -EEXIST : begin_imports(s);
 
@@ -104,7 +104,7 @@ int store_import_stage(struct store *s, const char *from_dir, json_t *record)
 	int err = store_need_write(s, "import a run");
 
 	/* What comes with files was read by record_read, which checks it. */
-	err = err || from_dir ? err : record_validate(record, record_str(record, "id"));
+	err = err || from_dir ? err : record_validate(record, record_of(record).id);
 	return err ? err : stage(s, from_dir, record, false);
 }
 
@@ -120,7 +120,7 @@ static int sync_staged(struct store *s)
 		return err;
 	}
 	for (struct staged *r = s->staged; r && !err; r = r->next) {
-		char *dir = staged_path(s, record_str(r->record, "id"));
+		char *dir = staged_path(s, record_of(r->record).id);
 
 		err = dir_sync_all(dir);
 		free(dir);
@@ -131,7 +131,7 @@ static int sync_staged(struct store *s)
 /* A run that another bench has brought in since it was staged is as good as ours. */
 static int enter_one(struct store *s, const json_t *record)
 {
-	const char *id = record_str(record, "id");
+	const char *id = record_of(record).id;
 	char *dir = staged_path(s, id);
 	int err = store_enter(s, dir, id, record);
 
@@ -171,7 +171,7 @@ int store_import_dir(struct store *s, const char *from_dir, json_t *record)
 {
 	int err = store_need_write(s, "import a run");
 
-	err = err ? err : record_validate(record, record_str(record, "id"));
+	err = err ? err : record_validate(record, record_of(record).id);
 	err = err ? err : stage(s, from_dir, record, true);
 	return err ? err : store_import_flush(s);
 }

@@ -200,8 +200,8 @@ int store_commit(struct store *s, const char *id, json_t *record)
 		return store_fail(s, "commit a run", lock);
 	reserve = store_tmp_path(s, id, ".reserve");
 	unlink(reserve);
-	json_object_set_new(record, "id", json_string(id));
-	json_object_set_new(record, "order", json_integer(store_next_order(s)));
+	json_object_set_new(record, MEMBER_KEY(struct record, id), json_string(id));
+	json_object_set_new(record, MEMBER_KEY(struct record, order), json_integer(store_next_order(s)));
 	err = record_validate(record, id);
 	err = err ? err : write_and_enter(s, id, record);
 	if (!err)

@@ -19,7 +19,6 @@
 #include "bench/run/run.h"
 #include "bench/sample/sample.h"
 #include "bench/host/tune.h"
-#include "results/store.h"
 
 /* One cell's record while its samples are made. */
 struct open_record {

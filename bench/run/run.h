@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 #include "bench/plan/plan.h"
-#include "results/record.h"
+#include "results/store.h"
 
 struct tune;
 

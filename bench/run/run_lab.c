@@ -16,7 +16,6 @@
 #include "bench/host/paths.h"
 #include "bench/sample/progress.h"
 #include "bench/run/run.h"
-#include "results/store.h"
 
 static void add_word(void *ctx, const char *word)
 {

@@ -261,11 +261,11 @@ static json_t *frame(const struct fixture *f)
 	if (f->setting)
 		json_object_set_new(params, f->setting, json_real(f->value));
 	return json_pack(
-		"{s:i, s:[s], s:s, s:s, s:s, s:s, s:s, s:s, s:{}, s:o, s:{s:i, s:[], s:i, s:i}, s:{s:{s:s, s:s, s:i}}}",
+		"{s:i, s:[s], s:s, s:s, s:s, s:s, s:s, s:s, s:{}, s:o, s:{s:i, s:[], s:i, s:i}, s:{s:s, s:s, s:i}}",
 		"schema", RECORD_SCHEMA, "argv", "synthetic", "workload", f->workload, "mode",
 		f->mode, "vmm", strcmp(f->mode, "host") ? "builtin" : "", "guest", "linux",
 		"substrate", "host", "time_base", "real", "knobs", "params", params, "plan", "seed",
-		1, "order", "reps", f->samples, "warmup", 0, "environment", "host", "cpu",
+		1, "order", "reps", f->samples, "warmup", 0, "environment", "cpu",
 		"synthetic", "kernel", "0.0.0-synthetic", "cpus", 4);
 }
 
