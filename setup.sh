@@ -6,6 +6,7 @@
 #   ./setup.sh              what building and running need, and the distribution's kernel
 #   ./setup.sh --tests      also what only the tests need: a browser, TeX, linters
 #   ./setup.sh --newer      also the newer kernel from backports, for checks against two KVM versions
+#   ./setup.sh --intel      also the Intel lab's emulator: Bochs, built from Debian 13's source in about 2 minutes
 #   ./setup.sh --check      install nothing; say what is missing (exit 3)
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -20,14 +21,15 @@ qemu_package=qemu-system-x86
 qemu_min=1:8.0 # the igb SR-IOV card
 
 cache=${EXITLAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/exitlab}
-mode=install tests="" newer="" packages="$build_packages $run_packages"
+mode=install tests="" newer="" intel="" packages="$build_packages $run_packages"
 
 for arg in "$@"; do
 	case $arg in
 	--check) mode=check ;;
 	--tests) tests=1 packages+=" $test_packages" ;;
 	--newer) newer=1 ;;
-	-h | --help) sed -n '3,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	--intel) intel=1 ;;
+	-h | --help) sed -n '3,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
 	*) echo "setup: unknown option $arg; see ./setup.sh --help" >&2; exit 2 ;;
 	esac
 done
@@ -55,16 +57,24 @@ qemu_ok() {
 
 apt() { DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@"; }
 
-# The mirror is the one that this machine already uses; only the suite is added.
-add_backports() {
-	local list=/etc/apt/sources.list.d/exitlab-backports.list codename site key
-	[ -e $list ] && return
-	# shellcheck disable=SC1091
-	codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+key=/usr/share/keyrings/debian-archive-keyring.gpg
+# shellcheck disable=SC1091
+codename() { (. /etc/os-release && echo "$VERSION_CODENAME"); }
+
+# The mirror that this machine already uses; whatever is wanted beyond its packages comes from there too.
+own_mirror() {
+	local site
 	site=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 'Created-By: Packages' |
-		awk -v c="$codename" '$2 == c { print $1; exit }')
-	[ -n "$site" ] || fail "no apt source for $codename found (apt-get indextargets); add one and try again"
-	key=/usr/share/keyrings/debian-archive-keyring.gpg
+		awk -v c="$(codename)" '$2 == c { print $1; exit }')
+	[ -n "$site" ] || fail "no apt source for $(codename) found (apt-get indextargets); add one and try again"
+	echo "$site"
+}
+
+add_backports() {
+	local list=/etc/apt/sources.list.d/exitlab-backports.list codename site
+	[ -e $list ] && return
+	codename=$(codename)
+	site=$(own_mirror)
 	say "adding the suite $codename-backports of this machine's own mirror"
 	echo "deb [signed-by=$key] $site $codename-backports main" >$list
 	apt update
@@ -90,9 +100,7 @@ install_qemu() {
 		apt install -y --no-install-recommends $qemu_package >/dev/null
 	else
 		add_backports
-		# shellcheck disable=SC1091
-		apt install -y --no-install-recommends -t "$(. /etc/os-release && echo "$VERSION_CODENAME")-backports" \
-			$qemu_package >/dev/null
+		apt install -y --no-install-recommends -t "$(codename)-backports" $qemu_package >/dev/null
 	fi
 	qemu_ok || fail "QEMU is still older than ${qemu_min#*:}, which lacks the igb SR-IOV card"
 }
@@ -145,6 +153,53 @@ kernel_version() { # the newest version of the metapackage in (or, with "newer",
 		{ gsub(/ /, "", $2); b = $3 ~ /backports/ } (n == "newer") == b { print $2; exit }'
 }
 
+# Bochs 3.0 is Debian 13's. Its package has the debugger, a display and a meter of its speed in it, which make it slower
+# and its runs unequal, so it is built without. What is left out of the build does not compile without AVX-512.
+bochs_suite=trixie
+bochs_options="--with-nogui --without-x --without-x11 --disable-docbook --disable-show-ips --enable-cpu-level=6
+	--enable-x86-64 --enable-vmx=2 --enable-smp --enable-avx --enable-memtype --enable-all-optimizations"
+
+# Into the directory in which it is called. An apt of its own: this machine's sources stay as they are.
+fetch_bochs() {
+	local site conf
+	site=$(own_mirror) || return
+	conf="-o Dir::Etc::SourceList=$PWD/list -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists=$PWD/lists"
+	conf+=" -o Dir::Cache=$PWD/cache -o APT::Sandbox::User=root"
+	mkdir -p lists/partial cache/archives/partial
+	echo "deb-src [signed-by=$key] $site $bochs_suite main" >list
+	# shellcheck disable=SC2086
+	apt-get -qq $conf update && apt-get -qq $conf source --tar-only bochs
+}
+
+# VM entry demands that the posted-interrupt descriptor lies at a multiple of 64 bytes (SDM 26.2.1.1); Bochs 3.0 says 4096.
+mend_bochs() {
+	local was='! IsValidPageAlignedPhyAddr(vm->pid_addr)'
+	sed -i "s/$was/! IsValidPhyAddr(vm->pid_addr) || (vm->pid_addr \& 0x3f)/" cpu/vmx.cc &&
+		sed -i '/^\tavx10_2_\(cvt\|misc\)\.o\( \\\)\{0,1\}$/d' cpu/avx/Makefile.in
+}
+
+compile_bochs() {
+	mkdir "$tmp/bochs" && cd "$tmp/bochs" && fetch_bochs && mkdir src &&
+		tar -xf bochs_*.orig.tar.* -C src --strip-components=1 && cd src && mend_bochs || return
+	# shellcheck disable=SC2086
+	CXXFLAGS="-O2 -g0" ./configure $bochs_options && make -j"$(nproc)" bochs && strip bochs
+}
+
+build_bochs() {
+	local dir=$cache/bochs
+	say "building Bochs from Debian's source package into $dir (about 2 minutes on 2 cores)"
+	(compile_bochs) >"$tmp/bochs.log" 2>&1 || {
+		tail -5 "$tmp/bochs.log" >&2
+		fail "Bochs cannot be built here, and the Intel lab needs it"
+	}
+	mkdir -p "$dir"
+	mv "$tmp/bochs/src/bochs" "$dir/bochs.tmp"
+	mv "$dir/bochs.tmp" "$dir/bochs"
+	rm -rf "$tmp/bochs"
+}
+
+bochs_ok() { [ -x "$cache/bochs/bochs" ]; }
+
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
@@ -154,13 +209,15 @@ need=$(missing_packages)
 qemu_ok && need_qemu= || need_qemu=1
 kernel_ok default && need_kernel= || need_kernel=1
 { [ -z "$newer" ] || kernel_ok newer; } && need_newer= || need_newer=1
+{ [ -z "$intel" ] || bochs_ok; } && need_bochs= || need_bochs=1
 
-[ -n "$need$need_qemu$need_kernel$need_newer" ] || exit 0
+[ -n "$need$need_qemu$need_kernel$need_newer$need_bochs" ] || exit 0
 
 if [ $mode = check ] || { [ "$(id -u)" != 0 ] && [ -n "$need$need_qemu" ]; }; then
 	[ -z "$need$need_qemu" ] || say "missing packages:" $need ${need_qemu:+"$qemu_package (>= ${qemu_min#*:})"}
 	[ -z "$need_kernel" ] || say "missing: the unpacked kernel in $cache/kernels"
-	fail "run this once as root: $PWD/setup.sh${tests:+ --tests}${newer:+ --newer}"
+	[ -z "$need_bochs" ] || say "missing: the Intel lab's emulator in $cache/bochs"
+	fail "run this once as root: $PWD/setup.sh${tests:+ --tests}${newer:+ --newer}${intel:+ --intel}"
 fi
 if [ -n "$need" ]; then
 	install_packages "$need"
@@ -173,4 +230,5 @@ if [ -n "$need_newer" ]; then
 	add_backports
 	unpack_kernel newer "$(kernel_version newer)"
 fi
+[ -z "$need_bochs" ] || build_bochs
 say "ready"

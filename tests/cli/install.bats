@@ -114,6 +114,15 @@ bare_setup() {
 	[ "${lines[-1]}" = "setup: error: run this once as root: $P/libexec/exitlab/setup.sh --tests" ]
 }
 
+@test "setup.sh builds the Intel lab's emulator when asked for only" {
+	run bare_setup --check
+	[[ "$output" != *Intel* ]]
+	run bare_setup --check --intel
+	[ "$status" -eq 3 ]
+	[[ "$output" == *"missing: the Intel lab's emulator in $DIR/none/bochs"* ]]
+	[ "${lines[-1]}" = "setup: error: run this once as root: $P/libexec/exitlab/setup.sh --intel" ]
+}
+
 @test "setup.sh without root says the one command that root must run, and changes nothing" {
 	unshare -m true 2>/dev/null || skip "needs root, to stop being it"
 	bare_setup --check >/dev/null || true
