@@ -41,10 +41,11 @@ VMM_SRC   := $(filter-out vmm/main.c vmm/%_main.c,$(call rwildcard,vmm,*.c))
 BENCH_SRC := $(filter-out bench/main.c bench/lab/labinit/%,$(call rwildcard,bench,*.c)) \
 	     $(filter-out %.bpf.c,$(wildcard probes/*.c)) \
 	     $(wildcard workloads/*.c results/*.c analysis/*.c)
+BENCH_ASM := $(wildcard bench/lab/*.S)
 
 $(O)/libbase.a: $(call obj,$(BASE_SRC))
 $(O)/libvmm.a: $(call obj,$(VMM_SRC))
-$(O)/libbench.a: $(call obj,$(BENCH_SRC))
+$(O)/libbench.a: $(call obj,$(BENCH_SRC)) $(patsubst %.S,$(O)/obj/%.o,$(BENCH_ASM))
 %.a:
 	@mkdir -p $(@D)
 	$(SAY) "  AR      $@"
@@ -54,6 +55,11 @@ $(O)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(SAY) "  CC      $<"
 	$(Q)$(CC) $(CFLAGS_ALL) -c -o $@ $<
+
+$(O)/obj/%.o: %.S
+	@mkdir -p $(@D)
+	$(SAY) "  AS      $<"
+	$(Q)$(CC) -MMD -MP -c -o $@ $<
 
 SAY  := $(if $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),@:,@echo)
 LINK = $(if $(V),,$(SAY) "  LD      $@";) mkdir -p $(@D); $(CC) $(LDFLAGS_ALL) -o $@
