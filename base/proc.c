@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -213,6 +214,20 @@ void proc_end(struct proc *p, uint64_t grace_ns)
 	}
 	kill(p->pid, SIGKILL);
 	reap(p);
+}
+
+int proc_cpu_ns(const struct proc *p, uint64_t *ns)
+{
+	struct timespec t;
+	clockid_t clock;
+	int err = clock_getcpuclockid(p->pid, &clock);
+
+	if (err)
+		return -err;
+	if (clock_gettime(clock, &t))
+		return -errno;
+	*ns = (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
+	return 0;
 }
 
 static int run(char *const argv[], struct proc_opts o, struct strbuf *out, uint64_t timeout_ns)

@@ -33,6 +33,8 @@ int proc_release(struct proc *p);
 int proc_wait(struct proc *p, uint64_t timeout_ns);
 /* SIGTERM, then SIGKILL after grace_ns; reaps. Fine to call on an ended one. */
 void proc_end(struct proc *p, uint64_t grace_ns);
+/* Processor time that it has had so far: 0 or -errno. */
+int proc_cpu_ns(const struct proc *p, uint64_t *ns);
 /* Run to the end, capturing stdout (may be NULL); status or -errno. */
 struct strbuf;
 int proc_run(char *const argv[], struct strbuf *out, uint64_t timeout_ns);

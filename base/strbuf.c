@@ -62,6 +62,14 @@ char *strbuf_take(struct strbuf *sb)
 	return s;
 }
 
+void strbuf_cut(struct strbuf *sb, size_t n)
+{
+	if (!n)
+		return;
+	sb->len -= n;
+	memmove(sb->buf, sb->buf + n, sb->len + 1);
+}
+
 void strbuf_reset(struct strbuf *sb)
 {
 	sb->len = 0;

@@ -20,6 +20,8 @@ void strbuf_addf(struct strbuf *sb, const char *fmt, ...) PRINTF(2, 3);
 const char *strbuf_str(const struct strbuf *sb);
 /* Hand the string over to the caller, who frees it; sb is empty afterwards. */
 char *strbuf_take(struct strbuf *sb);
+/* Take the first n bytes away. */
+void strbuf_cut(struct strbuf *sb, size_t n);
 void strbuf_reset(struct strbuf *sb);
 void strbuf_free(struct strbuf *sb);
 

@@ -63,7 +63,7 @@ static struct finding find_lab(void)
 
 	if (lab_inside())
 		return found(INFO, xstrdup("we are inside one"), NULL);
-	why = lab_missing(&version);
+	why = lab_missing(NULL, &version);
 	if (why)
 		f = found(BAD, xstrdup(why), path_setup());
 	else

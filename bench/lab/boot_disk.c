@@ -49,8 +49,8 @@ static int copy_bytes(int out, int in, off_t at, uint64_t n)
 }
 
 /*
- * Size bytes of in from at on are to be found at dest, then zeros up to full bytes. What fills the last sector comes
- * from the image and is zero.
+ * Size bytes of in from at on are to be found at dest, then zeros up to full bytes. What fills the last
+ * sector comes from the image and is zero.
  */
 static int add_piece(struct writer *w, int in, off_t at, uint64_t size, uint64_t dest, uint64_t full)
 {
@@ -59,7 +59,8 @@ static int add_piece(struct writer *w, int in, off_t at, uint64_t size, uint64_t
 
 	if (w->n_pieces + 1 >= BOOT_PIECES)
 		return -E2BIG;
-	if (size > full || full > w->mem_end || dest < LOW_BYTES || !range_ok(dest, full + BOOT_SECTOR, w->mem_end))
+	if (size > full || full > w->mem_end || dest < LOW_BYTES ||
+	    !range_ok(dest, full + BOOT_SECTOR, w->mem_end))
 		return -EFBIG;
 	read = (uint64_t)sectors(size) * BOOT_SECTOR;
 	*p = (struct boot_piece){(uint32_t)dest, w->sector, sectors(size), 0};
@@ -94,7 +95,9 @@ static int add_kernel(struct writer *w, int fd)
 		if (!err && p.p_type == PT_LOAD && p.p_memsz)
 			err = add_piece(w, fd, (off_t)p.p_offset, p.p_filesz, p.p_paddr, p.p_memsz);
 	}
-	return err ? err : w->n_pieces ? 0 : -ENOEXEC;
+	if (!err && !w->n_pieces)
+		err = -ENOEXEC;
+	return err;
 }
 
 static int add_initrd(struct writer *w, int fd)
@@ -134,7 +137,7 @@ static int write_code(struct writer *w)
 	return err;
 }
 
-static int finish(struct writer *w)
+static int write_rest(struct writer *w)
 {
 	uint64_t cylinders = (w->sector + CYLINDER - 1) / CYLINDER;
 	int err = write_code(w);
@@ -164,5 +167,5 @@ int boot_disk_write(int fd, const struct boot_spec *spec)
 	err = add_file(&w, spec->initrd, add_initrd);
 	if (err)
 		return err;
-	return finish(&w);
+	return write_rest(&w);
 }

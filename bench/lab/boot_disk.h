@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A disk image that boots an uncompressed Linux kernel and its initramfs on a machine with a BIOS: boot.S, then the
- * kernel's segments, then the initramfs, each from a sector of its own on.
+ * A disk image that boots an uncompressed Linux kernel and its initramfs on a machine with a BIOS: boot.S,
+ * then the kernel's segments, then the initramfs, each from a sector of its own on.
  *
  *      sector 0..15   boot.S; struct boot_header at byte BOOT_HEADER_AT of it
  *      16...          the pieces that the header names

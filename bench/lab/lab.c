@@ -11,9 +11,28 @@
 #include "base/table.h"
 #include "bench/lab/lab_impl.h"
 #include "bench/host/paths.h"
+#include "bench/host/substrate.h"
 
 #define BOOT_TIMEOUT_NS (90 * NSEC_PER_SEC)
 #define POWER_OFF_NS    (10 * NSEC_PER_SEC)
+
+const char *lab_substrate(void)
+{
+	const struct machine *m = lab_inside() ? machine_find(getenv("EXITLAB_LAB")) : NULL;
+
+	return m ? m->substrate : "host";
+}
+
+char *lab_missing(const struct machine *m, char **version)
+{
+	char *why = (m ? m : machine_table[0])->missing(version);
+	char *kernel = xasprintf("%s/kernels/default/vmlinux", path_cache());
+
+	if (!why && !file_exists(kernel))
+		why = xasprintf("no unpacked kernel in %s; run %s", path_cache(), path_setup());
+	free(kernel);
+	return why;
+}
 
 /* Without a time-out of the caller's, only the boot has one. */
 static uint64_t lab_limit(const struct lab_spec *spec)
@@ -70,14 +89,14 @@ static char *keep_console(const char *console)
 
 static void explain(struct lab *lab)
 {
-	char *console = fd_text(lab->console_fd), *qlog = fd_text(lab->qlog_fd);
+	char *console = fd_text(lab->console_fd), *elog = fd_text(lab->log_fd);
 	bool plain = lab->interrupts || (lab->timed_out && lab->ready);
 	char *where = plain ? xstrdup("") : keep_console(console);
 	const char *panic = line_with(console, "Kernel panic"), *own = line_with(console, "lab: ");
 
 	if (lab->timed_out)
 		log_error("lab: timed out after %s%s%s", fmt_ns((double)lab_limit(lab->spec)),
-			  lab->ready || lab->spec->deterministic ? "; see --timeout" : ", before it was up",
+			  lab->ready || lab->channel == LAB_LEAVES ? "; see --timeout" : ", before it was up",
 			  where);
 	else if (lab->silent)
 		log_error("lab: its kernel hangs (no sign of life for a minute)%s", where);
@@ -88,18 +107,59 @@ static void explain(struct lab *lab)
 	else if (own)
 		log_error("lab: ended early: %s%s", own + strlen("lab: "), where);
 	else if (!lab->ready)
-		log_error("lab: QEMU ended before the lab was up: %s", last_line(qlog));
+		log_error("lab: %s ended before the lab was up: %s", lab->machine->emulator, last_line(elog));
 	else
-		log_error("lab: the machine ended before the command did: %s%s", last_line(qlog), where);
+		log_error("lab: the machine ended before the command did: %s%s", last_line(elog), where);
 	free(where);
 	free(console);
-	free(qlog);
+	free(elog);
+}
+
+static void lab_open(struct lab *lab, const struct lab_spec *spec)
+{
+	const struct machine *m = spec->machine ? spec->machine : machine_table[0];
+
+	*lab = (struct lab){.spec = spec, .machine = m, .emulator = PROC_INIT, .ctl_fd = -1, .stdin_fd = -1};
+	lab->channel = spec->deterministic ? m->deterministic_channel : m->channel;
+	lab->mem_mib = spec->mem_mib ? spec->mem_mib : m->mem_mib;
+	lab->console_fd = memfd_create("lab-console", MFD_CLOEXEC);
+	lab->log_fd = memfd_create("lab-emulator", MFD_CLOEXEC);
+	if (spec->timeout_ns || lab->channel != LAB_SPEAKS)
+		lab->deadline_ns = clock_ns() + lab_limit(spec);
+	if (spec->pass_stdin && lab->channel == LAB_TALKS)
+		lab->stdin_fd = STDIN_FILENO;
+	lab_catch_signals(lab);
+}
+
+static void lab_close(struct lab *lab)
+{
+	proc_end(&lab->emulator, 0);
+	close_fd(&lab->ctl_fd);
+	close_fd(&lab->console_fd);
+	close_fd(&lab->log_fd);
+	close_fd(&lab->signal_fd);
+	strbuf_free(&lab->inbox);
+	sigprocmask(SIG_SETMASK, &lab->saved_signals, NULL);
+}
+
+/* Until the command has ended, and the machine, too, where that leaves something behind. */
+static int lab_serve(struct lab *lab)
+{
+	int err = lab_session(lab);
+
+	if (err || lab->timed_out)
+		explain(lab);
+	if (err && lab->ready && !lab->timed_out && !lab->interrupts)
+		return -EHOSTDOWN;
+	if (!err && lab->channel == LAB_TALKS && proc_wait(&lab->emulator, POWER_OFF_NS) == -ETIMEDOUT)
+		log_warn("lab: did not power off; ended");
+	return err;
 }
 
 int lab_run(const struct lab_spec *spec, int *status)
 {
-	struct lab lab = {.spec = spec, .qemu = PROC_INIT, .ctl_fd = -1, .stdin_fd = -1};
-	char *why = lab_missing(NULL);
+	struct lab lab;
+	char *why = lab_missing(spec->machine, NULL);
 	int err;
 
 	*status = EXIT_CANNOT;
@@ -108,31 +168,14 @@ int lab_run(const struct lab_spec *spec, int *status)
 		free(why);
 		return -ENOENT;
 	}
-	lab.console_fd = memfd_create("lab-console", MFD_CLOEXEC);
-	lab.qlog_fd = memfd_create("lab-qemu", MFD_CLOEXEC);
-	lab.deadline_ns = clock_ns() + lab_limit(spec);
-	if (spec->pass_stdin && !spec->deterministic)
-		lab.stdin_fd = STDIN_FILENO;
-	lab_catch_signals(&lab);
-	err = lab_start_qemu(&lab);
-	if (!err) {
-		err = lab_session(&lab);
-		if (err || lab.timed_out)
-			explain(&lab);
-		if (err && lab.ready && !lab.timed_out && !lab.interrupts)
-			err = -EHOSTDOWN;
-		if (!err && proc_wait(&lab.qemu, POWER_OFF_NS) == -ETIMEDOUT)
-			log_warn("lab: did not power off; ended");
-	}
-	proc_end(&lab.qemu, 0);
+	lab_open(&lab, spec);
+	err = lab_start(&lab);
+	if (!err)
+		err = lab_serve(&lab);
 	if (lab.timed_out)
 		*status = 124; /* as timeout(1) */
 	else if (!err || lab.interrupts)
 		*status = lab.status;
-	close_fd(&lab.ctl_fd);
-	close_fd(&lab.console_fd);
-	close_fd(&lab.qlog_fd);
-	close_fd(&lab.signal_fd);
-	sigprocmask(SIG_SETMASK, &lab.saved_signals, NULL);
+	lab_close(&lab);
 	return err;
 }

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The lab: one emulated machine (QEMU, TCG) with SVM, IOMMU and an SR-IOV wire, running one command of this
- * host.
- */
+/* The lab: one emulated machine (machine.h) that runs one command of this host. */
 #ifndef BENCH_LAB_LAB_H
 #define BENCH_LAB_LAB_H
 
 #include "base/util.h"
 
+#define LAB_SEALED_CACHE "/cache" /* of a lab that holds only what travels in its initramfs */
+
 struct image_file;
+struct machine;
 
 struct lab_spec {
+	const struct machine *machine; /* NULL: the default */
 	char *const *argv;
 	const char *cwd;          /* NULL: here */
 	const char *kernel;       /* "default" or "newer" (NULL: default) */
@@ -20,17 +21,14 @@ struct lab_spec {
 	uint64_t timeout_ns;      /* of the whole lab; 0: none */
 	bool terminal;            /* the command gets a terminal; ours is set raw */
 	bool pass_stdin;
-	/*
-	 * Deterministic: one core, instruction counting, everything in RAM: what the command needs is
-	 * listed here.
-	 */
-	bool deterministic;
-	const char *sealed_out;      /* out_dir's name inside */
+	bool deterministic; /* equal to the last digit: one core, instruction counting */
+	/* A deterministic lab, and one that does not talk, holds what is listed here and nothing else. */
+	const char *sealed_out;      /* out_dir's name inside; NULL: the same */
 	const char *const *programs; /* NULL-terminated host paths; their libraries come along */
 	const char *bin_dir;         /* as in struct image_spec */
 	const struct image_file *files;
 	size_t n_files;
-	uint64_t mem_mib;         /* 0: 2048; more than that breaks the SR-IOV mailbox */
+	uint64_t mem_mib;         /* 0: the machine's own */
 };
 
 /*
@@ -38,10 +36,12 @@ struct lab_spec {
  * -EHOSTDOWN when it was up and then hung, panicked or ended by itself.
  */
 int lab_run(const struct lab_spec *spec, int *status);
+/* Of a record that is made here: "host", or the lab's. */
+const char *lab_substrate(void);
 /*
- * Why there can be no lab on this machine, or NULL; *qemu_version for the record (may be NULL). Caller
- * frees both.
+ * Why there can be no such lab (NULL: the default) on this machine, or NULL; *version of its emulator (may
+ * be NULL). Caller frees both.
  */
-char *lab_missing(char **qemu_version);
+char *lab_missing(const struct machine *m, char **version);
 
 #endif

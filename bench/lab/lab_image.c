@@ -8,17 +8,11 @@
 #include "base/log.h"
 #include "bench/lab/lab_cache.h"
 #include "bench/lab/lab_image.h"
+#include "bench/lab/lab_impl.h"
 #include "bench/host/paths.h"
 #include "workloads/image.h"
 
-/* What the lab has from the start; everything else is one modprobe away. */
-static const char *const lab_modules[] = {
-	"virtio_pci", "virtio_console", "9p", "9pnet_virtio", "overlay", /* its own */
-	"kvm_amd", "vhost_net", "tun", "veth", "bridge", "igb", "vfio_iommu_type1", "vfio-pci",
-	NULL,
-};
-
-/* The configuration of a deterministic lab travels in its initramfs, as one more file. */
+/* The configuration of a lab that does not talk travels in its initramfs, as one more file. */
 static int add_config(const char *dir, const struct strbuf *config, struct image_file *file)
 {
 	char *path = xasprintf("%s/config.%d", dir, getpid());
@@ -30,12 +24,13 @@ static int add_config(const char *dir, const struct strbuf *config, struct image
 	return err;
 }
 
-int lab_image(const struct lab_spec *spec, const char *modules_dir, const struct strbuf *config, char **path)
+int lab_image(const struct lab *lab, const char *modules_dir, const struct strbuf *config, char **path)
 {
+	const struct lab_spec *spec = lab->spec;
 	struct image_spec image = {
 		.agent = path_tool("lab-init"),
 		.moddir = modules_dir,
-		.modules = lab_modules,
+		.modules = lab->machine->modules,
 	};
 	struct image_file *files = xcalloc(spec->n_files + 1, sizeof(*files));
 	char *dir = xasprintf("%s/lab", path_cache());
@@ -43,7 +38,7 @@ int lab_image(const struct lab_spec *spec, const char *modules_dir, const struct
 
 	if (err && image.agent)
 		log_error("%s: %s", dir, strerror(-err));
-	if (!err && spec->deterministic) {
+	if (!err && lab->channel != LAB_TALKS) {
 		for (size_t i = 0; i < spec->n_files; i++)
 			files[i] = spec->files[i];
 		image.files = files;

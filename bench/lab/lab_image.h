@@ -3,12 +3,13 @@
 #define BENCH_LAB_LAB_IMAGE_H
 
 #include "base/strbuf.h"
-#include "bench/lab/lab.h"
+
+struct lab;
 
 /*
- * The lab's initramfs in the cache, named by the hash of what is in it. A deterministic one also holds
+ * The lab's initramfs in the cache, named by the hash of what is in it. One that does not talk also holds
  * config and spec->files. *path is the caller's to free. 0 or -errno (logged).
  */
-int lab_image(const struct lab_spec *spec, const char *modules_dir, const struct strbuf *config, char **path);
+int lab_image(const struct lab *lab, const char *modules_dir, const struct strbuf *config, char **path);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the lab share: lab.c runs one, lab_qemu.c starts the machine, lab_session.c talks with
- * its init.
+ * What the files of the lab share: lab.c runs one, lab_start.c prepares it, a machine's file (machine.h)
+ * starts it, lab_session.c talks with its init.
  */
 #ifndef BENCH_LAB_LAB_IMPL_H
 #define BENCH_LAB_LAB_IMPL_H
@@ -10,14 +10,21 @@
 #include <termios.h>
 
 #include "base/proc.h"
+#include "base/strbuf.h"
 #include "bench/lab/lab.h"
+#include "bench/lab/machine.h"
 
 struct lab {
 	const struct lab_spec *spec;
-	struct proc qemu;
-	int ctl_fd;              /* our end of the virtio-serial port; a memfd with a deterministic lab */
-	int console_fd, qlog_fd; /* memfds: the lab kernel's console, QEMU's own messages */
+	const struct machine *machine;
+	enum lab_channel channel;
+	uint64_t mem_mib;
+	struct proc emulator;
+	int ctl_fd;             /* our end of the channel */
+	int console_fd, log_fd; /* memfds: the lab kernel's console, the emulator's own messages */
 	int signal_fd, stdin_fd;
+	struct strbuf inbox;    /* of what came, the part that is no whole frame yet */
+	bool in_step;           /* the first frame has been found in what it says */
 	bool ready, done, timed_out, silent;
 	int32_t status;
 	unsigned interrupts;
@@ -27,8 +34,10 @@ struct lab {
 	sigset_t saved_signals;
 };
 
-/* Build the initramfs if need be, start QEMU and send the configuration. 0 or -errno, logged. */
-int lab_start_qemu(struct lab *lab);
+/* Build the initramfs if need be, start the machine and tell it what to do. 0 or -errno, logged. */
+int lab_start(struct lab *lab);
+/* One more "key=value" of what its init is told (lab_wire.h). */
+void lab_config_add(struct strbuf *config, const char *key, const char *value);
 
 /* From here on Ctrl-C and its like are for the command; the mask that was is in saved_signals. */
 void lab_catch_signals(struct lab *lab);
@@ -36,5 +45,7 @@ void lab_catch_signals(struct lab *lab);
 int lab_send_frame(struct lab *lab, uint32_t type, const void *data, size_t len);
 /* Carry streams, signals and the terminal until the command has ended; -errno when the machine went first. */
 int lab_session(struct lab *lab);
+/* Of what came, what is whole; 0, or -errno for what is no frame or cannot be kept. */
+int lab_take_frames(struct lab *lab);
 
 #endif

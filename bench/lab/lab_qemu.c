@@ -22,72 +22,20 @@
 
 #define QEMU_MIN_MAJOR 8 /* the igb card */
 
-extern char **environ;
-
-char *lab_missing(char **version)
+static char *qemu_missing(char **version)
 {
 	char *v = qemu_version(), *why = NULL;
-	char *kernel = xasprintf("%s/kernels/default/vmlinux", path_cache());
 
 	if (!v)
 		why = xasprintf("%s is not installed; run %s", qemu_program(), path_setup());
 	else if (atoi(v) < QEMU_MIN_MAJOR)
 		why = xasprintf("QEMU %s is too old (the igb SR-IOV card needs %d.0); run %s", v,
 				QEMU_MIN_MAJOR, path_setup());
-	else if (!file_exists(kernel))
-		why = xasprintf("no unpacked kernel in %s; run %s", path_cache(), path_setup());
 	if (version)
 		*version = v;
 	else
 		free(v);
-	free(kernel);
 	return why;
-}
-
-static void add_pair(struct strbuf *cfg, const char *key, const char *value)
-{
-	strbuf_addf(cfg, "%s=%s", key, value);
-	strbuf_addc(cfg, '\0');
-}
-
-static bool env_wanted(const char *pair)
-{
-	static const char *const prefix[] = {"HOME=", "TERM=",	  "LANG=",     "LC_",
-					     "XDG_",  "EXITLAB_", "NO_COLOR=", "USER="};
-
-	for (size_t i = 0; i < ARRAY_SIZE(prefix); i++)
-		if (!strncmp(pair, prefix[i], strlen(prefix[i])))
-			return true;
-	return false;
-}
-
-static void make_config(const struct lab_spec *spec, struct strbuf *cfg)
-{
-	char cwd[PATH_MAX];
-
-	for (char *const *a = spec->argv; *a; a++)
-		add_pair(cfg, "arg", *a);
-	add_pair(cfg, "env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-	add_pair(cfg, "env", "EXITLAB_LAB=1");
-	if (spec->deterministic) {
-		/* Nothing of this host's: the configuration is part of the experiment. */
-		add_pair(cfg, "env", "HOME=/");
-		add_pair(cfg, "env", "EXITLAB_CACHE=/cache");
-		add_pair(cfg, "env", "EXITLAB_VIRTUAL_TIME=1");
-		add_pair(cfg, "env", "EXITLAB_INNER=1");
-		add_pair(cfg, "env", "EXITLAB_PLAN_ID=deterministic");
-	}
-	for (char **e = environ; *e && !spec->deterministic; e++)
-		if (env_wanted(*e))
-			add_pair(cfg, "env", *e);
-	if (spec->cwd)
-		add_pair(cfg, "cwd", spec->cwd);
-	else if (getcwd(cwd, sizeof(cwd)))
-		add_pair(cfg, "cwd", cwd);
-	if (spec->terminal)
-		add_pair(cfg, "tty", "1");
-	if (spec->out_dir)
-		add_pair(cfg, "out", spec->deterministic ? spec->sealed_out : spec->out_dir);
 }
 
 static void args_text(struct strlist *a, const char *text)
@@ -116,19 +64,16 @@ static void add_virtfs(struct strlist *a, const char *path, const char *tag, boo
 	strbuf_free(&sb);
 }
 
-static void add_share(struct strlist *a, struct strbuf *cfg, const char *dir)
+static void add_share(struct strlist *a, struct strbuf *config, const char *dir, const char *tag)
 {
-	static unsigned n;
-	char *tag, *pair;
+	char *pair;
 
 	if (!dir)
 		return;
-	tag = xasprintf("rw%u", n++);
 	pair = xasprintf("%s:%s", tag, dir);
 	add_virtfs(a, dir, tag, false);
-	add_pair(cfg, "rw", pair);
+	lab_config_add(config, "rw", pair);
 	free(pair);
-	free(tag);
 }
 
 /*
@@ -156,35 +101,33 @@ static const char machine_fast[] = "-accel tcg,thread=multi -smp 2 -cpu EPYC-v4,
 static const char kernel_args[] = "console=ttyS0 panic=-1 intel_iommu=on mitigations=off quiet nokaslr nowatchdog "
 				  "tsc=reliable random.trust_cpu=on no_timer_check";
 
-static void build_args(struct strlist *a, const struct lab *lab, const char *vmlinux, const char *initrd,
-		       struct strbuf *cfg, int peer_fd)
+static void build_args(struct strlist *a, const struct lab *lab, const struct machine_boot *boot, int peer_fd)
 {
 	const struct lab_spec *spec = lab->spec;
-	const char *checkout = path_checkout();
 
 	strlist_add(a, qemu_program());
 	args_text(a, spec->deterministic ? machine_deterministic : machine_fast);
 	strlist_add(a, "-chardev");
-	if (spec->deterministic)
+	if (lab->channel == LAB_LEAVES)
 		strlist_addf(a, "file,id=ctl,path=/proc/self/fd/%d", peer_fd);
 	else
 		strlist_addf(a, "socket,id=ctl,fd=%d", peer_fd);
 	args_text(a, machine_common);
 	strlist_add(a, "-m");
-	strlist_addf(a, "%llu", (unsigned long long)(spec->mem_mib ? spec->mem_mib : 2048));
+	strlist_addf(a, "%llu", (unsigned long long)lab->mem_mib);
 	strlist_add(a, "-serial");
 	strlist_addf(a, "file:/proc/self/fd/%d", lab->console_fd);
 	strlist_add(a, "-kernel");
-	strlist_add(a, vmlinux);
+	strlist_add(a, boot->vmlinux);
 	strlist_add(a, "-initrd");
-	strlist_add(a, initrd);
+	strlist_add(a, boot->initrd);
 	strlist_add(a, "-append");
-	strlist_addf(a, "%s %s", kernel_args, spec->append ? spec->append : "");
-	if (!spec->deterministic) {
+	strlist_add(a, boot->command_line);
+	if (lab->channel == LAB_TALKS) {
 		add_virtfs(a, "/", "root", true);
-		add_share(a, cfg, checkout);
-		add_share(a, cfg, spec->out_dir);
-		add_share(a, cfg, spec->rw_dir);
+		add_share(a, boot->config, path_checkout(), "rw0");
+		add_share(a, boot->config, spec->out_dir, "rw1");
+		add_share(a, boot->config, spec->rw_dir, "rw2");
 	}
 }
 
@@ -201,61 +144,71 @@ static int open_file_channel(int pair[2])
 	return pair[1] < 0 ? -errno : 0;
 }
 
-int lab_start_qemu(struct lab *lab)
+static int qemu_spawn(struct lab *lab, const struct machine_boot *boot, int peer_fd)
 {
-	const struct lab_spec *spec = lab->spec;
-	const char *which = spec->kernel ? spec->kernel : "default";
-	struct strbuf cfg = STRBUF_INIT;
-	struct proc_opts po = {0};
+	int keep[] = {peer_fd, lab->console_fd};
+	struct proc_opts po = {.keep_fds = keep,
+			       .n_keep = 2,
+			       .stdout_fd = lab->log_fd,
+			       .stderr_fd = lab->log_fd,
+			       .new_group = true};
 	struct strlist a = STRLIST_INIT;
-	int pair[2] = {-1, -1}, keep[2], err;
-	char *vmlinux = path_kernel(which, "vmlinux"), *initrd = NULL;
-	char *modules = vmlinux ? path_kernel(which, "modules") : NULL;
+	int err;
 
-	if (!vmlinux || !modules) {
-		err = -ENOENT;
-		goto out;
-	}
-	err = spec->deterministic ? open_file_channel(pair) : open_channel(pair);
+	build_args(&a, lab, boot, peer_fd);
+	err = proc_spawn(&lab->emulator, a.v, &po);
 	if (err)
-		goto out;
-	make_config(spec, &cfg);
-	add_pair(&cfg, "modules", modules);
-	err = lab_image(spec, modules, &cfg, &initrd);
-	if (err)
-		goto out;
-	build_args(&a, lab, vmlinux, initrd, &cfg, pair[1]);
-	keep[0] = pair[1];
-	keep[1] = lab->console_fd;
-	po.keep_fds = keep;
-	po.n_keep = 2;
-	po.stdout_fd = po.stderr_fd = lab->qlog_fd;
-	po.new_group = true;
-	err = proc_spawn(&lab->qemu, a.v, &po);
-	if (err) {
 		log_error("lab: %s: %s", a.v[0], strerror(-err));
+	strlist_free(&a);
+	return err;
+}
+
+static int qemu_start(struct lab *lab, const struct machine_boot *boot)
+{
+	int pair[2] = {-1, -1};
+	int err = lab->channel == LAB_LEAVES ? open_file_channel(pair) : open_channel(pair);
+
+	if (!err)
+		err = qemu_spawn(lab, boot, pair[1]);
+	if (err)
 		goto out;
-	}
-	lab_erratum_mend(lab->qemu.pid);
+	lab_erratum_mend(lab->emulator.pid);
 	/*
 	 * Under instruction counting two of QEMU's threads take turns; on a busy machine each waits for a
 	 * core every time (load 11 on 2 cores: 17 turns a second, 35 with this). Root only, and no harm
 	 * when it is refused.
 	 */
-	if (spec->deterministic)
-		setpriority(PRIO_PROCESS, (id_t)lab->qemu.pid, -10);
+	if (lab->spec->deterministic)
+		setpriority(PRIO_PROCESS, (id_t)lab->emulator.pid, -10);
 	lab->ctl_fd = pair[0];
 	pair[0] = -1;
 	/* A QEMU that has ended already is the session's to notice, and to explain. */
-	if (!spec->deterministic)
-		lab_send_frame(lab, LAB_CONFIG, cfg.buf, cfg.len);
+	if (lab->channel == LAB_TALKS)
+		lab_send_frame(lab, LAB_CONFIG, boot->config->buf, boot->config->len);
 out:
 	close_fd(&pair[0]);
 	close_fd(&pair[1]);
-	strlist_free(&a);
-	strbuf_free(&cfg);
-	free(vmlinux);
-	free(modules);
-	free(initrd);
 	return err;
 }
+
+static const char *const modules[] = {
+	"virtio_pci", "virtio_console", "9p", "9pnet_virtio", "overlay", /* its own */
+	"kvm_amd", "vhost_net", "tun", "veth", "bridge", "igb", "vfio_iommu_type1", "vfio-pci",
+	NULL,
+};
+
+/* With more than 2 GiB the card's mailbox for virtual functions stays silent. */
+const struct machine machine_amd = {
+	.name = "amd",
+	.substrate = "lab",
+	.emulator = "QEMU",
+	.summary = "QEMU: SVM with nested paging, an IOMMU, two SR-IOV cards on one wire, your files",
+	.has = ~0u,
+	.mem_mib = 2048,
+	.channel = LAB_TALKS,
+	.deterministic_channel = LAB_LEAVES,
+	.modules = modules,
+	.kernel_args = kernel_args,
+	.missing = qemu_missing,
+	.start = qemu_start,
+};

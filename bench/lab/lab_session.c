@@ -84,6 +84,8 @@ static int handle_frame(struct lab *lab, const struct lab_frame *f, char *data)
 	case LAB_FILE:
 		return save_file(lab, data, f->len);
 	case LAB_EXIT:
+		if (f->len != sizeof(lab->status))
+			return -EPROTO;
 		memcpy(&lab->status, data, sizeof(lab->status));
 		lab->done = true;
 		return 0;
@@ -94,16 +96,66 @@ static int handle_frame(struct lab *lab, const struct lab_frame *f, char *data)
 	return 0;
 }
 
-static int read_frame(struct lab *lab)
+/* A machine that speaks has a word of its emulator's before the first frame. */
+static bool fall_in_step(struct lab *lab)
 {
-	static char data[LAB_FRAME_MAX + 1];
-	struct lab_frame f;
+	static const char magic[] = LAB_MAGIC;
+	struct strbuf *in = &lab->inbox;
+	char *at = memmem(in->buf, in->len, magic, sizeof(magic));
 
-	if (fd_read_full(lab->ctl_fd, &f, sizeof(f)) != sizeof(f) || f.len > LAB_FRAME_MAX ||
-	    fd_read_full(lab->ctl_fd, data, f.len) != (ssize_t)f.len)
+	if (!at || lab->in_step)
+		return lab->in_step;
+	strbuf_cut(in, (size_t)(at - in->buf) + sizeof(magic));
+	return lab->in_step = true;
+}
+
+int lab_take_frames(struct lab *lab)
+{
+	struct strbuf *in = &lab->inbox;
+	size_t at = 0;
+	int err = 0;
+
+	if (lab->channel == LAB_SPEAKS && !fall_in_step(lab))
+		return in->len > LAB_FRAME_MAX ? -EPROTO : 0;
+	while (!err && in->len - at >= sizeof(struct lab_frame)) {
+		struct lab_frame f;
+
+		memcpy(&f, in->buf + at, sizeof(f));
+		if (f.len > LAB_FRAME_MAX)
+			return -EPROTO;
+		if (in->len - at < sizeof(f) + f.len)
+			break;
+		err = handle_frame(lab, &f, in->buf + at + sizeof(f));
+		at += sizeof(f) + f.len;
+	}
+	strbuf_cut(in, at);
+	return err;
+}
+
+/*
+ * What silence is measured by: an emulator that only speaks is as fast as the processor time that it gets,
+ * and one that waits for nothing but that never hangs on a busy machine.
+ */
+static uint64_t silence_clock(struct lab *lab)
+{
+	uint64_t ns;
+
+	return lab->channel == LAB_SPEAKS && !proc_cpu_ns(&lab->emulator, &ns) ? ns : clock_ns();
+}
+
+/* What there is; -EPIPE at its end. */
+static int hear(struct lab *lab)
+{
+	char buf[16384];
+	ssize_t n = read(lab->ctl_fd, buf, sizeof(buf));
+
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (!n)
 		return -EPIPE;
-	lab->heard_ns = clock_ns();
-	return handle_frame(lab, &f, data);
+	lab->heard_ns = silence_clock(lab);
+	strbuf_add(&lab->inbox, buf, (size_t)n);
+	return lab_take_frames(lab);
 }
 
 static void on_stdin(struct lab *lab)
@@ -131,7 +183,7 @@ static void on_signal(struct lab *lab)
 		return;
 	}
 	/* The second time we do not ask any more. */
-	if (lab->interrupts++ || !lab->ready || lab->spec->deterministic) {
+	if (lab->interrupts++ || !lab->ready || lab->channel != LAB_TALKS) {
 		lab->kill_ns = clock_ns();
 		lab->status = 128 + sig;
 	} else {
@@ -151,6 +203,13 @@ void lab_catch_signals(struct lab *lab)
 	lab->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
 }
 
+static bool is_silent(struct lab *lab)
+{
+	if (lab->channel == LAB_LEAVES || (lab->channel == LAB_TALKS && !lab->ready))
+		return false;
+	return silence_clock(lab) > lab->heard_ns + SILENCE_NS;
+}
+
 /* Time-outs: first ask the command to end, then take the machine away. */
 static int check_clock(struct lab *lab)
 {
@@ -159,15 +218,17 @@ static int check_clock(struct lab *lab)
 
 	if (lab->kill_ns && now >= lab->kill_ns)
 		return -ETIMEDOUT;
-	lab->silent = lab->ready && !lab->spec->deterministic && now > lab->heard_ns + SILENCE_NS;
+	lab->silent = is_silent(lab);
 	if (lab->silent)
 		return -EHOSTDOWN;
 	if (!lab->deadline_ns || now < lab->deadline_ns || lab->timed_out)
 		return 0;
 	lab->timed_out = true;
-	lab->kill_ns = now + (lab->ready ? GRACE_NS : 0);
-	if (lab->ready && !lab->spec->deterministic)
+	lab->kill_ns = now;
+	if (lab->ready && lab->channel == LAB_TALKS) {
+		lab->kill_ns += GRACE_NS;
 		lab_send_frame(lab, LAB_SIGNAL, &sig, sizeof(sig));
+	}
 	return 0;
 }
 
@@ -180,31 +241,32 @@ static int session_live(struct lab *lab)
 			{lab->ctl_fd, POLLIN, 0},
 			{lab->signal_fd, POLLIN, 0},
 			{lab->ready ? lab->stdin_fd : -1, POLLIN, 0},
-			{lab->qemu.pidfd, POLLIN, 0},
+			{lab->emulator.pidfd, POLLIN, 0},
 		};
 
 		if (poll(p, ARRAY_SIZE(p), 200) < 0 && errno != EINTR)
 			return -errno;
 		if (p[0].revents)
-			err = read_frame(lab);
+			err = hear(lab);
 		else if (p[3].revents)
 			err = -EPIPE;
 		if (p[1].revents)
 			on_signal(lab);
 		if (p[2].revents)
 			on_stdin(lab);
-		err = err ? err : check_clock(lab);
+		if (!err)
+			err = check_clock(lab);
 	}
 	return err;
 }
 
-/* A deterministic lab says everything at its end, into a file. */
-static int session_sealed(struct lab *lab)
+/* All is said at the end, in a file. */
+static int session_left(struct lab *lab)
 {
 	int err = 0;
 
 	for (;;) {
-		struct pollfd p[] = {{lab->qemu.pidfd, POLLIN, 0}, {lab->signal_fd, POLLIN, 0}};
+		struct pollfd p[] = {{lab->emulator.pidfd, POLLIN, 0}, {lab->signal_fd, POLLIN, 0}};
 
 		poll(p, 2, 200);
 		if (p[0].revents)
@@ -217,7 +279,7 @@ static int session_sealed(struct lab *lab)
 	}
 	lseek(lab->ctl_fd, 0, SEEK_SET);
 	while (!lab->done && !err)
-		err = read_frame(lab);
+		err = hear(lab);
 	return err;
 }
 
@@ -226,7 +288,7 @@ int lab_session(struct lab *lab)
 	int err;
 
 	terminal_raw(lab);
-	err = lab->spec->deterministic ? session_sealed(lab) : session_live(lab);
+	err = lab->channel == LAB_LEAVES ? session_left(lab) : session_live(lab);
 	if (lab->raw)
 		tcsetattr(STDIN_FILENO, TCSANOW, &lab->saved_termios);
 	return err;

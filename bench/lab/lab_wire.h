@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What bench and the lab's init say to each other over one virtio-serial port: frames of a header and a
- * payload.
+ * What bench and the lab's init say to each other: frames of a header and a payload, over a virtio-serial
+ * port.
  *
  *      bench -> init   CONFIG once, then STDIN (empty: end of file), SIGNAL, WINSIZE
  *      init  -> bench  READY once the command runs, STDOUT, STDERR, ALIVE when there is nothing to say for
  *                      LAB_ALIVE_MS, EXIT last
  *
- * A deterministic lab has its CONFIG in the initramfs, takes no input, and sends the files of its output
- * directory as FILE frames before EXIT.
+ * A lab that does not talk (enum lab_channel) has its CONFIG in the initramfs, takes no input, and sends
+ * the files of its output directory as FILE frames before EXIT. One that speaks does so by an I/O port,
+ * byte by byte, and what its emulator prints comes first: LAB_MAGIC, with its NUL, ends that.
  *
  * CONFIG is a run of NUL-terminated "key=value" strings:
  *      arg=WORD (one each, in order)   env=NAME=VALUE   cwd=DIR   rw=TAG:DIR (a 9p share to mount there)
- *                                      tty=1
+ *                                      tty=1   channel=port
  *      modules=DIR (of the lab's kernel, on the host)   out=DIR (for results)
  */
 #ifndef BENCH_LAB_LAB_WIRE_H
@@ -21,6 +22,8 @@
 #include <stdint.h>
 
 #define LAB_PORT      "exitlab.ctl" /* name of the virtio-serial port */
+#define LAB_IO_PORT   0xe9          /* of a lab that speaks */
+#define LAB_MAGIC     "\nexitlab's lab speaks\n"
 #define LAB_FRAME_MAX 65536u
 #define LAB_ALIVE_MS  5000
 

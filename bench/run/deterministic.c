@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/table.h"
 #include "bench/run/deterministic.h"
+#include "bench/lab/cargo.h"
 #include "bench/lab/lab.h"
 #include "bench/lab/lab_cache.h"
 #include "bench/sample/observer.h"
@@ -20,61 +21,26 @@
 #include "workloads/image.h"
 
 /* Paths inside the sealed lab; constant, because every byte of the initramfs is part of the experiment. */
-#define SEALED_CACHE "/cache"
 #define SEALED_OUT   "/out"
 #define SEALED_BIN   "/exitlab" /* wherever they were built: a path's length shows in virtual time */
 #define SEALED_SEED  1
 
 #define BOOT_LIMIT_NS (300 * NSEC_PER_SEC)
 
-/* What the lab must hold: programs with their libraries, and files. */
-struct cargo {
-	const char *programs[16];
-	size_t n_programs;
-	struct image_file *files;
-	size_t n_files;
-};
-
-static void add_file(struct cargo *c, char *path, char *host_path)
-{
-	c->files = xgrow(c->files, c->n_files, sizeof(*c->files));
-	c->files[c->n_files++] = (struct image_file){path, host_path, 0644};
-}
-
-static void add_kernel_file(struct cargo *c, const char *kernel_dir, const char *name)
-{
-	char *host = xasprintf("%s/%s", kernel_dir, name);
-
-	if (file_exists(host))
-		add_file(c, xasprintf(SEALED_CACHE "/kernels/default/%s", name), host);
-	else
-		free(host);
-}
-
-/* The guest's modules, and what modules_resolve reads to find them. */
+/* The guest's modules. */
 static int add_modules(struct cargo *c, const struct plan *p, const char *kernel_dir)
 {
-	static const char *const indexes[] = {"modules/modules.dep", "modules/modules.alias",
-					      "modules/modules.builtin", "modules/modules.softdep"};
-	char *moddir = xasprintf("%s/modules", kernel_dir);
-	struct strlist all = STRLIST_INIT;
-	int err = 0;
+	struct strlist names = STRLIST_INIT;
+	int err;
 
-	for (size_t i = 0; i < ARRAY_SIZE(indexes); i++)
-		add_kernel_file(c, kernel_dir, indexes[i]);
-	for (size_t i = 0; i < p->n_cells && !err; i++) {
-		err = modules_resolve(moddir, p->cell[i].mode->modules, &all);
-		if (!err && knobs_get(&p->cell[i].knobs, "npt", NULL))
-			err = modules_resolve(moddir, paging_modules, &all);
+	for (size_t i = 0; i < p->n_cells; i++) {
+		for (const char *const *m = p->cell[i].mode->modules; *m; m++)
+			strlist_add_once(&names, *m);
+		if (knobs_get(&p->cell[i].knobs, "npt", NULL))
+			strlist_add_once(&names, paging_modules[0]);
 	}
-	for (size_t i = 0; i < all.n; i++) {
-		char *name = xasprintf("modules/%s", all.v[i]);
-
-		add_kernel_file(c, kernel_dir, name);
-		free(name);
-	}
-	strlist_free(&all);
-	free(moddir);
+	err = cargo_add_modules(c, kernel_dir, &names);
+	strlist_free(&names);
 	return err;
 }
 
@@ -90,54 +56,32 @@ static void add_firmware(struct cargo *c)
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		if (file_exists(files[i]))
-			add_file(c, xstrdup(files[i]), xstrdup(files[i]));
-}
-
-static void add_program(struct cargo *c, const char *path)
-{
-	if (path && file_exists(path) && c->n_programs < ARRAY_SIZE(c->programs) - 1)
-		c->programs[c->n_programs++] = path;
+			cargo_add_file(c, files[i], files[i], 0644);
 }
 
 static int load_cargo(struct cargo *c, const struct plan *p, const char *kernel_dir)
 {
 	bool qemu = false, iperf = false, tools = false;
 
-	add_program(c, path_self());
-	add_program(c, path_find("vmm"));
-	add_program(c, path_find("agent"));
-	add_program(c, path_find("vhost-user-net"));
+	cargo_add_ours(c, kernel_dir, SEALED_BIN);
 	for (size_t i = 0; i < p->n_cells; i++) {
 		qemu |= p->cell[i].vmm && !strcmp(p->cell[i].vmm->name, "qemu");
 		iperf |= !strcmp(knobs_get(&p->cell[i].knobs, "tool", "engine"), "iperf3");
 		tools |= !!observer_program(knobs_get(&p->cell[i].knobs, "observer", ""));
 	}
 	for (size_t i = 0; tools && observer_names[i]; i++)
-		add_program(c, observer_program(observer_names[i]));
+		cargo_add_program(c, observer_program(observer_names[i]));
 	if (tools)
-		add_program(c, OBSERVER_SHELL);
+		cargo_add_program(c, OBSERVER_SHELL);
 	if (iperf)
-		add_program(c, "/usr/bin/iperf3");
+		cargo_add_program(c, "/usr/bin/iperf3");
 	if (plan_real_wire(p)) /* sets up the cards */
-		add_program(c, file_exists("/sbin/ip") ? "/sbin/ip" : "/usr/sbin/ip");
+		cargo_add_program(c, file_exists("/sbin/ip") ? "/sbin/ip" : "/usr/sbin/ip");
 	if (qemu) {
-		add_program(c, "/usr/bin/qemu-system-x86_64");
+		cargo_add_program(c, "/usr/bin/qemu-system-x86_64");
 		add_firmware(c);
 	}
-	if (path_find("micro.elf"))
-		add_file(c, xstrdup(SEALED_BIN "/micro.elf"), xstrdup(path_find("micro.elf")));
-	add_kernel_file(c, kernel_dir, "vmlinux");
-	add_kernel_file(c, kernel_dir, "vmlinuz");
 	return add_modules(c, p, kernel_dir);
-}
-
-static void free_cargo(struct cargo *c)
-{
-	for (size_t i = 0; i < c->n_files; i++) {
-		free((char *)c->files[i].path);
-		free((char *)c->files[i].host_path);
-	}
-	free(c->files);
 }
 
 /* ---- one repetition ---- */
@@ -165,7 +109,7 @@ static int one_lab(const struct plan *p, const char *workload, const struct carg
 	struct lab_spec spec = {
 		.cwd = "/",
 		.deterministic = true,
-		.programs = cargo->programs,
+		.programs = (const char *const *)cargo->programs.v,
 		.bin_dir = SEALED_BIN,
 		.files = cargo->files,
 		.n_files = cargo->n_files,
@@ -410,7 +354,7 @@ int run_plan_deterministic(const struct plan *p, const char *workload, struct st
 {
 	char *kernel_dir = path_kernel(p->args->kernel ? p->args->kernel : "default", "");
 	json_t **merged = xcalloc(p->n_cells, sizeof(*merged));
-	struct cargo cargo = {.n_programs = 0};
+	struct cargo cargo = {.n_files = 0};
 	int err = kernel_dir ? 0 : -ENOENT;
 	char started[32];
 
@@ -424,7 +368,7 @@ int run_plan_deterministic(const struct plan *p, const char *workload, struct st
 	for (size_t i = 0; i < p->n_cells; i++)
 		json_decref(merged[i]);
 	free(merged);
-	free_cargo(&cargo);
+	cargo_free(&cargo);
 	free(kernel_dir);
 	return err;
 }

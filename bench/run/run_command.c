@@ -53,7 +53,7 @@ static int check_substrate(const struct run_args *args, bool lab, const char *wh
 			  why ? why : "");
 		return -ENOTSUP;
 	}
-	no_lab = lab_missing(NULL);
+	no_lab = lab_missing(NULL, NULL);
 	if (no_lab) {
 		log_error("%s%sthere can be no lab: %s", why ? why : "", why ? " here, and " : "", no_lab);
 		free(no_lab);

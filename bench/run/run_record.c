@@ -237,7 +237,7 @@ json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const str
 			"plan_id", from->plan_id, "started", from->started, "finished", now, "argv",
 			argv_json(from->argc, from->argv), "workload", c->workload->name, "mode",
 			c->mode->name,
-			"vmm", vmm_name(c), "guest", c->guest, "substrate", lab_inside() ? "lab" : "host",
+			"vmm", vmm_name(c), "guest", c->guest, "substrate", lab_substrate(),
 			"time_base",
 			virtual_time   ? "virtual"
 			: lab_inside() ? "emulated"

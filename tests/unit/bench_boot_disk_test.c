@@ -37,10 +37,16 @@ static struct kernel kernel_make(void)
 		      .e_phoff = offsetof(struct kernel, p),
 		      .e_phentsize = sizeof(Elf64_Phdr),
 		      .e_phnum = N_SEGMENTS},
-		.p = {{.p_type = PT_LOAD, .p_offset = offsetof(struct kernel, body), .p_paddr = 0x1000000,
-		       .p_filesz = 600, .p_memsz = 600},
-		      {.p_type = PT_LOAD, .p_offset = offsetof(struct kernel, body) + 600, .p_paddr = 0x1400000,
-		       .p_filesz = 100, .p_memsz = 5000},
+		.p = {{.p_type = PT_LOAD,
+		       .p_offset = offsetof(struct kernel, body),
+		       .p_paddr = 0x1000000,
+		       .p_filesz = 600,
+		       .p_memsz = 600},
+		      {.p_type = PT_LOAD,
+		       .p_offset = offsetof(struct kernel, body) + 600,
+		       .p_paddr = 0x1400000,
+		       .p_filesz = 100,
+		       .p_memsz = 5000},
 		      {.p_type = PT_LOAD, .p_paddr = 0x1600000, .p_memsz = 64}},
 	};
 
@@ -83,7 +89,8 @@ static void the_code_and_its_header_agree(void **state)
 	assert_int_equal(boot_code[511], 0xaa);
 }
 
-static void check_piece(const struct boot_piece *p, uint32_t dest, uint32_t sector, uint32_t n, uint32_t zeros)
+static void check_piece(const struct boot_piece *p, uint32_t dest, uint32_t sector, uint32_t n,
+			uint32_t zeros)
 {
 	assert_int_equal(p->dest, dest);
 	assert_int_equal(p->sector, sector);

@@ -2,7 +2,7 @@
 /*
  * Process 1 of the lab: loads the modules of the initramfs, lays a tmpfs over the host's root file system
  * (9p, read-only), runs one command there and carries its streams to bench. With /lab.cfg in the initramfs
- * (a deterministic lab) everything stays in RAM: there is no 9p and nothing is read from the host.
+ * (a sealed lab) everything stays in RAM: there is no 9p and nothing is read from the host.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -174,24 +174,29 @@ int main(void)
 {
 	struct session s;
 	const char *out;
-	bool sealed;
+	bool sealed, alive;
 	int32_t status;
 
 	mount_kernel_file_systems("");
 	load_modules("/modules");
+	sealed = config_load();
 	wire_open();
-	sealed = config_read();
+	if (!sealed)
+		config_receive();
+	alive = !sealed || config_get("channel");
 	signal(SIGPIPE, SIG_IGN);
 	if (!sealed)
 		enter_host_root();
 	loopback_up();
 	make_dirs("/tmp");
+	if (sealed && config_get("cwd"))
+		make_dirs(config_get("cwd"));
 	out = config_get("out");
 	if (out)
 		make_dirs(out);
 	session_start(&s, config_get("tty"));
 	wire_send(LAB_READY, NULL, 0);
-	status = session_serve(&s, !sealed);
+	status = session_serve(&s, !sealed, alive);
 	if (sealed && out)
 		send_files(out, "");
 	wire_send(LAB_EXIT, &status, sizeof(status));

@@ -14,7 +14,10 @@
 
 #include "bench/lab/lab_wire.h"
 
-/* wire.c. Failures end the lab: there is nobody else to tell than bench, whom LAB_FAIL reaches. */
+/*
+ * wire.c: the way that the configuration says, a virtio-serial port without one. Failures end the lab:
+ * there is nobody else to tell than bench, whom LAB_FAIL reaches.
+ */
 void wire_open(void);
 void wire_send(uint32_t type, const void *data, size_t len);
 /* The next frame; data has room for LAB_FRAME_MAX bytes. Powers off when bench has gone. */
@@ -23,8 +26,10 @@ int wire_fd(void);
 void write_all(int fd, const void *data, size_t len);
 _Noreturn void power_off(void);
 _Noreturn void fail(const char *what, const char *name);
-/* True when the configuration came with the initramfs: a sealed, deterministic lab. */
-bool config_read(void);
+/* True when the configuration came with the initramfs: a sealed lab, whose bench does not talk with us. */
+bool config_load(void);
+/* Otherwise bench says it. */
+void config_receive(void);
 /* The next value of key after *at, which starts at 0; NULL at the end. */
 const char *config_next(const char *key, size_t *at);
 const char *config_get(const char *key);
@@ -35,8 +40,11 @@ struct session {
 	int in, out, err; /* our ends; out == in with a terminal */
 };
 void session_start(struct session *s, bool terminal);
-/* Until the command has ended; its exit status as in the shell. listen: bench may send frames. */
-int32_t session_serve(struct session *s, bool listen);
+/*
+ * Until the command has ended; its exit status as in the shell. listen: bench may send frames; alive: it
+ * waits for signs of life.
+ */
+int32_t session_serve(struct session *s, bool listen, bool alive);
 /* A deterministic lab shares no directory with the host: hand the files of dir out. */
 void send_files(const char *dir, const char *below);
 

@@ -143,7 +143,7 @@ static bool drained(int fd)
  * A background child of the command may keep the pipes open: what ends the session is the command's own
  * end.
  */
-int32_t session_serve(struct session *s, bool listen)
+int32_t session_serve(struct session *s, bool listen, bool alive)
 {
 	struct pollfd p[4] = {
 		{listen ? wire_fd() : -1, POLLIN, 0},
@@ -151,14 +151,14 @@ int32_t session_serve(struct session *s, bool listen)
 		{s->err, POLLIN, 0},
 		{child_signals(), POLLIN, 0},
 	};
-	int status = 0;
+	int patience_ms = alive ? LAB_ALIVE_MS : -1, status = 0;
 	bool ended = false;
 
 	while (!ended || !drained(s->out) || (s->err >= 0 && !drained(s->err))) {
 		struct signalfd_siginfo info;
 		pid_t pid;
 
-		if (!poll(p, 4, ended ? 0 : listen ? LAB_ALIVE_MS : -1) && !ended)
+		if (!poll(p, 4, ended ? 0 : patience_ms) && !ended)
 			wire_send(LAB_ALIVE, NULL, 0);
 		if (p[0].revents & POLLIN)
 			from_bench(s);

@@ -4,12 +4,14 @@
 #include <linux/reboot.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/io.h>
 #include <sys/reboot.h>
 #include <unistd.h>
 
 #include "bench/lab/labinit/init.h"
 
 static int ctl_fd = -1;
+static bool by_port; /* we speak by LAB_IO_PORT and hear nothing */
 static char config[LAB_FRAME_MAX + 1];
 static size_t config_len;
 
@@ -29,6 +31,11 @@ void write_all(int fd, const void *data, size_t len)
 	}
 }
 
+static void port_write(const void *data, size_t len)
+{
+	__asm__ volatile("rep outsb" : "+S"(data), "+c"(len) : "d"(LAB_IO_PORT) : "memory");
+}
+
 void wire_send(uint32_t type, const void *data, size_t len)
 {
 	struct lab_frame f = {type, (uint32_t)len};
@@ -37,7 +44,10 @@ void wire_send(uint32_t type, const void *data, size_t len)
 	memcpy(buf, &f, sizeof(f));
 	if (len)
 		memcpy(buf + sizeof(f), data, len);
-	write_all(ctl_fd, buf, sizeof(f) + len);
+	if (by_port)
+		port_write(buf, sizeof(f) + len);
+	else
+		write_all(ctl_fd, buf, sizeof(f) + len);
 }
 
 _Noreturn void power_off(void)
@@ -54,7 +64,7 @@ _Noreturn void fail(const char *what, const char *name)
 	int n = snprintf(text, sizeof(text), "%s %s: %s", what, name, strerror(errno));
 
 	fprintf(stderr, "lab: %s\n", text);
-	if (ctl_fd >= 0)
+	if (by_port || ctl_fd >= 0)
 		wire_send(LAB_FAIL, text, (size_t)n);
 	power_off();
 }
@@ -103,6 +113,15 @@ static int open_port(void)
 
 void wire_open(void)
 {
+	const char *channel = config_get("channel");
+
+	if (channel && !strcmp(channel, "port")) {
+		if (ioperm(LAB_IO_PORT, 1, 1))
+			fail("open", "the I/O port");
+		by_port = true;
+		port_write(LAB_MAGIC, sizeof(LAB_MAGIC));
+		return;
+	}
 	ctl_fd = open_port();
 	if (ctl_fd < 0)
 		fail("open", LAB_PORT);
@@ -122,23 +141,26 @@ struct lab_frame wire_read(char *data)
 	return f;
 }
 
-bool config_read(void)
+bool config_load(void)
 {
-	struct lab_frame f;
 	int fd = open("/lab.cfg", O_RDONLY | O_CLOEXEC);
+	ssize_t n;
 
-	if (fd >= 0) {
-		ssize_t n = read(fd, config, LAB_FRAME_MAX);
+	if (fd < 0)
+		return false;
+	n = read(fd, config, LAB_FRAME_MAX);
+	config_len = n > 0 ? (size_t)n : 0;
+	close(fd);
+	return true;
+}
 
-		config_len = n > 0 ? (size_t)n : 0;
-		close(fd);
-		return true;
-	}
-	f = wire_read(config);
+void config_receive(void)
+{
+	struct lab_frame f = wire_read(config);
+
 	if (f.type != LAB_CONFIG)
 		fail("read", "the configuration");
 	config_len = f.len;
-	return false;
 }
 
 const char *config_next(const char *key, size_t *at)

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+#include "bench/lab/cargo.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "bench/host/paths.h"
+
+void cargo_add_file(struct cargo *c, const char *path, const char *host_path, mode_t perm)
+{
+	c->files = xgrow(c->files, c->n_files, sizeof(*c->files));
+	c->files[c->n_files++] = (struct image_file){xstrdup(path), xstrdup(host_path), perm};
+}
+
+void cargo_add_program(struct cargo *c, const char *path)
+{
+	if (path && file_exists(path))
+		strlist_add_once(&c->programs, path);
+}
+
+void cargo_add_kernel_file(struct cargo *c, const char *kernel_dir, const char *name)
+{
+	char *host = xasprintf("%s/%s", kernel_dir, name);
+	char *path = xasprintf(LAB_SEALED_CACHE "/kernels/default/%s", name);
+
+	if (file_exists(host))
+		cargo_add_file(c, path, host, 0644);
+	free(host);
+	free(path);
+}
+
+int cargo_add_modules(struct cargo *c, const char *kernel_dir, const struct strlist *names)
+{
+	static const char *const indexes[] = {"modules/modules.dep", "modules/modules.alias",
+					      "modules/modules.builtin", "modules/modules.softdep"};
+	char *moddir = xasprintf("%s/modules", kernel_dir);
+	struct strlist all = STRLIST_INIT;
+	int err = names->n ? modules_resolve(moddir, (const char *const *)names->v, &all) : 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(indexes); i++)
+		cargo_add_kernel_file(c, kernel_dir, indexes[i]);
+	for (size_t i = 0; i < all.n; i++) {
+		char *name = xasprintf("modules/%s", all.v[i]);
+
+		cargo_add_kernel_file(c, kernel_dir, name);
+		free(name);
+	}
+	strlist_free(&all);
+	free(moddir);
+	return err;
+}
+
+void cargo_add_ours(struct cargo *c, const char *kernel_dir, const char *bin_dir)
+{
+	const char *micro = path_find("micro.elf");
+
+	cargo_add_program(c, path_self());
+	cargo_add_program(c, path_find("vmm"));
+	cargo_add_program(c, path_find("agent"));
+	cargo_add_program(c, path_find("vhost-user-net"));
+	if (micro) {
+		char *path = bin_dir ? xasprintf("%s/micro.elf", bin_dir) : xstrdup(micro);
+
+		cargo_add_file(c, path, micro, 0644);
+		free(path);
+	}
+	cargo_add_kernel_file(c, kernel_dir, "vmlinux");
+	cargo_add_kernel_file(c, kernel_dir, "vmlinuz");
+}
+
+void cargo_add_shell(struct cargo *c)
+{
+	char *busybox = path_program("busybox"), *shell = path_program("sh");
+
+	if (busybox) {
+		cargo_add_program(c, busybox);
+		cargo_add_file(c, "/bin/sh", busybox, 0755);
+	} else {
+		cargo_add_program(c, shell);
+	}
+	free(busybox);
+	free(shell);
+}
+
+static bool is_elf(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char magic[4] = "";
+	bool elf = fd >= 0 && read(fd, magic, 4) == 4 && !memcmp(magic, "\177ELF", 4);
+
+	close_fd(&fd);
+	return elf;
+}
+
+/* The name by which the lab will know it, which is its name here. */
+static char *absolute(const char *path)
+{
+	char cwd[PATH_MAX];
+
+	if (path[0] == '/' || !getcwd(cwd, sizeof(cwd)))
+		return xstrdup(path);
+	return xasprintf("%s/%s", cwd, path);
+}
+
+static int add_directory(struct cargo *c, const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	int err = d ? 0 : -errno;
+
+	while (!err && (e = readdir(d))) {
+		char *path = xasprintf("%s/%s", dir, e->d_name);
+
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+			err = cargo_add_path(c, path);
+		free(path);
+	}
+	if (d)
+		closedir(d);
+	return err;
+}
+
+int cargo_add_path(struct cargo *c, const char *path)
+{
+	char *full = absolute(path);
+	struct stat st;
+	int err = stat(full, &st) ? -errno : 0;
+
+	if (err)
+		log_error("lab: %s: %s", path, strerror(-err));
+	else if (S_ISDIR(st.st_mode))
+		err = add_directory(c, full);
+	else if (st.st_mode & 0111 && is_elf(full))
+		cargo_add_program(c, full);
+	else if (S_ISREG(st.st_mode))
+		cargo_add_file(c, full, full, st.st_mode & 0777);
+	free(full);
+	return err;
+}
+
+/* One that the lab does not find either is the lab's to tell. */
+int cargo_add_command(struct cargo *c, const char *name)
+{
+	char *path = strcmp(name, "sh") ? path_program(name) : NULL;
+	int err = path ? cargo_add_path(c, path) : 0;
+
+	free(path);
+	return err;
+}
+
+void cargo_into(const struct cargo *c, struct lab_spec *spec)
+{
+	spec->programs = (const char *const *)c->programs.v;
+	spec->files = c->files;
+	spec->n_files = c->n_files;
+}
+
+void cargo_free(struct cargo *c)
+{
+	for (size_t i = 0; i < c->n_files; i++) {
+		free((char *)c->files[i].path);
+		free((char *)c->files[i].host_path);
+	}
+	free(c->files);
+	strlist_free(&c->programs);
+	*c = (struct cargo){.n_files = 0};
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a sealed lab has to hold, since it reads nothing of the host: programs with their libraries, and
+ * files.
+ */
+#ifndef BENCH_LAB_CARGO_H
+#define BENCH_LAB_CARGO_H
+
+#include "base/strlist.h"
+#include "bench/lab/lab.h"
+#include "workloads/image.h"
+
+struct cargo {
+	struct strlist programs; /* host paths */
+	struct image_file *files;
+	size_t n_files;
+};
+
+/* Copies of both paths. */
+void cargo_add_file(struct cargo *c, const char *path, const char *host_path, mode_t perm);
+/* path may be NULL, or of nothing that is there: then nothing is added. */
+void cargo_add_program(struct cargo *c, const char *path);
+/*
+ * A file of an unpacked kernel, "modules/..." too, where path_kernel finds it as the default one in the
+ * lab.
+ */
+void cargo_add_kernel_file(struct cargo *c, const char *kernel_dir, const char *name);
+/* Modules with all they need, and what modules_resolve reads to find them. 0 or -errno (logged). */
+int cargo_add_modules(struct cargo *c, const char *kernel_dir, const struct strlist *names);
+/*
+ * Our own programs, the micro guest beside them, and the kernel for Linux guests; bin_dir: where they will
+ * lie.
+ */
+void cargo_add_ours(struct cargo *c, const char *kernel_dir, const char *bin_dir);
+/* A shell with the usual tools as /bin/sh: busybox', or this host's without them. */
+void cargo_add_shell(struct cargo *c);
+/* A program as the shell would find it, a directory with what is in it, a file. 0 or -errno (logged). */
+int cargo_add_command(struct cargo *c, const char *name);
+int cargo_add_path(struct cargo *c, const char *path);
+
+/* Named in spec, for as long as the cargo lives. */
+void cargo_into(const struct cargo *c, struct lab_spec *spec);
+void cargo_free(struct cargo *c);
+
+#endif

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+/* What every machine is started with: the configuration of its init, its initramfs, its command line. */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/strbuf.h"
+#include "bench/host/paths.h"
+#include "bench/lab/lab_image.h"
+#include "bench/lab/lab_impl.h"
+
+extern char **environ;
+
+void lab_config_add(struct strbuf *config, const char *key, const char *value)
+{
+	strbuf_addf(config, "%s=%s", key, value);
+	strbuf_addc(config, '\0');
+}
+
+static bool env_wanted(const char *pair)
+{
+	static const char *const prefix[] = {"HOME=", "TERM=",	  "LANG=",     "LC_",
+					     "XDG_",  "EXITLAB_", "NO_COLOR=", "USER="};
+
+	for (size_t i = 0; i < ARRAY_SIZE(prefix); i++)
+		if (!strncmp(pair, prefix[i], strlen(prefix[i])))
+			return true;
+	return false;
+}
+
+/* Nothing of this host's goes into a deterministic lab: the configuration is part of the experiment. */
+static void add_environment(const struct lab *lab, struct strbuf *config)
+{
+	char *name = xasprintf("EXITLAB_LAB=%s", lab->machine->name);
+
+	for (char **e = environ; *e && !lab->spec->deterministic; e++)
+		if (env_wanted(*e))
+			lab_config_add(config, "env", *e);
+	lab_config_add(config, "env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	lab_config_add(config, "env", name);
+	free(name);
+	if (lab->channel != LAB_TALKS)
+		lab_config_add(config, "env", "EXITLAB_CACHE=" LAB_SEALED_CACHE);
+	if (lab->channel == LAB_SPEAKS || lab->spec->deterministic)
+		lab_config_add(config, "env", "EXITLAB_VIRTUAL_TIME=1");
+	if (lab->spec->deterministic) {
+		lab_config_add(config, "env", "HOME=/");
+		lab_config_add(config, "env", "EXITLAB_INNER=1");
+		lab_config_add(config, "env", "EXITLAB_PLAN_ID=deterministic");
+	}
+}
+
+static void make_config(const struct lab *lab, const char *modules, struct strbuf *config)
+{
+	const struct lab_spec *spec = lab->spec;
+	char cwd[PATH_MAX];
+
+	for (char *const *a = spec->argv; *a; a++)
+		lab_config_add(config, "arg", *a);
+	add_environment(lab, config);
+	if (spec->cwd)
+		lab_config_add(config, "cwd", spec->cwd);
+	else if (getcwd(cwd, sizeof(cwd)))
+		lab_config_add(config, "cwd", cwd);
+	if (spec->terminal)
+		lab_config_add(config, "tty", "1");
+	if (lab->channel == LAB_SPEAKS)
+		lab_config_add(config, "channel", "port");
+	if (spec->out_dir)
+		lab_config_add(config, "out", spec->sealed_out ? spec->sealed_out : spec->out_dir);
+	lab_config_add(config, "modules", modules);
+}
+
+static int start_with(struct lab *lab, const char *vmlinux, const char *modules)
+{
+	const char *more = lab->spec->append ? lab->spec->append : "";
+	char *line = xasprintf("%s %s", lab->machine->kernel_args, more), *initrd = NULL;
+	struct strbuf config = STRBUF_INIT;
+	struct machine_boot boot = {.vmlinux = vmlinux, .command_line = line, .config = &config};
+	int err;
+
+	make_config(lab, modules, &config);
+	err = lab_image(lab, modules, &config, &initrd);
+	boot.initrd = initrd;
+	if (!err)
+		err = lab->machine->start(lab, &boot);
+	strbuf_free(&config);
+	free(initrd);
+	free(line);
+	return err;
+}
+
+int lab_start(struct lab *lab)
+{
+	const char *which = lab->spec->kernel ? lab->spec->kernel : "default";
+	char *vmlinux = path_kernel(which, "vmlinux");
+	char *modules = vmlinux ? path_kernel(which, "modules") : NULL;
+	int err = modules ? start_with(lab, vmlinux, modules) : -ENOENT;
+
+	free(vmlinux);
+	free(modules);
+	return err;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The machines that a lab can be. A new one: a file that ends in a const struct machine, and a row in
+ * machines.c.
+ */
+#ifndef BENCH_LAB_MACHINE_H
+#define BENCH_LAB_MACHINE_H
+
+#include "base/util.h"
+
+struct lab;
+struct strbuf;
+
+/* How what its init says reaches us; the frames are those of lab_wire.h. */
+enum lab_channel {
+	LAB_TALKS,  /* both ways while it runs */
+	LAB_SPEAKS, /* as it runs, and hears nothing */
+	LAB_LEAVES, /* a file that is read when the machine has ended */
+};
+
+/* What a machine is started with. */
+struct machine_boot {
+	const char *vmlinux, *initrd, *command_line;
+	/* The configuration. One that talks gets it when it is up, and may add to it before. */
+	struct strbuf *config;
+};
+
+struct machine {
+	const char *name;      /* --lab=NAME */
+	const char *substrate; /* of its records */
+	const char *emulator;  /* as messages and records call it */
+	const char *summary;
+	unsigned has;          /* the needs (workloads/workloads.h) that it meets */
+	uint64_t mem_mib;      /* unless told otherwise */
+	enum lab_channel channel, deterministic_channel;
+	const char *const *modules; /* what its init loads, NULL-terminated */
+	const char *kernel_args;
+	/* Why there can be none here, or NULL; *version of the emulator (may be NULL). Caller frees both. */
+	char *(*missing)(char **version);
+	/* 0 or -errno (logged). What it leaves, lab_run takes away: the process, memfds, descriptors. */
+	int (*start)(struct lab *lab, const struct machine_boot *boot);
+};
+
+extern const struct machine machine_amd;
+/* Ends with NULL; the first one is the default. */
+extern const struct machine *const machine_table[];
+
+/* NULL (or name NULL: the default) when there is none, after one logged line. */
+const struct machine *machine_find(const char *name);
+
+#endif
