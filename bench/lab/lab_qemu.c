@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The machine with SVM, an IOMMU and SR-IOV: QEMU without KVM. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

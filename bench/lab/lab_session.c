@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What bench and the init of a running lab say to each other; signals and time-outs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -97,16 +98,16 @@ static int handle_frame(struct lab *lab, const struct lab_frame *f, char *data)
 }
 
 /* A machine that speaks has a word of its emulator's before the first frame. */
-static bool fall_in_step(struct lab *lab)
+static void fall_in_step(struct lab *lab)
 {
 	static const char magic[] = LAB_MAGIC;
 	struct strbuf *in = &lab->inbox;
 	char *at = memmem(in->buf, in->len, magic, sizeof(magic));
 
-	if (!at || lab->in_step)
-		return lab->in_step;
+	if (!at)
+		return;
 	strbuf_cut(in, (size_t)(at - in->buf) + sizeof(magic));
-	return lab->in_step = true;
+	lab->in_step = true;
 }
 
 int lab_take_frames(struct lab *lab)
@@ -115,7 +116,9 @@ int lab_take_frames(struct lab *lab)
 	size_t at = 0;
 	int err = 0;
 
-	if (lab->channel == LAB_SPEAKS && !fall_in_step(lab))
+	if (lab->channel == LAB_SPEAKS && !lab->in_step)
+		fall_in_step(lab);
+	if (lab->channel == LAB_SPEAKS && !lab->in_step)
 		return in->len > LAB_FRAME_MAX ? -EPROTO : 0;
 	while (!err && in->len - at >= sizeof(struct lab_frame)) {
 		struct lab_frame f;

@@ -41,11 +41,11 @@ struct machine {
 	int (*start)(struct lab *lab, const struct machine_boot *boot);
 };
 
-extern const struct machine machine_amd;
+extern const struct machine machine_amd, machine_intel;
 /* Ends with NULL; the first one is the default. */
 extern const struct machine *const machine_table[];
 
-/* NULL (or name NULL: the default) when there is none, after one logged line. */
+/* NULL when there is none; the default one when name is NULL. */
 const struct machine *machine_find(const char *name);
 
 #endif

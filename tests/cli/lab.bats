@@ -17,14 +17,14 @@ load lab
 		$PWD
 		0
 	EOF
-	no_qemu
+	no_emulator
 }
 
 @test "exec: no such command is 127; a signal is 128 + its number; background children do not hold it" {
 	fails 127 'lab: /no/such: No such file' "$bench" lab exec -- /no/such
 	run "$bench" lab exec -- sh -c 'sleep 1000 & kill -USR1 $$'
 	[ "$status" -eq 138 ]
-	no_qemu
+	no_emulator
 }
 
 @test "exec --timeout: the command is asked to end, then the machine is taken away; status 124" {
@@ -34,9 +34,9 @@ load lab
 	[ "$status" -eq 124 ]
 	[ "$(grep ^bench: "$BATS_TEST_TMPDIR/err")" = "bench: error: lab: timed out after 20.0 s; see --timeout" ] || { cat "$BATS_TEST_TMPDIR/err"; false; }
 	grep -q asked "$BATS_TEST_TMPDIR/out"
-	no_qemu
+	no_emulator
 	fails 124 'timed out after 100 ms, before it was up|timed out after 100.0 ms, before' "$bench" lab exec --timeout=100ms -- true
-	no_qemu
+	no_emulator
 }
 
 @test "Ctrl-C reaches the command; a second one ends the lab" {
@@ -51,7 +51,7 @@ load lab
 	wait $pid || status=$?
 	[ "$status" -eq 130 ]
 	grep -q 'lab: interrupted' "$BATS_TEST_TMPDIR/err"
-	no_qemu
+	no_emulator
 }
 
 # tmux is the person at the terminal.
@@ -79,5 +79,5 @@ on_screen() { person capture-pane -p | grep -qE -- "$1"; }
 	eventually 30 on_screen '^status=7' || { person capture-pane -p; false; }
 	eventually 10 on_screen '^ icanon'
 	person kill-server
-	no_qemu
+	no_emulator
 }

@@ -32,7 +32,7 @@ leavings() {
 		fi
 		kill -9 $pid
 		wait $pid || true
-		eventually 5 no_qemu
+		eventually 5 no_emulator
 	done
 	started
 	after=$(leavings)
@@ -47,7 +47,7 @@ leavings() {
 	grep -qa 'Kernel panic' "$EXITLAB_CACHE/lab/console.log"
 	rm "$EXITLAB_CACHE"/lab/*.cpio
 	fails 3 'its kernel panicked: .*sysrq' "$bench" lab exec -- sh -c 'echo c >/proc/sysrq-trigger'
-	no_qemu
+	no_emulator
 }
 
 @test "QEMU missing, too old, or ending at once, no kernel: status 3, one line each" {
