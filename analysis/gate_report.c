@@ -7,13 +7,6 @@
 #include "base/table.h"
 #include "results/record.h"
 
-static const char *value_text(const char *metric, double v)
-{
-	const struct metric_info *info = metric_find(metric);
-
-	return info && !strcmp(info->unit, "ns") ? fmt_ns(v) : fmt_si(v);
-}
-
 /* "-4.8 % (-6.1 to -3.0)"; exact values have no interval. */
 static void change_text(char *buf, size_t size, const struct interval *ci)
 {
@@ -36,15 +29,15 @@ static void fill(struct cells *c, const struct gate *g, const struct gate_row *r
 	/* Exact counts in full: the last digit is what it is about. */
 	for (int i = 0; i < 2; i++)
 		snprintf(c->exact[i], sizeof(c->exact[i]), "%.15g", i ? r->screen_value : r->base);
-	c->base = g->exact ? c->exact[0] : value_text(r->metric, r->base);
-	c->screen_value = g->exact ? c->exact[1] : value_text(r->metric, r->screen_value);
+	c->base = g->exact ? c->exact[0] : metric_text(r->metric, r->base);
+	c->screen_value = g->exact ? c->exact[1] : metric_text(r->metric, r->screen_value);
 	change_text(c->screen, sizeof(c->screen), &r->screen);
 	change_text(c->confirm, sizeof(c->confirm), &r->confirm);
 	if (g->exact && r->floor.relative <= 0 && r->floor.absolute <= 0)
 		snprintf(c->floor, sizeof(c->floor), "none");
 	else if (r->floor.absolute > 0)
 		snprintf(c->floor, sizeof(c->floor), "%.3g %%, %s", 100 * r->floor.relative,
-			 value_text(r->metric, r->floor.absolute));
+			 metric_text(r->metric, r->floor.absolute));
 	else
 		snprintf(c->floor, sizeof(c->floor), "%.3g %%", 100 * r->floor.relative);
 }

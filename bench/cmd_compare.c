@@ -104,11 +104,10 @@ static void print_family(const struct compare_row *rows, size_t n)
 
 static void print_side(const char *word, const json_t *rec)
 {
-	const char *mode = record_str(rec, "mode");
+	struct record r = record_of(rec);
 
-	printf("%s  %s  %s%s%s  %s, %s  %s\n", word, record_str(rec, "id"),
-	       record_str(rec, "workload"), *mode ? " " : "", mode, record_str(rec, "vmm"),
-	       record_str(rec, "substrate"), record_str(rec, "started"));
+	printf("%s  %s  %s%s%s  %s, %s  %s\n", word, r.id, r.workload, *r.mode ? " " : "", r.mode, r.vmm,
+	       r.substrate, r.started);
 }
 
 static void print_differences(const struct compare_difference *d, size_t n)
@@ -136,11 +135,6 @@ static void print_text(const json_t *base, const json_t *changed, const struct c
 
 /* ---- json ---- */
 
-static json_t *number_or_null(double v)
-{
-	return isfinite(v) ? json_real(v) : json_null();
-}
-
 static json_t *row_json(const struct compare_row *r)
 {
 	static const char *const verdict[] = {"better",	     "worse", "changed",
@@ -148,13 +142,13 @@ static json_t *row_json(const struct compare_row *r)
 	static const char *const family[] = {"headline", "other", "aside"};
 
 	return json_pack("{s:s,s:o,s:o,s:s,s:o,s:o,s:o,s:i,s:o,s:o,s:s,s:o,s:b,s:b,s:s}", "metric",
-			 r->metric, "base", number_or_null(r->base), "new",
-			 number_or_null(r->changed), "effect", r->is_ratio ? "ratio" : "difference",
-			 "point", number_or_null(r->effect.point), "ci_low",
-			 number_or_null(r->effect.low), "ci_high", number_or_null(r->effect.high),
-			 "n", (int)r->effect.n, "p_adjusted", number_or_null(r->test.adjusted),
-			 "p_alone", number_or_null(r->test.cut), "family", family[r->test.part],
-			 "detectable_ratio", number_or_null(r->detectable), "exact", r->exact,
+			 r->metric, "base", json_real_or_null(r->base), "new",
+			 json_real_or_null(r->changed), "effect", r->is_ratio ? "ratio" : "difference",
+			 "point", json_real_or_null(r->effect.point), "ci_low",
+			 json_real_or_null(r->effect.low), "ci_high", json_real_or_null(r->effect.high),
+			 "n", (int)r->effect.n, "p_adjusted", json_real_or_null(r->test.adjusted),
+			 "p_alone", json_real_or_null(r->test.cut), "family", family[r->test.part],
+			 "detectable_ratio", json_real_or_null(r->detectable), "exact", r->exact,
 			 "bimodal", r->bimodal, "verdict", verdict[r->verdict]);
 }
 
@@ -169,8 +163,8 @@ static void print_json(const json_t *base, const json_t *changed, const struct c
 		json_array_append_new(differ, json_pack("{s:s,s:s,s:s,s:b}", "what", d[i].what,
 							"base", d[i].base, "new", d[i].changed,
 							"blocking", d[i].blocking));
-	doc = json_pack("{s:s,s:s,s:o,s:o}", "base", record_str(base, "id"), "new",
-			record_str(changed, "id"), "differences", differ, "rows", list);
+	doc = json_pack("{s:s,s:s,s:o,s:o}", "base", record_of(base).id, "new",
+			record_of(changed).id, "differences", differ, "rows", list);
 	json_dumpf(doc, stdout, JSON_INDENT(1));
 	putchar('\n');
 	json_decref(doc);
@@ -187,7 +181,7 @@ static bool refused(const json_t *changed, const struct compare_difference *d, s
 		log_error(
 			"compare: %s: %s; across these the numbers say nothing about a change, "
 			"--force compares all the same",
-			record_str(changed, "id"), what);
+			record_of(changed).id, what);
 	free(what);
 	return blocked;
 }
@@ -210,8 +204,8 @@ static int compare_two(const json_t *base, const json_t *changed, const struct c
 	}
 	n = compare_records(base, changed, &opts, &rows);
 	if (!n) {
-		log_error("compare: %s and %s have no %smetric in common", record_str(base, "id"),
-			  record_str(changed, "id"), metrics ? "such " : "");
+		log_error("compare: %s and %s have no %smetric in common", record_of(base).id,
+			  record_of(changed).id, metrics ? "such " : "");
 		status = EXIT_CANNOT;
 		goto out;
 	}

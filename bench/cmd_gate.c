@@ -60,7 +60,7 @@ static bool comparable(const struct source *s, const json_t *rec)
 
 	if (blocked)
 		log_error("gate: %s has %s than the baseline; --force gates all the same",
-			  record_str(rec, "id"), what);
+			  record_of(rec).id, what);
 	compare_differences_free(d, n);
 	free(what);
 	return !blocked;
@@ -72,7 +72,7 @@ static json_t *take(void *ctx, const char *what)
 	bool confirming = !strcmp(what, "confirmation");
 	const char *ref = confirming ? s->args->confirmation : s->args->screening;
 	size_t reps = s->args->reps ? (size_t)s->args->reps
-				    : json_array_size(json_object_get(s->base, "samples"));
+				    : json_array_size(record_of(s->base).samples);
 	json_t *rec;
 
 	if (ref) {
@@ -93,9 +93,9 @@ static json_t *take(void *ctx, const char *what)
 		json_decref(rec);
 		rec = NULL;
 	}
-	if (rec && !json_is_true(json_object_get(rec, "ok")))
+	if (rec && !record_of(rec).ok)
 		log_warn("gate: some boots or checks of %s failed; see bench show %s",
-			 record_str(rec, "id"), record_str(rec, "id"));
+			 record_of(rec).id, record_of(rec).id);
 	return rec;
 }
 
@@ -120,8 +120,8 @@ static int write_file(const char *path,
 static int print_verdict(const struct gate_args *a, const struct gate *g, const json_t *base,
 			 const json_t *screen, const json_t *confirm)
 {
-	struct gate_names names = {record_str(base, "id"), record_str(screen, "id"),
-				   confirm ? record_str(confirm, "id") : NULL, record_series(base)};
+	struct gate_names names = {record_of(base).id, record_of(screen).id,
+				   confirm ? record_of(confirm).id : NULL, record_series(base)};
 	int err;
 
 	gate_write_text(g, &names, stdout);
@@ -170,7 +170,7 @@ static int gate_with_store(const struct gate_args *a, const struct gate_floors *
 	if (store_open(&s.store, a->store))
 		return EXIT_CANNOT;
 	s.base = base = store_load(s.store, a->baseline);
-	if (base && a->deterministic && strcmp(record_str(base, "time_base"), "virtual") != 0)
+	if (base && a->deterministic && strcmp(record_of(base).time_base, "virtual") != 0)
 		log_error(
 			"gate: the baseline %s was not measured with --deterministic; measure one "
 			"that is",

@@ -26,11 +26,6 @@ static const struct opt show_opts[] = {
 	OPT_END,
 };
 
-static double number(const json_t *obj, const char *key)
-{
-	return json_number_value(json_object_get(obj, key));
-}
-
 static bool ends_in(const char *key, const char *end)
 {
 	size_t len = strlen(key);
@@ -54,7 +49,7 @@ static char *setting_text(const char *key, const json_t *v)
 		return xstrdup(fmt_ns(json_number_value(v)));
 	if (ends_in(key, "_bytes"))
 		return xasprintf("%.0fM", json_number_value(v) / (double)MIB);
-	return json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+	return json_text(v);
 }
 
 static void print_pairs(const char *title, const json_t *obj)
@@ -77,37 +72,40 @@ static void print_pairs(const char *title, const json_t *obj)
 		printf("\n");
 }
 
-static void print_head(const json_t *rec)
+static void print_head(const struct record *r)
 {
-	const char *mode = record_str(rec, "mode"), *vmm = record_str(rec, "vmm");
-
-	printf("%s  %s%s%s%s%s  %s\n", record_str(rec, "id"), record_str(rec, "workload"),
-	       *mode ? " " : "", mode, *vmm ? " in " : "", vmm, record_str(rec, "started"));
-	printf("guest %s, substrate %s, times %s\n", record_str(rec, "guest"),
-	       record_str(rec, "substrate"), record_str(rec, "time_base"));
-	print_pairs("knobs:", json_object_get(rec, "knobs"));
-	print_pairs("parameters:", json_object_get(rec, "params"));
+	printf("%s  %s%s%s%s%s  %s\n", r->id, r->workload, *r->mode ? " " : "", r->mode, *r->vmm ? " in " : "",
+	       r->vmm, r->started);
+	printf("guest %s, substrate %s, times %s\n", r->guest, r->substrate, r->time_base);
+	print_pairs("knobs:", r->knobs);
+	print_pairs("parameters:", r->params);
 }
 
-static void metric_row(struct table *t, const json_t *rec, const char *name, const json_t *m)
+static void spread_cell(struct table *t, const double *x, size_t n, double median)
 {
-	double median = number(m, "median"), spread, *x;
+	double spread = NAN;
+
+	if (n > 1 && median)
+		spread = 100 * 1.4826 * stats_mad(x, n) / fabs(median);
+	if (isnan(spread))
+		table_cell(t, "-");
+	else
+		table_cell(t, spread < 10 ? "%.2g %%" : "%.0f %%", spread);
+}
+
+static void metric_row(struct table *t, const json_t *rec, const char *name, const struct interval *iv)
+{
 	const struct metric_info *info = metric_find(name);
 	size_t n;
+	double *x = record_values(rec, name, &n);
 
 	table_cell(t, "%s", name);
-	table_cell(t, "%s", metric_text(name, median));
-	if (json_is_number(json_object_get(m, "ci_low")))
-		table_cell(t, "%s to %s", metric_text(name, number(m, "ci_low")),
-			   metric_text(name, number(m, "ci_high")));
-	else
+	table_cell(t, "%s", metric_text(name, iv->point));
+	if (isnan(iv->low))
 		table_cell(t, "too few boots");
-	x = record_values(rec, name, &n);
-	spread = n > 1 && median ? 100 * 1.4826 * stats_mad(x, n) / fabs(median) : NAN;
-	if (!isnan(spread))
-		table_cell(t, spread < 10 ? "%.2g %%" : "%.0f %%", spread);
 	else
-		table_cell(t, "-");
+		table_cell(t, "%s to %s", metric_text(name, iv->low), metric_text(name, iv->high));
+	spread_cell(t, x, n, iv->point);
 	table_cell(t, "%zu", n);
 	table_cell(t, "%s%s", info ? info->unit : "",
 		   stats_bimodal(x, n) ? "  two modes: the median may name neither" : "");
@@ -116,67 +114,66 @@ static void metric_row(struct table *t, const json_t *rec, const char *name, con
 
 static void print_metrics(const json_t *rec)
 {
-	json_t *summary = json_object_get(rec, "summary"), *m;
+	struct interval iv;
 	struct table *t;
 	const char *name;
 
-	if (!json_object_size(summary))
+	if (!json_object_size(record_of(rec).summary))
 		return;
 	t = table_new(6, "metric:", ":median", ":95 % interval", ":spread", ":n", "unit:");
-	json_object_foreach (summary, name, m)
-		metric_row(t, rec, name, m);
+	for (void *at = NULL; record_next_metric(rec, &at, &name, &iv);)
+		metric_row(t, rec, name, &iv);
 	printf("\n");
 	table_print(t, stdout);
 }
 
 static void print_samples(const json_t *rec)
 {
-	json_t *summary = json_object_get(rec, "summary"),
-	       *samples = json_object_get(rec, "samples"), *m, *s;
 	struct table *t = table_new(3, "metric:", ":boot", ":value");
+	const json_t *samples = record_of(rec).samples;
+	struct record_sample s;
+	struct interval iv;
 	const char *name;
-	size_t i;
+	double value;
 
-	json_object_foreach (summary, name, m) {
-		json_array_foreach (samples, i, s) {
-			json_t *v = json_object_get(json_object_get(s, "metrics"), name);
-
+	for (void *at = NULL; record_next_metric(rec, &at, &name, &iv);) {
+		for (size_t i = 0; record_sample(samples, i, &s); i++) {
 			table_cell(t, "%s", i ? "" : name);
 			table_cell(t, "%zu", i + 1);
-			if (json_is_true(json_object_get(s, "ok")) && json_is_number(v))
-				table_cell(t, "%.10g", json_number_value(v));
+			if (record_value(&s, name, &value))
+				table_cell(t, "%.10g", value);
 			else
-				table_cell(t, "%s",
-					   json_is_true(json_object_get(s, "ok")) ? "-" : "failed");
+				table_cell(t, "%s", s.ok ? "-" : "failed");
 		}
 	}
 	printf("\n");
 	table_print(t, stdout);
 }
 
-static void print_exits(const json_t *rec, bool all)
+/* A time that nothing was spent in, or that was not seen, is a dash. */
+static void time_cell(struct table *t, double ns)
 {
-	json_t *exits = json_object_get(rec, "exits"), *e;
-	size_t n = json_array_size(exits), shown = all ? n : MIN(n, 10), i;
+	table_cell(t, "%s", ns > 0 ? fmt_ns(ns) : "-");
+}
+
+static void print_exits(const json_t *exits, bool all)
+{
+	size_t n = json_array_size(exits), shown = all ? n : MIN(n, 10);
+	struct record_exit e;
 	struct table *t;
 
 	if (!n)
 		return;
 	t = table_new(8, "exit:", "key:", "device:", ":per boot", ":time", ":p50", ":p99", ":in KVM");
-	json_array_foreach (exits, i, e) {
-		if (i == shown)
-			break;
-		table_cell(t, "%s", record_str(e, "reason"));
-		table_cell(t, "%s", record_str(e, "key"));
-		table_cell(t, "%s", record_str(e, "device"));
-		table_cell(t, "%s", fmt_si(number(e, "count")));
-		for (size_t k = 0; k < 4; k++) {
-			static const char *const key[] = {"total_ns", "p50_ns", "p99_ns", "kvm_ns"};
-			const json_t *v = json_object_get(e, key[k]);
-
-			/* A time that nothing was spent in, or that was not seen, is a dash. */
-			table_cell(t, "%s", json_number_value(v) > 0 ? fmt_ns(json_number_value(v)) : "-");
-		}
+	for (size_t i = 0; i < shown && record_exit(exits, i, &e); i++) {
+		table_cell(t, "%s", e.reason);
+		table_cell(t, "%s", e.key);
+		table_cell(t, "%s", e.device);
+		table_cell(t, "%s", fmt_si(e.count));
+		time_cell(t, e.total_ns);
+		time_cell(t, e.p50_ns);
+		time_cell(t, e.p99_ns);
+		time_cell(t, e.kvm_ns);
 	}
 	printf("\n");
 	table_print(t, stdout);
@@ -184,35 +181,32 @@ static void print_exits(const json_t *rec, bool all)
 		printf("and %zu more; --all shows them\n", n - shown);
 }
 
-static void print_failures(const json_t *rec)
+static void print_failures(const struct record *r)
 {
-	json_t *v, *tag;
-	size_t i, k;
+	struct record_sample s;
+	struct record_check c;
+	const char *tag;
 
-	json_array_foreach (json_object_get(rec, "samples"), i, v) {
-		if (!json_is_true(json_object_get(v, "ok")))
-			printf("boot %zu FAILED: %s\n", i + 1, record_str(v, "error"));
-		json_array_foreach (json_object_get(v, "tags"), k, tag)
-			if (json_is_string(tag))
-				printf("boot %zu: %s\n", i + 1, json_string_value(tag));
+	for (size_t i = 0; record_sample(r->samples, i, &s); i++) {
+		if (!s.ok)
+			printf("boot %zu FAILED: %s\n", i + 1, s.error);
+		for (size_t k = 0; record_text(s.tags, k, &tag); k++)
+			printf("boot %zu: %s\n", i + 1, tag);
 	}
-	json_array_foreach (json_object_get(rec, "checks"), i, v)
-		printf("check %s: %s%s%s\n", record_str(v, "name"),
-		       json_is_true(json_object_get(v, "ok")) ? "ok" : "FAILED",
-		       *record_str(v, "detail") ? ", " : "", record_str(v, "detail"));
+	for (size_t i = 0; record_check(r->checks, i, &c); i++)
+		printf("check %s: %s%s%s\n", c.name, c.ok ? "ok" : "FAILED", *c.detail ? ", " : "", c.detail);
 }
 
-static void print_inputs(const json_t *rec)
+static void print_inputs(const json_t *inputs)
 {
 	struct table *t = table_new(4, "input:", "build:", "sha256:", "path:");
-	json_t *v;
-	size_t i;
+	struct record_input in;
 
-	json_array_foreach (json_object_get(rec, "inputs"), i, v) {
-		table_cell(t, "%s", record_str(v, "name"));
-		table_cell(t, "%s", record_str(v, "build"));
-		table_cell(t, "%.16s", record_str(v, "sha256"));
-		table_cell(t, "%s", record_str(v, "path"));
+	for (size_t i = 0; record_input(inputs, i, &in); i++) {
+		table_cell(t, "%s", in.name);
+		table_cell(t, "%s", in.build);
+		table_cell(t, "%.16s", in.sha256);
+		table_cell(t, "%s", in.path);
 	}
 	printf("\n");
 	table_print(t, stdout);
@@ -220,17 +214,18 @@ static void print_inputs(const json_t *rec)
 
 static void show(const json_t *rec, const struct show_args *a)
 {
-	print_head(rec);
+	struct record r = record_of(rec);
+
+	print_head(&r);
 	print_metrics(rec);
 	if (a->samples)
 		print_samples(rec);
-	print_exits(rec, a->all);
-	if (json_array_size(json_object_get(rec, "checks")) ||
-	    !json_is_true(json_object_get(rec, "ok")))
+	print_exits(r.exits, a->all);
+	if (json_array_size(r.checks) || !r.ok)
 		printf("\n");
-	print_failures(rec);
+	print_failures(&r);
 	if (a->inputs)
-		print_inputs(rec);
+		print_inputs(r.inputs);
 }
 
 static void print_json(const struct fig_set *set)

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/table.h"
 #include "results/record.h"
 
 enum { HIGHER = 1, LOWER = -1, NEITHER = 0 };
@@ -112,4 +113,13 @@ const struct metric_info *metric_find(const char *name)
 		if (!strcmp(m->name, name))
 			return m;
 	return NULL;
+}
+
+const char *metric_text(const char *metric, double value)
+{
+	const struct metric_info *info = metric_find(metric);
+
+	if (info && !strcmp(info->unit, "ns"))
+		return fmt_ns(value);
+	return fmt_si(value);
 }

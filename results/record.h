@@ -111,6 +111,8 @@ const struct metric_info *metric_find(const char *name);
 extern const struct metric_info metric_table[];
 /* The same for a kind of a metric: "exit_cost_ns.cpuid" is one of exit_cost_ns. */
 const struct metric_info *metric_find_kind(const char *name);
+/* "1.23 ms", "456 k": a value of it as people read it, from a ring of buffers. */
+const char *metric_text(const char *metric, double value);
 
 struct interval {
 	double point, low, high; /* low and high are NAN when n is too small */

@@ -61,7 +61,7 @@ static bool may_compare(const json_t *base, const json_t *changed, bool force)
 
 	if (blocked)
 		log_error("compare: %s: %s; --force compares all the same",
-			  record_str(changed, "id"), what);
+			  record_of(changed).id, what);
 	free(what);
 	compare_differences_free(d, n);
 	return !blocked;
@@ -90,11 +90,13 @@ static int add_pair(struct tallies *t, struct store *s, const char *base_id, con
 	return status;
 }
 
-static bool in_plan(const struct run_row *r, const json_t *rec)
+static bool in_plan(const struct run_row *row, const json_t *rec)
 {
-	const char *plan = record_str(rec, "plan_id");
+	struct record r = record_of(rec);
 
-	return *plan ? !strcmp(r->plan_id, plan) : !strcmp(r->id, record_str(rec, "id"));
+	if (*r.plan_id)
+		return !strcmp(row->plan_id, r.plan_id);
+	return !strcmp(row->id, r.id);
 }
 
 static int add_pairs(struct tallies *t, struct store *s, const json_t *base, const json_t *changed,
@@ -168,7 +170,7 @@ int compare_plans(struct store *s, const json_t *base, const json_t *changed, bo
 
 	if (status == EXIT_OK && !t.pairs) {
 		log_error("compare: the plans of %s and %s have no configuration in common",
-			  record_str(base, "id"), record_str(changed, "id"));
+			  record_of(base).id, record_of(changed).id);
 		status = EXIT_CANNOT;
 	} else if (status == EXIT_OK) {
 		print_tallies(&t);

@@ -6,13 +6,6 @@
 #include "base/table.h"
 #include "bench/cli/runs.h"
 
-const char *metric_text(const char *metric, double value)
-{
-	const struct metric_info *info = metric_find(metric);
-
-	return info && !strcmp(info->unit, "ns") ? fmt_ns(value) : fmt_si(value);
-}
-
 static void print_rows(const struct run_row *rows, size_t n)
 {
 	struct table *t = table_new(

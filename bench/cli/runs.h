@@ -17,7 +17,4 @@ int runs_list(const char *dir, const struct run_filter *filter, bool json);
 /* The metrics that the workload of a record is about; NULL when this bench does not know it. */
 const char *runs_headline(const json_t *rec);
 
-/* "1.23 ms", "456 k": a value of a metric as people read it. From a ring of buffers. */
-const char *metric_text(const char *metric, double value);
-
 #endif

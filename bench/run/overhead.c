@@ -42,18 +42,18 @@ int overhead_expand(struct run_args *args)
 
 static const char *observer_of(const json_t *rec)
 {
-	return record_str(json_object_get(rec, "knobs"), "observer");
+	return record_knob(rec, "observer");
 }
 
 /* The first that has the metric: a matrix over --set op= has a record for each kind of exit. */
 static const json_t *find_record(const json_t *records, const char *observer, const char *metric)
 {
+	struct interval iv;
 	json_t *rec;
 	size_t i;
 
 	json_array_foreach(records, i, rec)
-		if (!strcmp(observer_of(rec), observer) &&
-		    (!metric || json_object_get(json_object_get(rec, "summary"), metric)))
+		if (!strcmp(observer_of(rec), observer) && (!metric || record_summary(rec, metric, &iv)))
 			return rec;
 	return NULL;
 }
@@ -78,25 +78,19 @@ static void added_cell(struct table *t, const json_t *off, const json_t *rec, co
 	free(b);
 }
 
-static double median_of(const json_t *rec, const char *metric)
-{
-	return json_number_value(json_object_get(
-		json_object_get(json_object_get(rec, "summary"), metric), "median"));
-}
-
 /* A row for each kind of exit that this record of a run without observer has. */
 static void print_kinds(struct table *t, const json_t *records, const json_t *off,
 			const char *const *column, size_t n)
 {
 	static const char prefix[] = "exit_cost_ns.";
 	const char *metric;
-	json_t *v;
+	struct interval iv;
 
-	json_object_foreach(json_object_get(off, "summary"), metric, v) {
+	for (void *at = NULL; record_next_metric(off, &at, &metric, &iv);) {
 		if (strncmp(metric, prefix, strlen(prefix)))
 			continue;
 		table_cell(t, "%s", metric + strlen(prefix));
-		table_cell(t, "%s", fmt_ns(median_of(off, metric)));
+		table_cell(t, "%s", fmt_ns(iv.point));
 		for (size_t i = 0; i < n; i++)
 			added_cell(t, off, find_record(records, column[i], metric), metric);
 	}
@@ -120,6 +114,7 @@ void overhead_print(const json_t *records)
 	const json_t *off = find_record(records, "off", NULL);
 	const char *column[OBSERVERS - 1];
 	size_t n = 0, boots, i;
+	struct record r;
 	struct table *t;
 	json_t *rec;
 
@@ -133,8 +128,9 @@ void overhead_print(const json_t *records)
 		if (!strcmp(observer_of(rec), "off"))
 			print_kinds(t, records, rec, column, n);
 	table_print(t, stdout);
-	boots = json_array_size(json_object_get(off, "samples"));
+	r = record_of(off);
+	boots = json_array_size(r.samples);
 	printf("\nadded to the median time of one exit; substrate %s, times %s; n = %zu boots each%s\n",
-	       record_str(off, "substrate"), record_str(off, "time_base"), boots,
+	       r.substrate, r.time_base, boots,
 	       boots < STATS_MIN_N ? " (too few for an interval)" : "");
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,38 +12,25 @@
 
 #define METRICS_MAX 16 /* columns of the table */
 
-static double summary(const json_t *rec, const char *metric, const char *what)
-{
-	const json_t *m = json_object_get(json_object_get(rec, "summary"), metric);
-
-	return json_number_value(json_object_get(m, what));
-}
-
 static bool has(const json_t *rec, const char *metric)
 {
-	return json_object_get(json_object_get(rec, "summary"), metric) != NULL;
-}
+	struct interval iv;
 
-static const char *value_text(const char *metric, double v)
-{
-	const struct metric_info *info = metric_find(metric);
-
-	if (info && !strcmp(info->unit, "ns"))
-		return fmt_ns(v);
-	return fmt_si(v);
+	return record_summary(rec, metric, &iv);
 }
 
 /* "1.23 G [1.20 G, 1.26 G]", the interval only when there are enough boots for one. */
 static void value_cell(struct table *t, const json_t *rec, const char *metric)
 {
-	if (!has(rec, metric))
+	struct interval iv;
+
+	if (!record_summary(rec, metric, &iv))
 		table_cell(t, "-");
-	else if (summary(rec, metric, "n") < STATS_MIN_N)
-		table_cell(t, "%s", value_text(metric, summary(rec, metric, "median")));
+	else if (iv.n < STATS_MIN_N)
+		table_cell(t, "%s", metric_text(metric, iv.point));
 	else
-		table_cell(t, "%s [%s, %s]", value_text(metric, summary(rec, metric, "median")),
-			   value_text(metric, summary(rec, metric, "ci_low")),
-			   value_text(metric, summary(rec, metric, "ci_high")));
+		table_cell(t, "%s [%s, %s]", metric_text(metric, iv.point), metric_text(metric, iv.low),
+			   metric_text(metric, iv.high));
 }
 
 static void ratio_cell(struct table *t, const json_t *base, const json_t *rec, const char *metric)
@@ -67,17 +55,12 @@ static void ratio_cell(struct table *t, const json_t *base, const json_t *rec, c
 
 static const char *row_name(const json_t *rec)
 {
-	return record_str(json_object_get(rec, "plan"), "cell");
+	return record_plan_of(rec).cell;
 }
 
-static size_t failed_samples(const json_t *rec)
+static size_t count_samples(const json_t *rec)
 {
-	json_t *s;
-	size_t i, n = 0;
-
-	json_array_foreach(json_object_get(rec, "samples"), i, s)
-		n += !json_is_true(json_object_get(s, "ok"));
-	return n;
+	return json_array_size(record_of(rec).samples);
 }
 
 /* Columns after the headline and its ratio; those that no record has are left out. */
@@ -100,16 +83,14 @@ static size_t choose_columns(const json_t *records, const struct workload *wl, c
 	return n;
 }
 
-static void print_failures(const json_t *records)
+static void print_failures(const json_t *rec)
 {
-	json_t *rec, *s;
-	size_t i, k;
+	const json_t *samples = record_of(rec).samples;
+	struct record_sample s;
 
-	json_array_foreach(records, i, rec)
-		json_array_foreach(json_object_get(rec, "samples"), k, s)
-			if (!json_is_true(json_object_get(s, "ok")))
-				printf("FAILED %s boot %zu: %s\n", row_name(rec), k + 1,
-				       record_str(s, "error"));
+	for (size_t i = 0; record_sample(samples, i, &s); i++)
+		if (!s.ok)
+			printf("FAILED %s boot %zu: %s\n", row_name(rec), i + 1, s.error);
 }
 
 /* What a faster path could not have been faster than. */
@@ -122,7 +103,7 @@ static void print_bottlenecks(const json_t *records)
 	json_array_foreach(records, i, rec) {
 		struct strbuf sb = STRBUF_INIT;
 
-		if (bottleneck_text(json_object_get(rec, "samples"), &sb)) {
+		if (bottleneck_text(record_of(rec).samples, &sb)) {
 			printf("%s%s: %s", sep, row_name(rec), strbuf_str(&sb));
 			sep = "; ";
 		}
@@ -130,38 +111,46 @@ static void print_bottlenecks(const json_t *records)
 	}
 }
 
-static size_t count_repeated(const json_t *records)
+static size_t count_repeated(const json_t *rec)
 {
-	json_t *rec, *sample;
-	size_t i, k, n = 0;
+	const json_t *samples = record_of(rec).samples;
+	struct record_sample s;
+	size_t n = 0;
+
+	for (size_t i = 0; record_sample(samples, i, &s); i++)
+		n += s.repeated;
+	return n;
+}
+
+static void print_overhead(const json_t *records)
+{
+	double overhead = 0;
+	json_t *rec;
+	size_t i;
 
 	json_array_foreach(records, i, rec)
-		json_array_foreach(json_object_get(rec, "samples"), k, sample)
-			n += json_is_true(json_object_get(sample, "repeated"));
-	return n;
+		overhead = fmax(overhead, record_of(rec).overhead_pct);
+	if (overhead > 0)
+		printf("; probes' own CPU%s %.1f %%", i > 1 ? " at most" : "", overhead);
 }
 
 static void print_footer(const json_t *records)
 {
-	const json_t *first = json_array_get(records, 0);
-	size_t n = json_array_size(json_object_get(first, "samples")), i, repeated;
-	double overhead = 0;
+	struct record first = record_of(json_array_get(records, 0));
+	size_t n = json_array_size(first.samples), repeated = 0, i;
 	json_t *rec;
 
-	printf("\nsubstrate %s, times %s; n = %zu boot%s%s", record_str(first, "substrate"),
-	       record_str(first, "time_base"), n, n == 1 ? "" : "s",
+	printf("\nsubstrate %s, times %s; n = %zu boot%s%s", first.substrate, first.time_base, n, n == 1 ? "" : "s",
 	       n < STATS_MIN_N ? " (too few for an interval)" : ", medians with 95 % intervals");
-	json_array_foreach(records, i, rec)
-		overhead = MAX(overhead, json_number_value(json_object_get(rec, "overhead_pct")));
-	if (overhead > 0)
-		printf("; probes' own CPU%s %.1f %%", i > 1 ? " at most" : "", overhead);
+	print_overhead(records);
 	print_bottlenecks(records);
-	repeated = count_repeated(records);
+	json_array_foreach(records, i, rec)
+		repeated += count_repeated(rec);
 	if (repeated)
 		printf("\nboots that the lab lost and that were repeated: %zu", repeated);
 	printf("\nrecords:");
 	json_array_foreach(records, i, rec)
-		printf(" %s", record_str(rec, "id"));
+		printf(" %s", record_of(rec).id);
 	printf("\n");
 }
 
@@ -191,7 +180,7 @@ void run_print_table(const json_t *records, const struct workload *wl)
 	json_t *rec;
 
 	json_array_foreach(records, i, rec) {
-		size_t failed = failed_samples(rec);
+		size_t failed = count_samples(rec) - record_ok_samples(rec);
 
 		if (failed)
 			table_cell(t, "%s (%zu FAILED)", row_name(rec), failed);
@@ -204,7 +193,8 @@ void run_print_table(const json_t *records, const struct workload *wl)
 			value_cell(t, rec, metric[k]);
 	}
 	table_print_fit(t, stdout);
-	print_failures(records);
+	json_array_foreach(records, i, rec)
+		print_failures(rec);
 	print_footer(records);
 	for (i = 0; i < n; i++)
 		free(metric[i]);
