@@ -162,6 +162,23 @@ out:
 	return err;
 }
 
+int proc_spawn_logged(struct proc *p, char *const argv[], const struct proc_opts *opts, const char *dir,
+		      const char *name)
+{
+	char *path = xasprintf("%s/%s", dir, name);
+	int err, fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	struct proc_opts o = *opts;
+
+	o.stderr_fd = fd;
+	if (!o.stdout_fd)
+		o.stdout_fd = fd;
+	o.new_group = true;
+	err = proc_spawn(p, argv, &o);
+	close_fd(&fd);
+	free(path);
+	return err;
+}
+
 int proc_release(struct proc *p)
 {
 	int err = p->gate_fd < 0 ? 0 : fd_write_all(p->gate_fd, "g", 1);

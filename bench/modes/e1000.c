@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Intel's 82540EM, emulated by the VMM. */
-#include "bench/modes/mode.h"
+#include "bench/modes/net.h"
 
 static const char *const e1000_modules[] = {"e1000", NULL};
 
@@ -13,4 +13,5 @@ const struct mode mode_e1000 = {
 	.server = SERVER_VMM,
 	.modules = e1000_modules,
 	.knobs = "offload coalesce coalesce_us io",
+	.make = net_make_tap,
 };

@@ -1,8 +1,32 @@
 // SPDX-License-Identifier: MIT
 /* No VM: agent and peer in two network namespaces, joined by a veth pair or by the cards' wire. */
-#include "bench/modes/mode.h"
+#include <errno.h>
+#include <stdlib.h>
+
+#include "bench/modes/net.h"
 
 static const char *const host_modules[] = {NULL};
+
+/* The card itself: the baseline of the modes that reach it through a switch or a function. */
+static int host_make_card(struct device_path *p, const struct path_want *want)
+{
+	char *own = net_own_card(want), *peer = NULL;
+	int err;
+
+	if (!own)
+		return -ENODEV;
+	err = net_peer_card(want, own, &peer);
+	if (!err)
+		err = wire_cards(&p->wire, peer, own, 0, want->ipv6);
+	free(peer);
+	free(own);
+	return err;
+}
+
+static int host_make(struct device_path *p, const struct path_want *want)
+{
+	return want->real_wire ? host_make_card(p, want) : wire_veth(&p->wire, want->ipv6);
+}
 
 const struct mode mode_host = {
 	.name = "host",
@@ -11,4 +35,5 @@ const struct mode mode_host = {
 	.guests = GUEST_NONE,
 	.modules = host_modules,
 	.knobs = "",
+	.make = host_make,
 };

@@ -111,7 +111,10 @@ static int unknown_knob(const char *name)
 		names[n++] = k->name;
 	names[n] = NULL;
 	near = opts_nearest(name, names);
-	log_error("--set %s: no such knob%s%s; see bench list knobs", name, near ? "; did you mean " : "", near ? near : "");
+	if (near)
+		log_error("--set %s: no such knob; did you mean %s; see bench list knobs", name, near);
+	else
+		log_error("--set %s: no such knob; see bench list knobs", name);
 	return -EINVAL;
 }
 

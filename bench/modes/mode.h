@@ -32,6 +32,9 @@ enum server {
 	SERVER_DEVICE, /* the hardware itself */
 };
 
+struct device_path;
+struct path_want;
+
 struct mode {
 	const char *name;
 	enum mode_kind kind;
@@ -46,6 +49,15 @@ struct mode {
 	const char *const *modules;
 	/* Its switches, blank-separated: rows of knobs.c, beside those that all modes have. */
 	const char *knobs;
+	/*
+	 * On this machine, before the VMM starts: 0 or -errno (logged). NULL: nothing to do. What the kernel
+	 * does not clean up by itself when we are killed goes through base/journal.h.
+	 */
+	int (*make)(struct device_path *path, const struct path_want *want);
+	/* Starts path->helper. */
+	int (*serve)(struct device_path *path, const struct path_want *want);
+	/* After the VMM's end, also when make has failed half-way: what is not path_undo's for all. */
+	void (*undo)(struct device_path *path);
 };
 
 extern const struct mode mode_none, mode_bare; /* without a device: in a VM, on this machine itself */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include <string.h>
-
+/* The table of modes. */
 #include "bench/modes/mode.h"
+
+#include <string.h>
 
 #define X(symbol, ...) &mode_##symbol,
 const struct mode *const mode_table[] = {

@@ -11,4 +11,5 @@ const struct mode mode_vhost = {
 	.server = SERVER_KERNEL,
 	.modules = virtio_net_modules,
 	.knobs = VIRTIO_NET_KNOBS " poll_us",
+	.make = net_make_tap,
 };

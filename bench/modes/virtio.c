@@ -11,4 +11,5 @@ const struct mode mode_virtio = {
 	.server = SERVER_VMM,
 	.modules = virtio_net_modules,
 	.knobs = VIRTIO_NET_KNOBS " in_order poll_us coalesce_us",
+	.make = net_make_tap,
 };

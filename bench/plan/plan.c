@@ -14,8 +14,10 @@ static int unknown(const char *what, const char *list, const char *name, const c
 {
 	const char *near = opts_nearest(name, names);
 
-	log_error("no %s %s%s%s; see bench list %s", what, name, near ? "; did you mean " : "",
-		  near ? near : "", list);
+	if (near)
+		log_error("no %s %s; did you mean %s; see bench list %s", what, name, near, list);
+	else
+		log_error("no %s %s; see bench list %s", what, name, list);
 	return -EINVAL;
 }
 
@@ -31,7 +33,7 @@ static int unknown_workload(const char *name)
 }
 
 /* Split "a,b" into words of the caller's. */
-static size_t split(const char *list, char ***words)
+static size_t list_split(const char *list, char ***words)
 {
 	char *copy = xstrdup(list), *save, **w = NULL;
 	size_t n = 0;
@@ -60,7 +62,7 @@ static int combine_knobs(const struct run_args *args, size_t c, const struct mod
 			return -EINVAL;
 		}
 		name = xasprintf("%.*s", (int)(eq - args->set.item[i]), args->set.item[i]);
-		n = split(eq + 1, &values);
+		n = list_split(eq + 1, &values);
 		err = n ? knob_check(name, values[c % n], mode) : -EINVAL;
 		if (err)
 			return err;
@@ -78,7 +80,7 @@ static size_t combinations(const struct run_args *args)
 		const char *eq = strchr(args->set.item[i], '=');
 		size_t n = 1;
 
-		for (const char *s = eq ? eq : ""; *s; s++)
+		for (const char *s = eq; s && *s; s++)
 			n += *s == ',';
 		total *= n;
 	}
@@ -188,18 +190,18 @@ static int unknown_vmm(const char *name)
 static int check_guest(const struct workload *wl, const char *guest)
 {
 	static const struct {
-		const char *name;
+		const char *name, *where;
 		unsigned bit;
-	} guests[] = {{"linux", GUEST_LINUX}, {"micro", GUEST_MICRO}, {"none", GUEST_NONE}};
+	} guests[] = {{"linux", "in the linux guest", GUEST_LINUX},
+		      {"micro", "in the micro guest", GUEST_MICRO},
+		      {"none", "without a guest", GUEST_NONE}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(guests); i++) {
 		if (strcmp(guest, guests[i].name))
 			continue;
 		if (wl->guests & guests[i].bit)
 			return 0;
-		log_error("%s does not run %s%s%s; see bench list workloads", wl->name,
-			  i == 2 ? "without a guest" : "in the ", i == 2 ? "" : guest,
-			  i == 2 ? "" : " guest");
+		log_error("%s does not run %s; see bench list workloads", wl->name, guests[i].where);
 		return -ENOTSUP;
 	}
 	log_error("no guest %s; it is linux or micro", guest);
@@ -235,6 +237,11 @@ static int check_micro(const struct run_args *args, const struct cell *c, const 
 	return -ENOTSUP;
 }
 
+static const char *workload_guest(const struct workload *wl)
+{
+	return wl->guests & GUEST_LINUX ? "linux" : "micro";
+}
+
 /* What is measured where: mode, VMM and guest of a cell. */
 static int choose_path(struct cell *c, const char *mode, const char *vmm)
 {
@@ -264,7 +271,7 @@ static int add_cell(struct plan *p, const struct workload *wl, const char *mode,
 	struct cell c = {
 		.workload = wl,
 		.variant = "",
-		.guest = p->args->guest ? p->args->guest : wl->guests & GUEST_LINUX ? "linux" : "micro",
+		.guest = p->args->guest ? p->args->guest : workload_guest(wl),
 	};
 	int err = choose_path(&c, mode, vmm);
 
@@ -279,7 +286,8 @@ static int add_cell(struct plan *p, const struct workload *wl, const char *mode,
 	if (err)
 		return err;
 	err = cell_job(&c, p->args, &job); /* refused now, not after a boot */
-	err = err ? err : check_micro(p->args, &c, &job);
+	if (!err)
+		err = check_micro(p->args, &c, &job);
 	if (err)
 		return err;
 	c.label = cell_label(&c);
@@ -330,6 +338,12 @@ void plan_order(struct plan *p, unsigned reps)
 	free(round);
 }
 
+/* The mode of a workload with a device path, unless one is named. */
+static const char *workload_mode(const struct workload *wl)
+{
+	return wl->flags & WORKLOAD_NET ? "virtio" : "";
+}
+
 #define BOOTS_MAX 10000
 
 int plan_make(struct plan *p, const char *name, const struct run_args *args)
@@ -347,12 +361,12 @@ int plan_make(struct plan *p, const char *name, const struct run_args *args)
 		log_error("--reps and --warmup: at most %d boots of a cell", BOOTS_MAX);
 		return -EINVAL;
 	}
-	n_modes = split(args->modes ? args->modes : wl->flags & WORKLOAD_NET ? "virtio" : "", &modes);
+	n_modes = list_split(args->modes ? args->modes : workload_mode(wl), &modes);
 	if (!n_modes) {
 		modes = xcalloc(1, sizeof(*modes));
 		modes[n_modes++] = xstrdup("");
 	}
-	n_vmms = split(args->vmms ? args->vmms : "builtin", &vmms);
+	n_vmms = list_split(args->vmms ? args->vmms : "builtin", &vmms);
 	for (size_t m = 0; m < n_modes && !err; m++)
 		for (size_t v = 0; v < n_vmms && !err; v++)
 			for (size_t s = 0; s < n_sets && !err; s++)
@@ -414,6 +428,7 @@ void plan_print(const struct plan *p, FILE *out)
 		table_cell(t, "%s", p->step[i].warmup ? "warm-up" : "sample");
 	}
 	table_print(t, out);
-	fprintf(out, "%zu cell%s, %zu boot%s, seed %llu\n", p->n_cells, p->n_cells == 1 ? "" : "s",
-		p->n_steps, p->n_steps == 1 ? "" : "s", (unsigned long long)p->seed);
+	fprintf(out, "%zu cell%s, ", p->n_cells, p->n_cells == 1 ? "" : "s");
+	fprintf(out, "%zu boot%s, ", p->n_steps, p->n_steps == 1 ? "" : "s");
+	fprintf(out, "seed %llu\n", (unsigned long long)p->seed);
 }

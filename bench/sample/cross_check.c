@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What two independent sources count must agree: the checks of a sample. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -16,7 +16,7 @@ static double number(const json_t *obj, const char *name)
 	return json_number_value(json_object_get(obj, name));
 }
 
-static void put(json_t *metrics, const char *name, double v)
+static void metric_put(json_t *metrics, const char *name, double v)
 {
 	json_object_set_new(metrics, name, json_real(v));
 }
@@ -117,7 +117,7 @@ void measure_exits_per_sample(json_t *rows, size_t samples)
 static void per_unit(json_t *m, const char *name, double n, double units)
 {
 	if (units > 0)
-		put(m, name, n / units);
+		metric_put(m, name, n / units);
 }
 
 static void exit_metrics(const struct observed *o, json_t *m, double packets, double ns)
@@ -130,14 +130,14 @@ static void exit_metrics(const struct observed *o, json_t *m, double packets, do
 
 	if (!totals)
 		return;
-	put(m, "exits", exits);
-	put(m, "userspace_exits", user);
+	metric_put(m, "exits", exits);
+	metric_put(m, "userspace_exits", user);
 	if (kicks_seen)
-		put(m, "kicks", kicks);
+		metric_put(m, "kicks", kicks);
 	if (o->whole_boot)
-		put(m, "boot_exits", exits);
+		metric_put(m, "boot_exits", exits);
 	if (ns > 0)
-		put(m, "exits_per_s", exits / (ns / 1e9));
+		metric_put(m, "exits_per_s", exits / (ns / 1e9));
 	per_unit(m, "exits_per_packet", exits, packets);
 	per_unit(m, "exits_per_op", exits, number(o->agent, "ops"));
 	per_unit(m, "userspace_exits_per_packet", user, packets);
@@ -146,7 +146,7 @@ static void exit_metrics(const struct observed *o, json_t *m, double packets, do
 	if (notify)
 		per_unit(m, "interrupts_per_packet", number(notify, "injected"), packets);
 	if (kicks_seen && kicks > 0 && number(o->agent, "packets") > 0)
-		put(m, "batch_packets", number(o->agent, "packets") / kicks);
+		metric_put(m, "batch_packets", number(o->agent, "packets") / kicks);
 }
 
 static void cpu_metrics(const struct observed *o, json_t *m, double packets, double ns)
@@ -168,10 +168,10 @@ static void cpu_metrics(const struct observed *o, json_t *m, double packets, dou
 		guest += number(t, "guest_ns");
 		split |= json_object_get(t, "guest_ns") != NULL;
 	}
-	put(m, "cpu_pct", 100 * cpu / ns);
+	metric_put(m, "cpu_pct", 100 * cpu / ns);
 	if (split) {
-		put(m, "cpu_host_pct", 100 * (cpu - guest) / ns);
-		put(m, "cpu_guest_pct", 100 * guest / ns);
+		metric_put(m, "cpu_host_pct", 100 * (cpu - guest) / ns);
+		metric_put(m, "cpu_guest_pct", 100 * guest / ns);
 	}
 	per_unit(m, "cpu_ns_per_packet", cpu, packets);
 }
@@ -192,11 +192,11 @@ static void queue_metrics(const struct observed *o, json_t *m)
 		sum[3] += (double)(b->suppressed - a->suppressed);
 		sum[4] += (double)(b->bad - a->bad);
 	}
-	put(m, "vmm_kicks", sum[0]);
-	put(m, "vmm_spurious_kicks", sum[1]);
-	put(m, "vmm_interrupts", sum[2]);
-	put(m, "vmm_suppressed", sum[3]);
-	put(m, "vmm_bad", sum[4]);
+	metric_put(m, "vmm_kicks", sum[0]);
+	metric_put(m, "vmm_spurious_kicks", sum[1]);
+	metric_put(m, "vmm_interrupts", sum[2]);
+	metric_put(m, "vmm_suppressed", sum[3]);
+	metric_put(m, "vmm_bad", sum[4]);
 }
 
 /* ---- checks ---- */
@@ -222,7 +222,7 @@ int measure_sample(const struct observed *o, json_t *sample, char **why)
 	json_object_set_new(sample, "checks", json_array());
 	json_object_update(m, o->agent);
 	if (o->boot_ns)
-		put(m, "boot_ns", (double)o->boot_ns);
+		metric_put(m, "boot_ns", (double)o->boot_ns);
 	/*
 	 * TCP: one unit for devices that take 64 KiB at once and those that take frames; see
 	 * workloads/agent/stream.h.
@@ -232,7 +232,7 @@ int measure_sample(const struct observed *o, json_t *sample, char **why)
 	cpu_metrics(o, m, packets, ns);
 	queue_metrics(o, m);
 	if (json_object_get(o->probes, "overhead_ns") && ns > 0)
-		put(m, "overhead_pct", 100 * number(o->probes, "overhead_ns") / ns);
+		metric_put(m, "overhead_pct", 100 * number(o->probes, "overhead_ns") / ns);
 	json_object_set_new(sample, "exits", measure_merge_exits(json_object_get(o->probes, "exits")));
 	json_object_set(sample, "threads", json_object_get(o->probes, "threads"));
 	json_object_set(sample, "hists", o->hists);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* One sample of several VMs: what each measured, joined. */
 #include <string.h>
 
 #include "base/hist.h"

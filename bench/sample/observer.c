@@ -110,7 +110,9 @@ static char *complaint(const char *log, int err)
 		text = xasprintf("%.160s", last ? last + 1 : sb.buf);
 	}
 	strbuf_free(&sb);
-	return text ? text : xstrdup(strerror(-err));
+	if (!text)
+		text = xstrdup(strerror(-err));
+	return text;
 }
 
 int observer_start(struct observer *o, const char *name, const char *dir)
@@ -125,10 +127,12 @@ int observer_start(struct observer *o, const char *name, const char *dir)
 	o->data = xasprintf("%s/observer.data", dir);
 	log_fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	err = log_fd < 0 || pipe2(ready, O_CLOEXEC) || pipe2(hold, O_CLOEXEC) ? -errno : 0;
-	err = err ? err : spawn(o, t, ready[1], hold[0], log_fd);
+	if (!err)
+		err = spawn(o, t, ready[1], hold[0], log_fd);
 	close_fd(&ready[1]);
 	o->hold_fd = hold[1];
-	err = err ? err : await_start(ready[0]);
+	if (!err)
+		err = await_start(ready[0]);
 	if (err) {
 		char *why = complaint(log, err);
 

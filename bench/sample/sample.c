@@ -56,14 +56,11 @@ static void run_free(struct run *r)
 {
 	observer_stop(&r->observer);
 	proc_end(&r->vmm, NSEC_PER_SEC);
-	proc_end(&r->backend, NSEC_PER_SEC);
 	proc_end(&r->peer, NSEC_PER_SEC);
 	close_fd(&r->remote_fd);
 	probes_close(r->probes);
 	paging_undo(&r->paging);
-	wire_close(&r->wire);
-	iommu_watch_close(&r->faults);
-	sriov_undo(&r->sriov);
+	path_undo(&r->path);
 	close_fd(&r->agent_fd[0]);
 	close_fd(&r->agent_fd[1]);
 	close_fd(&r->stats_fd);
@@ -71,9 +68,6 @@ static void run_free(struct run *r)
 		munmap(r->stats, sizeof(*r->stats));
 	if (r->agent_log)
 		fclose(r->agent_log);
-	if (r->socket)
-		unlink(r->socket);
-	free(r->socket);
 	free(r->image);
 	strbuf_free(&r->line);
 	json_decref(r->metrics);
@@ -107,23 +101,28 @@ static int open_log_dir(struct run *r)
 	return 0;
 }
 
-static int boot(struct run *r)
+/* Several VMs are the scheduler's to place. */
+static int choose_cpus(struct run *r)
 {
-	int err = open_log_dir(r);
-
-	if (!err && cell_vms(r->cell) == 1 && cell_pin(r->cell, r->want->args, &r->pin))
-		err = run_fail(r, -EINVAL, "--pin");
-	err = err ? err : open_files(r);
-	err = err ? err : set_paging(r);
-	err = err ? err : run_make_wire(r);
-	err = err ? err : run_make_job(r);
-	err = err ? err : run_make_image(r);
-	err = err ? err : run_start_peer(r);
-	err = err ? err : run_start_vhost_user(r);
-	return err ? err : run_start(r);
+	if (cell_vms(r->cell) == 1 && cell_pin(r->cell, r->want->args, &r->pin))
+		return run_fail(r, -EINVAL, "--pin");
+	return 0;
 }
 
-static int measure(struct run *r, json_t *sample)
+static int run_boot(struct run *r)
+{
+	static int (*const steps[])(struct run *r) = {
+		open_log_dir,  choose_cpus,    open_files,     set_paging,     run_make_path,
+		run_make_job,  run_make_image, run_start_peer, run_serve_path, run_start,
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps) && !err; i++)
+		err = steps[i](r);
+	return err;
+}
+
+static int run_measure(struct run *r, json_t *sample)
 {
 	struct observed o = {.whole_boot = r->cell->workload->flags & WORKLOAD_WHOLE_BOOT};
 
@@ -138,26 +137,37 @@ static int measure(struct run *r, json_t *sample)
 	return measure_sample(&o, sample, &r->error);
 }
 
+/* One more reason why the sample is void, behind those that are known. Returns err. */
+static int run_blame(struct run *r, int err, const char *why)
+{
+	char *before = r->error;
+
+	if (!before)
+		return run_fail(r, err, "%s", why);
+	r->error = xasprintf("%s; %s", before, why);
+	free(before);
+	return err;
+}
+
 /* DMA outside the guest's memory voids a sample, and often is why it failed: said in both cases. */
 static int check_faults(struct run *r, json_t *sample, int err)
 {
-	struct iommu_watch *w = &r->faults;
-	char *detail, *before = r->error;
+	struct iommu_watch *w = &r->path.faults;
+	char *detail;
 
 	if (w->fd < 0)
 		return err;
 	iommu_watch_read(w);
-	detail = !w->faults ? xstrdup("no DMA outside the guest's memory")
-			    : xasprintf("the IOMMU stopped DMA of %s outside the guest's memory, at least %llu times, first at 0x%llx",
-					w->addr, (unsigned long long)w->faults, (unsigned long long)w->first);
+	if (w->faults)
+		detail = xasprintf("the IOMMU stopped DMA of %s outside the guest's memory, at least %llu times, first at 0x%llx",
+				   w->addr, (unsigned long long)w->faults, (unsigned long long)w->first);
+	else
+		detail = xstrdup("no DMA outside the guest's memory");
 	json_array_append_new(json_object_get(sample, "checks"),
 			      json_pack("{s:s, s:b, s:s}", "name", "iommu_faults", "ok", !w->faults,
 					"detail", detail));
-	if (w->faults) {
-		r->error = xasprintf("%s%s%s", before ? before : "", before ? "; " : "", detail);
-		free(before);
-		err = -EIO;
-	}
+	if (w->faults)
+		err = run_blame(r, -EIO, detail);
 	free(detail);
 	return err;
 }
@@ -168,11 +178,12 @@ static int boot_and_measure(struct run *runs, unsigned n, json_t *sample)
 	int err = 0;
 
 	for (unsigned i = 0; i < n && !err; i++)
-		err = boot(&runs[i]);
-	err = err ? err : run_converse(runs, n);
+		err = run_boot(&runs[i]);
+	if (!err)
+		err = run_converse(runs, n);
 	for (unsigned i = 0; i < n && !err; i++) {
 		each[i] = i ? json_object() : json_incref(sample);
-		err = measure(&runs[i], each[i]);
+		err = run_measure(&runs[i], each[i]);
 	}
 	if (!err && n > 1)
 		measure_join_vms(each, n);
@@ -194,7 +205,8 @@ static json_t *stages_json(const struct run *r)
 
 		for (int next = i + 1; next < STAGES && !until; next++)
 			until = r->stage_ns[next];
-		until = until ? until : clock_ns();
+		if (!until)
+			until = clock_ns();
 		if (!r->stage_ns[i])
 			continue;
 		json_object_set_new(out, names[i], json_integer((json_int_t)(until - r->stage_ns[i])));
@@ -212,12 +224,9 @@ static void run_init(struct run *r, const struct sample_want *want, unsigned vm)
 		.cell = want->cell,
 		.vm = vm,
 		.first = vm ? r - vm : NULL,
-		.wire = {.peer_ns = -1, .agent_ns = -1},
 		.vmm = PROC_INIT,
 		.peer = PROC_INIT,
-		.backend = PROC_INIT,
 		.remote_fd = -1,
-		.faults = IOMMU_WATCH_INIT,
 		.observer = OBSERVER_INIT,
 		.stats_fd = -1,
 		.agent_fd = {-1, -1},
@@ -225,7 +234,7 @@ static void run_init(struct run *r, const struct sample_want *want, unsigned vm)
 		.hists = json_object(),
 		.placement = json_object(),
 	};
-	memset(r->wire.tap_fd, -1, sizeof(r->wire.tap_fd));
+	path_init(&r->path, want->cell->mode);
 	r->stage_ns[STAGE_SETUP] = clock_ns();
 }
 

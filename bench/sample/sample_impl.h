@@ -10,16 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/iommu.h"
 #include "base/proc.h"
 #include "base/strbuf.h"
 #include "bench/host/paging.h"
 #include "bench/host/pin.h"
 #include "bench/host/peer_link.h"
+#include "bench/modes/path.h"
 #include "bench/sample/observer.h"
 #include "bench/sample/sample.h"
-#include "bench/host/sriov.h"
-#include "bench/host/wire.h"
 #include "probes/probes.h"
 #include "vmm/stats_page.h"
 
@@ -36,17 +34,15 @@ struct run {
 	struct workload_job job;
 	struct pin pin;
 	struct paging paging;
-	struct wire wire;
-	struct sriov sriov;
-	struct iommu_watch faults;
-	struct proc vmm, peer, backend;
+	struct device_path path;
+	struct proc vmm, peer;
 	struct peer_token token; /* for a peer on another machine */
 	int remote_fd;           /* the session with it */
 	struct observer observer;
 	struct probes *probes;
 	struct stats_page *stats;
 	int stats_fd, agent_fd[2]; /* [0] ours, [1] the VMM's */
-	char *image, *socket;
+	char *image;
 	struct strbuf line;        /* unfinished line of the agent */
 	FILE *agent_log;
 	json_t *metrics, *hists, *probe_data, *placement;
@@ -83,11 +79,11 @@ static inline bool run_is_vfio(const struct run *r)
 int run_fail(struct run *r, int err, const char *fmt, ...) PRINTF(3, 4);
 
 /* Every step: 0, or -errno after run_fail. In this order. */
-int run_make_wire(struct run *r);
+int run_make_path(struct run *r);
 int run_make_job(struct run *r);
 int run_make_image(struct run *r);
 int run_start_peer(struct run *r);
-int run_start_vhost_user(struct run *r);
+int run_serve_path(struct run *r);
 /* The VMM, or in mode host the agent. */
 int run_start(struct run *r);
 /* Every thread to its CPU: once the vCPUs run, and again when the driver has started the queues. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The processes of a sample: the peer, the VMM or else the agent, who looks on, and where they run. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,25 +14,11 @@
 #include "bench/host/paths.h"
 #include "bench/sample/sample_impl.h"
 
-static int log_file(const struct run *r, const char *name)
+static int run_spawn(struct run *r, struct proc *p, char *const argv[], const struct proc_opts *o,
+		     const char *log)
 {
-	char *path = xasprintf("%s/%s", r->log_dir, name);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int err = proc_spawn_logged(p, argv, o, r->log_dir, log);
 
-	free(path);
-	return fd;
-}
-
-static int spawn_logged(struct run *r, struct proc *p, char *const argv[], struct proc_opts *o,
-			const char *log)
-{
-	int fd = log_file(r, log), err;
-
-	o->stderr_fd = fd;
-	o->stdout_fd = o->stdout_fd ? o->stdout_fd : fd;
-	o->new_group = true;
-	err = proc_spawn(p, argv, o);
-	close_fd(&fd);
 	return err ? run_fail(r, err, "%s: %s", argv[0], strerror(-err)) : 0;
 }
 
@@ -53,7 +40,7 @@ static int start_remote_peer(struct run *r)
 
 int run_start_peer(struct run *r)
 {
-	struct proc_opts o = {.netns_fd = r->wire.peer_ns};
+	struct proc_opts o = {.netns_fd = r->path.wire.peer_ns};
 	struct strlist a = STRLIST_INIT;
 	const char *agent;
 	int err;
@@ -68,45 +55,10 @@ int run_start_peer(struct run *r)
 	strlist_add(&a, agent);
 	strlist_add(&a, "peer");
 	job_words(&r->job, &a);
-	err = spawn_logged(r, &r->peer, a.v, &o, "peer.log");
+	err = run_spawn(r, &r->peer, a.v, &o, "peer.log");
 	strlist_free(&a);
 	if (!err && r->pin.n)
 		pin_process(pin_peer(&r->pin), r->peer.pid, "peer", r->placement);
-	return err;
-}
-
-int run_start_vhost_user(struct run *r)
-{
-	const char *program;
-	struct strbuf fds = STRBUF_INIT;
-	struct proc_opts o = {.keep_fds = r->wire.tap_fd};
-	char *argv[5];
-	int err;
-
-	if (r->cell->mode->server != SERVER_HELPER)
-		return 0;
-	program = path_tool("vhost-user-net");
-	if (!program)
-		return run_fail(r, -ENOENT, "vhost-user-net is not built; run make");
-	err = dir_make_all(journal_dir());
-	if (err)
-		return run_fail(r, err, "%s: %s", journal_dir(), strerror(-err));
-	r->socket = xasprintf("%s/vu-%d-%u-%u.sock", journal_dir(), getpid(), r->want->index, r->vm);
-	while (r->wire.tap_fd[o.n_keep] >= 0) {
-		strbuf_addf(&fds, "%s%d", o.n_keep ? ":" : "", r->wire.tap_fd[o.n_keep]);
-		o.n_keep++;
-	}
-	argv[0] = (char *)program;
-	argv[1] = xasprintf("--socket=%s", r->socket);
-	argv[2] = xasprintf("--tap=fd=%s", strbuf_str(&fds));
-	argv[3] = xasprintf("--queues=%d", o.n_keep);
-	argv[4] = NULL;
-	err = spawn_logged(r, &r->backend, argv, &o, "vhost-user.log");
-	for (int i = 0; !err && i < 500 && !file_exists(r->socket); i++)
-		clock_sleep_ns(10 * NSEC_PER_MSEC);
-	for (int i = 1; argv[i]; i++)
-		free(argv[i]);
-	strbuf_free(&fds);
 	return err;
 }
 
@@ -119,11 +71,8 @@ static int vmm_argv(struct run *r, struct strlist *a)
 		.initrd = r->image,
 		.cpus = cell_cpus(r->cell),
 		.mem_bytes = cell_mem(r->cell),
-		.mode = r->cell->mode,
+		.path = &r->path,
 		.knobs = &r->cell->knobs,
-		.mac = r->wire.mac,
-		.vhost_user_socket = r->socket,
-		.vfio_addr = r->sriov.vf_addr,
 		.unsafe_interrupts = run_is_vfio(r) && r->want->args->unsafe_interrupts,
 		.agent_fd = r->agent_fd[1],
 		.stats_fd = r->stats_fd,
@@ -134,7 +83,6 @@ static int vmm_argv(struct run *r, struct strlist *a)
 	int err;
 
 	w.console_path = console;
-	memcpy(w.tap_fd, r->wire.tap_fd, sizeof(w.tap_fd));
 	if (w.micro) {
 		w.kernel = path_tool("micro.elf");
 		job_write(&r->job, line, sizeof(line));
@@ -154,7 +102,7 @@ static int open_probes(struct run *r, const char *observer)
 	struct probes_opts o = {
 		.pid = r->vmm.pid,
 		.peer = r->peer.pid,
-		.backend = r->backend.pid,
+		.backend = r->path.helper.pid,
 		.window = !(r->cell->workload->flags & WORKLOAD_WHOLE_BOOT),
 		.exits = true,
 		.notify = true,
@@ -205,18 +153,16 @@ static int start_vmm(struct run *r)
 {
 	struct proc_opts o = {.hold = true};
 	struct strlist a = STRLIST_INIT;
-	int keep[WIRE_QUEUES + 2], n = 0, err;
+	int keep[2 + PATH_FDS] = {r->agent_fd[1], r->stats_fd}, err;
 
-	keep[n++] = r->agent_fd[1];
-	keep[n++] = r->stats_fd;
-	for (int i = 0; i < WIRE_QUEUES && r->wire.tap_fd[i] >= 0; i++)
-		keep[n++] = r->wire.tap_fd[i];
 	o.keep_fds = keep;
-	o.n_keep = n;
+	o.n_keep = 2 + path_fds(&r->path, keep + 2);
 	err = vmm_argv(r, &a);
-	err = err ? err : spawn_logged(r, &r->vmm, a.v, &o, "vmm.log");
+	if (!err)
+		err = run_spawn(r, &r->vmm, a.v, &o, "vmm.log");
 	strlist_free(&a);
-	err = err ? err : start_observer(r);
+	if (!err)
+		err = start_observer(r);
 	if (err)
 		return err;
 	close_fd(&r->agent_fd[1]);
@@ -227,7 +173,7 @@ static int start_vmm(struct run *r)
 /* Mode host: the agent runs the same job in a namespace of its own, its stdout is the agent's line. */
 static int start_host_agent(struct run *r)
 {
-	struct proc_opts o = {.hold = true, .netns_fd = r->wire.agent_ns, .stdout_fd = r->agent_fd[1]};
+	struct proc_opts o = {.hold = true, .netns_fd = r->path.wire.agent_ns, .stdout_fd = r->agent_fd[1]};
 	struct strlist a = STRLIST_INIT;
 	const char *agent = path_tool("agent");
 	int err;
@@ -237,7 +183,7 @@ static int start_host_agent(struct run *r)
 	strlist_add(&a, agent);
 	strlist_add(&a, "run");
 	job_words(&r->job, &a);
-	err = spawn_logged(r, &r->vmm, a.v, &o, "vmm.log");
+	err = run_spawn(r, &r->vmm, a.v, &o, "vmm.log");
 	strlist_free(&a);
 	close_fd(&r->agent_fd[1]);
 	if (err)
@@ -251,8 +197,8 @@ void run_pin(struct run *r)
 	if (!r->pin.n || run_no_vm(r) || (!run_has_net(r) && r->pin.vcpus == 1))
 		return;
 	pin_vmm(&r->pin, r->vmm.pid, r->cell->mode->server == SERVER_KERNEL, r->placement);
-	if (r->backend.pid)
-		pin_process(pin_io(&r->pin), r->backend.pid, "backend", r->placement);
+	if (r->path.helper.pid)
+		pin_process(pin_io(&r->pin), r->path.helper.pid, "backend", r->placement);
 }
 
 int run_start(struct run *r)

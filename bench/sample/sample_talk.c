@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What the guests' agents say, from their boot to their power-off. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@
 
 static const char *const stage_names[] = {"set-up", "boot", "job", "power-off"};
 
-static void enter(struct run *r, enum stage stage, uint64_t limit_ns)
+static void stage_enter(struct run *r, enum stage stage, uint64_t limit_ns)
 {
 	uint64_t now = clock_ns();
 
@@ -45,7 +46,7 @@ static uint64_t job_limit_ns(const struct run *r)
 
 static void on_hello(struct run *r)
 {
-	enter(r, STAGE_JOB, job_limit_ns(r));
+	stage_enter(r, STAGE_JOB, job_limit_ns(r));
 	if (run_no_vm(r))
 		return;
 	r->boot_ns = r->stage_ns[STAGE_JOB] - r->stage_ns[STAGE_BOOT];
@@ -82,7 +83,7 @@ static void on_line(struct run *r, const char *text)
 	else if (l.kind == LINE_NOTE && r->stage == STAGE_JOB)
 		r->deadline_ns = clock_ns() + job_limit_ns(r); /* it tells of its progress */
 	else if (l.kind == LINE_DONE)
-		enter(r, STAGE_OFF, OFF_LIMIT_NS);
+		stage_enter(r, STAGE_OFF, OFF_LIMIT_NS);
 	r->done |= l.kind == LINE_DONE;
 }
 

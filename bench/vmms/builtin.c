@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Our own VMM. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,13 +42,16 @@ static const char *builtin_net_mode(const struct mode *mode)
 static void add_net(const struct vmm_want *w, const char *mode, struct strlist *a)
 {
 	struct strbuf sb = STRBUF_INIT;
+	int fd[PATH_FDS], n = 0;
 
-	strbuf_addf(&sb, "mode=%s,mac=%s", mode, w->mac);
-	/* With vhost-user the TAP is the back-end's. */
-	if (w->vhost_user_socket)
-		strbuf_addf(&sb, ",path=%s", w->vhost_user_socket);
-	for (int i = 0; i < ADAPTER_QUEUES && w->tap_fd[i] >= 0 && !w->vhost_user_socket; i++)
-		strbuf_addf(&sb, "%s%d", i ? ":" : ",fd=", w->tap_fd[i]);
+	strbuf_addf(&sb, "mode=%s,mac=%s", mode, w->path->wire.mac);
+	/* With a helper the TAP is the helper's. */
+	if (w->path->socket)
+		strbuf_addf(&sb, ",path=%s", w->path->socket);
+	else
+		n = path_fds(w->path, fd);
+	for (int i = 0; i < n; i++)
+		strbuf_addf(&sb, "%s%d", i ? ":" : ",fd=", fd[i]);
 	for (size_t i = 0; i < w->knobs->n; i++) {
 		const struct knob_info *k = knob_find(w->knobs->k[i].name);
 
@@ -76,14 +80,14 @@ static void add_kernel(const struct vmm_want *w, struct strlist *a)
 
 static int add_device(const struct vmm_want *w, struct strlist *a)
 {
-	const char *net = builtin_net_mode(w->mode);
+	const char *net = builtin_net_mode(w->path->mode);
 
-	if (w->mode->front == FRONT_VFIO)
-		strlist_addf(a, "--vfio=%s", w->vfio_addr);
+	if (w->path->mode->front == FRONT_VFIO)
+		strlist_addf(a, "--vfio=%s", w->path->sriov.vf_addr);
 	else if (net)
 		add_net(w, net, a);
-	else if (w->mode->front != FRONT_NONE)
-		return vmm_refuse_mode(&adapter_builtin, w->mode);
+	else if (w->path->mode->front != FRONT_NONE)
+		return vmm_refuse_mode(&adapter_builtin, w->path->mode);
 	return 0;
 }
 

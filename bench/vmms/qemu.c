@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* QEMU: its q35 machine, with KVM or by binary translation. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +60,7 @@ static int add_virtio_device(const struct vmm_want *w, unsigned queues, struct s
 	struct strbuf sb = STRBUF_INIT;
 	int err;
 
-	strbuf_addf(&sb, "virtio-net-pci,netdev=n0,mac=%s,disable-legacy=on,romfile=", w->mac);
+	strbuf_addf(&sb, "virtio-net-pci,netdev=n0,mac=%s,disable-legacy=on,romfile=", w->path->wire.mac);
 	if (queues > 1)
 		strbuf_adds(&sb, ",mq=on");
 	if (!strcmp(irq, "intx"))
@@ -82,9 +83,10 @@ static void add_tap(const struct vmm_want *w, unsigned queues, bool vhost, struc
 {
 	struct strbuf sb = STRBUF_INIT;
 
-	strbuf_addf(&sb, "tap,id=n0,vhost=%s,%s=", vhost ? "on" : "off", queues > 1 ? "fds" : "fd");
+	strbuf_addf(&sb, "tap,id=n0,vhost=%s", vhost ? "on" : "off");
+	strbuf_adds(&sb, queues > 1 ? ",fds=" : ",fd=");
 	for (unsigned i = 0; i < queues; i++)
-		strbuf_addf(&sb, "%s%d", i ? ":" : "", w->tap_fd[i]);
+		strbuf_addf(&sb, "%s%d", i ? ":" : "", w->path->wire.tap_fd[i]);
 	strlist_add(a, "-netdev");
 	strlist_add(a, strbuf_str(&sb));
 	strbuf_free(&sb);
@@ -102,14 +104,14 @@ static int add_e1000(const struct vmm_want *w, struct strlist *a)
 		return -ENOTSUP;
 	add_tap(w, 1, false, a);
 	strlist_add(a, "-device");
-	strlist_addf(a, "e1000,netdev=n0,mac=%s,romfile=", w->mac);
+	strlist_addf(a, "e1000,netdev=n0,mac=%s,romfile=", w->path->wire.mac);
 	return 0;
 }
 
 static void add_vhost_user(const struct vmm_want *w, unsigned queues, struct strlist *a)
 {
 	strlist_add(a, "-chardev");
-	strlist_addf(a, "socket,id=vu,path=%s", w->vhost_user_socket);
+	strlist_addf(a, "socket,id=vu,path=%s", w->path->socket);
 	strlist_add(a, "-netdev");
 	if (queues > 1)
 		strlist_addf(a, "vhost-user,id=n0,chardev=vu,queues=%u", queues);
@@ -121,23 +123,23 @@ static int add_virtio_net(const struct vmm_want *w, struct strlist *a)
 {
 	unsigned queues = (unsigned)knobs_u64(w->knobs, "queues", 1);
 
-	switch (w->mode->server) {
+	switch (w->path->mode->server) {
 	case SERVER_VMM:
 	case SERVER_KERNEL:
-		add_tap(w, queues, w->mode->server == SERVER_KERNEL, a);
+		add_tap(w, queues, w->path->mode->server == SERVER_KERNEL, a);
 		break;
 	case SERVER_HELPER:
 		add_vhost_user(w, queues, a);
 		break;
 	default:
-		return vmm_refuse_mode(&adapter_qemu, w->mode);
+		return vmm_refuse_mode(&adapter_qemu, w->path->mode);
 	}
 	return add_virtio_device(w, queues, a);
 }
 
 static int add_device(const struct vmm_want *w, struct strlist *a)
 {
-	switch (w->mode->front) {
+	switch (w->path->mode->front) {
 	case FRONT_NONE:
 		return 0;
 	case FRONT_E1000:
@@ -146,10 +148,10 @@ static int add_device(const struct vmm_want *w, struct strlist *a)
 		return add_virtio_net(w, a);
 	case FRONT_VFIO:
 		strlist_add(a, "-device");
-		strlist_addf(a, "vfio-pci,host=%s", w->vfio_addr);
+		strlist_addf(a, "vfio-pci,host=%s", w->path->sriov.vf_addr);
 		return 0;
 	default:
-		return vmm_refuse_mode(&adapter_qemu, w->mode);
+		return vmm_refuse_mode(&adapter_qemu, w->path->mode);
 	}
 }
 
@@ -157,12 +159,17 @@ static void add_machine(const struct vmm_want *w, struct strlist *a)
 {
 	bool tcg = !strcmp(w->variant, "accel=tcg");
 	const char *irqchip = knobs_get(w->knobs, "irqchip", NULL);
-	bool shared = w->mode->server == SERVER_HELPER; /* the helper maps the guest's memory */
+	bool shared = w->path->mode->server == SERVER_HELPER; /* the helper maps the guest's memory */
+	struct strbuf machine = STRBUF_INIT;
 
 	strlist_add(a, "-machine");
-	strlist_addf(a, "q35,accel=%s%s%s%s", tcg ? "tcg" : "kvm", irqchip && !tcg ? ",kernel-irqchip=" : "",
-		    irqchip && !tcg ? (strcmp(irqchip, "kernel") ? irqchip : "on") : "",
-		    shared ? ",memory-backend=mem" : "");
+	strbuf_addf(&machine, "q35,accel=%s", tcg ? "tcg" : "kvm");
+	if (irqchip && !tcg)
+		strbuf_addf(&machine, ",kernel-irqchip=%s", strcmp(irqchip, "kernel") ? irqchip : "on");
+	if (shared)
+		strbuf_adds(&machine, ",memory-backend=mem");
+	strlist_add(a, strbuf_str(&machine));
+	strbuf_free(&machine);
 	if (shared) {
 		strlist_add(a, "-object");
 		strlist_addf(a, "memory-backend-memfd,id=mem,share=on,size=%lluM",

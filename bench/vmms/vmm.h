@@ -8,10 +8,7 @@
 #define BENCH_VMMS_VMM_H
 
 #include "base/strlist.h"
-#include "bench/modes/knobs.h"
-#include "bench/modes/mode.h"
-
-#define ADAPTER_QUEUES 16
+#include "bench/modes/path.h"
 
 struct vmm_want {
 	const char *program;     /* what the adapter said */
@@ -20,12 +17,8 @@ struct vmm_want {
 	const char *initrd, *cmdline;
 	unsigned cpus;
 	uint64_t mem_bytes;
-	const struct mode *mode;
+	const struct device_path *path; /* as its mode has made it */
 	const struct knobs *knobs;
-	const char *mac;
-	int tap_fd[ADAPTER_QUEUES]; /* one per queue pair; -1 ends */
-	const char *vhost_user_socket;
-	const char *vfio_addr;   /* "0000:01:10.0" */
 	bool unsafe_interrupts;
 	const char *console_path;
 	int agent_fd;            /* one end of a socket pair: the guest's second serial port */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The table of VMMs, and what is the same for all of them. */
 #include <errno.h>
 #include <string.h>
 

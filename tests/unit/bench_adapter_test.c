@@ -13,14 +13,16 @@
 static void word_of(int stats_fd, const char *start, char *buf, size_t size)
 {
 	struct knobs none = {0};
+	struct device_path path;
 	struct vmm_want w = {
 		.program = "qemu", .micro = true, .kernel = "micro.elf", .cmdline = "",
-		.console_path = "console", .mode = &mode_none,
+		.console_path = "console", .path = &path,
 		.variant = "", .knobs = &none, .cpus = 1, .mem_bytes = 64 * MIB, .agent_fd = 5,
 		.stats_fd = stats_fd,
 	};
 	struct strlist a = STRLIST_INIT;
 
+	path_init(&path, &mode_none);
 	assert_int_equal(vmm_adapter_find("qemu", 4)->command(&w, &a), 0);
 	buf[0] = '\0';
 	for (size_t i = 0; i < a.n; i++)

@@ -98,17 +98,20 @@ static void knobs_belong_to_modes(void **state)
 static char *command_line(const struct vmm_adapter *vmm, const struct mode *mode)
 {
 	struct knobs none = {0};
+	struct device_path path;
 	struct vmm_want w = {
-		.program = "vmm", .micro = true, .kernel = "micro.elf", .cmdline = "",
-		.console_path = "console",
-		.mode = mode, .variant = "", .knobs = &none, .cpus = 1, .mem_bytes = 64 * MIB, .agent_fd = 5,
-		.stats_fd = 6,
-		.mac = "52:54:00:00:00:01", .tap_fd = {9, -1}, .vfio_addr = "0000:01:10.0",
-		.vhost_user_socket = mode->server == SERVER_HELPER ? "sock" : NULL,
+		.program = "vmm", .micro = true, .kernel = "micro.elf", .cmdline = "", .variant = "",
+		.console_path = "console", .path = &path, .knobs = &none, .cpus = 1, .mem_bytes = 64 * MIB,
+		.agent_fd = 5, .stats_fd = 6,
 	};
 	struct strlist a = STRLIST_INIT;
 	char *all = strdup("");
 
+	path_init(&path, mode);
+	path.wire.tap_fd[0] = 9;
+	strcpy(path.wire.mac, "52:54:00:00:00:01");
+	path.sriov.vf_addr = (char *)"0000:01:10.0";
+	path.socket = mode->server == SERVER_HELPER ? (char *)"sock" : NULL;
 	if (!vmm->command(&w, &a)) {
 		for (size_t i = 0; i < a.n; i++) {
 			char *longer = xasprintf("%s %s", all, a.v[i]);

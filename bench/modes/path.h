@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The device path of one VM while a sample lasts: what its mode has made on this machine, and the process
+ * that serves it beside the VMM. A sample calls path_init, mode->make, mode->serve, starts the VMM with what
+ * path_fds names, and after the VMM's end path_undo, whatever became of the others.
+ */
+#ifndef BENCH_MODES_PATH_H
+#define BENCH_MODES_PATH_H
+
+#include "base/iommu.h"
+#include "base/proc.h"
+#include "bench/host/sriov.h"
+#include "bench/host/wire.h"
+#include "bench/modes/knobs.h"
+#include "bench/modes/mode.h"
+
+#define PATH_FDS WIRE_QUEUES
+
+/* What a sample asks of the path. */
+struct path_want {
+	unsigned sample, vm, vms;        /* number of the sample, of this VM, how many VMs */
+	const struct device_path *first; /* of VM 0, whose real wire the others share; NULL: this is it */
+	const struct knobs *knobs;
+	bool real_wire;        /* through a card, whatever the mode */
+	bool peer_is_remote;   /* another machine has the other end of the wire */
+	bool ipv6;
+	bool unsafe_interrupts;
+	const char *nic, *vf;  /* the card, its virtual function; NULL: to be found, to be made */
+	const char *log_dir;   /* of this VM */
+};
+
+struct device_path {
+	const struct mode *mode;
+	struct wire wire;
+	struct sriov sriov;
+	struct iommu_watch faults; /* DMA that the IOMMU stopped */
+	struct proc helper;
+	char *socket;              /* of the helper */
+};
+
+void path_init(struct device_path *p, const struct mode *mode);
+/* The fds that the VMM is given, into fd[PATH_FDS]; how many. */
+int path_fds(const struct device_path *p, int *fd);
+void path_undo(struct device_path *p);
+
+#endif
