@@ -110,14 +110,16 @@ unsigned pin_peer(const struct pin *p)
 	return p->cpu[MIN(p->vcpus + 1, p->n - 1)];
 }
 
-int pin_thread_vcpu(const char *name)
+int pin_thread_vcpu(const char *name, const char *vcpu_thread)
 {
-	int n;
-	char slash;
+	size_t len = strlen(vcpu_thread);
+	char *end;
+	long n;
 
-	if (sscanf(name, "vcpu%d", &n) == 1 || (sscanf(name, "CPU %d%c", &n, &slash) == 2 && slash == '/'))
-		return n;
-	return -1;
+	if (strncmp(name, vcpu_thread, len))
+		return -1;
+	n = strtol(name + len, &end, 10);
+	return end == name + len || n < 0 ? -1 : (int)n;
 }
 
 static bool move(pid_t tid, unsigned cpu)
@@ -133,7 +135,8 @@ static bool move(pid_t tid, unsigned cpu)
 struct mover {
 	const struct pin *pin;
 	json_t *placement;
-	const char *name; /* of a process whose threads all go to cpu; or of a vhost worker */
+	/* Of a process whose threads all go to cpu; of a vhost worker; how a vCPU's thread is named. */
+	const char *name;
 	unsigned cpu;
 };
 
@@ -145,7 +148,7 @@ static void move_to(const struct mover *m, pid_t tid, unsigned cpu, const char *
 
 static void move_vmm_thread(const struct mover *m, pid_t tid, const char *comm)
 {
-	int vcpu = pin_thread_vcpu(comm);
+	int vcpu = pin_thread_vcpu(comm, m->name);
 	char name[16];
 
 	snprintf(name, sizeof(name), vcpu >= 0 ? "vcpu%d" : "io", vcpu);
@@ -185,12 +188,13 @@ static void each_thread(const char *dir, void (*fn)(const struct mover *m, pid_t
 		closedir(d);
 }
 
-void pin_vmm(const struct pin *p, pid_t vmm, bool vhost, json_t *placement)
+void pin_vmm(const struct pin *p, pid_t vmm, const char *vcpu_thread, bool vhost, json_t *placement)
 {
 	char *tasks = xasprintf("/proc/%d/task", vmm), *worker = xasprintf("vhost-%d", vmm);
-	struct mover m = {.pin = p, .placement = placement, .name = worker, .cpu = pin_io(p)};
+	struct mover m = {.pin = p, .placement = placement, .name = vcpu_thread, .cpu = pin_io(p)};
 
 	each_thread(tasks, move_vmm_thread, &m);
+	m.name = worker;
 	if (vhost)
 		each_thread("/proc", move_worker, &m); /* before Linux 6.4 a kernel thread of its own */
 	free(worker);

@@ -33,14 +33,14 @@ unsigned pin_vcpu(const struct pin *p, unsigned i);
 unsigned pin_io(const struct pin *p);
 unsigned pin_peer(const struct pin *p);
 
-/* The vCPU that a thread of this name is ("vcpu3", QEMU's "CPU 3/KVM"), or -1. */
-int pin_thread_vcpu(const char *name);
+/* The vCPU that a thread of this name is: vcpu_thread ("vcpu", QEMU's "CPU ") and its number; or -1. */
+int pin_thread_vcpu(const char *name, const char *vcpu_thread);
 
 /*
  * Move what runs now; threads that come later inherit their maker's CPU. Notes each in
  * placement {"vcpu0": 2, ...}.
  */
-void pin_vmm(const struct pin *p, pid_t vmm, bool vhost, json_t *placement);
+void pin_vmm(const struct pin *p, pid_t vmm, const char *vcpu_thread, bool vhost, json_t *placement);
 /* All threads of a process onto one CPU; name is its key in placement. */
 void pin_process(unsigned cpu, pid_t pid, const char *name, json_t *placement);
 

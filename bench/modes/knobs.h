@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The switches of a mode (--set k=v): one table says where each goes and how QEMU spells it. */
+/* The switches of a mode (--set k=v): one table says where each goes and what it may be. */
 #ifndef BENCH_MODES_KNOBS_H
 #define BENCH_MODES_KNOBS_H
 
@@ -19,8 +19,6 @@ struct knob_info {
 	const char *name;
 	enum knob_home home;
 	const char *values;    /* "split|packed", or "1..8" for a number */
-	/* property of QEMU's device, "" when special, NULL when QEMU has no such thing */
-	const char *qemu;
 	const char *help;
 };
 

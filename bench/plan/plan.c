@@ -283,6 +283,8 @@ static int add_cell(struct plan *p, const struct workload *wl, const char *mode,
 	if (p->args->tool)
 		knobs_set(&c.knobs, "tool", p->args->tool);
 	err = check_vms(p->args, &c);
+	if (!err && c.vmm)
+		err = vmm_check(c.vmm, c.variant, c.mode, &c.knobs);
 	if (err)
 		return err;
 	err = cell_job(&c, p->args, &job); /* refused now, not after a boot */
@@ -388,6 +390,11 @@ void plan_free(struct plan *p)
 	free(p->step);
 }
 
+static bool cell_uses_kvm(const struct cell *c)
+{
+	return c->vmm && (!c->vmm->uses_kvm || c->vmm->uses_kvm(c->variant));
+}
+
 unsigned plan_needs(const struct plan *p)
 {
 	unsigned needs = 0;
@@ -396,7 +403,7 @@ unsigned plan_needs(const struct plan *p)
 		const struct cell *c = &p->cell[i];
 
 		needs |= c->workload->needs | c->mode->needs;
-		if (c->vmm && strcmp(c->variant, "accel=tcg"))
+		if (cell_uses_kvm(c))
 			needs |= strcmp(c->guest, "linux") ? NEED_KVM : NEED_KVM_LINUX;
 		if (knobs_get(&c->knobs, "npt", NULL))
 			needs |= NEED_LAB;

@@ -44,28 +44,31 @@ static int add_modules(struct cargo *c, const struct plan *p, const char *kernel
 	return err;
 }
 
-/* QEMU finds its firmware in directories of its own. */
-static void add_firmware(struct cargo *c)
+static bool plan_has_vmm(const struct plan *p, const struct vmm_adapter *vmm)
 {
-	static const char *const files[] = {"/usr/share/seabios/bios-256k.bin",
-					    "/usr/share/qemu/kvmvapic.bin",
-					    "/usr/share/qemu/linuxboot_dma.bin",
-					    "/usr/share/qemu/pvh.bin",
-					    "/usr/share/qemu/bios-256k.bin",
-					    "/usr/share/qemu/multiboot_dma.bin"};
+	for (size_t i = 0; i < p->n_cells; i++)
+		if (p->cell[i].vmm == vmm)
+			return true;
+	return false;
+}
 
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (file_exists(files[i]))
-			cargo_add_file(c, files[i], files[i], 0644);
+/* What a VMM is made of beside our own programs. */
+static void add_vmm(struct cargo *c, const struct vmm_adapter *vmm)
+{
+	for (const char *const *f = vmm->carry; f && *f; f++) {
+		if (!access(*f, X_OK))
+			cargo_add_program(c, *f);
+		else if (file_exists(*f))
+			cargo_add_file(c, *f, *f, 0644);
+	}
 }
 
 static int load_cargo(struct cargo *c, const struct plan *p, const char *kernel_dir)
 {
-	bool qemu = false, iperf = false, tools = false;
+	bool iperf = false, tools = false;
 
 	cargo_add_ours(c, kernel_dir, SEALED_BIN);
 	for (size_t i = 0; i < p->n_cells; i++) {
-		qemu |= p->cell[i].vmm && !strcmp(p->cell[i].vmm->name, "qemu");
 		iperf |= !strcmp(knobs_get(&p->cell[i].knobs, "tool", "engine"), "iperf3");
 		tools |= !!observer_program(knobs_get(&p->cell[i].knobs, "observer", ""));
 	}
@@ -77,10 +80,9 @@ static int load_cargo(struct cargo *c, const struct plan *p, const char *kernel_
 		cargo_add_program(c, "/usr/bin/iperf3");
 	if (plan_real_wire(p)) /* sets up the cards */
 		cargo_add_program(c, file_exists("/sbin/ip") ? "/sbin/ip" : "/usr/sbin/ip");
-	if (qemu) {
-		cargo_add_program(c, "/usr/bin/qemu-system-x86_64");
-		add_firmware(c);
-	}
+	for (size_t v = 0; vmm_adapters[v]; v++)
+		if (plan_has_vmm(p, vmm_adapters[v]))
+			add_vmm(c, vmm_adapters[v]);
 	return add_modules(c, p, kernel_dir);
 }
 

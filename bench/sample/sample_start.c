@@ -149,12 +149,25 @@ static void boot_begins(struct run *r)
 	r->stage_ns[STAGE_BOOT] = clock_ns();
 }
 
+/* One port for both: the agent's log holds the console's lines too. */
+static void run_join_console(const struct run *r, struct proc_opts *o)
+{
+	char *console = xasprintf("%s/console.log", r->log_dir);
+
+	o->stdin_fd = o->stdout_fd = r->agent_fd[1];
+	if (symlink("agent.log", console))
+		log_debug("%s: %s", console, strerror(errno));
+	free(console);
+}
+
 static int start_vmm(struct run *r)
 {
 	struct proc_opts o = {.hold = true};
 	struct strlist a = STRLIST_INIT;
 	int keep[2 + PATH_FDS] = {r->agent_fd[1], r->stats_fd}, err;
 
+	if (r->cell->vmm->channel == AGENT_STDIO)
+		run_join_console(r, &o);
 	o.keep_fds = keep;
 	o.n_keep = 2 + path_fds(&r->path, keep + 2);
 	err = vmm_argv(r, &a);
@@ -196,7 +209,8 @@ void run_pin(struct run *r)
 {
 	if (!r->pin.n || run_no_vm(r) || (!run_has_net(r) && r->pin.vcpus == 1))
 		return;
-	pin_vmm(&r->pin, r->vmm.pid, r->cell->mode->server == SERVER_KERNEL, r->placement);
+	pin_vmm(&r->pin, r->vmm.pid, r->cell->vmm->vcpu_thread,
+		r->cell->mode->server == SERVER_KERNEL, r->placement);
 	if (r->path.helper.pid)
 		pin_process(pin_io(&r->pin), r->path.helper.pid, "backend", r->placement);
 }

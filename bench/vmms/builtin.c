@@ -52,12 +52,7 @@ static void add_net(const struct vmm_want *w, const char *mode, struct strlist *
 		n = path_fds(w->path, fd);
 	for (int i = 0; i < n; i++)
 		strbuf_addf(&sb, "%s%d", i ? ":" : ",fd=", fd[i]);
-	for (size_t i = 0; i < w->knobs->n; i++) {
-		const struct knob_info *k = knob_find(w->knobs->k[i].name);
-
-		if (k && k->home == KNOB_DEVICE)
-			strbuf_addf(&sb, ",%s=%s", k->name, w->knobs->k[i].value);
-	}
+	vmm_spell_knobs(&adapter_builtin, w->knobs, &sb); /* has them all */
 	strlist_add(a, "--net");
 	strlist_add(a, strbuf_str(&sb));
 	strbuf_free(&sb);
@@ -117,6 +112,7 @@ const struct vmm_adapter adapter_builtin = {
 	.summary = "our own instrumented VMM",
 	.program = builtin_program,
 	.ours = true,
+	.vcpu_thread = "vcpu",
 	.unusable = builtin_unusable,
 	.command = builtin_command,
 };

@@ -26,6 +26,11 @@ static char *qemu_unusable(void)
 	return why;
 }
 
+static bool qemu_uses_kvm(const char *variant)
+{
+	return strcmp(variant, "accel=tcg");
+}
+
 static bool on(const struct knobs *ks, const char *name, bool fallback)
 {
 	const char *v = knobs_get(ks, name, NULL);
@@ -33,30 +38,15 @@ static bool on(const struct knobs *ks, const char *name, bool fallback)
 	return v ? !strcmp(v, "on") : fallback;
 }
 
-/* Knobs that QEMU has under another name, with on/off values. */
-static int add_properties(const struct vmm_want *w, struct strbuf *sb)
-{
-	for (size_t i = 0; i < w->knobs->n; i++) {
-		const char *value = w->knobs->k[i].value;
-		const struct knob_info *k = knob_find(w->knobs->k[i].name);
-
-		if (!k || k->home != KNOB_DEVICE)
-			continue;
-		if (!k->qemu) {
-			log_error("--set %s=%s: qemu has no such switch; leave it out or use --vmm=builtin", k->name, value);
-			return -ENOTSUP;
-		}
-		if (!strcmp(k->name, "ring"))
-			strbuf_addf(sb, ",packed=%s", strcmp(value, "packed") ? "off" : "on");
-		else if (*k->qemu)
-			strbuf_addf(sb, ",%s=%s", k->qemu, value);
-	}
-	return 0;
-}
+static const struct knob_spelling qemu_spellings[] = {
+	{"ring", NULL},	     {"event_idx", "event_idx"}, {"indirect", "indirect_desc"},
+	{"queues", NULL},    {"irq", NULL},		 {"ioeventfd", "ioeventfd"},
+	{"offload", NULL},   {"mrg_rxbuf", "mrg_rxbuf"}, {NULL, NULL},
+};
 
 static int add_virtio_device(const struct vmm_want *w, unsigned queues, struct strlist *a)
 {
-	const char *irq = knobs_get(w->knobs, "irq", "msix");
+	const char *irq = knobs_get(w->knobs, "irq", "msix"), *ring = knobs_get(w->knobs, "ring", NULL);
 	struct strbuf sb = STRBUF_INIT;
 	int err;
 
@@ -70,7 +60,9 @@ static int add_virtio_device(const struct vmm_want *w, unsigned queues, struct s
 	if (!on(w->knobs, "offload", true))
 		strbuf_adds(&sb, ",csum=off,gso=off,guest_csum=off,guest_tso4=off,guest_tso6=off,guest_ufo=off,"
 				 "host_tso4=off,host_tso6=off,host_ufo=off");
-	err = add_properties(w, &sb);
+	if (ring)
+		strbuf_addf(&sb, ",packed=%s", strcmp(ring, "packed") ? "off" : "on");
+	err = vmm_spell_knobs(&adapter_qemu, w->knobs, &sb);
 	if (!err) {
 		strlist_add(a, "-device");
 		strlist_add(a, strbuf_str(&sb));
@@ -100,7 +92,7 @@ static int add_e1000(const struct vmm_want *w, struct strlist *a)
 		log_error("--set offload=off: qemu's e1000 has no such switch; --set tso=off has the guest not use it");
 		return -ENOTSUP;
 	}
-	if (add_properties(w, &none))
+	if (vmm_spell_knobs(&adapter_qemu, w->knobs, &none))
 		return -ENOTSUP;
 	add_tap(w, 1, false, a);
 	strlist_add(a, "-device");
@@ -157,7 +149,7 @@ static int add_device(const struct vmm_want *w, struct strlist *a)
 
 static void add_machine(const struct vmm_want *w, struct strlist *a)
 {
-	bool tcg = !strcmp(w->variant, "accel=tcg");
+	bool tcg = !qemu_uses_kvm(w->variant);
 	const char *irqchip = knobs_get(w->knobs, "irqchip", NULL);
 	bool shared = w->path->mode->server == SERVER_HELPER; /* the helper maps the guest's memory */
 	struct strbuf machine = STRBUF_INIT;
@@ -187,7 +179,7 @@ static int qemu_command(const struct vmm_want *w, struct strlist *a)
 {
 	bool vmlinux = !strcmp(knobs_get(w->knobs, "kernel", "bzimage"), "vmlinux");
 
-	if (*w->variant && strcmp(w->variant, "accel=tcg")) {
+	if (*w->variant && qemu_uses_kvm(w->variant)) {
 		log_error("--vmm=qemu:%s: the one variant is qemu:accel=tcg", w->variant);
 		return -ENOTSUP;
 	}
@@ -228,10 +220,26 @@ static int qemu_command(const struct vmm_want *w, struct strlist *a)
 	return add_device(w, a);
 }
 
+/* Its firmware it finds in directories of its own. */
+static const char *const qemu_carry[] = {
+	"/usr/bin/qemu-system-x86_64",
+	"/usr/share/seabios/bios-256k.bin",
+	"/usr/share/qemu/kvmvapic.bin",
+	"/usr/share/qemu/linuxboot_dma.bin",
+	"/usr/share/qemu/pvh.bin",
+	"/usr/share/qemu/bios-256k.bin",
+	"/usr/share/qemu/multiboot_dma.bin",
+	NULL,
+};
+
 const struct vmm_adapter adapter_qemu = {
 	.name = "qemu",
 	.summary = "QEMU's q35; qemu:accel=tcg is the binary-translation row",
+	.vcpu_thread = "CPU ",
+	.spellings = qemu_spellings,
+	.carry = qemu_carry,
 	.program = qemu_program,
 	.unusable = qemu_unusable,
+	.uses_kvm = qemu_uses_kvm,
 	.command = qemu_command,
 };

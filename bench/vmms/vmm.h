@@ -7,6 +7,7 @@
 #ifndef BENCH_VMMS_VMM_H
 #define BENCH_VMMS_VMM_H
 
+#include "base/strbuf.h"
 #include "base/strlist.h"
 #include "bench/modes/path.h"
 
@@ -21,22 +22,48 @@ struct vmm_want {
 	const struct knobs *knobs;
 	bool unsafe_interrupts;
 	const char *console_path;
-	int agent_fd;            /* one end of a socket pair: the guest's second serial port */
+	int agent_fd;            /* one end of a socket pair */
 	int stats_fd;            /* builtin: the statistics page */
 	const char *variant;     /* "accel=tcg" of --vmm=qemu:accel=tcg, or "" */
 };
 
+/* How a VMM calls one of our switches of the device. */
+struct knob_spelling {
+	const char *knob;
+	const char *name; /* a property with the same values; NULL: the adapter says it in its own way */
+};
+
+/* Where the guest's agent speaks to us. */
+enum agent_channel {
+	AGENT_PORT, /* the guest's second serial port: want->agent_fd, which the command line names */
+	/* The VMM has one port, which is its standard input and output: console and agent mix. */
+	AGENT_STDIO,
+};
+
 struct vmm_adapter {
 	const char *name, *summary;
-	bool ours;           /* built here: it has our statistics page and our version */
+	bool ours; /* built here: it has our statistics page and our version */
+	enum agent_channel channel;
+	const char *vcpu_thread; /* a vCPU's thread is named so, with its number behind it */
+	/* The device's switches that it has, ending with a NULL knob; NULL: all, under our names. */
+	const struct knob_spelling *spellings;
+	/* What the sealed lab holds for it, of what is there: programs with their libraries, other files. */
+	const char *const *carry;
 	/* The program that is run: a path, or a name in PATH. NULL when it is not there (logged). */
 	const char *(*program)(void);
 	/* NULL when it can be used here, else why not and what to do (caller frees). */
 	char *(*unusable)(void);
+	/* False for a variant that does not need the host's KVM; NULL: all do. */
+	bool (*uses_kvm)(const char *variant);
 	/* Append program and arguments. -ENOTSUP with a logged line for what this VMM cannot do. */
 	int (*command)(const struct vmm_want *want, struct strlist *args);
 };
 
+/* The cell's switches of the device as ",NAME=VALUE" each. -ENOTSUP (logged) for one that the VMM has not. */
+int vmm_spell_knobs(const struct vmm_adapter *vmm, const struct knobs *ks, struct strbuf *sb);
+/* What the command line will be asked for, before there is a path: 0, or what command returns. */
+int vmm_check(const struct vmm_adapter *vmm, const char *variant, const struct mode *mode,
+	      const struct knobs *ks);
 /* Logged: this VMM does not know the mode's device, or who is to serve it. -ENOTSUP. */
 int vmm_refuse_mode(const struct vmm_adapter *vmm, const struct mode *mode);
 

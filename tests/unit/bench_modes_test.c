@@ -173,11 +173,59 @@ static void unknown_devices_are_refused(void **state)
 	}
 }
 
+/* Refused when the plan is made, not by every boot; without a path that is there already. */
+static void what_a_vmm_lacks_is_refused(void **state)
+{
+	static const struct {
+		const char *vmm, *variant, *knob, *value;
+		const struct mode *mode;
+		int err;
+	} cases[] = {
+		{"qemu", "", "in_order", "on", &mode_virtio, -ENOTSUP},
+		{"builtin", "", "in_order", "on", &mode_virtio, 0},
+		{"qemu", "", "ring", "packed", &mode_vhost, 0},
+		{"qemu", "", "queues", "8", &mode_vhost_user, 0},
+		{"qemu", "", "offload", "off", &mode_e1000, -ENOTSUP},
+		{"qemu", "", "offload", "off", &mode_virtio, 0},
+		{"qemu", "", "cpus", "2", &mode_sriov, 0},
+		{"qemu", "accel=tcg", "cpus", "2", &mode_none, 0},
+		{"qemu", "accel=hvf", "cpus", "2", &mode_none, -ENOTSUP},
+		{"builtin", "accel=tcg", "cpus", "2", &mode_none, -ENOTSUP},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct vmm_adapter *vmm = vmm_adapter_find(cases[i].vmm, strlen(cases[i].vmm));
+		struct knobs ks = {NULL, 0};
+
+		knobs_set(&ks, cases[i].knob, cases[i].value);
+		assert_int_equal(vmm_check(vmm, cases[i].variant, cases[i].mode, &ks), cases[i].err);
+		free(ks.k);
+	}
+}
+
+/* The row of each VMM; a switch that it spells is one that there is. */
+static void vmm_rows_are_sound(void **state)
+{
+	(void)state;
+	for (size_t v = 0; vmm_adapters[v]; v++) {
+		const struct vmm_adapter *vmm = vmm_adapters[v];
+
+		assert_ptr_equal(vmm_adapter_find(vmm->name, strlen(vmm->name)), vmm);
+		assert_non_null(vmm->program);
+		assert_non_null(vmm->unusable);
+		assert_true(*vmm->vcpu_thread);
+		for (const struct knob_spelling *s = vmm->spellings; s && s->knob; s++)
+			assert_int_equal(knob_find(s->knob)->home, KNOB_DEVICE);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row_has_its_text),	cmocka_unit_test(rows_are_sound),
 		cmocka_unit_test(every_knob_of_a_mode_exists), cmocka_unit_test(knobs_belong_to_modes),
+		cmocka_unit_test(what_a_vmm_lacks_is_refused), cmocka_unit_test(vmm_rows_are_sound),
 		cmocka_unit_test(each_vmm_has_each_device),	cmocka_unit_test(unknown_devices_are_refused),
 	};
 

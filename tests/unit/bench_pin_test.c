@@ -58,14 +58,19 @@ static void places(void **state)
 static void thread_names(void **state)
 {
 	static const struct {
-		const char *name;
+		const char *name, *vcpu_thread;
 		int vcpu;
-	} cases[] = {{"vcpu0", 0},     {"vcpu11", 11}, {"CPU 3/KVM", 3}, {"CPU 0/TCG", 0}, {"vmm", -1},
-		     {"worker", -1},   {"CPU", -1},    {"vcpu", -1},	 {"net0-rx", -1}};
+	} cases[] = {
+		{"vcpu0", "vcpu", 0},	     {"vcpu11", "vcpu", 11},	{"CPU 3/KVM", "CPU ", 3},
+		{"CPU 0/TCG", "CPU ", 0},    {"vmm", "vcpu", -1},	{"worker", "CPU ", -1},
+		{"CPU", "CPU ", -1},	     {"CPU ", "CPU ", -1},	{"vcpu", "vcpu", -1},
+		{"vcpu-1", "vcpu", -1},	     {"vcpu0", "CPU ", -1},	{"CPU 0/KVM", "vcpu", -1},
+		{"kvm-vcpu-3", "kvm-vcpu-", 3},
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		assert_int_equal(pin_thread_vcpu(cases[i].name), cases[i].vcpu);
+		assert_int_equal(pin_thread_vcpu(cases[i].name, cases[i].vcpu_thread), cases[i].vcpu);
 }
 
 int main(void)
