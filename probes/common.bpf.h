@@ -18,10 +18,15 @@ extern struct window_state window;
 /* A global function takes numbers only, and a pointer becomes one on its way through memory. */
 extern volatile __u64 cpu_scratch[CPU_SLOTS];
 
-/* Slot of a vCPU by its address, made new when it is of the watched process; -1: not watched. */
-int vcpu_find(__u64 vcpu, __u32 cpu, __s32 vcpu_id);
+/*
+ * Slot of the vCPU at this address, which the thread that runs now runs on this CPU; made new when it is of
+ * the watched process; -1: not watched.
+ */
+int vcpu_find(__u64 vcpu, __u32 cpu);
 /* Slot of a thread, or -1. */
 int vcpu_find_tid(__u32 tid);
+/* This CPU goes on with thread `next`. */
+int vcpu_switch(__u32 cpu, __u32 next);
 /* This vCPU writes value to the marker port now. */
 int window_marker(__u32 value, __u32 slot, __u64 now);
 
@@ -32,10 +37,12 @@ static __always_inline struct vcpu_state *vcpu_slot(int slot)
 	return slot < 0 ? NULL : &hot.vcpu[slot & (PROBE_VCPUS - 1)];
 }
 
-/*
- * The vCPU's state. A vCPU nearly always exits on the CPU where it last did, so the slot that this CPU used
- * last is tried first: two loads instead of a hash look-up.
- */
+static __always_inline bool tgid_watched(void)
+{
+	return !cfg_tgid || bpf_get_current_pid_tgid() >> 32 == cfg_tgid;
+}
+
+/* The vCPU's state. What this CPU runs is nearly always known: two loads instead of a hash look-up. */
 static __always_inline struct vcpu_state *vcpu_get(struct kvm_vcpu *vcpu)
 {
 	__u32 cpu = vcpu->cpu & (CPU_SLOTS - 1);
@@ -44,18 +51,24 @@ static __always_inline struct vcpu_state *vcpu_get(struct kvm_vcpu *vcpu)
 	if (s->vcpu == (__u64)vcpu)
 		return s;
 	cpu_scratch[cpu] = (__u64)vcpu;
-	return vcpu_slot(vcpu_find(cpu_scratch[cpu], cpu, vcpu->vcpu_id));
+	return vcpu_slot(vcpu_find(cpu_scratch[cpu], cpu));
+}
+
+/* That of a thread. Where no thread with these low bits has ever run a vCPU, there is nothing to look up. */
+static __always_inline struct vcpu_state *vcpu_of_tid(__u32 tid)
+{
+	__u32 slot = hot.tid_slot[tid & (TID_SLOTS - 1)];
+	struct vcpu_state *s = &hot.vcpu[slot & (PROBE_VCPUS - 1)];
+
+	if (!slot || s->tid == tid)
+		return slot ? s : NULL;
+	return vcpu_slot(vcpu_find_tid(tid));
 }
 
 /* The same for tracepoints that carry no vCPU and fire in its thread. */
 static __always_inline struct vcpu_state *vcpu_current(void)
 {
-	__u32 tid = (__u32)bpf_get_current_pid_tgid();
-	struct vcpu_state *s = &hot.vcpu[hot.tid_slot[tid & (TID_SLOTS - 1)]];
-
-	if (s->tid == tid)
-		return s;
-	return vcpu_slot(vcpu_find_tid(tid));
+	return vcpu_of_tid((__u32)bpf_get_current_pid_tgid());
 }
 
 #endif

@@ -6,6 +6,7 @@
  * the CPU ends.
  */
 #include "probes/common.bpf.h"
+#include "probes/notify.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -13,6 +14,7 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 extern const volatile char cfg_vhost[16];
 const volatile __u32 cfg_backend = 0, cfg_peer = 0; /* processes beside the VMM's; 0: none */
+const volatile bool cfg_threads = false;            /* CPU time of threads is asked for */
 
 /* The thread that serves and is on this CPU, or 0; and since when a softirq runs on top of it. */
 __u32 serving[CPU_SLOTS];
@@ -87,15 +89,12 @@ static __always_inline void charge(struct thread_state *t, struct task_struct *t
 	t->cpu_ns += ran < to - from ? ran : to - from;
 }
 
-SEC("tp_btf/sched_switch")
-int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+static __always_inline void threads_switch(__u32 cpu, struct task_struct *prev, struct task_struct *next)
 {
-	__u32 cpu = bpf_get_smp_processor_id() & (CPU_SLOTS - 1), tid = 0;
 	__u64 now = bpf_ktime_get_ns(), delay;
 	struct thread_state *t;
+	__u32 tid = 0;
 
-	if (!prev || !next) /* for 6.12's verifier: see exit.bpf.c */
-		return 0;
 	if (serves(prev) && (t = thread_get(prev))) {
 		delay = prev->sched_info.run_delay;
 		charge(t, prev, now);
@@ -111,6 +110,21 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 		tid = next->pid;
 	}
 	serving[cpu] = tid;
+}
+
+/* One program for all that wants to know of switches: the way to a second one costs more than what it does. */
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	__u32 cpu = bpf_get_smp_processor_id() & (CPU_SLOTS - 1);
+
+	if (!prev || !next) /* for 6.12's verifier: see exit.bpf.c */
+		return 0;
+	vcpu_switch(cpu, next->pid);
+	if (cfg_threads)
+		threads_switch(cpu, prev, next);
+	if (kicks_open)
+		kick_served(next->pid);
 	return 0;
 }
 

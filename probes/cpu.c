@@ -11,10 +11,10 @@
 
 void cpu_choose(struct probes *p)
 {
-	bpf_program__set_autoload(p->skel->progs.on_switch, p->opts.cpu);
 	bpf_program__set_autoload(p->skel->progs.on_thread_name, p->opts.cpu);
 	bpf_program__set_autoload(p->skel->progs.on_softirq, p->opts.cpu);
 	bpf_program__set_autoload(p->skel->progs.on_softirq_end, p->opts.cpu);
+	p->skel->rodata->cfg_threads = p->opts.cpu;
 	p->skel->rodata->cfg_backend = (uint32_t)p->opts.backend;
 	p->skel->rodata->cfg_peer = (uint32_t)p->opts.peer;
 }

@@ -138,7 +138,7 @@ int on_exit_svm(__u64 *ctx)
 }
 
 SEC("tp_btf/kvm_exit")
-int on_exit_svm_515(__u64 *ctx)
+int on_exit_svm_reason_first(__u64 *ctx)
 {
 	return exit_begins((void *)ctx[1], BACKEND_SVM);
 }
@@ -150,7 +150,7 @@ int on_exit_vmx(__u64 *ctx)
 }
 
 SEC("tp_btf/kvm_exit")
-int on_exit_vmx_515(__u64 *ctx)
+int on_exit_vmx_reason_first(__u64 *ctx)
 {
 	return exit_begins((void *)ctx[1], BACKEND_VMX);
 }
@@ -233,35 +233,29 @@ int BPF_PROG(on_vmx_fast_mmio, __u64 gpa)
 #define SYS_IOCTL 16
 #define KVM_RUN   0xae80
 
-int vcpu_find_run(__u64 vcpu, __s32 vcpu_id);
-
-static __always_inline struct kvm_vcpu *vcpu_of_fd(__u32 fd)
+/* The vCPU behind a file: what KVM_RUN is called on. */
+static __always_inline __u64 vcpu_of_fd(__u32 fd)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **files = BPF_CORE_READ(table, fd), *file = NULL;
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct fdtable *table = task->files->fdt;
+	struct file **files = table->fd, *file = NULL;
 
-	if (fd >= BPF_CORE_READ(table, max_fds))
-		return NULL;
+	if (fd >= table->max_fds)
+		return 0;
 	bpf_probe_read_kernel(&file, sizeof(file), &files[fd]);
-	return BPF_CORE_READ(file, private_data);
+	return (__u64)BPF_CORE_READ(file, private_data);
 }
 
-/* The slot of this KVM_RUN, made new the first time. */
-static __noinline int slot_of_run(__u32 fd)
+/* The state of the vCPU that this KVM_RUN is of. The file says which: its number may be another one's by now. */
+static __always_inline struct vcpu_state *vcpu_of_run(__u32 fd)
 {
-	struct vcpu_state *s = vcpu_current();
-	struct kvm_vcpu *vcpu;
+	__u32 cpu = bpf_get_smp_processor_id() & (CPU_SLOTS - 1);
+	struct vcpu_state *s = &hot.vcpu[hot.cpu_slot[cpu]];
+	__u64 vcpu = vcpu_of_fd(fd);
 
-	if (s && s->fd == fd)
-		return s->slot;
-	vcpu = vcpu_of_fd(fd);
-	if (!s)
-		return vcpu_find_run((__u64)vcpu, BPF_CORE_READ(vcpu, vcpu_id));
-	s->fd = fd;
-	s->vcpu = (__u64)vcpu;
-	s->vcpu_id = BPF_CORE_READ(vcpu, vcpu_id);
-	return s->slot;
+	if (!vcpu || s->vcpu == vcpu)
+		return vcpu ? s : NULL;
+	return vcpu_slot(vcpu_find(vcpu, cpu));
 }
 
 SEC("tp_btf/sys_enter")
@@ -272,10 +266,11 @@ int BPF_PROG(on_run, struct pt_regs___sys *regs, long id)
 
 	if (id != SYS_IOCTL || (__u32)regs->si != KVM_RUN)
 		return 0;
-	s = vcpu_slot(slot_of_run(regs->di));
+	if (!tgid_watched())
+		return 0;
+	s = vcpu_of_run(regs->di);
 	if (!s || (!hot.gate && s->where != IN_EXIT))
 		return 0;
-	s->fd = regs->di;
 	now = bpf_ktime_get_ns();
 	if (s->where == IN_EXIT)
 		record(s, now, false);

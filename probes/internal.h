@@ -11,6 +11,7 @@ struct probes {
 	struct probes_opts opts;
 	struct probes_bpf *skel;
 	enum probe_backend backend;
+	struct kernel *kernel;
 	const struct exit_row *rows; /* the map itself, read-only */
 	size_t rows_size;
 	bool kicks_seen; /* this kernel lets us hook eventfd_signal */
@@ -23,9 +24,6 @@ struct probes {
 
 /* Interrupts whose raising was not timed, because another one's was just then: see docs/profile.md. */
 uint64_t probes_untimed(const struct probes *p);
-
-/* Is the running kernel older than this? */
-bool kernel_before(int major, int minor);
 
 static inline const struct hot_state *probes_hot(const struct probes *p)
 {

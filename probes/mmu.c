@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "probes/internal.h"
+#include "probes/kernel.h"
 #include "probes/mmu.h"
 
 static const char *const names[MMU_COUNTS] = {
@@ -26,12 +27,11 @@ static const char *const names[MMU_COUNTS] = {
 void mmu_choose(struct probes *p)
 {
 	struct probes_bpf *s = p->skel;
-	bool on = p->opts.mmu, old = kernel_before(6, 1);
-	/* Tracepoints that came with 5.17 (dirty ring: 5.11) to 5.19. */
-	bool split = on && !kernel_before(5, 19);
+	bool on = p->opts.mmu, vcpu = kernel_tracepoint_arg(p->kernel, "kvm_page_fault", "kvm_vcpu") == 0;
+	bool split = on && kernel_has_tracepoint(p->kernel, "kvm_mmu_split_huge_page");
 
-	bpf_program__set_autoload(s->progs.on_page_fault, on && !old);
-	bpf_program__set_autoload(s->progs.on_page_fault_old, on && old);
+	bpf_program__set_autoload(s->progs.on_page_fault, on && vcpu);
+	bpf_program__set_autoload(s->progs.on_page_fault_old, on && !vcpu);
 	bpf_program__set_autoload(s->progs.on_set_spte, on);
 	bpf_program__set_autoload(s->progs.count_fast_page_fault, on);
 	bpf_program__set_autoload(s->progs.count_kvm_mmu_get_page, on);

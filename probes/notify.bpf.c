@@ -12,6 +12,7 @@
  */
 #include "probes/common.bpf.h"
 #include "probes/exit_codes.bpf.h"
+#include "probes/notify.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -116,7 +117,7 @@ static __always_inline int kick_ends(void)
 	return 0;
 }
 
-/* 6.2 brought eventfd_signal_mask and 6.8 made eventfd_signal an inline call of it. */
+/* Since 6.8 an inline call of eventfd_signal_mask. */
 SEC("fentry/eventfd_signal")
 int BPF_PROG(on_kick)
 {
@@ -158,16 +159,10 @@ int BPF_PROG(on_waking, struct task_struct *task)
 	return 0;
 }
 
-SEC("tp_btf/sched_switch")
-int BPF_PROG(on_service, bool preempt, struct task_struct *prev, struct task_struct *next)
+int kick_served(__u32 tid)
 {
-	__u32 tid;
-	__u64 *when;
+	__u64 *when = bpf_map_lookup_elem(&kick_of_tid, &tid);
 
-	if (!kicks_open)
-		return 0;
-	tid = next->pid;
-	when = bpf_map_lookup_elem(&kick_of_tid, &tid);
 	if (!when)
 		return 0;
 	plain_hist_count(&notify.kick_to_service, bpf_ktime_get_ns() - *when);

@@ -1,35 +1,14 @@
 // SPDX-License-Identifier: MIT
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/hist_json.h"
 #include "probes/exit.h"
 #include "probes/internal.h"
+#include "probes/kernel.h"
 #include "probes/names.h"
 #include "probes/notify.h"
-
-/* Can this kernel hook a function's entry? Some forbid it (no ftrace) though tracepoints work. 0: no. */
-static bool can_hook(const char *function)
-{
-	static const struct bpf_insn nothing[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	int id = libbpf_find_vmlinux_btf_id(function, BPF_TRACE_FENTRY), fd;
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY);
-
-	if (id <= 0)
-		return false;
-	opts.attach_btf_id = (__u32)id;
-	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "hook", "Dual MIT/GPL", nothing,
-			   ARRAY_SIZE(nothing), &opts);
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
 
 static void choose_kick(struct probes *p)
 {
@@ -38,8 +17,8 @@ static void choose_kick(struct probes *p)
 
 	/* A kick is recognised by the exit that it happens in. */
 	if (p->opts.notify && p->opts.exits && p->backend != BACKEND_OTHER) {
-		mask = !kernel_before(6, 8) && can_hook("eventfd_signal_mask");
-		plain = kernel_before(6, 8) && can_hook("eventfd_signal");
+		plain = kernel_can_hook(p->kernel, "eventfd_signal");
+		mask = !plain && kernel_can_hook(p->kernel, "eventfd_signal_mask");
 	}
 	p->kicks_seen = mask || plain;
 	bpf_program__set_autoload(s->progs.on_kick, plain);
@@ -47,7 +26,6 @@ static void choose_kick(struct probes *p)
 	bpf_program__set_autoload(s->progs.on_kick_mask, mask);
 	bpf_program__set_autoload(s->progs.on_kick_mask_end, mask);
 	bpf_program__set_autoload(s->progs.on_waking, p->kicks_seen);
-	bpf_program__set_autoload(s->progs.on_service, p->kicks_seen);
 }
 
 void notify_choose(struct probes *p)

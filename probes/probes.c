@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -17,6 +16,7 @@
 #include "probes/cpu.h"
 #include "probes/exit.h"
 #include "probes/internal.h"
+#include "probes/kernel.h"
 #include "probes/mmu.h"
 #include "probes/names.h"
 #include "probes/notify.h"
@@ -124,32 +124,23 @@ static int check_machine(void)
 	return 0;
 }
 
-bool kernel_before(int major, int minor)
-{
-	struct utsname u;
-	int a = 0, b = 0;
-
-	uname(&u);
-	sscanf(u.release, "%d.%d", &a, &b);
-	return a < major || (a == major && b < minor);
-}
-
 /* ---- open ---- */
 
 static void choose_programs(struct probes *p)
 {
 	bool svm = p->backend == BACKEND_SVM, vmx = p->backend == BACKEND_VMX,
 	     other = p->backend == BACKEND_OTHER;
-	bool exits = p->opts.exits, old = kernel_before(5, 16);
+	bool exits = p->opts.exits, reason_first = kernel_tracepoint_arg(p->kernel, "kvm_exit", "kvm_vcpu") == 1;
+	bool vcpu_ends = kernel_can_hook(p->kernel, "kvm_arch_vcpu_destroy");
 	struct probes_bpf *s = p->skel;
 	const struct {
 		struct bpf_program *prog;
 		bool load;
 	} table[] = {
-		{s->progs.on_exit_svm, exits && svm && !old},
-		{s->progs.on_exit_svm_515, exits && svm && old},
-		{s->progs.on_exit_vmx, exits && vmx && !old},
-		{s->progs.on_exit_vmx_515, exits && vmx && old},
+		{s->progs.on_exit_svm, exits && svm && !reason_first},
+		{s->progs.on_exit_svm_reason_first, exits && svm && reason_first},
+		{s->progs.on_exit_vmx, exits && vmx && !reason_first},
+		{s->progs.on_exit_vmx_reason_first, exits && vmx && reason_first},
 		{s->progs.on_entry_svm, exits && svm},
 		{s->progs.on_entry_vmx, exits && vmx},
 		{s->progs.on_userspace, exits && !other},
@@ -158,8 +149,10 @@ static void choose_programs(struct probes *p)
 		{s->progs.on_marker, p->opts.window && (!svm || !exits)},
 		{s->progs.on_run, exits && other},
 		{s->progs.on_run_end, exits && other},
+		{s->progs.on_vcpu_end, vcpu_ends},
 	};
 
+	s->rodata->cfg_vcpu_ends = vcpu_ends;
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		bpf_program__set_autoload(table[i].prog, table[i].load);
 }
@@ -230,14 +223,15 @@ int probes_open(struct probes **out, const struct probes_opts *opts)
 	*out = NULL;
 	if (err)
 		return err;
+	libbpf_set_print(on_libbpf_message);
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
 	p->opts = *opts;
 	p->backend = find_backend();
+	p->kernel = kernel_open();
 	p->names = names_new(!opts->window);
-	libbpf_set_print(on_libbpf_message);
-	err = load_and_attach(p);
+	err = p->kernel ? load_and_attach(p) : -ENOMEM;
 	if (!err && opts->trace)
 		err = trace_open(p);
 	if (!err && opts->counters)
@@ -267,6 +261,7 @@ void probes_close(struct probes *p)
 	if (p->rows)
 		munmap((void *)p->rows, p->rows_size);
 	probes_bpf__destroy(p->skel);
+	kernel_close(p->kernel);
 	names_free(p->names);
 	free(p);
 }

@@ -70,7 +70,7 @@ struct vcpu_state {
 	__u64 key;
 	__u32 reason;
 	__u32 take_user; /* the next userspace exit counts (1) or does not (2), whatever the gate says */
-	__u32 fd;        /* back ends without kvm_exit: of KVM_RUN */
+	__u32 cached_cpu; /* the one CPU whose cpu_slot may be this one */
 	__u32 slot;      /* own number */
 	__u32 hflags;
 	__u32 ended_tid; /* tid of a thread that has ended, when tid is 0 */
@@ -87,8 +87,9 @@ struct vcpu_state {
 struct hot_state {
 	__u32 gate;  /* counting now */
 	__u32 flags; /* HOT_* */
-	__u8 cpu_slot[CPU_SLOTS]; /* the slot that last ran on this CPU; 0 is never a vCPU */
-	__u8 tid_slot[TID_SLOTS]; /* the slot of the last thread found with these low bits of its number */
+	__u8 cpu_slot[CPU_SLOTS]; /* the slot of the vCPU whose thread is on this CPU; 0 is never a vCPU */
+	/* The slot of the last thread found with these low bits of its number; 0: there never was one. */
+	__u8 tid_slot[TID_SLOTS];
 	struct vcpu_state vcpu[PROBE_VCPUS];
 };
 

@@ -40,3 +40,16 @@ holds() {
 	holds 't["exits"] == rows("count", key="in 0x2f0") == 201'
 	holds 'near(rows("user_ns", key="in 0x2f0"), t["user_ns"] + t["call_ns"], t["inside_ns"])'
 }
+
+@test "two VMs take turns on one thread: each exit is its own vCPU's" {
+	known two_vms
+	holds 'rows("count", key="in 0x2f0") == rows("count", key="in 0x2f1") == 101'
+	holds 'near(rows("user_ns", key="in 0x2f0"), t["user_ns"], t["inside_ns"])'
+	holds 'near(rows("user_ns", key="in 0x2f1"), t["b_user_ns"], t["inside_ns"])'
+}
+
+@test "a vCPU that three threads hand on: every exit has its userspace part" {
+	known handover
+	holds 't["exits"] == rows("count", key="in 0x2f0") == rows("user_count", key="in 0x2f0") + 1 == 211'
+	holds 'near(rows("user_ns", key="in 0x2f0"), t["user_ns"], t["inside_ns"])'
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "probes/kernel.h"
+
+struct kernel {
+	struct btf *vmlinux, *kvm; /* kvm: of the module, on top of vmlinux; NULL when it is built in */
+};
+
+struct kernel *kernel_open(void)
+{
+	struct kernel *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return NULL;
+	k->vmlinux = btf__load_vmlinux_btf();
+	if (!k->vmlinux) {
+		free(k);
+		return NULL;
+	}
+	k->kvm = btf__load_module_btf("kvm", k->vmlinux);
+	return k;
+}
+
+void kernel_close(struct kernel *k)
+{
+	if (!k)
+		return;
+	btf__free(k->kvm);
+	btf__free(k->vmlinux);
+	free(k);
+}
+
+/* The module's types go on where the kernel's end, so what it does not have is found in the kernel's. */
+static const struct btf *all_types(const struct kernel *k)
+{
+	return k->kvm ? k->kvm : k->vmlinux;
+}
+
+static int find(const struct kernel *k, const char *name, unsigned kind)
+{
+	int id = btf__find_by_name_kind(all_types(k), name, kind);
+
+	return id > 0 ? id : 0;
+}
+
+/* The module's types as the kernel holds them, to name one of them to it; -1: not to be had. */
+static int kvm_types_fd(void)
+{
+	char name[32];
+	__u32 id = 0;
+
+	while (!bpf_btf_get_next_id(id, &id)) {
+		struct bpf_btf_info info = {.name = (uintptr_t)name, .name_len = sizeof(name)};
+		__u32 len = sizeof(info);
+		int fd = bpf_btf_get_fd_by_id(id);
+
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) && !strcmp(name, "kvm"))
+			return fd;
+		if (fd >= 0)
+			close(fd);
+	}
+	return -1;
+}
+
+bool kernel_can_hook(const struct kernel *k, const char *name)
+{
+	static const struct bpf_insn nothing[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY);
+	int id = find(k, name, BTF_KIND_FUNC), types_fd = -1, fd;
+
+	if (!id)
+		return false;
+	if ((__u32)id >= btf__type_cnt(k->vmlinux)) {
+		types_fd = kvm_types_fd();
+		if (types_fd < 0)
+			return false;
+		opts.attach_btf_obj_fd = (__u32)types_fd;
+	}
+	opts.attach_btf_id = (__u32)id;
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "hook", "Dual MIT/GPL", nothing,
+			   ARRAY_SIZE(nothing), &opts);
+	if (fd >= 0)
+		close(fd);
+	if (types_fd >= 0)
+		close(types_fd);
+	return fd >= 0;
+}
+
+/* Its prototype, whose first argument is the tracepoint's own; NULL: there is none. */
+static const struct btf_type *prototype(const struct kernel *k, const char *tracepoint)
+{
+	const struct btf *types = all_types(k);
+	char name[128];
+	int id;
+
+	snprintf(name, sizeof(name), "btf_trace_%s", tracepoint);
+	id = find(k, name, BTF_KIND_TYPEDEF);
+	if (!id)
+		return NULL;
+	/* A typedef of a pointer to the function. */
+	return btf__type_by_id(types, btf__type_by_id(types, btf__type_by_id(types, (__u32)id)->type)->type);
+}
+
+bool kernel_has_tracepoint(const struct kernel *k, const char *name)
+{
+	return prototype(k, name);
+}
+
+static bool points_to(const struct btf *types, __u32 id, const char *name)
+{
+	const struct btf_type *t = btf__type_by_id(types, id);
+
+	if (!btf_is_ptr(t))
+		return false;
+	t = btf__type_by_id(types, t->type);
+	while (btf_is_mod(t))
+		t = btf__type_by_id(types, t->type);
+	return btf_is_struct(t) && !strcmp(btf__name_by_offset(types, t->name_off), name);
+}
+
+int kernel_tracepoint_arg(const struct kernel *k, const char *tracepoint, const char *name)
+{
+	const struct btf_type *proto = prototype(k, tracepoint);
+	const struct btf_param *arg;
+
+	if (!proto || !btf_is_func_proto(proto))
+		return -1;
+	arg = btf_params(proto);
+	for (int i = 1; i < btf_vlen(proto); i++)
+		if (points_to(all_types(k), arg[i].type, name))
+			return i - 1;
+	return -1;
+}

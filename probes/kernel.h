@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the running kernel has, by its own type information and not by its version: distributions carry
+ * later patches to older kernels.
+ */
+#ifndef PROBES_KERNEL_H
+#define PROBES_KERNEL_H
+
+#include <stdbool.h>
+
+struct kernel;
+
+/* NULL: no type information. */
+struct kernel *kernel_open(void);
+void kernel_close(struct kernel *k);
+
+/* Can this function's entry be hooked? Some kernels forbid it (no ftrace) though tracepoints work. */
+bool kernel_can_hook(const struct kernel *k, const char *name);
+bool kernel_has_tracepoint(const struct kernel *k, const char *name);
+/* Which argument of a tracepoint points to a struct of this name, from 0; -1: none does. */
+int kernel_tracepoint_arg(const struct kernel *k, const char *tracepoint, const char *name);
+
+#endif

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The vCPUs' slots: which vCPU has which, and which thread runs it now.
+ *
+ * A thread may run several vCPUs by turns and a vCPU may be handed from thread to thread, so the thread is
+ * looked at again whenever it can be another one: when a vCPU exits on a CPU that is not known to run it.
+ * What each CPU runs is kept up to date by the scheduler's switches, and an exit between two of them costs
+ * nothing for it.
+ */
+#include "probes/common.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+const volatile bool cfg_vcpu_ends = false; /* on_vcpu_end runs */
+
+volatile __u64 cpu_scratch[CPU_SLOTS];
+__u32 n_vcpus = 1;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PROBE_VCPUS * 4);
+	__type(key, __u64);
+	__type(value, __u32);
+} slot_of_vcpu SEC(".maps");
+
+/* The vCPU that each thread ran last. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PROBE_VCPUS * 4);
+	__type(key, __u32);
+	__type(value, __u32);
+} slot_of_tid SEC(".maps");
+
+static int slot_new(__u64 vcpu)
+{
+	__u32 slot = __sync_fetch_and_add(&n_vcpus, 1);
+	struct vcpu_state *s;
+
+	if (slot >= PROBE_VCPUS) {
+		__sync_fetch_and_add(&window.lost, 1);
+		return -1;
+	}
+	s = &hot.vcpu[slot];
+	s->slot = slot;
+	s->vcpu_id = BPF_CORE_READ((struct kvm_vcpu *)vcpu, vcpu_id);
+	s->vcpu = vcpu;
+	bpf_map_update_elem(&slot_of_vcpu, &vcpu, &slot, BPF_ANY);
+	return slot;
+}
+
+/* The thread that runs now is the one of this vCPU. */
+static __always_inline void thread_bind(struct vcpu_state *s)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 tid = (__u32)id, slot = s->slot, old = s->tid, *known;
+
+	known = bpf_map_lookup_elem(&slot_of_tid, &tid);
+	if (old == tid && known && *known == slot)
+		return;
+	known = old != tid ? bpf_map_lookup_elem(&slot_of_tid, &old) : NULL;
+	if (known && *known == slot)
+		bpf_map_delete_elem(&slot_of_tid, &old);
+	s->tid = tid;
+	s->tgid = id >> 32;
+	bpf_map_update_elem(&slot_of_tid, &tid, &slot, BPF_ANY);
+	hot.tid_slot[tid & (TID_SLOTS - 1)] = slot;
+}
+
+/* At most one CPU is taken to run a vCPU: another one would not notice that its thread changes. */
+static __always_inline void cpu_runs(__u32 cpu, struct vcpu_state *s)
+{
+	__u32 before = s->cached_cpu & (CPU_SLOTS - 1);
+
+	if (before != cpu && hot.cpu_slot[before] == s->slot)
+		hot.cpu_slot[before] = 0;
+	s->cached_cpu = cpu;
+	hot.cpu_slot[cpu & (CPU_SLOTS - 1)] = s->slot;
+}
+
+int vcpu_find(__u64 vcpu, __u32 cpu)
+{
+	__u32 *known;
+	int slot;
+
+	if (!tgid_watched() ||
+	    (cfg_vcpu >= 0 && BPF_CORE_READ((struct kvm_vcpu *)vcpu, vcpu_id) != cfg_vcpu))
+		return -1;
+	known = bpf_map_lookup_elem(&slot_of_vcpu, &vcpu);
+	slot = known ? (int)*known : slot_new(vcpu);
+	if (slot <= 0)
+		return -1;
+	slot &= PROBE_VCPUS - 1;
+	thread_bind(&hot.vcpu[slot]);
+	cpu_runs(cpu & (CPU_SLOTS - 1), &hot.vcpu[slot]);
+	return slot;
+}
+
+int vcpu_find_tid(__u32 tid)
+{
+	__u32 *known = bpf_map_lookup_elem(&slot_of_tid, &tid);
+
+	if (!known)
+		return -1;
+	hot.tid_slot[tid & (TID_SLOTS - 1)] = *known;
+	return *known;
+}
+
+int vcpu_switch(__u32 cpu, __u32 next)
+{
+	struct vcpu_state *s = next ? vcpu_of_tid(next) : NULL; /* 0: nobody's */
+
+	cpu &= CPU_SLOTS - 1;
+	if (s)
+		cpu_runs(cpu, s);
+	else
+		hot.cpu_slot[cpu] = 0;
+	return 0;
+}
+
+/* The vCPU and its thread part; what was counted stays. */
+static __always_inline void thread_unbind(struct vcpu_state *s)
+{
+	__u32 tid = s->tid, *known = bpf_map_lookup_elem(&slot_of_tid, &tid);
+
+	if (known && *known == s->slot)
+		bpf_map_delete_elem(&slot_of_tid, &tid);
+	if (tid)
+		s->ended_tid = tid;
+	s->tid = 0; /* where stays: a thread may end inside an exit, which then has no end but happened */
+}
+
+static __always_inline void vcpu_end(struct vcpu_state *s)
+{
+	__u64 vcpu = s->vcpu;
+
+	thread_unbind(s);
+	s->vcpu = 0;
+	bpf_map_delete_elem(&slot_of_vcpu, &vcpu);
+}
+
+/*
+ * Threads end while we look, and the kernel may give their numbers to others. A vCPU may outlive the thread
+ * that ran it; where its own end cannot be seen, it is taken to end with it.
+ */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_thread_end, struct task_struct *task)
+{
+	__u32 tid = task->pid;
+	__u32 *known = bpf_map_lookup_elem(&slot_of_tid, &tid);
+
+	if (!known)
+		return 0;
+	if (cfg_vcpu_ends)
+		thread_unbind(&hot.vcpu[*known & (PROBE_VCPUS - 1)]);
+	else
+		vcpu_end(&hot.vcpu[*known & (PROBE_VCPUS - 1)]);
+	return 0;
+}
+
+/* (vcpu), of a VM whose last file is closed. Its address may be a new one's at once. */
+SEC("fentry/kvm_arch_vcpu_destroy")
+int on_vcpu_end(__u64 *ctx)
+{
+	__u64 vcpu = ctx[0];
+	__u32 *known = bpf_map_lookup_elem(&slot_of_vcpu, &vcpu);
+
+	if (known)
+		vcpu_end(&hot.vcpu[*known & (PROBE_VCPUS - 1)]);
+	return 0;
+}
