@@ -34,6 +34,12 @@ void strbuf_addc(struct strbuf *sb, char c)
 	strbuf_add(sb, &c, 1);
 }
 
+void strbuf_sep(struct strbuf *sb, const char *sep)
+{
+	if (sb->len)
+		strbuf_adds(sb, sep);
+}
+
 void strbuf_addf(struct strbuf *sb, const char *fmt, ...)
 {
 	va_list ap;

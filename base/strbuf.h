@@ -15,6 +15,8 @@ struct strbuf {
 void strbuf_add(struct strbuf *sb, const void *data, size_t len);
 void strbuf_adds(struct strbuf *sb, const char *s);
 void strbuf_addc(struct strbuf *sb, char c);
+/* Between the items of a list: sep, unless nothing stands there yet. */
+void strbuf_sep(struct strbuf *sb, const char *sep);
 void strbuf_addf(struct strbuf *sb, const char *fmt, ...) PRINTF(2, 3);
 /* Never NULL. */
 const char *strbuf_str(const struct strbuf *sb);

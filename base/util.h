@@ -39,6 +39,12 @@ static inline uint64_t sub_floor(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
+/* The bits when on, else none. */
+static inline uint32_t bits_if(bool on, uint32_t bits)
+{
+	return on ? bits : 0;
+}
+
 /* The value that was given, or the usual one when it is 0. */
 static inline uint64_t or_usual(uint64_t given, uint64_t usual)
 {

@@ -95,7 +95,7 @@ static int parse_stats(struct args *a)
 	return 0;
 }
 
-static int check(const struct args *a)
+static int check_args(const struct args *a)
 {
 	if (!a->kernel)
 		log_error("no kernel: want --kernel FILE; see --help");
@@ -128,8 +128,10 @@ int args_parse(struct args *a, int argc, char **argv)
 		log_error("%s: not an option; see --help", argv[1]);
 		return -EINVAL;
 	}
-	err = check(a);
-	return err ? err : parse_stats(a);
+	err = check_args(a);
+	if (err)
+		return err;
+	return parse_stats(a);
 }
 
 void args_free(struct args *a)

@@ -16,8 +16,10 @@ static void no_device(const char *name)
 {
 	struct strbuf all = STRBUF_INIT;
 
-	for (const struct pci_ops *const *ops = devices; *ops; ops++)
-		strbuf_addf(&all, "%s%s", all.len ? ", " : "", (*ops)->name);
+	for (const struct pci_ops *const *ops = devices; *ops; ops++) {
+		strbuf_sep(&all, ", ");
+		strbuf_adds(&all, (*ops)->name);
+	}
 	log_error("no device %s; there are %s", name, strbuf_str(&all));
 	strbuf_free(&all);
 }

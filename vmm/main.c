@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The VMM's program: options become a machine, which runs until the guest, a signal or an error ends it. */
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -44,8 +45,7 @@ static int add_device(struct vm *vm, const char *name, const char *text)
 	return err;
 }
 
-/* The mode names the device; virtio-net takes the three that differ only in who serves its queues.
- */
+/* The mode names the device; virtio-net takes the three that differ only in who serves its queues. */
 static int add_net(struct vm *vm, const struct args *a, const char *text)
 {
 	struct dev_opts *o;
@@ -137,7 +137,7 @@ static int open_files(struct machine *m)
 	return err;
 }
 
-static int load(struct machine *m)
+static int load_guest(struct machine *m)
 {
 	const struct acpi_config acpi = {m->vm->n_cpus, strcmp(m->args.irqchip, "split") != 0};
 	struct boot_entry entry;
@@ -147,13 +147,17 @@ static int load(struct machine *m)
 		err = boot_load(m->vm->gm, &m->image, &entry);
 	blob_drop(&m->image.kernel);
 	blob_drop(&m->image.initrd);
-	return err ? err : boot_enter(m->vm, &entry);
+	if (err)
+		return err;
+	return boot_enter(m->vm, &entry);
 }
 
-/* Nobody asked: a profiler that comes by knows the page, and the names in it, by this name. */
+/* Where nobody asked for the page, a profiler that comes by finds it, and the names in it, by this name. */
 static int stats_fd(const struct args *a)
 {
-	return a->stats ? a->stats_fd : memfd_create("exitlab-stats", MFD_CLOEXEC);
+	if (a->stats)
+		return a->stats_fd;
+	return memfd_create("exitlab-stats", MFD_CLOEXEC);
 }
 
 static int set_up(struct machine *m)
@@ -181,7 +185,9 @@ static int set_up(struct machine *m)
 		err = window_init(m->vm);
 	if (!err)
 		err = add_devices(m->vm, a);
-	return err ? err : load(m);
+	if (err)
+		return err;
+	return load_guest(m);
 }
 
 static void tear_down(struct machine *m)
@@ -203,7 +209,7 @@ struct reboot {
 	int err;
 };
 
-static void reboot(void *arg)
+static void reboot_guest(void *arg)
 {
 	struct reboot *r = arg;
 	struct machine *m = r->m;
@@ -214,7 +220,7 @@ static void reboot(void *arg)
 	platform_reset(m->platform);
 	vm_clear_end(m->vm);
 	if (!r->err)
-		r->err = load(m);
+		r->err = load_guest(m);
 }
 
 /* Block until the guest ends the run or someone ends us; 0 or the signal's number. */
@@ -237,11 +243,13 @@ static int start_threads(struct machine *m)
 {
 	int err = threads_start(&m->vm->threads);
 
-	return err ? err : vcpus_create(m->vm);
+	if (err)
+		return err;
+	return vcpus_create(m->vm);
 }
 
 /* 0..255 or -errno. */
-static int run(struct machine *m, int sigfd)
+static int run_guest(struct machine *m, int sigfd)
 {
 	struct reboot again = {.m = m};
 	struct vm *vm = m->vm;
@@ -256,12 +264,12 @@ static int run(struct machine *m, int sigfd)
 		window_finish(vm);
 		if (vm->end_why != VM_END_RESET || m->args.no_reboot)
 			return vm->end_status;
-		vm_control(vm, reboot, &again);
+		vm_control(vm, reboot_guest, &again);
 	}
 	return again.err;
 }
 
-/* Blocked in all threads: they come to wait_for_end. */
+/* Signals are blocked in all threads: wait_for_end reads them. */
 static int block_signals(void)
 {
 	sigset_t set;
@@ -275,7 +283,7 @@ static int block_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-/* 2: what the user named is wrong. 3: the host lacks it, has it in use or does not permit it. */
+/* 2 when what the user named is wrong, 3 when the host lacks it, has it in use or does not permit it. */
 static int exit_status(int err)
 {
 	static const int cannot[] = {ENODEV, ENOMEM,	 EMFILE,   ENFILE, EBUSY,
@@ -303,7 +311,7 @@ int main(int argc, char **argv)
 	if (!status)
 		status = start_threads(&m);
 	if (!status)
-		status = run(&m, sigfd);
+		status = run_guest(&m, sigfd);
 	tear_down(&m);
 	close_fd(&sigfd);
 	args_free(&m.args);

@@ -18,8 +18,10 @@ static const char *map_file(struct blob *b, int fd)
 
 	if (fstat(fd, &st) < 0)
 		return strerror(errno);
+	if (S_ISDIR(st.st_mode))
+		return strerror(EISDIR);
 	if (!S_ISREG(st.st_mode))
-		return S_ISDIR(st.st_mode) ? strerror(EISDIR) : "not a regular file";
+		return "not a regular file";
 	if (!st.st_size)
 		return "the file is empty";
 	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -33,15 +35,20 @@ static const char *map_file(struct blob *b, int fd)
 int blob_open(struct blob *b, const char *what, const char *path)
 {
 	/* Non-blocking: a FIFO is refused, not waited for. */
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), err = fd < 0 ? -errno : 0;
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), err = -errno;
 	const char *wrong;
 
 	*b = (struct blob){NULL, 0};
-	wrong = err ? strerror(-err) : map_file(b, fd);
+	if (fd < 0) {
+		log_error("%s %s: %s", what, path, strerror(-err));
+		return err;
+	}
+	wrong = map_file(b, fd);
 	close_fd(&fd);
-	if (wrong)
-		log_error("%s %s: %s", what, path, wrong);
-	return err ? err : wrong ? -ENOEXEC : 0;
+	if (!wrong)
+		return 0;
+	log_error("%s %s: %s", what, path, wrong);
+	return -ENOEXEC;
 }
 
 void blob_drop(const struct blob *b)
@@ -86,8 +93,10 @@ int boot_put(struct gmem *gm, const struct boot_image *img, gpa_t dst, const voi
 	     uint64_t size, uint64_t mem_size)
 {
 	uint64_t total = MAX(size, mem_size);
-	uint8_t *p = dst >= BOOT_KERNEL_START ? gmem_ptr(gm, dst, total) : NULL;
+	uint8_t *p = NULL;
 
+	if (dst >= BOOT_KERNEL_START)
+		p = gmem_ptr(gm, dst, total);
 	if (!p && total) {
 		log_error("kernel %s: wants %" PRIu64 " bytes at 0x%" PRIx64
 			  ", where the guest has no free memory; give it more with --mem",
@@ -135,7 +144,7 @@ int boot_put_cmdline(struct gmem *gm, const struct boot_image *img)
 	return gmem_write(gm, BOOT_CMDLINE, img->cmdline, len);
 }
 
-static enum boot_format detect(const struct blob *b)
+static enum boot_format detect_format(const struct blob *b)
 {
 	uint64_t entry;
 
@@ -159,8 +168,10 @@ int boot_load(struct gmem *gm, const struct boot_image *img, struct boot_entry *
 		[BOOT_MULTIBOOT] = boot_multiboot,
 		[BOOT_FLAT] = boot_flat,
 	};
-	enum boot_format format = img->format == BOOT_AUTO ? detect(&img->kernel) : img->format;
+	enum boot_format format = img->format;
 
+	if (format == BOOT_AUTO)
+		format = detect_format(&img->kernel);
 	if (format == BOOT_AUTO)
 		return boot_damaged(img, elf_is(&img->kernel) ? unknown_elf : unknown_kind);
 	if (gmem_size(gm) < 2 * MIB) {

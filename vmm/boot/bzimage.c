@@ -73,7 +73,7 @@ int boot_bzimage(struct gmem *gm, const struct boot_image *img, struct boot_entr
 	if (h.version < MIN_VERSION || !(h.xloadflags & XLF_KERNEL_64))
 		return boot_damaged(
 			img, "no 64-bit entry point: want Linux 3.8 or later, built for 64 bits");
-	setup = (uint64_t)(h.setup_sects ? h.setup_sects : 4) * 512 + 512;
+	setup = or_usual(h.setup_sects, 4) * 512 + 512;
 	if (!blob_at(&img->kernel, setup, (uint64_t)h.syssize * 16) || !h.syssize)
 		return boot_damaged(img, "the bzImage is truncated");
 	load = h.relocatable_kernel ? h.pref_address : h.code32_start;

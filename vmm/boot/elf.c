@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* ELF kernels: the loadable segments, the entry point and the note of a PVH kernel. */
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
@@ -51,13 +52,14 @@ static bool info32(const struct blob *b, struct elf_info *info)
 
 static bool elf_parse(const struct blob *b, struct elf_info *info)
 {
-	bool ok;
+	bool ok = false;
 
 	if (!elf_is(b) || b->data[EI_DATA] != ELFDATA2LSB)
 		return false;
-	ok = b->data[EI_CLASS] == ELFCLASS64 ? info64(b, info)
-	   : b->data[EI_CLASS] == ELFCLASS32 ? info32(b, info)
-					     : false;
+	if (b->data[EI_CLASS] == ELFCLASS64)
+		ok = info64(b, info);
+	else if (b->data[EI_CLASS] == ELFCLASS32)
+		ok = info32(b, info);
 	return ok && info->phnum && info->phnum <= MAX_PHDRS &&
 	       blob_at(b, info->phoff, (uint64_t)info->phnum * info->phentsize);
 }

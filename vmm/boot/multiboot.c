@@ -78,8 +78,12 @@ static int load_addresses(struct gmem *gm, const struct boot_image *img, const s
 
 	if (h->header_addr < h->load_addr || before > at)
 		return boot_damaged(img, "its multiboot header contradicts itself");
-	size = h->load_end ? (uint64_t)h->load_end - h->load_addr : img->kernel.size - start;
-	mem = h->bss_end ? (uint64_t)h->bss_end - h->load_addr : size;
+	size = img->kernel.size - start;
+	if (h->load_end)
+		size = (uint64_t)h->load_end - h->load_addr;
+	mem = size;
+	if (h->bss_end)
+		mem = (uint64_t)h->bss_end - h->load_addr;
 	if ((h->load_end && h->load_end < h->load_addr) ||
 	    (h->bss_end && h->bss_end < h->load_addr) || !blob_at(&img->kernel, start, size))
 		return boot_damaged(img, "truncated, or its multiboot header is damaged");
@@ -117,11 +121,13 @@ static int put_info(struct gmem *gm, const struct boot_image *img, gpa_t initrd)
 		info.mods_addr = (uint32_t)lists_at;
 	}
 	err = gmem_write(gm, lists_at, &lists, sizeof(lists));
-	return err ? err : gmem_write(gm, BOOT_INFO, &info, sizeof(info));
+	if (err)
+		return err;
+	return gmem_write(gm, BOOT_INFO, &info, sizeof(info));
 }
 
-static int finish(struct gmem *gm, const struct boot_image *img, uint64_t rip, gpa_t end,
-		  struct boot_entry *entry)
+static int finish_load(struct gmem *gm, const struct boot_image *img, uint64_t rip, gpa_t end,
+		       struct boot_entry *entry)
 {
 	gpa_t initrd;
 	int err;
@@ -156,14 +162,16 @@ int boot_multiboot(struct gmem *gm, const struct boot_image *img, struct boot_en
 	} else {
 		err = elf_load(gm, img, &rip, &end);
 	}
-	return err ? err : finish(gm, img, rip, end, entry);
+	if (err)
+		return err;
+	return finish_load(gm, img, rip, end, entry);
 }
 
 int boot_flat(struct gmem *gm, const struct boot_image *img, struct boot_entry *entry)
 {
 	int err = boot_put(gm, img, BOOT_KERNEL_START, img->kernel.data, img->kernel.size, 0);
 
-	return err ? err
-		   : finish(gm, img, BOOT_KERNEL_START, BOOT_KERNEL_START + img->kernel.size,
-			    entry);
+	if (err)
+		return err;
+	return finish_load(gm, img, BOOT_KERNEL_START, BOOT_KERNEL_START + img->kernel.size, entry);
 }

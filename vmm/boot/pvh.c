@@ -35,8 +35,8 @@ static int put_info(struct gmem *gm, const struct boot_image *img, gpa_t initrd)
 	struct pvh_start_info info = {
 		.magic = START_MAGIC,
 		.version = 1,
-		.nr_modules = initrd ? 1 : 0,
-		.modlist = initrd ? BOOT_LISTS : 0,
+		.nr_modules = initrd > 0,
+		.modlist = bits_if(initrd, BOOT_LISTS),
 		.cmdline = BOOT_CMDLINE,
 		.rsdp = img->rsdp,
 		.memmap = BOOT_LISTS + offsetof(struct pvh_lists, memmap),
@@ -50,7 +50,9 @@ static int put_info(struct gmem *gm, const struct boot_image *img, gpa_t initrd)
 		lists.memmap[i] = (struct pvh_memmap){map[i].addr, map[i].size, map[i].type, 0};
 	info.memmap_entries = (uint32_t)n;
 	err = gmem_write(gm, BOOT_LISTS, &lists, sizeof(lists));
-	return err ? err : gmem_write(gm, BOOT_INFO, &info, sizeof(info));
+	if (err)
+		return err;
+	return gmem_write(gm, BOOT_INFO, &info, sizeof(info));
 }
 
 int boot_pvh(struct gmem *gm, const struct boot_image *img, struct boot_entry *entry)

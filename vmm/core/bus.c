@@ -50,7 +50,7 @@ void bus_unmap(struct bus *b, uint64_t base, const void *dev)
 
 /* A copy: the device is called without the lock, since a write may move the very range it came
  * through. Devices outlive all vCPUs, so the copy stays good. */
-static bool find(struct bus *b, uint64_t addr, unsigned len, struct bus_range *out)
+static bool find_range(struct bus *b, uint64_t addr, unsigned len, struct bus_range *out)
 {
 	bool found = false;
 
@@ -72,7 +72,7 @@ uint64_t bus_read(struct bus *b, uint64_t addr, unsigned len)
 {
 	struct bus_range r;
 
-	if (!find(b, addr, len, &r) || !r.ops->read)
+	if (!find_range(b, addr, len, &r) || !r.ops->read)
 		return bus_ones(len);
 	return r.ops->read(r.dev, addr - r.base, len) & bus_ones(len);
 }
@@ -81,6 +81,6 @@ void bus_write(struct bus *b, uint64_t addr, unsigned len, uint64_t val)
 {
 	struct bus_range r;
 
-	if (find(b, addr, len, &r) && r.ops->write)
+	if (find_range(b, addr, len, &r) && r.ops->write)
 		r.ops->write(r.dev, addr - r.base, len, val & bus_ones(len));
 }

@@ -137,8 +137,10 @@ int dev_opts_word(const struct dev_opts *o, const char *key, const char *const *
 			return 0;
 		}
 	}
-	for (int i = 0; words[i]; i++)
-		strbuf_addf(&all, "%s%s", !i ? "" : words[i + 1] ? ", " : " or ", words[i]);
+	for (int i = 0; words[i]; i++) {
+		strbuf_sep(&all, words[i + 1] ? ", " : " or ");
+		strbuf_adds(&all, words[i]);
+	}
 	log_error("device option %s=%s: want %s", key, s, strbuf_str(&all));
 	strbuf_free(&all);
 	return -EINVAL;

@@ -46,7 +46,7 @@ struct evloop {
 	struct call *calls;
 };
 
-static void wake(struct evloop *l)
+static void wake_thread(struct evloop *l)
 {
 	uint64_t one = 1;
 
@@ -95,7 +95,7 @@ static void free_dead(struct evloop *l)
 	pthread_mutex_unlock(&l->lock);
 }
 
-static void dispatch(struct evloop *l, const struct epoll_event *ev, int n)
+static void dispatch_events(struct evloop *l, const struct epoll_event *ev, int n)
 {
 	for (int i = 0; i < n; i++) {
 		struct handler *h = ev[i].data.ptr;
@@ -105,7 +105,7 @@ static void dispatch(struct evloop *l, const struct epoll_event *ev, int n)
 			if (!__atomic_load_n(&h->dead, __ATOMIC_ACQUIRE))
 				h->fn(h->arg, ev[i].events);
 		} else if (read(l->wakefd, &count, sizeof(count)) < 0) {
-			/* Drained by nobody else; nothing to do. */
+			/* Nobody but this thread reads the counter: a failure leaves nothing to do. */
 		}
 	}
 }
@@ -131,7 +131,7 @@ static void *loop_main(void *arg)
 		int64_t (*poll)(void *) = __atomic_load_n(&l->poll, __ATOMIC_ACQUIRE);
 		int n = wait_events(l, ev, poll ? poll(l->poll_arg) : EVLOOP_FOREVER);
 
-		dispatch(l, ev, n);
+		dispatch_events(l, ev, n);
 		run_calls(l);
 		if (n > 0)
 			free_dead(l);
@@ -217,7 +217,7 @@ void evloop_destroy(struct evloop *l)
 		return;
 	if (l->running) {
 		__atomic_store_n(&l->stop, true, __ATOMIC_RELEASE);
-		wake(l);
+		wake_thread(l);
 		pthread_join(l->thread, NULL);
 	}
 	run_calls(l);
@@ -276,12 +276,14 @@ int evloop_mod(struct evloop *l, int fd, uint32_t epoll_events)
 	pthread_mutex_lock(&l->lock);
 	ev.data.ptr = handler_find(l, fd);
 	if (ev.data.ptr)
-		err = epoll_ctl(l->epfd, EPOLL_CTL_MOD, fd, &ev) < 0 ? -errno : 0;
+		err = 0;
+	if (!err && epoll_ctl(l->epfd, EPOLL_CTL_MOD, fd, &ev) < 0)
+		err = -errno;
 	pthread_mutex_unlock(&l->lock);
 	return err;
 }
 
-static void barrier(void *arg)
+static void do_nothing(void *arg)
 {
 	(void)arg;
 }
@@ -299,18 +301,18 @@ void evloop_del(struct evloop *l, int fd)
 	pthread_mutex_unlock(&l->lock);
 	/* A call runs between rounds: once it has, no callback of this fd is under way. */
 	if (h)
-		evloop_call(l, barrier, NULL);
+		evloop_call(l, do_nothing, NULL);
 }
 
 /* Under l->lock. */
-static void enqueue(struct evloop *l, struct call *c)
+static void enqueue_call(struct evloop *l, struct call *c)
 {
 	struct call **at = &l->calls;
 
 	while (*at)
 		at = &(*at)->next;
 	*at = c;
-	wake(l);
+	wake_thread(l);
 }
 
 void evloop_post(struct evloop *l, void (*fn)(void *arg), void *arg)
@@ -321,7 +323,7 @@ void evloop_post(struct evloop *l, void (*fn)(void *arg), void *arg)
 		return;
 	*c = (struct call){.fn = fn, .arg = arg, .posted = true};
 	pthread_mutex_lock(&l->lock);
-	enqueue(l, c);
+	enqueue_call(l, c);
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -334,7 +336,7 @@ void evloop_call(struct evloop *l, void (*fn)(void *arg), void *arg)
 		return;
 	}
 	pthread_mutex_lock(&l->lock);
-	enqueue(l, &c);
+	enqueue_call(l, &c);
 	while (!c.done)
 		pthread_cond_wait(&l->done, &l->lock);
 	pthread_mutex_unlock(&l->lock);

@@ -23,7 +23,7 @@ struct gmem {
 #define HUGE (2 * MIB)
 
 /* Address space that is aligned as the guest sees it, else no huge page of ours is one of the guest's. */
-static char *reserve(uint64_t size)
+static char *reserve_space(uint64_t size)
 {
 	char *p = mmap(NULL, size + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 		       -1, 0);
@@ -40,7 +40,7 @@ static char *reserve(uint64_t size)
 /* Maps over what was reserved. */
 static int map_at(struct gmem *gm, int flags, int fd)
 {
-	char *base = reserve(gm->size);
+	char *base = reserve_space(gm->size);
 
 	if (!base)
 		return -errno;
@@ -89,9 +89,9 @@ static int map_memfd(struct gmem *gm, unsigned memfd_flags, int map_flags)
  */
 static int map_shared(struct gmem *gm)
 {
-	int err = gm->size % HUGE ? -EINVAL : map_memfd(gm, MFD_HUGETLB | MFD_HUGE_2MB, 0);
+	int err;
 
-	if (!err)
+	if (gm->size % HUGE == 0 && !map_memfd(gm, MFD_HUGETLB | MFD_HUGE_2MB, 0))
 		return 0;
 	err = map_memfd(gm, 0, MAP_NORESERVE);
 	if (!err)
@@ -109,7 +109,7 @@ static void gmem_split(struct gmem *gm)
 							   (char *)gm->base + low, low};
 }
 
-static int create(struct gmem **out, uint64_t size_bytes, int (*map)(struct gmem *gm))
+static int create_memory(struct gmem **out, uint64_t size_bytes, int (*map)(struct gmem *gm))
 {
 	struct gmem *gm;
 	int err;
@@ -158,12 +158,12 @@ int gmem_adopt(struct gmem **out, const struct gmem_region *regions, size_t n)
 
 int gmem_create(struct gmem **out, uint64_t size_bytes)
 {
-	return create(out, size_bytes, map_shared);
+	return create_memory(out, size_bytes, map_shared);
 }
 
 int gmem_create_private(struct gmem **out, uint64_t size_bytes)
 {
-	return create(out, size_bytes, map_private);
+	return create_memory(out, size_bytes, map_private);
 }
 
 void gmem_destroy(struct gmem *gm)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The statistics page: made here, filled in by everyone (vmm/stats_page.h). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -24,12 +24,16 @@ int vm_create(struct vm **out, const struct vm_opts *opts, const struct vm_backe
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_mutex_init(&vm->end_lock, NULL);
 	vm->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	err = vm->end_fd < 0 ? -errno : stats_create(&vm->stats, opts->stats_fd, opts->n_cpus);
+	if (vm->end_fd < 0)
+		err = -errno;
+	else
+		err = stats_create(&vm->stats, opts->stats_fd, opts->n_cpus);
 	if (!err)
 		err = evloop_create(&vm->control, &vm->threads, THREAD_CONTROL, "control");
-	if (!err)
-		err = opts->shared_memory ? gmem_create(&vm->gm, opts->mem_bytes)
-					  : gmem_create_private(&vm->gm, opts->mem_bytes);
+	if (!err && opts->shared_memory)
+		err = gmem_create(&vm->gm, opts->mem_bytes);
+	else if (!err)
+		err = gmem_create_private(&vm->gm, opts->mem_bytes);
 	if (err) {
 		vm_destroy(vm);
 		return err;
@@ -90,7 +94,7 @@ int vm_ioeventfd(struct vm *vm, const struct ioeventfd *io, bool add)
 }
 
 /* First free entry of used[], now taken, or -ENOSPC. */
-static int take(struct vm *vm, bool *used, int n)
+static int take_entry(struct vm *vm, bool *used, int n)
 {
 	int found = -ENOSPC;
 
@@ -114,14 +118,16 @@ static void give_back(struct vm *vm, bool *used, int i)
 
 int vm_memslot_add(struct vm *vm, gpa_t gpa, uint64_t size, void *hva)
 {
-	int slot = take(vm, vm->slot_used, VM_SLOTS), err;
+	int slot = take_entry(vm, vm->slot_used, VM_SLOTS), err;
 
 	if (slot < 0)
 		return slot;
 	err = vm->backend->memslot(vm, (unsigned)slot, gpa, size, hva);
 	if (err)
 		give_back(vm, vm->slot_used, slot);
-	return err ? err : slot;
+	if (err)
+		return err;
+	return slot;
 }
 
 void vm_memslot_del(struct vm *vm, int slot)
@@ -147,7 +153,7 @@ int vm_msi_route(struct vm *vm, int *route, uint64_t addr, uint32_t data)
 	int gsi = *route, err;
 
 	if (gsi < 0) {
-		gsi = take(vm, vm->route_used, VM_GSI_ROUTES);
+		gsi = take_entry(vm, vm->route_used, VM_GSI_ROUTES);
 		if (gsi < 0)
 			return gsi;
 		gsi += VM_GSI_FIRST;
@@ -175,14 +181,17 @@ int vm_irqfd(struct vm *vm, int fd, int gsi, int resample_fd, bool add)
 
 void vm_end(struct vm *vm, enum vm_end why, int status)
 {
-	bool first, crashed;
+	bool first;
 
 	pthread_mutex_lock(&vm->end_lock);
 	first = !vm->ended;
+	if (why == VM_END_RESET && vm->panicked) {
+		why = VM_END_CRASH;
+		status = 1;
+	}
 	if (first) {
-		crashed = why == VM_END_RESET && vm->panicked;
-		vm->end_why = crashed ? VM_END_CRASH : why;
-		vm->end_status = crashed ? 1 : status;
+		vm->end_why = why;
+		vm->end_status = status;
 		__atomic_store_n(&vm->ended, true, __ATOMIC_RELEASE);
 		if (write(vm->end_fd, &(uint64_t){1}, 8) < 0)
 			log_error("end of the run: %s", strerror(errno));

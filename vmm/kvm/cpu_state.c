@@ -116,7 +116,9 @@ int cpu_state_init(struct vcpu *v)
 	if (!v->initial)
 		return -ENOMEM;
 	err = parts_ioctl(v, false);
-	return err ? err : msrs_save(kvm_of(v->vm), v);
+	if (err)
+		return err;
+	return msrs_save(kvm_of(v->vm), v);
 }
 
 int cpu_state_restore(struct vcpu *v)

@@ -17,7 +17,7 @@ static unsigned bits_for(unsigned n)
 }
 
 /* Leaves 0xb and 0x1f (SDM 2A, CPUID): level 0 is threads, level 1 cores. */
-static void topology(struct kvm_cpuid_entry2 *e, unsigned id, unsigned n)
+static void set_topology(struct kvm_cpuid_entry2 *e, unsigned id, unsigned n)
 {
 	e->edx = id;
 	e->ecx = e->index & 0xff;
@@ -32,17 +32,17 @@ static void topology(struct kvm_cpuid_entry2 *e, unsigned id, unsigned n)
 	}
 }
 
-static void patch(struct kvm_cpuid_entry2 *e, unsigned id, unsigned n, bool deadline)
+static void patch_leaf(struct kvm_cpuid_entry2 *e, unsigned id, unsigned n, bool deadline)
 {
 	switch (e->function) {
 	case 1:
 		e->ebx = (e->ebx & 0xff00) | id << 24 | n << 16;
-		e->ecx |= 1u << 31 | (deadline ? 1u << 24 : 0); /* hypervisor, TSC deadline timer */
-		e->edx = n > 1 ? e->edx | 1u << 28 : e->edx & ~(1u << 28);
+		e->ecx |= 1u << 31 | bits_if(deadline, 1u << 24); /* hypervisor, TSC deadline timer */
+		e->edx = (e->edx & ~(1u << 28)) | bits_if(n > 1, 1u << 28);
 		break;
 	case 4: /* caches: private below level 3, package-wide from there */
 		e->eax &= 0x3fff;
-		e->eax |= (n - 1) << 26 | ((e->eax >> 5 & 7) >= 3 ? (n - 1) << 14 : 0);
+		e->eax |= (n - 1) << 26 | bits_if((e->eax >> 5 & 7) >= 3, (n - 1) << 14);
 		break;
 	case 6: /* no energy bias, no frequency counters: their MSRs do not work in a guest */
 		e->eax &= 1u << 2;
@@ -50,14 +50,14 @@ static void patch(struct kvm_cpuid_entry2 *e, unsigned id, unsigned n, bool dead
 		break;
 	case 0xb:
 	case 0x1f:
-		topology(e, id, n);
+		set_topology(e, id, n);
 		break;
 	case 0x80000008: /* AMD: cores and the bits of their IDs */
 		e->ecx = bits_for(n) << 12 | (n - 1);
 		break;
 	case 0x8000001d: /* AMD: the same as leaf 4, without the core count */
 		e->eax &= 0x3fff;
-		e->eax |= (e->eax >> 5 & 7) >= 3 ? (n - 1) << 14 : 0;
+		e->eax |= bits_if((e->eax >> 5 & 7) >= 3, (n - 1) << 14);
 		break;
 	case 0x8000001e: /* AMD: extended topology */
 		e->eax = id;
@@ -80,11 +80,12 @@ int cpuid_setup(struct kvm *kvm, struct vcpu *vcpu, unsigned n_cpus)
 	if (ioctl(kvm->sys_fd, KVM_GET_SUPPORTED_CPUID, cpuid) < 0)
 		err = -errno;
 	for (unsigned i = 0; !err && i < cpuid->nent; i++)
-		patch(&cpuid->entries[i], vcpu->id, n_cpus, deadline);
+		patch_leaf(&cpuid->entries[i], vcpu->id, n_cpus, deadline);
 	if (!err && ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid) < 0)
 		err = -errno;
 	free(cpuid);
-	if (err)
-		log_error("KVM: processor identification: %s", strerror(-err));
-	return err ? -ENODEV : 0;
+	if (!err)
+		return 0;
+	log_error("KVM: processor identification: %s", strerror(-err));
+	return -ENODEV;
 }

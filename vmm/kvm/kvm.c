@@ -17,7 +17,7 @@
 #define PIC_PINS    16
 #define MAX_ROUTES  (IOAPIC_PINS + PIC_PINS + VM_GSI_ROUTES)
 
-static int cannot(const char *what)
+static int log_cannot(const char *what)
 {
 	int err = errno;
 
@@ -25,7 +25,7 @@ static int cannot(const char *what)
 	return -ENODEV;
 }
 
-static const char *advice(int err)
+static const char *open_advice(int err)
 {
 	if (err == EACCES)
 		return "; join the group that owns it";
@@ -38,7 +38,7 @@ static int open_kvm(struct kvm *kvm)
 
 	kvm->sys_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (kvm->sys_fd < 0) {
-		log_error("/dev/kvm: %s%s", strerror(errno), advice(errno));
+		log_error("/dev/kvm: %s%s", strerror(errno), open_advice(errno));
 		return -ENODEV;
 	}
 	version = ioctl(kvm->sys_fd, KVM_GET_API_VERSION, 0);
@@ -47,7 +47,9 @@ static int open_kvm(struct kvm *kvm)
 		return -ENODEV;
 	}
 	kvm->vm_fd = ioctl(kvm->sys_fd, KVM_CREATE_VM, 0);
-	return kvm->vm_fd < 0 ? cannot("creating a VM") : 0;
+	if (kvm->vm_fd < 0)
+		return log_cannot("creating a VM");
+	return 0;
 }
 
 static int check_extensions(struct kvm *kvm, unsigned n_cpus)
@@ -86,15 +88,17 @@ static int create_irqchip(struct kvm *kvm)
 	uint64_t idmap = IDMAP_ADDR;
 
 	if (ioctl(kvm->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &idmap) < 0)
-		return cannot("setting the identity map");
+		return log_cannot("setting the identity map");
 	if (ioctl(kvm->vm_fd, KVM_SET_TSS_ADDR, TSS_ADDR) < 0)
-		return cannot("setting the TSS address");
+		return log_cannot("setting the TSS address");
+	if (kvm->split && ioctl(kvm->vm_fd, KVM_ENABLE_CAP, &split) < 0)
+		return log_cannot("split irqchip");
 	if (kvm->split)
-		return ioctl(kvm->vm_fd, KVM_ENABLE_CAP, &split) < 0 ? cannot("split irqchip") : 0;
+		return 0;
 	if (ioctl(kvm->vm_fd, KVM_CREATE_IRQCHIP, 0) < 0)
-		return cannot("creating the interrupt controllers");
+		return log_cannot("creating the interrupt controllers");
 	if (ioctl(kvm->vm_fd, KVM_CREATE_PIT2, &pit) < 0)
-		return cannot("creating the timer (PIT)");
+		return log_cannot("creating the timer (PIT)");
 	return 0;
 }
 
@@ -150,13 +154,12 @@ static int init_routes(struct kvm *kvm)
 		return -ENOMEM;
 	if (kvm->split)
 		return 0;
-	for (unsigned i = 0; i < PIC_PINS; i++)
-		add_pin(kvm->routes, i, i < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE,
-			i % 8);
+	for (unsigned i = 0; i < PIC_PINS; i++) /* chip 0 is the master, chip 1 the slave */
+		add_pin(kvm->routes, i, KVM_IRQCHIP_PIC_MASTER + i / 8, i % 8);
 	for (unsigned i = 0; i < IOAPIC_PINS; i++)
 		add_pin(kvm->routes, i, KVM_IRQCHIP_IOAPIC, i);
 	if (ioctl(kvm->vm_fd, KVM_SET_GSI_ROUTING, kvm->routes) < 0)
-		return cannot("setting interrupt routes");
+		return log_cannot("setting interrupt routes");
 	return 0;
 }
 
@@ -167,6 +170,11 @@ static int kvm_vm_fd(struct vm *vm)
 	return kvm_of(vm)->vm_fd;
 }
 
+static int vm_ioctl(struct vm *vm, unsigned long request, void *arg)
+{
+	return ioctl(kvm_of(vm)->vm_fd, request, arg) < 0 ? -errno : 0;
+}
+
 static int kvm_ioeventfd(struct vm *vm, const struct ioeventfd *io, bool add)
 {
 	struct kvm_ioeventfd arg = {
@@ -174,12 +182,12 @@ static int kvm_ioeventfd(struct vm *vm, const struct ioeventfd *io, bool add)
 		.addr = io->addr,
 		.len = io->len,
 		.fd = io->fd,
-		.flags = (io->match ? KVM_IOEVENTFD_FLAG_DATAMATCH : 0u) |
-			 (io->pio ? KVM_IOEVENTFD_FLAG_PIO : 0u) |
-			 (add ? 0u : KVM_IOEVENTFD_FLAG_DEASSIGN),
+		.flags = bits_if(io->match, KVM_IOEVENTFD_FLAG_DATAMATCH) |
+			 bits_if(io->pio, KVM_IOEVENTFD_FLAG_PIO) |
+			 bits_if(!add, KVM_IOEVENTFD_FLAG_DEASSIGN),
 	};
 
-	return ioctl(kvm_of(vm)->vm_fd, KVM_IOEVENTFD, &arg) < 0 ? -errno : 0;
+	return vm_ioctl(vm, KVM_IOEVENTFD, &arg);
 }
 
 static int kvm_memslot(struct vm *vm, unsigned slot, gpa_t gpa, uint64_t size, void *hva)
@@ -191,7 +199,7 @@ static int kvm_memslot(struct vm *vm, unsigned slot, gpa_t gpa, uint64_t size, v
 		.userspace_addr = (uintptr_t)hva,
 	};
 
-	return ioctl(kvm_of(vm)->vm_fd, KVM_SET_USER_MEMORY_REGION, &arg) < 0 ? -errno : 0;
+	return vm_ioctl(vm, KVM_SET_USER_MEMORY_REGION, &arg);
 }
 
 static void kvm_irq_line(struct vm *vm, unsigned gsi, bool level)
@@ -213,17 +221,15 @@ static int kvm_msi_send(struct vm *vm, uint64_t addr, uint32_t data)
 		.data = data,
 	};
 
-	return ioctl(kvm_of(vm)->vm_fd, KVM_SIGNAL_MSI, &arg) < 0 ? -errno : 0;
+	return vm_ioctl(vm, KVM_SIGNAL_MSI, &arg);
 }
 
 static int kvm_msi_route(struct vm *vm, int gsi, uint64_t addr, uint32_t data)
 {
 	struct kvm_irq_routing_entry entry = {
 		.gsi = (uint32_t)gsi,
-		.type = addr ? KVM_IRQ_ROUTING_MSI : 0,
-		.u.msi = {.address_lo = (uint32_t)addr,
-			  .address_hi = (uint32_t)(addr >> 32),
-			  .data = data},
+		.type = bits_if(addr, KVM_IRQ_ROUTING_MSI),
+		.u.msi = {.address_lo = (uint32_t)addr, .address_hi = (uint32_t)(addr >> 32), .data = data},
 	};
 
 	return route_set(vm, &entry);
@@ -234,12 +240,12 @@ static int kvm_irqfd(struct vm *vm, int fd, int gsi, int resample_fd, bool add)
 	struct kvm_irqfd arg = {
 		.fd = (uint32_t)fd,
 		.gsi = (uint32_t)gsi,
-		.resamplefd = resample_fd < 0 ? 0 : (uint32_t)resample_fd,
-		.flags = (add ? 0u : KVM_IRQFD_FLAG_DEASSIGN) |
-			 (resample_fd < 0 ? 0u : KVM_IRQFD_FLAG_RESAMPLE),
+		.resamplefd = (uint32_t)MAX(resample_fd, 0),
+		.flags = bits_if(!add, KVM_IRQFD_FLAG_DEASSIGN) |
+			 bits_if(resample_fd >= 0, KVM_IRQFD_FLAG_RESAMPLE),
 	};
 
-	return ioctl(kvm_of(vm)->vm_fd, KVM_IRQFD, &arg) < 0 ? -errno : 0;
+	return vm_ioctl(vm, KVM_IRQFD, &arg);
 }
 
 const struct vm_backend kvm_backend = {
@@ -263,7 +269,7 @@ static int add_ram(struct vm *vm)
 	r = gmem_regions(vm->gm, &n);
 	for (size_t i = 0; i < n; i++)
 		if (vm_memslot_add(vm, r[i].gpa, r[i].size, r[i].hva) < 0)
-			return cannot("giving the guest its memory");
+			return log_cannot("giving the guest its memory");
 	return 0;
 }
 
@@ -278,15 +284,17 @@ static int add_vcpu(struct vm *vm, unsigned id)
 	v->stats = &vm->stats->now.vcpu[id];
 	v->fd = ioctl(kvm->vm_fd, KVM_CREATE_VCPU, (unsigned long)id);
 	if (v->fd < 0)
-		return cannot("creating a vCPU");
+		return log_cannot("creating a vCPU");
 	v->stats_fd = ioctl(v->fd, KVM_GET_STATS_FD, NULL);
 	v->run = mmap(NULL, kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
 	if (v->run == MAP_FAILED) {
 		v->run = NULL;
-		return cannot("mapping a vCPU");
+		return log_cannot("mapping a vCPU");
 	}
 	err = cpuid_setup(kvm, v, vm->n_cpus);
-	return err ? err : cpu_state_init(v);
+	if (err)
+		return err;
+	return cpu_state_init(v);
 }
 
 static int setup_all(struct vm *vm)
@@ -308,11 +316,13 @@ static int setup_all(struct vm *vm)
 		return err;
 	size = ioctl(kvm->sys_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (size < (int)sizeof(struct kvm_run))
-		return cannot("asking for the size of a vCPU");
+		return log_cannot("asking for the size of a vCPU");
 	kvm->run_size = (size_t)size;
 	for (unsigned i = 0; i < vm->n_cpus && !err; i++)
 		err = add_vcpu(vm, i);
-	return err || !vm->may_reboot ? err : chip_state_save(vm);
+	if (!err && vm->may_reboot)
+		err = chip_state_save(vm);
+	return err;
 }
 
 int kvm_setup(struct vm *vm, bool split)
@@ -339,7 +349,9 @@ int kvm_reset(struct vm *vm)
 
 	for (unsigned i = 0; i < vm->n_cpus && !err; i++)
 		err = cpu_state_restore(&kvm->vcpu[i]);
-	return err ? err : chip_state_restore(vm);
+	if (err)
+		return err;
+	return chip_state_restore(vm);
 }
 
 void kvm_teardown(struct vm *vm)

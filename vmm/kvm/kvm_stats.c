@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* KVM's own counters of this VM, copied into the statistics page. */
 #include <errno.h>
 #include <linux/kvm.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* A vCPU's thread: enters the guest and answers its exits. */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -20,7 +21,7 @@ static void on_kick(int sig)
 	(void)sig; /* only there to interrupt KVM_RUN */
 }
 
-static uint64_t load(const void *data, unsigned len)
+static uint64_t load_value(const void *data, unsigned len)
 {
 	uint64_t v = 0;
 
@@ -36,7 +37,7 @@ static void exit_io(struct vcpu *v)
 
 	for (uint32_t i = 0; i < run->io.count; i++, data += run->io.size) {
 		if (run->io.direction == KVM_EXIT_IO_OUT) {
-			bus_write(pio, run->io.port, run->io.size, load(data, run->io.size));
+			bus_write(pio, run->io.port, run->io.size, load_value(data, run->io.size));
 		} else {
 			uint64_t val = bus_read(pio, run->io.port, run->io.size);
 
@@ -52,7 +53,7 @@ static void exit_mmio(struct vcpu *v)
 
 	if (run->mmio.is_write) {
 		bus_write(&v->vm->mmio, run->mmio.phys_addr, run->mmio.len,
-			  load(run->mmio.data, run->mmio.len));
+			  load_value(run->mmio.data, run->mmio.len));
 		return;
 	}
 	val = bus_read(&v->vm->mmio, run->mmio.phys_addr, run->mmio.len);
@@ -78,7 +79,7 @@ static void dump_registers(void *arg)
 		v->id, r.rip, r.rsp, r.rflags, s.cr0, s.cr2, s.cr3, s.efer);
 }
 
-static void crash(struct vcpu *v, const char *what, uint64_t detail)
+static void guest_crashed(struct vcpu *v, const char *what, uint64_t detail)
 {
 	/* The first one tells; the others are being stopped. */
 	if (vm_has_ended(v->vm))
@@ -98,11 +99,11 @@ static void exit_system_event(struct vcpu *v)
 		vm_end(v->vm, VM_END_RESET, 0);
 		break;
 	default:
-		crash(v, "system event", v->run->system_event.type);
+		guest_crashed(v, "system event", v->run->system_event.type);
 	}
 }
 
-static void dispatch(struct vcpu *v)
+static void handle_exit(struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
 
@@ -123,21 +124,21 @@ static void dispatch(struct vcpu *v)
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 		break;
 	case KVM_EXIT_SHUTDOWN:
-		crash(v, "triple fault", 0);
+		guest_crashed(v, "triple fault", 0);
 		break;
 	case KVM_EXIT_FAIL_ENTRY:
-		crash(v, "KVM could not enter the guest",
-		      run->fail_entry.hardware_entry_failure_reason);
+		guest_crashed(v, "KVM could not enter the guest",
+			      run->fail_entry.hardware_entry_failure_reason);
 		break;
 	case KVM_EXIT_INTERNAL_ERROR:
-		crash(v, "KVM cannot emulate what it did", run->internal.suberror);
+		guest_crashed(v, "KVM cannot emulate what it did", run->internal.suberror);
 		break;
 	default:
-		crash(v, "exit of a kind this VMM does not know", run->exit_reason);
+		guest_crashed(v, "exit of a kind this VMM does not know", run->exit_reason);
 	}
 }
 
-static void account(struct vcpu *v, uint64_t start_ns)
+static void count_exit(struct vcpu *v, uint64_t start_ns)
 {
 	uint32_t reason = MIN(v->run->exit_reason, STATS_REASONS - 1u);
 
@@ -155,10 +156,10 @@ static void run_guest(struct vcpu *v)
 			continue;
 		start_ns = clock_ns();
 		if (err)
-			crash(v, strerror(err), (uint64_t)err);
+			guest_crashed(v, strerror(err), (uint64_t)err);
 		else
-			dispatch(v);
-		account(v, start_ns);
+			handle_exit(v);
+		count_exit(v, start_ns);
 	}
 }
 

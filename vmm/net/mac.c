@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "vmm/pci/core.h"
 
-static int parse(const struct pci_dev *pci, const char *text, uint8_t mac[6])
+static int parse_mac(const struct pci_dev *pci, const char *text, uint8_t mac[6])
 {
 	unsigned m[6];
 	int end = 0;
@@ -26,7 +26,7 @@ static int parse(const struct pci_dev *pci, const char *text, uint8_t mac[6])
 }
 
 /* Two cards with one address would answer for each other. */
-static int unique(const struct pci_dev *pci, const uint8_t mac[6])
+static int mac_is_unique(const struct pci_dev *pci, const uint8_t mac[6])
 {
 	for (int i = 0; i < PCI_SLOTS; i++) {
 		const struct pci_dev *other = pci->core->dev[i];
@@ -45,9 +45,9 @@ int mac_assign(struct pci_dev *pci, const char *text, uint8_t mac[6])
 	int err;
 
 	memcpy(mac, (const uint8_t[6]){0x52, 0x54, 0x00, 0xe1, 0x7a, pci->devfn}, 6);
-	err = text ? parse(pci, text, mac) : 0;
+	err = text ? parse_mac(pci, text, mac) : 0;
 	if (!err)
-		err = unique(pci, mac);
+		err = mac_is_unique(pci, mac);
 	if (!err)
 		pci->mac = mac;
 	return err;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Base address registers: where a device's registers lie, and what follows when a guest moves them. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -70,6 +71,12 @@ static void bar_bus_write(void *arg, uint64_t off, unsigned len, uint64_t val)
 
 static const struct bus_ops bar_bus_ops = {"PCI BAR", bar_bus_read, bar_bus_write};
 
+/* The bits of the register that say what kind of BAR it is. */
+static uint32_t bar_flags_mask(enum pci_bar_kind kind)
+{
+	return kind == PCI_BAR_IO ? 3 : 0xf;
+}
+
 static uint8_t *bar_reg(struct pci_bar *bar)
 {
 	return bar->dev->cfg + PCI_BASE_ADDRESS_0 + 4 * bar->index;
@@ -103,8 +110,7 @@ int pci_add_bar(struct pci_dev *dev, int index, enum pci_bar_kind kind, uint64_t
 	bar->kind = kind;
 	bar->size = size;
 	cfg_put32(bar_reg(bar), kinds[kind].flags);
-	cfg_put32(bar_wmask(bar),
-		  (uint32_t)mask & (kind == PCI_BAR_IO ? 0xfffffffcu : 0xfffffff0u));
+	cfg_put32(bar_wmask(bar), (uint32_t)mask & ~bar_flags_mask(kind));
 	if (kind == PCI_BAR_MEM64)
 		cfg_put32(bar_wmask(bar) + 4, (uint32_t)(mask >> 32));
 	snprintf(name, sizeof(name), "%s BAR%d", dev->name, index);
@@ -125,7 +131,7 @@ static uint64_t bar_programmed(struct pci_bar *bar)
 
 static void bar_program(struct pci_bar *bar, uint64_t base)
 {
-	uint32_t flags = cfg_get32(bar_reg(bar)) & (bar->kind == PCI_BAR_IO ? 3 : 0xf);
+	uint32_t flags = cfg_get32(bar_reg(bar)) & bar_flags_mask(bar->kind);
 
 	cfg_put32(bar_reg(bar), (uint32_t)base | flags);
 	if (bar->kind == PCI_BAR_MEM64)
@@ -139,17 +145,17 @@ void pci_bars_restore(struct pci_bar *bar)
 
 static int bar_assign(struct pci_core *core, struct pci_bar *bar)
 {
-	uint64_t *next, end, base;
+	/* A page of its own each: backed BARs and their neighbours are mapped by page. */
+	uint64_t *next, end, base, align = MAX(bar->size, 4096ull);
 
 	if (bar->kind == PCI_BAR_IO)
-		next = &core->next_io, end = PCI_IO_END;
+		next = &core->next_io, end = PCI_IO_END, align = bar->size;
 	/* Small 64-bit BARs go below 4 GiB, where every guest can reach them. */
 	else if (bar->kind == PCI_BAR_MEM32 || bar->size <= 16 * MIB)
 		next = &core->next_mem32, end = PCI_MEM32_END;
 	else
 		next = &core->next_mem64, end = PCI_MEM64_END;
-	/* A page of its own each: backed BARs and their neighbours are mapped by page. */
-	base = align_up(*next, bar->kind == PCI_BAR_IO ? bar->size : MAX(bar->size, 4096ull));
+	base = align_up(*next, align);
 	if (!range_ok(base, bar->size, end)) {
 		log_error("%s: no room for BAR %d of %" PRIu64 " bytes", bar->dev->name, bar->index,
 			  bar->size);
@@ -199,7 +205,7 @@ static void backing_set(struct pci_dev *dev, struct pci_backing *b, const struct
 static void name_set(struct pci_reg_name *r, const struct pci_bar *bar)
 {
 	r->region->base = bar->base + r->off;
-	r->region->len = bar->mapped ? r->len : 0;
+	r->region->len = bar->mapped * r->len;
 }
 
 /* Doorbells, backings and names follow the BAR. */
@@ -208,7 +214,7 @@ static void bar_moved(struct pci_bar *bar)
 	struct pci_dev *dev = bar->dev;
 
 	bar->region->base = bar->base;
-	bar->region->len = bar->mapped ? bar->size : 0;
+	bar->region->len = bar->mapped * bar->size;
 	for (struct pci_doorbell *d = dev->doorbells; d; d = d->next)
 		if (d->bar == bar->index)
 			doorbell_set(dev, d, bar);
@@ -219,7 +225,7 @@ static void bar_moved(struct pci_bar *bar)
 		if (r->bar == bar->index)
 			name_set(r, bar);
 	if (dev->ops->bar_moved)
-		dev->ops->bar_moved(dev, bar->index, bar->mapped ? bar->base : 0);
+		dev->ops->bar_moved(dev, bar->index, bar->mapped * bar->base);
 }
 
 static void bar_set(struct pci_bar *bar, bool decode)
@@ -246,9 +252,10 @@ void pci_bars_update(struct pci_dev *dev)
 	for (int i = 0; i < PCI_BARS; i++) {
 		struct pci_bar *bar = &dev->bar[i];
 
-		if (bar->kind != PCI_BAR_NONE)
-			bar_set(bar, command & (bar->kind == PCI_BAR_IO ? PCI_COMMAND_IO
-									: PCI_COMMAND_MEMORY));
+		if (bar->kind == PCI_BAR_IO)
+			bar_set(bar, command & PCI_COMMAND_IO);
+		else if (bar->kind != PCI_BAR_NONE)
+			bar_set(bar, command & PCI_COMMAND_MEMORY);
 	}
 }
 

@@ -13,14 +13,18 @@
 
 static struct pci_dev *dev_at(const struct pci_core *core, unsigned bus, unsigned devfn)
 {
-	return bus || devfn & 7 ? NULL : core->dev[devfn >> 3];
+	if (bus || devfn & 7)
+		return NULL;
+	return core->dev[devfn >> 3];
 }
 
 static uint64_t ecam_read(void *arg, uint64_t off, unsigned len)
 {
 	struct pci_dev *dev = dev_at(arg, (unsigned)(off >> 20), off >> 12 & 0xff);
 
-	return dev && len <= 4 ? pci_cfg_read(dev, off & 0xfff, len) : bus_ones(len);
+	if (!dev || len > 4)
+		return bus_ones(len);
+	return pci_cfg_read(dev, off & 0xfff, len);
 }
 
 static void ecam_write(void *arg, uint64_t off, unsigned len, uint64_t val)
@@ -39,20 +43,26 @@ static struct pci_dev *cfc_target(const struct pci_core *core, uint64_t off, uns
 	uint32_t cf8 = __atomic_load_n(&core->cf8, __ATOMIC_RELAXED);
 
 	*reg = (cf8 & 0xfc) | (off & 3);
-	return cf8 & CF8_ENABLE ? dev_at(core, cf8 >> 16 & 0xff, cf8 >> 8 & 0xff) : NULL;
+	if (!(cf8 & CF8_ENABLE))
+		return NULL;
+	return dev_at(core, cf8 >> 16 & 0xff, cf8 >> 8 & 0xff);
 }
 
 static uint64_t cf8_read(void *arg, uint64_t off, unsigned len)
 {
 	struct pci_core *core = arg;
-	struct pci_dev *dev;
+	struct pci_dev *dev = NULL;
 	unsigned reg;
 
-	if (off < 4)
-		return off == 0 && len == 4 ? __atomic_load_n(&core->cf8, __ATOMIC_RELAXED)
-					    : off == CF9_OFF && len == 1 ? 0 : bus_ones(len);
-	dev = cfc_target(core, off, &reg);
-	return dev ? pci_cfg_read(dev, reg, len) : bus_ones(len);
+	if (off == 0 && len == 4)
+		return __atomic_load_n(&core->cf8, __ATOMIC_RELAXED);
+	if (off == CF9_OFF && len == 1)
+		return 0;
+	if (off >= 4)
+		dev = cfc_target(core, off, &reg);
+	if (!dev)
+		return bus_ones(len);
+	return pci_cfg_read(dev, reg, len);
 }
 
 static void cf8_write(void *arg, uint64_t off, unsigned len, uint64_t val)

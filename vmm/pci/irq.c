@@ -63,7 +63,7 @@ static void msi_message(const struct pci_dev *dev, unsigned v, uint64_t *addr, u
 }
 
 /* The message that vector v sends now; false when it may send none. */
-static bool message(const struct pci_dev *dev, unsigned v, uint64_t *addr, uint32_t *data)
+static bool message_of(const struct pci_dev *dev, unsigned v, uint64_t *addr, uint32_t *data)
 {
 	const struct pci_msix_vector *vec = &dev->vector[v];
 
@@ -117,7 +117,7 @@ void pci_vector_refresh(struct pci_dev *dev, unsigned v)
 	uint64_t addr;
 	uint32_t data;
 
-	deliver = message(dev, v, &addr, &data);
+	deliver = message_of(dev, v, &addr, &data);
 	if (vec->irqfd >= 0 && deliver)
 		vector_attach(dev, vec, addr, data);
 	else if (vec->irqfd >= 0)
@@ -136,14 +136,14 @@ static void line_update(struct pci_dev *dev)
 	bool on = dev->intx_level &&
 		  !(cfg_get16(dev->cfg + PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE);
 
-	cfg_put16(dev->cfg + PCI_STATUS,
-		  (uint16_t)(status | (dev->intx_level ? PCI_STATUS_INTERRUPT : 0)));
+	cfg_put16(dev->cfg + PCI_STATUS, (uint16_t)(status | bits_if(dev->intx_level, PCI_STATUS_INTERRUPT)));
 	if (on == dev->intx_asserted)
 		return;
 	dev->intx_asserted = on;
-	*users += on ? 1 : -1u;
-	if (*users == (on ? 1 : 0))
-		vm_irq_line(dev->vm, gsi, on);
+	if (on && ++*users == 1)
+		vm_irq_line(dev->vm, gsi, true);
+	if (!on && --*users == 0)
+		vm_irq_line(dev->vm, gsi, false);
 }
 
 void pci_irq_intx(struct pci_dev *dev, bool level)
@@ -173,7 +173,7 @@ void pci_irq_msg(struct pci_dev *dev, unsigned v)
 
 	pthread_mutex_lock(&dev->irq_lock);
 	if (v < dev->n_vectors) {
-		if (message(dev, v, &addr, &data))
+		if (message_of(dev, v, &addr, &data))
 			vm_msi_send(dev->vm, addr, data);
 		else if (pci_msix_enabled(dev))
 			dev->vector[v].pending = true;
@@ -191,8 +191,9 @@ int pci_irq_fd(struct pci_dev *dev, unsigned v)
 	fd = dev->vector[v].irqfd;
 	if (fd < 0) {
 		fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		fd = fd < 0 ? -errno : fd;
-		if (fd >= 0) {
+		if (fd < 0) {
+			fd = -errno;
+		} else {
 			dev->vector[v].irqfd = fd;
 			pci_vector_refresh(dev, v);
 		}

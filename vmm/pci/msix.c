@@ -49,7 +49,9 @@ int pci_add_msix(struct pci_dev *dev, int bar, unsigned vectors)
 	while (size < pba + 2048)
 		size *= 2;
 	err = pci_add_bar(dev, bar, PCI_BAR_MEM32, size);
-	return err ? err : pci_add_msix_at(dev, bar, 0, bar, pba, vectors);
+	if (err)
+		return err;
+	return pci_add_msix_at(dev, bar, 0, bar, pba, vectors);
 }
 
 int pci_add_msi(struct pci_dev *dev, unsigned vectors)
@@ -127,8 +129,9 @@ static void table_access(struct pci_dev *dev, uint64_t off, unsigned len, uint64
 	if (len < 4)
 		return;
 	if (!write) {
-		*val = table_dword(vec, i) |
-		       (len == 8 ? (uint64_t)table_dword(vec, i + 1) << 32 : 0);
+		*val = table_dword(vec, i);
+		if (len == 8)
+			*val |= (uint64_t)table_dword(vec, i + 1) << 32;
 		return;
 	}
 	table_dword_set(vec, i, (uint32_t)*val);

@@ -103,12 +103,14 @@ static uint8_t checksum(const void *data, size_t len)
 	return (uint8_t)-sum;
 }
 
-static gpa_t place(struct builder *b, const void *data, size_t len, uint64_t align)
+static gpa_t place_table(struct builder *b, const void *data, size_t len, uint64_t align)
 {
 	gpa_t at = align_up(b->next, align);
 
+	if (!b->err && at + len > BOOT_ACPI_END)
+		b->err = -ENOSPC;
 	if (!b->err)
-		b->err = at + len > BOOT_ACPI_END ? -ENOSPC : gmem_write(b->gm, at, data, len);
+		b->err = gmem_write(b->gm, at, data, len);
 	b->next = at + len;
 	return at;
 }
@@ -132,7 +134,7 @@ static gpa_t put_table(struct builder *b, const char *signature, uint8_t revisio
 	strbuf_add(&all, &h, sizeof(h));
 	strbuf_add(&all, body, len);
 	all.buf[offsetof(struct sdt_header, checksum)] = (char)checksum(all.buf, all.len);
-	at = place(b, all.buf, all.len, 16);
+	at = place_table(b, all.buf, all.len, 16);
 	strbuf_free(&all);
 	return at;
 }
@@ -148,17 +150,19 @@ static gpa_t put_dsdt(struct builder *b)
 	return at;
 }
 
-static struct gas port(uint16_t addr, uint8_t bytes)
+static struct gas port_address(uint16_t addr, uint8_t bytes)
 {
 	/* Access size 1 is a byte, 2 a word, 3 a dword. */
-	return (struct gas){1, (uint8_t)(bytes * 8), 0, bytes == 4 ? 3 : bytes, addr};
+	uint8_t access_size = MIN(bytes, 3);
+
+	return (struct gas){1, (uint8_t)(bytes * 8), 0, access_size, addr};
 }
 
 static gpa_t put_fadt(struct builder *b, gpa_t dsdt)
 {
 	static const struct facs facs = {
 		.signature = {'F', 'A', 'C', 'S'}, .length = sizeof(facs), .version = 2};
-	gpa_t facs_at = place(b, &facs, sizeof(facs), 64);
+	gpa_t facs_at = place_table(b, &facs, sizeof(facs), 64);
 	struct fadt f = {
 		.facs = (uint32_t)facs_at,
 		.dsdt = (uint32_t)dsdt,
@@ -175,13 +179,13 @@ static gpa_t put_fadt(struct builder *b, gpa_t dsdt)
 		.iapc_boot_arch = BOOT_LEGACY | BOOT_NO_VGA | BOOT_NO_ASPM,
 		.flags = FADT_WBINVD | FADT_C1 | FADT_NO_POWER_BUTTON | FADT_NO_SLEEP_BUTTON |
 			 FADT_NO_RTC_WAKE | FADT_TIMER_32 | FADT_RESET | FADT_HEADLESS,
-		.reset_reg = port(RESET_PORT, 1),
+		.reset_reg = port_address(RESET_PORT, 1),
 		.reset_value = RESET_VALUE,
 		.minor = 5,
 		.x_dsdt = dsdt,
-		.x_pm1a_evt = port(PM_EVENT_PORT, 4),
-		.x_pm1a_cnt = port(PM_CONTROL_PORT, 2),
-		.x_pm_tmr = port(PM_TIMER_PORT, 4),
+		.x_pm1a_evt = port_address(PM_EVENT_PORT, 4),
+		.x_pm1a_cnt = port_address(PM_CONTROL_PORT, 2),
+		.x_pm_tmr = port_address(PM_TIMER_PORT, 4),
 	};
 
 	return put_table(b, "FACP", 6, &f, sizeof(f));

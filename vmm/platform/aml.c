@@ -181,16 +181,23 @@ void res_memory32_fixed(struct strbuf *out, uint32_t base, uint32_t len)
 
 void res_window(struct strbuf *out, enum res_type type, uint64_t first, uint64_t last)
 {
-	unsigned width = last > 0xffffffff ? 8 : last > 0xffff || type == RES_MEMORY ? 4 : 2;
-	uint8_t tag = width == 8 ? 0x8a : width == 4 ? 0x87 : 0x88;
 	/* Memory: writable, not cacheable; I/O: the entire range, no ISA aliases. */
-	uint8_t specific = type == RES_MEMORY ? 1 : type == RES_IO ? 3 : 0;
+	static const uint8_t specific[] = {[RES_MEMORY] = 1, [RES_IO] = 3, [RES_BUS] = 0};
+	uint8_t tag = 0x88;
+	unsigned width = 2;
 
+	if (last > 0xffffffff) {
+		tag = 0x8a;
+		width = 8;
+	} else if (last > 0xffff || type == RES_MEMORY) {
+		tag = 0x87;
+		width = 4;
+	}
 	strbuf_addc(out, (char)tag);
 	add_le(out, 3 + 5 * width, 2);
 	add_le(out, type, 1);
 	add_le(out, 0x0c, 1); /* producer, positive decode, both ends fixed */
-	add_le(out, specific, 1);
+	add_le(out, specific[type], 1);
 	add_le(out, 0, width); /* granularity */
 	add_le(out, first, width);
 	add_le(out, last, width);

@@ -46,7 +46,7 @@ struct channel {
 	uint64_t dropped;
 };
 
-static void arm(struct channel *ch, uint64_t ns)
+static void arm_timer(struct channel *ch, uint64_t ns)
 {
 	struct itimerspec t = {.it_value.tv_nsec = (long)MAX(ns, 1ull)};
 
@@ -67,14 +67,14 @@ void channel_put(struct channel *ch, uint8_t byte)
 	} else {
 		ch->ring[ch->head++ % RING_SIZE] = byte;
 		if (byte == '\n' || waiting + 1 == URGENT_BYTES)
-			arm(ch, 1);
+			arm_timer(ch, 1);
 		else if (!ch->armed)
-			arm(ch, PARTIAL_NS);
+			arm_timer(ch, PARTIAL_NS);
 	}
 	pthread_mutex_unlock(&ch->lock);
 }
 
-static bool writable(int fd, int timeout_ms)
+static bool fd_is_writable(int fd, int timeout_ms)
 {
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
 
@@ -82,7 +82,7 @@ static bool writable(int fd, int timeout_ms)
 }
 
 /* The oldest bytes, copied out so that vCPUs can go on while we write. */
-static size_t peek(struct channel *ch, uint8_t buf[WRITE_CHUNK])
+static size_t peek_oldest(struct channel *ch, uint8_t buf[WRITE_CHUNK])
 {
 	size_t n;
 
@@ -97,15 +97,15 @@ static size_t peek(struct channel *ch, uint8_t buf[WRITE_CHUNK])
 }
 
 /* Returns false when bytes are left and the other side takes none now. */
-static bool flush(struct channel *ch, int timeout_ms)
+static bool flush_output(struct channel *ch, int timeout_ms)
 {
 	uint8_t buf[WRITE_CHUNK];
 	size_t n;
 
-	while ((n = peek(ch, buf))) {
+	while ((n = peek_oldest(ch, buf))) {
 		ssize_t done;
 
-		if (!writable(ch->out, timeout_ms))
+		if (!fd_is_writable(ch->out, timeout_ms))
 			return false;
 		done = write(ch->out, buf, n);
 		if (done < 0 && errno == EAGAIN)
@@ -115,7 +115,7 @@ static bool flush(struct channel *ch, int timeout_ms)
 			done = (ssize_t)n;
 		}
 		pthread_mutex_lock(&ch->lock);
-		ch->tail += done > 0 ? (uint32_t)done : 0;
+		ch->tail += (uint32_t)MAX(done, 0);
 		pthread_mutex_unlock(&ch->lock);
 	}
 	return true;
@@ -125,7 +125,7 @@ static void on_writable(void *arg, uint32_t events);
 
 static void write_out(struct channel *ch)
 {
-	bool blocked = !flush(ch, 0);
+	bool blocked = !flush_output(ch, 0);
 
 	if (blocked == ch->out_watched)
 		return;
@@ -178,15 +178,17 @@ static void set_held(struct channel *ch, size_t n)
 }
 
 /* Hand held input to the guest; listen for more only when all of it was taken. */
-static void give(void *arg)
+static void give_held(void *arg)
 {
 	struct channel *ch = arg;
-	size_t took = ch->n_held ? ch->input(ch->arg, ch->held, ch->n_held) : 0;
+	size_t took = 0;
 
+	if (ch->n_held)
+		took = ch->input(ch->arg, ch->held, ch->n_held);
 	memmove(ch->held, ch->held + took, ch->n_held - took);
 	set_held(ch, ch->n_held - took);
 	if (ch->in >= 0)
-		evloop_mod(ch->loop, ch->in, ch->n_held ? 0 : EPOLLIN);
+		evloop_mod(ch->loop, ch->in, bits_if(!ch->n_held, EPOLLIN));
 }
 
 static void on_readable(void *arg, uint32_t events)
@@ -202,14 +204,16 @@ static void on_readable(void *arg, uint32_t events)
 		close_fd(&ch->in);
 		return;
 	}
-	set_held(ch, ch->tty ? filter_escape(ch, ch->held, (size_t)n) : (size_t)n);
-	give(ch);
+	if (ch->tty)
+		n = (ssize_t)filter_escape(ch, ch->held, (size_t)n);
+	set_held(ch, (size_t)n);
+	give_held(ch);
 }
 
 void channel_resume(struct channel *ch)
 {
 	if (ch && __atomic_load_n(&ch->n_held, __ATOMIC_ACQUIRE))
-		evloop_post(ch->loop, give, ch);
+		evloop_post(ch->loop, give_held, ch);
 }
 
 void channel_on_input(struct channel *ch, channel_input_fn fn, channel_quit_fn quit, void *arg)
@@ -231,19 +235,21 @@ static int open_unix(const char *path)
 		return -ENAMETOOLONG;
 	strcpy(sun.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
-		return fd < 0 ? -errno : fd;
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
+		return fd;
 	err = -errno;
-	close(fd);
+	close_fd(&fd);
 	return err;
 }
 
 /* A descriptor of our own for in and for out, so that each is watched for itself. */
 static int set_fds(struct channel *ch, int in, int out)
 {
-	ch->in = in < 0 ? -1 : fcntl(in, F_DUPFD_CLOEXEC, 3);
-	ch->out = out < 0 ? -1 : fcntl(out, F_DUPFD_CLOEXEC, 3);
-	return (in >= 0 && ch->in < 0) || (out >= 0 && ch->out < 0) ? -errno : 0;
+	ch->in = fcntl(in, F_DUPFD_CLOEXEC, 3);
+	if (ch->in < 0)
+		return -errno;
+	ch->out = fcntl(out, F_DUPFD_CLOEXEC, 3);
+	return ch->out < 0 ? -errno : 0;
 }
 
 static int open_spec(struct channel *ch, const char *spec)
@@ -257,12 +263,16 @@ static int open_spec(struct channel *ch, const char *spec)
 		ch->tty = isatty(STDIN_FILENO);
 		return set_fds(ch, STDIN_FILENO, STDOUT_FILENO);
 	}
-	if (!strncmp(spec, "fd=", 3))
-		return parse_u64(spec + 3, &n) || n > INT_MAX ? -EBADF
-							      : set_fds(ch, (int)n, (int)n);
+	if (!strncmp(spec, "fd=", 3)) {
+		if (parse_u64(spec + 3, &n) || n > INT_MAX)
+			return -EBADF;
+		return set_fds(ch, (int)n, (int)n);
+	}
 	if (!strncmp(spec, "unix:", 5)) {
 		fd = open_unix(spec + 5);
-		err = fd < 0 ? fd : set_fds(ch, fd, fd);
+		if (fd < 0)
+			return fd;
+		err = set_fds(ch, fd, fd);
 		close_fd(&fd);
 		return err;
 	}
@@ -282,7 +292,10 @@ int channel_open(struct channel **out, struct evloop *loop, const char *what, co
 	ch->in = ch->out = -1;
 	pthread_mutex_init(&ch->lock, NULL);
 	ch->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	err = ch->timer < 0 ? -errno : open_spec(ch, spec);
+	if (ch->timer < 0)
+		err = -errno;
+	else
+		err = open_spec(ch, spec);
 	if (!err && ch->out >= 0)
 		err = evloop_add(loop, ch->timer, EPOLLIN, on_timer, ch);
 	if (err) {
@@ -301,7 +314,7 @@ void channel_close(struct channel *ch)
 	evloop_del(ch->loop, ch->timer);
 	if (ch->out >= 0) {
 		evloop_del(ch->loop, ch->out);
-		flush(ch, LAST_WAIT_MS);
+		flush_output(ch, LAST_WAIT_MS);
 	}
 	if (ch->in >= 0)
 		evloop_del(ch->loop, ch->in);

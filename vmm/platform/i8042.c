@@ -38,33 +38,33 @@ struct i8042 {
 	bool full, timeout;
 };
 
-static void answer(struct i8042 *k, uint8_t byte)
+static void put_answer(struct i8042 *k, uint8_t byte)
 {
 	k->out = byte;
 	k->full = true;
 	k->timeout = false;
 }
 
-static void command(struct i8042 *k, uint8_t cmd)
+static void write_command(struct i8042 *k, uint8_t cmd)
 {
 	k->command = 0;
 	switch (cmd) {
 	case CMD_READ_CONFIG:
-		answer(k, k->config);
+		put_answer(k, k->config);
 		break;
 	case CMD_WRITE_CONFIG:
 	case CMD_WRITE_OUTPUT:
 		k->command = cmd;
 		break;
 	case CMD_SELF_TEST:
-		answer(k, 0x55);
+		put_answer(k, 0x55);
 		break;
 	case CMD_TEST_KBD:
 	case CMD_TEST_AUX:
-		answer(k, 0x00);
+		put_answer(k, 0x00);
 		break;
 	case CMD_READ_OUTPUT:
-		answer(k, OUTPUT_RESET | OUTPUT_A20);
+		put_answer(k, OUTPUT_RESET | OUTPUT_A20);
 		break;
 	case CMD_RESET:
 		vm_end(k->vm, VM_END_RESET, 0);
@@ -72,7 +72,7 @@ static void command(struct i8042 *k, uint8_t cmd)
 	}
 }
 
-static void data(struct i8042 *k, uint8_t byte)
+static void write_data(struct i8042 *k, uint8_t byte)
 {
 	if (k->command == CMD_WRITE_CONFIG) {
 		k->config = byte;
@@ -81,7 +81,7 @@ static void data(struct i8042 *k, uint8_t byte)
 			vm_end(k->vm, VM_END_RESET, 0);
 	} else {
 		/* For the keyboard, which is not there. */
-		answer(k, NO_ANSWER);
+		put_answer(k, NO_ANSWER);
 		k->timeout = true;
 	}
 	k->command = 0;
@@ -101,7 +101,7 @@ static void data_write(void *arg, uint64_t off, unsigned len, uint64_t val)
 {
 	(void)off;
 	(void)len;
-	data(arg, (uint8_t)val);
+	write_data(arg, (uint8_t)val);
 }
 
 static uint64_t status_read(void *arg, uint64_t off, unsigned len)
@@ -110,15 +110,15 @@ static uint64_t status_read(void *arg, uint64_t off, unsigned len)
 
 	(void)off;
 	(void)len;
-	return STATUS_SYSTEM | STATUS_UNLOCKED | (k->full ? STATUS_OUT_FULL : 0) |
-	       (k->timeout ? STATUS_TIMEOUT : 0);
+	return STATUS_SYSTEM | STATUS_UNLOCKED | bits_if(k->full, STATUS_OUT_FULL) |
+	       bits_if(k->timeout, STATUS_TIMEOUT);
 }
 
 static void command_write(void *arg, uint64_t off, unsigned len, uint64_t val)
 {
 	(void)off;
 	(void)len;
-	command(arg, (uint8_t)val);
+	write_command(arg, (uint8_t)val);
 }
 
 static const struct bus_ops data_ops = {"8042 data", data_read, data_write};
@@ -140,7 +140,9 @@ int i8042_create(struct i8042 **out, struct vm *vm)
 	*out = k;
 	vm_stats_region(vm, "i8042", true, DATA_PORT, 5);
 	err = vm_map(vm, true, DATA_PORT, 1, &data_ops, k);
-	return err ? err : vm_map(vm, true, COMMAND_PORT, 1, &command_ops, k);
+	if (err)
+		return err;
+	return vm_map(vm, true, COMMAND_PORT, 1, &command_ops, k);
 }
 
 void i8042_destroy(struct i8042 *k)

@@ -37,7 +37,7 @@ struct ioapic {
 /* The message of an entry (SDM 3A, 11.11): destination in the address, the rest in the data. */
 static void entry_message(uint64_t e, uint64_t *addr, uint32_t *data)
 {
-	*addr = 0xfee00000ull | (e >> 56) << 12 | (e & E_DEST_LOGIC ? 4 : 0);
+	*addr = 0xfee00000ull | (e >> 56) << 12 | bits_if(e & E_DEST_LOGIC, 4);
 	*data = (uint32_t)((e & E_VECTOR) | (e & E_DELIVERY) | (e & E_LEVEL));
 }
 
@@ -117,7 +117,10 @@ static void entry_write(struct ioapic *io, unsigned pin, bool high, uint32_t val
 {
 	uint64_t ro = E_STATUS | E_REMOTE_IRR, old = io->entry[pin], v;
 
-	v = high ? (old & 0xffffffff) | (uint64_t)val << 32 : (old & ~0xffffffffull) | val;
+	if (high)
+		v = (old & 0xffffffff) | (uint64_t)val << 32;
+	else
+		v = (old & ~0xffffffffull) | val;
 	io->entry[pin] = (v & ~ro) | (old & ro);
 	/* An edge pin is never in service. */
 	if (!(v & E_LEVEL))
@@ -171,7 +174,7 @@ static void mmio_write(void *arg, uint64_t off, unsigned len, uint64_t val)
 
 static const struct bus_ops ioapic_ops = {"IOAPIC", mmio_read, mmio_write};
 
-static void masked(struct ioapic *io)
+static void mask_all(struct ioapic *io)
 {
 	for (unsigned pin = 0; pin < PINS; pin++)
 		io->entry[pin] = E_MASKED;
@@ -183,7 +186,7 @@ void ioapic_reset(struct ioapic *io)
 		return;
 	pthread_mutex_lock(&io->lock);
 	io->select = io->id = 0;
-	masked(io);
+	mask_all(io);
 	for (unsigned pin = 0; pin < PINS; pin++)
 		io->vm->backend->msi_route(io->vm, (int)pin, 0, 0);
 	pthread_mutex_unlock(&io->lock);
@@ -197,7 +200,7 @@ int ioapic_create(struct ioapic **out, struct vm *vm)
 		return -ENOMEM;
 	io->vm = vm;
 	pthread_mutex_init(&io->lock, NULL);
-	masked(io);
+	mask_all(io);
 	*out = io;
 	vm_stats_region(vm, "IOAPIC", false, IOAPIC_BASE, 4096);
 	return vm_map(vm, false, IOAPIC_BASE, 4096, &ioapic_ops, io);

@@ -31,9 +31,9 @@ static int add_serial(struct platform *p, struct vm *vm, int i, const char *what
 	} com[PORTS] = {{"COM1", 0x3f8, 4}, {"COM2", 0x2f8, 3}};
 	int err = channel_open(&p->channel[i], p->loop, what, spec);
 
-	return err ? err
-		   : serial_create(&p->serial[i], vm, com[i].name, com[i].port, com[i].gsi,
-				   p->channel[i]);
+	if (err)
+		return err;
+	return serial_create(&p->serial[i], vm, com[i].name, com[i].port, com[i].gsi, p->channel[i]);
 }
 
 int platform_create(struct platform **out, struct vm *vm, const struct platform_opts *opts)

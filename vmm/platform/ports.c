@@ -37,5 +37,7 @@ int ports_init(struct vm *vm)
 	int err = vm_map(vm, true, DEBUG_EXIT_PORT, 4, &debug_exit_ops, vm);
 
 	vm_stats_region(vm, "debug-exit", true, DEBUG_EXIT_PORT, 4);
-	return err ? err : vm_map(vm, true, PANIC_PORT, 1, &panic_ops, vm);
+	if (err)
+		return err;
+	return vm_map(vm, true, PANIC_PORT, 1, &panic_ops, vm);
 }

@@ -18,7 +18,7 @@ struct rtc {
 	uint8_t cmos[CMOS_BYTES];
 };
 
-static uint8_t bcd(int v)
+static uint8_t to_bcd(int v)
 {
 	return (uint8_t)(v / 10 % 10 << 4 | v % 10);
 }
@@ -31,19 +31,19 @@ static uint8_t cmos_read(const struct rtc *rtc)
 	gmtime_r(&now, &tm);
 	switch (rtc->index) {
 	case 0x00:
-		return bcd(tm.tm_sec);
+		return to_bcd(tm.tm_sec);
 	case 0x02:
-		return bcd(tm.tm_min);
+		return to_bcd(tm.tm_min);
 	case 0x04:
-		return bcd(tm.tm_hour);
+		return to_bcd(tm.tm_hour);
 	case 0x06:
-		return bcd(tm.tm_wday + 1);
+		return to_bcd(tm.tm_wday + 1);
 	case 0x07:
-		return bcd(tm.tm_mday);
+		return to_bcd(tm.tm_mday);
 	case 0x08:
-		return bcd(tm.tm_mon + 1);
+		return to_bcd(tm.tm_mon + 1);
 	case 0x09:
-		return bcd(tm.tm_year % 100);
+		return to_bcd(tm.tm_year % 100);
 	case 0x0a:
 		return REG_A_32KHZ;
 	case 0x0b:
@@ -53,7 +53,7 @@ static uint8_t cmos_read(const struct rtc *rtc)
 	case 0x0d:
 		return REG_D_VALID;
 	case 0x32:
-		return bcd((tm.tm_year + 1900) / 100);
+		return to_bcd((tm.tm_year + 1900) / 100);
 	default:
 		return rtc->cmos[rtc->index];
 	}
@@ -64,7 +64,9 @@ static uint64_t rtc_read(void *arg, uint64_t off, unsigned len)
 	const struct rtc *rtc = arg;
 
 	/* The index port cannot be read back. */
-	return off == 1 && len == 1 ? cmos_read(rtc) : UINT64_MAX;
+	if (off != 1 || len != 1)
+		return UINT64_MAX;
+	return cmos_read(rtc);
 }
 
 static void rtc_write(void *arg, uint64_t off, unsigned len, uint64_t val)
@@ -73,8 +75,10 @@ static void rtc_write(void *arg, uint64_t off, unsigned len, uint64_t val)
 
 	if (off == 0)
 		rtc->index = val & (CMOS_BYTES - 1);
+	if (off == 0)
+		val >>= 8; /* a word at the index port is the index and its byte */
 	if (off == 1 || len == 2)
-		rtc->cmos[rtc->index % CMOS_BYTES] = (uint8_t)(off ? val : val >> 8);
+		rtc->cmos[rtc->index % CMOS_BYTES] = (uint8_t)val;
 }
 
 static const struct bus_ops rtc_ops = {"CMOS", rtc_read, rtc_write};

@@ -29,7 +29,7 @@ struct serial {
 	unsigned head, tail; /* free running */
 };
 
-static unsigned waiting(const struct serial *s)
+static unsigned bytes_waiting(const struct serial *s)
 {
 	return s->head - s->tail;
 }
@@ -39,7 +39,7 @@ static uint8_t interrupt_id(const struct serial *s)
 {
 	if (s->ier & UART_IER_RLSI && s->overrun)
 		return UART_IIR_RLSI;
-	if (s->ier & UART_IER_RDI && waiting(s))
+	if (s->ier & UART_IER_RDI && bytes_waiting(s))
 		return UART_IIR_RDI;
 	if (s->ier & UART_IER_THRI && s->thr_irq)
 		return UART_IIR_THRI;
@@ -55,9 +55,9 @@ static void update_irq(struct serial *s)
 	s->line = level;
 }
 
-static void receive(struct serial *s, uint8_t byte)
+static void receive_byte(struct serial *s, uint8_t byte)
 {
-	if (waiting(s) == FIFO)
+	if (bytes_waiting(s) == FIFO)
 		s->overrun = true;
 	else
 		s->fifo[s->head++ % FIFO] = byte;
@@ -70,8 +70,8 @@ static size_t on_input(void *arg, const uint8_t *buf, size_t n)
 	size_t took = 0;
 
 	pthread_mutex_lock(&s->lock);
-	while (took < n && waiting(s) < FIFO)
-		receive(s, buf[took++]);
+	while (took < n && bytes_waiting(s) < FIFO)
+		receive_byte(s, buf[took++]);
 	update_irq(s);
 	pthread_mutex_unlock(&s->lock);
 	return took;
@@ -79,9 +79,9 @@ static size_t on_input(void *arg, const uint8_t *buf, size_t n)
 
 static uint8_t read_rbr(struct serial *s)
 {
-	uint8_t byte = waiting(s) ? s->fifo[s->tail++ % FIFO] : 0;
+	uint8_t byte = bytes_waiting(s) ? s->fifo[s->tail++ % FIFO] : 0;
 
-	if (!waiting(s))
+	if (!bytes_waiting(s))
 		channel_resume(s->ch);
 	return byte;
 }
@@ -93,16 +93,16 @@ static uint8_t read_iir(struct serial *s)
 	/* Reading it acknowledges the transmitter's interrupt, and that one alone. */
 	if (id == UART_IIR_THRI)
 		s->thr_irq = false;
-	return id | (s->fcr & UART_FCR_ENABLE_FIFO ? 0xc0 : 0);
+	return (uint8_t)(id | bits_if(s->fcr & UART_FCR_ENABLE_FIFO, 0xc0));
 }
 
 static uint8_t read_lsr(struct serial *s)
 {
-	uint8_t v = UART_LSR_TEMT | UART_LSR_THRE | (waiting(s) ? UART_LSR_DR : 0) |
-		    (s->overrun ? UART_LSR_OE : 0);
+	uint32_t v = UART_LSR_TEMT | UART_LSR_THRE | bits_if(bytes_waiting(s), UART_LSR_DR) |
+		     bits_if(s->overrun, UART_LSR_OE);
 
 	s->overrun = false;
-	return v;
+	return (uint8_t)v;
 }
 
 static uint8_t read_msr(const struct serial *s)
@@ -110,10 +110,10 @@ static uint8_t read_msr(const struct serial *s)
 	/* Loopback ties the outputs to the inputs (data sheet, 8.6.7): a driver's probe looks at
 	 * this. */
 	if (s->mcr & UART_MCR_LOOP)
-		return (uint8_t)((s->mcr & UART_MCR_DTR ? UART_MSR_DSR : 0) |
-				 (s->mcr & UART_MCR_RTS ? UART_MSR_CTS : 0) |
-				 (s->mcr & UART_MCR_OUT1 ? UART_MSR_RI : 0) |
-				 (s->mcr & UART_MCR_OUT2 ? UART_MSR_DCD : 0));
+		return (uint8_t)(bits_if(s->mcr & UART_MCR_DTR, UART_MSR_DSR) |
+				 bits_if(s->mcr & UART_MCR_RTS, UART_MSR_CTS) |
+				 bits_if(s->mcr & UART_MCR_OUT1, UART_MSR_RI) |
+				 bits_if(s->mcr & UART_MCR_OUT2, UART_MSR_DCD));
 	return UART_MSR_DCD | UART_MSR_DSR | UART_MSR_CTS;
 }
 
@@ -121,11 +121,15 @@ static uint8_t reg_read(struct serial *s, unsigned reg)
 {
 	bool dlab = s->lcr & UART_LCR_DLAB;
 
+	if (dlab && reg == UART_DLL)
+		return s->dll;
+	if (dlab && reg == UART_DLM)
+		return s->dlm;
 	switch (reg) {
 	case UART_RX:
-		return dlab ? s->dll : read_rbr(s);
+		return read_rbr(s);
 	case UART_IER:
-		return dlab ? s->dlm : s->ier;
+		return s->ier;
 	case UART_IIR:
 		return read_iir(s);
 	case UART_LCR:
@@ -154,7 +158,7 @@ static void watch_for_panic(struct serial *s, uint8_t byte)
 	vm_note_panic(s->vm);
 }
 
-static void transmit(struct serial *s, uint8_t byte)
+static void transmit_byte(struct serial *s, uint8_t byte)
 {
 	channel_put(s->ch, byte);
 	watch_for_panic(s, byte);
@@ -163,9 +167,9 @@ static void transmit(struct serial *s, uint8_t byte)
 static void write_thr(struct serial *s, uint8_t val)
 {
 	if (s->mcr & UART_MCR_LOOP)
-		receive(s, val);
+		receive_byte(s, val);
 	else
-		transmit(s, val);
+		transmit_byte(s, val);
 	s->thr_irq = true;
 }
 
