@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/end.h"
 #include "base/log.h"
 #include "vmm/args.h"
 #include "vmm/kvm/enter.h"
@@ -223,6 +224,8 @@ static void reboot_guest(void *arg)
 		r->err = load_guest(m);
 }
 
+#define END_LIMIT_S 5
+
 /* Block until the guest ends the run or someone ends us; 0 or the signal's number. */
 static int wait_for_end(struct vm *vm, int sigfd)
 {
@@ -232,8 +235,10 @@ static int wait_for_end(struct vm *vm, int sigfd)
 	while (!vm_has_ended(vm)) {
 		if (poll(p, 2, -1) < 0 || !(p[1].revents & POLLIN))
 			continue;
-		if (read(sigfd, &si, sizeof(si)) == sizeof(si))
+		if (read(sigfd, &si, sizeof(si)) == sizeof(si)) {
+			end_within(END_LIMIT_S);
 			return (int)si.ssi_signo;
+		}
 	}
 	return 0;
 }

@@ -14,7 +14,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "tests/unit/drv_ring.h"
+#include "tests/unit/held_fd.h"
 #include "vmm/devices/virtio_net/pair.h"
+#include "vmm/core/eventfd.h"
 #include "vmm/core/threads.h"
 
 static struct threads running = {.started = true};
@@ -152,6 +154,25 @@ static void no_interrupt_for_what_was_seen(void **state)
 	stop();
 }
 
+/* Class 19: a vhost-user front-end takes its kick back while we come to read it. */
+static void kick_held_by_others(void **state)
+{
+	int fd;
+
+	(void)state;
+	start(0, 0);
+	fd = rig.be.rings[1].kick_fd;
+	held_empty(fd);
+	for (unsigned i = 0; i < 2000; i++) {
+		eventfd_signal(fd);
+		for (volatile unsigned k = 0; k < i % 100 * 100; k++)
+			; /* it wakes up */
+		eventfd_drain(fd);
+	}
+	send_frame();
+	stop();
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -164,6 +185,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(interrupt_of_a_lone_frame),
 		cmocka_unit_test(no_interrupt_for_what_was_seen),
+		cmocka_unit_test(kick_held_by_others),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

@@ -12,6 +12,7 @@
 
 #include "tests/unit/seed.h"
 #include "tests/unit/fake.h"
+#include "tests/unit/held_fd.h"
 #include "vmm/pci/regs.h"
 
 #define VECTORS 4
@@ -359,6 +360,19 @@ static void msix_bounds(void **state)
 	assert_int_equal(fake_read(dev, 4, 4, 4), 0x11223344);
 }
 
+/* Class 19: whoever else holds the vector's irqfd, a reset does not wait for him. */
+static void reset_of_an_irqfd_held_by_others(void **state)
+{
+	int fd;
+
+	(void)state;
+	fd = pci_irq_fd(dev, 1);
+	held_empty(fd);
+	pci_irq_reset(dev);
+	held_full(fd);
+	pci_irq_reset(dev);
+}
+
 static void irqfd_follows_masks(void **state)
 {
 	struct fake *f = fake_of(vm);
@@ -544,6 +558,7 @@ int main(void)
 		T(msix_masks_and_pending),
 		T(msix_bounds),
 		T(irqfd_follows_masks),
+		T(reset_of_an_irqfd_held_by_others),
 		T(msi_messages),
 		T(intx_lines_are_shared),
 		T(reset_puts_all_back),

@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "tests/unit/held_fd.h"
 #include "vmm/devices/virtio_net/user_back.h"
 
 #define BIT(n) (1ull << (n))
@@ -718,6 +719,25 @@ static void test_flat_under_random_messages(void **state)
 	close(fds[2]);
 }
 
+/* Class 19: call and error eventfds are the front-end's, and full: the threads that signal them go on. */
+static void test_eventfds_held_by_the_front_end(void **state)
+{
+	int call = eventfd(0, EFD_NONBLOCK), err = eventfd(0, EFD_NONBLOCK);
+
+	(void)state;
+	negotiate();
+	assert_int_equal(ask(mem_msg(whole, memfd)), 0);
+	start_ring(0);
+	assert_int_equal(ask(with_fd(vu_msg_u64(VU_SET_VRING_CALL, 0), call)), 0);
+	assert_int_equal(ask(with_fd(vu_msg_u64(VU_SET_VRING_ERR, 0), err)), 0);
+	held_full(call);
+	held_full(err);
+	be.front_ops->call(be.front, 0);
+	be.front_ops->ring_broken(be.front, 0);
+	close(call);
+	close(err);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -732,6 +752,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_memory_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ring_addresses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_eventfds_only, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_eventfds_held_by_the_front_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_a_message, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fds_at_odd_places, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hangs_up_in_a_message, setup, teardown),

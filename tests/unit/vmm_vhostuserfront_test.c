@@ -20,7 +20,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "tests/unit/held_fd.h"
 #include "vmm/devices/virtio_net/user_back.h"
+#include "vmm/core/eventfd.h"
 #include "vmm/core/threads.h"
 
 static struct threads running = {.started = true};
@@ -375,6 +377,36 @@ static void test_back_end_comes_back(void **state)
 	assert_int_equal(open_fds(), before);
 }
 
+/* Class 19: the back-end holds kick, call and error eventfds too. None of ours waits for it. */
+static void test_eventfds_held_by_the_back_end(void **state)
+{
+	int err;
+
+	(void)state;
+	peer_start(GOOD);
+	assert_int_equal(open_front(1), 0);
+	assert_int_equal(be.ops->start(&be, FEATURES | BIT(32), 2), 0);
+	err = peer.back.ring[1].err_fd;
+	held_empty(err);
+	for (unsigned i = 0; i < 2000; i++) { /* seen, and gone before it is read */
+		eventfd_signal(err);
+		for (volatile unsigned k = 0; k < i % 100 * 100; k++)
+			;
+		eventfd_drain(err);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		held_full(be.rings[i].kick_fd);
+		held_full(be.rings[i].call_fd);
+	}
+	peer_kill();
+	WAIT_FOR(LOAD(down) == 1);
+	peer_start(GOOD);
+	WAIT_FOR(LOAD(up) == 1);
+	be.ops->stop(&be);
+	close_front();
+	peer_kill();
+}
+
 /*
  * A device that is set up, stopped and set up again while there is no back-end: nothing fails, all of it
  * happens later.
@@ -512,6 +544,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_start_and_stop),
 		cmocka_unit_test(test_back_end_comes_back),
+		cmocka_unit_test(test_eventfds_held_by_the_back_end),
 		cmocka_unit_test(test_restart_without_back_end),
 		cmocka_unit_test(test_packed_ring_goes_on),
 		cmocka_unit_test(test_ring_outside_memory),

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "tests/unit/drv_ring.h"
 #include "tests/unit/fake.h"
+#include "tests/unit/held_fd.h"
 #include "vmm/devices.h"
 #include "vmm/devices/virtio_net/net.h"
 
@@ -616,6 +617,22 @@ static void test_msix(void **state)
 	assert_int_equal(rd(VIRTIO_PCI_COMMON_MSIX, 2), VIRTIO_NO_VECTOR);
 }
 
+/* Class 19: a vhost-user back-end holds kick and call as well. */
+static void test_eventfds_held_by_others(void **state)
+{
+	(void)state;
+	fake_msix_on(dev, 6);
+	bring_up(0, 2);
+	held_full(rec.rings[1].call_fd);
+	rec.be->front_ops->call(rec.be->front, 1);
+	held_full(rec.rings[1].kick_fd);
+	wr(NOTIFY + 4, 2, 1);
+	held_empty(rec.rings[1].call_fd);
+	held_empty(rec.rings[1].kick_fd);
+	wr(VIRTIO_PCI_COMMON_STATUS, 1, 0);
+	bring_up(0, 2);
+}
+
 static void test_no_vector(void **state)
 {
 	(void)state;
@@ -1186,6 +1203,7 @@ int main(void)
 		T(test_intx),
 		T(test_msix),
 		T(test_no_vector),
+		T(test_eventfds_held_by_others),
 		T(test_device_config),
 		T(test_pci_cfg_window),
 		T(test_capabilities),

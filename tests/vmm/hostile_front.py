@@ -4,6 +4,7 @@
 
     hostile_front.py SOCKET PID storm N   N connections that break every rule; files and memory of PID stay flat
     hostile_front.py SOCKET PID cut       a good front-end that cuts its memory file while the back-end uses it
+    hostile_front.py SOCKET PID hold      a front-end whose call is full and waits: frames go out all the same
     hostile_front.py SOCKET PID good      a good front-end: one frame goes out and is used up
 """
 import mmap, os, random, select, socket, struct, sys, time
@@ -101,6 +102,24 @@ def cut():
     s.close()
 
 
+def hold():
+    s = connect()
+    g = Guest(s)
+    os.set_blocking(g.call, True)
+    os.eventfd_write(g.call, 2**64 - 2)
+    end = time.time() + 10
+    for n in range(20):
+        g.send_frame(n)
+        while g.used() != n + 1 and time.time() < end:
+            time.sleep(0.001)
+    assert g.used() == 20, f"it stands still after {g.used()} frames"
+    if os.fork() == 0:  # and it is still there when the back-end is told to end
+        for fd in (1, 2):
+            os.close(fd)
+        s.settimeout(60)
+        s.recv(1)
+
+
 def evil(s, memfd, null):
     """One of the ways to be no good."""
     n = random.randrange(17)
@@ -171,4 +190,4 @@ def storm(n):
     assert after[1] <= before[1] + 256, "memory leaks"
 
 
-storm(int(sys.argv[4])) if what == "storm" else cut() if what == "cut" else good()
+storm(int(sys.argv[4])) if what == "storm" else {"cut": cut, "hold": hold, "good": good}[what]()

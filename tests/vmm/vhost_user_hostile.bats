@@ -31,6 +31,10 @@ front() {
 	grep -q 'its memory has vanished' "$BATS_TEST_TMPDIR/log"
 }
 
+@test "vhost-user-net: a call that the front-end has filled holds up neither frames nor SIGTERM" {
+	front good hold
+}
+
 @test "vhost-user-net: 1000 hostile connections, flat in files and memory" {
 	front "storm 1000" good
 }

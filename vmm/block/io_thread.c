@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "vmm/block/io_thread.h"
+#include "vmm/core/eventfd.h"
 #include "vmm/core/evloop.h"
 
 #define WATCHES 20
@@ -35,7 +36,8 @@ static void on_fd(void *arg, uint32_t events)
 	uint64_t n;
 
 	(void)events;
-	if (w->is_eventfd && read(w->fd, &n, sizeof(n)) == sizeof(n) && w->counter)
+	n = w->is_eventfd ? eventfd_drain(w->fd) : 0;
+	if (w->counter)
 		__atomic_store_n(w->counter, *w->counter + n, __ATOMIC_RELAXED);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "vmm/core/bus.h"
+#include "vmm/core/eventfd.h"
 #include "vmm/pci/core.h"
 #include "vmm/pci/regs.h"
 
@@ -214,14 +215,12 @@ void pci_irq_reset(struct pci_dev *dev)
 	pthread_mutex_lock(&dev->irq_lock);
 	for (unsigned v = 0; v < dev->n_vectors; v++) {
 		struct pci_msix_vector *vec = &dev->vector[v];
-		uint64_t count;
 
 		vec->addr = vec->data = 0;
 		vec->masked = true;
 		vec->pending = false;
-		if (vec->irqfd >= 0 && read(vec->irqfd, &count, sizeof(count)) < 0) {
-			/* Nothing was raised. */
-		}
+		if (vec->irqfd >= 0)
+			eventfd_drain(vec->irqfd); /* what was raised before the reset */
 	}
 	pthread_mutex_unlock(&dev->irq_lock);
 	pci_irq_intx(dev, false);

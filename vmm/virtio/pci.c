@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "vmm/core/eventfd.h"
 #include "vmm/virtio/common.h"
 
 #define ISR_QUEUE  1
@@ -40,18 +41,6 @@ static uint16_t load16(const uint16_t *p)
 	return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
-static void signal_fd(int fd)
-{
-	uint64_t one = 1;
-
-	if (write(fd, &one, sizeof(one)) < 0) {
-		/*
-		 * The counter is full: whoever reads it has not done so for 2^64 signals, one more tells
-		 * him nothing.
-		 */
-	}
-}
-
 void virtio_call(struct virtio_dev *vd, unsigned q)
 {
 	uint16_t vector = load16(&vd->q[q].vector);
@@ -65,7 +54,7 @@ void virtio_call(struct virtio_dev *vd, unsigned q)
 		return;
 	fd = vd->ioeventfd ? pci_irq_fd(vd->pci, vector) : -1;
 	if (fd >= 0)
-		signal_fd(fd);
+		eventfd_signal(fd);
 	else
 		pci_irq_msg(vd->pci, vector);
 }
@@ -129,7 +118,7 @@ static void notify(struct virtio_dev *vd, uint64_t off)
 	if ((int)q == vd->sync_queue)
 		vd->ops->notify(vd, (unsigned)q);
 	else
-		signal_fd(vd->q[q].kick_fd);
+		eventfd_signal(vd->q[q].kick_fd);
 }
 
 uint64_t virtio_bar_read(struct pci_dev *dev, int bar, uint64_t off, unsigned len)

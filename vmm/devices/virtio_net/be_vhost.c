@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "vmm/core/eventfd.h"
 #include "vmm/core/evloop.h"
 #include "vmm/devices/virtio_net/backend.h"
 #include "vmm/net/tap.h"
@@ -161,7 +162,6 @@ static int ring_set_up(struct vhost_net *v, unsigned ring)
  */
 static int ring_attach(struct vhost_net *v, unsigned ring)
 {
-	uint64_t one = 1;
 	int err;
 
 	if (!v->be->rings[ring].ready || v->ring[ring].running)
@@ -178,8 +178,7 @@ static int ring_attach(struct vhost_net *v, unsigned ring)
 		return err;
 	v->ring[ring].running = true;
 	/* Chains made available while nobody listened have had their kick. */
-	if (write(v->be->rings[ring].kick_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
-		return -errno;
+	eventfd_signal(v->be->rings[ring].kick_fd);
 	return 0;
 }
 
@@ -201,11 +200,10 @@ static void ring_error(void *arg, uint32_t events)
 {
 	struct vhost_ring *r = arg;
 	struct vhost_net *v = r->v;
-	uint64_t count;
 	bool was_running;
 
 	(void)events;
-	if (read(r->err_fd, &count, sizeof(count)) < 0)
+	if (!eventfd_drain(r->err_fd))
 		return;
 	pthread_mutex_lock(&v->lock);
 	was_running = r->running;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "vmm/core/eventfd.h"
 #include "vmm/devices/virtio_net/front.h"
 
 #include <errno.h>
@@ -170,10 +171,9 @@ static void on_timer(void *arg, uint32_t events)
 static void on_error(void *arg, uint32_t events)
 {
 	struct front_ring *r = arg;
-	uint64_t count;
 
 	(void)events;
-	if (read(r->err_fd, &count, sizeof(count)) < 0)
+	if (!eventfd_drain(r->err_fd))
 		return;
 	pthread_mutex_lock(&r->f->lock);
 	if (r->running) {

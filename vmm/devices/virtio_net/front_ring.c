@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "vmm/core/eventfd.h"
 #include "vmm/devices/virtio_net/front.h"
 
 #include <errno.h>
@@ -64,16 +65,6 @@ static int ring_describe(struct front *f, unsigned ring)
 	if (!err)
 		err = vu_link_set_fd(&f->link, VU_SET_VRING_KICK, ring, r->kick_fd);
 	return err ? err : front_ring_enable(f, ring);
-}
-
-/* Never blocks, even when the peer has changed the eventfd that we share with it. */
-static void signal_fd(int fd)
-{
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
-	uint64_t one = 1;
-
-	if (poll(&p, 1, 0) == 1 && write(fd, &one, sizeof(one)) < 0)
-		return; /* full: it is signalled already */
 }
 
 void front_ring_break(struct front *f, unsigned ring, const char *why)
@@ -193,7 +184,7 @@ void front_wake_rings(struct front *f)
 	for (unsigned i = 0; i < f->n_rings; i++) {
 		if (!f->ring[i].running)
 			continue;
-		signal_fd(f->be->rings[i].kick_fd);
-		signal_fd(f->be->rings[i].call_fd);
+		eventfd_signal(f->be->rings[i].kick_fd);
+		eventfd_signal(f->be->rings[i].call_fd);
 	}
 }

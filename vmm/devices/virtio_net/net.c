@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "vmm/core/eventfd.h"
 #include "vmm/devices/virtio_net/net.h"
 
 #include <errno.h>
@@ -131,10 +132,9 @@ static const struct net_front_ops front_ops = {front_call, front_broken, front_l
 static void on_intx_fd(void *arg, uint32_t events)
 {
 	struct intx_watch *w = arg;
-	uint64_t n;
 
 	(void)events;
-	if (read(w->net->vd.q[w->ring].intx_fd, &n, sizeof(n)) == sizeof(n))
+	if (eventfd_drain(w->net->vd.q[w->ring].intx_fd))
 		virtio_call(&w->net->vd, w->ring);
 }
 

@@ -5,6 +5,7 @@
  * read for the next edge to come, so the read, which only the statistics need, waits until there is nothing
  * better to do.
  */
+#include "vmm/core/eventfd.h"
 #include "vmm/devices/virtio_net/pair.h"
 
 #include <errno.h>
@@ -88,7 +89,8 @@ static void drain_kick(struct kick *k)
 	if (!k->rung)
 		return;
 	k->rung = false;
-	if (read(ring_of(k->pair, k->tx)->kick_fd, &n, sizeof(n)) != sizeof(n))
+	n = eventfd_drain(ring_of(k->pair, k->tx)->kick_fd);
+	if (!n)
 		return;
 	stats_count(&s->kicks, n);
 	if (s->descs == k->descs_was)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "vmm/core/eventfd.h"
 #include "vmm/devices/virtio_net/back_priv.h"
 
 #include <errno.h>
@@ -57,19 +58,11 @@ int vu_back_serve(struct vu_back *b)
 
 /* ---- callbacks of the net_backend, on its threads ---- */
 
-static void signal_fd(int fd)
-{
-	uint64_t one = 1;
-
-	if (write(fd, &one, sizeof(one)) < 0)
-		return; /* full: it is signalled already */
-}
-
 static void on_call(void *front, unsigned ring)
 {
 	struct vu_back *b = front;
 
-	signal_fd(b->ring[ring].call_fd);
+	eventfd_signal(b->ring[ring].call_fd);
 }
 
 static void on_broken(void *front, unsigned ring)
@@ -78,7 +71,7 @@ static void on_broken(void *front, unsigned ring)
 
 	log_guest("vhost-user: ring %u is broken", ring);
 	if (b->ring[ring].err_fd >= 0)
-		signal_fd(b->ring[ring].err_fd);
+		eventfd_signal(b->ring[ring].err_fd);
 }
 
 static void on_link(void *front, bool up)

@@ -12,10 +12,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/end.h"
 #include "base/log.h"
 #include "base/opts.h"
 #include "vmm/core/threads.h"
 #include "vmm/devices/virtio_net/user_back.h"
+
+#define END_LIMIT_S 5
 
 struct args {
 	const char *socket, *tap;
@@ -260,6 +263,7 @@ int main(int argc, char **argv)
 	if (threads_start(&threads))
 		exit(EXIT_CANNOT);
 	serve(&back, listener, signals, a.once);
+	end_within(END_LIMIT_S);
 	unlink(a.socket);
 	vu_back_exit(&back);
 	be.ops->close(&be);
