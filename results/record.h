@@ -81,6 +81,7 @@ struct record record_of(const json_t *rec);
 struct record_params record_params_of(const json_t *rec);
 struct record_plan record_plan_of(const json_t *rec);
 struct record_environment record_environment_of(const json_t *rec);
+struct record_sample record_sample_of(const json_t *sample);
 struct record_bottleneck record_bottleneck_of(const struct record_sample *s);
 
 /*
@@ -95,6 +96,8 @@ bool record_check(const json_t *checks, size_t i, struct record_check *c);
 bool record_input(const json_t *inputs, size_t i, struct record_input *in);
 bool record_text(const json_t *texts, size_t i, const char **text);
 
+/* Adds {name, ok, detail} to .checks. */
+void record_add_check(json_t *checks, const char *name, bool ok, const char *detail);
 /* A text in any object; "" when it is absent. */
 const char *record_str(const json_t *object, const char *key);
 

@@ -43,6 +43,14 @@ struct record_environment record_environment_of(const json_t *rec)
 	return e;
 }
 
+struct record_sample record_sample_of(const json_t *sample)
+{
+	struct record_sample s;
+
+	members_read(&sample_members, sample, &s);
+	return s;
+}
+
 struct record_bottleneck record_bottleneck_of(const struct record_sample *s)
 {
 	struct record_bottleneck b;
@@ -100,6 +108,13 @@ bool record_text(const json_t *texts, size_t i, const char **text)
 	if (json_is_string(item))
 		*text = json_string_value(item);
 	return item;
+}
+
+void record_add_check(json_t *checks, const char *name, bool ok, const char *detail)
+{
+	const struct record_check c = {.name = name, .ok = ok, .detail = detail};
+
+	json_array_append_new(checks, members_write(&check_members, &c));
 }
 
 const char *record_str(const json_t *object, const char *key)
