@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "analysis/compare.h"
+#include "analysis/power.h"
 #include "results/record.h"
 
 const char *verdict_text(enum verdict v)
@@ -130,7 +131,7 @@ static void effect_of(struct compare_row *r, const struct boots *a, const struct
 	r->is_ratio = !isnan(r->effect.point);
 	if (!r->is_ratio)
 		r->effect = stats_difference_ci(ma, a->n, mb, b->n, seed);
-	r->detectable = r->is_ratio ? stats_detectable_ratio(&r->effect) : NAN;
+	r->log_sd = power_log_sd(ma, a->n, mb, b->n);
 }
 
 static void fill_row(struct compare_row *r, const struct boots *a, const struct boots *b,
@@ -142,6 +143,8 @@ static void fill_row(struct compare_row *r, const struct boots *a, const struct 
 	r->changed = stats_median(b->x, b->start[b->n]);
 	effect_of(r, a, b, ma, mb, seed);
 	r->bimodal = stats_bimodal(ma, a->n) || stats_bimodal(mb, b->n);
+	r->boots[0] = a->n;
+	r->boots[1] = b->n;
 	r->test.p = r->test.least_p = NAN;
 	if (r->effect.n >= STATS_MIN_N) {
 		r->test.p = stats_ranksum_p(ma, a->n, mb, b->n, seed);
@@ -188,6 +191,33 @@ static void adjust(struct compare_row *rows, size_t n)
 	for (size_t i = 0; i < n; i++)
 		rows[i].test = t[i];
 	free(t);
+}
+
+/*
+ * Both the interval and the test within its family have to find it. Rows of one part of the family with
+ * as many boots need the same shift, so it is asked for once.
+ */
+static void tell_detectable(struct compare_row *rows, size_t n)
+{
+	struct {
+		double cut, shift;
+		size_t boots[2];
+	} last[FAMILY_PARTS] = {0}, *l;
+
+	for (size_t i = 0; i < n; i++) {
+		struct compare_row *r = &rows[i];
+
+		r->detectable = NAN;
+		if (r->exact || isnan(r->log_sd) || isnan(r->effect.low) || isnan(r->test.cut))
+			continue;
+		l = &last[r->test.part];
+		if (r->test.cut != l->cut || memcmp(l->boots, r->boots, sizeof(l->boots)) != 0) {
+			l->cut = r->test.cut;
+			memcpy(l->boots, r->boots, sizeof(l->boots));
+			l->shift = power_rank_shift(l->boots[0], l->boots[1], l->cut);
+		}
+		r->detectable = fmax(exp(l->shift * r->log_sd), stats_detectable_ratio(&r->effect));
+	}
 }
 
 /* ---- all rows ---- */
@@ -270,6 +300,7 @@ size_t compare_records(const json_t *base, const json_t *changed, const struct c
 		}
 	}
 	adjust(rows, n);
+	tell_detectable(rows, n);
 	for (i = 0; i < n; i++)
 		judge(&rows[i]);
 	if (n)

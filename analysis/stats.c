@@ -291,7 +291,7 @@ struct interval stats_nested_ratio_ci(const struct stats_nested *a, const struct
  * distribution by the recursion f(u; m, n) = f(u - n; m - 1, n) + f(u; m, n - 1), as a partition
  * count. Normal approximation above 50 values a side.
  */
-static size_t rank_cut(size_t na, size_t nb, double tail)
+size_t stats_rank_cut(size_t na, size_t nb, double tail)
 {
 	size_t most = na * nb, c = 0;
 	double total = 0, below = 0, *f;
@@ -332,7 +332,7 @@ struct interval stats_hl_ratio_ci(const double *a, size_t na, const double *b, s
 	lb = logs(b, nb);
 	d = differences(la, na, lb, nb);
 	ci.point = exp(sorted_quantile(d, na * nb, 0.5));
-	c = ci.n >= STATS_MIN_N ? rank_cut(na, nb, (1 - confidence) / 2) : 0;
+	c = ci.n >= STATS_MIN_N ? stats_rank_cut(na, nb, (1 - confidence) / 2) : 0;
 	if (c) {
 		ci.low = exp(d[c - 1]);
 		ci.high = exp(d[na * nb - c]);

@@ -61,6 +61,9 @@ struct interval stats_hl_ratio_ci(const double *a, size_t na, const double *b, s
 double stats_ranksum_p(const double *a, size_t na, const double *b, size_t nb, uint64_t seed);
 /* The smallest p of that test over all ways to give these values, ties included, to na and nb boots. */
 double stats_ranksum_least_p(const double *a, size_t na, const double *b, size_t nb);
+/* Of na x nb pairs without ties the test finds p = 2 tail or less when fewer than this many are out of
+ * order. */
+size_t stats_rank_cut(size_t na, size_t nb, double tail);
 /* Benjamini-Hochberg: adjusted p values; may be in place. */
 void stats_adjust_bh(const double *p, size_t n, double *adjusted);
 

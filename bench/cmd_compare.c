@@ -63,6 +63,8 @@ static void print_row(struct table *t, const struct compare_row *r)
 		table_cell(t, "%s to %s", low, high);
 	if (isnan(r->detectable) || r->exact)
 		table_cell(t, "-");
+	else if (isinf(r->detectable))
+		table_cell(t, "none");
 	else if (r->detectable > 2)
 		table_cell(t, "x %.3g", r->detectable);
 	else

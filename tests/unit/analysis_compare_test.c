@@ -196,21 +196,26 @@ static json_t *crowd_record(const struct crowd *c, double factor, struct rng *r)
 static const char headline[] = "throughput_bps exits_per_packet kicks_per_packet interrupts_per_packet "
 			       "cpu_ns_per_packet latency_ns";
 
-static enum verdict crowd_verdict(const struct crowd *c, struct rng *r)
+/* The row of the metric that has changed. */
+static struct compare_row crowd_row(const struct crowd *c, struct rng *r)
 {
 	json_t *a = crowd_record(c, 1, r), *b = crowd_record(c, c->factor, r);
 	const struct compare_opts opts = {.seed = 1, .headline = headline};
-	enum verdict verdict = VERDICT_NO_EVIDENCE;
-	struct compare_row *rows;
+	struct compare_row *rows, changed = {.verdict = VERDICT_NO_EVIDENCE};
 	size_t n = compare_records(a, b, &opts, &rows);
 
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(rows[i].metric, c->changed))
-			verdict = rows[i].verdict;
+			changed = rows[i];
 	free(rows);
 	json_decref(a);
 	json_decref(b);
-	return verdict;
+	return changed;
+}
+
+static enum verdict crowd_verdict(const struct crowd *c, struct rng *r)
+{
+	return crowd_row(c, r).verdict;
 }
 
 static void one_changed_metric_among_many(void **state)
@@ -256,6 +261,33 @@ static void half_of_one_of_forty_is_caught_with_seven_boots(void **state)
 			caught += crowd_verdict(&c, &r) == VERDICT_WORSE;
 		print_message("%s halved, one of 40 metrics, 7 boots: caught %d of %d\n", changed[k], caught, total);
 		assert_true(caught >= total * 0.99);
+	}
+}
+
+/* What is said to be detectable among so many metrics is found in about 4 of 5 repetitions. */
+static void detectable_holds_for_the_family(void **state)
+{
+	static const struct {
+		int boots;
+		size_t metrics;
+	} cases[] = {{10, 1}, {7, 40}, {10, 22}};
+	int total = getenv("EXITLAB_SOAK") ? 1000 : 40;
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_SIZE(cases); k++) {
+		const struct crowd same = {cases[k].boots, cases[k].metrics, "throughput_bps", 1, 0, 0};
+		int found = 0;
+		struct rng r;
+
+		rng_seed(&r, 70 + k);
+		for (int i = 0; i < total; i++) {
+			struct crowd c = same;
+
+			c.factor = crowd_row(&same, &r).detectable;
+			found += crowd_verdict(&c, &r) == VERDICT_BETTER;
+		}
+		print_message("%d boots, %zu metrics: %d of %d\n", cases[k].boots, cases[k].metrics, found, total);
+		assert_in_range(found, total * 0.68, total * 0.92);
 	}
 }
 
@@ -388,6 +420,7 @@ int main(void)
 		cmocka_unit_test(false_discoveries_are_kept_down),
 		cmocka_unit_test(one_changed_metric_among_many),
 		cmocka_unit_test(half_of_one_of_forty_is_caught_with_seven_boots),
+		cmocka_unit_test(detectable_holds_for_the_family),
 		cmocka_unit_test(metrics_that_were_asked_for_are_the_family),
 		cmocka_unit_test(differences_are_named),
 		cmocka_unit_test(every_blocking_difference_blocks),
