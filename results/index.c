@@ -11,12 +11,12 @@
 #include "results/index.h"
 #include "results/record.h"
 
-#define INDEX_LAYOUT 3
+#define INDEX_LAYOUT 4
 
 static const char index_sql[] =
 	"CREATE TABLE run(id TEXT PRIMARY KEY, ord INT, started TEXT, workload TEXT, mode TEXT, "
 	"vmm TEXT,"
-	" guest TEXT, substrate TEXT, time_base TEXT, knobs TEXT, series TEXT, plan_id TEXT, version TEXT, ok "
+	" guest TEXT, substrate TEXT, time_base TEXT, knobs TEXT, series TEXT, plan_id TEXT, version TEXT, build TEXT, ok "
 	"INT,"
 	" samples INT, ok_samples INT, readable INT) WITHOUT ROWID;"
 	"CREATE INDEX run_ord ON run(ord);"
@@ -24,7 +24,7 @@ static const char index_sql[] =
 	" PRIMARY KEY(run, name)) WITHOUT ROWID;"
 	"CREATE TABLE accepted(run TEXT, metric TEXT, why TEXT, PRIMARY KEY(run, metric)) WITHOUT "
 	"ROWID;"
-	"PRAGMA user_version=3;";
+	"PRAGMA user_version=4;";
 
 static int index_error(sqlite3 *db, const char *what)
 {
@@ -235,12 +235,13 @@ static const char *vmm_version(const struct record *r)
 static int add_run(sqlite3 *db, const char *id, const json_t *rec)
 {
 	struct record r = record_of(rec);
-	char *knobs = record_knobs(rec), *series = record_series(rec);
-	int err = run_sql(db, "INSERT INTO run VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1)", "sisssssssssssiii", id,
-			  r.order, r.started, r.workload, r.mode, r.vmm, r.guest, r.substrate, r.time_base, knobs,
-			  series, r.plan_id, vmm_version(&r), (int64_t)r.ok, (int64_t)json_array_size(r.samples),
-			  (int64_t)record_ok_samples(rec));
+	char *knobs = record_knobs(rec), *series = record_series(rec), *build = record_build(rec);
+	int err = run_sql(db, "INSERT INTO run VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1)",
+			  "sissssssssssssiii", id, r.order, r.started, r.workload, r.mode, r.vmm, r.guest,
+			  r.substrate, r.time_base, knobs, series, r.plan_id, vmm_version(&r), build,
+			  (int64_t)r.ok, (int64_t)json_array_size(r.samples), (int64_t)record_ok_samples(rec));
 
+	free(build);
 	free(series);
 	free(knobs);
 	return err;

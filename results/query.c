@@ -61,7 +61,8 @@ static void read_row(sqlite3_stmt *st, struct run_row *r)
 {
 	char **const text[] = {&r->started, &r->workload,  &r->mode,	  &r->vmm,
 			       &r->guest,   &r->substrate, &r->time_base, &r->knobs,
-			       &r->series,  &r->plan_id,   &r->version};
+			       &r->series,  &r->plan_id,   &r->version,
+			       &r->build};
 	int c = 0;
 
 	snprintf(r->id, sizeof(r->id), "%s", (const char *)sqlite3_column_text(st, c++));
@@ -86,7 +87,7 @@ int store_list(struct store *s, const struct run_filter *f, struct run_row **row
 	strbuf_adds(
 		&sql,
 		"SELECT * FROM (SELECT id, ord, started, workload, mode, vmm, guest, substrate, "
-		"time_base, knobs, series, plan_id, version, ok, samples, ok_samples FROM run");
+		"time_base, knobs, series, plan_id, version, build, ok, samples, ok_samples FROM run");
 	add_conditions(&sql, f);
 	strbuf_addf(&sql, " ORDER BY ord DESC LIMIT %lld) ORDER BY ord",
 		    f->last && f->last < INT32_MAX ? (long long)f->last : -1);
@@ -110,7 +111,8 @@ void run_rows_free(struct run_row *rows, size_t n)
 		struct run_row *r = &rows[i];
 		char *const text[] = {r->started, r->workload,	r->mode,      r->vmm,
 				      r->guest,	  r->substrate, r->time_base, r->knobs,
-				      r->series,  r->plan_id,	r->version};
+				      r->series,  r->plan_id,	r->version,
+				      r->build};
 
 		for (size_t k = 0; k < ARRAY_SIZE(text); k++)
 			free(text[k]);

@@ -16,7 +16,7 @@ struct run_row {
 	char id[32];
 	int64_t order; /* milliseconds since 1970, see store_commit */
 	char *started, *workload, *mode, *vmm, *guest, *substrate, *time_base, *knobs, *series,
-		*plan_id, *version;
+		*plan_id, *version, *build; /* build: see record_build */
 	bool ok;
 	int samples, ok_samples;
 };

@@ -151,5 +151,10 @@ char *record_knobs(const json_t *rec);
  * with the knobs and then the parameters sorted, less the number of repetitions. Caller frees.
  */
 char *record_series(const json_t *rec);
+/*
+ * What ran, in every byte: equal for two runs of the same programs under the same host kernel, which are an
+ * A/A experiment. "" when the record does not name its programs. Caller frees.
+ */
+char *record_build(const json_t *rec);
 
 #endif

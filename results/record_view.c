@@ -304,3 +304,34 @@ char *record_series(const json_t *rec)
 	add_sorted(&sb, r.params, "reps", ';');
 	return strbuf_take(&sb);
 }
+
+/* FNV-1a, 64 bits: nobody gains by a collision. */
+static void hash_texts(uint64_t *hash, const char *const *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *s = text[i];
+
+		do
+			*hash = (*hash ^ (unsigned char)*s) * 1099511628211u;
+		while (*s++);
+	}
+}
+
+char *record_build(const json_t *rec)
+{
+	const struct record_environment env = record_environment_of(rec);
+	const char *const host[] = {env.kernel, env.cpu, record_str(env.lab, "qemu"),
+				    record_str(env.lab, "host_kernel"), record_str(env.lab, "host_cpu")};
+	const json_t *inputs = record_of(rec).inputs;
+	uint64_t hash = 14695981039346656037u;
+	struct record_input in;
+	size_t i;
+
+	for (i = 0; record_input(inputs, i, &in); i++) {
+		if (!*in.sha256)
+			return xstrdup("");
+		hash_texts(&hash, (const char *const[]){in.name, in.sha256}, 2);
+	}
+	hash_texts(&hash, host, ARRAY_SIZE(host));
+	return i ? xasprintf("%016llx", (unsigned long long)hash) : xstrdup("");
+}

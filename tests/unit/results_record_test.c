@@ -44,6 +44,46 @@ static void metrics_carry_their_unit(void **state)
 	}
 }
 
+/* Two runs are an A/A experiment when every program and the kernels below are the same. */
+static void builds(void **state)
+{
+	static const struct {
+		const char *patch;
+		bool same;
+	} cases[] = {
+		{"{\"inputs\": [{\"name\": \"bench\", \"sha256\": \"aa\", \"version\": \"v2\"},"
+		 "{\"name\": \"builtin\", \"sha256\": \"bb\"}]}", true},
+		{"{\"mode\": \"vhost\"}", true}, /* another series, not another build */
+		{"{\"inputs\": [{\"name\": \"bench\", \"sha256\": \"aa\"},"
+		 "{\"name\": \"builtin\", \"sha256\": \"bc\"}]}", false},
+		{"{\"environment\": {\"kernel\": \"6.2\"}}", false},
+		{"{\"environment\": {\"kernel\": \"6.1\", \"noise\": 1}}", true},
+		{"{\"environment\": {\"kernel\": \"6.1\", \"lab\": {\"qemu\": \"10\"}}}", false},
+		{"{\"inputs\": [{\"name\": \"bench\"}]}", false},
+		{"{\"inputs\": []}", false},
+	};
+	json_t *rec = fake_record("virtio", "latency_ns", (double[]){1}, 1);
+	char *first, *other;
+
+	(void)state;
+	json_object_update_new(rec, json_loads("{\"environment\": {\"kernel\": \"6.1\"}}", 0, NULL));
+	json_object_update_new(rec, json_loads(cases[0].patch, 0, NULL));
+	first = record_build(rec);
+	assert_int_equal(strlen(first), 16);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		json_t *changed = json_deep_copy(rec);
+
+		json_object_update_new(changed, json_loads(cases[i].patch, 0, NULL));
+		other = record_build(changed);
+		if (!strcmp(first, other) != cases[i].same)
+			fail_msg("case %zu", i);
+		free(other);
+		json_decref(changed);
+	}
+	free(first);
+	json_decref(rec);
+}
+
 /* Each case is one JSON patch (merged at the top level) that a record must not survive. */
 static void bad_records_are_refused(void **state)
 {
@@ -165,6 +205,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(metrics_carry_their_unit),
+		cmocka_unit_test(builds),
 		cmocka_unit_test(bad_records_are_refused),
 		cmocka_unit_test(values_come_from_ok_samples_only),
 		cmocka_unit_test(knobs_as_text),
