@@ -39,31 +39,49 @@ static bool looks_worse(const struct gate_row *r, const struct interval *ci, dou
 	return excludes_one(r, ci) && above_floors(r, ci, value);
 }
 
+static double *value_at(double *a, size_t na, double *b, size_t i)
+{
+	return i < na ? a + i : b + (i - na);
+}
+
 /*
- * Ratio to the baseline, and the rank sum test. What may be zero has no ratio: 1 is added to both,
- * which leaves zero against zero as 1 and moves small counts towards it, never away.
+ * What may be zero has no ratio: all values are lifted by as much as makes the smallest half of the smallest
+ * step above it. Lifting by 1 would hide what happens to metrics that are fractions.
  */
-static void measure(const json_t *base, const json_t *rec, const char *metric, struct interval *ci,
-		    double *value, struct family_test *t)
+static void lift_both(double *a, size_t na, double *b, size_t nb)
+{
+	double least = INFINITY, step = INFINITY;
+
+	for (size_t i = 0; i < na + nb; i++)
+		least = fmin(least, *value_at(a, na, b, i));
+	if (least > 0)
+		return;
+	for (size_t i = 0; i < na + nb; i++) {
+		double above = *value_at(a, na, b, i) - least;
+
+		if (above > 0)
+			step = fmin(step, above);
+	}
+	for (size_t i = 0; i < na + nb; i++)
+		*value_at(a, na, b, i) += (isfinite(step) ? step / 2 : 1) - least;
+}
+
+/* Ratio to the baseline, and the rank sum test. */
+static void measure_ratio(const json_t *base, const json_t *rec, const char *metric, struct interval *ci,
+			  double *value, struct family_test *t)
 {
 	size_t na, nb;
 	double *a = compare_boot_values(base, metric, &na),
 	       *b = compare_boot_values(rec, metric, &nb);
 
 	*value = stats_median(b, nb);
-	*ci = stats_hl_ratio_ci(a, na, b, nb, CONFIDENCE);
-	if (na && nb && isnan(ci->point)) {
-		for (size_t i = 0; i < na; i++)
-			a[i]++;
-		for (size_t i = 0; i < nb; i++)
-			b[i]++;
-		*ci = stats_hl_ratio_ci(a, na, b, nb, CONFIDENCE);
-	}
 	t->p = t->least_p = NAN;
-	if (ci->n >= STATS_MIN_N) {
+	if (MIN(na, nb) >= STATS_MIN_N) {
 		t->p = stats_ranksum_p(a, na, b, nb, 1);
 		t->least_p = stats_ranksum_least_p(a, na, b, nb);
 	}
+	lift_both(a, na, b, nb);
+	*ci = stats_hl_ratio_ci(a, na, b, nb, CONFIDENCE);
 	free(a);
 	free(b);
 }
@@ -75,7 +93,7 @@ static void screen_row(struct gate_row *r, const json_t *base, const json_t *scr
 
 	r->base = stats_median(x, n);
 	free(x);
-	measure(base, screen, r->metric, &r->screen, &r->screen_value, &r->test);
+	measure_ratio(base, screen, r->metric, &r->screen, &r->screen_value, &r->test);
 }
 
 static void judge_screening(struct gate_row *r)
@@ -98,7 +116,7 @@ static void judge_confirmation(struct gate_row *r, const json_t *base, const jso
 {
 	struct family_test alone;
 
-	measure(base, confirm, r->metric, &r->confirm, &r->confirm_value, &alone);
+	measure_ratio(base, confirm, r->metric, &r->confirm, &r->confirm_value, &alone);
 	if (isnan(r->confirm.low))
 		r->result = GATE_TOO_FEW;
 	else

@@ -7,11 +7,13 @@
 #include "base/table.h"
 #include "results/record.h"
 
-/* "-4.8 % (-6.1 to -3.0)"; exact values have no interval. */
-static void change_text(char *buf, size_t size, const struct interval *ci)
+/* "-4.8 % (-6.1 to -3.0)"; exact values have no interval, and nothing is so many per cent of zero. */
+static void change_text(char *buf, size_t size, const struct gate_row *r, const struct interval *ci)
 {
 	if (isnan(ci->point))
 		snprintf(buf, size, "-");
+	else if (r->base == 0 && ci->point != 1)
+		snprintf(buf, size, "from 0");
 	else if (isnan(ci->low))
 		snprintf(buf, size, "%+.4g %%", 100 * (ci->point - 1));
 	else
@@ -31,8 +33,8 @@ static void fill(struct cells *c, const struct gate *g, const struct gate_row *r
 		snprintf(c->exact[i], sizeof(c->exact[i]), "%.15g", i ? r->screen_value : r->base);
 	c->base = g->exact ? c->exact[0] : metric_text(r->metric, r->base);
 	c->screen_value = g->exact ? c->exact[1] : metric_text(r->metric, r->screen_value);
-	change_text(c->screen, sizeof(c->screen), &r->screen);
-	change_text(c->confirm, sizeof(c->confirm), &r->confirm);
+	change_text(c->screen, sizeof(c->screen), r, &r->screen);
+	change_text(c->confirm, sizeof(c->confirm), r, &r->confirm);
 	if (g->exact && r->floor.relative <= 0 && r->floor.absolute <= 0)
 		snprintf(c->floor, sizeof(c->floor), "none");
 	else if (r->floor.absolute > 0)

@@ -180,6 +180,11 @@ static void results(void **state)
 		{"throughput_bps", {1000, 1000}, {995, 995}, {0, 0}, 10, GATE_PASS, false},
 		{"kicks_per_packet", {0, 0}, {0.5, 0.5}, {0.5, 0.5}, 10, GATE_TRIPPED, true},
 		{"kicks_per_packet", {0, 0}, {0, 0}, {0, 0}, 10, GATE_PASS, false},
+		/* Fractions of which one is zero: 1 added to them would make +0.5 % of these. */
+		{"kicks_per_packet", {0, 0.003}, {0.0075, 0.008}, {0.0075, 0.008}, 10, GATE_TRIPPED, true},
+		{"kicks_per_packet", {0.003, 0.003}, {0, 0.003}, {0, 0}, 10, GATE_PASS, false},
+		/* Net of a loop that took longer by chance. */
+		{"exit_cost_ns", {-1, 1}, {10, 11}, {10, 11}, 10, GATE_TRIPPED, true},
 	};
 
 	(void)state;
