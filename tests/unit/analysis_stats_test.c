@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "analysis/family.h"
+#include "analysis/power.h"
 #include "analysis/stats.h"
 #include "base/rng.h"
 
@@ -360,6 +361,19 @@ static void detectable_effect_is_detected(void **state)
 	assert_true(found > total * 7 / 10 && found < total * 9 / 10);
 }
 
+/* Simulated for few boots, by the normal distribution for many: the two meet. */
+static void shift_that_a_rank_test_finds(void **state)
+{
+	static const double p[] = {0.05, 0.01, 0.001};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(p); i++)
+		near(power_rank_shift(20, 20, p[i]) * sqrt(20 / 21.0), power_rank_shift(21, 21, p[i]), 0.08,
+		     "shift at 20 and 21 boots");
+	assert_true(isinf(power_rank_shift(6, 6, 0.002)));
+	assert_true(isfinite(power_rank_shift(7, 7, 0.002)));
+}
+
 static void random_numbers_are_xoshiro(void **state)
 {
 	struct rng r = {{1, 2, 3, 4}};
@@ -396,6 +410,7 @@ int main(void)
 		cmocka_unit_test(coverage),
 		cmocka_unit_test(two_modes_are_seen_and_not_invented),
 		cmocka_unit_test(detectable_effect_is_detected),
+		cmocka_unit_test(shift_that_a_rank_test_finds),
 		cmocka_unit_test(random_numbers_are_xoshiro),
 	};
 
