@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/checkout.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "results/store_impl.h"
@@ -50,24 +51,16 @@ int store_fail(const struct store *s, const char *what, int err)
 
 static char *default_dir(void)
 {
-	char exe[4096], *slash, *dir;
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	char *root, *dir;
 
-	if (file_exists("results/SCHEMA.md"))
+	if (checkout_is("."))
 		return xstrdup("results/store");
-	exe[MAX(n, 0)] = '\0';
-	slash = strrchr(exe, '/');
-	if (slash) {
-		*slash = '\0';
-		dir = xasprintf("%s/../results/SCHEMA.md", exe);
-		if (file_exists(dir)) {
-			dir[strlen(dir) - strlen("SCHEMA.md")] = '\0';
-			slash = xasprintf("%sstore", dir);
-			free(dir);
-			return slash;
-		}
-		free(dir);
+	root = checkout_of_program();
+	if (root) {
+		dir = xasprintf("%s/results/store", root);
+		free(root);
+		return dir;
 	}
 	if (state && *state)
 		return xasprintf("%s/exitlab", state);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/checkout.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "bench/host/paths.h"
@@ -57,18 +58,8 @@ const char *path_checkout(void)
 	static char *root;
 	static bool looked;
 
-	/* build/bench, or build/asan/bench. */
-	static const char *const up[] = {"/..", "/../.."};
-
-	for (size_t i = 0; i < ARRAY_SIZE(up) && !looked && !root; i++) {
-		char *probe = xasprintf("%s%s/bench/host/paths.c", self_dir(), up[i]);
-		char *dir = xasprintf("%s%s", self_dir(), up[i]);
-
-		if (file_exists(probe))
-			root = realpath(dir, NULL);
-		free(probe);
-		free(dir);
-	}
+	if (!looked)
+		root = checkout_of_program();
 	looked = true;
 	return root;
 }
