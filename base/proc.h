@@ -27,8 +27,8 @@ struct proc_opts {
 /* Start argv[0] (looked up in PATH). The child dies with us (PR_SET_PDEATHSIG). 0 or -errno; exec failure is
  * reported here too unless opts->hold. */
 int proc_spawn(struct proc *p, char *const argv[], const struct proc_opts *opts);
-/* The same in a process group of its own; its errors, and its output unless opts say where to, go to DIR/NAME.
- */
+/* The same in a process group of its own; its errors, and its output unless opts say where to, go to
+ * DIR/NAME. */
 int proc_spawn_logged(struct proc *p, char *const argv[], const struct proc_opts *opts, const char *dir,
 		      const char *name);
 /* Let a held child exec. */

@@ -8,9 +8,9 @@
 #include <jansson.h>
 
 #include "base/table.h"
+#include "bench/host/outer.h"
 #include "bench/bench.h"
 #include "bench/cli/doctor.h"
-#include "bench/host/substrate.h"
 #include "bench/lab/lab.h"
 #include "bench/host/paths.h"
 

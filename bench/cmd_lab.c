@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/strbuf.h"
+#include "bench/host/outer.h"
 #include "bench/bench.h"
-#include "bench/host/substrate.h"
 #include "bench/host/paths.h"
 #include "bench/lab/cargo.h"
 #include "bench/lab/lab.h"

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/host/outer.h"
 #include "bench/bench.h"
 #include "bench/sample/observer.h"
 #include "bench/run/run.h"
@@ -85,7 +86,7 @@ static int run_main(int argc, char **argv)
 	if (workloads_validate())
 		return EXIT_BUG;
 	/* A bench in the lab was given what its caller had expanded. */
-	if (args.overhead && !getenv("EXITLAB_INNER") && overhead_expand(&args))
+	if (args.overhead && !outer_told().inner && overhead_expand(&args))
 		return EXIT_USAGE;
 	return run_workload(argv[1], &args, all_argc + 1, all);
 }

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/strbuf.h"
+#include "bench/host/outer.h"
 #include "bench/host/substrate.h"
 #include "workloads/workloads.h"
 
@@ -27,11 +28,6 @@ static bool cpu_flag(const char *flag)
 	}
 	strbuf_free(&sb);
 	return found;
-}
-
-bool lab_inside(void)
-{
-	return getenv("EXITLAB_LAB") != NULL;
 }
 
 enum kvm_backend host_kvm_backend(void)

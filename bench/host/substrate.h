@@ -7,8 +7,6 @@
 
 enum kvm_backend { KVM_NONE, KVM_VMX, KVM_SVM, KVM_PVM, KVM_OTHER };
 
-/* True inside a lab. */
-bool lab_inside(void);
 enum kvm_backend host_kvm_backend(void);
 const char *kvm_backend_name(enum kvm_backend b);
 /*

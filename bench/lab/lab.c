@@ -9,16 +9,17 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/table.h"
+#include "bench/host/outer.h"
 #include "bench/lab/lab_impl.h"
 #include "bench/host/paths.h"
-#include "bench/host/substrate.h"
 
 #define BOOT_TIMEOUT_NS (90 * NSEC_PER_SEC)
 #define POWER_OFF_NS    (10 * NSEC_PER_SEC)
 
 const char *lab_substrate(void)
 {
-	const struct machine *m = lab_inside() ? machine_find(getenv("EXITLAB_LAB")) : NULL;
+	const char *lab = outer_told().lab;
+	const struct machine *m = lab ? machine_find(lab) : NULL;
 
 	return m ? m->substrate : "host";
 }

@@ -3,7 +3,7 @@
 #ifndef BENCH_LAB_LAB_H
 #define BENCH_LAB_LAB_H
 
-#include "base/util.h"
+#include "bench/host/outer.h"
 
 #define LAB_SEALED_CACHE "/cache" /* of a lab that holds only what travels in its initramfs */
 
@@ -29,6 +29,7 @@ struct lab_spec {
 	const struct image_file *files;
 	size_t n_files;
 	uint64_t mem_mib;         /* 0: the machine's own */
+	struct outer tell;        /* what a bench inside is told, beside what the machine is */
 };
 
 /*

@@ -30,26 +30,27 @@ static bool env_wanted(const char *pair)
 	return false;
 }
 
+static void add_variable(void *config, const char *pair)
+{
+	lab_config_add(config, "env", pair);
+}
+
 /* Nothing of this host's goes into a deterministic lab: the configuration is part of the experiment. */
 static void add_environment(const struct lab *lab, struct strbuf *config)
 {
-	char *name = xasprintf("EXITLAB_LAB=%s", lab->machine->name);
+	struct outer tell = lab->spec->tell;
 
 	for (char **e = environ; *e && !lab->spec->deterministic; e++)
 		if (env_wanted(*e))
 			lab_config_add(config, "env", *e);
 	lab_config_add(config, "env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-	lab_config_add(config, "env", name);
-	free(name);
 	if (lab->channel != LAB_TALKS)
 		lab_config_add(config, "env", "EXITLAB_CACHE=" LAB_SEALED_CACHE);
-	if (lab->channel == LAB_SPEAKS || lab->spec->deterministic)
-		lab_config_add(config, "env", "EXITLAB_VIRTUAL_TIME=1");
-	if (lab->spec->deterministic) {
+	if (lab->spec->deterministic)
 		lab_config_add(config, "env", "HOME=/");
-		lab_config_add(config, "env", "EXITLAB_INNER=1");
-		lab_config_add(config, "env", "EXITLAB_PLAN_ID=deterministic");
-	}
+	tell.lab = lab->machine->name;
+	tell.virtual_time = lab->channel == LAB_SPEAKS || lab->spec->deterministic;
+	outer_tell(&tell, add_variable, config);
 }
 
 static void make_config(const struct lab *lab, const char *modules, struct strbuf *config)

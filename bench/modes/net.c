@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "bench/host/outer.h"
 #include "bench/modes/net.h"
 
 #include <errno.h>
@@ -7,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "bench/host/substrate.h"
 
 #define CARD_WAIT_NS (5 * NSEC_PER_SEC)
 

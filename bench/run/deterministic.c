@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/table.h"
+#include "bench/host/outer.h"
 #include "bench/run/deterministic.h"
 #include "bench/lab/cargo.h"
 #include "bench/lab/lab.h"
@@ -111,6 +112,7 @@ static int one_lab(const struct plan *p, const char *workload, const struct carg
 	struct lab_spec spec = {
 		.cwd = "/",
 		.deterministic = true,
+		.tell = {.inner = true, .plan_id = "deterministic"},
 		.programs = (const char *const *)cargo->programs.v,
 		.bin_dir = SEALED_BIN,
 		.files = cargo->files,
@@ -288,7 +290,7 @@ static int join(json_t **merged, json_t *rec, unsigned rep)
 static void date(json_t *rec, const char *id, const char *started, const struct run_result *out)
 {
 	const json_t *first = json_array_get(out->records, 0);
-	const char *inherited = getenv("EXITLAB_PLAN_ID");
+	const char *inherited = outer_told().plan_id;
 	char now[32];
 
 	clock_iso8601(time(NULL), now, sizeof(now));

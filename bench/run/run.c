@@ -10,8 +10,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/table.h"
+#include "bench/host/outer.h"
 #include "bench/host/environment.h"
-#include "bench/host/substrate.h"
 #include "bench/lab/lab.h"
 #include "bench/host/paths.h"
 #include "bench/host/pin.h"
@@ -212,7 +212,7 @@ static int run_steps(const struct plan *p, struct open_record *rec, const char *
 int run_plan(const struct plan *p, struct store *store, int argc, char **argv, struct run_result *out)
 {
 	struct open_record *rec = xcalloc(p->n_cells, sizeof(*rec));
-	const char *inherited = getenv("EXITLAB_PLAN_ID");
+	const char *inherited = outer_told().plan_id;
 	struct run_origin origin = {.argc = argc, .argv = argv};
 	struct tune *tune = NULL;
 	int err = check_pins(p);

@@ -7,6 +7,7 @@
 
 #include "base/journal.h"
 #include "base/log.h"
+#include "bench/host/outer.h"
 #include "bench/run/deterministic.h"
 #include "bench/lab/lab.h"
 #include "bench/sample/observer.h"
@@ -68,7 +69,7 @@ static void print_result(const struct plan *p, const struct run_result *r)
 {
 	json_t *all;
 
-	if (getenv("EXITLAB_INNER"))
+	if (outer_told().inner)
 		return;
 	if (!p->args->json) {
 		if (json_array_size(r->records) && p->args->overhead)

@@ -149,11 +149,10 @@ static int run_in_one_lab(const struct plan *p, const char *workload, struct sto
 		return err;
 	spec.out_dir = dir.path;
 	spec.argv = run_inner_argv(p, workload, dir.path);
-	setenv("EXITLAB_INNER", progress_terminal() ? "terminal" : "1", 1);
+	spec.tell = (struct outer){.inner = true, .terminal = progress_terminal()};
 	if (progress_terminal() && log_level() >= LOG_INFO)
 		fputs("booting the lab...", stderr);
 	err = lab_run(&spec, &status);
-	unsetenv("EXITLAB_INNER");
 	if (!err && status > EXIT_FAILED && status != 128 + SIGINT)
 		err = status == EXIT_USAGE ? -EINVAL : -EIO; /* it said why */
 	out->interrupted = status == 128 + SIGINT;

@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/strlist.h"
 #include "bench/host/environment.h"
-#include "bench/host/substrate.h"
+#include "bench/host/outer.h"
 #include "bench/lab/lab.h"
 #include "bench/sample/measure.h"
 #include "bench/run/run.h"
@@ -219,9 +219,11 @@ static char *vmm_name(const struct cell *c)
 
 static const char *time_base(void)
 {
-	if (getenv("EXITLAB_VIRTUAL_TIME"))
+	struct outer told = outer_told();
+
+	if (told.virtual_time)
 		return "virtual";
-	return lab_inside() ? "emulated" : "real";
+	return told.lab ? "emulated" : "real";
 }
 
 void run_refresh_record(json_t *rec)

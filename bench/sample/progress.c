@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/table.h"
+#include "bench/host/outer.h"
 #include "bench/sample/progress.h"
 
 #define BAR_WIDTH 24
@@ -14,10 +15,10 @@
 
 bool progress_terminal(void)
 {
-	const char *inner = getenv("EXITLAB_INNER");
+	struct outer told = outer_told();
 
-	if (inner)
-		return !strcmp(inner, "terminal");
+	if (told.inner)
+		return told.terminal;
 	return isatty(STDERR_FILENO) && term_colour(STDERR_FILENO);
 }
 
