@@ -25,20 +25,20 @@ static void *bounce_buffer(struct disk_queue *q)
 	return q->bounce;
 }
 
-static ssize_t transfer(struct disk_queue *q, const struct disk_req *req, const struct iovec *iov,
-			unsigned n, uint64_t at)
+static ssize_t move_once(struct disk_queue *q, const struct disk_req *req, const struct iovec *iov,
+			 unsigned n, uint64_t at)
 {
 	q->host_requests++;
 	if (req->op == DISK_READ)
 		return preadv2(q->disk->fd, iov, (int)n, (off_t)at, 0);
-	return pwritev2(q->disk->fd, iov, (int)n, (off_t)at, req->durable ? RWF_DSYNC : 0);
+	return pwritev2(q->disk->fd, iov, (int)n, (off_t)at, (int)bits_if(req->durable, RWF_DSYNC));
 }
 
 /*
  * What a transfer came to: bytes to go on after, or -errno. Nothing at all is the end of a file
  * that has shrunk.
  */
-static ssize_t transferred(struct disk_queue *q, ssize_t r)
+static ssize_t move_result(struct disk_queue *q, ssize_t r)
 {
 	if (r > 0)
 		return r;
@@ -49,7 +49,7 @@ static ssize_t transferred(struct disk_queue *q, ssize_t r)
 }
 
 /* Leave the first `by` bytes of the vector out. */
-static void advance(struct disk_req *req, uint64_t by)
+static void advance_vector(struct disk_req *req, uint64_t by)
 {
 	while (req->n_iov && by >= req->iov->iov_len) {
 		by -= req->iov->iov_len;
@@ -64,13 +64,13 @@ static void advance(struct disk_req *req, uint64_t by)
 
 static int move_in_place(struct disk_queue *q, struct disk_req *req, uint64_t from)
 {
-	advance(req, from);
+	advance_vector(req, from);
 	while (from < req->len) {
-		ssize_t r = transferred(q, transfer(q, req, req->iov, req->n_iov, req->at + from));
+		ssize_t r = move_result(q, move_once(q, req, req->iov, req->n_iov, req->at + from));
 
 		if (r < 0)
 			return (int)r;
-		advance(req, (uint64_t)r);
+		advance_vector(req, (uint64_t)r);
 		from += (uint64_t)r;
 	}
 	return 0;
@@ -89,7 +89,7 @@ static int move_bounced(struct disk_queue *q, struct disk_req *req, uint64_t fro
 		piece.iov_len = MIN(BOUNCE, req->len - from);
 		if (req->op == DISK_WRITE)
 			iov_gather(req->iov, req->n_iov, from, piece.iov_base, piece.iov_len);
-		r = transferred(q, transfer(q, req, &piece, 1, req->at + from));
+		r = move_result(q, move_once(q, req, &piece, 1, req->at + from));
 		if (r < 0)
 			return (int)r;
 		if (req->op == DISK_READ)
@@ -125,7 +125,7 @@ int disk_zero_mode(const struct disk_req *req)
 	return FALLOC_FL_KEEP_SIZE | (req->may_unmap ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE);
 }
 
-static int zero(struct disk_queue *q, const struct disk_req *req)
+static int zero_range(struct disk_queue *q, const struct disk_req *req)
 {
 	struct disk *d = q->disk;
 
@@ -138,11 +138,13 @@ static int zero(struct disk_queue *q, const struct disk_req *req)
 		__atomic_store_n(&d->no_zero, true, __ATOMIC_RELAXED);
 		return zero_by_hand(q, req);
 	}
-	return req->durable ? sync_now(q) : 0;
+	if (req->durable)
+		return sync_now(q);
+	return 0;
 }
 
 /* Advice: a file system that cannot take it has done no harm. */
-static int discard(struct disk_queue *q, const struct disk_req *req)
+static int discard_range(struct disk_queue *q, const struct disk_req *req)
 {
 	uint64_t range[2] = {req->at, req->len};
 	int r;
@@ -161,14 +163,15 @@ int disk_blocking(struct disk_queue *q, struct disk_req *req, uint64_t from)
 	switch (req->op) {
 	case DISK_READ:
 	case DISK_WRITE:
-		return disk_in_place(q->disk, req) ? move_in_place(q, req, from)
-						   : move_bounced(q, req, from);
+		if (disk_in_place(q->disk, req))
+			return move_in_place(q, req, from);
+		return move_bounced(q, req, from);
 	case DISK_FLUSH:
 		return sync_now(q);
 	case DISK_DISCARD:
-		return discard(q, req);
+		return discard_range(q, req);
 	case DISK_ZERO:
-		return zero(q, req);
+		return zero_range(q, req);
 	}
 	return -EINVAL;
 }

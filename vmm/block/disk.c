@@ -20,7 +20,7 @@ static int parse_serial(struct disk *d, const struct dev_opts *o)
 	return 0;
 }
 
-static int parse(struct disk *d, const struct dev_opts *o)
+static int parse_options(struct disk *d, const struct dev_opts *o)
 {
 	static const char *const caches[] = {"writeback", "writethrough", NULL};
 	const char *names[ARRAY_SIZE(engines) + 1] = {NULL};
@@ -58,7 +58,7 @@ int disk_open(struct disk **out, const struct dev_opts *opts, const char *dev_na
 		return -ENOMEM;
 	d->dev_name = dev_name;
 	d->fd = -1;
-	err = parse(d, opts);
+	err = parse_options(d, opts);
 	if (!err && !d->path)
 		err = -ENOMEM;
 	if (!err)

@@ -42,11 +42,13 @@ static void on_fd(void *arg, uint32_t events)
 }
 
 /* The pause is over. */
-static void adapt(struct io_thread *t, uint64_t now)
+static void adapt_window(struct io_thread *t, uint64_t now)
 {
 	uint64_t pause = now - t->quiet_since;
 
-	t->window_ns = pause > t->poll_ns ? 0 : MIN(2 * pause, t->poll_ns);
+	t->window_ns = 0;
+	if (pause <= t->poll_ns)
+		t->window_ns = MIN(2 * pause, t->poll_ns);
 	t->quiet_since = now;
 	t->slept = false;
 }
@@ -58,7 +60,7 @@ static int64_t serve_round(void *arg)
 	uint64_t now = clock_ns(), end = now + TURN_NS;
 
 	if (t->slept)
-		adapt(t, now);
+		adapt_window(t, now);
 	while (now < end) {
 		bool worked = t->ops->serve(t->arg);
 

@@ -168,7 +168,9 @@ static int open_file(struct disk *d)
 	}
 	if (err == -EBUSY)
 		return medium_busy(d, st.st_rdev);
-	return err ? medium_error(d, -err, open_advice(d, -err)) : 0;
+	if (err)
+		return medium_error(d, -err, open_advice(d, -err));
+	return 0;
 }
 
 static int medium_size(const struct disk *d, uint64_t *size)
@@ -228,7 +230,7 @@ static void probe_device(struct disk *d, const struct stat *st)
 		d->info.discard = (uint32_t)MIN(sysfs_number(a, b, "queue/discard_granularity"), GIB);
 }
 
-static int probe(struct disk *d)
+static int probe_medium(struct disk *d)
 {
 	struct stat st;
 	int err = probe_alignment(d);
@@ -262,7 +264,7 @@ static void warn_of_format(const struct disk *d)
 			 d->dev_name, d->path);
 }
 
-static int measure(struct disk *d)
+static int measure_medium(struct disk *d)
 {
 	uint64_t size = 0;
 	int err = medium_size(d, &size);
@@ -285,9 +287,9 @@ int medium_open(struct disk *d)
 	int err = open_file(d);
 
 	if (!err)
-		err = probe(d);
+		err = probe_medium(d);
 	if (!err)
-		err = measure(d);
+		err = measure_medium(d);
 	if (!err)
 		warn_of_format(d);
 	return err;

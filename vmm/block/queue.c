@@ -149,7 +149,7 @@ static bool ask_again(int result)
 }
 
 /* A transfer that stopped short goes on where it was: what follows, or its error, is then known. */
-static int judge(struct disk_queue *q, struct disk_req *req)
+static int judge_transfer(struct disk_queue *q, struct disk_req *req)
 {
 	struct disk *d = q->disk;
 	int r = req->result;
@@ -161,7 +161,9 @@ static int judge(struct disk_queue *q, struct disk_req *req)
 	if (moves_data(req) && (uint64_t)r < req->len)
 		return disk_blocking(q, req, (uint64_t)r);
 	/* Not acknowledged if what was written before is no longer there. */
-	return req->op == DISK_FLUSH ? medium_check(d) : 0;
+	if (req->op == DISK_FLUSH)
+		return medium_check(d);
+	return 0;
 }
 
 unsigned disk_reap(struct disk_queue *q)
@@ -171,7 +173,7 @@ unsigned disk_reap(struct disk_queue *q)
 
 	q->disk->engine->collect(q, false);
 	while ((req = list_take(&q->ended))) {
-		int err = judge(q, req);
+		int err = judge_transfer(q, req);
 
 		q->in_flight--;
 		n++;

@@ -42,10 +42,11 @@ static int mac_is_unique(const struct pci_dev *pci, const uint8_t mac[6])
 
 int mac_assign(struct pci_dev *pci, const char *text, uint8_t mac[6])
 {
-	int err;
+	int err = 0;
 
 	memcpy(mac, (const uint8_t[6]){0x52, 0x54, 0x00, 0xe1, 0x7a, pci->devfn}, 6);
-	err = text ? parse_mac(pci, text, mac) : 0;
+	if (text)
+		err = parse_mac(pci, text, mac);
 	if (!err)
 		err = mac_is_unique(pci, mac);
 	if (!err)

@@ -35,9 +35,9 @@ static unsigned l3_offset(const uint8_t *p, size_t n, uint8_t *ip)
 
 		if (type != 0x8100 && type != 0x88a8) {
 			*ip = p[off + 2] >> 4;
-			return (type == 0x0800 && *ip == 4) || (type == 0x86dd && *ip == 6)
-				       ? off + 2
-				       : 0;
+			if ((type == 0x0800 && *ip == 4) || (type == 0x86dd && *ip == 6))
+				return off + 2;
+			return 0;
 		}
 		off += 4;
 	}

@@ -138,14 +138,12 @@ static int tun_attach(const char *name, short flags, int *out)
 	struct ifreq ifr = {.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | flags)};
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK), err;
 
-	if (fd < 0) {
-		err = -errno;
-		log_error("/dev/net/tun: %s; %s", strerror(-err),
-			  err == -EACCES || err == -EPERM
-				  ? "run as root, or be given the TAP as fd=N"
-				  : "load the module: modprobe tun");
+	if (fd < 0 && (errno == EACCES || errno == EPERM))
+		log_error("/dev/net/tun: %s; run as root, or be given the TAP as fd=N", strerror(errno));
+	else if (fd < 0)
+		log_error("/dev/net/tun: %s; load the module: modprobe tun", strerror(errno));
+	if (fd < 0)
 		return -ENODEV;
-	}
 	strcpy(ifr.ifr_name, name);
 	if (ioctl(fd, TUNSETIFF, &ifr) < 0) {
 		err = -errno;
@@ -186,7 +184,7 @@ static void tap_explain(const struct tap *t, unsigned queues, int err)
 
 static int tap_attach_all(struct tap *t, unsigned queues)
 {
-	short mq = queues > 1 ? IFF_MULTI_QUEUE : 0;
+	short mq = (short)bits_if(queues > 1, IFF_MULTI_QUEUE);
 	int err;
 
 	/* The flag must be the one that the TAP was made with; one queue of a many-queue TAP is fine. */
@@ -300,7 +298,9 @@ int tap_open_opts(struct tap *t, const struct dev_opts *o, const char *who, unsi
 		log_error("%s: give the TAP either as tap=NAME or as fd=N[:N...]", who);
 		return -EINVAL;
 	}
-	return name ? tap_open(t, name, queues) : tap_open_fds(t, fds, queues);
+	if (name)
+		return tap_open(t, name, queues);
+	return tap_open_fds(t, fds, queues);
 }
 
 void tap_close(struct tap *t)

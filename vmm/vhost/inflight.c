@@ -40,13 +40,13 @@ int inflight_create(struct vu_inflight *d)
 
 int inflight_map(struct inflight *in, const struct vu_inflight *d, int fd)
 {
-	uint64_t need = sizes_ok(d) ? d->queues * region_size(d->queue_size) : UINT64_MAX;
+	uint64_t need = d->queues * region_size(d->queue_size);
 	struct stat st;
 	void *map = MAP_FAILED;
 	int err = -EINVAL;
 
 	inflight_unmap(in);
-	if (need <= d->mmap_size && !(d->mmap_offset & (ALIGN - 1)) && fstat(fd, &st) == 0 &&
+	if (sizes_ok(d) && need <= d->mmap_size && !(d->mmap_offset & (ALIGN - 1)) && fstat(fd, &st) == 0 &&
 	    S_ISREG(st.st_mode) && st.st_size >= 0 &&
 	    range_ok(d->mmap_offset, d->mmap_size, (uint64_t)st.st_size)) {
 		map = mmap(NULL, d->mmap_offset + need, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -66,24 +66,26 @@ void inflight_unmap(struct inflight *in)
 	*in = (struct inflight){0};
 }
 
-static uint8_t *region(const struct inflight *in, unsigned queue)
+static uint8_t *queue_region(const struct inflight *in, unsigned queue)
 {
-	return in->map && queue < in->queues
-		       ? in->map + in->offset + queue * region_size(in->entries)
-		       : NULL;
+	if (!in->map || queue >= in->queues)
+		return NULL;
+	return in->map + in->offset + queue * region_size(in->entries);
 }
 
 struct virtq_progress *inflight_progress(const struct inflight *in, unsigned queue,
 					 unsigned entries)
 {
-	uint8_t *r = region(in, queue);
+	uint8_t *r = queue_region(in, queue);
 
-	return r && entries <= in->entries ? (struct virtq_progress *)(r + PROGRESS_AT) : NULL;
+	if (!r || entries > in->entries)
+		return NULL;
+	return (struct virtq_progress *)(r + PROGRESS_AT);
 }
 
 bool inflight_used(const struct inflight *in, unsigned queue)
 {
-	uint8_t *r = region(in, queue);
+	uint8_t *r = queue_region(in, queue);
 
 	return r && __atomic_load_n((uint16_t *)(r + VERSION_AT), __ATOMIC_ACQUIRE) == VERSION;
 }
@@ -96,5 +98,5 @@ void inflight_begin(const struct inflight *in, unsigned queue, uint32_t base)
 		return;
 	p->used = p->old_used = base >> 16 & 0x7fff;
 	p->used_wrap = p->old_used_wrap = (uint8_t)(base >> 31);
-	__atomic_store_n((uint16_t *)(region(in, queue) + VERSION_AT), VERSION, __ATOMIC_RELEASE);
+	__atomic_store_n((uint16_t *)(queue_region(in, queue) + VERSION_AT), VERSION, __ATOMIC_RELEASE);
 }

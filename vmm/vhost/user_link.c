@@ -24,7 +24,7 @@ bool vu_link_has(const struct vu_link *l, enum vu_protocol_feature p)
 	return l->protocol & BIT(p);
 }
 
-static int fail(struct vu_link *l, const struct vu_msg *m, int err)
+static int link_fail(struct vu_link *l, const struct vu_msg *m, int err)
 {
 	if (err == -EPIPE || err == -ECONNRESET || !err)
 		err = -ENOTCONN; /* it went away: told by whoever watches the socket */
@@ -47,7 +47,7 @@ int vu_link_get(struct vu_link *l, struct vu_msg *m)
 	if (!r)
 		r = vu_recv_reply(l->sock, m, &reply, ANSWER_NS);
 	if (r <= 0)
-		return fail(l, m, r);
+		return link_fail(l, m, r);
 	*m = reply;
 	return 0;
 }
@@ -63,12 +63,12 @@ int vu_link_do(struct vu_link *l, struct vu_msg *m)
 		m->flags |= VU_FLAG_NEED_REPLY;
 	r = vu_send(l->sock, m, ANSWER_NS);
 	if (r)
-		return fail(l, m, r);
+		return link_fail(l, m, r);
 	if (!vu_link_has(l, VU_P_REPLY_ACK))
 		return 0;
 	r = vu_recv_reply(l->sock, m, &reply, ANSWER_NS);
 	if (r <= 0)
-		return fail(l, m, r);
+		return link_fail(l, m, r);
 	if (!reply.p.u64)
 		return 0;
 	log_error("%s: the vhost-user back-end refused %s", l->who,
@@ -95,7 +95,7 @@ int vu_link_set_memory(struct vu_link *l, const struct gmem *gm)
 
 int vu_link_set_fd(struct vu_link *l, enum vu_request request, unsigned ring, int fd)
 {
-	struct vu_msg m = vu_msg_u64(request, fd < 0 ? ring | VU_VRING_NO_FD : ring);
+	struct vu_msg m = vu_msg_u64(request, ring | bits_if(fd < 0, VU_VRING_NO_FD));
 
 	if (fd >= 0) {
 		m.fd[0] = fd;
@@ -109,7 +109,7 @@ int vu_link_set_fd(struct vu_link *l, enum vu_request request, unsigned ring, in
 static int connect_to(const char *path)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int sock, err = 0;
+	int sock, err;
 
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return -ENAMETOOLONG;
@@ -120,8 +120,9 @@ static int connect_to(const char *path)
 	if (connect(sock, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
 		err = -errno;
 		close(sock);
+		return err;
 	}
-	return err ? err : sock;
+	return sock;
 }
 
 static int get_u64(struct vu_link *l, uint32_t request, uint64_t *out)
@@ -134,7 +135,7 @@ static int get_u64(struct vu_link *l, uint32_t request, uint64_t *out)
 	return err;
 }
 
-static int negotiate(struct vu_link *l)
+static int negotiate_features(struct vu_link *l)
 {
 	struct vu_msg owner = vu_msg_empty(VU_SET_OWNER), protocol;
 	uint64_t offered = 0, pairs = 1;
@@ -167,7 +168,7 @@ int vu_link_open(struct vu_link *l, const char *path, bool quiet)
 		return sock;
 	}
 	*l = (struct vu_link){.who = l->who, .sock = sock};
-	err = negotiate(l);
+	err = negotiate_features(l);
 	if (err) {
 		if (!quiet && err == -ENOTCONN)
 			log_error(

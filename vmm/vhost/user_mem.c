@@ -12,13 +12,13 @@
 
 #define PAGE 4096ull
 
-static bool overlap(uint64_t a, uint64_t b, uint64_t a_len, uint64_t b_len)
+static bool ranges_overlap(uint64_t a, uint64_t b, uint64_t a_len, uint64_t b_len)
 {
 	return a < b + b_len && b < a + a_len;
 }
 
 /* Empty, off a page, or over the end of the 64 bits. */
-static bool malformed(const struct vu_region *r)
+static bool region_malformed(const struct vu_region *r)
 {
 	uint64_t top = UINT64_MAX - r->size;
 
@@ -26,16 +26,15 @@ static bool malformed(const struct vu_region *r)
 	       r->gpa > top || r->user_addr > top || r->mmap_offset > top;
 }
 
-static const char *refuse(const struct vu_mem *mem, const struct vu_region *r, int fd,
-			  struct stat *st)
+static const char *region_fault(const struct vu_mem *mem, const struct vu_region *r, int fd, struct stat *st)
 {
-	if (malformed(r))
+	if (region_malformed(r))
 		return "is malformed";
 	for (unsigned i = 0; i < mem->n; i++) {
 		const struct vu_region *o = &mem->slot[i].r;
 
-		if (overlap(r->gpa, o->gpa, r->size, o->size) ||
-		    overlap(r->user_addr, o->user_addr, r->size, o->size))
+		if (ranges_overlap(r->gpa, o->gpa, r->size, o->size) ||
+		    ranges_overlap(r->user_addr, o->user_addr, r->size, o->size))
 			return "overlaps another";
 	}
 	if (fstat(fd, st) < 0 || !S_ISREG(st->st_mode))
@@ -45,7 +44,7 @@ static const char *refuse(const struct vu_mem *mem, const struct vu_region *r, i
 	return NULL;
 }
 
-static int map(struct vu_slot *s, const struct vu_region *r, int fd, const struct stat *st)
+static int map_region(struct vu_slot *s, const struct vu_region *r, int fd, const struct stat *st)
 {
 	/* On hugetlbfs the length must be whole pages too; st_blksize is their size. */
 	uint64_t len = align_up(r->mmap_offset + r->size, MAX((uint64_t)st->st_blksize, PAGE));
@@ -67,14 +66,14 @@ int vu_mem_add(struct vu_mem *mem, const struct vu_region *r, int fd)
 		close_fd(&fd);
 		return -ENOSPC;
 	}
-	why = refuse(mem, r, fd, &st);
+	why = region_fault(mem, r, fd, &st);
 	if (why) {
 		log_guest("vhost-user: memory region 0x%" PRIx64 "+0x%" PRIx64 " %s", r->gpa,
 			  r->size, why);
 		close_fd(&fd);
 		return -EINVAL;
 	}
-	err = map(&mem->slot[mem->n], r, fd, &st);
+	err = map_region(&mem->slot[mem->n], r, fd, &st);
 	if (!err)
 		mem->n++;
 	else

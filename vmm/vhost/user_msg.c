@@ -63,12 +63,16 @@ static const struct rule back_rules[] = {
 	[VU_BACK_CONFIG_CHANGE] = {"CONFIG_CHANGE", EMPTY, 0, 0, EMPTY, false},
 };
 
+static const struct rule *rule_in(const struct rule *rules, size_t n, uint32_t request)
+{
+	return request < n && rules[request].name ? &rules[request] : NULL;
+}
+
 static const struct rule *rule_of(enum vu_from from, uint32_t request)
 {
-	const struct rule *rules = from == VU_FROM_FRONT ? front_rules : back_rules;
-	size_t n = from == VU_FROM_FRONT ? ARRAY_SIZE(front_rules) : ARRAY_SIZE(back_rules);
-
-	return request < n && rules[request].name ? &rules[request] : NULL;
+	if (from == VU_FROM_FRONT)
+		return rule_in(front_rules, ARRAY_SIZE(front_rules), request);
+	return rule_in(back_rules, ARRAY_SIZE(back_rules), request);
 }
 
 const char *vu_name(enum vu_from from, uint32_t request)
@@ -89,10 +93,12 @@ bool vu_has_reply(uint32_t request)
 
 int vu_take_fd(struct vu_msg *m, unsigned i)
 {
-	int fd = i < m->n_fds ? m->fd[i] : -1;
+	int fd;
 
-	if (fd >= 0)
-		m->fd[i] = -1;
+	if (i >= m->n_fds)
+		return -1;
+	fd = m->fd[i];
+	m->fd[i] = -1;
 	return fd;
 }
 
@@ -129,16 +135,18 @@ static int collect_fds(struct msghdr *h, struct vu_msg *m)
 static int wait_for(int sock, short events, uint64_t deadline_ns)
 {
 	struct pollfd p = {.fd = sock, .events = events};
-	uint64_t now;
 	int n;
 
 	do {
-		now = clock_ns();
-		n = now >= deadline_ns
-			    ? 0
-			    : poll(&p, 1, (int)((deadline_ns - now) / NSEC_PER_MSEC) + 1);
+		uint64_t left = sub_floor(deadline_ns, clock_ns());
+
+		if (!left)
+			return -ETIMEDOUT;
+		n = poll(&p, 1, (int)(left / NSEC_PER_MSEC) + 1);
 	} while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : n ? 0 : -ETIMEDOUT;
+	if (n < 0)
+		return -errno;
+	return n ? 0 : -ETIMEDOUT;
 }
 
 /* fds are taken only by the first read of a header; the kernel drops those that come at any other place. */
@@ -175,7 +183,7 @@ static int recv_all(int sock, void *buf, size_t len, struct vu_msg *fds_into, ui
 			return got ? -EPIPE : 0;
 		if (n < 0 && n != -EINTR)
 			return (int)n;
-		got += n > 0 ? (size_t)n : 0;
+		got += (size_t)MAX(n, 0);
 	}
 	return 1;
 }
@@ -199,12 +207,15 @@ static int recv_raw(int sock, struct vu_msg *m, uint64_t timeout_ns)
 			  m->request, m->flags, m->size);
 		return -EPROTO;
 	}
-	r = m->size ? recv_all(sock, &m->p, m->size, NULL, deadline) : 1;
-	return r ? r : -EPIPE;
+	if (m->size)
+		r = recv_all(sock, &m->p, m->size, NULL, deadline);
+	if (!r)
+		r = -EPIPE;
+	return r;
 }
 
-static int check(const struct vu_msg *m, const char *name, unsigned min, unsigned max,
-		 unsigned fds_min, unsigned fds_max)
+static int check_shape(const struct vu_msg *m, const char *name, unsigned min, unsigned max, unsigned fds_min,
+		       unsigned fds_max)
 {
 	if (m->size >= min && m->size <= max && m->n_fds >= fds_min && m->n_fds <= fds_max)
 		return 1;
@@ -225,8 +236,7 @@ int vu_recv(int sock, enum vu_from from, struct vu_msg *m, uint64_t timeout_ns)
 		else if (m->flags & VU_FLAG_REPLY)
 			r = -EPROTO;
 		else
-			r = check(m, rule->name, rule->min, rule->max, rule->fds_min,
-				  rule->fds_max);
+			r = check_shape(m, rule->name, rule->min, rule->max, rule->fds_min, rule->fds_max);
 	}
 	if (r <= 0)
 		vu_close_fds(m);
@@ -243,11 +253,10 @@ int vu_recv_reply(int sock, const struct vu_msg *request, struct vu_msg *reply, 
 			  reply->request, reply->flags, rule->name);
 		r = -EPROTO;
 	}
-	if (r > 0)
-		r = rule->reply_max
-			    ? check(reply, rule->name, rule->reply_min, rule->reply_max, 0,
-				    rule->reply_fd)
-			    : check(reply, rule->name, sizeof(uint64_t), sizeof(uint64_t), 0, 0);
+	if (r > 0 && rule->reply_max)
+		r = check_shape(reply, rule->name, rule->reply_min, rule->reply_max, 0, rule->reply_fd);
+	else if (r > 0) /* the verdict on a request that has no answer of its own */
+		r = check_shape(reply, rule->name, sizeof(uint64_t), sizeof(uint64_t), 0, 0);
 	if (r <= 0)
 		vu_close_fds(reply);
 	return r;
@@ -289,7 +298,7 @@ int vu_send(int sock, const struct vu_msg *m, uint64_t timeout_ns)
 			n = wait_for(sock, POLLOUT, deadline);
 		if (n < 0 && n != -EINTR)
 			return n;
-		done += n > 0 ? (size_t)n : 0;
+		done += (size_t)MAX(n, 0);
 	}
 	return 0;
 }

@@ -24,12 +24,12 @@
 #define COMMON_Q_NDATA 56
 #define COMMON_Q_RESET 58
 
-static uint8_t status(const struct virtio_dev *vd)
+static uint8_t status_now(const struct virtio_dev *vd)
 {
 	return __atomic_load_n(&vd->status, __ATOMIC_ACQUIRE);
 }
 
-static struct virtio_queue *selected(struct virtio_dev *vd)
+static struct virtio_queue *selected_queue(struct virtio_dev *vd)
 {
 	return vd->queue_sel < vd->n_queues ? &vd->q[vd->queue_sel] : NULL;
 }
@@ -97,7 +97,7 @@ static bool features_acceptable(struct virtio_dev *vd)
 
 static void write_status(struct virtio_dev *vd, uint8_t val)
 {
-	uint8_t old = status(vd), set = val & S_KNOWN & (uint8_t)~old;
+	uint8_t old = status_now(vd), set = val & S_KNOWN & (uint8_t)~old;
 
 	if (!val) {
 		virtio_device_reset(vd);
@@ -116,7 +116,7 @@ static void write_driver_feature(struct virtio_dev *vd, uint32_t val)
 {
 	unsigned shift = 32 * vd->drv_feature_sel;
 
-	if (status(vd) & VIRTIO_CONFIG_S_FEATURES_OK || vd->drv_feature_sel > 1)
+	if (status_now(vd) & VIRTIO_CONFIG_S_FEATURES_OK || vd->drv_feature_sel > 1)
 		return;
 	vd->features = (vd->features & ~(0xffffffffull << shift)) | (uint64_t)val << shift;
 }
@@ -124,9 +124,9 @@ static void write_driver_feature(struct virtio_dev *vd, uint32_t val)
 /* The selected queue if its registers may be written now. */
 static struct virtio_queue *writable_queue(struct virtio_dev *vd)
 {
-	struct virtio_queue *q = selected(vd);
+	struct virtio_queue *q = selected_queue(vd);
 
-	if (!q || q->enabled || (status(vd) & VIRTIO_CONFIG_S_DRIVER_OK && !q->was_reset))
+	if (!q || q->enabled || (status_now(vd) & VIRTIO_CONFIG_S_DRIVER_OK && !q->was_reset))
 		return NULL;
 	return q;
 }
@@ -161,7 +161,7 @@ static void queue_enable(struct virtio_dev *vd, uint16_t val)
 {
 	struct virtio_queue *q = writable_queue(vd);
 
-	if (val != 1 || !q || !(status(vd) & VIRTIO_CONFIG_S_FEATURES_OK))
+	if (val != 1 || !q || !(status_now(vd) & VIRTIO_CONFIG_S_FEATURES_OK))
 		return;
 	q->enabled = true;
 	if (!vd->started)
@@ -172,7 +172,7 @@ static void queue_enable(struct virtio_dev *vd, uint16_t val)
 
 static void queue_reset(struct virtio_dev *vd, uint16_t val)
 {
-	struct virtio_queue *q = selected(vd);
+	struct virtio_queue *q = selected_queue(vd);
 
 	if (val != 1 || !q || !q->enabled || !vd->started || !virtio_has(vd, VIRTIO_F_RING_RESET))
 		return;
@@ -188,24 +188,27 @@ static uint16_t good_vector(const struct virtio_dev *vd, uint16_t v)
 
 static void write_queue_vector(struct virtio_dev *vd, uint16_t v)
 {
-	struct virtio_queue *q = selected(vd);
+	struct virtio_queue *q = selected_queue(vd);
 
 	/* A running queue's interrupt has been handed to its backend. */
 	if (q && !(q->enabled && vd->started))
 		__atomic_store_n(&q->vector, good_vector(vd, v), __ATOMIC_RELAXED);
 }
 
+/* The address register at that offset of the common configuration. */
+static gpa_t *addr_reg(struct virtio_queue *q, uint64_t off)
+{
+	if (off < VIRTIO_PCI_COMMON_Q_AVAILLO)
+		return &q->layout.desc;
+	return off < VIRTIO_PCI_COMMON_Q_USEDLO ? &q->layout.driver : &q->layout.device;
+}
+
 static void write_addr(struct virtio_dev *vd, uint64_t off, unsigned len, uint64_t val)
 {
 	struct virtio_queue *q = writable_queue(vd);
-	gpa_t *reg;
 
-	if (!q || (len != 4 && len != 8))
-		return;
-	reg = off < VIRTIO_PCI_COMMON_Q_AVAILLO ? &q->layout.desc
-	      : off < VIRTIO_PCI_COMMON_Q_USEDLO ? &q->layout.driver
-						 : &q->layout.device;
-	memcpy((char *)reg + off % 8, &val, len);
+	if (q && (len == 4 || len == 8))
+		memcpy((char *)addr_reg(q, off) + off % 8, &val, len);
 }
 
 void virtio_common_write(struct virtio_dev *vd, uint64_t off, unsigned len, uint64_t val)
@@ -250,12 +253,11 @@ void virtio_common_write(struct virtio_dev *vd, uint64_t off, unsigned len, uint
 
 static uint64_t read_queue(struct virtio_dev *vd, uint64_t off, unsigned len)
 {
-	const struct virtio_queue *q = selected(vd);
-	const gpa_t *addr;
+	struct virtio_queue *q = selected_queue(vd);
 	uint64_t val = 0;
 
 	if (!q) /* "not available": size 0 (4.1.4.3) */
-		return off == VIRTIO_PCI_COMMON_Q_MSIX ? VIRTIO_NO_VECTOR : 0;
+		return bits_if(off == VIRTIO_PCI_COMMON_Q_MSIX, VIRTIO_NO_VECTOR);
 	switch (off) {
 	case VIRTIO_PCI_COMMON_Q_SIZE:
 		return q->layout.size;
@@ -269,10 +271,7 @@ static uint64_t read_queue(struct virtio_dev *vd, uint64_t off, unsigned len)
 	}
 	if (off < VIRTIO_PCI_COMMON_Q_DESCLO || off >= COMMON_Q_NDATA)
 		return 0; /* queue_reset too: a reset is over when its write returns */
-	addr = off < VIRTIO_PCI_COMMON_Q_AVAILLO ? &q->layout.desc
-	       : off < VIRTIO_PCI_COMMON_Q_USEDLO ? &q->layout.driver
-						  : &q->layout.device;
-	memcpy(&val, (const char *)addr + off % 8, MIN(len, 8 - off % 8));
+	memcpy(&val, (const char *)addr_reg(q, off) + off % 8, MIN(len, 8 - off % 8));
 	return val;
 }
 
@@ -297,7 +296,7 @@ uint64_t virtio_common_read(struct virtio_dev *vd, uint64_t off, unsigned len)
 	case VIRTIO_PCI_COMMON_NUMQ:
 		return vd->n_queues;
 	case VIRTIO_PCI_COMMON_STATUS:
-		return status(vd);
+		return status_now(vd);
 	case VIRTIO_PCI_COMMON_CFGGENERATION:
 		return __atomic_load_n(&vd->generation, __ATOMIC_ACQUIRE);
 	case VIRTIO_PCI_COMMON_Q_SELECT:

@@ -44,7 +44,7 @@ static uint16_t load16(const uint16_t *p)
 void virtio_call(struct virtio_dev *vd, unsigned q)
 {
 	uint16_t vector = load16(&vd->q[q].vector);
-	int fd;
+	int fd = -1;
 
 	if (!pci_msix_enabled(vd->pci)) {
 		isr_raise(vd, ISR_QUEUE);
@@ -52,7 +52,8 @@ void virtio_call(struct virtio_dev *vd, unsigned q)
 	}
 	if (vector == VIRTIO_NO_VECTOR)
 		return;
-	fd = vd->ioeventfd ? pci_irq_fd(vd->pci, vector) : -1;
+	if (vd->ioeventfd)
+		fd = pci_irq_fd(vd->pci, vector);
 	if (fd >= 0)
 		eventfd_signal(fd);
 	else
@@ -109,7 +110,7 @@ static uint64_t config_read(const struct virtio_dev *vd, uint64_t off, unsigned 
 	return val;
 }
 
-static void notify(struct virtio_dev *vd, uint64_t off)
+static void notify_queue(struct virtio_dev *vd, uint64_t off)
 {
 	uint64_t q = off / NOTIFY_STEP;
 
@@ -131,7 +132,9 @@ uint64_t virtio_bar_read(struct pci_dev *dev, int bar, uint64_t off, unsigned le
 	case REGION_COMMON:
 		return virtio_common_read(vd, off, len);
 	case REGION_ISR:
-		return off % REGION_SIZE ? 0 : isr_read(vd);
+		if (off % REGION_SIZE)
+			return 0;
+		return isr_read(vd);
 	case REGION_DEVICE:
 		return config_read(vd, off % REGION_SIZE, len);
 	default:
@@ -144,14 +147,14 @@ void virtio_bar_write(struct pci_dev *dev, int bar, uint64_t off, unsigned len, 
 	struct virtio_dev *vd = dev->priv;
 
 	if (bar == BAR_PIO) {
-		notify(vd, off);
+		notify_queue(vd, off);
 	} else if (bar == BAR_MEM) {
 		if (off / REGION_SIZE == REGION_COMMON)
 			virtio_common_write(vd, off, len, val);
 		else if (off / REGION_SIZE == REGION_DEVICE && vd->ops->config_write)
 			vd->ops->config_write(vd, (unsigned)(off % REGION_SIZE), len, val);
 		else if (off / REGION_SIZE == REGION_NOTIFY)
-			notify(vd, off % REGION_SIZE);
+			notify_queue(vd, off % REGION_SIZE);
 	}
 }
 
@@ -168,7 +171,7 @@ void virtio_reset(struct pci_dev *dev)
 /* ---- the PCI_CFG window (4.1.4.9): BAR accesses through configuration space ---- */
 
 /* Where the window points now; false when it points nowhere. */
-static bool window(const struct virtio_dev *vd, int *bar, uint64_t *off, unsigned *len)
+static bool cfg_window(const struct virtio_dev *vd, int *bar, uint64_t *off, unsigned *len)
 {
 	struct virtio_pci_cfg_cap cap;
 
@@ -197,8 +200,9 @@ bool virtio_cfg_read(struct pci_dev *dev, unsigned off, unsigned len, uint32_t *
 	(void)len;
 	if (!is_window(vd, off))
 		return false;
-	*val = window(vd, &bar, &w_off, &w_len) ? (uint32_t)virtio_bar_read(dev, bar, w_off, w_len)
-						: 0;
+	*val = 0;
+	if (cfg_window(vd, &bar, &w_off, &w_len))
+		*val = (uint32_t)virtio_bar_read(dev, bar, w_off, w_len);
 	return true;
 }
 
@@ -211,7 +215,7 @@ bool virtio_cfg_write(struct pci_dev *dev, unsigned off, unsigned len, uint32_t 
 
 	if (!is_window(vd, off))
 		return false;
-	if (window(vd, &bar, &w_off, &w_len) && len >= w_len)
+	if (cfg_window(vd, &bar, &w_off, &w_len) && len >= w_len)
 		virtio_bar_write(dev, bar, w_off, w_len, val);
 	return true;
 }

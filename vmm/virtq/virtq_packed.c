@@ -5,7 +5,7 @@
 #define F_AVAIL (1u << VRING_PACKED_DESC_F_AVAIL)
 #define F_USED  (1u << VRING_PACKED_DESC_F_USED)
 
-static struct vring_packed_desc *ring(const struct virtq *vq)
+static struct vring_packed_desc *packed_ring(const struct virtq *vq)
 {
 	return vq->map.desc;
 }
@@ -27,7 +27,7 @@ static bool is_avail(uint16_t flags, bool wrap)
 }
 
 /* By a lap at most, as no more is ever held (walk); more would leave the ring. */
-static void step(uint16_t *idx, bool *wrap, unsigned by, unsigned size)
+static void step_index(uint16_t *idx, bool *wrap, unsigned by, unsigned size)
 {
 	unsigned i = *idx + by;
 
@@ -62,7 +62,7 @@ static int walk_indirect(const struct virtq *vq, struct virtq_chain *c, unsigned
  * The first descriptor's flags were read with acquire order and are the ones that count; its copy's may be
  * newer.
  */
-static int walk(const struct virtq *vq, struct virtq_chain *c, unsigned max_iov, uint16_t flags)
+static int walk_chain(const struct virtq *vq, struct virtq_chain *c, unsigned max_iov, uint16_t flags)
 {
 	unsigned i = vq->avail_idx;
 	struct vring_packed_desc d;
@@ -71,7 +71,7 @@ static int walk(const struct virtq *vq, struct virtq_chain *c, unsigned max_iov,
 		/* More than the driver can own: a loop, or an entry that the device has not given back. */
 		if (vq->held + c->n_desc >= vq->map.size)
 			return -EBADMSG;
-		virtq_fetch(&d, &ring(vq)[i]);
+		virtq_fetch(&d, &packed_ring(vq)[i]);
 		if (c->n_desc++)
 			flags = d.flags;
 		if (flags & VRING_DESC_F_INDIRECT) {
@@ -86,20 +86,21 @@ static int walk(const struct virtq *vq, struct virtq_chain *c, unsigned max_iov,
 			c->id = d.id; /* the last one has the buffer's ID */
 			return 0;
 		}
-		i = i + 1 == vq->map.size ? 0 : i + 1;
+		if (++i == vq->map.size)
+			i = 0;
 	}
 }
 
 int virtq_packed_pop(struct virtq *vq, struct virtq_chain *c, unsigned max_iov)
 {
-	uint16_t flags = shared_load_acquire(&ring(vq)[vq->avail_idx].flags);
+	uint16_t flags = shared_load_acquire(&packed_ring(vq)[vq->avail_idx].flags);
 
 	if (!is_avail(flags, vq->avail_wrap))
 		return 0;
-	if (walk(vq, c, max_iov, flags))
+	if (walk_chain(vq, c, max_iov, flags))
 		return -EBADMSG;
 	vq->held += c->n_desc;
-	step(&vq->avail_idx, &vq->avail_wrap, c->n_desc, vq->map.size);
+	step_index(&vq->avail_idx, &vq->avail_wrap, c->n_desc, vq->map.size);
 	return 1;
 }
 
@@ -134,7 +135,7 @@ void virtq_packed_track(struct virtq *vq)
 }
 
 /* Before the entry is overwritten. */
-static void save(struct virtq *vq, const struct vring_packed_desc *d, unsigned skip)
+static void save_entry(struct virtq *vq, const struct vring_packed_desc *d, unsigned skip)
 {
 	uint16_t next = vq->used_idx;
 	bool wrap = vq->used_wrap;
@@ -144,12 +145,12 @@ static void save(struct virtq *vq, const struct vring_packed_desc *d, unsigned s
 								 .flags = d->flags,
 								 .len = d->len,
 								 .addr = d->addr};
-	step(&next, &wrap, skip, vq->map.size);
+	step_index(&next, &wrap, skip, vq->map.size);
 	progress_store(vq, next, wrap);
 }
 
-static void restore(struct vring_packed_desc *ring, const struct virtq_progress *progress,
-		    unsigned from, unsigned to, unsigned size)
+static void restore_entries(struct vring_packed_desc *ring, const struct virtq_progress *progress,
+			    unsigned from, unsigned to, unsigned size)
 {
 	/* What is saved is as little trusted as the ring: at most a lap of it. */
 	for (unsigned n = 0, at = from; n < size; n++) {
@@ -186,7 +187,7 @@ int virtq_resume(const struct gmem *gm, const struct virtq_layout *l,
 	if (!!(flags & F_AVAIL) == v.p.old_used_wrap && !!(flags & F_USED) == v.p.old_used_wrap)
 		at = end; /* 2.8.1: used, as both bits are the lap's: it was published */
 	else if (at != end)
-		restore(d, progress, v.p.old_used, v.p.used, l->size);
+		restore_entries(d, progress, v.p.old_used, v.p.used, l->size);
 	*base = at | at << 16;
 	return 0;
 }
@@ -197,11 +198,12 @@ int virtq_resume(const struct gmem *gm, const struct virtq_layout *l,
  */
 void virtq_packed_used(struct virtq *vq, uint16_t id, uint32_t len, bool wrote, unsigned skip)
 {
-	struct vring_packed_desc *d = &ring(vq)[vq->used_idx];
-	uint16_t flags = (vq->used_wrap ? F_AVAIL | F_USED : 0) | (wrote ? VRING_DESC_F_WRITE : 0);
+	struct vring_packed_desc *d = &packed_ring(vq)[vq->used_idx];
+	uint16_t flags =
+		(uint16_t)(bits_if(vq->used_wrap, F_AVAIL | F_USED) | bits_if(wrote, VRING_DESC_F_WRITE));
 
 	if (vq->progress)
-		save(vq, d, skip);
+		save_entry(vq, d, skip);
 	shared_store(&d->id, id);
 	shared_store(&d->len, len);
 	if (!vq->batch_pending) {
@@ -213,12 +215,12 @@ void virtq_packed_used(struct virtq *vq, uint16_t id, uint32_t len, bool wrote, 
 	}
 	vq->unseen += skip;
 	vq->held -= skip;
-	step(&vq->used_idx, &vq->used_wrap, skip, vq->map.size);
+	step_index(&vq->used_idx, &vq->used_wrap, skip, vq->map.size);
 }
 
 void virtq_packed_publish(struct virtq *vq)
 {
-	shared_store_release(&ring(vq)[vq->batch_start].flags, vq->batch_flags);
+	shared_store_release(&packed_ring(vq)[vq->batch_start].flags, vq->batch_flags);
 	vq->batch_pending = false;
 	if (vq->progress)
 		virtq_packed_track(vq);
@@ -259,5 +261,5 @@ void virtq_packed_kicks(struct virtq *vq, bool on)
 
 bool virtq_packed_more(const struct virtq *vq)
 {
-	return is_avail(shared_load(&ring(vq)[vq->avail_idx].flags), vq->avail_wrap);
+	return is_avail(shared_load(&packed_ring(vq)[vq->avail_idx].flags), vq->avail_wrap);
 }

@@ -26,8 +26,8 @@ static uint16_t *avail_event(const struct virtq *vq)
  * Follow next through a table of n descriptors; at most n steps, so a loop ends. Sets *indirect instead
  * when the first and only descriptor is one and that is allowed here.
  */
-static int walk(const struct virtq *vq, struct virtq_chain *c, unsigned max_iov, const char *table,
-		unsigned n, unsigned i, struct vring_desc *indirect)
+static int walk_chain(const struct virtq *vq, struct virtq_chain *c, unsigned max_iov, const char *table,
+		      unsigned n, unsigned i, struct vring_desc *indirect)
 {
 	struct vring_desc d;
 
@@ -68,12 +68,12 @@ int virtq_split_pop(struct virtq *vq, struct virtq_chain *c, unsigned max_iov)
 	if (head >= vq->map.size || vq->busy[head])
 		return -EBADMSG;
 	c->id = head;
-	if (walk(vq, c, max_iov, vq->map.desc, vq->map.size, head, &ind))
+	if (walk_chain(vq, c, max_iov, vq->map.desc, vq->map.size, head, &ind))
 		return -EBADMSG;
 	if (ind.flags & VRING_DESC_F_INDIRECT) {
 		/* A chain may end in an indirect descriptor (2.7.5.3.2). */
 		table = virtq_indirect(vq, ind.addr, ind.len);
-		if (!table || walk(vq, c, max_iov, table, ind.len / 16, 0, NULL))
+		if (!table || walk_chain(vq, c, max_iov, table, ind.len / 16, 0, NULL))
 			return -EBADMSG;
 	}
 	vq->busy[head] = true;
@@ -110,7 +110,7 @@ void virtq_split_kicks(struct virtq *vq, bool on)
 	if (vq->event_idx)
 		shared_store(avail_event(vq), (uint16_t)(vq->avail_idx - !on));
 	else
-		shared_store(&used(vq)->flags, (uint16_t)(on ? 0 : VRING_USED_F_NO_NOTIFY));
+		shared_store(&used(vq)->flags, (uint16_t)bits_if(!on, VRING_USED_F_NO_NOTIFY));
 }
 
 bool virtq_split_more(const struct virtq *vq)

@@ -8,7 +8,7 @@ static bool feature(uint64_t features, unsigned bit)
 
 uint32_t virtq_base_new(uint64_t features)
 {
-	return feature(features, VIRTIO_F_RING_PACKED) ? 1u << 31 | 1u << 15 : 0;
+	return bits_if(feature(features, VIRTIO_F_RING_PACKED), 1u << 31 | 1u << 15);
 }
 
 static int set_base(struct virtq *vq, uint32_t base)
@@ -37,7 +37,16 @@ static bool aligned(const void *p, unsigned a)
 	return ((uintptr_t)p & (a - 1)) == 0;
 }
 
-/* Sizes: virtio 1.3, 2.7 (split, the event fields included) and 2.8.10 (packed). */
+uint64_t virtq_driver_bytes(bool packed, uint32_t size)
+{
+	return packed ? 4 : 6 + 2ull * size;
+}
+
+uint64_t virtq_device_bytes(bool packed, uint32_t size)
+{
+	return packed ? 4 : 6 + 8ull * size;
+}
+
 int virtq_start(struct virtq *vq, const struct gmem *gm, const struct virtq_layout *l,
 		uint64_t features, uint32_t base)
 {
@@ -45,8 +54,8 @@ int virtq_start(struct virtq *vq, const struct gmem *gm, const struct virtq_layo
 	struct virtq_map map = {
 		.size = l->size,
 		.desc = gmem_ptr(gm, l->desc, 16ull * l->size),
-		.driver = gmem_ptr(gm, l->driver, packed ? 4 : 6 + 2ull * l->size),
-		.device = gmem_ptr(gm, l->device, packed ? 4 : 6 + 8ull * l->size),
+		.driver = gmem_ptr(gm, l->driver, virtq_driver_bytes(packed, l->size)),
+		.device = gmem_ptr(gm, l->device, virtq_device_bytes(packed, l->size)),
 	};
 	int err;
 
@@ -106,7 +115,10 @@ int virtq_pop(struct virtq *vq, struct virtq_chain *c, struct iovec *iov, unsign
 	c->iov = iov;
 	c->n_out = c->n_in = c->n_desc = 0;
 	c->out_len = c->in_len = 0;
-	r = vq->packed ? virtq_packed_pop(vq, c, max_iov) : virtq_split_pop(vq, c, max_iov);
+	if (vq->packed)
+		r = virtq_packed_pop(vq, c, max_iov);
+	else
+		r = virtq_split_pop(vq, c, max_iov);
 	if (r < 0)
 		return virtq_bad(vq);
 	vq->in_flight += r;
@@ -188,7 +200,10 @@ bool virtq_should_call(struct virtq *vq)
 		return false;
 	/* The used entries must be out before the driver's wish is read, else both sides may go to sleep. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	call = vq->packed ? virtq_packed_should_call(vq) : virtq_split_should_call(vq);
+	if (vq->packed)
+		call = virtq_packed_should_call(vq);
+	else
+		call = virtq_split_should_call(vq);
 	vq->unseen = 0;
 	return call;
 }
@@ -209,5 +224,7 @@ bool virtq_kicks_on(struct virtq *vq)
 		virtq_split_kicks(vq, true);
 	/* The wish must be out before the ring is looked at again. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return vq->packed ? virtq_packed_more(vq) : virtq_split_more(vq);
+	if (vq->packed)
+		return virtq_packed_more(vq);
+	return virtq_split_more(vq);
 }

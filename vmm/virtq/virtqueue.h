@@ -103,6 +103,9 @@ struct virtq {
  * ones. 0, -EINVAL (size or alignment) or -EFAULT (not all in RAM); nothing logged. After an error the
  * queue is a broken one, so that a driver that kicks it all the same gets nowhere.
  */
+/* How long the driver's and the device's part are: the event fields of a split ring included (2.7, 2.8.10). */
+uint64_t virtq_driver_bytes(bool packed, uint32_t size);
+uint64_t virtq_device_bytes(bool packed, uint32_t size);
 int virtq_start(struct virtq *vq, const struct gmem *gm, const struct virtq_layout *l,
 		uint64_t features, uint32_t base);
 /*
