@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "probes/names.h"
 #include "probes/qemu_names.h"
 #include "probes/reasons.h"
@@ -21,11 +21,12 @@
 #define STATS_LINK "/memfd:exitlab-stats"
 #define MAX_PAGES  16
 #define MAX_REGIONS 256
+#define MAX_FDS     4096 /* of a process, among which its page is looked for */
 #define ASK_NS     NSEC_PER_SEC /* a QEMU is not asked more often: its answer costs it a millisecond */
 
 struct vm_names {
 	pid_t tgid;
-	const struct stats_page *page; /* NULL: not our VMM */
+	int page_fd; /* -1: not our VMM */
 	bool qemu, has_qmp;
 	bool unnamed; /* something was looked up in vain */
 	struct qmp_socket qmp;
@@ -105,63 +106,94 @@ struct names *names_new(bool ask_early)
 void names_free(struct names *n)
 {
 	for (unsigned i = 0; n && i < n->n; i++)
-		if (n->vm[i].page)
-			munmap((void *)n->vm[i].page, sizeof(struct stats_page));
+		close_fd(&n->vm[i].page_fd);
 	if (n)
 		pthread_mutex_destroy(&n->lock);
 	free(n);
 }
 
-static const struct stats_page *map_page(const char *path)
+/* Where what an fd leads to is mounted; -1: unknown. Asks the kernel alone, no file system. */
+static long mount_of(int fd)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stats_page *page = MAP_FAILED;
-	struct stat st;
+	char path[64], text[512], *at;
+	ssize_t n;
+	int info;
 
-	if (fd < 0)
-		return NULL;
-	if (!fstat(fd, &st) && st.st_size >= (off_t)sizeof(*page))
-		page = mmap(NULL, sizeof(*page), PROT_READ, MAP_SHARED, fd, 0);
-	close(fd);
-	if (page == MAP_FAILED)
-		return NULL;
-	if (page->magic == STATS_MAGIC && page->version == STATS_VERSION)
-		return page;
-	munmap(page, sizeof(*page));
-	return NULL;
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info = open(path, O_RDONLY | O_CLOEXEC);
+	if (info < 0)
+		return -1;
+	n = fd_read_full(info, text, sizeof(text) - 1);
+	close(info);
+	text[MAX(n, 0)] = '\0';
+	at = strstr(text, "mnt_id:");
+	return at ? strtol(at + strlen("mnt_id:"), NULL, 10) : -1;
+}
+
+/*
+ * A memfd, and nothing else that somebody gave its name: opening a pipe, or a file of a file system that a
+ * process serves, could keep us waiting for ever. All memfds lie on one mount that nobody else reaches.
+ */
+static bool is_memfd(int fd)
+{
+	int own = memfd_create("exitlab-mount", MFD_CLOEXEC);
+	long mount = mount_of(own);
+
+	close_fd(&own);
+	return mount >= 0 && mount_of(fd) == mount;
+}
+
+static int open_page(const char *path)
+{
+	struct stats_page *copy = malloc(sizeof(*copy));
+	int at = open(path, O_PATH | O_CLOEXEC), fd = -1;
+	char self[64];
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", at);
+	if (copy && at >= 0 && is_memfd(at))
+		fd = open(self, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && stats_page_copy(fd, copy, sizeof(*copy)))
+		close_fd(&fd);
+	close_fd(&at);
+	free(copy);
+	return fd;
 }
 
 /* The memfd among the fds of the process that bears the page's name. */
-static const struct stats_page *find_page(pid_t tgid)
+static int find_page(pid_t tgid)
 {
-	const struct stats_page *page = NULL;
 	char dir[64], path[384], link[64];
+	unsigned looked_at = 0;
 	struct dirent *e;
 	ssize_t len;
+	int fd = -1;
 	DIR *d;
 
 	snprintf(dir, sizeof(dir), "/proc/%d/fd", (int)tgid);
 	d = opendir(dir);
-	while (d && !page && (e = readdir(d))) {
+	while (d && fd < 0 && looked_at++ < MAX_FDS && (e = readdir(d))) {
 		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
 		len = readlink(path, link, sizeof(link) - 1);
 		if (len >= (ssize_t)strlen(STATS_LINK) && !strncmp(link, STATS_LINK, strlen(STATS_LINK)))
-			page = map_page(path);
+			fd = open_page(path);
 	}
 	if (d)
 		closedir(d);
-	return page;
+	return fd;
 }
 
 /* Regions of a page may move while we copy; a torn one is put right by the next poll. */
 static void take_regions(struct vm_names *vm)
 {
-	if (!vm->page)
-		return;
-	vm->n_regions = MIN(vm->page->n_regions, STATS_REGIONS);
-	for (uint32_t i = 0; i < vm->n_regions; i++)
-		if (vm->page->region[i].len)
-			vm->region[i] = vm->page->region[i];
+	struct stats_page *copy = vm->page_fd < 0 ? NULL : malloc(sizeof(*copy));
+
+	if (copy && !stats_page_copy(vm->page_fd, copy, offsetof(struct stats_page, now))) {
+		vm->n_regions = copy->n_regions;
+		for (uint32_t i = 0; i < vm->n_regions; i++)
+			if (copy->region[i].len)
+				vm->region[i] = copy->region[i];
+	}
+	free(copy);
 }
 
 static struct vm_names *vm_of(struct names *n, pid_t tgid)
@@ -176,9 +208,9 @@ static struct vm_names *vm_of(struct names *n, pid_t tgid)
 	vm = &n->vm[n->n++];
 	vm->tgid = tgid;
 	vm->seen_ns = clock_ns();
-	vm->page = find_page(tgid);
-	vm->qemu = !vm->page && qemu_is(tgid);
-	vm->has_qmp = !vm->page && qemu_socket_of(tgid, &vm->qmp);
+	vm->page_fd = find_page(tgid);
+	vm->qemu = vm->page_fd < 0 && qemu_is(tgid);
+	vm->has_qmp = vm->page_fd < 0 && qemu_socket_of(tgid, &vm->qmp);
 	return vm;
 }
 
@@ -224,7 +256,7 @@ static bool has_page(struct names *n, pid_t tgid)
 		return false;
 	pthread_mutex_lock(&n->lock);
 	vm = vm_of(n, tgid);
-	page = vm && vm->page;
+	page = vm && vm->page_fd >= 0;
 	pthread_mutex_unlock(&n->lock);
 	return page;
 }
@@ -234,26 +266,30 @@ static uint64_t suppressed_of(const struct stats_page *page, bool window)
 	const struct stats_counters *to = window && page->close_ns ? &page->at_close : &page->now;
 	uint64_t sum = 0;
 
-	for (uint32_t q = 0; q < MIN(page->n_queues, STATS_QUEUES); q++)
+	for (uint32_t q = 0; q < page->n_queues; q++)
 		sum += to->queue[q].suppressed - (window ? page->at_open.queue[q].suppressed : 0);
 	return window && !page->open_ns ? 0 : sum;
 }
 
 bool names_suppressed(struct names *n, bool window, uint64_t *suppressed)
 {
+	struct stats_page *copy = malloc(sizeof(*copy));
 	bool any = false;
 
 	*suppressed = 0;
-	if (!n)
+	if (!n || !copy) {
+		free(copy);
 		return false;
+	}
 	pthread_mutex_lock(&n->lock);
 	for (unsigned i = 0; i < n->n; i++) {
-		if (!n->vm[i].page)
+		if (n->vm[i].page_fd < 0 || stats_page_copy(n->vm[i].page_fd, copy, sizeof(*copy)))
 			continue;
 		any = true;
-		*suppressed += suppressed_of(n->vm[i].page, window);
+		*suppressed += suppressed_of(copy, window);
 	}
 	pthread_mutex_unlock(&n->lock);
+	free(copy);
 	return any;
 }
 
@@ -286,12 +322,13 @@ static const struct stats_region *in_regions(const struct vm_names *vm, bool pio
 static void region_name(const struct vm_names *vm, const struct stats_region *r, uint64_t addr,
 			char name[NAME_MAX_LEN])
 {
-	const char *reg = vm->page || strcmp(r->name, "e1000-mmio") ? NULL
+	bool ours = vm->page_fd >= 0;
+	const char *reg = ours || strcmp(r->name, "e1000-mmio") ? NULL
 				: in_table(e1000_regs, ARRAY_SIZE(e1000_regs), addr - r->base);
 
 	if (reg)
 		snprintf(name, NAME_MAX_LEN, "e1000 %s", reg);
-	else if (vm->page || r->len <= 4)
+	else if (ours || r->len <= 4)
 		snprintf(name, NAME_MAX_LEN, "%.*s", STATS_NAME, r->name);
 	else
 		snprintf(name, NAME_MAX_LEN, "%.*s+0x%" PRIx64, STATS_NAME, r->name, addr - r->base);
@@ -368,11 +405,13 @@ bool names_find(struct names *n, pid_t tgid, enum probe_backend backend, uint32_
 	if (name)
 		snprintf(buf, size, "%s", name);
 	/*
-	 * The name may come from another process: nothing from it may end a JSON string or reach the
-	 * terminal as a command.
+	 * The name may come from another process: nothing from it may end a JSON string (trace.c writes them
+	 * as they are) or reach the terminal as a command.
 	 */
+	if (name)
+		str_one_line(buf);
 	for (char *c = buf; name && *c; c++)
-		if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ' || *c == 0x7f)
+		if (*c == '"' || *c == '\\')
 			*c = '?';
 	return name;
 }

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "probes/qemu_names.h"
 
-#define ANSWER_MS 300 /* QEMU's main loop may be busy; one that serves another client never answers */
+/* Of all answers. QEMU's main loop may be busy; one that serves another client never answers. */
+#define ANSWER_NS    (600 * NSEC_PER_MSEC)
+#define ANSWER_BYTES (4 * MIB) /* a map of a big machine is some 100 KiB */
 
 bool qemu_is(pid_t tgid)
 {
@@ -95,6 +99,7 @@ bool qemu_socket_of(pid_t tgid, struct qmp_socket *out)
 	found = !file_read(file, &args) && args.len && qemu_find_socket(args.buf, args.len, out);
 	strbuf_free(&args);
 	/* It may live in a container, or have been started elsewhere. */
+	out->tgid = tgid;
 	if (found && !out->abstract) {
 		snprintf(path, sizeof(path), "/proc/%d/%s%.80s", (int)tgid,
 			 out->path[0] == '/' ? "root" : "cwd/", out->path);
@@ -105,68 +110,114 @@ bool qemu_socket_of(pid_t tgid, struct qmp_socket *out)
 
 /* ---- asking ---- */
 
-static FILE *dial(const struct qmp_socket *s)
+/* Whoever is at the other end: all he says is within a time and a number of bytes. */
+struct monitor {
+	int fd;
+	uint64_t deadline_ns;
+	size_t heard;
+	struct strbuf in; /* after the last line */
+};
+
+/* The one who listens is the process whose command line names the socket, not somebody that it wants asked. */
+static bool listens(int fd, pid_t tgid)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return !tgid || (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) && peer.pid == tgid);
+}
+
+static bool dial(struct monitor *m, const struct qmp_socket *s)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	struct timeval limit = {.tv_usec = ANSWER_MS * 1000};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	size_t len = strlen(s->path);
 
+	*m = (struct monitor){.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
+			      .deadline_ns = clock_ns() + ANSWER_NS};
 	memcpy(a.sun_path + s->abstract, s->path, MIN(len, sizeof(a.sun_path) - 1));
-	if (fd < 0)
-		return NULL;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	if (connect(fd, (struct sockaddr *)&a,
-		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + s->abstract + len))) {
-		close(fd);
-		return NULL;
-	}
-	return fdopen(fd, "r+");
+	if (m->fd >= 0 &&
+	    (connect(m->fd, (struct sockaddr *)&a,
+		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + s->abstract + len)) ||
+	     !listens(m->fd, s->tgid)))
+		close_fd(&m->fd);
+	return m->fd >= 0;
+}
+
+/* More bytes; false: no more in time, or too many. */
+static bool hear(struct monitor *m)
+{
+	struct pollfd p = {m->fd, POLLIN, 0};
+	uint64_t now = clock_ns();
+	char buf[4096];
+	ssize_t n;
+
+	if (now >= m->deadline_ns || m->heard > ANSWER_BYTES ||
+	    poll(&p, 1, (int)((m->deadline_ns - now) / NSEC_PER_MSEC) + 1) <= 0)
+		return false;
+	n = read(m->fd, buf, sizeof(buf));
+	if (n <= 0)
+		return false;
+	strbuf_add(&m->in, buf, (size_t)n);
+	m->heard += (size_t)n;
+	return true;
 }
 
 /* The next line that is an answer: events may come in between. NULL: none in time. */
-static json_t *answer(FILE *f)
+static json_t *answer(struct monitor *m)
 {
-	char *line = NULL;
-	size_t size = 0;
-	json_t *j = NULL;
+	size_t looked_at = 0;
 
-	while (!j && getline(&line, &size, f) > 0) {
-		j = json_loads(line, 0, NULL);
-		if (j && !json_object_get(j, "return")) {
-			json_decref(j);
-			j = NULL;
+	for (;;) {
+		char *nl = m->in.len > looked_at
+				   ? memchr(m->in.buf + looked_at, '\n', m->in.len - looked_at)
+				   : NULL;
+		json_t *j;
+		size_t len;
+
+		looked_at = m->in.len;
+		if (!nl) {
+			if (!hear(m))
+				return NULL;
+			continue;
 		}
+		len = (size_t)(nl - m->in.buf);
+		j = json_loadb(m->in.buf, len, 0, NULL);
+		m->in.len -= len + 1;
+		memmove(m->in.buf, nl + 1, m->in.len);
+		looked_at = 0;
+		if (json_object_get(j, "return"))
+			return j;
+		json_decref(j);
 	}
-	free(line);
-	return j;
 }
 
-static json_t *ask(FILE *f, const char *command)
+static json_t *ask(struct monitor *m, const char *command)
 {
-	return fputs(command, f) < 0 || fflush(f) ? NULL : answer(f);
+	size_t len = strlen(command);
+
+	return send(m->fd, command, len, MSG_NOSIGNAL) == (ssize_t)len ? answer(m) : NULL;
 }
 
 size_t qemu_regions(const struct qmp_socket *s, struct stats_region *out, size_t max)
 {
-	FILE *f = dial(s);
 	json_t *ok = NULL, *map = NULL;
+	struct monitor m;
 	const char *text;
 	size_t n = 0;
 
-	if (!f)
+	if (!dial(&m, s))
 		return 0;
-	ok = ask(f, "{\"execute\": \"qmp_capabilities\"}\n");
+	ok = ask(&m, "{\"execute\": \"qmp_capabilities\"}\n");
 	if (ok)
-		map = ask(f, "{\"execute\": \"human-monitor-command\", \"arguments\": "
-			     "{\"command-line\": \"info mtree -f\"}}\n");
+		map = ask(&m, "{\"execute\": \"human-monitor-command\", \"arguments\": "
+			      "{\"command-line\": \"info mtree -f\"}}\n");
 	text = json_string_value(json_object_get(map, "return"));
 	if (text)
 		n = qemu_parse_mtree(text, out, max);
 	json_decref(ok);
 	json_decref(map);
-	fclose(f);
+	close(m.fd);
+	strbuf_free(&m.in);
 	return n;
 }
 

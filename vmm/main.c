@@ -158,7 +158,7 @@ static int stats_fd(const struct args *a)
 {
 	if (a->stats)
 		return a->stats_fd;
-	return memfd_create("exitlab-stats", MFD_CLOEXEC);
+	return memfd_create("exitlab-stats", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 }
 
 static int set_up(struct machine *m)

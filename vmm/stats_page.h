@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The VMM's statistics page: shared memory (a memfd given with --stats fd=N) that the VMM writes and anyone
- * may read at any time. One writer per counter, plain aligned 64-bit stores, so a reader never sees a torn
+ * may read at any time; sealed, where it is a memfd, so that whoever holds it cannot cut it under the VMM. One writer per counter, plain aligned 64-bit stores, so a reader never sees a torn
  * value; there is no lock. Counters only grow; snapshots at the window's edges are taken by the VMM itself
  * (struct stats_window) when it sees the marker write, so that a reader needs no timing of its own.
  */
 #ifndef VMM_STATS_PAGE_H
 #define VMM_STATS_PAGE_H
 
+#include <errno.h>
 #include <stdint.h>
+#include <string.h>
+#include <unistd.h>
 
 #define STATS_MAGIC   0x4c54584545475053ull
 #define STATS_VERSION 1
@@ -71,5 +74,29 @@ struct stats_page {
 	char kvm_open[32768], kvm_close[32768], kvm_exit[32768];
 	uint64_t closed_ns; /* all of the close is read; the other vCPUs ran on until then */
 };
+
+/*
+ * A copy of the first len bytes, for a reader who does not trust the writer: the file may be cut or change at
+ * any time, and holds what its owner likes. Counts are within their arrays, texts and names end. 0 or -EBADMSG.
+ */
+static inline int stats_page_copy(int fd, struct stats_page *out, size_t len)
+{
+	memset(out, 0, sizeof(*out));
+	if (pread(fd, out, len, 0) != (ssize_t)len || out->magic != STATS_MAGIC ||
+	    out->version != STATS_VERSION)
+		return -EBADMSG;
+	if (out->n_vcpus > STATS_VCPUS)
+		out->n_vcpus = STATS_VCPUS;
+	if (out->n_queues > STATS_QUEUES)
+		out->n_queues = STATS_QUEUES;
+	if (out->n_regions > STATS_REGIONS)
+		out->n_regions = STATS_REGIONS;
+	for (uint32_t i = 0; i < STATS_REGIONS; i++)
+		out->region[i].name[STATS_NAME - 1] = '\0';
+	out->kvm_open[sizeof(out->kvm_open) - 1] = '\0';
+	out->kvm_close[sizeof(out->kvm_close) - 1] = '\0';
+	out->kvm_exit[sizeof(out->kvm_exit) - 1] = '\0';
+	return 0;
+}
 
 #endif

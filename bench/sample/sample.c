@@ -40,15 +40,11 @@ static int open_files(struct run *r)
 
 	r->agent_log = fopen(path, "we");
 	free(path);
-	r->stats_fd = memfd_create("exitlab-stats", MFD_CLOEXEC);
-	if (!r->agent_log || r->stats_fd < 0 || ftruncate(r->stats_fd, sizeof(struct stats_page)) ||
+	r->stats_fd = memfd_create("exitlab-stats", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (!r->agent_log || r->stats_fd < 0 ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, r->agent_fd))
 		return run_fail(r, -errno, "set-up: %s", strerror(errno));
-	r->stats = mmap(NULL, sizeof(*r->stats), PROT_READ, MAP_SHARED, r->stats_fd, 0);
-	if (r->stats == MAP_FAILED) {
-		r->stats = NULL;
-		return run_fail(r, -ENOMEM, "set-up: statistics page: %s", strerror(errno));
-	}
+	r->stats = xcalloc(1, sizeof(*r->stats));
 	return 0;
 }
 
@@ -64,8 +60,7 @@ static void run_free(struct run *r)
 	close_fd(&r->agent_fd[0]);
 	close_fd(&r->agent_fd[1]);
 	close_fd(&r->stats_fd);
-	if (r->stats)
-		munmap(r->stats, sizeof(*r->stats));
+	free(r->stats);
 	if (r->agent_log)
 		fclose(r->agent_log);
 	free(r->image);
@@ -132,7 +127,7 @@ static int run_measure(struct run *r, json_t *sample)
 	o.hists = r->hists;
 	o.probes = r->probe_data;
 	o.boot_ns = r->boot_ns;
-	if (r->cell->vmm && r->cell->vmm->ours && r->stats->magic == STATS_MAGIC)
+	if (r->cell->vmm && r->cell->vmm->ours && !stats_page_copy(r->stats_fd, r->stats, sizeof(*r->stats)))
 		o.stats = r->stats;
 	return measure_sample(&o, sample, &r->error);
 }

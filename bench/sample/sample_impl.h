@@ -40,7 +40,7 @@ struct run {
 	int remote_fd;           /* the session with it */
 	struct observer observer;
 	struct probes *probes;
-	struct stats_page *stats;
+	struct stats_page *stats;  /* a copy, taken at the end */
 	int stats_fd, agent_fd[2]; /* [0] ours, [1] the VMM's */
 	char *image;
 	struct strbuf line;        /* unfinished line of the agent */

@@ -106,6 +106,21 @@ static void page_in_a_memfd(void **state)
 	assert_true(stats_create(&ours, 9999, 1) < 0);
 }
 
+/* Class 22: others may open the page by its name; cut, it would end the VMM. */
+static void a_page_that_nobody_cuts(void **state)
+{
+	int fd = memfd_create("page", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct stats_page *page, *again;
+
+	(void)state;
+	assert_int_equal(stats_create(&page, fd, 1), 0);
+	assert_int_equal(ftruncate(fd, 0), -1);
+	assert_int_equal(stats_create(&again, fd, 1), 0); /* one that is sealed already */
+	stats_destroy(again);
+	stats_destroy(page);
+	close(fd);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -115,6 +130,7 @@ int main(void)
 		T(other_values_do_nothing),
 		T(slots_run_out_kindly),
 		cmocka_unit_test(page_in_a_memfd),
+		cmocka_unit_test(a_page_that_nobody_cuts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The statistics page: made here, filled in by everyone (vmm/stats_page.h). */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,6 +23,9 @@ int stats_create(struct stats_page **out, int fd, unsigned n_cpus)
 			  strerror(errno));
 		return -EINVAL;
 	}
+	/* Who opens it must not be able to cut it under us. A regular file, or one sealed already, says no. */
+	if (fd >= 0)
+		fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 	page = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
 	if (page == MAP_FAILED) {
 		log_error("statistics page: fd %d: %s; want a memfd open for writing", fd,

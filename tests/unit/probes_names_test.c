@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Names that come from other processes, which mean no good to a profiler that is root: pages that are cut,
+ * files that are no pages, monitors that never end a line. Class 22.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "probes/names.h"
+#include "probes/qemu_names.h"
+#include "probes/reasons.h"
+#include "vmm/stats_page.h"
+
+#define PIO_REASON 0x7b /* SVM */
+#define PORT       0x5555
+
+static struct stats_page page;
+
+/* As one of our VMMs, with a register and a queue. */
+static int make_page(unsigned flags)
+{
+	int fd = memfd_create("exitlab-stats", MFD_CLOEXEC | flags);
+
+	page = (struct stats_page){.magic = STATS_MAGIC, .version = STATS_VERSION, .n_regions = 1, .n_queues = 1};
+	page.region[0] = (struct stats_region){.name = "card \x1b]0;x\a\"\\ \xc2\x9b", .base = PORT, .len = 2, .is_pio = 1};
+	page.now.queue[0].suppressed = 7;
+	assert_int_equal(write(fd, &page, sizeof(page)), sizeof(page));
+	return fd;
+}
+
+static void a_page(void **state)
+{
+	struct names *n = names_new(false);
+	int fd = make_page(0);
+	uint64_t suppressed;
+	char name[64];
+
+	(void)state;
+	names_poll(n, getpid());
+	assert_true(names_find(n, getpid(), BACKEND_SVM, PIO_REASON, PORT, name, sizeof(name)));
+	assert_string_equal(name, "card ?]0;x??? ??");
+	assert_true(names_suppressed(n, false, &suppressed));
+	assert_int_equal(suppressed, 7);
+	names_free(n);
+	close(fd);
+}
+
+/* Mapped, its next read was a SIGBUS. */
+static void a_page_that_is_cut(void **state)
+{
+	struct names *n = names_new(false);
+	int fd = make_page(0);
+	uint64_t suppressed;
+	char name[64];
+
+	(void)state;
+	names_poll(n, getpid());
+	assert_int_equal(ftruncate(fd, 0), 0);
+	names_poll(n, getpid());
+	assert_false(names_suppressed(n, false, &suppressed));
+	assert_true(names_find(n, getpid(), BACKEND_SVM, PIO_REASON, PORT, name, sizeof(name))); /* as it was */
+	names_free(n);
+	close(fd);
+}
+
+static void a_page_that_lies(void **state)
+{
+	int fd = make_page(0);
+
+	(void)state;
+	page.n_vcpus = page.n_queues = page.n_regions = UINT32_MAX;
+	memset(page.kvm_open, 'x', sizeof(page.kvm_open));
+	memset(page.region[0].name, 'x', STATS_NAME);
+	assert_int_equal(pwrite(fd, &page, sizeof(page), 0), sizeof(page));
+	assert_int_equal(stats_page_copy(fd, &page, sizeof(page)), 0);
+	assert_int_equal(page.n_vcpus, STATS_VCPUS);
+	assert_int_equal(page.n_queues, STATS_QUEUES);
+	assert_int_equal(page.n_regions, STATS_REGIONS);
+	assert_int_equal(strlen(page.kvm_open), sizeof(page.kvm_open) - 1);
+	assert_int_equal(strlen(page.region[0].name), STATS_NAME - 1);
+	assert_int_equal(ftruncate(fd, sizeof(page) - 1), 0);
+	assert_int_equal(stats_page_copy(fd, &page, sizeof(page)), -EBADMSG);
+	close(fd);
+}
+
+/*
+ * A process that has made itself a root where a pipe bears the page's name: whoever opens it waits for a
+ * writer. Says over fd whether that worked (a user namespace would do; root is simpler), and stays.
+ */
+static void pose(int fd, const char *root)
+{
+	bool ok = !unshare(CLONE_NEWNS) && !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+		  !mount("none", root, "tmpfs", 0, NULL) && !chdir(root) && !mkfifo("memfd:exitlab-stats", 0666) &&
+		  open("memfd:exitlab-stats", O_RDONLY | O_NONBLOCK) >= 0 && !syscall(SYS_pivot_root, ".", ".");
+
+	if (write(fd, ok ? "y" : "n", 1) < 0)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static void a_pipe_of_that_name(void **state)
+{
+	struct names *n = names_new(false);
+	char said = 0, root[] = "/tmp/exitlab-names-XXXXXX";
+	uint64_t suppressed;
+	int fds[2];
+	pid_t pid;
+
+	(void)state;
+	assert_non_null(mkdtemp(root));
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	if (!pid)
+		pose(fds[1], root);
+	assert_int_equal(read(fds[0], &said, 1), 1);
+	alarm(20);
+	if (said == 'y')
+		names_poll(n, pid);
+	alarm(0);
+	assert_false(names_suppressed(n, false, &suppressed));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	rmdir(root);
+	names_free(n);
+	close(fds[0]);
+	close(fds[1]);
+	if (said != 'y')
+		skip();
+}
+
+/* ---- monitors ---- */
+
+struct monitor {
+	int listener;
+	const char *line; /* said for ever after a connect, */
+	bool slow;        /* or a byte now and then for 10 s */
+	size_t said;
+};
+
+static void *talk(void *arg)
+{
+	struct monitor *m = arg;
+	int fd = accept4(m->listener, NULL, NULL, SOCK_CLOEXEC);
+	ssize_t n;
+
+	while ((!m->slow || m->said < 500) &&
+	       (n = send(fd, m->line, m->slow ? 1 : strlen(m->line), MSG_NOSIGNAL)) > 0) {
+		m->said += (size_t)n;
+		if (m->slow)
+			usleep(20000);
+	}
+	close(fd);
+	return NULL;
+}
+
+static struct qmp_socket listen_as(struct monitor *m, const char *line)
+{
+	struct qmp_socket s = {.abstract = true};
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+
+	snprintf(s.path, sizeof(s.path), "exitlab-test-%d", getpid());
+	memcpy(a.sun_path + 1, s.path, strlen(s.path));
+	*m = (struct monitor){.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), .line = line};
+	assert_int_equal(bind(m->listener, (struct sockaddr *)&a,
+			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(s.path))), 0);
+	assert_int_equal(listen(m->listener, 1), 0);
+	return s;
+}
+
+static void monitors_that_never_end(void **state)
+{
+	static char line[4096], event[] = "{\"event\": \"STOP\"}\n";
+	const char *const lines[] = {line, event, line};
+	struct stats_region r[4];
+
+	(void)state;
+	memset(line, ' ', sizeof(line) - 1);
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		struct monitor m;
+		struct qmp_socket s = listen_as(&m, lines[i]);
+		uint64_t t0 = clock_ns();
+		pthread_t thread;
+
+		m.slow = i == 2;
+		assert_int_equal(pthread_create(&thread, NULL, talk, &m), 0);
+		assert_int_equal(qemu_regions(&s, r, ARRAY_SIZE(r)), 0);
+		assert_true(clock_ns() - t0 < 5 * NSEC_PER_SEC);
+		pthread_join(thread, NULL);
+		assert_true(m.said < 8 * MIB); /* what we took, and what the socket holds */
+		close(m.listener);
+	}
+}
+
+/* A command line may name anybody's socket: only one that the process itself listens at is asked. */
+static void a_monitor_of_somebody_else(void **state)
+{
+	struct stats_region r[4];
+	struct monitor m;
+	struct qmp_socket s = listen_as(&m, "x\n");
+
+	(void)state;
+	s.tgid = getppid();
+	assert_int_equal(qemu_regions(&s, r, ARRAY_SIZE(r)), 0);
+	{
+		char byte;
+		int fd = accept4(m.listener, NULL, NULL, SOCK_CLOEXEC);
+
+		assert_int_equal(read(fd, &byte, 1), 0); /* not a word */
+		close(fd);
+	}
+	close(m.listener);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_page),
+		cmocka_unit_test(a_page_that_is_cut),
+		cmocka_unit_test(a_page_that_lies),
+		cmocka_unit_test(a_pipe_of_that_name),
+		cmocka_unit_test(monitors_that_never_end),
+		cmocka_unit_test(a_monitor_of_somebody_else),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
