@@ -30,7 +30,8 @@ static const struct opt opts[] = {
 	{"allow-unsafe-interrupts", 0, OPT_FLAG, offsetof(struct args, unsafe_interrupts), "",
 	 "--vfio also where interrupts are not remapped"},
 	{"device", 'd', OPT_LIST, offsetof(struct args, device), "NAME[,K=V]", "any PCI device by its name"},
-	{"disk", 0, OPT_LIST, offsetof(struct args, disk), "path=FILE", "not supported yet"},
+	{"disk", 0, OPT_LIST, offsetof(struct args, disk), "FILE[,K=V]",
+	 "disk on a raw image or block device: mode=virtio-blk and its knobs"},
 	{"console", 0, OPT_STR, offsetof(struct args, console), "WHERE",
 	 "COM1: stdio (default; Ctrl-A x ends the guest), none or a file"},
 	{"agent", 0, OPT_STR, offsetof(struct args, agent), "WHERE",
@@ -57,7 +58,8 @@ static const struct command command = {
 	.examples =
 		"vmm --kernel vmlinux --initrd root.cpio.gz --cmdline 'console=ttyS0' --mem 512M\n"
 		"vmm --kernel micro.elf --cmdline 'test' --console none --agent fd=5\n"
-		"vmm --kernel vmlinux --initrd root.cpio --cpus 2 --net mode=vhost,tap=t0",
+		"vmm --kernel vmlinux --initrd root.cpio --cpus 2 --net mode=vhost,tap=t0\n"
+		"vmm --kernel vmlinuz --initrd initrd.img --cmdline 'root=/dev/vda1 console=ttyS0' --disk debian.raw",
 };
 
 static const char *const formats[] = {"auto", "bzimage", "pvh", "multiboot", "flat", NULL};
@@ -104,8 +106,6 @@ static int check_args(const struct args *a)
 	else if (a->mem > MAX_MEM)
 		log_error("--mem=%" PRIu64 "M: at most %" PRIu64 "G", a->mem / MIB,
 			  (uint64_t)(MAX_MEM / GIB));
-	else if (a->disk.n)
-		log_error("--disk=%s: disks are not supported yet; put the files into the initrd", a->disk.item[0]);
 	else
 		return 0;
 	return -EINVAL;

@@ -8,7 +8,7 @@
 /* Every device that --device, --net and --vfio can make; each file in net/, virtio/ and vfio/ exports one. */
 static const struct pci_ops *const devices[] = {
 	&e1000_ops,
-	&virtio_net_ops, &virtio_rng_ops, &virtio_console_ops, &testdev_ops, &vfio_ops,
+	&virtio_blk_ops, &virtio_net_ops, &virtio_rng_ops, &virtio_console_ops, &testdev_ops, &vfio_ops,
 	NULL,
 };
 

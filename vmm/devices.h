@@ -5,8 +5,8 @@
 
 #include "vmm/pci/pci.h"
 
-extern const struct pci_ops e1000_ops, virtio_net_ops, virtio_rng_ops, virtio_console_ops, testdev_ops,
-	vfio_ops;
+extern const struct pci_ops e1000_ops, virtio_blk_ops, virtio_net_ops, virtio_rng_ops, virtio_console_ops,
+	testdev_ops, vfio_ops;
 
 /* NULL when there is no such device (logged, with those that there are). */
 const struct pci_ops *device_find(const char *name);

@@ -61,6 +61,34 @@ static int add_net(struct vm *vm, const struct args *a, const char *text)
 	return add_device(vm, e1000 ? "e1000" : "virtio-net", text);
 }
 
+/* "PATH,..." is "file=PATH,...". */
+static char *disk_text(const char *text)
+{
+	const char *comma = strchrnul(text, ',');
+	bool bare = !memchr(text, '=', (size_t)(comma - text));
+
+	return xasprintf("%s%s", bare ? "file=" : "", text);
+}
+
+/* The mode is the name of the device. */
+static int add_disk(struct vm *vm, const struct args *a, const char *text)
+{
+	static const char *const modes[] = {"virtio-blk", NULL};
+	char *full = disk_text(text);
+	struct dev_opts *o;
+	int mode = 0, err = dev_opts_parse(&o, full);
+
+	(void)a;
+	if (!err) {
+		err = dev_opts_word(o, "mode", modes, &mode);
+		dev_opts_free(o);
+	}
+	if (!err)
+		err = add_device(vm, modes[mode], full);
+	free(full);
+	return err;
+}
+
 static int add_vfio(struct vm *vm, const struct args *a, const char *text)
 {
 	char *o = xasprintf("host=%s%s", text, a->unsafe_interrupts ? ",unsafe_interrupts=on" : "");
@@ -86,7 +114,7 @@ static int add_devices(struct vm *vm, const struct args *a)
 	const struct {
 		const struct opt_list *list;
 		int (*add)(struct vm *vm, const struct args *a, const char *text);
-	} kinds[] = {{&a->net, add_net}, {&a->vfio, add_vfio}, {&a->device, add_named}};
+	} kinds[] = {{&a->net, add_net}, {&a->disk, add_disk}, {&a->vfio, add_vfio}, {&a->device, add_named}};
 	int err = pci_host_init(vm->pci);
 
 	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define STATS_MAGIC   0x4c54584545475053ull
-#define STATS_VERSION 1
+#define STATS_VERSION 2
 #define STATS_VCPUS   8
 #define STATS_QUEUES  64 /* queue slots over all devices */
 #define STATS_REGIONS 64 /* named address ranges */
@@ -41,6 +41,11 @@ struct stats_queue {
 	uint64_t stops;          /* ran out of buffers, or peer full */
 	uint64_t bad;            /* malformed rings or descriptors */
 	uint64_t batch[STATS_BATCH]; /* buffers per service run, log2 buckets */
+	/* Of a disk's queue; descs are its requests. */
+	uint64_t flushes;
+	uint64_t errors;        /* requests that failed */
+	uint64_t host_requests; /* what the host's kernel was asked for */
+	uint64_t depth_sum;     /* over all requests: those in flight when it came, itself included */
 };
 
 /* A BAR, a register or a port with a name: what a probe shows instead of an address. Narrower entries win. */

@@ -29,6 +29,7 @@ static int parse_options(struct disk *d, const struct dev_opts *o)
 
 	for (size_t i = 0; i < ARRAY_SIZE(engines); i++)
 		names[i] = engines[i]->name;
+	dev_opts_str(o, "mode", NULL); /* --disk has chosen the device by it */
 	if (!file || !*file) {
 		log_error("%s: no medium; want file=PATH, a raw image or a block device", d->dev_name);
 		return -EINVAL;

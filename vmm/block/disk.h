@@ -65,17 +65,19 @@ void disk_close(struct disk *d);
 const struct disk_info *disk_info(const struct disk *d);
 
 /*
- * On the thread that will use it; depth is the most requests that it can have in flight. 0 or
- * -errno (logged).
+ * depth is the most requests that it can have in flight. One thread uses it, which need not be the
+ * one that opens or closes it. 0 or -errno (logged).
  */
 int disk_queue_open(struct disk_queue **out, struct disk *d, unsigned depth);
 /* Nothing may be in flight. */
 void disk_queue_close(struct disk_queue *q);
 /*
- * Readable when disk_reap would find something that disk_push had not ended; -1: there is no such
- * thing.
+ * An eventfd that a completion makes readable after disk_arm, once; nobody needs to read it. -1:
+ * all ends in disk_push. disk_arm is called before the thread sleeps; true: something has ended
+ * already.
  */
 int disk_queue_fd(const struct disk_queue *q);
+bool disk_arm(struct disk_queue *q);
 
 void disk_submit(struct disk_queue *q, struct disk_req *req);
 /* What was submitted goes to the host's kernel: one system call for all of it. */

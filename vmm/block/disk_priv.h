@@ -45,8 +45,9 @@ struct disk_engine {
 	void (*close)(struct disk_queue *q);
 	void (*start)(struct disk_queue *q, struct disk_req *req);
 	void (*push)(struct disk_queue *q);
-	/* Move what has ended to q->ended; wait: until there is something. */
+	/* Move what has ended to q->ended; wait: until there is something in it. */
 	void (*collect)(struct disk_queue *q, bool wait);
+	bool (*arm)(struct disk_queue *q);
 	int (*fd)(const struct disk_queue *q);
 };
 

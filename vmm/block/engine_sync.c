@@ -29,6 +29,12 @@ static void sync_collect(struct disk_queue *q, bool wait)
 	(void)wait;
 }
 
+static bool sync_arm(struct disk_queue *q)
+{
+	(void)q;
+	return false;
+}
+
 static int sync_fd(const struct disk_queue *q)
 {
 	(void)q;
@@ -42,5 +48,6 @@ const struct disk_engine disk_engine_sync = {
 	.start = sync_start,
 	.push = sync_push,
 	.collect = sync_collect,
+	.arm = sync_arm,
 	.fd = sync_fd,
 };

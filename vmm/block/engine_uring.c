@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "base/log.h"
 #include "vmm/block/disk_priv.h"
@@ -23,6 +24,9 @@
 
 struct uring {
 	struct io_uring ring;
+	int eventfd; /* readable when something has ended while the thread sleeps */
+	bool armed;
+	bool enabled, refused; /* on the thread that uses it */
 };
 
 static struct io_uring *ring_of(const struct disk_queue *q)
@@ -30,6 +34,17 @@ static struct io_uring *ring_of(const struct disk_queue *q)
 	struct uring *u = q->engine_data;
 
 	return &u->ring;
+}
+
+/*
+ * Completions write to the eventfd only when asked to. The ring's own descriptor would not do:
+ * newer kernels wake its pollers not before the completions are run, which nobody would then do.
+ */
+static void uring_wish(struct uring *u, bool event)
+{
+	if (u->armed != event)
+		io_uring_cq_eventfd_toggle(&u->ring, event);
+	u->armed = event;
 }
 
 /* Older kernels know less; the ring is the same but for the time at which completions are run. */
@@ -70,6 +85,19 @@ static const char *uring_advice(int err)
 			     : "; use engine=sync";
 }
 
+static int ring_set_up(struct uring *u, int fd)
+{
+	int err = io_uring_register_files(&u->ring, &fd, 1);
+
+	if (!err)
+		err = io_uring_register_eventfd(&u->ring, u->eventfd);
+	if (!err)
+		err = ring_restrict(&u->ring);
+	if (err)
+		io_uring_queue_exit(&u->ring);
+	return err;
+}
+
 static int uring_open(struct disk_queue *q)
 {
 	unsigned entries = MAX(RING_MIN, MIN(q->depth, RING_MAX));
@@ -78,18 +106,15 @@ static int uring_open(struct disk_queue *q)
 
 	if (!u)
 		return -ENOMEM;
-	err = ring_create(&u->ring, entries);
-	if (!err) {
-		err = io_uring_register_files(&u->ring, &q->disk->fd, 1);
-		if (!err)
-			err = ring_restrict(&u->ring);
-		if (!err)
-			err = io_uring_enable_rings(&u->ring);
-		if (err)
-			io_uring_queue_exit(&u->ring);
-	}
+	u->armed = true;
+	u->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	err = u->eventfd < 0 ? -errno : ring_create(&u->ring, entries);
+	if (!err)
+		err = ring_set_up(u, q->disk->fd);
 	if (err) {
-		log_error("%s: io_uring: %s%s", q->disk->dev_name, strerror(-err), uring_advice(-err));
+		log_error("%s: io_uring: %s%s", q->disk->dev_name, strerror(-err),
+			  uring_advice(-err));
+		close_fd(&u->eventfd);
 		free(u);
 		return err;
 	}
@@ -99,10 +124,30 @@ static int uring_open(struct disk_queue *q)
 
 static void uring_close(struct disk_queue *q)
 {
-	if (!q->engine_data)
+	struct uring *u = q->engine_data;
+
+	if (!u)
 		return;
-	io_uring_queue_exit(ring_of(q));
-	free(q->engine_data);
+	io_uring_queue_exit(&u->ring);
+	close_fd(&u->eventfd);
+	free(u);
+}
+
+/* The ring belongs to the thread that enables it: the first that has something to do with it. */
+static bool uring_enable(struct disk_queue *q)
+{
+	struct uring *u = q->engine_data;
+	int err;
+
+	if (u->enabled || u->refused)
+		return u->enabled;
+	err = io_uring_enable_rings(&u->ring);
+	u->enabled = !err;
+	u->refused = err;
+	if (err)
+		log_warn("%s: io_uring: %s; requests wait for each other instead",
+			 q->disk->dev_name, strerror(-err));
+	return u->enabled;
 }
 
 static void prepare_move(struct io_uring_sqe *sqe, const struct disk_req *req)
@@ -147,8 +192,13 @@ static struct io_uring_sqe *free_sqe(struct disk_queue *q)
 
 static void uring_start(struct disk_queue *q, struct disk_req *req)
 {
-	struct io_uring_sqe *sqe = free_sqe(q);
+	struct io_uring_sqe *sqe;
 
+	if (!uring_enable(q)) {
+		disk_ended(q, req, disk_result(req, disk_blocking(q, req, 0)));
+		return;
+	}
+	sqe = free_sqe(q);
 	switch (req->op) {
 	case DISK_READ:
 	case DISK_WRITE:
@@ -180,7 +230,8 @@ static void uring_collect(struct disk_queue *q, bool wait)
 	struct io_uring_cqe *cqe;
 	unsigned head, n = 0;
 
-	if (wait)
+	uring_wish(q->engine_data, false);
+	if (wait && !q->ended.first)
 		io_uring_wait_cqe(ring, &cqe);
 	else if (kernel_has_more(ring))
 		io_uring_get_events(ring);
@@ -191,9 +242,21 @@ static void uring_collect(struct disk_queue *q, bool wait)
 	io_uring_cq_advance(ring, n);
 }
 
+static bool uring_arm(struct disk_queue *q)
+{
+	struct io_uring *ring = ring_of(q);
+
+	uring_wish(q->engine_data, true);
+	/* The wish must be out before the ring is looked at again. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return kernel_has_more(ring) || io_uring_cq_ready(ring);
+}
+
 static int uring_fd(const struct disk_queue *q)
 {
-	return ring_of(q)->ring_fd;
+	struct uring *u = q->engine_data;
+
+	return u->eventfd;
 }
 
 const struct disk_engine disk_engine_uring = {
@@ -203,5 +266,6 @@ const struct disk_engine disk_engine_uring = {
 	.start = uring_start,
 	.push = uring_push,
 	.collect = uring_collect,
+	.arm = uring_arm,
 	.fd = uring_fd,
 };

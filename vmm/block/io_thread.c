@@ -2,12 +2,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "vmm/block/io_thread.h"
 #include "vmm/core/eventfd.h"
 #include "vmm/core/evloop.h"
+#include "vmm/core/vm.h"
 
 #define WATCHES 20
 /* Then the loop looks at its calls: who resets the device waits for them. */
@@ -15,7 +15,6 @@
 
 struct watch {
 	int fd; /* -1: free */
-	bool is_eventfd;
 	uint64_t *counter;
 };
 
@@ -33,12 +32,10 @@ struct io_thread {
 static void on_fd(void *arg, uint32_t events)
 {
 	struct watch *w = arg;
-	uint64_t n;
 
 	(void)events;
-	n = w->is_eventfd ? eventfd_drain(w->fd) : 0;
 	if (w->counter)
-		__atomic_store_n(w->counter, *w->counter + n, __ATOMIC_RELAXED);
+		stats_count(w->counter, eventfd_drain(w->fd));
 }
 
 /* The pause is over. */
@@ -116,15 +113,15 @@ static struct watch *watch_of(struct io_thread *t, int fd)
 	return NULL;
 }
 
-int io_thread_watch(struct io_thread *t, int fd, bool is_eventfd, uint64_t *counter)
+int io_thread_watch(struct io_thread *t, int fd, uint64_t *counter)
 {
 	struct watch *w = watch_of(t, -1);
 	int err;
 
 	if (!w)
 		return -ENOSPC;
-	*w = (struct watch){fd, is_eventfd, counter};
-	err = evloop_add(t->loop, fd, EPOLLIN, on_fd, w);
+	*w = (struct watch){fd, counter};
+	err = evloop_add(t->loop, fd, EPOLLIN | EPOLLET, on_fd, w);
 	if (err)
 		w->fd = -1;
 	return err;

@@ -30,10 +30,10 @@ int io_thread_create(struct io_thread **out, struct threads *threads, const char
 		     const struct io_thread_ops *ops, void *arg);
 void io_thread_destroy(struct io_thread *t);
 /*
- * Wake up when fd is readable. counter: an eventfd, which is read empty, and what it held is added
- * to *counter (may be NULL); else serve makes it unreadable. 0 or -errno.
+ * Wake up each time fd becomes readable. counter: it is an eventfd, to be read empty, and what it
+ * held is added there; NULL: it need not be read. 0 or -errno.
  */
-int io_thread_watch(struct io_thread *t, int fd, bool is_eventfd, uint64_t *counter);
+int io_thread_watch(struct io_thread *t, int fd, uint64_t *counter);
 void io_thread_unwatch(struct io_thread *t, int fd);
 /* Run fn on the thread and wait for it. */
 void io_thread_call(struct io_thread *t, void (*fn)(void *arg), void *arg);

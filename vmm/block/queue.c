@@ -182,6 +182,11 @@ unsigned disk_reap(struct disk_queue *q)
 	return n;
 }
 
+bool disk_arm(struct disk_queue *q)
+{
+	return q->disk->engine->arm(q);
+}
+
 unsigned disk_in_flight(const struct disk_queue *q)
 {
 	return q->in_flight;
@@ -196,7 +201,7 @@ void disk_drain(struct disk_queue *q)
 {
 	while (q->in_flight) {
 		disk_push(q);
-		q->disk->engine->collect(q, !q->ended.first);
+		q->disk->engine->collect(q, true);
 		disk_reap(q);
 	}
 }
