@@ -202,8 +202,8 @@ const struct command cmd_sweep = {
 	.summary = "run the experiments of a job file; `claims` judges published figures",
 	.details =
 		"A job file has a section per experiment, [global] for what they share, and the options of\n"
-		"bench run as keys (mode, vmm, guest, on, reps, duration, work, tool, guest_kernel, ipv6,\n"
-		"deterministic, probes); any other key is a --set. Lists are a matrix, measured interleaved.\n"
+		"bench run as keys (flags are on or off); any other key is a --set. kernel is the knob,\n"
+		"guest_kernel the option, probes=off is --no-probes. Lists are a matrix, measured interleaved.\n"
 		"A NAME without dot or slash is experiments/NAME.ini.",
 	.examples = "bench sweep claims --dry-run\nbench sweep claims --judge\n"
 		    "bench sweep experiments/knobs.ini --only=rings --reps=7",

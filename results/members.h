@@ -23,6 +23,7 @@
 	M(S, TEXT, substrate, MUST)                                                               \
 	M(S, TEXT, time_base, MUST)                                                               \
 	M(S, MAP, knobs, MAY)                                                                     \
+	M(S, MAP, options, MAY)                                                                   \
 	M(S, MAP, params, MAY)                                                                    \
 	M(S, MAP, plan, MAY)                                                                      \
 	M(S, MAP, environment, MAY)                                                               \

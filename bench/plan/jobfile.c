@@ -8,8 +8,10 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/strbuf.h"
-#include "bench/plan/jobfile.h"
 #include "bench/host/paths.h"
+#include "bench/modes/knobs.h"
+#include "bench/plan/jobfile.h"
+#include "bench/plan/run_args.h"
 
 #define JOB_TIMEOUT_NS (24 * 3600 * NSEC_PER_SEC) /* `bench run` has its own, tighter ones */
 
@@ -30,21 +32,10 @@ struct parsed {
 	int err;
 };
 
-/* Options of `bench run` that a file may set; flags take on or off. */
+/* Keys that are called otherwise than the option of `bench run`. */
 static const struct {
 	const char *key, *option;
-	bool flag;
-} options[] = {
-	{"mode", "mode", false},	 {"vmm", "vmm", false},
-	{"guest", "guest", false},	 {"on", "on", false},
-	{"reps", "reps", false},	 {"warmup", "warmup", false},
-	{"duration", "duration", false}, {"work", "work", false},
-	{"tool", "tool", false},	 {"seed", "seed", false},
-	{"timeout", "timeout", false},	 {"guest_kernel", "kernel", false},
-	{"ipv6", "ipv6", true},		 {"deterministic", "deterministic", true},
-	{"probes", "no-probes", true},	 {"pin", "pin", false},
-	{"tune", "tune", true},
-};
+} aliases[] = {{"guest_kernel", "kernel"}, {"probes", "no-probes"}};
 
 static struct section *section_of(struct parsed *p, const char *name)
 {
@@ -107,36 +98,43 @@ static char *without_blanks(const char *list)
 	return s;
 }
 
-static int add_flag(struct job_experiment *e, const char *option, const struct pair *p)
+/* The option of `bench run` that a key stands for; NULL: it is a --set, as is a knob of an option's name. */
+static const struct opt *option_of(const char *key)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(aliases); i++)
+		if (!strcmp(aliases[i].key, key))
+			return run_opt_find(aliases[i].option);
+	return knob_find(key) ? NULL : run_opt_find(key);
+}
+
+static int add_flag(struct job_experiment *e, const struct opt *o, const struct pair *p)
 {
 	bool on;
 
 	if (parse_bool(p->value, &on))
 		return -EINVAL;
 	/* probes=off is --no-probes. */
-	if (on != !strncmp(option, "no-", 3))
-		strlist_addf(&e->args, "--%s", option);
+	if (strcmp(p->key, o->name) && !strncmp(o->name, "no-", 3))
+		on = !on;
+	if (on)
+		strlist_addf(&e->args, "--%s", o->name);
 	return 0;
 }
 
 static int add_pair(struct job_experiment *e, const struct pair *p)
 {
+	const struct opt *o = option_of(p->key);
 	char *value;
 
 	if (!strcmp(p->key, "workload"))
 		return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-		if (strcmp(options[i].key, p->key) != 0)
-			continue;
-		if (options[i].flag)
-			return add_flag(e, options[i].option, p);
-		value = without_blanks(p->value);
-		strlist_addf(&e->args, "--%s=%s", options[i].option, value);
-		free(value);
-		return 0;
-	}
+	if (o && o->type == OPT_FLAG)
+		return add_flag(e, o, p);
 	value = without_blanks(p->value);
-	strlist_addf(&e->args, "--set=%s=%s", p->key, value);
+	if (o)
+		strlist_addf(&e->args, "--%s=%s", o->name, value);
+	else
+		strlist_addf(&e->args, "--set=%s=%s", p->key, value);
 	free(value);
 	return 0;
 }

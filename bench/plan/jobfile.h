@@ -9,6 +9,9 @@
  *   workload=net-throughput
  *   mode=virtio,vhost        ; a list is a matrix, measured interleaved in one plan
  *   ring=split,packed        ; whatever is no option of `bench run` is a --set
+ *
+ * A key is called as the option (flags are on or off), except guest_kernel for --kernel, since kernel is a
+ * knob, and probes=off for --no-probes.
  */
 #ifndef BENCH_PLAN_JOBFILE_H
 #define BENCH_PLAN_JOBFILE_H

@@ -6,22 +6,12 @@
 #ifndef BENCH_PLAN_PLAN_H
 #define BENCH_PLAN_PLAN_H
 
-#include "base/opts.h"
 #include "bench/vmms/vmm.h"
 #include "bench/modes/knobs.h"
 #include "bench/modes/mode.h"
 #include "bench/host/pin.h"
+#include "bench/plan/run_args.h"
 #include "workloads/workloads.h"
-
-struct run_args {
-	const char *modes, *vmms, *guest, *on, *tool, *store, *kernel, *nic, *vf, *topology;
-	const char *peer, *token, *pin;
-	struct opt_list set;
-	uint64_t reps, warmup, duration_ns, work, seed, timeout_ns;
-	bool json, dry_run, deterministic, overhead, no_probes, ipv6, tune, unsafe_interrupts;
-};
-
-extern const struct opt run_opts[]; /* the options of struct run_args */
 
 struct cell {
 	const struct workload *workload;

@@ -9,8 +9,11 @@
 #include "base/proc.h"
 #include "base/strbuf.h"
 #include "bench/host/paths.h"
+#include "bench/modes/mode.h"
 #include "bench/plan/rerun.h"
+#include "bench/plan/run_args.h"
 #include "results/record.h"
+#include "workloads/job.h"
 
 #define RUN_TIMEOUT_NS (12 * 3600 * NSEC_PER_SEC) /* a plan has its own, tighter ones */
 
@@ -20,69 +23,102 @@ static void add_option(struct strlist *w, const char *name, const char *value)
 		strlist_addf(w, "--%s=%s", name, value);
 }
 
-/* A value that is the default is left out: the command says what was chosen. */
-static void add_words(struct strlist *w, const json_t *params, const char *mode)
+/* As it was typed. */
+static void add_given(struct strlist *w, const char *name, const json_t *given)
 {
-	static const struct {
-		const char *param, *option, *standard;
-	} words[] = {{"kernel", "kernel", "default"}, {"nic", "nic", ""},     {"vf", "vf", ""},
-		     {"peer", "peer", ""},	      {"pin", "pin", "auto"}};
-	static const struct {
-		const char *param, *option;
-	} flags[] = {{"ipv6", "--ipv6"},
-		     {"tune", "--tune"},
-		     {"no_probes", "--no-probes"},
-		     {"unsafe_interrupts", "--allow-unsafe-interrupts"}};
-	const char *topology = record_str(params, "topology");
-
-	/* Mode sriov brings the wire with it, and so does a peer; the others had it beside them. */
-	if (!strcmp(topology, "wire") && strcmp(mode, "sriov") != 0 && !*record_str(params, "peer"))
-		add_option(w, "topology", topology);
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (strcmp(record_str(params, words[i].param), words[i].standard) != 0)
-			add_option(w, words[i].option, record_str(params, words[i].param));
-	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
-		if (json_is_true(json_object_get(params, flags[i].param)))
-			strlist_add(w, flags[i].option);
+	if (json_is_true(given))
+		strlist_addf(w, "--%s", name);
+	else if (json_is_string(given))
+		add_option(w, name, json_string_value(given));
 }
 
-static void add_params(struct strlist *w, const json_t *params, const json_t *knobs)
+/* An effective value that nobody need ask for. */
+static bool is_plain(const char *name, const char *value)
 {
-	json_int_t duration = json_integer_value(json_object_get(params, "duration_ns"));
-	json_int_t work = json_integer_value(json_object_get(params, "work"));
-	const char *tool = record_str(params, "tool");
+	static const char *const plain[][2] = {
+		{"kernel", "default"}, {"pin", "auto"}, {"tool", "engine"}, {"topology", "local"}};
 
-	if (duration && !work)
-		strlist_addf(w, "--duration=%lldns", (long long)duration);
-	if (work)
-		strlist_addf(w, "--work=%lld", (long long)work);
-	if (*tool && strcmp(tool, "engine") != 0 && !json_object_get(knobs, "tool"))
-		add_option(w, "tool", tool);
+	for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
+		if (!strcmp(plain[i][0], name) && !strcmp(plain[i][1], value))
+			return true;
+	return false;
+}
+
+/* What held without being typed: a default that may be another one now, what the rest of the plan brought. */
+static void add_held(struct strlist *w, const struct opt *o, const json_t *param)
+{
+	const char *unit = o->type == OPT_DURATION ? "ns" : "";
+
+	if (json_is_true(param))
+		strlist_addf(w, "--%s", o->name);
+	else if (json_integer_value(param))
+		strlist_addf(w, "--%s=%lld%s", o->name, (long long)json_integer_value(param), unit);
+	else if (json_is_string(param) && !is_plain(o->name, json_string_value(param)))
+		add_option(w, o->name, json_string_value(param));
+}
+
+/* A function of a card brings the wire with it, and so does a peer; other modes had it beside them. */
+static bool brings_wire(const struct record *r)
+{
+	const struct mode *m = mode_find(r->mode, MODE_NET);
+
+	return (m && m->front == FRONT_VFIO) || *record_str(r->params, "peer");
+}
+
+/* Said by another: the window by fixed work, the topology by the mode. */
+static bool is_said(const struct record *r, const char *name)
+{
+	if (!strcmp(name, "duration"))
+		return json_integer_value(json_object_get(r->params, "work"));
+	if (!strcmp(name, "topology"))
+		return brings_wire(r);
+	return false;
+}
+
+/* The traffic generator is a key of the job, too. */
+static bool is_set(const struct record *r, const char *name)
+{
+	return job_key_find(name) && json_object_get(r->knobs, name);
+}
+
+/* Beside the cell: what was given, in records without options{} and for defaults what held. */
+static void add_options(struct strlist *w, const struct record *r)
+{
+	for (size_t i = 0; run_options[i].name; i++) {
+		const struct run_option *o = &run_options[i];
+		const json_t *given = json_object_get(r->options, o->name);
+
+		if (!(o->roles & RUN_REPLAY) || is_set(r, o->name))
+			continue;
+		if (given)
+			add_given(w, o->name, given);
+		else if (!is_said(r, o->name))
+			add_held(w, &run_opts[i], json_object_get(r->params, o->param));
+	}
 }
 
 struct strlist rerun_argv(const json_t *rec, uint64_t reps, const char *store)
 {
-	json_t *knobs = json_object_get(rec, "knobs"), *v;
+	struct record r = record_of(rec);
 	struct strlist w = STRLIST_INIT;
 	const char *name;
+	json_t *v;
 
 	strlist_add(&w, path_self());
 	strlist_add(&w, "run");
-	strlist_add(&w, record_str(rec, "workload"));
-	add_option(&w, "mode", record_str(rec, "mode"));
-	add_option(&w, "vmm", record_str(rec, "vmm"));
-	if (strcmp(record_str(rec, "guest"), "none") != 0)
-		add_option(&w, "guest", record_str(rec, "guest"));
-	add_option(&w, "on", record_str(rec, "substrate"));
-	if (!strcmp(record_str(rec, "time_base"), "virtual"))
+	strlist_add(&w, r.workload);
+	add_option(&w, "mode", r.mode);
+	add_option(&w, "vmm", r.vmm);
+	if (strcmp(r.guest, "none") != 0)
+		add_option(&w, "guest", r.guest);
+	add_option(&w, "on", r.substrate);
+	if (!strcmp(r.time_base, "virtual"))
 		strlist_add(&w, "--deterministic");
-	json_object_foreach (knobs, name, v)
+	json_object_foreach (r.knobs, name, v)
 		if (json_is_string(v))
 			strlist_addf(&w, "--set=%s=%s", name, json_string_value(v));
-	add_params(&w, json_object_get(rec, "params"), knobs);
-	add_words(&w, json_object_get(rec, "params"), record_str(rec, "mode"));
-	strlist_addf(&w, "--reps=%zu",
-		     reps ? (size_t)reps : json_array_size(json_object_get(rec, "samples")));
+	add_options(&w, &r);
+	strlist_addf(&w, "--reps=%zu", reps ? (size_t)reps : json_array_size(r.samples));
 	add_option(&w, "store", store ? store : "");
 	strlist_add(&w, "--json");
 	return w;

@@ -107,7 +107,7 @@ static void spell_out(struct run_args *a, const struct plan *p)
 		a->duration_ns = cell_duration_ns(c, a);
 }
 
-static int one_lab(const struct plan *p, const char *workload, const struct cargo *cargo, const char *out_dir)
+static int one_lab(const struct plan *p, const struct cargo *cargo, const char *out_dir)
 {
 	struct lab_spec spec = {
 		.cwd = "/",
@@ -131,7 +131,7 @@ static int one_lab(const struct plan *p, const char *workload, const struct carg
 	once.args = &args;
 	once.reps = 1;
 	once.seed = SEALED_SEED;
-	argv = run_inner_argv(&once, workload, SEALED_OUT);
+	argv = run_inner_argv(&once, SEALED_OUT);
 	if (strncmp(argv[0], "/usr/bin/", 9) != 0)
 		argv[0] = xstrdup(SEALED_BIN "/bench");
 	spec.argv = argv;
@@ -301,7 +301,7 @@ static void date(json_t *rec, const char *id, const char *started, const struct 
 								    : id));
 }
 
-static int commit(struct store *store, json_t *rec, const struct plan *p, int argc, char **argv,
+static int commit(struct store *store, json_t *rec, const struct plan *p, const struct run_call *call,
 		  const char *started, struct run_result *out)
 {
 	char id[32], *dir;
@@ -312,7 +312,7 @@ static int commit(struct store *store, json_t *rec, const struct plan *p, int ar
 	json_object_set_new(json_object_get(rec, "plan"), "reps", json_integer(p->reps));
 	json_object_del(rec, "id");
 	date(rec, id, started, out);
-	run_complete_record(rec, argc, argv);
+	run_complete_record(rec, call);
 	run_refresh_record(rec);
 	check_equal(rec);
 	err = run_write_csv(dir, rec);
@@ -327,7 +327,7 @@ static int commit(struct store *store, json_t *rec, const struct plan *p, int ar
 	return err;
 }
 
-static int repetition(const struct plan *p, const char *workload, const struct cargo *cargo, unsigned rep,
+static int repetition(const struct plan *p, const struct cargo *cargo, unsigned rep,
 		      json_t **merged)
 {
 	struct lab_out dir;
@@ -337,7 +337,7 @@ static int repetition(const struct plan *p, const char *workload, const struct c
 
 	if (err)
 		return err;
-	err = one_lab(p, workload, cargo, dir.path);
+	err = one_lab(p, cargo, dir.path);
 	records = load_records(dir.path);
 	for (size_t i = 0; i < p->n_cells && !err; i++) {
 		json_t *rec = record_of_cell(records, p->cell[i].label);
@@ -353,8 +353,8 @@ static int repetition(const struct plan *p, const char *workload, const struct c
 	return err;
 }
 
-int run_plan_deterministic(const struct plan *p, const char *workload, struct store *store, int argc,
-			   char **argv, struct run_result *out)
+int run_plan_deterministic(const struct plan *p, struct store *store, const struct run_call *call,
+			   struct run_result *out)
 {
 	char *kernel_dir = path_kernel(p->args->kernel ? p->args->kernel : "default", "");
 	json_t **merged = xcalloc(p->n_cells, sizeof(*merged));
@@ -366,9 +366,9 @@ int run_plan_deterministic(const struct plan *p, const char *workload, struct st
 	*out = (struct run_result){.records = json_array(), .ok = true};
 	err = err ? err : load_cargo(&cargo, p, kernel_dir);
 	for (unsigned rep = 0; rep < p->reps && !err; rep++)
-		err = repetition(p, workload, &cargo, rep, merged);
+		err = repetition(p, &cargo, rep, merged);
 	for (size_t i = 0; i < p->n_cells && !err; i++)
-		err = commit(store, merged[i], p, argc, argv, started, out);
+		err = commit(store, merged[i], p, call, started, out);
 	for (size_t i = 0; i < p->n_cells; i++)
 		json_decref(merged[i]);
 	free(merged);

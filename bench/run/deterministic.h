@@ -10,7 +10,7 @@
 #include "bench/run/run.h"
 
 /* As run_plan_in_lab; each record gains the check "deterministic". */
-int run_plan_deterministic(const struct plan *p, const char *workload, struct store *store, int argc,
-			   char **argv, struct run_result *out);
+int run_plan_deterministic(const struct plan *p, struct store *store, const struct run_call *call,
+			   struct run_result *out);
 
 #endif

@@ -209,11 +209,11 @@ static int run_steps(const struct plan *p, struct open_record *rec, const char *
 	return err;
 }
 
-int run_plan(const struct plan *p, struct store *store, int argc, char **argv, struct run_result *out)
+int run_plan(const struct plan *p, struct store *store, const struct run_call *call, struct run_result *out)
 {
 	struct open_record *rec = xcalloc(p->n_cells, sizeof(*rec));
 	const char *inherited = outer_told().plan_id;
-	struct run_origin origin = {.argc = argc, .argv = argv};
+	struct run_origin origin = {.call = call};
 	struct tune *tune = NULL;
 	int err = check_pins(p);
 

@@ -9,13 +9,17 @@
 
 struct tune;
 
+/* How bench run was called, for the records. */
+struct run_call {
+	json_t *argv, *options; /* as typed, as understood */
+};
+
 /* Where the records of a plan come from. */
 struct run_origin {
 	char plan_id[32], started[32];
 	char *kernel_dir;
 	const struct tune *tune; /* or NULL */
-	int argc;
-	char **argv;
+	const struct run_call *call;
 };
 
 struct run_result {
@@ -26,18 +30,18 @@ struct run_result {
 };
 
 /* Run every boot of the plan here (not in a lab) and commit one record per cell. 0 or -errno (logged). */
-int run_plan(const struct plan *p, struct store *store, int argc, char **argv, struct run_result *out);
+int run_plan(const struct plan *p, struct store *store, const struct run_call *call, struct run_result *out);
 /* The same inside one lab (a second one when the first is lost); its records land in our store. */
-int run_plan_in_lab(const struct plan *p, const char *workload, struct store *store, int argc, char **argv,
+int run_plan_in_lab(const struct plan *p, struct store *store, const struct run_call *call,
 		    struct run_result *out);
 
 /* The command line of the bench inside a lab, whose store is out_dir. */
-char **run_inner_argv(const struct plan *p, const char *workload, const char *out_dir);
+char **run_inner_argv(const struct plan *p, const char *out_dir);
 /* What a bench inside a lab could not know: how we were called, and on what the lab itself ran. */
-void run_complete_record(json_t *rec, int argc, char **argv);
+void run_complete_record(json_t *rec, const struct run_call *call);
 
 /* Whole command: choose the substrate, run, print. Exit status. */
-int run_workload(const char *workload, const struct run_args *args, int argc, char **argv);
+int run_workload(const char *workload, const struct run_args *args, const struct run_call *call);
 
 /* Samples into a record (run_record.c, run_table.c). */
 json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const struct run_origin *origin);

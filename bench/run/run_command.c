@@ -89,14 +89,14 @@ static void print_result(const struct plan *p, const struct run_result *r)
 	json_decref(all);
 }
 
-static int run_somewhere(const struct plan *p, const char *workload, bool lab, struct store *store,
-			 int argc, char **argv, struct run_result *result)
+static int run_somewhere(const struct plan *p, bool lab, struct store *store,
+			 const struct run_call *call, struct run_result *result)
 {
 	if (p->args->deterministic)
-		return run_plan_deterministic(p, workload, store, argc, argv, result);
+		return run_plan_deterministic(p, store, call, result);
 	if (lab)
-		return run_plan_in_lab(p, workload, store, argc, argv, result);
-	return run_plan(p, store, argc, argv, result);
+		return run_plan_in_lab(p, store, call, result);
+	return run_plan(p, store, call, result);
 }
 
 static int exit_status(int err, const struct run_result *r)
@@ -108,7 +108,7 @@ static int exit_status(int err, const struct run_result *r)
 	return r->ok && json_array_size(r->records) ? EXIT_OK : EXIT_FAILED;
 }
 
-static int run_stored(const struct plan *p, const char *workload, bool lab, int argc, char **argv)
+static int run_stored(const struct plan *p, bool lab, const struct run_call *call)
 {
 	struct run_result result = {.records = NULL};
 	struct store *store = NULL;
@@ -117,7 +117,7 @@ static int run_stored(const struct plan *p, const char *workload, bool lab, int 
 	journal_recover();
 	err = store_open(&store, p->args->store);
 	if (!err)
-		err = run_somewhere(p, workload, lab, store, argc, argv, &result);
+		err = run_somewhere(p, lab, store, call, &result);
 	if (result.records)
 		print_result(p, &result);
 	status = exit_status(err, &result);
@@ -126,7 +126,7 @@ static int run_stored(const struct plan *p, const char *workload, bool lab, int 
 	return status;
 }
 
-int run_workload(const char *workload, const struct run_args *args, int argc, char **argv)
+int run_workload(const char *workload, const struct run_args *args, const struct run_call *call)
 {
 	char *why = NULL;
 	struct plan plan;
@@ -143,7 +143,7 @@ int run_workload(const char *workload, const struct run_args *args, int argc, ch
 	} else {
 		status = check_substrate(args, lab, why)
 				 ? EXIT_CANNOT
-				 : run_stored(&plan, workload, lab, argc, argv);
+				 : run_stored(&plan, lab, call);
 	}
 	free(why);
 	plan_free(&plan);

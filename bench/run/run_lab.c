@@ -17,40 +17,31 @@
 #include "bench/sample/progress.h"
 #include "bench/run/run.h"
 
-static void add_word(void *ctx, const char *word)
+char **run_inner_argv(const struct plan *p, const char *out_dir)
 {
-	strlist_add(ctx, word);
-}
-
-/* Our own options, less those that only the bench outside acts on. */
-char **run_inner_argv(const struct plan *p, const char *workload, const char *out_dir)
-{
-	struct run_args inner = *p->args;
+	struct run_args inner = run_args_inner(p->args);
 	struct strlist l = STRLIST_INIT;
 
 	inner.on = "host";
 	inner.store = out_dir;
 	inner.reps = p->reps;
 	inner.seed = p->seed;
-	inner.timeout_ns = 0;
-	inner.json = inner.deterministic = false;
 	strlist_add(&l, path_self());
 	if (log_level() < LOG_INFO)
 		strlist_add(&l, "-q");
 	strlist_add(&l, "run");
-	strlist_add(&l, workload);
-	opts_emit(run_opts, &inner, add_word, &l);
+	strlist_add(&l, p->cell[0].workload->name);
+	run_args_words(&inner, &l);
 	return l.v;
 }
 
 /* What the inner bench could not know: how we were called, and on what the lab itself ran. */
-void run_complete_record(json_t *rec, int argc, char **argv)
+void run_complete_record(json_t *rec, const struct run_call *call)
 {
-	json_t *args = json_array(), *env = json_object_get(rec, "environment"), *host = environment_json();
+	json_t *env = json_object_get(rec, "environment"), *host = environment_json();
 
-	for (int i = 0; i < argc; i++)
-		json_array_append_new(args, json_string(argv[i]));
-	json_object_set_new(rec, "argv", args);
+	json_object_set(rec, MEMBER_KEY(struct record, argv), call->argv);
+	json_object_set(rec, MEMBER_KEY(struct record, options), call->options);
 	json_object_set_new(env, "lab",
 			    json_pack("{s:O, s:b, s:O, s:O}", "qemu", json_object_get(host, "qemu"), "mended",
 				      lab_erratum_mended(), "host_kernel", json_object_get(host, "kernel"),
@@ -58,7 +49,8 @@ void run_complete_record(json_t *rec, int argc, char **argv)
 	json_decref(host);
 }
 
-static int adopt_run(struct store *store, const char *dir, int argc, char **argv, struct run_result *out)
+static int adopt_run(struct store *store, const char *dir, const struct run_call *call,
+		     struct run_result *out)
 {
 	char *path = xasprintf("%s/record.json", dir);
 	json_t *rec = record_read(path);
@@ -67,7 +59,7 @@ static int adopt_run(struct store *store, const char *dir, int argc, char **argv
 	free(path);
 	if (err)
 		return err;
-	run_complete_record(rec, argc, argv);
+	run_complete_record(rec, call);
 	if (out->labs_lost)
 		json_object_set_new(json_object_get(json_object_get(rec, "environment"), "lab"), "lost",
 				    json_integer(out->labs_lost));
@@ -104,7 +96,8 @@ static void sort_records(json_t *records)
 	free(v);
 }
 
-static int adopt_runs(struct store *store, const char *out_dir, int argc, char **argv, struct run_result *out)
+static int adopt_runs(struct store *store, const char *out_dir, const struct run_call *call,
+		      struct run_result *out)
 {
 	char *runs = xasprintf("%s/runs", out_dir);
 	DIR *d = opendir(runs);
@@ -116,7 +109,7 @@ static int adopt_runs(struct store *store, const char *out_dir, int argc, char *
 		char *record = xasprintf("%s/record.json", dir);
 
 		if (e->d_name[0] != '.' && file_exists(record)) {
-			int one = adopt_run(store, dir, argc, argv, out);
+			int one = adopt_run(store, dir, call, out);
 
 			err = err ? err : one;
 		}
@@ -138,8 +131,8 @@ static uint64_t lab_limit(const struct plan *p)
 	return 120 * NSEC_PER_SEC + p->n_steps * (90 * NSEC_PER_SEC + 2 * window);
 }
 
-static int run_in_one_lab(const struct plan *p, const char *workload, struct store *store, int argc,
-			  char **argv, struct run_result *out)
+static int run_in_one_lab(const struct plan *p, struct store *store, const struct run_call *call,
+			  struct run_result *out)
 {
 	struct lab_spec spec = {.timeout_ns = p->args->timeout_ns ? p->args->timeout_ns : lab_limit(p)};
 	struct lab_out dir;
@@ -148,7 +141,7 @@ static int run_in_one_lab(const struct plan *p, const char *workload, struct sto
 	if (err)
 		return err;
 	spec.out_dir = dir.path;
-	spec.argv = run_inner_argv(p, workload, dir.path);
+	spec.argv = run_inner_argv(p, dir.path);
 	spec.tell = (struct outer){.inner = true, .terminal = progress_terminal()};
 	if (progress_terminal() && log_level() >= LOG_INFO)
 		fputs("booting the lab...", stderr);
@@ -157,21 +150,21 @@ static int run_in_one_lab(const struct plan *p, const char *workload, struct sto
 		err = status == EXIT_USAGE ? -EINVAL : -EIO; /* it said why */
 	out->interrupted = status == 128 + SIGINT;
 	/* What a lab that is lost has committed is kept, unless all of it is made once more. */
-	status = err == -EHOSTDOWN && !out->labs_lost ? 0 : adopt_runs(store, dir.path, argc, argv, out);
+	status = err == -EHOSTDOWN && !out->labs_lost ? 0 : adopt_runs(store, dir.path, call, out);
 	lab_out_remove(&dir);
 	return err ? err : status;
 }
 
-int run_plan_in_lab(const struct plan *p, const char *workload, struct store *store, int argc, char **argv,
+int run_plan_in_lab(const struct plan *p, struct store *store, const struct run_call *call,
 		    struct run_result *out)
 {
 	int err;
 
 	*out = (struct run_result){.records = json_array(), .ok = true};
-	err = run_in_one_lab(p, workload, store, argc, argv, out);
+	err = run_in_one_lab(p, store, call, out);
 	if (err != -EHOSTDOWN)
 		return err;
 	out->labs_lost++;
 	log_warn("lab: the plan begins again in another one, once");
-	return run_in_one_lab(p, workload, store, argc, argv, out);
+	return run_in_one_lab(p, store, call, out);
 }

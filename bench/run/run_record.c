@@ -201,15 +201,6 @@ static json_t *params_json(const struct plan *p, const struct cell *c)
 	return members_write(&params_members, &params);
 }
 
-static json_t *argv_json(int argc, char **argv)
-{
-	json_t *a = json_array();
-
-	for (int i = 0; i < argc; i++)
-		json_array_append_new(a, json_string(argv[i]));
-	return a;
-}
-
 static char *vmm_name(const struct cell *c)
 {
 	if (!c->vmm)
@@ -259,7 +250,7 @@ json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const str
 		.plan_id = from->plan_id,
 		.started = from->started,
 		.finished = now,
-		.argv = argv_json(from->argc, from->argv),
+		.argv = json_incref(from->call->argv),
 		.workload = c->workload->name,
 		.mode = c->mode->name,
 		.vmm = vmm,
@@ -267,6 +258,7 @@ json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const str
 		.substrate = lab_substrate(),
 		.time_base = time_base(),
 		.knobs = knobs_json(c),
+		.options = json_incref(from->call->options),
 		.params = params_json(p, c),
 		.plan = plan_json(p, cell),
 		.environment = environment_of_run(from),

@@ -46,12 +46,28 @@ static void the_command_repeats_the_cell(void **state)
 		 " \"kernel\": \"newer\", \"tune\": true, \"no_probes\": true, \"ipv6\": false}}",
 		 3,
 		 "run net-throughput --mode=virtio --vmm=builtin --guest=linux --on=host --work=64 --topology=wire "
-		 "--kernel=newer --nic=eth1 --pin=none --tune --no-probes --reps=3 --json"},
+		 "--nic=eth1 --kernel=newer --pin=none --tune --no-probes --reps=3 --json"},
 		{"{\"mode\": \"sriov\", \"params\": {\"work\": 64, \"topology\": \"wire\", \"pin\": \"auto\","
 		 " \"vf\": \"0000:01:10.0\", \"unsafe_interrupts\": true}}",
 		 3,
 		 "run net-throughput --mode=sriov --vmm=builtin --guest=linux --on=host --work=64 --vf=0000:01:10.0 "
 		 "--allow-unsafe-interrupts --reps=3 --json"},
+		/* What was typed comes again, but for what the cell or the caller says. */
+		{"{\"mode\": \"virtio\", \"knobs\": {\"kernel\": \"bzimage\", \"tool\": \"iperf3\"}, \"options\": {\"mode\":"
+		 " \"virtio,sriov\", \"set\": [\"kernel=bzimage,vmlinux\"], \"kernel\": \"newer\", \"tool\": \"iperf3\","
+		 " \"duration\": \"2000ns\", \"warmup\": \"1\", \"peer\": \"10.0.0.1\", \"token\": \"t\", \"timeout\": \"5ns\","
+		 " \"reps\": \"9\", \"seed\": \"4\", \"ipv6\": true, \"json\": true, \"store\": \"x\", \"on\": \"auto\"},"
+		 " \"params\": {\"duration_ns\": 2000, \"topology\": \"wire\", \"peer\": \"10.0.0.1\", \"kernel\": \"newer\"}}",
+		 3,
+		 "run net-throughput --mode=virtio --vmm=builtin --guest=linux --on=host --set=kernel=bzimage "
+		 "--set=tool=iperf3 --warmup=1 --duration=2000ns --ipv6 --peer=10.0.0.1 --token=t --kernel=newer "
+		 "--timeout=5ns --reps=3 --json"},
+		/* Beside sriov in its plan. */
+		{"{\"mode\": \"virtio\", \"options\": {\"mode\": \"virtio,sriov\"}, \"params\": {\"duration_ns\": 7, \"topology\":"
+		 " \"wire\", \"pin\": \"auto\", \"tool\": \"engine\"}}",
+		 3,
+		 "run net-throughput --mode=virtio --vmm=builtin --guest=linux --on=host --duration=7ns --topology=wire "
+		 "--reps=3 --json"},
 	};
 
 	(void)state;
