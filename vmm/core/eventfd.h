@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Eventfds that another process holds too: kicks, calls and errors of vhost-user, and what may be one of them.
- * O_NONBLOCK belongs to the open file, so the other side can clear it, fill the counter or drain it, and a
- * plain read or write of ours would sleep for good. Neither of these does.
+ * Eventfds that another process holds too: kicks, calls and errors of vhost-user, and what may be one of
+ * them. O_NONBLOCK belongs to the open file, so the other side can clear it, fill the counter or drain it,
+ * and a plain read or write of ours would sleep for good. Neither of these does.
  */
 #ifndef VMM_CORE_EVENTFD_H
 #define VMM_CORE_EVENTFD_H
@@ -11,8 +11,8 @@
 
 /*
  * Add 1. A full counter is left as it is: whoever reads it is told already. The kernel knows no write to an
- * eventfd that never waits, so this asks first; who fills the counter just then holds the calling thread, which
- * serves nobody but him, and end_within ends the process nevertheless.
+ * eventfd that never waits, so this asks first; who fills the counter just then holds the calling thread,
+ * which serves nobody but him, and end_within ends the process nevertheless.
  */
 void eventfd_signal(int fd);
 /* Take all of it; 0: nothing was there, or fd is none. */

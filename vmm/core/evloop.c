@@ -16,7 +16,7 @@
 struct handler {
 	struct handler *next;
 	int fd;
-	bool dead; /* deleted: not called again, freed between rounds */
+	bool dead; /* deleted: it is not called again, and freed between rounds */
 	evloop_fn fn;
 	void *arg;
 };
@@ -25,7 +25,7 @@ struct call {
 	struct call *next;
 	void (*fn)(void *arg);
 	void *arg;
-	bool posted; /* nobody waits: free it when it has run */
+	bool posted; /* nobody waits for it, so it is freed when it has run */
 	bool done;
 };
 
@@ -51,7 +51,7 @@ static void wake_thread(struct evloop *l)
 	uint64_t one = 1;
 
 	if (write(l->wakefd, &one, sizeof(one)) < 0) {
-		/* The counter is full: the thread is awake already. */
+		/* A full counter means that the thread has been woken already. */
 	}
 }
 

@@ -9,8 +9,8 @@
 typedef void (*evloop_fn)(void *arg, uint32_t epoll_events);
 
 /*
- * Thread named name (15 characters at most: it shows in top and in the CPU probe), one of threads: it runs once
- * threads_start was called. Until then whoever calls evloop_call does the work himself.
+ * Thread named name (15 characters at most: it shows in top and in the CPU probe), one of threads: it runs
+ * once threads_start was called. Until then whoever calls evloop_call does the work himself.
  */
 int evloop_create(struct evloop **out, struct threads *threads, enum thread_kind kind, const char *name);
 /* Stops the thread, joins it, frees. */

@@ -58,7 +58,7 @@ static int map_private(struct gmem *gm)
 {
 	int err = map_at(gm, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 
-	/* A kernel without them says no: small pages then. */
+	/* A kernel without huge pages refuses, and small ones are used. */
 	if (!err)
 		madvise(gm->base, gm->size, MADV_HUGEPAGE);
 	return err;
@@ -71,8 +71,8 @@ static int map_memfd(struct gmem *gm, unsigned memfd_flags, int map_flags)
 	gm->fd = memfd_create("guest-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING | memfd_flags);
 	if (gm->fd < 0 || ftruncate(gm->fd, (off_t)gm->size) < 0)
 		err = -errno;
-	/* Whoever is given the fd (vhost-user) must not be able to cut it: our next access would be
-	 * a SIGBUS. */
+	/* Whoever is given the fd (vhost-user) must not be able to shorten it: our next access would be a
+	 * SIGBUS. */
 	else if (fcntl(gm->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		err = -errno;
 	else

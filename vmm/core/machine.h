@@ -60,7 +60,8 @@ struct vm_opts {
 	bool may_reboot;    /* keep what a reset must put back */
 };
 
-/* Everything that needs no KVM: memory, buses, statistics page. The PCI core is made in it, and ends before it. */
+/* Everything that needs no KVM: memory, buses, statistics page. The PCI core is made in it, and ends before
+ * it. */
 int vm_create(struct vm **out, const struct vm_opts *opts, const struct vm_backend *backend);
 void vm_destroy(struct vm *vm);
 bool vm_has_ended(struct vm *vm);

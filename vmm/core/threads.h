@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The threads of a program: none of them runs before the program has opened what it needs and given up what it
- * does not, because privileges, namespaces and Landlock belong to a thread and are inherited by those that it
- * makes.
+ * The threads of a program: none of them runs before the program has opened what it needs and given up what
+ * it does not, because privileges, namespaces and Landlock belong to a thread and are inherited by those that
+ * it makes.
  */
 #ifndef VMM_CORE_THREADS_H
 #define VMM_CORE_THREADS_H

@@ -24,8 +24,7 @@ static inline void stats_count(uint64_t *counter, uint64_t n)
 struct stats_region *vm_stats_region(struct vm *vm, const char *name, bool is_pio, uint64_t base,
 				     uint64_t len);
 
-/* Port and MMIO ranges for platform devices. PCI BARs are mapped by the PCI core alone. len in
- * bytes. */
+/* Port and MMIO ranges for platform devices. PCI BARs are mapped by the PCI core alone. len in bytes. */
 struct bus_ops {
 	const char *name;
 	/* off is relative to the range; len 1, 2, 4 or 8 and within the range. */
@@ -67,8 +66,8 @@ int vm_irqfd(struct vm *vm, int fd, int gsi, int resample_fd,
 /* What devices' event loops are made with. */
 struct threads *vm_threads(struct vm *vm);
 /*
- * Run fn on the control thread and wait for it: a vCPU may make few system calls, and what needs others (a TAP's,
- * a vhost device's or VFIO's ioctls, event loops that change) is done there.
+ * Run fn on the control thread and wait for it: a vCPU may make few system calls, and what needs others (a
+ * TAP's, a vhost device's or VFIO's ioctls, event loops that change) is done there.
  */
 void vm_control(struct vm *vm, void (*fn)(void *arg), void *arg);
 

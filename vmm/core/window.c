@@ -25,7 +25,7 @@ static void window_open(struct vm *vm)
 	/* The window begins when all this is done. */
 	vm->backend->stats_text(vm, p->kvm_open, sizeof(p->kvm_open));
 	copy_counters(&p->at_open, &p->now);
-	/* This very exit is counted after its handler: leave it out of the window by hand. */
+	/* The exit that opens the window is counted after its handler: it is taken out here. */
 	for (unsigned i = 0; i < vm->n_cpus; i++)
 		if (__atomic_load_n(&p->now.vcpu[i].tid, __ATOMIC_RELAXED) == gettid())
 			p->at_open.vcpu[i].exits[KVM_EXIT_IO]++;

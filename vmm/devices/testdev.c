@@ -29,8 +29,10 @@ static int testdev_init(struct pci_dev *dev, const struct dev_opts *opts)
 	}
 	pci_set_id(dev, TESTDEV_VENDOR, TESTDEV_DEVICE, 0, 0, 0xff000000);
 	err = pci_add_bar(dev, 0, PCI_BAR_MEM32, TESTDEV_BAR_SIZE);
-	err = err ? err : pci_add_msix(dev, 1, TESTDEV_VECTORS);
-	err = err ? err : pci_ioeventfd(dev, 0, TESTDEV_DOORBELL, 4, false, 0, t->doorbell, true);
+	if (!err)
+		err = pci_add_msix(dev, 1, TESTDEV_VECTORS);
+	if (!err)
+		err = pci_ioeventfd(dev, 0, TESTDEV_DOORBELL, 4, false, 0, t->doorbell, true);
 	if (err)
 		return err;
 	pci_name_reg(dev, 0, TESTDEV_SCRATCH, 4, "scratch");

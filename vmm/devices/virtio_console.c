@@ -38,7 +38,7 @@ struct vcon {
 	struct port_queue q[2];
 };
 
-static void finish(struct port_queue *q, int err)
+static void finish_round(struct port_queue *q, int err)
 {
 	struct vcon *con = q->con;
 
@@ -54,7 +54,7 @@ static void finish(struct port_queue *q, int err)
 	}
 }
 
-static void put(struct vcon *con, const struct iovec *v)
+static void put_output(struct vcon *con, const struct iovec *v)
 {
 	for (size_t i = 0; i < v->iov_len; i++)
 		channel_put(con->ch, ((const uint8_t *)v->iov_base)[i]);
@@ -68,15 +68,15 @@ static void transmit_one(struct port_queue *q, const struct virtq_chain *c)
 	struct stats_queue *s = q->con->vd.q[TX].stats;
 
 	for (unsigned i = 0; i < c->n_out && c->out_len <= TX_BYTES; i++)
-		put(q->con, &c->iov[i]);
+		put_output(q->con, &c->iov[i]);
 	stats_count(&s->bad, c->out_len > TX_BYTES);
 	stats_count(&s->bytes, c->out_len);
 	stats_count(&s->descs, 1);
 	virtq_push(&q->vq, c, 0);
 }
 
-/* One ring's worth at a time; what is left after that comes back as a kick of our own. */
-static void transmit(struct port_queue *q)
+/* Serves one ring's worth; for what is left the device kicks itself. */
+static void transmit_ring(struct port_queue *q)
 {
 	struct iovec iov[RING_SIZE];
 	struct virtq_chain c;
@@ -88,12 +88,12 @@ static void transmit(struct port_queue *q)
 		for (; n < RING_SIZE && (r = virtq_pop(&q->vq, &c, iov, RING_SIZE)) > 0; n++)
 			transmit_one(q, &c);
 	} while (r == 0 && virtq_kicks_on(&q->vq));
-	finish(q, r);
+	finish_round(q, r);
 	if (r > 0 && write(q->con->vd.q[TX].kick_fd, &one, sizeof(one)) < 0)
 		log_guest("%s: lost a wake-up", q->con->vd.pci->name);
 }
 
-static size_t receive(void *arg, const uint8_t *buf, size_t n)
+static size_t receive_input(void *arg, const uint8_t *buf, size_t n)
 {
 	struct vcon *con = arg;
 	struct port_queue *q = &con->q[RX];
@@ -116,9 +116,11 @@ static size_t receive(void *arg, const uint8_t *buf, size_t n)
 		stats_count(&con->vd.q[RX].stats->bytes, part);
 	}
 	if (q->on)
-		finish(q, r);
-	/* a broken queue takes everything, so that the terminal still works */
-	return q->on || !con->vd.started ? done : n;
+		finish_round(q, r);
+	/* A broken queue takes everything, so that the terminal still works. */
+	if (!q->on && con->vd.started)
+		return n;
+	return done;
 }
 
 static void on_quit(void *arg)
@@ -139,7 +141,7 @@ static void on_kick(void *arg, uint32_t events)
 		return;
 	stats_count(&vq->stats->kicks, n);
 	if (q->index == TX)
-		transmit(q);
+		transmit_ring(q);
 	else
 		channel_resume(q->con->ch);
 }
@@ -171,7 +173,7 @@ static int vcon_start(struct virtio_dev *vd)
 	return err;
 }
 
-static void off(void *arg)
+static void switch_off(void *arg)
 {
 	struct port_queue *q = arg;
 
@@ -183,7 +185,7 @@ static void vcon_queue_stop(struct virtio_dev *vd, unsigned i)
 	struct vcon *con = vd->priv;
 
 	evloop_del(con->loop, vd->q[i].kick_fd);
-	evloop_call(con->loop, off, &con->q[i]);
+	evloop_call(con->loop, switch_off, &con->q[i]);
 }
 
 static void vcon_stop(struct virtio_dev *vd)
@@ -240,7 +242,7 @@ static int vcon_init(struct pci_dev *pci, const struct dev_opts *opts)
 	if (!err)
 		err = virtio_init(&con->vd, pci, opts);
 	if (!err)
-		channel_on_input(con->ch, receive, on_quit, con);
+		channel_on_input(con->ch, receive_input, on_quit, con);
 	return err;
 }
 

@@ -17,7 +17,7 @@ struct vrng {
 	struct virtq vq;
 };
 
-static int serve(struct vrng *rng, const struct virtq_chain *c)
+static int serve_request(struct vrng *rng, const struct virtq_chain *c)
 {
 	uint8_t buf[REQUEST_MAX];
 	ssize_t n;
@@ -39,10 +39,11 @@ static void vrng_notify(struct virtio_dev *vd, unsigned q)
 	unsigned n = 0;
 	int r = 0;
 
-	/* A driver that still adds after a ring's worth must kick again: this is its own CPU's time. */
+	/* The driver's own CPU does this work, so a driver that still adds after a ring's worth must kick
+	 * again. */
 	do {
 		while (n < RING_SIZE && (r = virtq_pop(&rng->vq, &c, iov, RING_SIZE)) > 0 &&
-		       !(r = serve(rng, &c)))
+		       !(r = serve_request(rng, &c)))
 			n++;
 	} while (r == 0 && virtq_kicks_on(&rng->vq) && n < RING_SIZE);
 	virtq_publish(&rng->vq);
@@ -75,7 +76,7 @@ static void vrng_stop(struct virtio_dev *vd)
 {
 	struct vrng *rng = vd->priv;
 
-	rng->vq.broken = true; /* rings are gone until the next start */
+	rng->vq.broken = true; /* no ring may be served until the next start */
 }
 
 static void vrng_queue_stop(struct virtio_dev *vd, unsigned q)

@@ -63,8 +63,7 @@ static int parts_ioctl(struct vcpu *v, bool set)
 	return 0;
 }
 
-/* Which MSRs there are varies with host and CPU: read those of KVM's list that can be read, one by
- * one. */
+/* Which MSRs there are varies with host and CPU: read those of KVM's list that can be read, one by one. */
 static int msrs_save(struct kvm *kvm, struct vcpu *v)
 {
 	union {
@@ -125,11 +124,10 @@ int cpu_state_restore(struct vcpu *v)
 {
 	struct cpu_snapshot *s = v->initial;
 
-	/* Let KVM finish the access that ended the run, or it would finish it in the new one. */
+	/* KVM must finish the access that ended the guest now, or it would finish it in the new one. */
 	v->run->immediate_exit = 1;
 	ioctl(v->fd, KVM_RUN, 0);
-	/* One by one: KVM stops at the first that it refuses (read-only ones, depending on its
-	 * version). */
+	/* One by one: KVM stops at the first that it refuses (read-only ones, depending on its version). */
 	for (uint32_t i = 0; i < s->n_msrs; i++)
 		msr_set(v, s->msr[i].index, s->msr[i].data);
 	return parts_ioctl(v, true);

@@ -81,7 +81,7 @@ static void dump_registers(void *arg)
 
 static void guest_crashed(struct vcpu *v, const char *what, uint64_t detail)
 {
-	/* The first one tells; the others are being stopped. */
+	/* Only the first vCPU that crashes says so; the others are being stopped. */
 	if (vm_has_ended(v->vm))
 		return;
 	log_error("guest: vCPU %u: %s (0x%" PRIx64 ")", v->id, what, detail);
@@ -258,7 +258,8 @@ void vcpus_stop(struct vm *vm)
 	for (unsigned i = 0; i < vm->n_cpus; i++) {
 		struct vcpu *v = &kvm->vcpu[i];
 
-		/* Before the signal: a vCPU that is just about to enter then leaves at once. */
+		/* This is set before the signal is sent, so that a vCPU which is about to enter leaves at
+		 * once. */
 		__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_RELEASE);
 		if (v->running)
 			pthread_kill(v->thread, KICK_SIGNAL);

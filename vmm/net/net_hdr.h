@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The header in front of each frame that goes to a TAP: what all network cards share of virtio-net's offloads. */
+/* The header in front of each frame that goes to a TAP: what all network cards share of virtio-net's
+ * offloads. */
 #ifndef VMM_NET_NET_HDR_H
 #define VMM_NET_NET_HDR_H
 

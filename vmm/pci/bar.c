@@ -186,8 +186,7 @@ static void doorbell_set(struct pci_dev *dev, struct pci_doorbell *d, const stru
 	if (!bar->mapped)
 		return;
 	d->io.addr = bar->base + d->off;
-	/* Refused when a guest laid two BARs over each other: the write then reaches bar_write
-	 * instead. */
+	/* KVM refuses it when a guest has laid two BARs over each other; the write then reaches bar_write. */
 	d->active = !vm_ioeventfd(dev->vm, &d->io, true);
 }
 
@@ -196,7 +195,7 @@ static void backing_set(struct pci_dev *dev, struct pci_backing *b, const struct
 	if (b->slot >= 0)
 		vm_memslot_del(dev->vm, b->slot);
 	b->slot = -1;
-	/* Refused when it would lie over RAM or another BAR: accesses then reach bar_read and
+	/* It is refused where it would lie over RAM or another BAR; accesses then reach bar_read and
 	 * bar_write. */
 	if (bar->mapped)
 		b->slot = vm_memslot_add(dev->vm, bar->base + b->off, b->len, b->hva);

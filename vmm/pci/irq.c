@@ -95,7 +95,8 @@ static void vector_attach(struct pci_dev *dev, struct pci_msix_vector *vec, uint
 {
 	bool attached = vec->route >= 0;
 
-	/* KVM waits for a grace period at each change of its routes: spare it those that change nothing. */
+	/* KVM waits for a grace period at each change of its routes, so changes that change nothing are left
+	 * out. */
 	if (attached && vec->routed_addr == addr && vec->routed_data == data)
 		return;
 	if (vm_msi_route(dev->vm, &vec->route, addr, data) < 0) {
@@ -220,7 +221,7 @@ void pci_irq_reset(struct pci_dev *dev)
 		vec->masked = true;
 		vec->pending = false;
 		if (vec->irqfd >= 0)
-			eventfd_drain(vec->irqfd); /* what was raised before the reset */
+			eventfd_drain(vec->irqfd); /* drops what was raised before the reset */
 	}
 	pthread_mutex_unlock(&dev->irq_lock);
 	pci_irq_intx(dev, false);

@@ -59,8 +59,7 @@ void pci_core_destroy(struct pci_core *core)
 	free(core);
 }
 
-/* "virtio-net0", "virtio-net1"; a name that ends in a digit ("e1000") stays as it is for the first
- * one. */
+/* "virtio-net0", "virtio-net1"; a name that ends in a digit ("e1000") stays as it is for the first one. */
 static void dev_set_name(struct pci_core *core, struct pci_dev *dev)
 {
 	const char *base = dev->ops->name;
@@ -247,7 +246,7 @@ void pci_cfg_write(struct pci_dev *dev, unsigned off, unsigned len, uint32_t val
 		for (unsigned i = 0; i < len; i++) {
 			uint8_t mask = dev->wmask[off + i], byte = (uint8_t)(val >> (8 * i));
 
-			/* Not even written back: the status belongs to whoever raises INTx. */
+			/* The status is not even written back, because it belongs to whoever raises INTx. */
 			if (!mask)
 				continue;
 			cfg_put8(dev->cfg + off + i,

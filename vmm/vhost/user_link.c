@@ -27,7 +27,7 @@ bool vu_link_has(const struct vu_link *l, enum vu_protocol_feature p)
 static int link_fail(struct vu_link *l, const struct vu_msg *m, int err)
 {
 	if (err == -EPIPE || err == -ECONNRESET || !err)
-		err = -ENOTCONN; /* it went away: told by whoever watches the socket */
+		err = -ENOTCONN; /* the back-end went away; whoever watches the socket says so */
 	else
 		log_error("%s: vhost-user %s: %s", l->who, vu_name(VU_FROM_FRONT, m->request),
 			  err == -ETIMEDOUT ? "no answer from the back-end" : strerror(-err));

@@ -17,7 +17,7 @@ static bool ranges_overlap(uint64_t a, uint64_t b, uint64_t a_len, uint64_t b_le
 	return a < b + b_len && b < a + a_len;
 }
 
-/* Empty, off a page, or over the end of the 64 bits. */
+/* A region is malformed when it is empty, not page-aligned, or reaches beyond the end of the 64 bits. */
 static bool region_malformed(const struct vu_region *r)
 {
 	uint64_t top = UINT64_MAX - r->size;

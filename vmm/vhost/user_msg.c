@@ -28,7 +28,7 @@ struct rule {
 #define MEM   8, sizeof(struct vu_memory)
 #define REG   sizeof(struct vu_mem_reg), sizeof(struct vu_mem_reg)
 #define CONF  12, sizeof(struct vu_config)
-/* 20 bytes in the document, 24 from whoever sends the C structure (QEMU). */
+/* The document says 20 bytes; whoever sends the C structure (QEMU) sends 24. */
 #define INFL  20, sizeof(struct vu_inflight)
 
 static const struct rule front_rules[] = {
@@ -169,7 +169,7 @@ static ssize_t recv_some(int sock, void *buf, size_t len, struct vu_msg *fds_int
 	return n;
 }
 
-/* 1 when len bytes are there, 0 at an end of file before the first. */
+/* Returns 1 when len bytes have come, 0 when the peer closed before the first of them. */
 static int recv_all(int sock, void *buf, size_t len, struct vu_msg *fds_into, uint64_t deadline_ns)
 {
 	size_t got = 0;

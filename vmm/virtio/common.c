@@ -190,7 +190,7 @@ static void write_queue_vector(struct virtio_dev *vd, uint16_t v)
 {
 	struct virtio_queue *q = selected_queue(vd);
 
-	/* A running queue's interrupt has been handed to its backend. */
+	/* The vector of a running queue stays: its backend has been given the interrupt. */
 	if (q && !(q->enabled && vd->started))
 		__atomic_store_n(&q->vector, good_vector(vd, v), __ATOMIC_RELAXED);
 }
@@ -256,7 +256,7 @@ static uint64_t read_queue(struct virtio_dev *vd, uint64_t off, unsigned len)
 	struct virtio_queue *q = selected_queue(vd);
 	uint64_t val = 0;
 
-	if (!q) /* "not available": size 0 (4.1.4.3) */
+	if (!q) /* a queue that does not exist has size 0 (4.1.4.3) */
 		return bits_if(off == VIRTIO_PCI_COMMON_Q_MSIX, VIRTIO_NO_VECTOR);
 	switch (off) {
 	case VIRTIO_PCI_COMMON_Q_SIZE:
@@ -270,7 +270,7 @@ static uint64_t read_queue(struct virtio_dev *vd, uint64_t off, unsigned len)
 		return vd->queue_sel;
 	}
 	if (off < VIRTIO_PCI_COMMON_Q_DESCLO || off >= COMMON_Q_NDATA)
-		return 0; /* queue_reset too: a reset is over when its write returns */
+		return 0; /* queue_reset reads 0 as well, because a reset is over when its write returns */
 	memcpy(&val, (const char *)addr_reg(q, off) + off % 8, MIN(len, 8 - off % 8));
 	return val;
 }

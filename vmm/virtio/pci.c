@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* The PCI side of a virtio device while it runs: notifications, interrupts, the ISR, the configuration
+ * window. */
 #include <linux/virtio_pci.h>
 #include <string.h>
 #include <unistd.h>

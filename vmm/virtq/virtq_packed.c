@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The packed ring (virtio 1.3, 2.8). */
 #include "base/log.h"
 #include "vmm/virtq/virtq_priv.h"
 
@@ -26,7 +27,8 @@ static bool is_avail(uint16_t flags, bool wrap)
 	return !!(flags & F_AVAIL) == wrap && !!(flags & F_USED) != wrap;
 }
 
-/* By a lap at most, as no more is ever held (walk); more would leave the ring. */
+/* The step is a lap at most, because walk_chain() never takes more than that; a longer one would leave the
+ * ring. */
 static void step_index(uint16_t *idx, bool *wrap, unsigned by, unsigned size)
 {
 	unsigned i = *idx + by;
@@ -59,8 +61,7 @@ static int walk_indirect(const struct virtq *vq, struct virtq_chain *c, unsigned
 }
 
 /*
- * The first descriptor's flags were read with acquire order and are the ones that count; its copy's may be
- * newer.
+ * The first descriptor's flags were read with acquire order, so they count; those of the copy may be newer.
  */
 static int walk_chain(const struct virtq *vq, struct virtq_chain *c, unsigned max_iov, uint16_t flags)
 {
@@ -68,7 +69,8 @@ static int walk_chain(const struct virtq *vq, struct virtq_chain *c, unsigned ma
 	struct vring_packed_desc d;
 
 	for (;;) {
-		/* More than the driver can own: a loop, or an entry that the device has not given back. */
+		/* The chain has more entries than the driver can own: it loops, or has one that the device
+		 * has not given back. */
 		if (vq->held + c->n_desc >= vq->map.size)
 			return -EBADMSG;
 		virtq_fetch(&d, &packed_ring(vq)[i]);
@@ -134,7 +136,7 @@ void virtq_packed_track(struct virtq *vq)
 	progress_store(vq, vq->used_idx, vq->used_wrap);
 }
 
-/* Before the entry is overwritten. */
+/* Called before the entry is overwritten: keeps what it held. */
 static void save_entry(struct virtq *vq, const struct vring_packed_desc *d, unsigned skip)
 {
 	uint16_t next = vq->used_idx;
@@ -152,7 +154,7 @@ static void save_entry(struct virtq *vq, const struct vring_packed_desc *d, unsi
 static void restore_entries(struct vring_packed_desc *ring, const struct virtq_progress *progress,
 			    unsigned from, unsigned to, unsigned size)
 {
-	/* What is saved is as little trusted as the ring: at most a lap of it. */
+	/* What is saved is trusted as little as the ring is: no more than a lap of it is put back. */
 	for (unsigned n = 0, at = from; n < size; n++) {
 		struct virtq_saved s = progress->saved[at];
 
@@ -185,7 +187,7 @@ int virtq_resume(const struct gmem *gm, const struct virtq_layout *l,
 		return -EFAULT;
 	flags = shared_load_acquire(&d[v.p.old_used].flags);
 	if (!!(flags & F_AVAIL) == v.p.old_used_wrap && !!(flags & F_USED) == v.p.old_used_wrap)
-		at = end; /* 2.8.1: used, as both bits are the lap's: it was published */
+		at = end; /* both bits have this lap's value (2.8.1): the batch was published */
 	else if (at != end)
 		restore_entries(d, progress, v.p.old_used, v.p.used, l->size);
 	*base = at | at << 16;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The split ring (virtio 1.3, 2.7). */
 #include "vmm/virtq/virtq_priv.h"
 
 /* linux/virtio_ring.h has flexible arrays here; the event fields lie behind them. */

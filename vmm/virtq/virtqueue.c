@@ -198,7 +198,8 @@ bool virtq_should_call(struct virtq *vq)
 
 	if (!vq->unseen)
 		return false;
-	/* The used entries must be out before the driver's wish is read, else both sides may go to sleep. */
+	/* The used entries must be visible before the driver's wish is read; otherwise both sides may go to
+	 * sleep. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (vq->packed)
 		call = virtq_packed_should_call(vq);
@@ -222,7 +223,7 @@ bool virtq_kicks_on(struct virtq *vq)
 		virtq_packed_kicks(vq, true);
 	else
 		virtq_split_kicks(vq, true);
-	/* The wish must be out before the ring is looked at again. */
+	/* The wish must be visible to the driver before the ring is looked at again. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (vq->packed)
 		return virtq_packed_more(vq);

@@ -45,12 +45,11 @@ struct virtq_chain {
 };
 
 /*
- * How far a packed queue has been used, in memory that outlives the process: the ring alone does not tell
- * (a used chain leaves its other entries as they were), and what is pushed before it is published has
- * overwritten its descriptors. Laid out as in vhost-user's inflight region. old_used is the last
- * publication, used the last push; if they differ, the entry at old_used tells whether the batch was
- * published, and saved[] how the entries in between looked. The word is always written whole, and saved[]
- * before it.
+ * How far a packed queue has been used, in memory that outlives the process: the ring alone does not tell (a
+ * used chain leaves its other entries as they were), and what is pushed before it is published has
+ * overwritten its descriptors. Laid out as in vhost-user's inflight region. old_used is the last publication,
+ * used the last push; if they differ, the entry at old_used tells whether the batch was published, and
+ * saved[] how the entries in between looked. The word is always written whole, and saved[] before it.
  */
 struct virtq_saved {
 	uint8_t inflight, pad;
@@ -103,7 +102,7 @@ struct virtq {
  * ones. 0, -EINVAL (size or alignment) or -EFAULT (not all in RAM); nothing logged. After an error the
  * queue is a broken one, so that a driver that kicks it all the same gets nowhere.
  */
-/* How long the driver's and the device's part are: the event fields of a split ring included (2.7, 2.8.10). */
+/* How long the driver's and the device's part are, with the event fields of a split ring (2.7, 2.8.10). */
 uint64_t virtq_driver_bytes(bool packed, uint32_t size);
 uint64_t virtq_device_bytes(bool packed, uint32_t size);
 int virtq_start(struct virtq *vq, const struct gmem *gm, const struct virtq_layout *l,

@@ -44,7 +44,7 @@ void e1000_count(struct e1000 *e, unsigned off, uint64_t n)
 {
 	uint64_t v = (uint64_t)e1000_get(e, off) + n;
 
-	e1000_set(e, off, v > UINT32_MAX ? UINT32_MAX : (uint32_t)v);
+	e1000_set(e, off, (uint32_t)MIN(v, UINT32_MAX)); /* statistics stick at their top */
 }
 
 void e1000_count_octets(struct e1000 *e, unsigned low, uint64_t n)
@@ -89,7 +89,9 @@ static uint64_t e1000_mmio_read(struct e1000 *e, uint64_t off, unsigned len)
 {
 	uint32_t v = e1000_reg_read(e, (uint32_t)off & ~3u);
 
-	return len >= 4 ? v : v >> (8 * (off & 3)) & (len == 2 ? 0xffff : 0xff);
+	if (len >= 4)
+		return v;
+	return v >> (8 * (off & 3)) & ((1u << 8 * len) - 1);
 }
 
 /* BAR 1: an index and a window on the same registers (13.2.2). */
@@ -101,7 +103,9 @@ static uint64_t e1000_read(struct pci_dev *dev, int bar, uint64_t off, unsigned 
 		return e1000_mmio_read(e, off, len);
 	if (off == 0)
 		return e->io_addr;
-	return off == 4 && e->io_addr < E1000_BAR_SIZE ? e1000_reg_read(e, e->io_addr & ~3u) : 0;
+	if (off != 4 || e->io_addr >= E1000_BAR_SIZE)
+		return 0;
+	return e1000_reg_read(e, e->io_addr & ~3u);
 }
 
 static void e1000_write(struct pci_dev *dev, int bar, uint64_t off, unsigned len, uint64_t val)
@@ -131,11 +135,16 @@ static int read_options(struct e1000 *e, const struct dev_opts *o)
 	e->coalesce = true;
 	e->offload = true;
 	err = dev_opts_bool(o, "coalesce", &e->coalesce);
-	err = err ? err : dev_opts_bool(o, "offload", &e->offload);
-	err = err ? err : dev_opts_u64(o, "coalesce_us", &us, 0, 1000000);
-	err = err ? err : dev_opts_word(o, "io", io_words, &io);
-	err = err ? err : dev_opts_word(o, "irq", irq_words, &irq);
-	err = err ? err : mac_assign(e->pci, dev_opts_str(o, "mac", NULL), e->mac);
+	if (!err)
+		err = dev_opts_bool(o, "offload", &e->offload);
+	if (!err)
+		err = dev_opts_u64(o, "coalesce_us", &us, 0, 1000000);
+	if (!err)
+		err = dev_opts_word(o, "io", io_words, &io);
+	if (!err)
+		err = dev_opts_word(o, "irq", irq_words, &irq);
+	if (!err)
+		err = mac_assign(e->pci, dev_opts_str(o, "mac", NULL), e->mac);
 	e->io_vcpu = io == 1;
 	e->coalesce_ns = us * 1000;
 	dev_opts_str(o, "mode", NULL);
@@ -173,11 +182,13 @@ static int start_io(struct e1000 *e)
 		return -errno;
 	}
 	err = evloop_add(e->loop, e->kick_fd, EPOLLIN, on_kick, e);
-	err = err ? err : evloop_add(e->loop, e->timer_fd, EPOLLIN, e1000_irq_timer, e);
+	if (!err)
+		err = evloop_add(e->loop, e->timer_fd, EPOLLIN, e1000_irq_timer, e);
 	if (!err && e->tap.n) {
 		/* The guest's card checks what comes in unfinished; large segments it could not take. */
-		err = tap_set_offloads(&e->tap, e->offload ? 1ull << VIRTIO_NET_F_GUEST_CSUM : 0);
-		err = err ? err : evloop_add(e->loop, e->tap.fd[0], 0, e1000_rx_readable, e);
+		err = tap_set_offloads(&e->tap, (uint64_t)e->offload << VIRTIO_NET_F_GUEST_CSUM);
+		if (!err)
+			err = evloop_add(e->loop, e->tap.fd[0], 0, e1000_rx_readable, e);
 	}
 	return err;
 }
@@ -188,7 +199,8 @@ static int add_bars(struct pci_dev *dev)
 
 	pci_set_id(dev, 0x8086, 0x100e, 0x8086, 0x001e, 0x02000003);
 	err = pci_add_bar(dev, 0, PCI_BAR_MEM32, E1000_BAR_SIZE);
-	err = err ? err : pci_add_bar(dev, 1, PCI_BAR_IO, E1000_IO_SIZE);
+	if (!err)
+		err = pci_add_bar(dev, 1, PCI_BAR_IO, E1000_IO_SIZE);
 	pci_add_intx(dev);
 	for (size_t i = 0; i < ARRAY_SIZE(register_names); i++)
 		pci_name_reg(dev, 0, register_names[i].off, register_names[i].len,
@@ -223,9 +235,12 @@ static int e1000_init(struct pci_dev *dev, const struct dev_opts *o)
 	if (!e->flat || !e->bounce)
 		return -ENOMEM;
 	err = read_options(e, o);
-	err = err ? err : open_tap(e, o);
-	err = err ? err : start_io(e);
-	err = err ? err : add_bars(dev);
+	if (!err)
+		err = open_tap(e, o);
+	if (!err)
+		err = start_io(e);
+	if (!err)
+		err = add_bars(dev);
 	if (err)
 		return err;
 	e1000_eeprom_init(e);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Interrupt causes: when the line rises, and what delays it (ITR and the delay registers). */
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -26,7 +27,9 @@ static uint64_t throttle_ns(const struct e1000 *e)
 {
 	uint64_t itr = (uint64_t)(e1000_get(e, ITR) & 0xffff) * ITR_UNIT_NS;
 
-	return e->coalesce ? MAX(itr, e->coalesce_ns) : 0;
+	if (!e->coalesce)
+		return 0;
+	return MAX(itr, e->coalesce_ns);
 }
 
 static void arm_timer(struct e1000 *e, uint64_t at)
@@ -40,8 +43,8 @@ static void arm_timer(struct e1000 *e, uint64_t at)
 	timerfd_settime(e->timer_fd, TFD_TIMER_ABSTIME, &it, NULL);
 }
 
-/* Causes are in ICR already: raise the line now, or when ITR allows it. */
-static void deliver(struct e1000 *e)
+/* The causes are in ICR already; the line is raised now, or when ITR allows it. */
+static void deliver_causes(struct e1000 *e)
 {
 	uint64_t now;
 
@@ -64,7 +67,7 @@ static void deliver(struct e1000 *e)
 static void raise_locked(struct e1000 *e, uint32_t cause)
 {
 	e1000_set(e, ICR, e1000_get(e, ICR) | cause);
-	deliver(e);
+	deliver_causes(e);
 }
 
 void e1000_irq_raise(struct e1000 *e, uint32_t cause)
@@ -76,13 +79,15 @@ void e1000_irq_raise(struct e1000 *e, uint32_t cause)
 
 static uint64_t delay_at(const struct e1000_delay_state *d)
 {
-	return d->absolute_ns && d->absolute_ns < d->packet_ns ? d->absolute_ns : d->packet_ns;
+	return MIN(or_usual(d->absolute_ns, UINT64_MAX), d->packet_ns);
 }
 
 void e1000_irq_raise_delayed(struct e1000 *e, uint32_t cause, enum e1000_delay which)
 {
-	uint64_t packet = e1000_get(e, which == DELAY_TX ? TIDV : RDTR) & 0xffff;
-	uint64_t absolute = e1000_get(e, which == DELAY_TX ? TADV : RADV) & 0xffff, now;
+	static const uint32_t packet_reg[DELAYS] = {[DELAY_TX] = TIDV, [DELAY_RX] = RDTR};
+	static const uint32_t absolute_reg[DELAYS] = {[DELAY_TX] = TADV, [DELAY_RX] = RADV};
+	uint64_t packet = e1000_get(e, packet_reg[which]) & 0xffff;
+	uint64_t absolute = e1000_get(e, absolute_reg[which]) & 0xffff, now;
 	struct e1000_delay_state *d = &e->delay[which];
 
 	if (!e->coalesce || !packet) {
@@ -93,7 +98,9 @@ void e1000_irq_raise_delayed(struct e1000 *e, uint32_t cause, enum e1000_delay w
 	pthread_mutex_lock(&e->irq_lock);
 	if (!d->armed) {
 		d->armed = true;
-		d->absolute_ns = absolute ? now + absolute * DELAY_UNIT_NS : 0;
+		d->absolute_ns = 0;
+		if (absolute)
+			d->absolute_ns = now + absolute * DELAY_UNIT_NS;
 	}
 	d->packet_ns = now + packet * DELAY_UNIT_NS;
 	arm_timer(e, delay_at(d));
@@ -124,7 +131,7 @@ void e1000_irq_timer(void *arg, uint32_t events)
 	}
 	if (next)
 		arm_timer(e, next);
-	deliver(e);
+	deliver_causes(e);
 	pthread_mutex_unlock(&e->irq_lock);
 }
 
@@ -138,7 +145,7 @@ uint32_t e1000_icr_read(struct e1000 *e)
 	e1000_set(e, ICR, 0);
 	set_line(e);
 	pthread_mutex_unlock(&e->irq_lock);
-	return v & e1000_get(e, IMS) ? v | 1u << 31 : v;
+	return v | bits_if(v & e1000_get(e, IMS), 1u << 31);
 }
 
 void e1000_icr_write(struct e1000 *e, uint32_t clear)
@@ -154,7 +161,7 @@ void e1000_ims_write(struct e1000 *e, uint32_t set, uint32_t clear)
 	pthread_mutex_lock(&e->irq_lock);
 	e1000_set(e, IMS, (e1000_get(e, IMS) | set) & ~clear);
 	if (set)
-		deliver(e);
+		deliver_causes(e);
 	else
 		set_line(e);
 	pthread_mutex_unlock(&e->irq_lock);

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+/*
+ * The PHY behind MDIC and the EEPROM behind EECD: constants that a driver reads, and their serial protocol.
+ */
 #include <string.h>
 
 #include "vmm/devices/e1000/e1000.h"
@@ -85,7 +88,7 @@ uint32_t e1000_eecd_read(struct e1000 *e)
 	if (v & EECD_REQ)
 		v |= EECD_GNT;
 	/* Idle, and between words, the data line is high: ready. */
-	return v | (out || !e->ee.reading ? EECD_DO : 0);
+	return v | bits_if(out || !e->ee.reading, EECD_DO);
 }
 
 /* One rising edge of the clock: a bit in, or the next bit out. */

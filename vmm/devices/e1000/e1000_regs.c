@@ -37,9 +37,7 @@ static void write_ctrl(struct e1000 *e, uint32_t v)
 	if (v & CTRL_PHY_RST)
 		e1000_phy_reset(e);
 	e1000_set(e, CTRL, v & ~(CTRL_RST | CTRL_PHY_RST));
-	e1000_set(e, STATUS,
-		  v & CTRL_SLU ? e1000_get(e, STATUS) | STATUS_LU
-			       : e1000_get(e, STATUS) & ~STATUS_LU);
+	e1000_set(e, STATUS, (e1000_get(e, STATUS) & ~STATUS_LU) | bits_if(v & CTRL_SLU, STATUS_LU));
 }
 
 struct reg_write {
@@ -168,8 +166,9 @@ uint32_t e1000_reg_read(struct e1000 *e, uint32_t off)
 	case EECD:
 		return e1000_eecd_read(e);
 	case IMC:
+		return e1000_get(e, IMS);
 	case ICS:
-		return off == ICS ? e1000_get(e, ICR) : e1000_get(e, IMS);
+		return e1000_get(e, ICR);
 	}
 	if (off >= sizeof(e->reg))
 		return 0;

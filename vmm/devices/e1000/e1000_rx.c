@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Receive: frames from the TAP or the loopback into the guest's ring. */
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -47,7 +48,7 @@ static uint32_t buffer_size(const struct e1000 *e)
 	return size[(rctl & RCTL_BSEX) != 0][(rctl >> 16) & 3];
 }
 
-/* Descriptors that the guest has given and we have not used; 0 also for a ring that makes no sense. */
+/* How many descriptors the guest has given that are not used yet; 0 also for a ring that makes no sense. */
 static uint32_t buffers_free(struct e1000 *e, const struct rx_ring *r)
 {
 	uint32_t head = e1000_get(e, RDH), tail = e1000_get(e, RDT);
@@ -147,7 +148,7 @@ static uint8_t checksum_status(const struct e1000 *e, bool ok)
 
 	if (!ok || !(rxcsum & 0x200))
 		return RX_IXSM; /* checksum not looked at */
-	return RX_TCPCS | (rxcsum & 0x100 ? RX_IPCS : 0);
+	return (uint8_t)(RX_TCPCS | bits_if(rxcsum & 0x100, RX_IPCS));
 }
 
 /* A VLAN tag goes from the frame into the descriptor when CTRL.VME says so. */
@@ -163,7 +164,7 @@ static size_t strip_vlan(struct e1000 *e, uint8_t *frame, size_t len, uint16_t *
 	return len - 4;
 }
 
-static void advance(struct e1000 *e, const struct rx_ring *r)
+static void advance_head(struct e1000 *e, const struct rx_ring *r)
 {
 	uint32_t head = e1000_get(e, RDH) + 1;
 
@@ -171,8 +172,8 @@ static void advance(struct e1000 *e, const struct rx_ring *r)
 }
 
 /* Fill one descriptor; buf NULL when the data is in its buffer already. */
-static void fill(struct e1000 *e, const struct rx_ring *r, const uint8_t *buf, struct rx_desc *d,
-		 size_t len, bool eop)
+static void fill_descriptor(struct e1000 *e, const struct rx_ring *r, const uint8_t *buf, struct rx_desc *d,
+			    size_t len, bool eop)
 {
 	gpa_t at = r->base + (gpa_t)e1000_get(e, RDH) * sizeof(*d);
 
@@ -181,14 +182,14 @@ static void fill(struct e1000 *e, const struct rx_ring *r, const uint8_t *buf, s
 	d->len = (uint16_t)len;
 	d->checksum = 0;
 	d->errors = 0;
-	d->status = (uint8_t)(d->status | (eop ? RX_EOP : 0));
-	/* The driver polls the status byte: everything else first. */
+	d->status = (uint8_t)(d->status | bits_if(eop, RX_EOP));
+	/* The driver polls the status byte, so everything else is written first. */
 	gmem_write(e->pci->gm, at + 8, &d->len, 4);
 	gmem_write(e->pci->gm, at + 13, &d->errors, 3);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	d->status |= RX_DD;
 	gmem_write(e->pci->gm, at + 12, &d->status, 1);
-	advance(e, r);
+	advance_head(e, r);
 }
 
 static bool read_desc(struct e1000 *e, const struct rx_ring *r, struct rx_desc *d)
@@ -207,8 +208,7 @@ static void raise_received(struct e1000 *e, const struct rx_ring *r)
 }
 
 /* A frame in one piece, over as many buffers as it takes. The frame has room for its CRC. */
-static bool deliver(struct e1000 *e, const struct rx_ring *r, uint8_t *frame, size_t len,
-		    bool csum_ok)
+static bool deliver_frame(struct e1000 *e, const struct rx_ring *r, uint8_t *frame, size_t len, bool csum_ok)
 {
 	uint32_t size = buffer_size(e);
 	uint8_t status = checksum_status(e, csum_ok), vp = 0;
@@ -230,7 +230,7 @@ static bool deliver(struct e1000 *e, const struct rx_ring *r, uint8_t *frame, si
 			return false;
 		d.status = status | vp;
 		d.vlan = vlan;
-		fill(e, r, frame + off, &d, n, off + n == len);
+		fill_descriptor(e, r, frame + off, &d, n, off + n == len);
 	}
 	return true;
 }
@@ -253,7 +253,7 @@ void e1000_rx_frame(struct e1000 *e, uint8_t *frame, size_t len, bool csum_ok)
 	if (!rx_accept(e, frame))
 		return;
 	count_received(e, frame, len);
-	if (!deliver(e, &r, frame, len, csum_ok)) {
+	if (!deliver_frame(e, &r, frame, len, csum_ok)) {
 		e1000_count(e, MPC, 1);
 		e1000_irq_raise(e, ICR_RXO);
 		return;
@@ -263,18 +263,18 @@ void e1000_rx_frame(struct e1000 *e, uint8_t *frame, size_t len, bool csum_ok)
 
 /* ---- from the TAP ---- */
 
-static void watch(struct e1000 *e, bool on)
+static void watch_tap(struct e1000 *e, bool on)
 {
 	if (e->tap_watched == on)
 		return;
-	evloop_mod(e->loop, e->tap.fd[0], on ? EPOLLIN : 0);
+	evloop_mod(e->loop, e->tap.fd[0], bits_if(on, EPOLLIN));
 	__atomic_store_n(&e->tap_watched, on, __ATOMIC_RELEASE);
 	if (!on)
 		e1000_stat(&e->rx_stats->stops, 1);
 }
 
 /* A frame of 16 KiB takes 64 buffers of 256 bytes: less than that is as good as none. */
-static bool starved(struct e1000 *e, const struct rx_ring *r)
+static bool ring_starved(struct e1000 *e, const struct rx_ring *r)
 {
 	return buffers_free(e, r) * buffer_size(e) < 2048;
 }
@@ -285,13 +285,13 @@ static bool starved(struct e1000 *e, const struct rx_ring *r)
  */
 static void stop_to_look(struct e1000 *e, const struct rx_ring *r)
 {
-	watch(e, false);
+	watch_tap(e, false);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!starved(e, r))
-		watch(e, true);
+	if (!ring_starved(e, r))
+		watch_tap(e, true);
 }
 
-/* In the guest's buffer already: the common case, without a copy. */
+/* The frame lies in the guest's buffer already: the common case, without a copy. */
 static void complete_in_place(struct e1000 *e, const struct rx_ring *r, struct rx_desc *d,
 			      uint8_t *frame, size_t len)
 {
@@ -310,7 +310,7 @@ static void complete_in_place(struct e1000 *e, const struct rx_ring *r, struct r
 		memset(frame + len, 0, CRC_LEN);
 		len += CRC_LEN;
 	}
-	fill(e, r, NULL, d, len, true);
+	fill_descriptor(e, r, NULL, d, len, true);
 	if (!e->coalesce)
 		raise_received(e, r);
 }
@@ -320,7 +320,9 @@ static size_t in_place_room(const struct e1000 *e)
 {
 	size_t room = buffer_size(e) - CRC_LEN;
 
-	return e1000_get(e, RCTL) & RCTL_LPE ? room : MIN(room, (size_t)FRAME_MAX);
+	if (e1000_get(e, RCTL) & RCTL_LPE)
+		return room;
+	return MIN(room, (size_t)FRAME_MAX);
 }
 
 /* One frame from the TAP; false when it has none. */
@@ -335,7 +337,8 @@ static bool read_frame(struct e1000 *e, const struct rx_ring *r)
 
 	if (room >= FRAME_MAX && read_desc(e, r, &d))
 		buf = gmem_ptr(e->pci->gm, d.addr, room + CRC_LEN);
-	room = buf ? room : 0;
+	if (!buf)
+		room = 0;
 	iov[1] = (struct iovec){buf, room};
 	iov[2] = (struct iovec){e->bounce + room, TX_FRAME_MAX - room};
 	n = readv(e->tap.fd[0], iov, 3);
@@ -363,15 +366,15 @@ void e1000_rx_readable(void *arg, uint32_t events)
 
 	(void)events;
 	if (!rx_enabled(e) || e1000_loopback(e)) {
-		watch(e, false);
+		watch_tap(e, false);
 		return;
 	}
-	while (n < BUDGET && !starved(e, &r)) {
+	while (n < BUDGET && !ring_starved(e, &r)) {
 		if (!read_frame(e, &r))
 			break;
 		n++;
 	}
-	if (starved(e, &r))
+	if (ring_starved(e, &r))
 		stop_to_look(e, &r);
 	if (head != e1000_get(e, RDH)) {
 		unsigned log2 = 31 - (unsigned)__builtin_clz(MAX(n, 1u));
@@ -384,5 +387,5 @@ void e1000_rx_readable(void *arg, uint32_t events)
 void e1000_rx_resume(struct e1000 *e)
 {
 	if (e->tap.n && !e->tap_watched)
-		watch(e, true);
+		watch_tap(e, true);
 }

@@ -35,7 +35,7 @@ static void put32(uint8_t *p, uint32_t v)
 	put16(p + 2, v & 0xffff);
 }
 
-static uint16_t fold(uint32_t sum)
+static uint16_t fold_sum(uint32_t sum)
 {
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
@@ -53,14 +53,16 @@ uint16_t e1000_checksum(const uint8_t *p, size_t len, uint32_t sum)
 		s += (uint32_t)*p << 8;
 	s = (s & 0xffffffff) + (s >> 32);
 	s = (s & 0xffffffff) + (s >> 32);
-	return fold((uint32_t)((s & 0xffff) + (s >> 16)));
+	return fold_sum((uint32_t)((s & 0xffff) + (s >> 16)));
 }
 
 /* Sum from start to end (0: the end of the packet) into the two bytes at. */
 static void insert_checksum(uint8_t *p, size_t len, unsigned start, unsigned at, unsigned end)
 {
-	size_t stop = end && (size_t)end + 1 < len ? (size_t)end + 1 : len;
+	size_t stop = len;
 
+	if (end)
+		stop = MIN((size_t)end + 1, len);
 	if (start >= stop || (size_t)at + 2 > len)
 		return;
 	put16(p + at, (uint16_t)~e1000_checksum(p + start, stop - start, 0));
@@ -69,7 +71,7 @@ static void insert_checksum(uint8_t *p, size_t len, unsigned start, unsigned at,
 /*
  * Where the VLAN tag goes is decided here, so that offsets of the context stay those of the untagged frame.
  */
-static void emit(struct e1000 *e, const uint8_t *frame, size_t len)
+static void emit_frame(struct e1000 *e, const uint8_t *frame, size_t len)
 {
 	struct iovec iov[4];
 	uint8_t tag[4];
@@ -80,11 +82,12 @@ static void emit(struct e1000 *e, const uint8_t *frame, size_t len)
 	put16(tag, e1000_get(e, VET));
 	put16(tag + 2, p->vlan);
 	if (e1000_loopback(e)) {
+		size_t tag_len = 4 * p->insert_vlan;
+
 		memcpy(e->bounce, frame, 12);
-		if (p->insert_vlan)
-			memcpy(e->bounce + 12, tag, 4);
-		memcpy(e->bounce + (p->insert_vlan ? 16 : 12), frame + 12, len - 12);
-		e1000_rx_frame(e, e->bounce, len + (p->insert_vlan ? 4 : 0), true);
+		memcpy(e->bounce + 12, tag, tag_len);
+		memcpy(e->bounce + 12 + tag_len, frame + 12, len - 12);
+		e1000_rx_frame(e, e->bounce, len + tag_len, true);
 		return;
 	}
 	memset(&e->tx_hdr, 0, sizeof(e->tx_hdr));
@@ -111,16 +114,17 @@ static void fix_ip(const struct e1000_context *c, uint8_t *frame, size_t len, un
 /* The guest leaves the pseudo header's sum without the length, which differs by segment (3.5.7). */
 static void add_length(uint8_t *frame, unsigned tucso, size_t l4_len)
 {
-	put16(frame + tucso, fold(get16(frame + tucso) + (uint32_t)l4_len));
+	put16(frame + tucso, fold_sum(get16(frame + tucso) + (uint32_t)l4_len));
 }
 
 static bool tso_sane(const struct e1000_context *c, size_t len)
 {
 	unsigned ip = c->ipv4 ? 20 : 40;
+	unsigned l4 = c->tcp ? 20 : 8;
 
 	return c->mss && c->hdr_len >= 14 && c->hdr_len <= len && c->ipcss >= 14 &&
 	       (unsigned)c->ipcss + ip <= c->hdr_len && c->tucss >= c->ipcss + ip &&
-	       (unsigned)c->tucss + (c->tcp ? 20 : 8) <= c->hdr_len && c->tucso >= c->tucss &&
+	       (unsigned)c->tucss + l4 <= c->hdr_len && c->tucso >= c->tucss &&
 	       (unsigned)c->tucso + 2 <= c->hdr_len;
 }
 
@@ -143,21 +147,22 @@ static void one_segment(struct e1000 *e, const struct e1000_context *c, uint8_t 
 		insert_checksum(frame, len, c->ipcss, c->ipcso, c->ipcse);
 	if (e->pkt.popts & 2)
 		insert_checksum(frame, len, c->tucss, c->tucso, c->tucse);
-	emit(e, frame, len);
+	emit_frame(e, frame, len);
 }
 
 /*
  * Frames are built in place: the header is copied in front of each piece of payload, over payload already
  * sent.
  */
-static void segment(struct e1000 *e, const struct e1000_context *c, size_t len)
+static void cut_segments(struct e1000 *e, const struct e1000_context *c, size_t len)
 {
 	uint8_t header[256];
-	uint32_t seq;
+	uint32_t seq = 0;
 	unsigned index = 0;
 
 	memcpy(header, e->flat, c->hdr_len);
-	seq = c->tcp ? get32(header + c->tucss + 4) : 0;
+	if (c->tcp)
+		seq = get32(header + c->tucss + 4);
 	for (size_t off = c->hdr_len; off < len; index++) {
 		size_t payload = MIN((size_t)c->mss, len - off);
 		uint8_t *frame = e->flat + off - c->hdr_len;
@@ -183,14 +188,14 @@ void e1000_send_software(struct e1000 *e, const struct e1000_context *c)
 			e1000_count(e, TSCTFC, 1);
 			return;
 		}
-		segment(e, c, len);
+		cut_segments(e, c, len);
 		return;
 	}
 	if (p->popts & 1)
 		insert_checksum(e->flat, len, c->ipcss, c->ipcso, c->ipcse);
 	if (p->popts & 2)
 		insert_checksum(e->flat, len, c->tucss, c->tucso, c->tucse);
-	emit(e, e->flat, len);
+	emit_frame(e, e->flat, len);
 }
 
 bool e1000_prepare_gso(struct e1000 *e, const struct e1000_context *c)
@@ -203,14 +208,12 @@ bool e1000_prepare_gso(struct e1000 *e, const struct e1000_context *c)
 	iov_gather(p->iov + 2, p->n, 0, h, c->hdr_len);
 	fix_ip(c, h, p->len, 0);
 	if (c->ipv4) {
+		size_t ip_len = (size_t)(h[c->ipcss] & 0xf) * 4;
+
+		if (ip_len > (size_t)(c->tucss - c->ipcss))
+			ip_len = 20;
 		put16(h + c->ipcss + 10, 0);
-		put16(h + c->ipcss + 10,
-		      (uint16_t)~e1000_checksum(h + c->ipcss,
-						(size_t)(h[c->ipcss] & 0xf) * 4 <=
-								(size_t)(c->tucss - c->ipcss)
-							? (size_t)(h[c->ipcss] & 0xf) * 4
-							: 20,
-						0));
+		put16(h + c->ipcss + 10, (uint16_t)~e1000_checksum(h + c->ipcss, ip_len, 0));
 	}
 	add_length(h, c->tucso, p->len - c->tucss);
 	e->tx_hdr = (struct virtio_net_hdr_mrg_rxbuf){

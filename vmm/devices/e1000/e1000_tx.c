@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Transmit: descriptors of the guest's ring are collected into packets and sent. */
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -68,10 +69,11 @@ static void set_context(struct e1000 *e, const struct tx_desc *d)
 static void add_data(struct e1000 *e, gpa_t addr, uint32_t len)
 {
 	struct e1000_packet *p = &e->pkt;
-	void *ptr = len ? gmem_ptr(e->pci->gm, addr, len) : NULL;
+	void *ptr;
 
 	if (!len)
 		return;
+	ptr = gmem_ptr(e->pci->gm, addr, len);
 	/* Outside RAM, more pieces or more bytes than a packet can have: the packet is dropped as a whole. */
 	if (!ptr || p->n == TX_SEGS || p->len + len > TX_FRAME_MAX) {
 		p->bad = true;
@@ -177,7 +179,7 @@ static void packet_start(struct e1000 *e, const struct tx_desc *d)
 	if (p->started)
 		return;
 	p->started = true;
-	p->popts = d->lower & CMD_DEXT ? (uint8_t)(d->upper >> 8) : 0;
+	p->popts = (uint8_t)bits_if(d->lower & CMD_DEXT, d->upper >> 8);
 	p->tse = (d->lower & CMD_DEXT) && (d->lower & CMD_TSE);
 }
 
@@ -192,7 +194,7 @@ static void legacy_checksum(struct e1000 *e, const struct tx_desc *d)
 	e->pkt.popts = 2;
 }
 
-static void serve(struct e1000 *e, const struct tx_desc *d)
+static void serve_descriptor(struct e1000 *e, const struct tx_desc *d)
 {
 	struct e1000_packet *p = &e->pkt;
 	bool dext = d->lower & CMD_DEXT;
@@ -224,7 +226,7 @@ static struct tx_ring ring_of(struct e1000 *e)
 					(uint32_t)sizeof(struct tx_desc)};
 }
 
-/* One descriptor; the cause it asks for, 0 when it wants none. */
+/* Serves one descriptor and returns the interrupt cause that it asks for, or 0. */
 static uint32_t serve_at(struct e1000 *e, const struct tx_ring *r, uint32_t head, bool *delayed)
 {
 	gpa_t at = r->base + (gpa_t)head * sizeof(struct tx_desc);
@@ -234,7 +236,7 @@ static uint32_t serve_at(struct e1000 *e, const struct tx_ring *r, uint32_t head
 		e1000_stat(&e->tx_stats->bad, 1);
 		return 0;
 	}
-	serve(e, &d);
+	serve_descriptor(e, &d);
 	if (!(d.lower & (CMD_RS | CMD_RPS)))
 		return 0;
 	*delayed &= (d.lower & CMD_IDE) != 0;
@@ -245,12 +247,13 @@ static uint32_t serve_at(struct e1000 *e, const struct tx_ring *r, uint32_t head
 
 static void account_run(struct e1000 *e, unsigned n)
 {
-	unsigned log2 = n ? 31 - (unsigned)__builtin_clz(n) : 0;
+	unsigned log2;
 
 	if (!n) {
 		e1000_stat(&e->tx_stats->spurious_kicks, 1);
 		return;
 	}
+	log2 = 31 - (unsigned)__builtin_clz(n);
 	e1000_stat(&e->tx_stats->descs, n);
 	e1000_stat(&e->tx_stats->batch[MIN(log2, STATS_BATCH - 1)], 1);
 }
@@ -290,7 +293,8 @@ void e1000_tx_run(struct e1000 *e)
 	while (head != e1000_get(e, TDT) && e1000_get(e, TDT) < r.size && n < r.size &&
 	       e->tx_frames < FRAMES_PER_RUN && e->tx_stats->bytes < turn) {
 		cause |= serve_at(e, &r, head, &delayed);
-		head = head + 1 == r.size ? 0 : head + 1;
+		if (++head == r.size)
+			head = 0;
 		e1000_set(e, TDH, head);
 		n++;
 	}
@@ -302,5 +306,5 @@ void e1000_tx_run(struct e1000 *e)
 	if (cause && delayed)
 		e1000_irq_raise_delayed(e, cause, DELAY_TX);
 	else if (cause)
-		e1000_irq_raise(e, cause | (head == e1000_get(e, TDT) ? ICR_TXQE : 0));
+		e1000_irq_raise(e, cause | bits_if(head == e1000_get(e, TDT), ICR_TXQE));
 }

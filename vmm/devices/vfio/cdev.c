@@ -106,7 +106,7 @@ static int explain_bind(const struct vfio_container *c, const char *addr, int gr
 	return err;
 }
 
-static int attach(struct vfio_container *c, struct vfio_device *d, int group, bool unsafe)
+static int cdev_attach(struct vfio_container *c, struct vfio_device *d, int group, bool unsafe)
 {
 	struct device_bind bind = {.argsz = sizeof(bind), .iommufd = c->fd};
 	struct device_attach attach = {.argsz = sizeof(attach), .ioas = c->ioas};
@@ -128,7 +128,7 @@ static int attach(struct vfio_container *c, struct vfio_device *d, int group, bo
 	return err;
 }
 
-static int map(struct vfio_container *c, const struct gmem_region *r)
+static int cdev_map(struct vfio_container *c, const struct gmem_region *r)
 {
 	struct ioas_map map = {.size = sizeof(map),
 			       .flags = MAP_AT_IOVA | MAP_WRITEABLE | MAP_READABLE,
@@ -140,7 +140,7 @@ static int map(struct vfio_container *c, const struct gmem_region *r)
 	return ioctl(c->fd, IOAS_MAP, &map) ? -errno : 0;
 }
 
-static void unmap(struct vfio_container *c, const struct gmem_region *r)
+static void cdev_unmap(struct vfio_container *c, const struct gmem_region *r)
 {
 	struct ioas_unmap unmap = {.size = sizeof(unmap), .id = c->ioas, .iova = r->gpa, .length = r->size};
 
@@ -151,7 +151,7 @@ const struct vfio_iommu vfio_cdev_iommu = {
 	.node = "/dev/iommu",
 	.unsafe_parameter = IOMMU_UNSAFE_IOMMUFD,
 	.open = alloc_space,
-	.attach = attach,
-	.map = map,
-	.unmap = unmap,
+	.attach = cdev_attach,
+	.map = cdev_map,
+	.unmap = cdev_unmap,
 };

@@ -45,7 +45,9 @@ static char *driver_of(const char *addr)
 	char *path = xasprintf("/sys/bus/pci/devices/%s/driver", addr), *name = file_link_name(path);
 
 	free(path);
-	return name ? name : xstrdup("no driver");
+	if (name)
+		return name;
+	return xstrdup("no driver");
 }
 
 int vfio_not_bound(const char *addr)
@@ -73,8 +75,10 @@ bool vfio_explain_group(int group)
 		if (e->d_name[0] == '.')
 			continue;
 		driver = driver_of(e->d_name);
-		if (strcmp(driver, "vfio-pci"))
-			strbuf_addf(&sb, "%s%s (%s)", sb.len ? ", " : "", e->d_name, driver);
+		if (strcmp(driver, "vfio-pci")) {
+			strbuf_sep(&sb, ", ");
+			strbuf_addf(&sb, "%s (%s)", e->d_name, driver);
+		}
 		free(driver);
 	}
 	if (d)
@@ -169,7 +173,9 @@ static int container_open(struct vfio_container *c)
 		log_error("%s: %s; modprobe vfio-pci", c->iommu->node, strerror(-err));
 		return err;
 	}
-	return c->iommu->open ? c->iommu->open(c) : 0;
+	if (c->iommu->open)
+		return c->iommu->open(c);
+	return 0;
 }
 
 static void container_free(struct vfio_container *c)
@@ -220,8 +226,11 @@ int vfio_open(struct vfio_device *d, struct vm *vm, bool unsafe)
 	if (group < 0)
 		return group;
 	err = container_get(vm, &d->container);
-	err = err ? err : d->container->iommu->attach(d->container, d, group, unsafe);
-	return err ? err : map_memory(d->container);
+	if (!err)
+		err = d->container->iommu->attach(d->container, d, group, unsafe);
+	if (err)
+		return err;
+	return map_memory(d->container);
 }
 
 void vfio_close(struct vfio_device *d)

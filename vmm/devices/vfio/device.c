@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* One assigned PCI device: its BARs, capabilities, resets, and the accesses that are not mapped. */
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <stdio.h>
@@ -70,7 +71,7 @@ static unsigned find_cap(const struct vfio_device *d, uint8_t id)
 
 /* ---- regions ---- */
 
-static int region(const struct vfio_device *d, unsigned index, struct vfio_region_info *info)
+static int region_info(const struct vfio_device *d, unsigned index, struct vfio_region_info *info)
 {
 	*info = (struct vfio_region_info){.argsz = sizeof(*info), .index = index};
 	return ioctl(d->fd, VFIO_DEVICE_GET_REGION_INFO, info) ? -errno : 0;
@@ -91,7 +92,7 @@ static int add_bars(struct vfio_device *d)
 		struct vfio_region_info info;
 		int err;
 
-		if (region(d, (unsigned)i, &info) || !info.size)
+		if (region_info(d, (unsigned)i, &info) || !info.size)
 			continue;
 		d->bar[i] = (struct vfio_bar){.size = info.size, .offset = info.offset,
 					      .mappable = info.flags & VFIO_REGION_INFO_FLAG_MMAP};
@@ -107,7 +108,7 @@ static int add_bars(struct vfio_device *d)
 	return 0;
 }
 
-static int back(struct vfio_device *d, int bar, int part, uint64_t off, uint64_t len)
+static int back_part(struct vfio_device *d, int bar, int part, uint64_t off, uint64_t len)
 {
 	struct vfio_bar *b = &d->bar[bar];
 	void *p;
@@ -134,21 +135,25 @@ static int back_around(struct vfio_device *d, int bar, uint64_t hole, uint64_t h
 		return 0;
 	hole = align_down(hole, PAGE);
 	hole_end = MIN(align_up(hole_end, PAGE), b->size);
-	err = back(d, bar, 0, 0, hole);
-	return err ? err : back(d, bar, 1, hole_end, b->size - hole_end);
+	err = back_part(d, bar, 0, 0, hole);
+	if (err)
+		return err;
+	return back_part(d, bar, 1, hole_end, b->size - hole_end);
 }
 
 static int back_bars(struct vfio_device *d, int table_bar, uint64_t table, uint64_t table_len)
 {
-	for (int i = 0; i < PCI_BARS; i++) {
-		uint64_t hole = i == table_bar ? table : d->bar[i].size,
-			 end = i == table_bar ? table + table_len : d->bar[i].size;
-		int err = d->bar[i].size ? back_around(d, i, hole, end) : 0;
+	int err = 0;
 
-		if (err)
-			return err;
+	for (int i = 0; i < PCI_BARS && !err; i++) {
+		uint64_t size = d->bar[i].size;
+
+		if (i == table_bar)
+			err = back_around(d, i, table, table + table_len);
+		else if (size)
+			err = back_around(d, i, size, size);
 	}
-	return 0;
+	return err;
 }
 
 /* ---- identity and capabilities ---- */
@@ -212,7 +217,7 @@ static void set_command(struct vfio_device *d, uint16_t bits)
 	cfg_put(d, PCI_COMMAND, 2, d->command);
 }
 
-static int attach(struct vfio_device *d)
+static int attach_device(struct vfio_device *d)
 {
 	struct vfio_device_info info = {.argsz = sizeof(info)};
 	struct vfio_region_info config;
@@ -221,7 +226,7 @@ static int attach(struct vfio_device *d)
 	bool msi, pin;
 
 	if (ioctl(d->fd, VFIO_DEVICE_GET_INFO, &info) || !(info.flags & VFIO_DEVICE_FLAGS_PCI) ||
-	    region(d, VFIO_PCI_CONFIG_REGION_INDEX, &config)) {
+	    region_info(d, VFIO_PCI_CONFIG_REGION_INDEX, &config)) {
 		log_error("--vfio %s: not a PCI device to VFIO", d->addr);
 		return -ENODEV;
 	}
@@ -229,8 +234,11 @@ static int attach(struct vfio_device *d)
 	d->can_reset = info.flags & VFIO_DEVICE_FLAGS_RESET;
 	set_identity(d);
 	err = add_bars(d);
-	err = err ? err : add_express(d);
-	vectors = err ? err : add_msix(d, &bar, &table, &table_len);
+	if (!err)
+		err = add_express(d);
+	if (err)
+		return err;
+	vectors = add_msix(d, &bar, &table, &table_len);
 	if (vectors < 0)
 		return vectors;
 	err = back_bars(d, bar, table, table_len);
@@ -241,12 +249,15 @@ static int attach(struct vfio_device *d)
 	if (!err && pin)
 		pci_add_intx(d->pci);
 	/*
-	 * The device decodes for as long as we have it; what the guest switches is its own view (the PCI
-	 * core's).
+	 * The device itself decodes for as long as we have it; the guest switches its own view, which the PCI
+	 * core keeps.
 	 */
 	cfg_put(d, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
-	err = err ? err : vfio_irq_init(d, (unsigned)vectors, msi, pin);
-	return err ? err : vfio_notify_init(d);
+	if (!err)
+		err = vfio_irq_init(d, (unsigned)vectors, msi, pin);
+	if (err)
+		return err;
+	return vfio_notify_init(d);
 }
 
 static int vfio_init(struct pci_dev *dev, const struct dev_opts *o)
@@ -271,8 +282,11 @@ static int vfio_init(struct pci_dev *dev, const struct dev_opts *o)
 	snprintf(d->addr, sizeof(d->addr), "%04x:%02x:%02x.%x", dom & 0xffff, bus & 0xff,
 		 slot & 0x1f, fn & 7);
 	err = dev_opts_bool(o, "unsafe_interrupts", &unsafe);
-	err = err ? err : vfio_open(d, dev->vm, unsafe);
-	return err ? err : attach(d);
+	if (!err)
+		err = vfio_open(d, dev->vm, unsafe);
+	if (err)
+		return err;
+	return attach_device(d);
 }
 
 static uint64_t vfio_bar_read(struct pci_dev *dev, int bar, uint64_t off, unsigned len)
@@ -310,11 +324,12 @@ static void vfio_irq_changed(struct pci_dev *dev, int vector)
 static void vfio_reset(struct pci_dev *dev)
 {
 	struct vfio_device *d = dev->priv;
-	int err;
+	int err = 0;
 
 	vfio_irq_off(d); /* the core forgets what was on; the guest switches on anew */
 	set_command(d, 0);
-	err = d->can_reset ? vfio_ioctl(d, VFIO_DEVICE_RESET, NULL) : 0;
+	if (d->can_reset)
+		err = vfio_ioctl(d, VFIO_DEVICE_RESET, NULL);
 	if (err)
 		log_warn("%s: reset: %s", d->addr, strerror(-err));
 	set_command(d, 0);

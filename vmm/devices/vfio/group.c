@@ -89,7 +89,7 @@ static int add_group(struct vfio_container *c, int number, const char *addr, boo
 	return err;
 }
 
-static int attach(struct vfio_container *c, struct vfio_device *d, int group, bool unsafe)
+static int group_attach(struct vfio_container *c, struct vfio_device *d, int group, bool unsafe)
 {
 	struct vfio_group *g;
 	int err = add_group(c, group, d->addr, unsafe, &g);
@@ -104,7 +104,7 @@ static int attach(struct vfio_container *c, struct vfio_device *d, int group, bo
 	return err;
 }
 
-static int map(struct vfio_container *c, const struct gmem_region *r)
+static int group_map(struct vfio_container *c, const struct gmem_region *r)
 {
 	struct vfio_iommu_type1_dma_map map = {
 		.argsz = sizeof(map),
@@ -117,7 +117,7 @@ static int map(struct vfio_container *c, const struct gmem_region *r)
 	return ioctl(c->fd, VFIO_IOMMU_MAP_DMA, &map) ? -errno : 0;
 }
 
-static void unmap(struct vfio_container *c, const struct gmem_region *r)
+static void group_unmap(struct vfio_container *c, const struct gmem_region *r)
 {
 	struct vfio_iommu_type1_dma_unmap unmap = {.argsz = sizeof(unmap), .iova = r->gpa, .size = r->size};
 
@@ -133,8 +133,8 @@ static void close_groups(struct vfio_container *c)
 const struct vfio_iommu vfio_group_iommu = {
 	.node = "/dev/vfio/vfio",
 	.unsafe_parameter = IOMMU_UNSAFE_TYPE1,
-	.attach = attach,
-	.map = map,
-	.unmap = unmap,
+	.attach = group_attach,
+	.map = group_map,
+	.unmap = group_unmap,
 	.close = close_groups,
 };

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+/* Interrupts of an assigned device, and what the host reports of it: errors, requests to give it back, DMA
+ * faults. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,7 +122,7 @@ static void on_request(void *arg, uint32_t events)
 	vm_end(d->pci->vm, VM_END_CRASH, 1);
 }
 
-static int notify(struct vfio_device *d, unsigned index, int *fd, evloop_fn fn)
+static int notify_by_eventfd(struct vfio_device *d, unsigned index, int *fd, evloop_fn fn)
 {
 	struct vfio_irq_info info = {.argsz = sizeof(info), .index = index};
 	int err;
@@ -131,7 +133,9 @@ static int notify(struct vfio_device *d, unsigned index, int *fd, evloop_fn fn)
 	if (*fd < 0)
 		return -errno;
 	err = evloop_add(d->loop, *fd, EPOLLIN, fn, d);
-	return err ? err : set_irqs(d, index, VFIO_IRQ_SET_ACTION_TRIGGER, fd, 1);
+	if (err)
+		return err;
+	return set_irqs(d, index, VFIO_IRQ_SET_ACTION_TRIGGER, fd, 1);
 }
 
 static void on_fault(void *arg, uint32_t events)
@@ -162,9 +166,13 @@ int vfio_notify_init(struct vfio_device *d)
 {
 	int err = evloop_create(&d->loop, vm_threads(d->pci->vm), THREAD_IO, d->pci->name);
 
-	err = err ? err : notify(d, VFIO_PCI_ERR_IRQ_INDEX, &d->err_fd, on_error);
-	err = err ? err : notify(d, VFIO_PCI_REQ_IRQ_INDEX, &d->req_fd, on_request);
-	return err ? err : watch_faults(d);
+	if (!err)
+		err = notify_by_eventfd(d, VFIO_PCI_ERR_IRQ_INDEX, &d->err_fd, on_error);
+	if (!err)
+		err = notify_by_eventfd(d, VFIO_PCI_REQ_IRQ_INDEX, &d->req_fd, on_request);
+	if (err)
+		return err;
+	return watch_faults(d);
 }
 
 void vfio_irq_exit(struct vfio_device *d)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The vhost-user back-end's device: it starts, changes and stops with what the front-end has told so far. */
 #include "vmm/devices/virtio_net/back_priv.h"
 
 #include <linux/virtio_config.h>
@@ -7,7 +8,7 @@
 
 #define BIT(n) (1ull << (n))
 
-static int translate(struct vu_back *b, unsigned i, struct virtq_layout *l)
+static int translate_layout(struct vu_back *b, unsigned i, struct virtq_layout *l)
 {
 	const struct vu_back_ring *r = &b->ring[i];
 	bool packed = b->features & BIT(VIRTIO_F_RING_PACKED);
@@ -16,26 +17,24 @@ static int translate(struct vu_back *b, unsigned i, struct virtq_layout *l)
 	l->size = (uint16_t)r->num;
 	err = vu_mem_translate(&b->mem, r->addr.desc, 16ull * r->num, &l->desc);
 	if (!err)
-		err = vu_mem_translate(&b->mem, r->addr.avail, packed ? 4 : 6 + 2ull * r->num,
+		err = vu_mem_translate(&b->mem, r->addr.avail, virtq_driver_bytes(packed, r->num),
 				       &l->driver);
 	if (!err)
-		err = vu_mem_translate(&b->mem, r->addr.used, packed ? 4 : 6 + 8ull * r->num,
-				       &l->device);
+		err = vu_mem_translate(&b->mem, r->addr.used, virtq_device_bytes(packed, r->num), &l->device);
 	return err;
 }
 
 /* Memory may still come after the addresses: a ring that is not in it yet waits. */
-static bool runnable(struct vu_back *b, unsigned i)
+static bool ring_runnable(struct vu_back *b, unsigned i)
 {
 	const struct vu_back_ring *r = &b->ring[i];
 	struct virtq_layout l;
 
-	return r->num && r->has_addr && r->kick_fd >= 0 && r->enabled && b->gm &&
-	       !translate(b, i, &l);
+	return r->num && r->has_addr && r->kick_fd >= 0 && r->enabled && b->gm && !translate_layout(b, i, &l);
 }
 
 /* Go on where another back-end was killed. One that ended in good order has left the same in both places. */
-static void resume(struct vu_back *b, unsigned i, const struct virtq_layout *l)
+static void resume_ring(struct vu_back *b, unsigned i, const struct virtq_layout *l)
 {
 	struct virtq_progress *p = inflight_progress(&b->inflight, i, l->size);
 
@@ -47,15 +46,15 @@ static void resume(struct vu_back *b, unsigned i, const struct virtq_layout *l)
 	inflight_begin(&b->inflight, i, b->ring[i].base);
 }
 
-static void fill(struct vu_back *b, unsigned i)
+static void fill_ring(struct vu_back *b, unsigned i)
 {
 	struct net_ring *n = &b->be->rings[i];
 	struct vu_back_ring *r = &b->ring[i];
 
 	n->ready = r->running;
-	translate(b, i, &n->layout);
+	translate_layout(b, i, &n->layout);
 	if (r->running && r->resume)
-		resume(b, i, &n->layout);
+		resume_ring(b, i, &n->layout);
 	n->base = r->base;
 	n->progress = inflight_progress(&b->inflight, i, r->num);
 	n->kick_fd = r->kick_fd;
@@ -71,7 +70,9 @@ static int set_pairs(struct vu_back *b)
 	for (unsigned i = 0; i < vu_n_rings(b); i++)
 		if (b->ring[i].running)
 			pairs = i / 2 + 1;
-	return b->be->ops->set_pairs ? b->be->ops->set_pairs(b->be, pairs) : 0;
+	if (b->be->ops->set_pairs)
+		return b->be->ops->set_pairs(b->be, pairs);
+	return 0;
 }
 
 void vu_device_stop(struct vu_back *b)
@@ -91,9 +92,9 @@ int vu_device_update(struct vu_back *b)
 
 	vu_device_stop(b);
 	for (unsigned i = 0; i < vu_n_rings(b); i++) {
-		b->ring[i].running = runnable(b, i);
+		b->ring[i].running = ring_runnable(b, i);
 		any |= b->ring[i].running;
-		fill(b, i);
+		fill_ring(b, i);
 	}
 	if (!any)
 		return 0;

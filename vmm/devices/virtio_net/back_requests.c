@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What each request of a front-end does to the vhost-user back-end. */
 #include "vmm/devices/virtio_net/back_priv.h"
 
 #include <errno.h>
@@ -16,26 +17,25 @@
 #define PROTOCOL (BIT(VU_P_MQ) | BIT(VU_P_REPLY_ACK) | BIT(VU_P_CONFIG) | BIT(VU_P_RESET_DEVICE) | \
 		  BIT(VU_P_INFLIGHT_SHMFD) | BIT(VU_P_CONFIGURE_MEM_SLOTS))
 
-static uint64_t offered(const struct vu_back *b)
+static uint64_t features_offered(const struct vu_back *b)
 {
 	/* No message of the protocol changes offloads after SET_FEATURES. */
-	return (b->be->features & ~BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS)) |
-	       BIT(VIRTIO_F_VERSION_1) | BIT(VU_F_PROTOCOL_FEATURES) |
-	       (b->be->pairs > 1 ? BIT(VIRTIO_NET_F_MQ) : 0) |
-	       (b->be->mtu ? BIT(VIRTIO_NET_F_MTU) : 0);
+	return (b->be->features & ~BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS)) | BIT(VIRTIO_F_VERSION_1) |
+	       BIT(VU_F_PROTOCOL_FEATURES) | bits_if(b->be->pairs > 1, BIT(VIRTIO_NET_F_MQ)) |
+	       bits_if(b->be->mtu, BIT(VIRTIO_NET_F_MTU));
 }
 
 /* ---- negotiation ---- */
 
 static int get_features(struct vu_back *b, struct vu_msg *m)
 {
-	*m = vu_msg_u64(m->request, offered(b));
+	*m = vu_msg_u64(m->request, features_offered(b));
 	return 0;
 }
 
 static int set_features(struct vu_back *b, struct vu_msg *m)
 {
-	if (m->p.u64 & ~offered(b))
+	if (m->p.u64 & ~features_offered(b))
 		return -EINVAL;
 	vu_device_stop(b);
 	b->features = m->p.u64;
@@ -84,14 +84,20 @@ static int get_queue_num(struct vu_back *b, struct vu_msg *m)
 
 /* ---- memory ---- */
 
-static int memory_changed(struct vu_back *b)
+/* The device goes on with the regions there are, also when the request could not be carried out (err). */
+static int memory_changed(struct vu_back *b, int err)
 {
-	int err;
+	int failed = 0;
 
 	gmem_destroy(b->gm);
 	b->gm = NULL;
-	err = b->mem.n ? vu_mem_gmem(&b->mem, &b->gm) : 0;
-	return err ? err : vu_device_update(b);
+	if (b->mem.n)
+		failed = vu_mem_gmem(&b->mem, &b->gm);
+	if (!failed)
+		failed = vu_device_update(b);
+	if (failed)
+		return failed;
+	return err;
 }
 
 static int set_mem_table(struct vu_back *b, struct vu_msg *m)
@@ -108,7 +114,7 @@ static int set_mem_table(struct vu_back *b, struct vu_msg *m)
 		err = vu_mem_add(&b->mem, &t->region[i], vu_take_fd(m, i));
 	if (err)
 		vu_mem_clear(&b->mem);
-	return memory_changed(b) ?: err;
+	return memory_changed(b, err);
 }
 
 static int get_max_mem_slots(struct vu_back *b, struct vu_msg *m)
@@ -124,7 +130,7 @@ static int add_mem_reg(struct vu_back *b, struct vu_msg *m)
 
 	vu_device_stop(b);
 	err = vu_mem_add(&b->mem, &m->p.reg.region, vu_take_fd(m, 0));
-	return memory_changed(b) ?: err;
+	return memory_changed(b, err);
 }
 
 static int rem_mem_reg(struct vu_back *b, struct vu_msg *m)
@@ -133,7 +139,7 @@ static int rem_mem_reg(struct vu_back *b, struct vu_msg *m)
 
 	vu_device_stop(b);
 	err = vu_mem_del(&b->mem, &m->p.reg.region);
-	return memory_changed(b) ?: err;
+	return memory_changed(b, err);
 }
 
 /* ---- rings ---- */
@@ -191,7 +197,7 @@ static int get_vring_base(struct vu_back *b, struct vu_msg *m)
 	if (!r)
 		return -EINVAL;
 	vu_device_stop(b);
-	close_fd(&r->kick_fd); /* stopped: it starts again with a new kick */
+	close_fd(&r->kick_fd); /* the ring is stopped; it starts again with a new kick */
 	*m = vu_msg_state(m->request, m->p.state.index, r->base);
 	return vu_device_update(b);
 }
@@ -235,7 +241,7 @@ static int set_vring_kick(struct vu_back *b, struct vu_msg *m)
 	if (err)
 		return err;
 	if (fd < 0)
-		return -EOPNOTSUPP; /* a ring to be polled: poll_us does it on top of kicks */
+		return -EOPNOTSUPP; /* no ring without kicks: poll_us comes in addition to them */
 	vu_device_stop(b);
 	close_fd(&r->kick_fd);
 	r->kick_fd = fd;
@@ -301,10 +307,15 @@ static int get_inflight_fd(struct vu_back *b, struct vu_msg *m)
 
 static int set_inflight_fd(struct vu_back *b, struct vu_msg *m)
 {
+	int err;
+
 	vu_device_stop(b);
 	for (unsigned i = 0; i < vu_n_rings(b); i++)
 		b->ring[i].resume = true;
-	return inflight_map(&b->inflight, &m->p.inflight, vu_take_fd(m, 0)) ?: vu_device_update(b);
+	err = inflight_map(&b->inflight, &m->p.inflight, vu_take_fd(m, 0));
+	if (err)
+		return err;
+	return vu_device_update(b);
 }
 
 /* ---- configuration ---- */

@@ -131,7 +131,9 @@ static int set_poll(struct vhost_net *v, unsigned ring)
 {
 	struct vhost_vring_state us = {ring & 1, (unsigned)v->poll_us};
 
-	return v->poll_us ? VHOST_CALL(v, ring / 2, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, &us) : 0;
+	if (!v->poll_us)
+		return 0;
+	return VHOST_CALL(v, ring / 2, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, &us);
 }
 
 static int ring_set_up(struct vhost_net *v, unsigned ring)
@@ -223,13 +225,16 @@ static int open_pair(struct vhost_net *v, unsigned pair)
 	int err;
 
 	v->fd[pair] = open(VHOST_DEV, O_RDWR | O_CLOEXEC);
+	if (v->fd[pair] < 0 && (errno == EACCES || errno == EPERM)) {
+		log_error("%s: mode=vhost: " VHOST_DEV ": %s; run as root or give your user access to it",
+			  v->be->dev_name, strerror(errno));
+		return -EPERM;
+	}
 	if (v->fd[pair] < 0) {
-		err = -errno;
-		log_error("%s: mode=vhost: " VHOST_DEV ": %s; %s", v->be->dev_name, strerror(-err),
-			  err == -EACCES || err == -EPERM
-				  ? "run as root or give your user access to it"
-				  : "load it with `modprobe vhost_net`, or use mode=virtio");
-		return err == -EACCES || err == -EPERM ? -EPERM : -ENODEV;
+		log_error("%s: mode=vhost: " VHOST_DEV
+			  ": %s; load it with `modprobe vhost_net`, or use mode=virtio",
+			  v->be->dev_name, strerror(errno));
+		return -ENODEV;
 	}
 	err = VHOST_CALL(v, pair, VHOST_SET_OWNER, NULL);
 	if (!err)
@@ -245,7 +250,10 @@ static int open_ring(struct vhost_net *v, unsigned i)
 	int err;
 
 	r->err_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	err = r->err_fd < 0 ? -errno : evloop_add(v->watch, r->err_fd, EPOLLIN, ring_error, r);
+	if (r->err_fd < 0)
+		err = -errno;
+	else
+		err = evloop_add(v->watch, r->err_fd, EPOLLIN, ring_error, r);
 	if (err)
 		log_error("%s: cannot watch ring %u: %s", v->be->dev_name, i, strerror(-err));
 	return err;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* mode=vhost-user as a backend of virtio-net (front.h). */
 #include "vmm/devices/virtio_net/front.h"
 
 #include <errno.h>
@@ -46,7 +47,9 @@ static int be_open(struct net_backend *be, const struct dev_opts *opts)
 		return -EINVAL;
 	}
 	f->path = strdup(path);
-	err = f->path ? front_open_watch(f) : -ENOMEM;
+	if (!f->path)
+		return -ENOMEM;
+	err = front_open_watch(f);
 	if (err)
 		return err;
 	pthread_mutex_lock(&f->lock);
@@ -122,7 +125,7 @@ static void be_stop(struct net_backend *be)
 static int be_ring_start(struct net_backend *be, unsigned ring)
 {
 	struct front *f = be->priv;
-	int err;
+	int err = 0;
 
 	pthread_mutex_lock(&f->lock);
 	f->ring[ring].broken = false;
@@ -131,7 +134,8 @@ static int be_ring_start(struct net_backend *be, unsigned ring)
 	if (f->link.sock < 0 && f->inflight_fd >= 0)
 		front_ring_break(f, ring,
 				 "a packed ring that was reset while there was no back-end");
-	err = f->ring[ring].running ? unless_gone(front_ring_hand_over(f, ring)) : 0;
+	if (f->ring[ring].running)
+		err = unless_gone(front_ring_hand_over(f, ring));
 	pthread_mutex_unlock(&f->lock);
 	return err;
 }

@@ -86,7 +86,8 @@ static int be_open(struct net_backend *be, const struct dev_opts *opts)
 		return -ENOMEM;
 	b->tap = (struct tap)TAP_INIT;
 	err = dev_opts_u64(opts, "poll_us", &poll_us, 0, 1000000);
-	err = err ? err : dev_opts_u64(opts, "coalesce_us", &hold_us, 0, 1000000);
+	if (!err)
+		err = dev_opts_u64(opts, "coalesce_us", &hold_us, 0, 1000000);
 	if (!err)
 		err = tap_open_opts(&b->tap, opts, be->dev_name, be->pairs);
 	for (unsigned i = 0; i < be->pairs && !err; i++) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The connection to a vhost-user back-end: made, watched, and made again when a new one listens. */
 #include "vmm/core/eventfd.h"
 #include "vmm/devices/virtio_net/front.h"
 
@@ -27,7 +28,7 @@ static void arm_timer(struct front *f, uint64_t ns)
 }
 
 /* On the watch thread. */
-static void lost(struct front *f)
+static void connection_lost(struct front *f)
 {
 	evloop_del(f->watch, f->link.sock);
 	vu_link_close(&f->link);
@@ -49,7 +50,7 @@ static void on_socket(void *arg, uint32_t events)
 	log_warn(
 		"%s: the vhost-user back-end at %s is gone; the guest's link is down until it is back",
 		f->be->dev_name, f->path);
-	lost(f);
+	connection_lost(f);
 	f->be->front_ops->link(f->be->front, false);
 	pthread_mutex_unlock(&f->lock);
 }
@@ -117,11 +118,13 @@ static int open_channel(struct front *f)
 
 int front_join(struct front *f, bool again)
 {
-	uint64_t want = again ? f->be->features | BIT(VIRTIO_F_VERSION_1) : BIT(VIRTIO_F_VERSION_1);
+	uint64_t want = BIT(VIRTIO_F_VERSION_1);
 	int err = vu_link_open(&f->link, f->path, again);
 
 	if (err)
 		return err;
+	if (again)
+		want |= f->be->features;
 	if (want & ~f->link.features || f->link.pairs < f->be->pairs) {
 		log_error(
 			"%s: vhost-user: the back-end at %s serves %u queue pairs and lacks the features 0x%llx; %u pairs "
@@ -136,7 +139,7 @@ int front_join(struct front *f, bool again)
 		err = front_hand_over(f);
 	if (!err)
 		err = evloop_add(f->watch, f->link.sock, EPOLLRDHUP, on_socket, f);
-	/* Last, as nothing that fails may have to wait for a callback of it while holding the lock. */
+	/* This comes last: what fails after it would have to wait for its callback while holding the lock. */
 	if (!err && f->channel >= 0 && evloop_add(f->watch, f->channel, EPOLLIN, on_channel, f))
 		close_fd(&f->channel);
 	if (!err)
@@ -144,6 +147,14 @@ int front_join(struct front *f, bool again)
 	close_fd(&f->channel);
 	vu_link_close(&f->link);
 	return err;
+}
+
+/* Where nobody is there it is cheap to ask often; where somebody does not suit, it and the log get a rest. */
+static uint64_t next_try_ns(int err)
+{
+	if (!err)
+		return 0;
+	return err == -ENOENT || err == -ECONNREFUSED ? RETRY_NS : 20 * RETRY_NS;
 }
 
 static void on_timer(void *arg, uint32_t events)
@@ -157,8 +168,7 @@ static void on_timer(void *arg, uint32_t events)
 		return;
 	pthread_mutex_lock(&f->lock);
 	err = front_join(f, true);
-	/* Nobody there: cheap to ask often. Somebody who does not do: give it and the log a rest. */
-	arm_timer(f, !err ? 0 : err == -ENOENT || err == -ECONNREFUSED ? RETRY_NS : 20 * RETRY_NS);
+	arm_timer(f, next_try_ns(err));
 	if (!err) {
 		log_info("%s: the vhost-user back-end at %s is back", f->be->dev_name, f->path);
 		if (f->started)
@@ -183,6 +193,14 @@ static void on_error(void *arg, uint32_t events)
 	pthread_mutex_unlock(&r->f->lock);
 }
 
+/* fd as its maker returned it: -1 with errno, or open. */
+static int watch_fd(struct evloop *l, int fd, evloop_fn fn, void *arg)
+{
+	if (fd < 0)
+		return -errno;
+	return evloop_add(l, fd, EPOLLIN, fn, arg);
+}
+
 int front_open_watch(struct front *f)
 {
 	char name[16];
@@ -193,12 +211,10 @@ int front_open_watch(struct front *f)
 	if (err)
 		return err;
 	f->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	err = f->timer_fd < 0 ? -errno : evloop_add(f->watch, f->timer_fd, EPOLLIN, on_timer, f);
+	err = watch_fd(f->watch, f->timer_fd, on_timer, f);
 	for (unsigned i = 0; i < 2 * f->be->pairs && !err; i++) {
 		f->ring[i].err_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		err = f->ring[i].err_fd < 0 ? -errno
-					    : evloop_add(f->watch, f->ring[i].err_fd, EPOLLIN,
-							 on_error, &f->ring[i]);
+		err = watch_fd(f->watch, f->ring[i].err_fd, on_error, &f->ring[i]);
 	}
 	if (err)
 		log_error("%s: vhost-user: cannot set up the watch: %s", f->be->dev_name,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The rings of a vhost-user front-end: handed over, taken back, recovered from a back-end that died. */
 #include "vmm/core/eventfd.h"
 #include "vmm/devices/virtio_net/front.h"
 
@@ -24,10 +25,8 @@ static int set_addresses(struct front *f, unsigned ring)
 	m.p.addr = (struct vu_vring_addr){
 		.index = ring,
 		.desc = (uintptr_t)gmem_ptr(f->be->gm, l->desc, 16ull * l->size),
-		.avail = (uintptr_t)gmem_ptr(f->be->gm, l->driver,
-					     packed(f) ? 4 : 6 + 2ull * l->size),
-		.used = (uintptr_t)gmem_ptr(f->be->gm, l->device,
-					    packed(f) ? 4 : 6 + 8ull * l->size),
+		.avail = (uintptr_t)gmem_ptr(f->be->gm, l->driver, virtq_driver_bytes(packed(f), l->size)),
+		.used = (uintptr_t)gmem_ptr(f->be->gm, l->device, virtq_device_bytes(packed(f), l->size)),
 	};
 	if (!m.p.addr.desc || !m.p.addr.avail || !m.p.addr.used)
 		return -EFAULT;
@@ -64,7 +63,9 @@ static int ring_describe(struct front *f, unsigned ring)
 		err = vu_link_set_fd(&f->link, VU_SET_VRING_CALL, ring, r->call_fd);
 	if (!err)
 		err = vu_link_set_fd(&f->link, VU_SET_VRING_KICK, ring, r->kick_fd);
-	return err ? err : front_ring_enable(f, ring);
+	if (err)
+		return err;
+	return front_ring_enable(f, ring);
 }
 
 void front_ring_break(struct front *f, unsigned ring, const char *why)
@@ -81,9 +82,10 @@ int front_ring_hand_over(struct front *f, unsigned ring)
 {
 	int err = ring_describe(f, ring);
 
-	if (err == -EFAULT || err == -EREMOTEIO)
-		front_ring_break(f, ring,
-				 err == -EFAULT ? "not in memory" : "refused by the back-end");
+	if (err == -EFAULT)
+		front_ring_break(f, ring, "not in memory");
+	else if (err == -EREMOTEIO)
+		front_ring_break(f, ring, "refused by the back-end");
 	return f->link.dead ? -ENOTCONN : 0;
 }
 
@@ -155,9 +157,11 @@ static int hand_over_inflight(struct front *f)
 			front_ring_break(f, i, "this back-end cannot take over a packed ring");
 	if (!has)
 		return 0;
-	err = f->inflight_fd < 0 ? get_inflight(f) : 0;
-	if (err || f->inflight_fd < 0)
-		return err;
+	if (f->inflight_fd < 0) {
+		err = get_inflight(f);
+		if (err || f->inflight_fd < 0)
+			return err;
+	}
 	m.size = sizeof(m.p.inflight);
 	m.p.inflight = f->inflight;
 	m.n_fds = 1;

@@ -67,7 +67,7 @@ static const struct {
 };
 
 /* Take away what lacks something it needs; the table's order makes one pass enough. */
-static uint64_t prune(uint64_t features)
+static uint64_t prune_features(uint64_t features)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(needs); i++)
 		if (!(features & needs[i].need))
@@ -78,19 +78,19 @@ static uint64_t prune(uint64_t features)
 static bool vnet_features_ok(struct virtio_dev *vd, uint64_t features)
 {
 	(void)vd;
-	return prune(features) == features;
+	return prune_features(features) == features;
+}
+
+static unsigned rings_in_use(const struct vnet *net)
+{
+	return virtio_has(&net->vd, VIRTIO_NET_F_MQ) ? 2 * net->pairs : 2;
 }
 
 int vnet_ctrl_queue(const struct vnet *net)
 {
 	if (!virtio_has(&net->vd, VIRTIO_NET_F_CTRL_VQ))
 		return -1;
-	return virtio_has(&net->vd, VIRTIO_NET_F_MQ) ? (int)(2 * net->pairs) : 2;
-}
-
-static unsigned rings_in_use(const struct vnet *net)
-{
-	return virtio_has(&net->vd, VIRTIO_NET_F_MQ) ? 2 * net->pairs : 2;
+	return (int)rings_in_use(net);
 }
 
 /* ---- what the backend calls ---- */
@@ -113,8 +113,8 @@ static void front_broken(void *front, unsigned ring)
 static void front_link(void *front, bool up)
 {
 	struct vnet *net = front;
-	uint16_t announce =
-		up && virtio_has(&net->vd, VIRTIO_NET_F_GUEST_ANNOUNCE) ? VIRTIO_NET_S_ANNOUNCE : 0;
+	bool may_ask = virtio_has(&net->vd, VIRTIO_NET_F_GUEST_ANNOUNCE);
+	uint16_t announce = (uint16_t)bits_if(up && may_ask, VIRTIO_NET_S_ANNOUNCE);
 
 	if (up)
 		__atomic_fetch_or(&net->config.status, (uint16_t)(VIRTIO_NET_S_LINK_UP | announce),
@@ -196,7 +196,9 @@ static int vnet_queue_start(struct virtio_dev *vd, unsigned i)
 	if (i >= rings_in_use(net))
 		return 0;
 	err = prepare_ring(net, i);
-	return err ? err : net->be.ops->ring_start(&net->be, i);
+	if (err)
+		return err;
+	return net->be.ops->ring_start(&net->be, i);
 }
 
 static void unwatch_intx(struct vnet *net, unsigned ring)
@@ -230,7 +232,9 @@ static int vnet_start(struct virtio_dev *vd)
 	if (!err)
 		err = net->be.ops->set_offloads(&net->be, vd->features);
 	vnet_filter_reset(net);
-	return err ? err : net->be.ops->start(&net->be, vd->features, rings_in_use(net));
+	if (err)
+		return err;
+	return net->be.ops->start(&net->be, vd->features, rings_in_use(net));
 }
 
 static void vnet_stop(struct virtio_dev *vd)
@@ -314,7 +318,7 @@ static int offer_features(struct vnet *net, const struct dev_opts *o)
 		if (!on)
 			f &= ~knobs[i].bits;
 	}
-	net->vd.offered = prune(f);
+	net->vd.offered = prune_features(f);
 	return 0;
 }
 
@@ -324,15 +328,13 @@ static void name_queues(struct vnet *net, uint64_t size)
 
 	vd->n_queues = 2 * net->pairs + !!(vd->offered & B(CTRL_VQ));
 	for (unsigned i = 0; i < vd->n_queues; i++) {
-		bool ctrl = i == 2 * net->pairs;
-
-		if (ctrl)
-			snprintf(net->q_name[i], sizeof(net->q_name[i]), "ctrl");
-		else
-			snprintf(net->q_name[i], sizeof(net->q_name[i]), "%cxq%u",
-				 i & 1 ? 't' : 'r', (uint8_t)i / 2u);
+		vd->q[i].max_size = (uint16_t)size;
+		snprintf(net->q_name[i], sizeof(net->q_name[i]), "%cxq%u", "rt"[i & 1], (uint8_t)i / 2u);
+		if (i == 2 * net->pairs) {
+			vd->q[i].max_size = NET_CTRL_SIZE;
+			strcpy(net->q_name[i], "ctrl");
+		}
 		vd->q[i].name = net->q_name[i];
-		vd->q[i].max_size = ctrl ? NET_CTRL_SIZE : (uint16_t)size;
 	}
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * virtio-net's control queue (virtio 1.3, 5.1.6.5). It is served on the vCPU that kicked, under the
- * device's lock: drivers spin until the answer is there, so one exit with the answer at its end is the
- * shortest way.
+ * virtio-net's control queue (virtio 1.3, 5.1.6.5). It is served on the vCPU that kicked, under the device's
+ * lock: drivers spin until the answer is there, so one exit with the answer at its end is the shortest way.
  */
 #include <errno.h>
 #include <string.h>
@@ -23,7 +22,7 @@ struct command {
 	size_t len;
 };
 
-static bool get(const struct command *cmd, size_t off, void *buf, size_t len)
+static bool get_bytes(const struct command *cmd, size_t off, void *buf, size_t len)
 {
 	if (!range_ok(off, len, cmd->len))
 		return false;
@@ -53,7 +52,7 @@ static bool ctrl_rx(struct vnet *net, const struct command *cmd)
 			      &f->nomulti, &f->nouni,	 &f->nobcast};
 	uint8_t on;
 
-	if (cmd->hdr.cmd >= ARRAY_SIZE(flag) || !get(cmd, 0, &on, 1))
+	if (cmd->hdr.cmd >= ARRAY_SIZE(flag) || !get_bytes(cmd, 0, &on, 1))
 		return false;
 	if (cmd->hdr.cmd >= VIRTIO_NET_CTRL_RX_ALLUNI &&
 	    !virtio_has(&net->vd, VIRTIO_NET_F_CTRL_RX_EXTRA))
@@ -68,14 +67,14 @@ static bool mac_table(const struct command *cmd, size_t *off, uint8_t (*t)[6], u
 {
 	uint32_t entries;
 
-	if (!get(cmd, *off, &entries, sizeof(entries)))
+	if (!get_bytes(cmd, *off, &entries, sizeof(entries)))
 		return false;
 	*off += sizeof(entries);
 	if (entries > (cmd->len - *off) / 6)
 		return false;
 	*overflow = entries > max;
 	*n = *overflow ? 0 : entries;
-	get(cmd, *off, t, *n * 6ull);
+	get_bytes(cmd, *off, t, *n * 6ull);
 	*off += entries * 6ull;
 	return true;
 }
@@ -99,7 +98,7 @@ static bool ctrl_mac(struct vnet *net, const struct command *cmd)
 	if (cmd->hdr.cmd != VIRTIO_NET_CTRL_MAC_ADDR_SET ||
 	    !virtio_has(&net->vd, VIRTIO_NET_F_CTRL_MAC_ADDR) || cmd->len != 6)
 		return false;
-	get(cmd, 0, net->config.mac, 6);
+	get_bytes(cmd, 0, net->config.mac, 6);
 	memcpy(net->filter.mac, net->config.mac, 6);
 	return true;
 }
@@ -108,7 +107,7 @@ static bool ctrl_vlan(struct vnet *net, const struct command *cmd)
 {
 	uint16_t id;
 
-	if (!get(cmd, 0, &id, sizeof(id)) || id >= 4096)
+	if (!get_bytes(cmd, 0, &id, sizeof(id)) || id >= 4096)
 		return false;
 	if (cmd->hdr.cmd == VIRTIO_NET_CTRL_VLAN_ADD)
 		net->filter.vlan[id / 64] |= 1ull << id % 64;
@@ -131,7 +130,7 @@ static bool ctrl_mq(struct vnet *net, const struct command *cmd)
 {
 	uint16_t pairs;
 
-	if (cmd->hdr.cmd != VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET || !get(cmd, 0, &pairs, sizeof(pairs)))
+	if (cmd->hdr.cmd != VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET || !get_bytes(cmd, 0, &pairs, sizeof(pairs)))
 		return false;
 	if (pairs < 1 || pairs > net->pairs)
 		return false;
@@ -143,7 +142,7 @@ static bool ctrl_offloads(struct vnet *net, const struct command *cmd)
 	uint64_t offloads;
 
 	if (cmd->hdr.cmd != VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET ||
-	    !get(cmd, 0, &offloads, sizeof(offloads)))
+	    !get_bytes(cmd, 0, &offloads, sizeof(offloads)))
 		return false;
 	if (offloads & ~(net->vd.features & GUEST_OFFLOADS))
 		return false;
@@ -191,7 +190,7 @@ static void run_on_control(void *arg)
 	ctl->ok = run_command(ctl->net, ctl->cmd);
 }
 
-static int serve(struct vnet *net, const struct virtq_chain *c)
+static int serve_command(struct vnet *net, const struct virtq_chain *c)
 {
 	struct command cmd = {.c = c, .len = c->out_len - sizeof(cmd.hdr)};
 	struct control ctl = {net, &cmd, false};
@@ -201,7 +200,7 @@ static int serve(struct vnet *net, const struct virtq_chain *c)
 		return -EBADMSG;
 	iov_gather(c->iov, c->n_out, 0, &cmd.hdr, sizeof(cmd.hdr));
 	vm_control(net->vd.pci->vm, run_on_control, &ctl);
-	ack = ctl.ok ? VIRTIO_NET_OK : VIRTIO_NET_ERR;
+	ack = (uint8_t)bits_if(!ctl.ok, VIRTIO_NET_ERR); /* VIRTIO_NET_OK is 0 */
 	iov_scatter(c->iov + c->n_out, c->n_in, 0, &ack, sizeof(ack));
 	virtq_push(&net->ctrl, c, sizeof(ack));
 	return 0;
@@ -218,7 +217,7 @@ void vnet_ctrl_run(struct vnet *net)
 	stats_count(&s->kicks, 1);
 	do {
 		while (budget && (r = virtq_pop(&net->ctrl, &c, iov, VIRTQ_SIZE_MAX)) > 0 &&
-		       !(r = serve(net, &c))) {
+		       !(r = serve_command(net, &c))) {
 			stats_count(&s->descs, 1);
 			budget--;
 		}

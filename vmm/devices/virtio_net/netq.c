@@ -24,7 +24,7 @@ void netq_free(struct netq *q)
 int netq_start(struct netq *q, bool tx, const struct gmem *gm, const struct virtq_layout *l,
 	       uint32_t base)
 {
-	struct virtq *vq = tx ? &q->tx : &q->rx;
+	struct virtq *vq = netq_ring(q, tx);
 	int err = virtq_start(vq, gm, l, q->features, base);
 
 	if (err)
@@ -61,7 +61,7 @@ static void count_batch(struct stats_queue *s, unsigned n)
 
 void netq_call(struct netq *q, bool tx)
 {
-	struct virtq *vq = tx ? &q->tx : &q->rx;
+	struct virtq *vq = netq_ring(q, tx);
 	struct stats_queue *s = tx ? q->tx_stats : q->rx_stats;
 
 	virtq_publish(vq);
@@ -218,7 +218,7 @@ static bool arm_kicks(struct netq *q)
 	return more;
 }
 
-static void disarm(struct virtq *vq, bool *armed)
+static void disarm_queue(struct virtq *vq, bool *armed)
 {
 	if (*armed)
 		virtq_kicks_off(vq);
@@ -230,7 +230,7 @@ static int run_tx(struct netq *q, unsigned budget, bool *more)
 	int n;
 
 	if (NETQ_SUPPRESS_KICKS)
-		disarm(&q->tx, &q->tx_armed);
+		disarm_queue(&q->tx, &q->tx_armed);
 	n = netq_tx(q, budget, more);
 	if (n < 0)
 		stats_count(&q->tx_stats->bad, 1);
@@ -241,7 +241,7 @@ static int run_rx(struct netq *q, unsigned budget, bool *more)
 {
 	int n;
 
-	disarm(&q->rx, &q->rx_armed);
+	disarm_queue(&q->rx, &q->rx_armed);
 	n = netq_rx(q, budget, more);
 	if (n < 0)
 		stats_count(&q->rx_stats->bad, 1);

@@ -68,6 +68,17 @@ struct netq {
 
 int netq_init(struct netq *q);
 void netq_free(struct netq *q);
+
+static inline bool netq_is_on(const struct netq *q, bool tx)
+{
+	return tx ? q->tx_on : q->rx_on;
+}
+
+static inline struct virtq *netq_ring(struct netq *q, bool tx)
+{
+	return tx ? &q->tx : &q->rx;
+}
+
 /* Start one direction. 0 or the error of virtq_start. */
 int netq_start(struct netq *q, bool tx, const struct gmem *gm, const struct virtq_layout *l,
 	       uint32_t base);

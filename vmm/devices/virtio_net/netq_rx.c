@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The receive half of netq.h: frames from the file descriptor into the buffers that the guest has given. */
 #include "vmm/devices/virtio_net/netq.h"
 
 #include <errno.h>
@@ -68,7 +69,7 @@ void netq_rx_drop_window(struct netq *q)
 }
 
 /* Take the first n chains, which hold len bytes of a frame, out of the window and give them to the guest. */
-static void complete(struct netq *q, unsigned n, size_t len)
+static void complete_chains(struct netq *q, unsigned n, size_t len)
 {
 	struct netq_rx *r = &q->r;
 	uint16_t num = (uint16_t)n;
@@ -132,7 +133,7 @@ static int deliver_waiting(struct netq *q)
 	if (n) {
 		iov_scatter(r->pool + r->iov_first, r->iov_end - r->iov_first, 0, r->bounce,
 			    r->waiting);
-		complete(q, n, r->waiting);
+		complete_chains(q, n, r->waiting);
 	} else {
 		stats_count(&q->rx_stats->bad, 1);
 	}
@@ -140,7 +141,7 @@ static int deliver_waiting(struct netq *q)
 	return 1;
 }
 
-static bool wanted(const struct netq *q, const struct iovec *v, unsigned n, size_t len)
+static bool frame_wanted(const struct netq *q, const struct iovec *v, unsigned n, size_t len)
 {
 	uint8_t head[16];
 
@@ -168,8 +169,7 @@ static int rx_one(struct netq *q)
 	for (unsigned i = 0; i < n_iov && room < NET_FRAME_MAX; i++)
 		room += v[i].iov_len;
 	/*
-	 * The vector's end is always the bounce buffer: no frame is cut. The slot is another chain's or
-	 * free.
+	 * The vector's end is always the bounce buffer: no frame is cut. The slot is another chain's or free.
 	 */
 	spare = v[n_iov];
 	if (room < NET_FRAME_MAX)
@@ -182,15 +182,15 @@ static int rx_one(struct netq *q)
 	}
 	if ((size_t)len > room && (size_t)len <= NET_FRAME_MAX) {
 		iov_gather(v, n_iov, 0, r->bounce, room);
-		if (wanted(q, &(struct iovec){r->bounce, (size_t)len}, 1, (size_t)len))
+		if (frame_wanted(q, &(struct iovec){r->bounce, (size_t)len}, 1, (size_t)len))
 			r->waiting = (size_t)len;
 		return 1;
 	}
-	if (!wanted(q, v, n_iov, (size_t)len))
+	if (!frame_wanted(q, v, n_iov, (size_t)len))
 		return 1;
 	n = chains_for(q, (size_t)len);
 	if (n)
-		complete(q, n, (size_t)len);
+		complete_chains(q, n, (size_t)len);
 	else
 		stats_count(&q->rx_stats->bad, 1);
 	return 1;
@@ -226,5 +226,7 @@ int netq_rx(struct netq *q, unsigned budget, bool *more)
 	if (q->fd_readable && !r->n_win)
 		stats_count(&q->rx_stats->stops, 1);
 	*more = n == budget;
-	return err ? err : (int)n;
+	if (err)
+		return err;
+	return (int)n;
 }

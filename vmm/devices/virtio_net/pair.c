@@ -106,7 +106,7 @@ static void stop_direction(struct pair *p, bool tx)
 	if (k->watched)
 		evloop_del(p->loop, ring_of(p, tx)->kick_fd);
 	k->watched = false;
-	if (tx ? p->q.tx_on : p->q.rx_on)
+	if (netq_is_on(&p->q, tx))
 		ring_of(p, tx)->base = netq_stop(&p->q, tx);
 }
 
@@ -115,7 +115,7 @@ static void report_broken(struct pair *p)
 	struct net_backend *be = p->be;
 
 	for (int tx = 0; tx < 2; tx++) {
-		if (!(tx ? p->q.tx_on && p->q.tx.broken : p->q.rx_on && p->q.rx.broken))
+		if (!netq_is_on(&p->q, tx) || !netq_ring(&p->q, tx)->broken)
 			continue;
 		stop_direction(p, tx);
 		be->front_ops->ring_broken(be->front, 2 * p->index + (unsigned)tx);
@@ -149,7 +149,7 @@ static int64_t flush_in_time(struct pair *p)
 	return EVLOOP_FOREVER;
 }
 
-static int run(struct pair *p, bool arm, bool *worked)
+static int run_pair(struct pair *p, bool arm, bool *worked)
 {
 	uint64_t sent = p->q.tx_stats->descs, received = p->q.rx_stats->descs;
 	int r = netq_run(&p->q, BUDGET, arm);
@@ -169,18 +169,20 @@ static int64_t pair_poll(void *arg)
 
 	if (!p->awake)
 		return sleep;
-	r = run(p, false, &worked);
+	r = run_pair(p, false, &worked);
 	if (!r && keep_polling(p, worked))
 		return 0;
 	if (!r) {
 		drain_kick(&p->kick[0]);
 		drain_kick(&p->kick[1]);
-		r = run(p, true, &worked);
+		r = run_pair(p, true, &worked);
 	}
 	if (r < 0)
 		report_broken(p);
 	p->awake = r != 0;
-	return p->awake ? 0 : flush_in_time(p);
+	if (p->awake)
+		return 0;
+	return flush_in_time(p);
 }
 
 /* ---- start and stop, on the pair's thread ---- */
@@ -201,7 +203,7 @@ static int start_direction(struct pair *p, bool tx, uint64_t features)
 		p->be->front_ops->ring_broken(p->be->front, 2 * p->index + tx);
 		return 0; /* the guest's fault: the device is told, the process lives */
 	}
-	virtq_track(tx ? &p->q.tx : &p->q.rx, r->progress);
+	virtq_track(netq_ring(&p->q, tx), r->progress);
 	k->descs_was = r->stats->descs;
 	err = evloop_add(p->loop, r->kick_fd, EPOLLIN | EPOLLET, on_kick, k);
 	k->watched = !err;

@@ -17,10 +17,10 @@
 #define BIT(n) (1ull << (n))
 
 /*
- * Refusals are told when the front-end asked for a verdict, else by hanging up: it would go on as if all
- * were well.
+ * A refusal is an answer where the front-end asked for one. Elsewhere the connection is closed, because the
+ * front-end would go on as if all were well.
  */
-static int answer(struct vu_back *b, struct vu_msg *m, uint32_t request, uint32_t flags, int err)
+static int answer_request(struct vu_back *b, struct vu_msg *m, uint32_t request, uint32_t flags, int err)
 {
 	bool ack = flags & VU_FLAG_NEED_REPLY && b->protocol & BIT(VU_P_REPLY_ACK);
 	struct vu_msg verdict;
@@ -51,9 +51,11 @@ int vu_back_serve(struct vu_back *b)
 	flags = m.flags;
 	if (r > 0)
 		r = vu_back_handle(b, &m);
-	err = answer(b, &m, request, flags, r);
+	err = answer_request(b, &m, request, flags, r);
 	vu_close_fds(&m);
-	return err ? err : 1;
+	if (err)
+		return err;
+	return 1;
 }
 
 /* ---- callbacks of the net_backend, on its threads ---- */

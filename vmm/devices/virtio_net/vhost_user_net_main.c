@@ -172,7 +172,7 @@ static bool on_front_end(struct vu_back *b)
 	return false;
 }
 
-static void serve(struct vu_back *b, int listener, int signals, bool once)
+static void serve_front_ends(struct vu_back *b, int listener, int signals, bool once)
 {
 	for (;;) {
 		struct pollfd p[] = {
@@ -227,7 +227,7 @@ static int open_backend(struct net_backend *be, const struct args *a)
 	return err;
 }
 
-static void parse(int argc, char **argv, struct args *a)
+static void parse_args(int argc, char **argv, struct args *a)
 {
 	int r = opts_parse("vhost-user-net", &command, &argc, argv, a);
 
@@ -250,7 +250,7 @@ int main(int argc, char **argv)
 	int listener, signals, err;
 
 	log_init("vhost-user-net", LOG_INFO);
-	parse(argc, argv, &a);
+	parse_args(argc, argv, &a);
 	signals = block_signals(); /* before there are other threads */
 	be.pairs = (unsigned)a.queues;
 	err = open_backend(&be, &a);
@@ -262,7 +262,7 @@ int main(int argc, char **argv)
 	log_info("listening at %s", a.socket);
 	if (threads_start(&threads))
 		exit(EXIT_CANNOT);
-	serve(&back, listener, signals, a.once);
+	serve_front_ends(&back, listener, signals, a.once);
 	end_within(END_LIMIT_S);
 	unlink(a.socket);
 	vu_back_exit(&back);
