@@ -234,7 +234,9 @@ static int by_table(const void *a, const void *b)
 	const struct compare_row *x = a, *y = b;
 	size_t rx = metric_rank(x->metric), ry = metric_rank(y->metric);
 
-	return rx == ry ? strcmp(x->metric, y->metric) : rx < ry ? -1 : 1;
+	if (rx != ry)
+		return rx < ry ? -1 : 1;
+	return strcmp(x->metric, y->metric);
 }
 
 static bool have_row(const struct compare_row *rows, size_t n, const char *metric)

@@ -6,6 +6,7 @@
 
 #include "analysis/compare.h"
 #include "analysis/gate_impl.h"
+#include "analysis/power.h"
 #include "base/log.h"
 #include "results/record.h"
 
@@ -67,12 +68,12 @@ static void lift_both(double *a, size_t na, double *b, size_t nb)
 }
 
 /* Ratio to the baseline, and the rank sum test. */
-static void measure_ratio(const json_t *base, const json_t *rec, const char *metric, struct interval *ci,
+static void measure_ratio(struct gate_row *r, const json_t *base, const json_t *rec, struct interval *ci,
 			  double *value, struct family_test *t)
 {
 	size_t na, nb;
-	double *a = compare_boot_values(base, metric, &na),
-	       *b = compare_boot_values(rec, metric, &nb);
+	double *a = compare_boot_values(base, r->metric, &na),
+	       *b = compare_boot_values(rec, r->metric, &nb);
 
 	*value = stats_median(b, nb);
 	t->p = t->least_p = NAN;
@@ -82,18 +83,20 @@ static void measure_ratio(const json_t *base, const json_t *rec, const char *met
 	}
 	lift_both(a, na, b, nb);
 	*ci = stats_hl_ratio_ci(a, na, b, nb, CONFIDENCE);
+	spread_widen(&r->between, ci, na, nb, &t->p);
+	r->log_sd = power_log_sd(a, na, b, nb);
 	free(a);
 	free(b);
 }
 
 static void screen_row(struct gate_row *r, const json_t *base, const json_t *screen)
 {
-	size_t n;
-	double *x = compare_boot_values(base, r->metric, &n);
+	double *x = compare_boot_values(base, r->metric, &r->boots[0]);
 
-	r->base = stats_median(x, n);
+	r->base = stats_median(x, r->boots[0]);
 	free(x);
-	measure_ratio(base, screen, r->metric, &r->screen, &r->screen_value, &r->test);
+	free(compare_boot_values(screen, r->metric, &r->boots[1]));
+	measure_ratio(r, base, screen, &r->screen, &r->screen_value, &r->test);
 }
 
 static void judge_screening(struct gate_row *r)
@@ -116,7 +119,7 @@ static void judge_confirmation(struct gate_row *r, const json_t *base, const jso
 {
 	struct family_test alone;
 
-	measure_ratio(base, confirm, r->metric, &r->confirm, &r->confirm_value, &alone);
+	measure_ratio(r, base, confirm, &r->confirm, &r->confirm_value, &alone);
 	if (isnan(r->confirm.low))
 		r->result = GATE_TOO_FEW;
 	else
@@ -147,13 +150,23 @@ static bool has_metric(const json_t *rec, const char *metric)
 	return n > 0;
 }
 
+/* What was asked for by name and has no direction is bad when it rises; in exact mode any change is told. */
+static int direction_of(const char *metric, bool exact)
+{
+	const struct metric_info *m = metric_find(metric);
+
+	if (m && m->better)
+		return m->better;
+	return exact ? 0 : -1;
+}
+
 static void make_rows(struct gate *g, const json_t *base, const json_t *screen, const struct gate_opts *o)
 {
 	json_t *summary = json_object_get(base, "summary"), *v;
 	const char *name;
 
 	json_object_foreach (summary, name, v) {
-		const struct metric_info *m = metric_find(name);
+		int better = direction_of(name, g->exact);
 
 		if (!chosen(g, o->metrics, name) || !has_metric(base, name) ||
 		    !has_metric(screen, name))
@@ -161,11 +174,11 @@ static void make_rows(struct gate *g, const json_t *base, const json_t *screen, 
 		g->row = xgrow(g->row, g->n, sizeof(*g->row));
 		g->row[g->n++] = (struct gate_row){
 			.metric = name,
-			.better = m && m->better ? m->better
-				  : g->exact	 ? 0
-						 : -1,
+			.better = better,
 			.floor = gate_floor_of(o->floors, name, g->exact),
-			.test.part = family_part_of(name, m && m->better ? m->better : -1, o->headline),
+			.test.part = family_part_of(name, better, o->headline),
+			.between = spreads_find(o->spreads, name),
+			.detectable = NAN,
 			.confirm = {NAN, NAN, NAN, 0},
 			.confirm_value = NAN,
 		};
@@ -254,6 +267,28 @@ int gate_run(struct gate *g, const json_t *base, const struct gate_source *sourc
 		pass_over(g, base);
 	conclude(g);
 	return 0;
+}
+
+void gate_tell_detectable(struct gate *g)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		struct gate_row *r = &g->row[i];
+		double floor = r->floor.relative;
+
+		if (g->exact || isnan(r->test.cut) || isnan(r->log_sd) || isnan(r->screen.low))
+			continue;
+		if (r->base != 0)
+			floor = fmax(floor, r->floor.absolute / fabs(r->base));
+		r->detectable = exp(power_gate_shift(&(struct power_gate){
+			.base = r->boots[0],
+			.screen = r->boots[1],
+			.confirm = r->boots[1] * GATE_CONFIRM_FACTOR,
+			.log_sd = r->log_sd,
+			.cut = r->test.cut,
+			.floor = log1p(floor),
+			.between = r->between,
+		}));
+	}
 }
 
 void gate_free(struct gate *g)

@@ -4,10 +4,9 @@
  * worse again in a fresh confirmation sample, alone and not pooled with the first, before the gate
  * trips.
  *
- * The confirmation should have twice the boots: it is rarely taken, and with 10 boots in the
- * baseline and 10 in the screening, 3 % noise and one metric, 0.4 % of A/A gates trip (0.85 % with
- * six independent metrics) and 91 % of slowdowns of 5 % are caught; with 10 boots in the
- * confirmation as well, 88 % (8,000 simulated gates each).
+ * The confirmation should have twice the boots: it is rarely taken, and so it rarely loses what the screening
+ * has found. Runs of one build differ by more than their boots show: where the store has A/A pairs of the
+ * series, the intervals know how much (analysis/spread.h).
  */
 #ifndef ANALYSIS_GATE_H
 #define ANALYSIS_GATE_H
@@ -15,7 +14,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include "analysis/family.h"
-#include "analysis/stats.h"
+#include "analysis/spread.h"
 
 #define GATE_CONFIRM_FACTOR 2 /* boots of the confirmation per boot of the screening */
 
@@ -56,6 +55,10 @@ struct gate_row {
 	struct interval screen,
 		confirm;   /* Hodges-Lehmann ratios to the baseline; NAN when not taken */
 	struct family_test test; /* of the screening */
+	struct spread between;	 /* runs, as the store knows it */
+	size_t boots[2];	 /* of the baseline and of the screening */
+	double log_sd;		 /* of a boot's logarithm, within both */
+	double detectable;	 /* see gate_tell_detectable */
 	double screen_value, confirm_value;
 	struct gate_floor floor;
 	bool suspect;
@@ -81,6 +84,7 @@ struct gate_opts {
 	const char *const *metrics; /* NULL-terminated names; NULL: every one with a direction */
 	const char *headline;	    /* those of the workload, which are tested first; NULL: not known */
 	const struct gate_floors *floors;
+	const struct spreads *spreads; /* between runs of the series; NULL: not known */
 };
 
 /*
@@ -91,6 +95,12 @@ struct gate_opts {
 int gate_run(struct gate *g, const json_t *base, const struct gate_source *source,
 	     const struct gate_opts *opts, json_t **screen, json_t **confirm);
 void gate_free(struct gate *g);
+
+/*
+ * Fills in the smallest ratio to the worse (above 1) that 4 of 5 such gates of as many metrics would trip on:
+ * NAN when it cannot be told, INFINITY when none would.
+ */
+void gate_tell_detectable(struct gate *g);
 
 /* In exact mode: one line per exit reason and key whose count changed. */
 void gate_print_exits(const json_t *base, const json_t *screen, FILE *out);

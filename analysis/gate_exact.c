@@ -89,12 +89,12 @@ static void print_changed(const json_t *of, const json_t *base, const json_t *sc
 
 	json_array_foreach (json_object_get(of, "exits"), i, e) {
 		const char *reason = record_str(e, "reason"), *key = record_str(e, "key");
-		const char *device = record_str(e, "device");
+		const char *device = record_str(e, "device"), *what = *device ? device : key;
 		double a = count_of(base, reason, key), b = count_of(screen, reason, key);
 
 		if (a != b && !(only_new && a))
 			fprintf(out, "exit %s%s%s: %.10g -> %.10g per boot\n", reason,
-				*key ? " " : "", *device ? device : key, a, b);
+				*key ? " " : "", what, a, b);
 	}
 }
 

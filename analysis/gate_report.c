@@ -23,10 +23,31 @@ static void change_text(char *buf, size_t size, const struct gate_row *r, const 
 
 struct cells {
 	const char *base, *screen_value;
-	char screen[64], confirm[64], floor[48], exact[2][32];
+	char screen[64], confirm[64], floor[48], exact[2][32], between[32], detectable[32];
 };
 
-static void fill(struct cells *c, const struct gate *g, const struct gate_row *r)
+static void between_text(char *buf, size_t size, const struct spread *s)
+{
+	if (isnan(s->sd))
+		snprintf(buf, size, "-");
+	else
+		snprintf(buf, size, "%.2g %% (%zu)", 100 * s->sd, s->pairs);
+}
+
+/* The change for the worse, with its sign. */
+static void detectable_text(char *buf, size_t size, const struct gate_row *r)
+{
+	if (isnan(r->detectable))
+		snprintf(buf, size, "-");
+	else if (isinf(r->detectable))
+		snprintf(buf, size, "none");
+	else if (r->better > 0)
+		snprintf(buf, size, "%+.1f %%", 100 * (1 / r->detectable - 1));
+	else
+		snprintf(buf, size, "%+.1f %%", 100 * (r->detectable - 1));
+}
+
+static void fill_cells(struct cells *c, const struct gate *g, const struct gate_row *r)
 {
 	/* Exact counts in full: the last digit is what it is about. */
 	for (int i = 0; i < 2; i++)
@@ -35,6 +56,8 @@ static void fill(struct cells *c, const struct gate *g, const struct gate_row *r
 	c->screen_value = g->exact ? c->exact[1] : metric_text(r->metric, r->screen_value);
 	change_text(c->screen, sizeof(c->screen), r, &r->screen);
 	change_text(c->confirm, sizeof(c->confirm), r, &r->confirm);
+	between_text(c->between, sizeof(c->between), &r->between);
+	detectable_text(c->detectable, sizeof(c->detectable), r);
 	if (g->exact && r->floor.relative <= 0 && r->floor.absolute <= 0)
 		snprintf(c->floor, sizeof(c->floor), "none");
 	else if (r->floor.absolute > 0)
@@ -46,7 +69,9 @@ static void fill(struct cells *c, const struct gate *g, const struct gate_row *r
 
 static const char *headline(const struct gate *g)
 {
-	return g->tripped ? "TRIPPED" : g->undecided ? "not decided: too few boots" : "passed";
+	if (g->tripped)
+		return "TRIPPED";
+	return g->undecided ? "not decided: too few boots" : "passed";
 }
 
 /* Of exact values only those that are not equal need to be seen. */
@@ -64,13 +89,17 @@ static size_t shown_rows(const struct gate *g)
 	return n;
 }
 
+static const char *metrics_are(size_t n)
+{
+	return n == 1 ? "metric is" : "metrics are";
+}
+
 static void say_equal(const struct gate *g, FILE *out)
 {
 	size_t n = g->n - shown_rows(g);
 
 	if (n)
-		fprintf(out, "%s%zu metric%s equal in every digit.\n", n < g->n ? "\n" : "", n,
-			n == 1 ? " is" : "s are");
+		fprintf(out, "%s%zu %s equal in every digit.\n", n < g->n ? "\n" : "", n, metrics_are(n));
 }
 
 static void exact_row(struct table *t, const struct gate_row *r, const struct cells *c)
@@ -98,7 +127,7 @@ static void write_exact(const struct gate *g, FILE *out)
 
 		if (!shown(g, &g->row[i]))
 			continue;
-		fill(&c, g, &g->row[i]);
+		fill_cells(&c, g, &g->row[i]);
 		exact_row(t, &g->row[i], &c);
 	}
 	table_print(t, out);
@@ -107,30 +136,62 @@ static void write_exact(const struct gate *g, FILE *out)
 
 static void write_sampled(const struct gate *g, FILE *out)
 {
-	struct table *t = table_new(7, "metric:", ":baseline", ":now", ":screening",
-				    ":confirmation", ":floor", "result:");
+	struct table *t = table_new(9, "metric:", ":baseline", ":now", ":screening", ":confirmation", ":floor",
+				    ":between runs", ":detectable", "result:");
 
 	for (size_t i = 0; i < g->n; i++) {
 		struct cells c;
 
-		fill(&c, g, &g->row[i]);
+		fill_cells(&c, g, &g->row[i]);
 		table_cell(t, "%s", g->row[i].metric);
 		table_cell(t, "%s", c.base);
 		table_cell(t, "%s", c.screen_value);
 		table_cell(t, "%s", c.screen);
 		table_cell(t, "%s", c.confirm);
 		table_cell(t, "%s", c.floor);
+		table_cell(t, "%s", c.between);
+		table_cell(t, "%s", c.detectable);
 		table_cell(t, "%s", gate_result_text(g->row[i].result));
 	}
 	table_print(t, out);
 }
 
+/* What the intervals know, and what such a gate finds. */
+static void write_legend(const struct gate *g, FILE *out)
+{
+	size_t most = 0;
+	bool known = false;
+
+	for (size_t i = 0; i < g->n; i++) {
+		known |= !isnan(g->row[i].between.sd);
+		most = MAX(most, g->row[i].between.pairs);
+	}
+	fprintf(out,
+		"\nChanges are Hodges-Lehmann ratios with 95 %% intervals; detectable: the worsening that 4 of "
+		"5 such gates of %zu metrics trip on.\n",
+		g->n);
+	if (known)
+		fprintf(out, "Between runs: standard deviation of runs of the same programs, from as many "
+			     "A/A pairs of the store; the intervals include it.\n");
+	else
+		fprintf(out,
+			"How much runs of the same programs differ is not known (A/A pairs of this series in "
+			"the store: %zu, %d are needed): the intervals know only how boots differ.\n",
+			most, SPREAD_MIN_PAIRS);
+}
+
 void gate_write_text(const struct gate *g, const struct gate_names *names, FILE *out)
 {
-	fprintf(out, "%s\nbaseline %s, screening %s%s%s\n\n", names->series, names->base,
-		names->screen, names->confirm ? ", confirmation " : "",
-		names->confirm ? names->confirm : "");
-	(g->exact ? write_exact : write_sampled)(g, out);
+	fprintf(out, "%s\nbaseline %s, screening %s", names->series, names->base, names->screen);
+	if (names->confirm)
+		fprintf(out, ", confirmation %s", names->confirm);
+	fprintf(out, "\n\n");
+	if (g->exact) {
+		write_exact(g, out);
+	} else {
+		write_sampled(g, out);
+		write_legend(g, out);
+	}
 	fprintf(out, "\ngate %s\n", headline(g));
 }
 
@@ -158,8 +219,8 @@ void gate_write_markdown(const struct gate *g, const struct gate_names *names, F
 	code(", screening ", names->screen, out);
 	if (names->confirm)
 		code(", confirmation ", names->confirm, out);
-	fprintf(out, "\n\n| metric | baseline | now | screening | confirmation | floor | result |\n"
-		     "|---|--:|--:|--:|--:|--:|---|\n");
+	fprintf(out, "\n\n| metric | baseline | now | screening | confirmation | floor | between runs | detectable | result |\n"
+		     "|---|--:|--:|--:|--:|--:|--:|--:|---|\n");
 	for (size_t i = 0; i < g->n; i++) {
 		const struct gate_row *r = &g->row[i];
 		const char *bold = r->result == GATE_TRIPPED ? "**" : "";
@@ -167,18 +228,15 @@ void gate_write_markdown(const struct gate *g, const struct gate_names *names, F
 
 		if (!shown(g, r))
 			continue;
-		fill(&c, g, r);
+		fill_cells(&c, g, r);
 		code("| ", r->metric, out);
-		fprintf(out, " | %s | %s | %s | %s | %s | %s%s%s |\n", c.base, c.screen_value,
-			c.screen, c.confirm, c.floor, bold, gate_result_text(r->result), bold);
+		fprintf(out, " | %s | %s | %s | %s | %s | %s | %s | %s%s%s |\n", c.base, c.screen_value, c.screen,
+			c.confirm, c.floor, c.between, c.detectable, bold, gate_result_text(r->result), bold);
 	}
 	if (g->exact)
 		say_equal(g, out);
 	else
-		fprintf(out,
-			"\nChanges are Hodges-Lehmann ratios with 95 %% intervals; the gate trips "
-			"when screening and confirmation "
-			"both exclude no change, beyond the floor.\n");
+		write_legend(g, out);
 }
 
 static void xml(const char *s, FILE *out)
@@ -203,7 +261,7 @@ static void xml(const char *s, FILE *out)
 	}
 }
 
-static size_t count(const struct gate *g, enum gate_result result)
+static size_t count_results(const struct gate *g, enum gate_result result)
 {
 	size_t n = 0;
 
@@ -219,13 +277,14 @@ void gate_write_junit(const struct gate *g, const struct gate_names *names, FILE
 		"tests=\"%zu\" failures=\"%zu\" "
 		"errors=\"%zu\" "
 		"skipped=\"%zu\">\n",
-		g->n, count(g, GATE_TRIPPED), count(g, GATE_TOO_FEW) + count(g, GATE_TOO_MANY),
-		count(g, GATE_NOT_JUDGED));
+		g->n, count_results(g, GATE_TRIPPED),
+		count_results(g, GATE_TOO_FEW) + count_results(g, GATE_TOO_MANY),
+		count_results(g, GATE_NOT_JUDGED));
 	for (size_t i = 0; i < g->n; i++) {
 		const struct gate_row *r = &g->row[i];
 		struct cells c;
 
-		fill(&c, g, r);
+		fill_cells(&c, g, r);
 		fprintf(out, " <testcase classname=\"");
 		xml(names->series, out);
 		fprintf(out, "\" name=\"");

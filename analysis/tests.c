@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Tests of stats.h: permutations of ranks, many metrics at once, two modes. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* bench compare: two runs, metric by metric. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* bench gate: a baseline held against fresh samples. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +67,7 @@ static bool comparable(const struct source *s, const json_t *rec)
 	return !blocked;
 }
 
-static json_t *take(void *ctx, const char *what)
+static json_t *take_sample(void *ctx, const char *what)
 {
 	struct source *s = ctx;
 	bool confirming = !strcmp(what, "confirmation");
@@ -128,32 +129,49 @@ static int print_verdict(const struct gate_args *a, const struct gate *g, const 
 	if (g->exact && g->tripped)
 		gate_print_exits(base, screen, stdout);
 	err = write_file(a->markdown, gate_write_markdown, g, &names);
-	err = err ? err : write_file(a->junit, gate_write_junit, g, &names);
+	if (!err)
+		err = write_file(a->junit, gate_write_junit, g, &names);
 	free(names.series);
 	if (err)
 		return EXIT_CANNOT;
 	return g->tripped || g->undecided ? EXIT_FAILED : EXIT_OK;
 }
 
+/* What the store knows about runs of the baseline's series. */
+static int learn_spreads(struct source *s, struct spreads *out)
+{
+	char *series = record_series(s->base);
+	int err = spreads_learn(out, s->store, series);
+
+	free(series);
+	return err;
+}
+
 static int gate(struct source *s, const struct gate_floors *floors)
 {
 	const struct gate_args *a = s->args;
+	struct spreads spreads;
 	const char **metrics = xcalloc(a->metric.n + 1, sizeof(*metrics));
 	const struct gate_opts opts = {
 		.metrics = a->metric.n ? metrics : NULL,
 		.headline = runs_headline(s->base),
 		.floors = floors,
+		.spreads = &spreads,
 	};
 	json_t *screen = NULL, *confirm = NULL;
-	struct gate g;
+	struct gate g = {0};
 	int status;
 
 	for (size_t i = 0; i < a->metric.n; i++)
 		metrics[i] = a->metric.item[i];
-	if (gate_run(&g, s->base, &(struct gate_source){take, s}, &opts, &screen, &confirm))
+	if (learn_spreads(s, &spreads) ||
+	    gate_run(&g, s->base, &(struct gate_source){take_sample, s}, &opts, &screen, &confirm)) {
 		status = EXIT_CANNOT;
-	else
+	} else {
+		gate_tell_detectable(&g);
 		status = print_verdict(a, &g, s->base, screen, confirm);
+	}
+	spreads_free(&spreads);
 	gate_free(&g);
 	json_decref(screen);
 	json_decref(confirm);
@@ -191,10 +209,13 @@ static int gate_main(int argc, char **argv)
 	if (!bench_parse(&cmd_gate, &argc, argv, &a, &status))
 		return status;
 	if (argc != 1 || !a.baseline || (a.confirmation && !a.screening)) {
-		log_error("gate: %s",
-			  argc != 1    ? "unexpected argument; the baseline is --baseline=RUN"
-			  : a.baseline ? "--confirmation needs --screening"
-				       : "--baseline=RUN is missing");
+		const char *what = "--baseline=RUN is missing";
+
+		if (argc != 1)
+			what = "unexpected argument; the baseline is --baseline=RUN";
+		else if (a.baseline)
+			what = "--confirmation needs --screening";
+		log_error("gate: %s", what);
 		return EXIT_USAGE;
 	}
 	if (a.floors && gate_floors_read(&floors, a.floors))

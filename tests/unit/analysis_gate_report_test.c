@@ -17,6 +17,8 @@ static struct gate_row rows[] = {
 	 .screen = {0.95, 0.93, 0.97, 10},
 	 .confirm = {0.951, 0.94, 0.96, 20},
 	 .floor = {NULL, 0.02, 1e6},
+	 .between = {0.021, 20},
+	 .detectable = 1.25,
 	 .result = GATE_TRIPPED},
 	{.metric = "latency_ns",
 	 .better = -1,
@@ -25,6 +27,8 @@ static struct gate_row rows[] = {
 	 .screen = {1.002, 0.98, 1.03, 10},
 	 .confirm = {NAN, NAN, NAN, 0},
 	 .floor = {NULL, 0.01, 0},
+	 .between = {NAN, 2},
+	 .detectable = INFINITY,
 	 .result = GATE_PASS},
 };
 static const struct gate tripped = {rows, 2, false, true, false};
@@ -51,14 +55,15 @@ static void markdown(void **state)
 		text,
 		"### bench gate: TRIPPED\n\n`net/<&>\"x\"`: baseline `b`, screening `s`, "
 		"confirmation `c`\n\n"
-		"| metric | baseline | now | screening | confirmation | floor | result "
-		"|\n|---|--:|--:|--:|--:|--:|---|\n"
+		"| metric | baseline | now | screening | confirmation | floor | between runs | detectable | result "
+		"|\n|---|--:|--:|--:|--:|--:|--:|--:|---|\n"
 		"| `throughput_bps` | 1.00 G | 950 M | -5.0 % (-7.0 to -3.0) | -4.9 % (-6.0 to "
-		"-4.0) | 2 %, 1.00 M | **TRIPPED** |\n"
-		"| `latency_ns` | 50.0 us | 50.1 us | +0.2 % (-2.0 to +3.0) | - | 1 % | pass |\n"
-		"\nChanges are Hodges-Lehmann ratios with 95 % intervals; the gate trips when "
-		"screening and confirmation both "
-		"exclude no change, beyond the floor.\n");
+		"-4.0) | 2 %, 1.00 M | 2.1 % (20) | -20.0 % | **TRIPPED** |\n"
+		"| `latency_ns` | 50.0 us | 50.1 us | +0.2 % (-2.0 to +3.0) | - | 1 % | - | none | pass |\n"
+		"\nChanges are Hodges-Lehmann ratios with 95 % intervals; detectable: the worsening that 4 of 5 "
+		"such gates of 2 metrics trip on.\n"
+		"Between runs: standard deviation of runs of the same programs, from as many A/A pairs of the "
+		"store; the intervals include it.\n");
 	free(text);
 }
 

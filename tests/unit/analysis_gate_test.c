@@ -69,15 +69,21 @@ static void judge(struct gate *g, const json_t *base, struct supply *s, const st
 }
 
 /* Runs a gate over records that it then releases; true when it trips. */
-static bool trips(json_t *base, json_t *screen, json_t *confirm, struct gate *g)
+static bool trips_with(json_t *base, json_t *screen, json_t *confirm, struct gate *g,
+		       const struct spreads *spreads)
 {
 	struct supply s = {{screen, confirm}, 0};
 
-	judge(g, base, &s, &(struct gate_opts){0});
+	judge(g, base, &s, &(struct gate_opts){.spreads = spreads});
 	json_decref(base);
 	json_decref(screen);
 	json_decref(confirm);
 	return g->tripped;
+}
+
+static bool trips(json_t *base, json_t *screen, json_t *confirm, struct gate *g)
+{
+	return trips_with(base, screen, confirm, g, NULL);
 }
 
 static int experiments(int quick)
@@ -85,11 +91,12 @@ static int experiments(int quick)
 	return getenv("EXITLAB_SOAK") ? 1000 : quick;
 }
 
+static const char *const six_metrics[] = {"throughput_bps", "packets_per_s", "cpu_ns_per_packet",
+					  "latency_ns",	    "exits_per_s",   "cpu_host_pct"};
+
 /* Six independent metrics, nothing changed: 0.85 % of 8,000. */
 static void same_against_same_does_not_trip(void **state)
 {
-	static const char *const more[] = {"packets_per_s", "cpu_ns_per_packet", "latency_ns",
-					   "exits_per_s", "cpu_host_pct"};
 	int total = experiments(100), tripped = 0;
 	struct rng r;
 
@@ -102,8 +109,8 @@ static void same_against_same_does_not_trip(void **state)
 		for (int k = 0; k < 3; k++) {
 			rec[k] =
 				sample_of(&r, "throughput_bps", 1e9, true, k < 2 ? BOOTS : CONFIRM);
-			for (size_t m = 0; m < ARRAY_SIZE(more); m++)
-				add_metric(rec[k], more[m], &r, 1e4, true);
+			for (size_t m = 1; m < ARRAY_SIZE(six_metrics); m++)
+				add_metric(rec[k], six_metrics[m], &r, 1e4, true);
 		}
 		tripped += trips(rec[0], rec[1], rec[2], &g);
 		assert_int_equal(g.n, 6);
@@ -130,6 +137,140 @@ static void one_metric_same_does_not_trip(void **state)
 	}
 	print_message("%d of %d A/A gates tripped\n", tripped, total);
 	assert_true(tripped <= total / 100);
+}
+
+/* ---- runs that differ by more than their boots ---- */
+
+#define AA_PAIRS 20
+
+/* What a store with AA_PAIRS pairs of runs of 10 boots knows, the runs with a deviation of their own. */
+static struct spread learned(struct rng *r, double between)
+{
+	struct spread_run run[2 * AA_PAIRS];
+
+	for (size_t i = 0; i < ARRAY_SIZE(run); i++) {
+		double x[BOOTS], level = exp(between * rng_normal(r));
+		struct interval ci;
+
+		for (int k = 0; k < BOOTS; k++)
+			x[k] = noisy(r, level, true);
+		ci = stats_median_ci(x, BOOTS);
+		run[i] = (struct spread_run){log(ci.point), (log(ci.high) - log(ci.low)) / 3.92, i / 2};
+	}
+	return spread_of_runs(run, ARRAY_SIZE(run));
+}
+
+struct kind {
+	size_t metrics;
+	double between, factor; /* what has become of the throughput */
+	bool outliers;
+};
+
+static json_t *run_of(const struct kind *k, struct rng *r, double factor, int boots)
+{
+	double level = 1e9 * factor * exp(k->between * rng_normal(r));
+	json_t *rec = sample_of(r, "throughput_bps", level, k->outliers, boots);
+
+	for (size_t m = 1; m < k->metrics; m++)
+		add_metric(rec, six_metrics[m], r, 1e4 * exp(k->between * rng_normal(r)), k->outliers);
+	return rec;
+}
+
+static bool gate_of(const struct kind *k, struct rng *r, const struct spreads *spreads, struct gate *g)
+{
+	json_t *base = run_of(k, r, 1, BOOTS), *screen = run_of(k, r, k->factor, BOOTS),
+	       *confirm = run_of(k, r, k->factor, CONFIRM);
+
+	return trips_with(base, screen, confirm, g, spreads);
+}
+
+/* How many gates trip, each with a store of its own. */
+static int tripped_of(const struct kind *k, int total, uint64_t seed)
+{
+	int tripped = 0;
+	struct rng r;
+
+	rng_seed(&r, seed);
+	for (int i = 0; i < total; i++) {
+		struct spreads spreads = {xcalloc(k->metrics, sizeof(*spreads.v)), k->metrics};
+		struct gate g;
+
+		for (size_t m = 0; m < k->metrics; m++) {
+			spreads.v[m].metric = xstrdup(six_metrics[m]);
+			spreads.v[m].spread = learned(&r, k->between);
+		}
+		tripped += gate_of(k, &r, &spreads, &g);
+		gate_free(&g);
+		spreads_free(&spreads);
+	}
+	print_message("%zu metrics, %.0f %% between runs, throughput x %.2f: %d of %d gates tripped\n", k->metrics,
+		      100 * k->between, k->factor, tripped, total);
+	return tripped;
+}
+
+/* One gate says what it detects; that is what happens to the next. */
+static bool catches_detectable(struct rng *r, size_t metrics, const struct spread *spread)
+{
+	struct spreads spreads = {xcalloc(metrics, sizeof(*spreads.v)), metrics};
+	double factor = 1;
+	bool tripped = false;
+
+	for (size_t m = 0; m < metrics; m++) {
+		spreads.v[m].metric = xstrdup(six_metrics[m]);
+		spreads.v[m].spread = *spread;
+	}
+	for (int gates = 0; gates < 2; gates++) {
+		const struct kind kind = {metrics, spread->sd, factor, false};
+		struct gate g;
+
+		tripped = gate_of(&kind, r, &spreads, &g);
+		if (!gates)
+			gate_tell_detectable(&g);
+		factor = 1 / g.row[0].detectable; /* the throughput's */
+		gate_free(&g);
+	}
+	spreads_free(&spreads);
+	return tripped;
+}
+
+static void runs_that_differ_do_not_trip_once_the_store_knows_how(void **state)
+{
+	static const struct kind same[] = {
+		{1, 0.02, 1, true}, {6, 0.02, 1, true}, {1, 0.03, 1, true}, {6, 0, 1, true}};
+	static const struct kind slower = {1, 0.02, 0.8, true};
+	int total = experiments(100);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(same); i++) {
+		double most = same[i].between > 0 ? 0.05 : 0.01;
+
+		assert_true(tripped_of(&same[i], total, 50 + i) <= fmax(3, total * most));
+	}
+	assert_true(tripped_of(&slower, total, 60) >= total * 9 / 10);
+}
+
+/* What a gate says that it detects, 4 of 5 others find. */
+static void detectable_is_caught(void **state)
+{
+	static const struct {
+		size_t metrics;
+		double between;
+	} cases[] = {{1, 0}, {6, 0.02}};
+	int total = experiments(20);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct spread spread = {cases[i].between, AA_PAIRS};
+		int caught = 0;
+		struct rng r;
+
+		rng_seed(&r, 80 + i);
+		for (int k = 0; k < total; k++)
+			caught += catches_detectable(&r, cases[i].metrics, &spread);
+		print_message("%zu metrics, %.0f %% between runs: the detectable is caught in %d of %d\n",
+			      cases[i].metrics, 100 * cases[i].between, caught, total);
+		assert_in_range(caught, total * 6 / 10, total * 95 / 100);
+	}
 }
 
 static void five_percent_slower_is_caught(void **state)
@@ -419,6 +560,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(same_against_same_does_not_trip),
 		cmocka_unit_test(one_metric_same_does_not_trip),
+		cmocka_unit_test(runs_that_differ_do_not_trip_once_the_store_knows_how),
+		cmocka_unit_test(detectable_is_caught),
 		cmocka_unit_test(five_percent_slower_is_caught),
 		cmocka_unit_test(results),
 		cmocka_unit_test(metrics_with_too_few_values),
