@@ -10,17 +10,7 @@
 
 static const char *log_prog = "exitlab";
 static enum log_level log_max = LOG_INFO;
-
-void log_init(const char *prog, enum log_level level)
-{
-	log_prog = prog;
-	log_max = level;
-}
-
-enum log_level log_level(void)
-{
-	return log_max;
-}
+static bool log_tint; /* messages are in colour */
 
 bool term_colour(int fd)
 {
@@ -29,12 +19,24 @@ bool term_colour(int fd)
 	return isatty(fd) && !getenv("NO_COLOR") && term && strcmp(term, "dumb");
 }
 
+void log_init(const char *prog, enum log_level level)
+{
+	log_prog = prog;
+	log_max = level;
+	log_tint = term_colour(STDERR_FILENO);
+}
+
+enum log_level log_level(void)
+{
+	return log_max;
+}
+
 void log_vmsg(enum log_level level, const char *fmt, va_list ap)
 {
 	static const char *const word[] = {"error: ", "warning: ", "", "debug: "};
 	static const char *const colour[] = {"\033[1;31m", "\033[33m", "", "\033[2m"};
 	int saved = errno;
-	bool tint = level != LOG_INFO && term_colour(STDERR_FILENO);
+	bool tint = level != LOG_INFO && log_tint;
 	char line[4096], *text;
 	size_t n;
 

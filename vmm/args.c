@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "vmm/args.h"
+#include "vmm/sandbox/sandbox.h"
 #include "vmm/stats_page.h"
 #include "version.h"
 
@@ -44,6 +45,8 @@ static const struct opt opts[] = {
 	 "guest memory in a memfd (vhost-user turns it on)"},
 	{"no-reboot", 0, OPT_FLAG, offsetof(struct args, no_reboot), "",
 	 "a guest's reset ends the run, status 0"},
+	{"sandbox", 0, OPT_STR, offsetof(struct args, sandbox), "on|off",
+	 "before the guest runs, give up user, capabilities, namespaces, paths and most system calls (default on)"},
 	{"version", 0, OPT_FLAG, offsetof(struct args, version), "", "print the version"},
 	OPT_END,
 };
@@ -116,7 +119,7 @@ int args_parse(struct args *a, int argc, char **argv)
 	int n = argc, err;
 
 	*a = (struct args){.cmdline = "", .format = "auto", .console = "stdio", .agent = "none",
-			   .irqchip = "kernel", .cpus = 1, .mem = 512 * MIB};
+			   .irqchip = "kernel", .sandbox = SANDBOX_DEFAULT, .cpus = 1, .mem = 512 * MIB};
 	err = opts_parse("vmm", &command, &n, argv, a);
 	if (err)
 		return err;
@@ -131,6 +134,7 @@ int args_parse(struct args *a, int argc, char **argv)
 	err = check_args(a);
 	if (err)
 		return err;
+	a->sandboxed = !strcmp(a->sandbox, "on");
 	return parse_stats(a);
 }
 

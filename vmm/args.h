@@ -7,10 +7,10 @@
 #include "vmm/boot/boot.h"
 
 struct args {
-	const char *kernel, *initrd, *cmdline, *format, *console, *agent, *stats, *irqchip;
+	const char *kernel, *initrd, *cmdline, *format, *console, *agent, *stats, *irqchip, *sandbox;
 	uint64_t cpus, mem;
 	struct opt_list net, disk, vfio, device;
-	bool unsafe_interrupts, no_reboot, share_memory, version;
+	bool unsafe_interrupts, no_reboot, share_memory, version, sandboxed;
 	int stats_fd; /* of --stats, else -1 */
 };
 

@@ -20,6 +20,7 @@
 #include "vmm/pci/core.h"
 #include "vmm/platform/acpi.h"
 #include "vmm/platform/platform.h"
+#include "vmm/sandbox/sandbox.h"
 
 struct machine {
 	struct args args;
@@ -271,14 +272,38 @@ static int wait_for_end(struct vm *vm, int sigfd)
 	return 0;
 }
 
+/* Beyond what every machine does. */
+static unsigned sandbox_parts(const struct args *a)
+{
+	unsigned parts = a->vfio.n ? SANDBOX_VFIO : 0;
+
+	for (size_t i = 0; i < a->net.n; i++)
+		if (strstr(a->net.item[i], "mode=vhost-user"))
+			parts |= SANDBOX_VHOST_USER;
+	if (a->disk.n)
+		parts |= SANDBOX_DISK;
+	return parts;
+}
+
 /* Only now are there other threads: they inherit what the process has given up. */
 static int start_threads(struct machine *m)
 {
-	int err = threads_start(&m->vm->threads);
+	struct threads *threads = &m->vm->threads;
+	void *parts = (void *)(uintptr_t)sandbox_parts(&m->args);
+	int err = 0;
 
-	if (err)
-		return err;
-	return vcpus_create(m->vm);
+	if (m->args.sandboxed) {
+		err = sandbox_enter();
+		threads->begin = sandbox_thread;
+		threads->arg = parts;
+	}
+	if (!err)
+		err = threads_start(threads);
+	if (!err)
+		err = vcpus_create(m->vm);
+	if (!err && m->args.sandboxed)
+		sandbox_thread(parts, THREAD_MAIN);
+	return err;
 }
 
 /* 0..255 or -errno. */
@@ -345,6 +370,11 @@ int main(int argc, char **argv)
 		status = start_threads(&m);
 	if (!status)
 		status = run_guest(&m, sigfd);
+	if (m.vm && m.vm->threads.begin) {
+		/* Nothing that would need system calls: the kernel takes back what we hold. */
+		platform_flush(m.platform);
+		_exit(exit_status(status));
+	}
 	tear_down(&m);
 	close_fd(&sigfd);
 	args_free(&m.args);

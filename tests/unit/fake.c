@@ -105,7 +105,13 @@ static void fake_stats_text(struct vm *vm, char *buf, size_t size)
 	snprintf(buf, size, "reads %u\n", ++f->n_stats_reads);
 }
 
+static int fake_this_vcpu(struct vm *vm)
+{
+	return fake_of(vm)->this_vcpu;
+}
+
 static const struct vm_backend fake_backend = {
+	.this_vcpu = fake_this_vcpu,
 	.vm_fd = fake_vm_fd,
 	.ioeventfd = fake_ioeventfd,
 	.memslot = fake_memslot,
@@ -127,6 +133,7 @@ struct vm *fake_vm_create(uint64_t mem_bytes)
 		free(f);
 		return NULL;
 	}
+	f->this_vcpu = -1;
 	vm->backend_data = f;
 	if (threads_start(&vm->threads) || pci_core_create(&vm->pci, vm)) {
 		fake_vm_destroy(vm);

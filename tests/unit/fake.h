@@ -18,6 +18,7 @@
 #define FAKE_LOG 64
 
 struct fake {
+	int this_vcpu; /* the vCPU on whose thread the test is, or -1 */
 	bool line[24]; /* level of each GSI */
 	unsigned n_line_changes;
 	/* Messages sent, the newest FAKE_LOG of them at [i % FAKE_LOG]. */

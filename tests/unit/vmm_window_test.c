@@ -40,7 +40,7 @@ static void window_takes_snapshots(void **state)
 	struct stats_queue *q = vm_stats_queue(vm, "dev txq0");
 
 	(void)state;
-	p->now.vcpu[0].tid = gettid(); /* we are the vCPU that writes */
+	fake_of(vm)->this_vcpu = 0; /* we are the vCPU that writes */
 	p->now.vcpu[0].exits[KVM_EXIT_IO] = 10;
 	q->kicks = 3;
 	assert_int_equal(p->booted_ns, 0);

@@ -20,6 +20,8 @@ struct vm_backend {
 	/* Program entry gsi of the routing table; addr 0 removes it. */
 	int (*msi_route)(struct vm *vm, int gsi, uint64_t addr, uint32_t data);
 	int (*irqfd)(struct vm *vm, int fd, int gsi, int resample_fd, bool add);
+	/* The vCPU whose thread calls, or -1. */
+	int (*this_vcpu)(struct vm *vm);
 	/* KVM's own statistics as text (stats_page.h); no vCPU need be stopped. */
 	void (*stats_text)(struct vm *vm, char *buf, size_t size);
 };

@@ -21,14 +21,14 @@ static void copy_counters(struct stats_counters *to, const struct stats_counters
 static void window_open(struct vm *vm)
 {
 	struct stats_page *p = vm->stats;
+	int vcpu = vm->backend->this_vcpu(vm);
 
 	/* The window begins when all this is done. */
 	vm->backend->stats_text(vm, p->kvm_open, sizeof(p->kvm_open));
 	copy_counters(&p->at_open, &p->now);
 	/* The exit that opens the window is counted after its handler: it is taken out here. */
-	for (unsigned i = 0; i < vm->n_cpus; i++)
-		if (__atomic_load_n(&p->now.vcpu[i].tid, __ATOMIC_RELAXED) == gettid())
-			p->at_open.vcpu[i].exits[KVM_EXIT_IO]++;
+	if (vcpu >= 0)
+		p->at_open.vcpu[vcpu].exits[KVM_EXIT_IO]++;
 	__atomic_store_n(&p->open_ns, clock_ns(), __ATOMIC_RELEASE);
 }
 

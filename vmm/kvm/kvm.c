@@ -248,7 +248,16 @@ static int kvm_irqfd(struct vm *vm, int fd, int gsi, int resample_fd, bool add)
 	return vm_ioctl(vm, KVM_IRQFD, &arg);
 }
 
+static int kvm_this_vcpu(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->n_cpus; i++)
+		if (kvm_of(vm)->vcpu[i].has_thread && pthread_equal(kvm_of(vm)->vcpu[i].thread, pthread_self()))
+			return (int)i;
+	return -1;
+}
+
 const struct vm_backend kvm_backend = {
+	.this_vcpu = kvm_this_vcpu,
 	.vm_fd = kvm_vm_fd,
 	.ioeventfd = kvm_ioeventfd,
 	.memslot = kvm_memslot,
@@ -314,6 +323,7 @@ static int setup_all(struct vm *vm)
 		err = add_ram(vm);
 	if (err)
 		return err;
+	kvm->stats_fd = ioctl(kvm->vm_fd, KVM_GET_STATS_FD, NULL);
 	size = ioctl(kvm->sys_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (size < (int)sizeof(struct kvm_run))
 		return log_cannot("asking for the size of a vCPU");
@@ -331,7 +341,7 @@ int kvm_setup(struct vm *vm, bool split)
 
 	if (!kvm)
 		return -ENOMEM;
-	kvm->sys_fd = kvm->vm_fd = -1;
+	kvm->sys_fd = kvm->vm_fd = kvm->stats_fd = -1;
 	for (unsigned i = 0; i < STATS_VCPUS; i++)
 		kvm->vcpu[i].fd = kvm->vcpu[i].stats_fd = -1;
 	kvm->split = split;
@@ -372,6 +382,7 @@ void kvm_teardown(struct vm *vm)
 	}
 	ioapic_destroy(kvm->ioapic);
 	free(kvm->chips);
+	close_fd(&kvm->stats_fd);
 	close_fd(&kvm->vm_fd);
 	close_fd(&kvm->sys_fd);
 	free(kvm->routes);

@@ -25,6 +25,7 @@ struct vcpu {
 
 struct kvm {
 	int sys_fd, vm_fd;
+	int stats_fd; /* as a vCPU's */
 	bool split; /* only the local APICs are in the kernel */
 	size_t run_size;
 	struct vcpu vcpu[STATS_VCPUS];

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "vmm/kvm/kvm.h"
@@ -50,14 +49,12 @@ static size_t stats_text(int fd, const char *prefix, char *buf, size_t size)
 void kvm_stats_text(struct vm *vm, char *buf, size_t size)
 {
 	struct kvm *kvm = kvm_of(vm);
-	int fd = ioctl(kvm->vm_fd, KVM_GET_STATS_FD, NULL);
 	size_t used = 0;
 
 	buf[0] = '\0';
 	/* Kernels before 5.14 have none: the text stays empty. */
-	if (fd >= 0)
-		used = stats_text(fd, "", buf, size);
-	close_fd(&fd);
+	if (kvm->stats_fd >= 0)
+		used = stats_text(kvm->stats_fd, "", buf, size);
 	for (unsigned i = 0; i < vm->n_cpus; i++) {
 		char prefix[16];
 

@@ -307,6 +307,19 @@ int channel_open(struct channel **out, struct evloop *loop, const char *what, co
 	return 0;
 }
 
+static void last_flush(void *arg)
+{
+	struct channel *ch = arg;
+
+	flush_output(ch, LAST_WAIT_MS);
+}
+
+void channel_flush(struct channel *ch)
+{
+	if (ch && ch->out >= 0)
+		evloop_call(ch->loop, last_flush, ch);
+}
+
 void channel_close(struct channel *ch)
 {
 	if (!ch)

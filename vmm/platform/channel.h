@@ -21,6 +21,8 @@ typedef void (*channel_quit_fn)(void *arg);
  */
 int channel_open(struct channel **out, struct evloop *loop, const char *what, const char *spec);
 /* Writes out what is left (waiting a second at most) and restores the terminal. */
+/* What was put and is not written yet: written, or lost when the reader is too slow. */
+void channel_flush(struct channel *ch);
 void channel_close(struct channel *ch);
 void channel_on_input(struct channel *ch, channel_input_fn fn, channel_quit_fn quit, void *arg);
 /* The guest has room again. Any thread. */

@@ -75,6 +75,13 @@ void platform_reset(struct platform *p)
 	i8042_reset(p->i8042);
 }
 
+void platform_flush(struct platform *p)
+{
+	for (int i = 0; i < PORTS; i++)
+		channel_flush(p->channel[i]);
+	terminal_cooked();
+}
+
 void platform_destroy(struct platform *p)
 {
 	if (!p)

@@ -15,6 +15,8 @@ struct platform_opts {
 
 /* All of them; no KVM needed. 0 or -errno (logged). */
 int platform_create(struct platform **out, struct vm *vm, const struct platform_opts *opts);
+/* The consoles' last output, and the terminal as it was: before an end without platform_destroy. */
+void platform_flush(struct platform *p);
 void platform_destroy(struct platform *p);
 void platform_reset(struct platform *p);
 

@@ -64,6 +64,12 @@ void terminal_raw(int fd)
 	tcsetattr(fd, TCSANOW, &raw);
 }
 
+void terminal_cooked(void)
+{
+	if (term.fd >= 0)
+		tcsetattr(term.fd, TCSANOW, &term.saved);
+}
+
 void terminal_restore(void)
 {
 	if (term.fd < 0)

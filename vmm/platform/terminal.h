@@ -7,5 +7,7 @@
 void terminal_raw(int fd);
 /* Put it back now. Fine to call without terminal_raw. */
 void terminal_restore(void);
+/* The mode alone, by one ioctl: the guard goes with us. */
+void terminal_cooked(void);
 
 #endif

@@ -106,25 +106,6 @@ int vu_link_set_fd(struct vu_link *l, enum vu_request request, unsigned ring, in
 
 /* ---- opening ---- */
 
-static int connect_to(const char *path)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int sock, err;
-
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(addr.sun_path, path);
-	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (sock < 0)
-		return -errno;
-	if (connect(sock, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		err = -errno;
-		close(sock);
-		return err;
-	}
-	return sock;
-}
-
 static int get_u64(struct vu_link *l, uint32_t request, uint64_t *out)
 {
 	struct vu_msg m = vu_msg_empty(request);
@@ -156,9 +137,9 @@ static int negotiate_features(struct vu_link *l)
 	return err;
 }
 
-int vu_link_open(struct vu_link *l, const char *path, bool quiet)
+int vu_link_open(struct vu_link *l, const struct vu_broker *broker, const char *path, bool quiet)
 {
-	int sock = connect_to(path);
+	int sock = vu_broker_connect(broker);
 	int err;
 
 	if (sock < 0) {

@@ -8,6 +8,7 @@
 #define VMM_VHOST_USER_LINK_H
 
 #include "vmm/core/gmem.h"
+#include "vmm/vhost/broker.h"
 #include "vmm/vhost/user_msg.h"
 
 struct vu_link {
@@ -21,8 +22,8 @@ struct vu_link {
 
 #define VU_LINK_INIT {.sock = -1}
 
-/* Connect and negotiate. 0 or -errno; quiet: log nothing (a try to reconnect). */
-int vu_link_open(struct vu_link *l, const char *path, bool quiet);
+/* Connect to path, which the broker knows, and negotiate. 0 or -errno; quiet: log nothing (a try to reconnect). */
+int vu_link_open(struct vu_link *l, const struct vu_broker *broker, const char *path, bool quiet);
 void vu_link_close(struct vu_link *l);
 bool vu_link_has(const struct vu_link *l, enum vu_protocol_feature p);
 

@@ -203,12 +203,12 @@ static int get_vring_base(struct vu_back *b, struct vu_msg *m)
 }
 
 /* Reading or writing any other kind of file could block us, or worse. */
-static bool is_eventfd(int fd)
+static bool is_eventfd(const struct vu_back *b, int fd)
 {
-	char path[32], target[32] = "";
+	char name[12], target[32] = "";
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return readlink(path, target, sizeof(target) - 1) > 0 &&
+	snprintf(name, sizeof(name), "%d", fd);
+	return readlinkat(b->own_fds, name, target, sizeof(target) - 1) > 0 &&
 	       !strcmp(target, "anon_inode:[eventfd]");
 }
 
@@ -223,7 +223,7 @@ static int ring_fd(struct vu_back *b, struct vu_msg *m, struct vu_back_ring **r,
 		return -EINVAL;
 	if (none)
 		return 0;
-	if (!is_eventfd(m->fd[0])) {
+	if (!is_eventfd(b, m->fd[0])) {
 		log_guest("vhost-user: %s with an fd that is no eventfd",
 			  vu_name(VU_FROM_FRONT, m->request));
 		return -EINVAL;

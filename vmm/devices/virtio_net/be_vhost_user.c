@@ -20,6 +20,7 @@ static struct front *front_new(struct net_backend *be)
 	f->be = be;
 	f->link = (struct vu_link)VU_LINK_INIT;
 	f->link.who = be->dev_name;
+	f->broker = (struct vu_broker)VU_BROKER_INIT;
 	f->timer_fd = f->channel = f->inflight_fd = -1;
 	pthread_mutex_init(&f->lock, NULL);
 	for (unsigned i = 0; i < NET_RINGS_MAX; i++)
@@ -49,7 +50,9 @@ static int be_open(struct net_backend *be, const struct dev_opts *opts)
 	f->path = strdup(path);
 	if (!f->path)
 		return -ENOMEM;
-	err = front_open_watch(f);
+	err = vu_broker_start(&f->broker, f->path);
+	if (!err)
+		err = front_open_watch(f);
 	if (err)
 		return err;
 	pthread_mutex_lock(&f->lock);
@@ -72,6 +75,7 @@ static void be_close(struct net_backend *be)
 	if (!f)
 		return;
 	evloop_destroy(f->watch);
+	vu_broker_stop(&f->broker);
 	vu_link_close(&f->link);
 	close_fd(&f->channel);
 	close_fd(&f->timer_fd);

@@ -40,6 +40,7 @@ struct front_ring {
 struct front {
 	struct net_backend *be;
 	char *path;
+	struct vu_broker broker;
 	struct evloop *watch;
 	int timer_fd;
 	pthread_mutex_t lock;

@@ -119,7 +119,7 @@ static int open_channel(struct front *f)
 int front_join(struct front *f, bool again)
 {
 	uint64_t want = BIT(VIRTIO_F_VERSION_1);
-	int err = vu_link_open(&f->link, f->path, again);
+	int err = vu_link_open(&f->link, &f->broker, f->path, again);
 
 	if (err)
 		return err;

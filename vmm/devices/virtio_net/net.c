@@ -145,15 +145,12 @@ static void on_intx_fd(void *arg, uint32_t events)
 static int watch_intx(struct vnet *net, unsigned ring)
 {
 	struct intx_watch *w = &net->watch[ring];
-	int fd = net->vd.q[ring].intx_fd, err = 0;
+	int fd = net->vd.q[ring].intx_fd, err;
 
 	if (net->be.ops == &net_backend_virtio || net->be.rings[ring].call_fd != fd || w->on)
 		return 0;
-	if (!net->calls)
-		err = evloop_create(&net->calls, vm_threads(net->vd.pci->vm), THREAD_IO, "virtio-net-intx");
 	*w = (struct intx_watch){net, ring, false};
-	if (!err)
-		err = evloop_add(net->calls, fd, EPOLLIN, on_intx_fd, w);
+	err = evloop_add(net->calls, fd, EPOLLIN, on_intx_fd, w);
 	w->on = !err;
 	return err;
 }
@@ -385,6 +382,8 @@ static int vnet_init(struct pci_dev *pci, const struct dev_opts *opts)
 	err = net->be.ops->open(&net->be, opts);
 	if (!err)
 		err = offer_features(net, opts);
+	if (!err && net->be.ops != &net_backend_virtio)
+		err = evloop_create(&net->calls, vm_threads(pci->vm), THREAD_IO, "virtio-net-intx");
 	if (err)
 		return err;
 	net->vd.ops = net->be.ops->ring_stop ? &vnet_ops : &vnet_ops_no_reset;

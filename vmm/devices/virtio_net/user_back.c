@@ -89,7 +89,7 @@ static const struct net_front_ops front_ops = {
 
 int vu_back_init(struct vu_back *b, struct net_backend *be)
 {
-	*b = (struct vu_back){.be = be, .sock = -1};
+	*b = (struct vu_back){.be = be, .sock = -1, .own_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC)};
 	be->front_ops = &front_ops;
 	be->front = b;
 	for (unsigned i = 0; i < NET_RINGS_MAX; i++)
@@ -130,6 +130,7 @@ void vu_back_hang_up(struct vu_back *b)
 void vu_back_exit(struct vu_back *b)
 {
 	vu_back_hang_up(b);
+	close_fd(&b->own_fds);
 	for (unsigned i = 0; i < vu_n_rings(b); i++)
 		close_fd(&b->ring[i].call_fd);
 }

@@ -34,6 +34,7 @@ struct vu_back_ring {
 struct vu_back {
 	struct net_backend *be;
 	int sock;              /* -1: no front-end */
+	int own_fds;           /* /proc/self/fd, opened while there was a /proc */
 	uint64_t features, protocol; /* as the front-end has set them */
 	bool started;          /* be->ops->start was called */
 	struct vu_mem mem;

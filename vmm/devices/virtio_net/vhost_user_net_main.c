@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* vhost-user-net: serves a TAP to the virtio-net device of another process. */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,11 +19,12 @@
 #include "base/opts.h"
 #include "vmm/core/threads.h"
 #include "vmm/devices/virtio_net/user_back.h"
+#include "vmm/sandbox/sandbox.h"
 
 #define END_LIMIT_S 5
 
 struct args {
-	const char *socket, *tap;
+	const char *socket, *tap, *sandbox;
 	uint64_t queues, poll_us;
 	bool once;
 };
@@ -36,6 +39,8 @@ static const struct opt opts[] = {
 	 "poll this long before sleeping (default 0)"},
 	{"once", '1', OPT_FLAG, offsetof(struct args, once), NULL,
 	 "end when the first front-end hangs up"},
+	{"sandbox", 0, OPT_STR, offsetof(struct args, sandbox), "on|off",
+	 "give up user, capabilities, namespaces, paths and most system calls before serving (default on)"},
 	OPT_END,
 };
 
@@ -85,6 +90,28 @@ static void remove_stale(const char *path)
 		    path);
 	close(sock);
 	unlink(path);
+}
+
+/*
+ * A child removes the socket when we are gone, whichever way: we shall not be able to. One that another server has
+ * made meanwhile stays.
+ */
+static void start_janitor(const char *path)
+{
+	int alive[2];
+	sigset_t all;
+	char c;
+
+	if (pipe2(alive, O_CLOEXEC) < 0 || fork())
+		return;
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	dup2(alive[0], STDIN_FILENO);
+	close_range(STDIN_FILENO + 1, UINT_MAX, 0);
+	while (read(STDIN_FILENO, &c, 1) < 0 && errno == EINTR)
+		;
+	remove_stale(path);
+	_exit(EXIT_OK);
 }
 
 static int listen_at(const char *path)
@@ -244,7 +271,7 @@ static void parse_args(int argc, char **argv, struct args *a)
 
 int main(int argc, char **argv)
 {
-	struct args a = {.queues = 1};
+	struct args a = {.queues = 1, .sandbox = SANDBOX_DEFAULT};
 	struct threads threads = {0};
 	struct net_backend be = {.ops = &net_backend_virtio, .dev_name = "vhost-user", .threads = &threads};
 	int listener, signals, err;
@@ -259,12 +286,22 @@ int main(int argc, char **argv)
 	if (err)
 		exit(err == -EINVAL ? EXIT_USAGE : EXIT_CANNOT);
 	listener = listen_at(a.socket);
-	log_info("listening at %s", a.socket);
+	start_janitor(a.socket);
+	if (!strcmp(a.sandbox, "on")) {
+		if (sandbox_enter())
+			exit(EXIT_CANNOT);
+		threads.begin = sandbox_thread;
+		threads.arg = (void *)(uintptr_t)SANDBOX_SERVER;
+	}
 	if (threads_start(&threads))
 		exit(EXIT_CANNOT);
+	if (threads.begin)
+		sandbox_thread(threads.arg, THREAD_MAIN);
+	log_info("listening at %s", a.socket);
 	serve_front_ends(&back, listener, signals, a.once);
+	if (threads.begin)
+		_exit(EXIT_OK);
 	end_within(END_LIMIT_S);
-	unlink(a.socket);
 	vu_back_exit(&back);
 	be.ops->close(&be);
 	return EXIT_OK;

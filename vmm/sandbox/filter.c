@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+/* The filters of system calls, one for each kind of thread: what is not in these tables is not done. */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/fs.h>
+#include <linux/filter.h>
+#include <linux/if_tun.h>
+#include <linux/kvm.h>
+#include <linux/seccomp.h>
+#include <linux/vfio.h>
+#include <linux/vhost.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "vmm/sandbox/filter.h"
+#include "vmm/sandbox/sandbox.h"
+
+#define VCPU    (1u << THREAD_VCPU)
+#define IO      (1u << THREAD_IO)
+#define CONTROL (1u << THREAD_CONTROL)
+#define MAIN    (1u << THREAD_MAIN)
+#define ALL     (VCPU | IO | CONTROL | MAIN)
+
+struct rule {
+	uint32_t number; /* of the system call, or the ioctl's request */
+	unsigned kinds;  /* of threads */
+	unsigned parts;  /* only with one of these; 0: always */
+};
+
+static const struct rule calls[] = {
+	/* Most frequent first. */
+	{SYS_read, ALL, 0},
+	{SYS_write, ALL, 0},
+	{SYS_readv, IO, 0},
+	{SYS_writev, VCPU | IO, 0},
+	{SYS_epoll_wait, IO | CONTROL, 0},
+	{SYS_epoll_pwait2, IO, 0},
+	{SYS_io_uring_enter, IO, SANDBOX_DISK},
+	{SYS_futex, ALL, 0},
+	{SYS_clock_gettime, ALL, 0}, /* where the vDSO has no clock of its own */
+	{SYS_timerfd_settime, VCPU | IO | CONTROL, 0},
+	{SYS_pread64, VCPU | CONTROL | MAIN, 0}, /* KVM's statistics, VFIO's registers */
+	{SYS_pwrite64, VCPU | CONTROL, SANDBOX_VFIO},
+	{SYS_pread64, IO, SANDBOX_DISK},
+	{SYS_pwrite64, IO, SANDBOX_DISK},
+	{SYS_preadv, IO, SANDBOX_DISK},
+	{SYS_pwritev, IO, SANDBOX_DISK},
+	{SYS_fdatasync, IO, SANDBOX_DISK},
+	{SYS_fallocate, IO, SANDBOX_DISK},
+	{SYS_epoll_ctl, IO | CONTROL, 0},
+	{SYS_epoll_ctl, MAIN, SANDBOX_SERVER},
+	{SYS_poll, IO | CONTROL | MAIN, 0},
+	{SYS_sendmsg, IO | CONTROL, SANDBOX_VHOST_USER},
+	{SYS_recvmsg, IO | CONTROL, SANDBOX_VHOST_USER},
+	{SYS_socketpair, IO, SANDBOX_VHOST_USER},
+	{SYS_close, IO | CONTROL, SANDBOX_VHOST_USER},
+	{SYS_close, MAIN, SANDBOX_SERVER},
+	{SYS_fcntl, MAIN, SANDBOX_SERVER},
+	{SYS_sendmsg, MAIN, SANDBOX_SERVER},
+	{SYS_recvmsg, MAIN, SANDBOX_SERVER},
+	{SYS_accept4, MAIN, SANDBOX_SERVER},
+	{SYS_dup3, MAIN, SANDBOX_SERVER},
+	{SYS_shutdown, ALL, SANDBOX_SERVER},
+	{SYS_mmap, ALL, SANDBOX_SERVER}, /* a front-end's memory; a page in place of one that has vanished */
+	{SYS_munmap, MAIN, SANDBOX_SERVER},
+	{SYS_madvise, MAIN, SANDBOX_SERVER},
+	{SYS_fstat, MAIN, SANDBOX_SERVER},
+	{SYS_readlinkat, MAIN, SANDBOX_SERVER}, /* of /proc/self/fd: what kind of file was sent */
+	{SYS_newfstatat, MAIN, SANDBOX_SERVER},
+	{SYS_eventfd2, CONTROL, 0}, /* a vector's first use */
+	{SYS_eventfd2, MAIN, SANDBOX_SERVER},
+	{SYS_brk, ALL, 0},
+	{SYS_madvise, CONTROL, 0}, /* the kernel's image is dropped once it is loaded anew */
+	{SYS_tgkill, MAIN, 0},     /* vCPUs are kicked */
+	{SYS_rt_sigprocmask, MAIN, 0},
+	{SYS_getpid, MAIN, 0},
+	{SYS_rt_sigreturn, ALL, 0},
+	{SYS_exit_group, ALL, 0},
+};
+
+static const struct rule ioctls[] = {
+	{(uint32_t)KVM_RUN, VCPU | CONTROL, 0}, /* a reboot lets an exit that was half done end */
+	{(uint32_t)KVM_SIGNAL_MSI, VCPU | IO | CONTROL, 0},
+	{(uint32_t)KVM_IRQ_LINE, VCPU | IO | CONTROL, 0},
+	{(uint32_t)KVM_IRQFD, VCPU | CONTROL, 0},
+	{(uint32_t)KVM_IOEVENTFD, VCPU | CONTROL, 0},
+	{(uint32_t)KVM_SET_GSI_ROUTING, VCPU | CONTROL, 0},
+	{(uint32_t)KVM_SET_USER_MEMORY_REGION, VCPU | CONTROL, 0},
+	/* A crash's registers; a reboot. */
+	{(uint32_t)KVM_GET_REGS, CONTROL, 0},
+	{(uint32_t)KVM_GET_SREGS, CONTROL, 0},
+	{(uint32_t)KVM_SET_REGS, CONTROL, 0},
+	{(uint32_t)KVM_SET_SREGS, CONTROL, 0},
+	{(uint32_t)KVM_SET_FPU, CONTROL, 0},
+	{(uint32_t)KVM_SET_XSAVE, CONTROL, 0},
+	{(uint32_t)KVM_SET_XCRS, CONTROL, 0},
+	{(uint32_t)KVM_SET_MSRS, CONTROL, 0},
+	{(uint32_t)KVM_SET_LAPIC, CONTROL, 0},
+	{(uint32_t)KVM_SET_MP_STATE, CONTROL, 0},
+	{(uint32_t)KVM_SET_VCPU_EVENTS, CONTROL, 0},
+	{(uint32_t)KVM_SET_DEBUGREGS, CONTROL, 0},
+	{(uint32_t)KVM_SET_IRQCHIP, CONTROL, 0},
+	{(uint32_t)KVM_SET_PIT2, CONTROL, 0},
+	{(uint32_t)KVM_SET_CLOCK, CONTROL, 0},
+	{(uint32_t)TCSETS, MAIN, 0}, /* the terminal as it was */
+	/* TAP and vhost-net. */
+	{(uint32_t)TUNSETOFFLOAD, CONTROL | MAIN, 0},
+	{(uint32_t)TUNSETQUEUE, CONTROL | MAIN, 0},
+	{(uint32_t)VHOST_SET_FEATURES, CONTROL, 0},
+	{(uint32_t)VHOST_SET_MEM_TABLE, CONTROL, 0},
+	{(uint32_t)VHOST_SET_VRING_NUM, CONTROL, 0},
+	{(uint32_t)VHOST_SET_VRING_ADDR, CONTROL, 0},
+	{(uint32_t)VHOST_SET_VRING_BASE, CONTROL, 0},
+	{(uint32_t)VHOST_GET_VRING_BASE, CONTROL, 0},
+	{(uint32_t)VHOST_SET_VRING_KICK, CONTROL, 0},
+	{(uint32_t)VHOST_SET_VRING_CALL, CONTROL, 0},
+	{(uint32_t)VHOST_SET_VRING_ERR, CONTROL, 0},
+	{(uint32_t)VHOST_NET_SET_BACKEND, CONTROL, 0},
+	/* An assigned device. */
+	{(uint32_t)VFIO_DEVICE_SET_IRQS, CONTROL, SANDBOX_VFIO},
+	{(uint32_t)VFIO_DEVICE_RESET, CONTROL, SANDBOX_VFIO},
+	/* A disk that is a device. */
+	{(uint32_t)BLKDISCARD, IO, SANDBOX_DISK},
+	{(uint32_t)BLKZEROOUT, IO, SANDBOX_DISK},
+};
+
+#define PROGRAM_MAX (2 * (ARRAY_SIZE(calls) + ARRAY_SIZE(ioctls)) + 8)
+
+struct program {
+	struct sock_filter code[PROGRAM_MAX];
+	unsigned short n;
+};
+
+static void emit(struct program *p, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
+{
+	p->code[p->n++] = (struct sock_filter){code, jt, jf, k};
+}
+
+static bool rule_holds(const struct rule *r, enum thread_kind kind, unsigned parts)
+{
+	return r->kinds >> kind & 1 && (!r->parts || r->parts & parts);
+}
+
+/* What is loaded equals the number of a rule: allowed. */
+static void emit_rules(struct program *p, const struct rule *rules, size_t n, enum thread_kind kind, unsigned parts)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!rule_holds(&rules[i], kind, parts))
+			continue;
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, rules[i].number, 0, 1);
+		emit(p, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+	}
+}
+
+/*
+ *      the architecture is not ours: kill
+ *      ioctl: its request is in the table or trap
+ *      any other: its number is in the table or trap
+ *
+ * A trap, because the handler can say what it was; the thread cannot install another handler.
+ */
+int filter_install(enum thread_kind kind, unsigned parts)
+{
+	struct program p = {.n = 0};
+	struct sock_fprog prog = {.filter = p.code};
+	unsigned at;
+
+	emit(&p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
+	emit(&p, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
+	emit(&p, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
+	emit(&p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
+	at = p.n;
+	emit(&p, BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 0); /* false: over the ioctls, filled in below */
+	emit(&p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1]), 0, 0);
+	emit_rules(&p, ioctls, ARRAY_SIZE(ioctls), kind, parts);
+	emit(&p, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
+	p.code[at].jf = (uint8_t)(p.n - at - 1);
+	emit_rules(&p, calls, ARRAY_SIZE(calls), kind, parts);
+	emit(&p, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
+	prog.len = p.n;
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) ? -errno : 0;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* The filter of system calls of one thread. */
+#ifndef VMM_SANDBOX_FILTER_H
+#define VMM_SANDBOX_FILTER_H
+
+#include "vmm/core/threads.h"
+
+/* On the calling thread, for good. parts: enum sandbox_part. 0 or -errno. */
+int filter_install(enum thread_kind kind, unsigned parts);
+
+#endif
