@@ -15,8 +15,12 @@ static void on_alarm(int sig)
 	_exit(128 + SIGTERM);
 }
 
-void end_within(unsigned seconds)
+void end_prepare(void)
 {
 	signal(SIGALRM, on_alarm);
+}
+
+void end_within(unsigned seconds)
+{
 	alarm(seconds);
 }

@@ -7,5 +7,7 @@
  * a line says so and the process ends with the status of SIGTERM, 143.
  */
 void end_within(unsigned seconds);
+/* Once before it, while handlers may still be set. */
+void end_prepare(void);
 
 #endif

@@ -338,6 +338,7 @@ static int block_signals(void)
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	end_prepare();
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 

@@ -36,6 +36,7 @@ static const struct rule calls[] = {
 	{SYS_read, ALL, 0},
 	{SYS_write, ALL, 0},
 	{SYS_readv, IO, 0},
+	{SYS_preadv2, ALL, 0}, /* of a shared eventfd, without waiting */
 	{SYS_writev, VCPU | IO, 0},
 	{SYS_epoll_wait, IO | CONTROL, 0},
 	{SYS_epoll_pwait2, IO, 0},
@@ -53,7 +54,7 @@ static const struct rule calls[] = {
 	{SYS_fallocate, IO, SANDBOX_DISK},
 	{SYS_epoll_ctl, IO | CONTROL, 0},
 	{SYS_epoll_ctl, MAIN, SANDBOX_SERVER},
-	{SYS_poll, IO | CONTROL | MAIN, 0},
+	{SYS_poll, ALL, 0}, /* before a shared eventfd, which could block otherwise */
 	{SYS_sendmsg, IO | CONTROL, SANDBOX_VHOST_USER},
 	{SYS_recvmsg, IO | CONTROL, SANDBOX_VHOST_USER},
 	{SYS_socketpair, IO, SANDBOX_VHOST_USER},
@@ -75,6 +76,7 @@ static const struct rule calls[] = {
 	{SYS_eventfd2, MAIN, SANDBOX_SERVER},
 	{SYS_brk, ALL, 0},
 	{SYS_madvise, CONTROL, 0}, /* the kernel's image is dropped once it is loaded anew */
+	{SYS_alarm, MAIN, 0},      /* an end that hangs is ended */
 	{SYS_tgkill, MAIN, 0},     /* vCPUs are kicked */
 	{SYS_rt_sigprocmask, MAIN, 0},
 	{SYS_getpid, MAIN, 0},
