@@ -54,13 +54,13 @@ killed_under_traffic() { # PORT RING
 	(
 		for mib in 8 24; do
 			wire_carried $((before + mib * 1048576))
-			kill -9 "$(pidof vhost-user-net)"
+			kill -9 "$(pgrep -ox vhost-user-net)" # the oldest: the child that removes its socket came after it
 			sleep 0.5
 			far "$PWD/$O/vhost-user-net" --socket=$sock --tap=wire0 2>>$guest_dir/backend.log &
 		done
 	) 3>&- &
 	run guest "send 60 $1" "mode=vhost-user,path=$sock,ring=$2"
-	kill "$(pidof vhost-user-net)" || true
+	kill "$(pgrep -ox vhost-user-net)" || true
 	[[ "$output" == *guest-done* ]] || { echo "$output"; false; }
 	[ "$(grep -c 'is gone' <<<"$output")" -eq 2 ] || { echo "$output"; false; }
 	[ "$(grep -c 'sock is back' <<<"$output")" -eq 2 ] || { echo "$output"; false; }

@@ -65,7 +65,7 @@ static const struct rule calls[] = {
 	{SYS_recvmsg, MAIN, SANDBOX_SERVER},
 	{SYS_accept4, MAIN, SANDBOX_SERVER},
 	{SYS_dup3, MAIN, SANDBOX_SERVER},
-	{SYS_shutdown, ALL, SANDBOX_SERVER},
+	{SYS_shutdown, ALL, SANDBOX_SERVER | SANDBOX_VHOST_USER},
 	{SYS_mmap, ALL, SANDBOX_SERVER}, /* a front-end's memory; a page in place of one that has vanished */
 	{SYS_munmap, MAIN, SANDBOX_SERVER},
 	{SYS_madvise, MAIN, SANDBOX_SERVER},
