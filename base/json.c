@@ -20,6 +20,7 @@ static void read_member(const struct member *m, json_t *v, void *field)
 		*(const char **)field = text ? text : "";
 		break;
 	case MEMBER_INT:
+	case MEMBER_COUNT:
 		*(int64_t *)field = (int64_t)json_integer_value(v);
 		break;
 	case MEMBER_NUMBER:
@@ -72,6 +73,8 @@ static json_t *write_member(const struct member *m, const void *field)
 		return json_string(*(const char *const *)field); /* NULL for NULL */
 	case MEMBER_INT:
 		return json_integer((json_int_t) * (const int64_t *)field);
+	case MEMBER_COUNT:
+		return *(const int64_t *)field ? json_integer((json_int_t) * (const int64_t *)field) : NULL;
 	case MEMBER_NUMBER:
 	case MEMBER_OR_ZERO:
 	case MEMBER_OR_NAN:
@@ -106,6 +109,7 @@ static bool is_of_kind(const json_t *v, enum member_kind kind)
 	case MEMBER_TEXT:
 		return json_is_string(v);
 	case MEMBER_INT:
+	case MEMBER_COUNT:
 		return json_is_integer(v);
 	case MEMBER_OR_ZERO:
 	case MEMBER_OR_NAN:
@@ -128,6 +132,7 @@ static bool is_of_kind(const json_t *v, enum member_kind kind)
 static const char *const not_of_kind[] = {
 	[MEMBER_TEXT] = "not a string",
 	[MEMBER_INT] = "not an integer",
+	[MEMBER_COUNT] = "not an integer",
 	[MEMBER_NUMBER] = "not a finite number",
 	[MEMBER_OR_ZERO] = "not a finite number or null",
 	[MEMBER_OR_NAN] = "not a finite number or null",

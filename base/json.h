@@ -11,6 +11,7 @@
  *
  *   TEXT     const char *; "" when it is absent, not written when it is NULL
  *   INT      int64_t
+ *   COUNT    int64_t that is not written when it is 0
  *   NUMBER   double
  *   OR_ZERO  double that may be null or absent: 0
  *   OR_NAN   double that may be null or absent: NAN, which is written as null
@@ -30,6 +31,7 @@
 enum member_kind {
 	MEMBER_TEXT,
 	MEMBER_INT,
+	MEMBER_COUNT,
 	MEMBER_NUMBER,
 	MEMBER_OR_ZERO,
 	MEMBER_OR_NAN,
@@ -49,6 +51,7 @@ struct member {
 
 #define MEMBER_TYPE_TEXT    const char *
 #define MEMBER_TYPE_INT     int64_t
+#define MEMBER_TYPE_COUNT   int64_t
 #define MEMBER_TYPE_NUMBER  double
 #define MEMBER_TYPE_OR_ZERO double
 #define MEMBER_TYPE_OR_NAN  double

@@ -15,6 +15,7 @@
 #include "bench/profile/profile_print.h"
 #include "bench/profile/symbols.h"
 #include "bench/profile/vm_find.h"
+#include "probes/data.h"
 #include "probes/trace.h"
 
 #define TICK_NS (100 * NSEC_PER_MSEC)
@@ -169,23 +170,15 @@ static void show_interval(struct profile *p)
 	p->interval_start_ns = now;
 }
 
-static double window_seconds(const json_t *all)
-{
-	json_t *w = json_object_get(all, "window");
-
-	return (json_number_value(json_object_get(w, "close_ns")) -
-		json_number_value(json_object_get(w, "open_ns"))) /
-	       1e9;
-}
-
 static void show_table(struct profile *p, const json_t *all)
 {
-	double seconds = window_seconds(all);
+	struct probed_window w = probed_window_of(all);
+	double seconds = (w.close_ns - w.open_ns) / 1e9;
 	struct exit_sum *sums;
 	struct view v;
 	size_t n;
 
-	if (p->args->window && !json_is_true(json_object_get(json_object_get(all, "window"), "opened")))
+	if (p->args->window && !w.opened)
 		log_warn("the guest has not opened the window: nothing was counted");
 	if (probes_exits(p->probes, &sums, &n))
 		return;

@@ -33,50 +33,53 @@ static const struct opt rerun_opts[] = {
 /* Number of inputs that are not what they were. */
 static size_t check_inputs(const json_t *rec)
 {
-	size_t differ = 0, i;
-	json_t *in;
+	const json_t *inputs = record_of(rec).inputs;
+	struct record_input in;
+	size_t differ = 0;
 
-	json_array_foreach (json_object_get(rec, "inputs"), i, in) {
-		const char *path = record_str(in, "path"), *was = record_str(in, "sha256");
+	for (size_t i = 0; record_input(inputs, i, &in); i++) {
 		char now[65];
-		int err = file_sha256(path, now);
+		int err = file_sha256(in.path, now);
 
-		if (!err && !strcmp(now, was))
+		if (!err && !strcmp(now, in.sha256))
 			continue;
 		differ++;
 		if (err)
-			printf("differs: input %s: %s: %s\n", record_str(in, "name"), path,
-			       strerror(-err));
+			printf("differs: input %s: %s: %s\n", in.name, in.path, strerror(-err));
 		else
-			printf("differs: input %s: %s: SHA-256 was %.12s, is %.12s (version then: "
-			       "%s)\n",
-			       record_str(in, "name"), path, was, now, record_str(in, "version"));
+			printf("differs: input %s: %s: SHA-256 was %.12s, is %.12s (version then: %s)\n", in.name,
+			       in.path, in.sha256, now, in.version);
 	}
 	return differ;
 }
 
+static bool fact_differs(const char *name, const char *was, const char *is)
+{
+	if (!*was || !strcmp(was, is)) /* what the record does not say is not compared */
+		return false;
+	printf("differs: %s: was %s, is %s\n", name, was, *is ? is : "nothing");
+	return true;
+}
+
 static size_t check_environment(const json_t *rec)
 {
-	static const char *const keys[] = {"kernel",   "cpu", "microcode", "cpus",
-					   "governor", "smt", "no_turbo",  "qemu"};
-	const json_t *was = json_object_get(rec, "environment");
-	json_t *is = environment_json();
+	struct record_environment was = record_environment_of(rec), is;
+	json_t *now = environment_json();
+	char cpus_were[24], cpus_are[24];
 	size_t differ = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		const json_t *a = json_object_get(was, keys[i]), *b = json_object_get(is, keys[i]);
-		char *ta, *tb;
-
-		if (!a || json_equal(a, b))
-			continue;
-		ta = json_dumps(a, JSON_ENCODE_ANY);
-		tb = b ? json_dumps(b, JSON_ENCODE_ANY) : xstrdup("nothing");
-		printf("differs: %s: was %s, is %s\n", keys[i], ta, tb);
-		free(ta);
-		free(tb);
-		differ++;
-	}
-	json_decref(is);
+	members_read(&environment_members, now, &is);
+	snprintf(cpus_were, sizeof(cpus_were), "%lld", (long long)was.cpus);
+	snprintf(cpus_are, sizeof(cpus_are), "%lld", (long long)is.cpus);
+	differ += fact_differs("kernel", was.kernel, is.kernel);
+	differ += fact_differs("cpu", was.cpu, is.cpu);
+	differ += fact_differs("microcode", was.microcode, is.microcode);
+	differ += was.cpus && fact_differs("cpus", cpus_were, cpus_are);
+	differ += fact_differs("governor", was.governor, is.governor);
+	differ += fact_differs("smt", was.smt, is.smt);
+	differ += fact_differs("no_turbo", was.no_turbo, is.no_turbo);
+	differ += fact_differs("qemu", was.qemu, is.qemu);
+	json_decref(now);
 	return differ;
 }
 
@@ -117,7 +120,7 @@ static int rerun_main(int argc, char **argv)
 		return EXIT_CANNOT;
 	differ = check_inputs(set.rec[0]);
 	/* What the lab's inside says of itself only a lab could compare. */
-	if (!strcmp(record_str(set.rec[0], "substrate"), "host"))
+	if (!strcmp(record_of(set.rec[0]).substrate, "host"))
 		differ += check_environment(set.rec[0]);
 	if (!differ)
 		printf("every input is what it was\n");

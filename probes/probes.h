@@ -35,18 +35,7 @@ struct probes_opts {
 int probes_open(struct probes **out, const struct probes_opts *opts);
 void probes_close(struct probes *p);
 
-/*
- * {"window": {"opened": bool, "closed": bool, "open_ns": n, "close_ns": n},
- *  "exits": [{"vcpu", "reason", "key", "count", "total_ns", "guest_ns", "kvm_fast_ns", "kvm_ns", "user_ns",
- *             "hlt": bool, "hist": {...}, "pid" (when every process is watched)}],
- *  "notify": {"kicks_ioeventfd": n, "kicks_userspace": n, "msi": n, "injected": n, "eoi": n, "wakeups": n,
- *             "kick_to_service": hist, ...},
- *  "threads": [{"tid", "name", "role": "vcpu|io|vhost|backend|peer|other", "cpu_ns", "softirq_ns",
- *              "guest_ns", "runq_ns"}],
- *  "mmu": {...}, "counters": [{"event", "tid", "count", "scale"}],
- *  "totals": {"exits", "pio", "mmio", "hlt", "injected", "userspace_exits"}, "lost": n, "overhead_ns": n,
- *  "backend": "svm", "names_note": why a QEMU's registers have no names (when they have none)}
- */
+/* A new object; probes/data.h lists what is in it. */
 int probes_read(struct probes *p, json_t **out);
 
 /* "svm", "vmx", "pvm" or "other". */

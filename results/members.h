@@ -85,7 +85,7 @@
 	M(S, BOOL, mended, MAY)                                                                   \
 	M(S, TEXT, host_kernel, MAY)                                                              \
 	M(S, TEXT, host_cpu, MAY)                                                                 \
-	M(S, INT, lost, MAY)
+	M(S, COUNT, lost, MAY)
 
 #define INPUT_MEMBERS(M, S)                                                                       \
 	M(S, TEXT, name, MUST)                                                                    \

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "bench/host/environment.h"
 #include "bench/host/programs.h"
+#include "results/record.h"
 #include "version.h"
 
 #define JITTER_PROBES   20
@@ -38,6 +39,8 @@ static void add_line(json_t *env, const char *name, char *value)
 	free(value);
 }
 
+#define KEY(name) MEMBER_KEY(struct record_environment, name)
+
 json_t *environment_json(void)
 {
 	json_t *env = json_object();
@@ -45,19 +48,19 @@ json_t *environment_json(void)
 	char *version = qemu_version();
 
 	uname(&u);
-	json_object_set_new(env, "kernel", json_sprintf("%s %s", u.release, u.version));
-	add_line(env, "cpu", cpuinfo("model name"));
-	add_line(env, "microcode", cpuinfo("microcode"));
-	json_object_set_new(env, "cpus", json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
-	json_object_set_new(env, "mem_bytes",
+	json_object_set_new(env, KEY(kernel), json_sprintf("%s %s", u.release, u.version));
+	add_line(env, KEY(cpu), cpuinfo("model name"));
+	add_line(env, KEY(microcode), cpuinfo("microcode"));
+	json_object_set_new(env, KEY(cpus), json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
+	json_object_set_new(env, KEY(mem_bytes),
 			    json_integer((json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE)));
-	add_line(env, "governor", file_read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"));
-	add_line(env, "smt", file_read_line("/sys/devices/system/cpu/smt/control"));
-	add_line(env, "no_turbo", file_read_line("/sys/devices/system/cpu/intel_pstate/no_turbo"));
-	add_line(env, "command_line", file_read_line("/proc/cmdline"));
-	add_line(env, "clocksource", file_read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource"));
-	add_line(env, "qemu", version ? version : xstrdup(""));
-	json_object_set_new(env, "exitlab", json_string(EXITLAB_VERSION));
+	add_line(env, KEY(governor), file_read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"));
+	add_line(env, KEY(smt), file_read_line("/sys/devices/system/cpu/smt/control"));
+	add_line(env, KEY(no_turbo), file_read_line("/sys/devices/system/cpu/intel_pstate/no_turbo"));
+	add_line(env, KEY(command_line), file_read_line("/proc/cmdline"));
+	add_line(env, KEY(clocksource), file_read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource"));
+	add_line(env, KEY(qemu), version ? version : xstrdup(""));
+	json_object_set_new(env, KEY(exitlab), json_string(EXITLAB_VERSION));
 	return env;
 }
 
@@ -94,11 +97,13 @@ json_t *noise_json(const struct noise *before, const struct noise *after, json_t
 	double total = (double)(after->total_ticks - before->total_ticks);
 	double steal = total > 0 ? 100 * (double)(after->steal_ticks - before->steal_ticks) / total : 0;
 	uint64_t jitter = MAX(before->jitter_ns, after->jitter_ns);
+	struct record_noise noise;
 
 	if (steal > STEAL_LIMIT_PCT)
 		json_array_append_new(tags, json_sprintf("noisy: %.1f %% steal", steal));
 	if (jitter > JITTER_LIMIT_NS)
 		json_array_append_new(tags, json_sprintf("noisy: a 200 us sleep took %.1f ms longer",
 							 (double)jitter / 1e6));
-	return json_pack("{s:f, s:I}", "steal_pct", steal, "jitter_ns", (json_int_t)jitter);
+	noise = (struct record_noise){.steal_pct = steal, .jitter_ns = (int64_t)jitter};
+	return members_write(&noise_members, &noise);
 }

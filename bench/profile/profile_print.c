@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/table.h"
 #include "bench/profile/profile_print.h"
+#include "probes/data.h"
 #include "probes/reasons.h"
+#include "results/record.h"
 
 void profile_print_head(struct probes *p, const struct vm *vm, double seconds)
 {
@@ -128,73 +131,69 @@ void profile_print_vms(struct probes *p, const struct exit_sum *sums, size_t n, 
 	free(vms);
 }
 
-static double number(const json_t *j, const char *name)
-{
-	return json_number_value(json_object_get(j, name));
-}
-
 static void print_threads(const json_t *threads, double seconds)
 {
+	struct record_thread th;
 	struct table *t;
-	json_t *th;
-	size_t i;
 
 	if (!json_array_size(threads))
 		return;
 	t = table_new(7, "thread:", "tid:", "role:", ":CPU %", ":guest %", ":run queue", ":switches");
-	json_array_foreach(threads, i, th) {
-		table_cell(t, "%s", json_string_value(json_object_get(th, "name")));
-		table_cell(t, "%.0f", number(th, "tid"));
-		table_cell(t, "%s", json_string_value(json_object_get(th, "role")));
-		table_cell(t, "%.1f", number(th, "cpu_ns") / seconds / 1e7);
-		if (json_object_get(th, "guest_ns"))
-			table_cell(t, "%.1f", number(th, "guest_ns") / seconds / 1e7);
-		else
+	for (size_t i = 0; record_thread(threads, i, &th); i++) {
+		table_cell(t, "%s", th.name);
+		table_cell(t, "%lld", (long long)th.tid);
+		table_cell(t, "%s", th.role);
+		table_cell(t, "%.1f", th.cpu_ns / seconds / 1e7);
+		if (isnan(th.guest_ns))
 			table_cell(t, "-");
-		table_cell(t, "%s", fmt_ns(number(th, "runq_ns")));
-		table_cell(t, "%s", fmt_si(number(th, "switches")));
+		else
+			table_cell(t, "%.1f", th.guest_ns / seconds / 1e7);
+		table_cell(t, "%s", fmt_ns(th.runq_ns));
+		table_cell(t, "%s", fmt_si(th.switches));
 	}
 	putchar('\n');
 	table_print(t, stdout);
 }
 
-static void print_latency(const json_t *n, const char *name, const char *text)
+static void print_latency(const json_t *json, const char *text)
 {
-	json_t *h = json_object_get(n, name);
+	static struct hist h;
 
-	if (number(h, "count") > 0)
-		printf("  %s: p50 %s, p99 %s, max %s (%s seen)\n", text, fmt_ns(number(h, "p50")),
-		       fmt_ns(number(h, "p99")), fmt_ns(number(h, "max")),
-		       fmt_si(number(h, "count")));
+	if (hist_from_json(json, &h) || !h.count)
+		return;
+	printf("  %s: p50 %s, p99 %s, max %s (%s seen)\n", text, fmt_ns((double)hist_quantile(&h, 0.5)),
+	       fmt_ns((double)hist_quantile(&h, 0.99)), fmt_ns((double)h.max), fmt_si((double)h.count));
 }
 
-static void print_notify(const json_t *n)
+static void print_notify(const json_t *all)
 {
-	static const struct {
-		const char *name, *text;
+	struct probed_notify n = probed_notify_of(all);
+	const struct {
+		double count;
+		const char *text;
 	} counts[] = {
-		{"kicks_ioeventfd", "ioeventfd kicks"}, {"kicks_userspace", "kicks through userspace"},
-		{"msi", "MSIs"}, {"injected", "interrupts injected"}, {"eoi", "EOIs"}, {"ipi", "IPIs"},
-		{"wakeups", "wake-ups"}, {"halt_polls_ok", "found by halt polling"},
-		{"suppressed", "interrupts not wanted"}, {"unattributed", "interrupts of unknown owner"},
+		{n.kicks_ioeventfd, "ioeventfd kicks"}, {n.kicks_userspace, "kicks through userspace"},
+		{n.msi, "MSIs"}, {n.injected, "interrupts injected"}, {n.eoi, "EOIs"}, {n.ipi, "IPIs"},
+		{n.wakeups, "wake-ups"}, {n.halt_polls_ok, "found by halt polling"},
+		{n.suppressed, "interrupts not wanted"}, {n.unattributed, "interrupts of unknown owner"},
 	};
 	const char *sep = "\nNotifications: ";
 
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
-		if (!(number(n, counts[i].name) > 0))
+		if (!(counts[i].count > 0)) /* not a number: it cannot be seen */
 			continue;
-		printf("%s%s %s", sep, fmt_si(number(n, counts[i].name)), counts[i].text);
+		printf("%s%s %s", sep, fmt_si(counts[i].count), counts[i].text);
 		sep = ", ";
 	}
 	if (*sep == ',')
 		putchar('\n');
-	if (n && !json_object_get(n, "kicks_ioeventfd"))
+	if (probed_of(all).notify && isnan(n.kicks_ioeventfd))
 		puts("  (kicks through ioeventfd are not counted: this kernel or back end gives no hook for them)");
-	print_latency(n, "kick_to_service", "kick to service");
-	print_latency(n, "raise_to_injection", "raise to injection");
+	print_latency(n.kick_to_service, "kick to service");
+	print_latency(n.raise_to_injection, "raise to injection");
 }
 
-static void print_object(const char *title, const json_t *o)
+static void print_object(const char *title, json_t *o)
 {
 	const char *name, *sep = "";
 	json_t *v;
@@ -202,7 +201,7 @@ static void print_object(const char *title, const json_t *o)
 	if (!o)
 		return;
 	printf("\n%s: ", title);
-	json_object_foreach((json_t *)o, name, v) {
+	json_object_foreach(o, name, v) {
 		if (!json_integer_value(v))
 			continue;
 		printf("%s%s %s", sep, fmt_si((double)json_integer_value(v)), name);
@@ -213,18 +212,17 @@ static void print_object(const char *title, const json_t *o)
 
 static void print_counters(const json_t *list)
 {
+	struct probed_counter c;
 	struct table *t;
-	json_t *c;
-	size_t i;
 
 	if (!json_array_size(list))
 		return;
 	t = table_new(4, "event:", "tid:", ":count", ":counted %");
-	json_array_foreach(list, i, c) {
-		table_cell(t, "%s", json_string_value(json_object_get(c, "event")));
-		table_cell(t, "%.0f", number(c, "tid"));
-		table_cell(t, "%s", fmt_si(number(c, "count")));
-		table_cell(t, "%.0f", 100 * number(c, "scale"));
+	for (size_t i = 0; probed_counter(list, i, &c); i++) {
+		table_cell(t, "%s", c.event);
+		table_cell(t, "%lld", (long long)c.tid);
+		table_cell(t, "%s", fmt_si(c.count));
+		table_cell(t, "%.0f", 100 * c.scale);
 	}
 	putchar('\n');
 	table_print(t, stdout);
@@ -232,17 +230,18 @@ static void print_counters(const json_t *list)
 
 void profile_print_rest(const json_t *all, double seconds)
 {
-	if (json_object_get(all, "names_note"))
-		printf("(%s)\n", json_string_value(json_object_get(all, "names_note")));
-	print_notify(json_object_get(all, "notify"));
-	print_object("Page tables", json_object_get(all, "mmu"));
-	print_threads(json_object_get(all, "threads"), seconds);
-	print_counters(json_object_get(all, "counters"));
-	if (json_object_get(all, "counters_note"))
-		printf("(%s)\n", json_string_value(json_object_get(all, "counters_note")));
-	if (json_object_get(all, "overhead_ns"))
-		printf("\nThe probes themselves took %.2f %% of one CPU.",
-		       number(all, "overhead_ns") / seconds / 1e7);
-	printf("%s%.0f events lost.\n", json_object_get(all, "overhead_ns") ? " " : "\n",
-	       number(all, "lost"));
+	struct probed d = probed_of(all);
+
+	if (*d.names_note)
+		printf("(%s)\n", d.names_note);
+	print_notify(all);
+	print_object("Page tables", d.mmu);
+	print_threads(d.threads, seconds);
+	print_counters(d.counters);
+	if (*d.counters_note)
+		printf("(%s)\n", d.counters_note);
+	putchar('\n');
+	if (!isnan(d.overhead_ns))
+		printf("The probes themselves took %.2f %% of one CPU. ", d.overhead_ns / seconds / 1e7);
+	printf("%.0f events lost.\n", d.lost);
 }

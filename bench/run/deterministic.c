@@ -168,7 +168,7 @@ static json_t *record_of_cell(json_t *records, const char *label)
 	size_t i;
 
 	json_array_foreach(records, i, rec)
-		if (!strcmp(record_str(json_object_get(rec, "plan"), "cell"), label))
+		if (!strcmp(record_plan_of(rec).cell, label))
 			return rec;
 	return NULL;
 }
@@ -210,38 +210,37 @@ static char *difference(const json_t *a, const json_t *b, const char *path)
 }
 
 /* Everything measured: metrics, exits with their histograms, the guest's histograms. */
-static char *sample_difference(const json_t *a, const json_t *b)
+static char *sample_difference(const struct record_sample *a, const struct record_sample *b)
 {
-	static const char *const parts[] = {"metrics", "exits", "hists"};
-	char *found = NULL;
+	char *found = difference(a->metrics, b->metrics, "metrics");
 
-	for (size_t i = 0; i < ARRAY_SIZE(parts) && !found; i++)
-		found = difference(json_object_get(a, parts[i]), json_object_get(b, parts[i]), parts[i]);
+	if (!found)
+		found = difference(a->exits, b->exits, "exits");
+	if (!found)
+		found = difference(a->hists, b->hists, "hists");
 	return found;
 }
 
 static void check_equal(json_t *rec)
 {
-	json_t *samples = json_object_get(rec, "samples"), *first = json_array_get(samples, 0);
+	struct record r = record_of(rec);
+	struct record_sample first, s;
+	size_t n = json_array_size(r.samples), i;
 	char *found = NULL, *detail;
-	size_t n = json_array_size(samples), i;
 
-	for (i = 1; i < n && !found; i++)
-		found = sample_difference(first, json_array_get(samples, i));
+	for (i = 1; record_sample(r.samples, 0, &first) && !found && record_sample(r.samples, i, &s); i++)
+		found = sample_difference(&first, &s);
 	if (n < 2)
 		detail = xstrdup("one repetition only: nothing to compare");
 	else if (found)
 		detail = xasprintf("repetition %zu: %s", i, found);
 	else
 		detail = xasprintf("%zu repetitions agree in every count and every virtual nanosecond", n);
-	json_array_append_new(json_object_get(rec, "checks"),
-			      json_pack("{s:s, s:b, s:s}", "name", "deterministic", "ok", n >= 2 && !found,
-					"detail", detail));
-	if (found)
-		json_object_set_new(rec, "ok", json_false());
-	if (found)
-		log_error("%s: not deterministic: %s", record_str(json_object_get(rec, "plan"), "cell"),
-			  detail);
+	record_add_check(r.checks, "deterministic", n >= 2 && !found, detail);
+	if (found) {
+		json_object_set_new(rec, MEMBER_KEY(struct record, ok), json_false());
+		log_error("%s: not deterministic: %s", record_plan_of(rec).cell, detail);
+	}
 	free(found);
 	free(detail);
 }
@@ -249,15 +248,15 @@ static void check_equal(json_t *rec)
 /* ---- the plan ---- */
 
 /* A make in between would show as a difference that no measurement explains. */
-static int same_inputs(json_t *a, json_t *b)
+static int same_inputs(const json_t *a, const json_t *b)
 {
-	json_t *input, *inputs = json_object_get(a, "inputs"), *others = json_object_get(b, "inputs");
-	size_t i;
+	const json_t *inputs = record_of(a).inputs, *others = record_of(b).inputs;
+	struct record_input in;
 
-	json_array_foreach(inputs, i, input) {
-		if (json_equal(input, json_array_get(others, i)))
+	for (size_t i = 0; record_input(inputs, i, &in); i++) {
+		if (json_equal(json_array_get(inputs, i), json_array_get(others, i)))
 			continue;
-		log_error("%s was built anew between two repetitions; run again", record_str(input, "name"));
+		log_error("%s was built anew between two repetitions; run again", in.name);
 		return -ESTALE;
 	}
 	return 0;
@@ -277,28 +276,33 @@ static int join(json_t **merged, json_t *rec, unsigned rep)
 	err = same_inputs(*merged, rec);
 	if (err)
 		return err;
-	into = json_object_get(*merged, "samples");
-	json_array_foreach(json_object_get(rec, "samples"), i, sample) {
-		json_object_set_new(sample, "index", json_integer((json_int_t)json_array_size(into)));
-		json_object_set_new(sample, "boot", json_integer(rep));
+	into = record_of(*merged).samples;
+	json_array_foreach(record_of(rec).samples, i, sample) {
+		json_object_set_new(sample, MEMBER_KEY(struct record_sample, index),
+				    json_integer((json_int_t)json_array_size(into)));
+		json_object_set_new(sample, MEMBER_KEY(struct record_sample, boot), json_integer(rep));
 		json_array_append(into, sample);
 	}
 	return 0;
 }
 
+#define KEY(name) MEMBER_KEY(struct record, name)
+
 /* The sealed lab's clock begins in 2024 each time: when and in which plan it ran is known out here. */
 static void date(json_t *rec, const char *id, const char *started, const struct run_result *out)
 {
 	const json_t *first = json_array_get(out->records, 0);
-	const char *inherited = outer_told().plan_id;
+	const char *plan_id = outer_told().plan_id;
 	char now[32];
 
+	if (first)
+		plan_id = record_of(first).plan_id;
+	else if (!plan_id)
+		plan_id = id;
 	clock_iso8601(time(NULL), now, sizeof(now));
-	json_object_set_new(rec, "started", json_string(started));
-	json_object_set_new(rec, "finished", json_string(now));
-	json_object_set_new(rec, "plan_id", json_string(first       ? record_str(first, "plan_id")
-							: inherited ? inherited
-								    : id));
+	json_object_set_new(rec, KEY(started), json_string(started));
+	json_object_set_new(rec, KEY(finished), json_string(now));
+	json_object_set_new(rec, KEY(plan_id), json_string(plan_id));
 }
 
 static int commit(struct store *store, json_t *rec, const struct plan *p, const struct run_call *call,
@@ -309,10 +313,10 @@ static int commit(struct store *store, json_t *rec, const struct plan *p, const 
 
 	if (err)
 		return err;
-	json_object_set_new(json_object_get(rec, "plan"), "reps", json_integer(p->reps));
-	json_object_del(rec, "id");
+	json_object_set_new(record_of(rec).plan, MEMBER_KEY(struct record_plan, reps), json_integer(p->reps));
+	json_object_del(rec, KEY(id));
 	date(rec, id, started, out);
-	run_complete_record(rec, call);
+	run_complete_record(rec, call, 0);
 	run_refresh_record(rec);
 	check_equal(rec);
 	err = run_write_csv(dir, rec);
@@ -321,7 +325,7 @@ static int commit(struct store *store, json_t *rec, const struct plan *p, const 
 		store_abort(store, id);
 	free(dir);
 	if (!err) {
-		out->ok &= json_is_true(json_object_get(rec, "ok"));
+		out->ok &= record_of(rec).ok;
 		json_array_append(out->records, rec);
 	}
 	return err;

@@ -26,6 +26,18 @@ struct open_record {
 	json_t *samples;
 };
 
+/* A plan that is being carried out. */
+struct running {
+	const struct plan *plan;
+	struct store *store;
+	struct run_origin origin;
+	struct open_record *rec; /* one per cell */
+	struct progress progress;
+	struct run_result *out;
+};
+
+#define KEY(name) MEMBER_KEY(struct record_sample, name)
+
 static void on_interrupt(int sig)
 {
 	(void)sig;
@@ -40,52 +52,46 @@ static void catch_interrupts(void)
 	sigaction(SIGTERM, &sa, NULL);
 }
 
-static const char *headline(const json_t *sample, const struct workload *wl)
+static const char *headline(const struct record_sample *s, const struct workload *wl)
 {
 	static char text[96];
 	char metric[48];
-	const struct metric_info *info;
-	json_t *v;
+	double value;
 
 	snprintf(metric, sizeof(metric), "%.*s", (int)strcspn(wl->metrics, " "), wl->metrics);
-	info = metric_find(metric);
-	v = json_object_get(json_object_get(sample, "metrics"), metric);
-	if (!v)
+	if (!s->ok)
+		return s->error;
+	if (!record_value(s, metric, &value))
 		return "ok";
-	if (info && !strcmp(info->unit, "ns"))
-		snprintf(text, sizeof(text), "%s %s", metric, fmt_ns(json_number_value(v)));
-	else
-		snprintf(text, sizeof(text), "%s %s", metric, fmt_si(json_number_value(v)));
+	snprintf(text, sizeof(text), "%s %s", metric, metric_text(metric, value));
 	return text;
 }
 
-static json_t *one_sample(const struct plan *p, const struct plan_step *step, const char *log_dir,
-			  const char *kernel_dir, size_t index, struct progress *progress, bool *stop)
+static json_t *run_boot_of(struct running *r, const struct plan_step *step, const char *log_dir, size_t index)
 {
+	const struct plan *p = r->plan;
 	struct sample_want want = {
 		.cell = &p->cell[step->cell],
 		.args = p->args,
-		.kernel_dir = kernel_dir,
+		.kernel_dir = r->origin.kernel_dir,
 		.log_dir = log_dir,
 		.index = (unsigned)index,
 		.boot = step->rep,
-		.progress = progress,
+		.progress = &r->progress,
 		.real_wire = plan_real_wire(p),
 	};
 	struct noise before, after;
-	json_t *sample, *tags;
-	bool ok;
+	struct record_sample s;
+	json_t *sample;
 
-	progress->label = want.cell->label;
+	r->progress.label = want.cell->label;
 	noise_read(&before);
-	sample = sample_run(&want, stop);
+	sample = sample_run(&want, &r->out->interrupted);
 	noise_read(&after);
-	tags = json_object_get(sample, "tags");
-	json_object_set_new(sample, "noise", noise_json(&before, &after, tags));
-	ok = json_is_true(json_object_get(sample, "ok"));
-	if (!*stop)
-		progress_done(progress, ok,
-			      ok ? headline(sample, want.cell->workload) : record_str(sample, "error"));
+	s = record_sample_of(sample);
+	json_object_set_new(sample, KEY(noise), noise_json(&before, &after, s.tags));
+	if (!r->out->interrupted)
+		progress_done(&r->progress, s.ok, headline(&s, want.cell->workload));
 	return sample;
 }
 
@@ -102,73 +108,81 @@ static int make_dir(const char *dir)
  * The lab's emulated processor loses a guest now and then, whichever VMM runs it (docs/lab.md). Such a boot
  * is made once more; its logs stay, the sample says so, and the table counts them.
  */
-static json_t *repeat_lost(const struct plan *p, const struct plan_step *step, const char *dir,
-			   const char *kernel_dir, size_t index, struct progress *progress, bool *stop,
-			   json_t *lost)
+static json_t *repeat_lost(struct running *r, const struct plan_step *step, const char *dir, json_t *lost)
 {
 	char *kept = xasprintf("%s-lost", dir);
+	struct record_sample s = record_sample_of(lost);
 	json_t *sample;
 
 	if (rename(dir, kept) || make_dir(dir)) {
 		free(kept);
 		return lost;
 	}
-	progress->total++;
-	sample = one_sample(p, step, dir, kernel_dir, index, progress, stop);
-	json_object_set_new(sample, "repeated", json_true());
-	json_array_append_new(json_object_get(sample, "tags"),
-			      json_sprintf("repeated: the lab lost the first boot, its logs are in %s", strrchr(kept, '/') + 1));
+	r->progress.total++;
+	sample = run_boot_of(r, step, dir, (size_t)s.index);
+	s = record_sample_of(sample);
+	json_object_set_new(sample, KEY(repeated), json_true());
+	json_array_append_new(s.tags, json_sprintf("repeated: the lab lost the first boot, its logs are in %s",
+						   strrchr(kept, '/') + 1));
 	json_decref(lost);
 	free(kept);
 	return sample;
 }
 
-static int run_step(const struct plan *p, const struct plan_step *step, struct open_record *rec,
-		    const char *kernel_dir, struct progress *progress, bool *stop)
+static char *step_dir(const struct open_record *rec, const struct plan_step *step, size_t index)
 {
+	if (step->warmup)
+		return xasprintf("%s/warm-up-%u", rec->dir, step->rep);
+	return xasprintf("%s/sample-%zu", rec->dir, index);
+}
+
+static int run_step(struct running *r, const struct plan_step *step)
+{
+	struct open_record *rec = &r->rec[step->cell];
 	size_t index = json_array_size(rec->samples);
-	char *dir = step->warmup ? xasprintf("%s/warm-up-%u", rec->dir, step->rep)
-				 : xasprintf("%s/sample-%zu", rec->dir, index);
+	char *dir = step_dir(rec, step, index);
 	json_t *sample;
 	int err = make_dir(dir);
 
-	if (err) {
-		free(dir);
-		return err;
-	}
-	sample = one_sample(p, step, dir, kernel_dir, index, progress, stop);
-	if (!*stop && lab_inside() && json_is_true(json_object_get(sample, "lost")))
-		sample = repeat_lost(p, step, dir, kernel_dir, index, progress, stop, sample);
-	if (step->warmup || *stop)
+	if (err)
+		goto out;
+	sample = run_boot_of(r, step, dir, index);
+	if (!r->out->interrupted && lab_inside() && record_sample_of(sample).lost)
+		sample = repeat_lost(r, step, dir, sample);
+	if (step->warmup || r->out->interrupted)
 		json_decref(sample);
 	else
 		json_array_append_new(rec->samples, sample);
+out:
 	free(dir);
-	return 0;
+	return err;
 }
 
-static int commit(const struct plan *p, size_t cell, struct store *store, struct open_record *rec,
-		  const struct run_origin *origin, struct run_result *out)
+static int commit_record(struct running *r, size_t cell)
 {
+	struct open_record *rec = &r->rec[cell];
 	json_t *record;
 	int err;
 
 	if (!json_array_size(rec->samples)) {
-		store_abort(store, rec->id);
+		store_abort(r->store, rec->id);
 		return 0;
 	}
-	record = run_record(p, cell, rec->samples, origin);
+	record = run_record(r->plan, cell, rec->samples, &r->origin);
 	err = run_write_csv(rec->dir, record);
-	if (err)
-		log_error("%s: %s", rec->dir, strerror(-err));
-	err = err ? err : store_commit(store, rec->id, record);
 	if (err) {
-		store_abort(store, rec->id);
+		log_error("%s: %s", rec->dir, strerror(-err));
+		goto out;
+	}
+	err = store_commit(r->store, rec->id, record);
+out:
+	if (err) {
+		store_abort(r->store, rec->id);
 		json_decref(record);
 		return err;
 	}
-	out->ok &= json_is_true(json_object_get(record, "ok"));
-	json_array_append_new(out->records, record);
+	r->out->ok &= record_of(record).ok;
+	json_array_append_new(r->out->records, record);
 	return 0;
 }
 
@@ -183,60 +197,85 @@ static int check_pins(const struct plan *p)
 	return err;
 }
 
-static int open_records(const struct plan *p, struct store *store, struct open_record *rec)
+static int open_records(struct running *r)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < p->n_cells && !err; i++) {
-		rec[i].samples = json_array();
-		err = store_begin(store, rec[i].id, &rec[i].dir);
+	for (size_t i = 0; i < r->plan->n_cells && !err; i++) {
+		r->rec[i].samples = json_array();
+		err = store_begin(r->store, r->rec[i].id, &r->rec[i].dir);
 	}
 	return err;
 }
 
-static int run_steps(const struct plan *p, struct open_record *rec, const char *kernel_dir,
-		     struct run_result *out)
+static int run_steps(struct running *r)
 {
-	struct progress progress;
+	const struct plan *p = r->plan;
 	int err = 0;
 
 	catch_interrupts();
-	progress_start(&progress, p->n_steps);
-	for (size_t i = 0; i < p->n_steps && !err && !out->interrupted; i++)
-		err = run_step(p, &p->step[i], &rec[p->step[i].cell], kernel_dir, &progress,
-			       &out->interrupted);
-	progress_end(&progress);
+	progress_start(&r->progress, p->n_steps);
+	for (size_t i = 0; i < p->n_steps && !err && !r->out->interrupted; i++)
+		err = run_step(r, &p->step[i]);
+	progress_end(&r->progress);
 	return err;
+}
+
+/* Whatever was finished is kept, though a later step failed. */
+static int commit_records(struct running *r)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < r->plan->n_cells; i++) {
+		int one = 0;
+
+		if (r->rec[i].dir)
+			one = commit_record(r, i);
+		if (!err)
+			err = one;
+		json_decref(r->rec[i].samples);
+		free(r->rec[i].dir);
+	}
+	return err;
+}
+
+static int begin_plan(struct running *r, struct tune **tune)
+{
+	const struct run_args *a = r->plan->args;
+	const char *inherited = outer_told().plan_id;
+	int err = check_pins(r->plan);
+
+	if (err)
+		return err;
+	clock_iso8601(time(NULL), r->origin.started, sizeof(r->origin.started));
+	r->origin.kernel_dir = path_kernel(a->kernel ? a->kernel : "default", "");
+	if (!r->origin.kernel_dir)
+		return -ENOENT;
+	err = open_records(r);
+	if (err)
+		return err;
+	snprintf(r->origin.plan_id, sizeof(r->origin.plan_id), "%s", inherited ? inherited : r->rec[0].id);
+	if (a->tune)
+		return tune_apply(tune);
+	tune_warn();
+	return 0;
 }
 
 int run_plan(const struct plan *p, struct store *store, const struct run_call *call, struct run_result *out)
 {
-	struct open_record *rec = xcalloc(p->n_cells, sizeof(*rec));
-	const char *inherited = outer_told().plan_id;
-	struct run_origin origin = {.call = call};
+	struct running r = {.plan = p, .store = store, .origin = {.call = call}, .out = out};
 	struct tune *tune = NULL;
-	int err = check_pins(p);
+	int err, kept;
 
 	*out = (struct run_result){.records = json_array(), .ok = true};
-	origin.kernel_dir = err ? NULL : path_kernel(p->args->kernel ? p->args->kernel : "default", "");
-	clock_iso8601(time(NULL), origin.started, sizeof(origin.started));
-	err = err ? err : origin.kernel_dir ? open_records(p, store, rec) : -ENOENT;
-	snprintf(origin.plan_id, sizeof(origin.plan_id), "%s", inherited ? inherited : rec[0].id);
-	if (!err && p->args->tune)
-		err = tune_apply(&tune);
-	else if (!err)
-		tune_warn();
-	origin.tune = tune;
-	err = err ? err : run_steps(p, rec, origin.kernel_dir, out);
-	for (size_t i = 0; i < p->n_cells; i++) {
-		int e = rec[i].dir ? commit(p, i, store, &rec[i], &origin, out) : 0;
-
-		err = err ? err : e;
-		json_decref(rec[i].samples);
-		free(rec[i].dir);
-	}
+	r.rec = xcalloc(p->n_cells, sizeof(*r.rec));
+	err = begin_plan(&r, &tune);
+	r.origin.tune = tune;
+	if (!err)
+		err = run_steps(&r);
+	kept = commit_records(&r);
 	tune_undo(tune);
-	free(rec);
-	free(origin.kernel_dir);
-	return err;
+	free(r.rec);
+	free(r.origin.kernel_dir);
+	return err ? err : kept;
 }

@@ -14,15 +14,16 @@
 static void add_input(json_t *inputs, const char *name, const char *path, bool ours)
 {
 	char hex[65], *real = path ? realpath(path, NULL) : NULL;
+	struct record_input in;
 	const char *build;
 
 	if (real && !file_sha256(real, hex)) {
 		build = build_type(real);
 		if (!strcmp(build, "debug") || !strcmp(build, "asan"))
 			log_warn("%s: a build of type %s; its times are not those of a release", real, build);
-		json_array_append_new(inputs, json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", name, "path",
-							real, "sha256", hex, "version",
-							ours ? EXITLAB_VERSION : "", "build", build));
+		in = (struct record_input){
+			.name = name, .path = real, .sha256 = hex, .version = ours ? EXITLAB_VERSION : "", .build = build};
+		json_array_append_new(inputs, members_write(&input_members, &in));
 	}
 	free(real);
 }

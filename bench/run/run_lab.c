@@ -36,16 +36,24 @@ char **run_inner_argv(const struct plan *p, const char *out_dir)
 }
 
 /* What the inner bench could not know: how we were called, and on what the lab itself ran. */
-void run_complete_record(json_t *rec, const struct run_call *call)
+void run_complete_record(json_t *rec, const struct run_call *call, unsigned labs_lost)
 {
-	json_t *env = json_object_get(rec, "environment"), *host = environment_json();
+	json_t *host = environment_json();
+	struct record_environment e;
+	struct record_lab lab;
 
+	members_read(&environment_members, host, &e);
+	lab = (struct record_lab){
+		.qemu = e.qemu,
+		.mended = lab_erratum_mended(),
+		.host_kernel = e.kernel,
+		.host_cpu = e.cpu,
+		.lost = labs_lost,
+	};
 	json_object_set(rec, MEMBER_KEY(struct record, argv), call->argv);
 	json_object_set(rec, MEMBER_KEY(struct record, options), call->options);
-	json_object_set_new(env, "lab",
-			    json_pack("{s:O, s:b, s:O, s:O}", "qemu", json_object_get(host, "qemu"), "mended",
-				      lab_erratum_mended(), "host_kernel", json_object_get(host, "kernel"),
-				      "host_cpu", json_object_get(host, "cpu")));
+	json_object_set_new(record_of(rec).environment, MEMBER_KEY(struct record_environment, lab),
+			    members_write(&lab_members, &lab));
 	json_decref(host);
 }
 
@@ -54,21 +62,18 @@ static int adopt_run(struct store *store, const char *dir, const struct run_call
 {
 	char *path = xasprintf("%s/record.json", dir);
 	json_t *rec = record_read(path);
-	int err = rec ? 0 : -EIO;
+	int err;
 
 	free(path);
-	if (err)
-		return err;
-	run_complete_record(rec, call);
-	if (out->labs_lost)
-		json_object_set_new(json_object_get(json_object_get(rec, "environment"), "lab"), "lost",
-				    json_integer(out->labs_lost));
+	if (!rec)
+		return -EIO;
+	run_complete_record(rec, call, out->labs_lost);
 	err = store_import_dir(store, dir, rec);
 	if (err) {
 		json_decref(rec);
 		return err;
 	}
-	out->ok &= json_is_true(json_object_get(rec, "ok"));
+	out->ok &= record_of(rec).ok;
 	json_array_append_new(out->records, rec);
 	return 0;
 }
@@ -76,8 +81,7 @@ static int adopt_run(struct store *store, const char *dir, const struct run_call
 /* Cells commit in order, and IDs of one second are told apart at random: sort by .order, not by name. */
 static int by_order(const void *a, const void *b)
 {
-	json_int_t x = json_integer_value(json_object_get(*(json_t *const *)a, "order"));
-	json_int_t y = json_integer_value(json_object_get(*(json_t *const *)b, "order"));
+	int64_t x = record_of(*(json_t *const *)a).order, y = record_of(*(json_t *const *)b).order;
 
 	return (x > y) - (x < y);
 }

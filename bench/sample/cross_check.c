@@ -6,11 +6,7 @@
 
 #include "base/strbuf.h"
 #include "bench/sample/measure.h"
-
-static double number(const json_t *obj, const char *name)
-{
-	return json_number_value(json_object_get(obj, name));
-}
+#include "probes/data.h"
 
 /* "name value" in the text of KVM's own statistics; -1 when it is not there. */
 static double kvm_stat(const char *text, const char *name)
@@ -59,11 +55,12 @@ static bool near(double a, double b, double slack)
  */
 static double edges(const struct observed *o)
 {
-	const json_t *w = json_object_get(o->probes, "window");
-	double open = number(w, "open_ns"), close = number(w, "close_ns");
-	double late = ((double)o->stats->open_ns - open) + ((double)o->stats->closed_ns - close);
+	struct probed_window w = probed_window_of(o->probes);
+	double late = ((double)o->stats->open_ns - w.open_ns) + ((double)o->stats->closed_ns - w.close_ns);
 
-	return close > open && o->stats->closed_ns && late > 0 ? late / (close - open) : 0;
+	if (w.close_ns <= w.open_ns || !o->stats->closed_ns || late <= 0)
+		return 0;
+	return late / (w.close_ns - w.open_ns);
 }
 
 /*
@@ -74,69 +71,69 @@ static double run_on(const struct observed *o, double count)
 {
 	unsigned n = o->stats->n_vcpus;
 
-	return n > 1 ? 2 * n + 2 * count * edges(o) : 0;
+	if (n < 2)
+		return 0;
+	return 2 * n + 2 * count * edges(o);
 }
 
 /*
  * Back ends without kvm_exit: the probes count returns of KVM_RUN, so what they must agree with is the VMM.
  */
-static bool check_userspace(const struct observed *o, const json_t *totals, json_t *sample)
+static bool check_userspace(const struct observed *o, double ours, json_t *checks)
 {
-	double ours = number(totals, "exits"), theirs = vmm_exits(o->stats);
+	double theirs = vmm_exits(o->stats);
 	bool ok = near(ours, theirs, MAX(2, run_on(o, ours)));
 	char detail[160];
 
 	snprintf(detail, sizeof(detail), "probes %.0f exits to userspace, the VMM %.0f", ours, theirs);
-	measure_check(sample, "cross_check", ok, detail);
+	record_add_check(checks, "cross_check", ok, detail);
 	return ok;
 }
 
-/* KVM's name of a statistic, and of ours in totals. */
-static const struct {
-	const char *kvm, *ours;
-} pairs[] = {
-	{"exits", "exits"}, {"io_exits", "pio"}, {"mmio_exits", "mmio"}, {"halt_exits", "hlt"},
-	{"irq_injections", "injected"},
+/* KVM's name of a statistic, what we counted of it, and how much of that the fast path handled. */
+struct pair {
+	const char *kvm;
+	double ours, fast;
 };
 
 /* Some kernels leave what the fast path handled out of "exits"; the probes know how many those were. */
-static bool check_pair(const struct observed *o, const json_t *totals, size_t i, struct strbuf *detail)
+static bool check_pair(const struct observed *o, const struct pair *p, struct strbuf *detail)
 {
 	unsigned n = o->stats->n_vcpus;
-	double a = kvm_stat_vcpus(o->stats->kvm_open, n, pairs[i].kvm);
-	double b = kvm_stat_vcpus(o->stats->kvm_close, n, pairs[i].kvm);
-	double ours = number(totals, pairs[i].ours), fast = i ? 0 : number(totals, "fast"),
-	       slack = run_on(o, ours);
-	bool ok = true, left_out;
+	double a = kvm_stat_vcpus(o->stats->kvm_open, n, p->kvm);
+	double b = kvm_stat_vcpus(o->stats->kvm_close, n, p->kvm), slack = run_on(o, p->ours);
+	bool equal, left_out;
 
 	if (a < 0 || b < 0) /* this kernel has no such statistic */
 		return true;
-	left_out = fast > 0 && !near(ours, b - a, slack) && near(ours - fast, b - a, slack);
-	ok = left_out || near(ours, b - a, slack);
-	strbuf_addf(detail, "%s%s %.0f", detail->len ? ", " : "", pairs[i].kvm, ours);
+	equal = near(p->ours, b - a, slack);
+	left_out = p->fast > 0 && !equal && near(p->ours - p->fast, b - a, slack);
+	strbuf_addf(detail, "%s%s %.0f", detail->len ? ", " : "", p->kvm, p->ours);
 	if (left_out)
-		strbuf_addf(detail, " (KVM %.0f: it leaves out %.0f of its fast path)", b - a, fast);
-	else if (ours != b - a)
+		strbuf_addf(detail, " (KVM %.0f: it leaves out %.0f of its fast path)", b - a, p->fast);
+	else if (p->ours != b - a)
 		strbuf_addf(detail, " (KVM %.0f)", b - a);
-	return ok;
+	return equal || left_out;
 }
 
-bool measure_cross_check(const struct observed *o, json_t *sample)
+bool measure_cross_check(const struct observed *o, json_t *checks)
 {
-	json_t *totals = json_object_get(o->probes, "totals");
+	struct probed d = probed_of(o->probes);
+	struct probed_totals t = probed_totals_of(o->probes);
+	const struct pair pairs[] = {{"exits", t.exits, t.fast},	      {"io_exits", t.pio, 0},
+				     {"mmio_exits", t.mmio, 0},	      {"halt_exits", t.hlt, 0},
+				     {"irq_injections", t.injected, 0}};
 	struct strbuf detail = STRBUF_INIT;
-	const char *backend;
 	bool ok = true;
 
-	if (!totals || !o->stats || o->whole_boot)
+	if (!d.totals || !o->stats || o->whole_boot)
 		return true;
-	backend = json_string_value(json_object_get(o->probes, "backend"));
-	if (backend && strcmp(backend, "svm") && strcmp(backend, "vmx"))
-		return check_userspace(o, totals, sample);
+	if (*d.backend && strcmp(d.backend, "svm") != 0 && strcmp(d.backend, "vmx") != 0)
+		return check_userspace(o, t.exits, checks);
 	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
-		ok &= check_pair(o, totals, i, &detail);
+		ok &= check_pair(o, &pairs[i], &detail);
 	if (detail.len)
-		measure_check(sample, "cross_check", ok, strbuf_str(&detail));
+		record_add_check(checks, "cross_check", ok, strbuf_str(&detail));
 	strbuf_free(&detail);
 	return ok;
 }

@@ -3,8 +3,7 @@
 #ifndef BENCH_SAMPLE_MEASURE_H
 #define BENCH_SAMPLE_MEASURE_H
 
-#include <jansson.h>
-#include "base/util.h"
+#include "results/record.h"
 #include "vmm/stats_page.h"
 
 struct observed {
@@ -17,8 +16,8 @@ struct observed {
 	bool whole_boot;                /* the window is the boot */
 };
 
-/* Fills sample["metrics"], ["exits"], ["threads"], ["hists"], ["checks"]. 0, or -EIO with *why set: void. */
-int measure_sample(const struct observed *o, json_t *sample, char **why);
+/* Fills metrics, exits, threads, hists, bottleneck and checks. 0, or -EIO with *why set: void, without metrics. */
+int measure_sample(const struct observed *o, struct record_sample *s, char **why);
 
 /* One row per reason and key out of rows of several vCPUs, VMs or samples: sums, merged histograms. */
 json_t *measure_merge_exits(const json_t *rows);
@@ -26,9 +25,9 @@ json_t *measure_merge_exits(const json_t *rows);
 void measure_exits_per_sample(json_t *rows, size_t samples);
 /*
  * Samples of VMs that ran at the same time become the first of them: rates, counts and CPU are sums, times
- * and what is per packet are means. ["vms"] keeps the metrics of each.
+ * and what is per packet are means. Its vms keep the metrics of each.
  */
-void measure_join_vms(json_t *const *vm, unsigned n);
+void measure_join_vms(struct record_sample *vm, unsigned n);
 
 /* ---- cross_check.c ---- */
 
@@ -36,7 +35,6 @@ void measure_join_vms(json_t *const *vm, unsigned n);
  * The probes against the others who count: KVM's own binary statistics as the VMM read them at the two marker
  * writes, or, on back ends without kvm_exit, the VMM. Adds the check; false: they disagree.
  */
-bool measure_cross_check(const struct observed *o, json_t *sample);
-void measure_check(json_t *sample, const char *name, bool ok, const char *detail);
+bool measure_cross_check(const struct observed *o, json_t *checks);
 
 #endif

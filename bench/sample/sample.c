@@ -117,7 +117,7 @@ static int run_boot(struct run *r)
 	return err;
 }
 
-static int run_measure(struct run *r, json_t *sample)
+static int run_measure(struct run *r, struct record_sample *s)
 {
 	struct observed o = {.whole_boot = r->cell->workload->flags & WORKLOAD_WHOLE_BOOT};
 
@@ -129,7 +129,7 @@ static int run_measure(struct run *r, json_t *sample)
 	o.boot_ns = r->boot_ns;
 	if (r->cell->vmm && r->cell->vmm->ours && !stats_page_copy(r->stats_fd, r->stats, sizeof(*r->stats)))
 		o.stats = r->stats;
-	return measure_sample(&o, sample, &r->error);
+	return measure_sample(&o, s, &r->error);
 }
 
 /* One more reason why the sample is void, behind those that are known. Returns err. */
@@ -145,7 +145,7 @@ static int run_blame(struct run *r, int err, const char *why)
 }
 
 /* DMA outside the guest's memory voids a sample, and often is why it failed: said in both cases. */
-static int check_faults(struct run *r, json_t *sample, int err)
+static int check_faults(struct run *r, json_t *checks, int err)
 {
 	struct iommu_watch *w = &r->path.faults;
 	char *detail;
@@ -158,32 +158,30 @@ static int check_faults(struct run *r, json_t *sample, int err)
 				   w->addr, (unsigned long long)w->faults, (unsigned long long)w->first);
 	else
 		detail = xstrdup("no DMA outside the guest's memory");
-	json_array_append_new(json_object_get(sample, "checks"),
-			      json_pack("{s:s, s:b, s:s}", "name", "iommu_faults", "ok", !w->faults,
-					"detail", detail));
+	record_add_check(checks, "iommu_faults", !w->faults, detail);
 	if (w->faults)
 		err = run_blame(r, -EIO, detail);
 	free(detail);
 	return err;
 }
 
-static int boot_and_measure(struct run *runs, unsigned n, json_t *sample)
+/* On an error too there may be checks and what they are about, but no metrics. */
+static int boot_and_measure(struct run *runs, unsigned n, struct record_sample *s)
 {
-	json_t **each = xcalloc(n, sizeof(json_t *));
+	struct record_sample *each = xcalloc(n, sizeof(*each));
 	int err = 0;
 
 	for (unsigned i = 0; i < n && !err; i++)
 		err = run_boot(&runs[i]);
 	if (!err)
 		err = run_converse(runs, n);
-	for (unsigned i = 0; i < n && !err; i++) {
-		each[i] = i ? json_object() : json_incref(sample);
-		err = run_measure(&runs[i], each[i]);
-	}
+	for (unsigned i = 0; i < n && !err; i++)
+		err = run_measure(&runs[i], &each[i]);
 	if (!err && n > 1)
 		measure_join_vms(each, n);
-	for (unsigned i = 0; i < n; i++)
-		json_decref(each[i]);
+	*s = each[0];
+	for (unsigned i = 1; i < n; i++)
+		json_decref(members_write(&sample_members, &each[i]));
 	free(each);
 	return err;
 }
@@ -191,7 +189,7 @@ static int boot_and_measure(struct run *runs, unsigned n, json_t *sample)
 /* What the runner adds to a boot and its job: "overhead" is set-up, power-off and the undoing. */
 static json_t *stages_json(const struct run *r)
 {
-	static const char *const names[] = {"setup", "boot", "job", "off", "end"};
+	static const char *const names[] = {STAGES_MEMBERS(MEMBER_NAME, )};
 	json_t *out = json_object();
 	double overhead = 0;
 
@@ -208,7 +206,7 @@ static json_t *stages_json(const struct run *r)
 		if (i != STAGE_BOOT && i != STAGE_JOB)
 			overhead += (double)(until - r->stage_ns[i]);
 	}
-	json_object_set_new(out, "overhead", json_integer((json_int_t)overhead));
+	json_object_set_new(out, MEMBER_KEY(struct record_stages, overhead), json_integer((json_int_t)overhead));
 	return out;
 }
 
@@ -251,32 +249,50 @@ static bool any_lost(const struct run *runs, unsigned n)
 	return false;
 }
 
+static json_t *list_or_empty(json_t *list)
+{
+	if (list)
+		return list;
+	return json_array();
+}
+
 json_t *sample_run(const struct sample_want *want, bool *stop)
 {
-	json_t *sample = json_pack("{s:i, s:i, s:[], s:[], s:[]}", "index", want->index, "boot", want->boot,
-				   "tags", "exits", "checks");
 	unsigned n = cell_vms(want->cell);
 	struct run *runs = xcalloc(n, sizeof(*runs));
+	struct record_sample s;
+	char *error = NULL;
+	json_t *sample;
 	int err;
 
 	for (unsigned i = 0; i < n; i++)
 		run_init(&runs[i], want, i);
-	err = boot_and_measure(runs, n, sample);
+	err = boot_and_measure(runs, n, &s);
+	s.tags = json_array();
+	s.exits = list_or_empty(s.exits);
+	s.checks = list_or_empty(s.checks);
 	for (unsigned i = 0; i < n; i++)
-		err = check_faults(&runs[i], sample, err);
+		err = check_faults(&runs[i], s.checks, err);
 	*stop = sample_interrupted;
-	json_object_set_new(sample, "ok", json_boolean(!err));
-	if (err)
-		json_object_set_new(sample, "error", json_string(first_error(runs, n, err)));
-	if (err && any_lost(runs, n))
-		json_object_set_new(sample, "lost", json_true());
+	if (err) {
+		error = xstrdup(first_error(runs, n, err));
+		json_decref(s.metrics);
+		s.metrics = NULL;
+	}
+	s.index = want->index;
+	s.boot = want->boot;
+	s.ok = !err;
+	s.error = error;
+	s.lost = err && any_lost(runs, n);
 	runs[0].stage_ns[STAGE_END] = clock_ns();
 	for (unsigned i = n; i-- > 0;)
 		run_free(&runs[i]);
-	json_object_set(sample, "placement", runs[0].placement);
-	json_object_set_new(sample, "stage_ns", stages_json(&runs[0]));
+	s.placement = json_incref(runs[0].placement);
+	s.stage_ns = stages_json(&runs[0]);
+	sample = members_write(&sample_members, &s);
 	for (unsigned i = 0; i < n; i++)
 		json_decref(runs[i].placement);
 	free(runs);
+	free(error);
 	return sample;
 }

@@ -71,6 +71,7 @@ loses_its_lab() {
 	grep -q "$2" "$BATS_TEST_TMPDIR/err"
 	grep -q "begins again in another" "$BATS_TEST_TMPDIR/err"
 	[ "$("$bench" show last --json --store="$BATS_TEST_TMPDIR/store" | jq -r '"\(.environment.lab.lost) \(.samples | length)"')" = "1 2" ]
+	tests/schema "$BATS_TEST_TMPDIR"/store/runs/*/record.json
 }
 
 @test "a plan whose lab is lost begins again in another" {

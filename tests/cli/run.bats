@@ -14,6 +14,23 @@ need_kvm() {
 	[ -c /dev/kvm ] || skip "no /dev/kvm"
 }
 
+@test "a record has what SCHEMA.md says, and nothing else" {
+	local out=$BATS_TEST_TMPDIR/record.json
+	record null --mode=host --reps=2 >"$out"
+	tests/schema "$out"
+	# A failed boot, and whatever the host's KVM shows.
+	if [ -c /dev/kvm ]; then
+		"$bench" run exit-cost --guest=micro --on=host --reps=1 --pin=none --no-probes --store="$store" --json >"$out" 2>/dev/null
+		tests/schema "$out"
+		record exit-cost --guest=micro --reps=1 --set op=cpuid >"$out"
+		tests/schema "$out"
+	fi
+	jq '.samples[0].surprise = 1 | del(.params.pin)' "$out" >"$out.bad"
+	run tests/schema "$out.bad"
+	[ "$status" -eq 1 ]
+	[ "$output" = $'.params: missing: pin\n.samples[]: not in SCHEMA.md: surprise' ] || { echo "$output"; false; }
+}
+
 @test "the same plan twice differs in what was measured and in nothing else" {
 	need_kvm
 	plan() {

@@ -87,6 +87,7 @@ sys.exit(not (0.95 <= k <= 1.05 and e >= 2 and v <= e / 10))' "$(metric kicks_pe
 	# Within the digits that a record keeps.
 	jq -e '.samples[0] | (.metrics.throughput_bps / ([.vms[].metrics.throughput_bps] | add) - 1 | fabs) < 1e-9 and (.vms | length) == 2' \
 		"$BATS_TEST_TMPDIR"/store/runs/*/record.json
+	tests/schema "$BATS_TEST_TMPDIR"/store/runs/*/record.json
 }
 
 @test "shadow paging: the micro guest runs; Linux is refused where the emulator would lose it, and npt is put back" {

@@ -10,21 +10,22 @@
 #include "base/hist_json.h"
 #include "bench/sample/measure.h"
 
-static json_t *vm(double bps, double late_ns, int hlt, int mmio)
+static struct record_sample vm(double bps, double late_ns, int hlt, int mmio)
 {
 	static struct hist h;
-	json_t *s;
+	struct record_sample s = {.ok = true};
 
 	hist_init(&h);
 	hist_add(&h, (uint64_t)late_ns);
-	s = json_pack(
-		"{s:{s:f, s:f, s:f, s:f}, s:[{s:s, s:s, s:i, s:i}, {s:s, s:s, s:i, s:i}], s:{s:o}, s:[{s:s}], s:[{s:s, s:b}]}",
-		"metrics", "throughput_bps", bps, "timer_late_ns", late_ns, "exits_per_packet",
-		late_ns / 100, "loss_pct", late_ns / 100, "exits", "reason", "hlt", "key", "",
-		"count", hlt, "total_ns", 10 * hlt, "reason", "mmio", "key", "e1000 TDT", "count",
-		mmio, "total_ns", 5 * mmio, "hists", "late", hist_to_json(&h), "threads", "name",
-		"vcpu0", "checks", "name", "cross_check", "ok", 1);
-	assert_non_null(s);
+	s.metrics = json_pack("{s:f, s:f, s:f, s:f}", "throughput_bps", bps, "timer_late_ns", late_ns,
+			      "exits_per_packet", late_ns / 100, "loss_pct", late_ns / 100);
+	s.exits = json_pack("[{s:s, s:s, s:i, s:i}, {s:s, s:s, s:i, s:i}]", "reason", "hlt", "key", "", "count", hlt,
+			    "total_ns", 10 * hlt, "reason", "mmio", "key", "e1000 TDT", "count", mmio, "total_ns",
+			    5 * mmio);
+	s.hists = json_pack("{s:o}", "late", hist_to_json(&h));
+	s.threads = json_pack("[{s:s}]", "name", "vcpu0");
+	s.checks = json_array();
+	record_add_check(s.checks, "cross_check", true, "");
 	return s;
 }
 
@@ -35,29 +36,29 @@ static double number(const json_t *o, const char *key)
 
 static void vms_of_one_sample(void **state)
 {
-	json_t *v[] = {vm(1e9, 100, 7, 3), vm(3e9, 300, 1, 4), vm(2e9, 200, 0, 5)};
+	struct record_sample v[] = {vm(1e9, 100, 7, 3), vm(3e9, 300, 1, 4), vm(2e9, 200, 0, 5)};
 	const json_t *m, *row;
 
 	(void)state;
 	measure_join_vms(v, 3);
-	m = json_object_get(v[0], "metrics");
+	m = v[0].metrics;
 	assert_true(number(m, "throughput_bps") == 6e9);
 	assert_true(number(m, "timer_late_ns") == 200);
 	assert_true(number(m, "exits_per_packet") == 2);
 	assert_true(number(m, "loss_pct") == 2);
-	assert_int_equal(json_array_size(json_object_get(v[0], "exits")), 2);
-	row = json_array_get(json_object_get(v[0], "exits"), 1);
+	assert_int_equal(json_array_size(v[0].exits), 2);
+	row = json_array_get(v[0].exits, 1);
 	assert_string_equal(json_string_value(json_object_get(row, "key")), "e1000 TDT");
 	assert_int_equal(number(row, "count"), 12);
 	assert_int_equal(number(row, "total_ns"), 60);
-	assert_int_equal(number(json_object_get(json_object_get(v[0], "hists"), "late"), "count"), 3);
-	assert_int_equal(json_array_size(json_object_get(v[0], "checks")), 3);
-	row = json_array_get(json_object_get(v[0], "threads"), 2);
+	assert_int_equal(number(json_object_get(v[0].hists, "late"), "count"), 3);
+	assert_int_equal(json_array_size(v[0].checks), 3);
+	row = json_array_get(v[0].threads, 2);
 	assert_int_equal(number(row, "vm"), 2);
-	row = json_array_get(json_object_get(v[0], "vms"), 1);
+	row = json_array_get(v[0].vms, 1);
 	assert_true(number(json_object_get(row, "metrics"), "throughput_bps") == 3e9);
 	for (size_t i = 0; i < ARRAY_SIZE(v); i++)
-		json_decref(v[i]);
+		json_decref(members_write(&sample_members, &v[i]));
 }
 
 /* Every number of a row is that of all vCPUs and samples, not of the first. */
@@ -104,20 +105,21 @@ static void unseen_is_absent(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char text[256], *why = NULL;
 		struct observed o = {.agent = json_pack("{s:i, s:i}", "packets", 10, "window_ns", 1000)};
-		json_t *sample = json_object(), *m;
+		struct record_sample s = {.ok = true};
+		json_t *m;
 
 		snprintf(text, sizeof(text), "%s", cases[i].probes);
 		for (char *c = text; *c; c++)
 			*c = *c == '\'' ? '"' : *c;
 		o.probes = json_loads(text, 0, NULL);
 		assert_non_null(o.probes);
-		assert_int_equal(measure_sample(&o, sample, &why), 0);
-		m = json_object_get(sample, "metrics");
+		assert_int_equal(measure_sample(&o, &s, &why), 0);
+		m = s.metrics;
 		assert_int_equal(json_object_get(m, "kicks") != NULL, cases[i].kicks);
 		assert_int_equal(json_object_get(m, "kicks_per_packet") != NULL, cases[i].kicks);
 		assert_int_equal(json_object_get(m, "cpu_guest_pct") != NULL, cases[i].split);
 		assert_non_null(json_object_get(m, "cpu_pct"));
-		json_decref(sample);
+		json_decref(members_write(&sample_members, &s));
 		json_decref(o.probes);
 		json_decref(o.agent);
 	}

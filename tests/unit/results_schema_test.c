@@ -12,7 +12,7 @@
 #include "results/record.h"
 
 static const char *const type_words[] = {
-	[MEMBER_TEXT] = "text",	   [MEMBER_INT] = "int",
+	[MEMBER_TEXT] = "text",	   [MEMBER_INT] = "int", [MEMBER_COUNT] = "int",
 	[MEMBER_NUMBER] = "number", [MEMBER_OR_ZERO] = "number",
 	[MEMBER_OR_NAN] = "number", [MEMBER_BOOL] = "bool",
 	[MEMBER_FLAG] = "flag",	   [MEMBER_LIST] = "list",
