@@ -4,9 +4,8 @@
  * of a gnuplot script (.gp) and a sentence for the caption. Everything else (terminal, style, size,
  * running gnuplot) is common.
  *
- * To add one: write `int fig_NAME(const struct fig_set *, struct fig_doc *)` in an analysis/fig_*.c
- * file, give it a row in figures.c, and run `make golden` to store what it writes for the synthetic
- * records.
+ * To add one: copy fig_skeleton.c, give it a row in figure_rows.h, and run `make golden` to store what it
+ * writes for the synthetic records.
  */
 #ifndef ANALYSIS_FIGURE_H
 #define ANALYSIS_FIGURE_H
@@ -133,20 +132,8 @@ bool fig_has_batch(const json_t *rec);
 bool fig_has_threads(const json_t *rec);
 bool fig_has_latency(const json_t *rec);
 
-int fig_throughput(const struct fig_set *set, struct fig_doc *doc);
-int fig_exits(const struct fig_set *set, struct fig_doc *doc);
-int fig_packet_events(const struct fig_set *set, struct fig_doc *doc);
-int fig_batch(const struct fig_set *set, struct fig_doc *doc);
-int fig_cpu(const struct fig_set *set, struct fig_doc *doc);
-int fig_message_size(const struct fig_set *set, struct fig_doc *doc);
-int fig_latency_cdf(const struct fig_set *set, struct fig_doc *doc);
-int fig_latency_percentiles(const struct fig_set *set, struct fig_doc *doc);
-int fig_load(const struct fig_set *set, struct fig_doc *doc);
-int fig_exit_cost(const struct fig_set *set, struct fig_doc *doc);
-int fig_exit_kinds(const struct fig_set *set, struct fig_doc *doc);
-int fig_exit_breakdown(const struct fig_set *set, struct fig_doc *doc);
-int fig_scaling_vms(const struct fig_set *set, struct fig_doc *doc);
-int fig_scaling_queues(const struct fig_set *set, struct fig_doc *doc);
-int fig_timeline(const struct fig_set *set, struct fig_doc *doc);
+#define X(symbol, ...) int fig_##symbol(const struct fig_set *set, struct fig_doc *doc);
+#include "analysis/figure_rows.h"
+#undef X
 
 #endif

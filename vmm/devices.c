@@ -5,12 +5,12 @@
 #include "base/strbuf.h"
 #include "vmm/devices.h"
 
-/* Every device that --device, --net and --vfio can make; each file in net/, virtio/ and vfio/ exports one. */
+#define X(symbol) &symbol##_ops,
 static const struct pci_ops *const devices[] = {
-	&e1000_ops,
-	&virtio_blk_ops, &virtio_net_ops, &virtio_rng_ops, &virtio_console_ops, &testdev_ops, &vfio_ops,
+#include "vmm/device_rows.h"
 	NULL,
 };
+#undef X
 
 static void no_device(const char *name)
 {

@@ -6,10 +6,10 @@
 #include "base/util.h"
 #include "workloads/workloads.h"
 
-extern const struct workload workload_boot, workload_compute, workload_exit_cost, workload_idle,
-	workload_ipi, workload_memory, workload_net_latency, workload_net_pps, workload_net_rebind,
-	workload_net_selftest, workload_net_throughput, workload_null, workload_skeleton,
-	workload_timer;
+#define X(symbol, ...) extern const struct workload workload_##symbol;
+#include "workloads/rows.h"
+X(skeleton)
+#undef X
 
 /* workload_validate's rule for one row, so that tests can feed it bad ones. 0 or -EINVAL (logged).
  */

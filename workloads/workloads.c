@@ -5,16 +5,12 @@
 #include "base/log.h"
 #include "workloads/table.h"
 
-/* In the order of bench list. Block devices get their rows here when the VMM has them. */
+#define X(symbol, ...) &workload_##symbol,
 const struct workload *const workload_table[] = {
-	&workload_net_throughput, &workload_net_latency,
-	&workload_net_pps,	  &workload_net_rebind,
-	&workload_net_selftest,	  &workload_boot,
-	&workload_exit_cost,	  &workload_idle,
-	&workload_timer,	  &workload_ipi,
-	&workload_memory,	  &workload_compute,
-	&workload_null,		  NULL,
+#include "workloads/rows.h"
+	NULL,
 };
+#undef X
 
 const struct workload *workload_find(const char *name)
 {

@@ -10,8 +10,6 @@
 #include "bench/vmms/vmm.h"
 #include "bench/host/paths.h"
 
-extern const struct vmm_adapter adapter_builtin;
-
 static const char *builtin_program(void)
 {
 	return path_tool("vmm");

@@ -12,8 +12,6 @@
 #include "bench/host/paths.h"
 #include "bench/host/programs.h"
 
-extern const struct vmm_adapter adapter_qemu;
-
 static char *qemu_unusable(void)
 {
 	char *version = qemu_version(), *why = NULL;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A VMM under test. An adapter turns what a sample wants into a command line; everything else (image,
- * marker window, probes, traffic) is the same for all. A new VMM: one file NAME.c and one row in
- * vmms.c.
+ * marker window, probes, traffic) is the same for all. A new VMM: one file NAME.c and one row in rows.h.
  */
 #ifndef BENCH_VMMS_VMM_H
 #define BENCH_VMMS_VMM_H
@@ -66,6 +65,10 @@ int vmm_check(const struct vmm_adapter *vmm, const char *variant, const struct m
 	      const struct knobs *ks);
 /* Logged: this VMM does not know the mode's device, or who is to serve it. -ENOTSUP. */
 int vmm_refuse_mode(const struct vmm_adapter *vmm, const struct mode *mode);
+
+#define X(symbol) extern const struct vmm_adapter adapter_##symbol;
+#include "bench/vmms/rows.h"
+#undef X
 
 /* The table ends with NULL. */
 extern const struct vmm_adapter *const vmm_adapters[];

@@ -6,9 +6,12 @@
 #include "base/log.h"
 #include "bench/vmms/vmm.h"
 
-extern const struct vmm_adapter adapter_builtin, adapter_qemu;
-
-const struct vmm_adapter *const vmm_adapters[] = {&adapter_builtin, &adapter_qemu, NULL};
+#define X(symbol) &adapter_##symbol,
+const struct vmm_adapter *const vmm_adapters[] = {
+#include "bench/vmms/rows.h"
+	NULL,
+};
+#undef X
 
 const struct vmm_adapter *vmm_adapter_find(const char *name, size_t len)
 {

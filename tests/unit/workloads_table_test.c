@@ -110,9 +110,30 @@ static void checks_refuse_nonsense(void **state)
 	}
 }
 
+/* The rows of rows.h are the workloads' own names, and the guest's agent has a job for each. */
+static void rows_are_named_as_the_workloads(void **state)
+{
+#define X(symbol, name, ...) {&workload_##symbol, name},
+	static const struct {
+		const struct workload *w;
+		const char *name;
+	} rows[] = {
+#include "workloads/rows.h"
+	};
+#undef X
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_string_equal(rows[i].w->name, rows[i].name);
+		assert_ptr_equal(workload_table[i], rows[i].w);
+	}
+	assert_null(workload_table[ARRAY_SIZE(rows)]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rows_are_named_as_the_workloads),
 		cmocka_unit_test(table_is_sound),
 		cmocka_unit_test(bad_rows),
 		cmocka_unit_test(rows_have_their_other_halves),

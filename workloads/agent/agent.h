@@ -35,18 +35,11 @@ const struct agent_workload *agent_workload_find(const char *name);
 /* Hello has been said; runs the job's workload and says ready, the results, and done or fail. */
 int agent_run(struct agent *a);
 
-int run_null(struct agent *a);
-int run_idle(struct agent *a);
-int run_compute(struct agent *a);
-int run_timer(struct agent *a);
-int run_ipi(struct agent *a);
-int run_memory(struct agent *a);
-int run_throughput(struct agent *a);
-int run_latency(struct agent *a);
+#define X(symbol, name, net, job) int run_##job(struct agent *a);
+#include "workloads/rows.h"
+#undef X
 /* The median round trip of one byte when nothing else is on the path, reported as latency_ns. */
 int latency_when_quiet(const struct agent *a);
-int run_pps(struct agent *a);
-int run_selftest(struct agent *a);
 
 /* Set-up is over: says so; with job.start_together waits until the runner lets all guests go at once. */
 void agent_ready(const struct agent *a);

@@ -5,20 +5,11 @@
 
 #include "workloads/agent/agent.h"
 
+#define X(symbol, name, net, job) {name, net, run_##job},
 static const struct agent_workload table[] = {
-	{"null", false, run_null},
-	{"boot", false, run_null},
-	{"idle", false, run_idle},
-	{"compute", false, run_compute},
-	{"timer", false, run_timer},
-	{"ipi", false, run_ipi},
-	{"memory", false, run_memory},
-	{"net-throughput", true, run_throughput},
-	{"net-latency", true, run_latency},
-	{"net-pps", true, run_pps},
-	{"net-rebind", true, run_throughput},
-	{"net-selftest", true, run_selftest},
+#include "workloads/rows.h"
 };
+#undef X
 
 const struct agent_workload *agent_workload_find(const char *name)
 {
@@ -27,6 +18,11 @@ const struct agent_workload *agent_workload_find(const char *name)
 			return &table[i];
 	}
 	return NULL;
+}
+
+int run_elsewhere(struct agent *a)
+{
+	return agent_fail(-ENOENT, "workload %s: the agent does not know it", a->job.workload);
 }
 
 void agent_ready(const struct agent *a)
@@ -43,7 +39,7 @@ int agent_run(struct agent *a)
 	int err = 0;
 
 	if (!w)
-		return agent_fail(-ENOENT, "workload %s: the agent does not know it", a->job.workload);
+		return run_elsewhere(a);
 	/* idle brings the interface up as well when the job has an address: a quiet NIC is part of
 	 * a quiet guest. */
 	if (w->net || a->job.addr[0])

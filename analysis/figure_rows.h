@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The figures, in the order of bench list: X(SYMBOL, NAME, ASPECT, EACH, HAS, TITLE, NEEDS, SUPPLY), the
+ * members of struct figure; fig_SYMBOL draws it. Included with X defined.
+ */
+X(throughput, "throughput", 0.66, false, fig_has_throughput,
+  "Throughput per mode",
+  "throughput_bps, packets_per_s or transactions_per_s",
+  "bench run net-throughput --mode=e1000,virtio,vhost")
+X(exits, "exits", 0.80, false, fig_has_exits,
+  "VM exits per second by reason",
+  "exits[] with reason and count",
+  "bench run net-throughput --mode=e1000,virtio,vhost")
+X(packet_events, "packet-events", 0.74, false, fig_has_events,
+  "Exits, kicks and interrupts per packet",
+  "exits_per_packet, kicks_per_packet or interrupts_per_packet",
+  "bench run net-throughput --mode=e1000,virtio,vhost")
+X(batch, "batch", 0.62, false, fig_has_batch,
+  "Packets served per notification",
+  "batch_packets",
+  "bench run net-throughput --mode=virtio,vhost")
+X(cpu, "cpu", 0.80, false, fig_has_threads,
+  "CPU time by thread, guest and host apart",
+  "samples[].threads[] and the window's length",
+  "bench run net-throughput --mode=e1000,virtio,vhost")
+X(message_size, "message-size", 1.15, false, NULL,
+  "Throughput and exits against message size",
+  "two or more records that differ in msg_size, with throughput_bps",
+  "bench run net-throughput --mode=virtio,vhost --set msg_size=64,256,1024,4096,16384,65536")
+X(latency_cdf, "latency-cdf", 0.74, false, fig_has_latency,
+  "Distribution of latency",
+  "samples[].hists.latency_ns",
+  "bench run net-latency --mode=e1000,virtio,vhost")
+X(latency_percentiles, "latency-percentiles", 0.74, false, fig_has_latency,
+  "Latency percentiles per mode",
+  "samples[].hists.latency_ns",
+  "bench run net-latency --mode=e1000,virtio,vhost")
+X(load, "load", 0.74, false, NULL,
+  "99th percentile of latency against load",
+  "two or more records that differ in rate, with samples[].hists.latency_ns",
+  "bench run net-latency --mode=virtio,vhost --set rate=1000,2000,4000,8000")
+X(exit_cost, "exit-cost", 0.80, true, fig_has_exits,
+  "Handling time of an exit by reason",
+  "exits[] with p50_ns and p99_ns",
+  "bench run net-throughput --mode=virtio")
+X(exit_breakdown, "exit-breakdown", 0.80, true, fig_has_exits,
+  "Where the time of one exit goes",
+  "exits[] with total_ns, kvm_ns and user_ns",
+  "bench run net-throughput --mode=virtio")
+X(exit_kinds, "exit-kinds", 0.80, true, NULL,
+  "Round trip of each kind of exit, seen from the guest",
+  "samples[].hists.exit_cost_ns.KIND",
+  "bench run exit-cost --guest=micro")
+X(scaling_vms, "scaling-vms", 0.74, false, NULL,
+  "Scaling in virtual machines",
+  "two or more records that differ in vms, with throughput_bps",
+  "bench run net-throughput --mode=virtio,vhost --set vms=1,2,4")
+X(scaling_queues, "scaling-queues", 0.74, false, NULL,
+  "Scaling in queue pairs",
+  "two or more records that differ in queues, with throughput_bps",
+  "bench run net-throughput --mode=virtio,vhost --set queues=1,2,4")
+X(timeline, "timeline", 0.62, false, NULL,
+  "Samples in the order in which they ran",
+  "samples[] with metrics",
+  "bench run net-throughput --mode=e1000,virtio,vhost")

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: MIT */
+/* The VMMs, in the order of bench list: X(SYMBOL) for adapter_SYMBOL of SYMBOL.c. Included with X defined. */
+X(builtin)
+X(qemu)
