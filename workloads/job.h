@@ -19,7 +19,10 @@
 /* As the guest sees it: tx leaves the guest, rx enters it. */
 enum job_direction { JOB_TX, JOB_RX, JOB_BOTH };
 enum job_tool { JOB_ENGINE, JOB_IPERF3 };
-/* How much of the payload the receiver compares; the block headers are always checked except with OFF. */
+/*
+ * How much of the payload the receiver compares; the block headers are always checked except with
+ * OFF.
+ */
 enum job_verify { JOB_VERIFY_OFF, JOB_VERIFY_SAMPLE, JOB_VERIFY_FULL };
 
 struct workload_job {
@@ -44,6 +47,10 @@ struct workload_job {
 	uint64_t loss_ppm; /* net-pps: loss that still counts as none */
 	uint64_t rounds;   /* net-rebind */
 	bool flood;	   /* net-pps: as fast as it goes, no search */
+	/* Block. */
+	uint64_t depth;	    /* requests in flight; 0: the workload's own default */
+	uint64_t write_pct; /* of 100 requests so many write */
+	uint64_t area;	    /* bytes of the disk in use; 0: all */
 	/* CPU and memory workloads. */
 	uint64_t mem_bytes; /* working set */
 	uint64_t period_ns; /* timer */
@@ -72,8 +79,8 @@ int job_set(struct workload_job *job, const char *key, const char *value);
 /* The same for people: "8M", "250ms" (job_text.c; not for the micro guest). */
 int job_set_text(struct workload_job *job, const char *key, const char *value);
 /*
- * Defaults, then every key of the line. On error bad (if not NULL, 64 bytes) holds the offending word. Words
- * without '=' are errors; blanks and a final newline separate.
+ * Defaults, then every key of the line. On error bad (if not NULL, 64 bytes) holds the offending
+ * word. Words without '=' are errors; blanks and a final newline separate.
  */
 int job_parse(struct workload_job *job, const char *line, char *bad);
 /* Every key that differs from its default, workload first, no newline. Length, or -ERANGE when it

@@ -172,6 +172,7 @@ int job_ipi(const struct workload_job *job);
 int job_memory(const struct workload_job *job);
 int job_compute(const struct workload_job *job);
 int job_net_throughput(const struct workload_job *job);
+int job_blk(const struct workload_job *job);
 int job_hostile(const struct workload_job *job);
 
 /* op is empty or names this part. */

@@ -16,6 +16,7 @@ enum {
 	VIRTIO_NEEDS_RESET = 64,
 };
 
+#define VIRTIO_F_INDIRECT  (1ull << 28)
 #define VIRTIO_F_EVENT_IDX (1ull << 29)
 #define VIRTIO_F_PACKED    (1ull << 34)
 #define VIRTIO_F_VERSION_1 (1ull << 32)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+# The micro guest's disk drivers: every sector that is read is the one that was written there.
+load ../helper
+load micro
+
+setup() {
+	need_kvm
+	disk=$BATS_TEST_TMPDIR/disk
+	truncate -s 16M "$disk"
+}
+
+# blk WORKLOAD DISK [JOB KEYS]: one short sample must succeed; mixed reads and writes on 1 MiB.
+blk() {
+	run micro_vmm "workload=$1 duration_ns=50000000 warmup_ns=1000000 area=1048576 write_pct=50 $3" --disk "file=$disk,$2"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$(metric ios)" -gt 0 ]
+}
+
+@test "virtio-blk: every load, with each engine" {
+	for engine in io_uring sync; do
+		blk blk-latency direct=off,engine=$engine
+		blk blk-iops direct=off,engine=$engine
+		blk blk-throughput direct=off,engine=$engine msg_size=65536
+		blk blk-sync direct=off,engine=$engine
+		[ "$(metric flushes)" -gt 0 ]
+		blk blk-discard direct=off,engine=$engine
+	done
+}
+
+@test "virtio-blk: split and packed rings, in order or not, with and without event_idx" {
+	for ring in split packed; do
+		for order in on off; do
+			for idx in on off; do
+				blk blk-iops direct=off,ring=$ring,in_order=$order,event_idx=$idx
+			done
+		done
+	done
+}
+
+@test "virtio-blk: past the host's page cache" {
+	blk blk-iops direct=on
+	blk blk-sync direct=on,cache=writeback
+	cmp -n 4 <(printf 'ZEXI') "$disk"
+}
+
+@test "virtio-blk: an open loop counts latency from when a request was due" {
+	blk blk-latency direct=off "rate=2000 work=20"
+	[ "$(metric ios)" -eq 20 ]
+	awk -v ns="$(metric window_ns)" 'BEGIN { exit !(ns >= 9000000) }'
+}
+
+@test "a sector that was damaged on its way fails the sample" {
+	run micro_vmm "workload=blk-iops duration_ns=100000000 area=65536 write_pct=50 corrupt=on" --disk "$disk,direct=off"
+	[ "$status" -eq 3 ]
+	grep -q '^exitlab fail disk: sector [0-9]*: torn or damaged' <<<"$output"
+}
+
+@test "a disk that reports errors fails the sample" {
+	run micro_vmm "workload=blk-iops duration_ns=20000000 write_pct=100 verify=off" --disk "$disk,direct=off,readonly=on"
+	[ "$status" -eq 3 ]
+	grep -q '^exitlab fail disk: sector [0-9]*: the device reports an error' <<<"$output"
+}
+
+@test "what a disk cannot be is said in one line" {
+	fails 2 "no medium" "$vmm" --kernel "$O/micro.elf" --disk mode=virtio-blk
+	fails 2 "No such file" "$vmm" --kernel "$O/micro.elf" --disk /nonexistent
+	fails 2 "want virtio-blk" "$vmm" --kernel "$O/micro.elf" --disk "$disk,mode=floppy"
+	fails 2 "did you mean queues" "$vmm" --kernel "$O/micro.elf" --disk "$disk,direct=off,queue=2"
+}
+
+@test "a disk in use is refused" {
+	coproc holder { python3 -c '
+import fcntl, sys
+fcntl.lockf(f := open(sys.argv[1], "r+b"), fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()' "$disk" 3>&-; }
+	read -r held <&"${holder[0]}"
+	[ "$held" = held ]
+	fails 3 "in use by another" "$vmm" --kernel "$O/micro.elf" --disk "$disk,direct=off"
+	exec {holder[1]}>&-
+	wait "$holder_PID"
+}
