@@ -81,3 +81,22 @@ sys.stdin.read()' "$disk" 3>&-; }
 	exec {holder[1]}>&-
 	wait "$holder_PID"
 }
+
+@test "a file that is cut while in use: the guest gets an error, the VMM lives" {
+	for engine in io_uring sync; do
+		truncate -s 16M "$disk"
+		(
+			for _ in $(seq 500); do # until the guest has written something
+				[ "$(stat -c %b "$disk")" -eq 0 ] || break
+				sleep 0.01
+			done
+			truncate -s 4096 "$disk"
+		) 3>&- &
+		run micro_vmm "workload=blk-sync duration_ns=20000000000 verify=off area=65536" --disk "$disk,direct=off,engine=$engine"
+		wait
+		[ "$status" -eq 3 ]
+		grep -q 'shorter than it was; all further I/O fails' <<<"$output"
+		grep -q '^exitlab fail disk: sector [0-9]*: the device reports an error' <<<"$output"
+		rm "$disk"
+	done
+}

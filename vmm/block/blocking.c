@@ -15,16 +15,6 @@
 #include "vmm/block/disk_priv.h"
 #include "vmm/virtq/iov.h"
 
-#define BOUNCE ((size_t)MIB)
-
-/* Memory that direct I/O takes, whatever the medium; its content is left as it was. */
-static void *bounce_buffer(struct disk_queue *q)
-{
-	if (!q->bounce)
-		q->bounce = aligned_alloc(4096, BOUNCE);
-	return q->bounce;
-}
-
 static ssize_t move_once(struct disk_queue *q, const struct disk_req *req, const struct iovec *iov,
 			 unsigned n, uint64_t at)
 {
@@ -79,14 +69,12 @@ static int move_in_place(struct disk_queue *q, struct disk_req *req, uint64_t fr
 /* Through memory of our own, a piece at a time: the guest's is not aligned. */
 static int move_bounced(struct disk_queue *q, struct disk_req *req, uint64_t from)
 {
-	struct iovec piece = {bounce_buffer(q), 0};
+	struct iovec piece = {q->bounce, 0};
 
-	if (!piece.iov_base)
-		return -ENOMEM;
 	while (from < req->len) {
 		ssize_t r;
 
-		piece.iov_len = MIN(BOUNCE, req->len - from);
+		piece.iov_len = MIN(DISK_BOUNCE, req->len - from);
 		if (req->op == DISK_WRITE)
 			iov_gather(req->iov, req->n_iov, from, piece.iov_base, piece.iov_len);
 		r = move_result(q, move_once(q, req, &piece, 1, req->at + from));
@@ -106,11 +94,8 @@ static int zero_by_hand(struct disk_queue *q, const struct disk_req *req)
 {
 	struct disk_req write = {
 		.op = DISK_WRITE, .durable = req->durable, .at = req->at, .len = req->len};
-	void *zeroes = bounce_buffer(q);
 
-	if (!zeroes)
-		return -ENOMEM;
-	memset(zeroes, 0, BOUNCE);
+	memset(q->bounce, 0, DISK_BOUNCE);
 	return move_bounced(q, &write, 0);
 }
 

@@ -9,6 +9,8 @@
 #include <sys/types.h>
 #include "vmm/block/disk.h"
 
+#define DISK_BOUNCE ((size_t)MIB)
+
 struct disk {
 	const char *dev_name; /* for messages */
 	char *path;
@@ -32,7 +34,7 @@ struct disk_queue {
 	unsigned depth, in_flight; /* submitted and not done */
 	uint64_t host_requests;
 	struct disk_list ended; /* with their results, to be reaped */
-	void *bounce;		/* made when first needed */
+	void *bounce;		/* DISK_BOUNCE bytes that direct I/O takes, whatever the medium */
 	void *engine_data;
 };
 

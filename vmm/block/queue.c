@@ -41,8 +41,13 @@ int disk_queue_open(struct disk_queue **out, struct disk *d, unsigned depth)
 	q->disk = d;
 	q->depth = depth;
 	list_init(&q->ended);
-	err = d->engine->open(q);
+	/* Here and not when it is needed: the thread that serves may not map memory. */
+	q->bounce = aligned_alloc(4096, DISK_BOUNCE);
+	err = -ENOMEM;
+	if (q->bounce)
+		err = d->engine->open(q);
 	if (err) {
+		free(q->bounce);
 		free(q);
 		return err;
 	}

@@ -46,10 +46,12 @@ static const struct rule calls[] = {
 	{SYS_timerfd_settime, VCPU | IO | CONTROL, 0},
 	{SYS_pread64, VCPU | CONTROL | MAIN, 0}, /* KVM's statistics, VFIO's registers */
 	{SYS_pwrite64, VCPU | CONTROL, SANDBOX_VFIO},
-	{SYS_pread64, IO, SANDBOX_DISK},
-	{SYS_pwrite64, IO, SANDBOX_DISK},
-	{SYS_preadv, IO, SANDBOX_DISK},
-	{SYS_pwritev, IO, SANDBOX_DISK},
+	/* The thread that uses a ring enables it; what else it could register, the ring's restrictions forbid. */
+	{SYS_io_uring_register, IO, SANDBOX_DISK},
+	{SYS_sched_yield, IO, SANDBOX_DISK},
+	{SYS_pwritev2, IO, SANDBOX_DISK},
+	{SYS_fstat, IO, SANDBOX_DISK}, /* is the medium still as large as it was? */
+	{SYS_newfstatat, IO, SANDBOX_DISK},
 	{SYS_fdatasync, IO, SANDBOX_DISK},
 	{SYS_fallocate, IO, SANDBOX_DISK},
 	{SYS_epoll_ctl, IO | CONTROL, 0},
@@ -127,7 +129,7 @@ static const struct rule ioctls[] = {
 	{(uint32_t)VFIO_DEVICE_RESET, CONTROL, SANDBOX_VFIO},
 	/* A disk that is a device. */
 	{(uint32_t)BLKDISCARD, IO, SANDBOX_DISK},
-	{(uint32_t)BLKZEROOUT, IO, SANDBOX_DISK},
+	{(uint32_t)BLKGETSIZE64, IO, SANDBOX_DISK},
 };
 
 #define PROGRAM_MAX (2 * (ARRAY_SIZE(calls) + ARRAY_SIZE(ioctls)) + 8)

@@ -33,7 +33,7 @@ struct op {
 	uint8_t *buf;
 };
 
-static struct {
+struct load {
 	struct blk blk;
 	const struct shape *shape;
 	unsigned sectors, depth, write_pct;
@@ -50,7 +50,7 @@ static struct {
 	unsigned n_lat;
 	const char *wrong;
 	uint64_t wrong_at;
-} t;
+};
 
 int blk_open(struct blk *b)
 {
@@ -64,140 +64,140 @@ int blk_open(struct blk *b)
 	return report_fail("disk: there is none that this guest has a driver for");
 }
 
-static uint64_t next_random(void)
+static uint64_t next_random(struct load *l)
 {
-	t.random ^= t.random << 13;
-	t.random ^= t.random >> 7;
-	t.random ^= t.random << 17;
-	return t.random;
+	l->random ^= l->random << 13;
+	l->random ^= l->random >> 7;
+	l->random ^= l->random << 17;
+	return l->random;
 }
 
-static void stamp_buffer(struct op *op)
+static void stamp_buffer(struct load *l, struct op *op)
 {
-	for (unsigned i = 0; i < t.sectors; i++)
-		blk_stamp_write((struct blk_stamp *)(op->buf + i * BLK_SECTOR), op->sector + i, ++t.seq);
-	if (t.corrupt && t.measuring)
+	for (unsigned i = 0; i < l->sectors; i++)
+		blk_stamp_write((struct blk_stamp *)(op->buf + i * BLK_SECTOR), op->sector + i, ++l->seq);
+	if (l->corrupt && l->measuring)
 		op->buf[BLK_SECTOR / 2] ^= 1;
 }
 
-static void check_buffer(const struct op *op)
+static void check_buffer(struct load *l, const struct op *op)
 {
-	for (unsigned i = 0; i < t.sectors && !t.wrong; i++) {
-		t.wrong = blk_stamp_check((struct blk_stamp *)(op->buf + i * BLK_SECTOR), op->sector + i);
-		t.wrong_at = op->sector + i;
+	for (unsigned i = 0; i < l->sectors && !l->wrong; i++) {
+		l->wrong = blk_stamp_check((struct blk_stamp *)(op->buf + i * BLK_SECTOR), op->sector + i);
+		l->wrong_at = op->sector + i;
 	}
 }
 
-static void begin(unsigned slot, enum blk_op what)
+static void begin_request(struct load *l, unsigned slot, enum blk_op what)
 {
-	struct op *op = &t.op[slot];
+	struct op *op = &l->op[slot];
 
 	op->op = what;
-	t.ios += t.measuring;
-	t.flushes += t.measuring && what == BLK_FLUSH;
-	t.blk.ops->start(&t.blk, slot, what, op->sector, t.sectors, op->buf);
+	l->ios += l->measuring;
+	l->flushes += l->measuring && what == BLK_FLUSH;
+	l->blk.ops->start(&l->blk, slot, what, op->sector, l->sectors, op->buf);
 }
 
 /* The next operation of the load, on this slot. */
-static void begin_next(unsigned slot, uint64_t begun)
+static void begin_next(struct load *l, unsigned slot, uint64_t begun)
 {
-	struct op *op = &t.op[slot];
-	bool write = t.shape->sync || next_random() % 100 < t.write_pct;
-	uint64_t at = t.shape->sequential ? t.position++ : next_random();
+	struct op *op = &l->op[slot];
+	bool write = l->shape->sync || next_random(l) % 100 < l->write_pct;
+	uint64_t at = l->shape->sequential ? l->position++ : next_random(l);
 
-	op->sector = at % t.areas * t.sectors;
+	op->sector = at % l->areas * l->sectors;
 	op->begun = begun;
-	if (t.shape->discard) {
-		begin(slot, BLK_DISCARD);
+	if (l->shape->discard) {
+		begin_request(l, slot, BLK_DISCARD);
 		return;
 	}
-	if (write && t.verify)
-		stamp_buffer(op);
-	begin(slot, write ? BLK_WRITE : BLK_READ);
+	if (write && l->verify)
+		stamp_buffer(l, op);
+	begin_request(l, slot, write ? BLK_WRITE : BLK_READ);
 }
 
-static void end_op(struct op *op, unsigned slot)
+static void end_op(struct load *l, struct op *op, unsigned slot)
 {
-	if (t.measuring) {
-		t.ops++;
-		if (t.n_lat < MAX_SAMPLES)
-			t.lat[t.n_lat++] = rdtsc() - op->begun;
+	if (l->measuring) {
+		l->ops++;
+		if (l->n_lat < MAX_SAMPLES)
+			l->lat[l->n_lat++] = rdtsc() - op->begun;
 	}
-	t.free[t.n_free++] = (uint16_t)slot;
+	l->free[l->n_free++] = (uint16_t)slot;
 }
 
 static void on_done(void *arg, unsigned slot, bool ok)
 {
-	struct op *op = &t.op[slot];
+	struct load *l = arg;
+	struct op *op = &l->op[slot];
 
-	(void)arg;
-	if (!ok && !t.wrong) {
-		t.wrong = "the device reports an error";
-		t.wrong_at = op->sector;
+	if (!ok && !l->wrong) {
+		l->wrong = "the device reports an error";
+		l->wrong_at = op->sector;
 	}
-	if (ok && op->op == BLK_READ && t.verify)
-		check_buffer(op);
-	if (ok && op->op == BLK_WRITE && t.shape->sync)
-		begin(slot, BLK_FLUSH);
+	if (ok && op->op == BLK_READ && l->verify)
+		check_buffer(l, op);
+	if (ok && op->op == BLK_WRITE && l->shape->sync)
+		begin_request(l, slot, BLK_FLUSH);
 	else
-		end_op(op, slot);
+		end_op(l, op, slot);
 }
 
-static bool due_now(uint64_t now)
+static bool due_now(struct load *l, uint64_t now)
 {
-	return !t.period || now >= t.due;
+	return !l->period || now >= l->due;
 }
 
-static void fill_slots(uint64_t now)
+static void fill_slots(struct load *l, uint64_t now)
 {
-	while (t.n_free && due_now(now)) {
-		begin_next(t.free[--t.n_free], t.period ? t.due : now);
-		t.due += t.period;
+	while (l->n_free && due_now(l, now)) {
+		begin_next(l, l->free[--l->n_free], l->period ? l->due : now);
+		l->due += l->period;
 	}
 }
 
-static void drain(void)
+static void drain(struct load *l)
 {
 	uint64_t end = rdtsc() + ns_to_tsc(DRAIN_NS);
 
-	while (t.n_free < t.depth && rdtsc() < end) {
-		t.blk.ops->kick(&t.blk);
-		t.blk.ops->poll(&t.blk, on_done, NULL);
+	while (l->n_free < l->depth && rdtsc() < end) {
+		l->blk.ops->kick(&l->blk);
+		l->blk.ops->poll(&l->blk, on_done, l);
 	}
-	if (t.n_free < t.depth && !t.wrong)
-		t.wrong = "a request does not end";
+	if (l->n_free < l->depth && !l->wrong)
+		l->wrong = "a request does not end";
 }
 
 /* Until so many operations have been begun, or (0) for ns. */
-static void load_run(uint64_t ns, uint64_t ops)
+static void load_run(struct load *l, uint64_t ns, uint64_t ops)
 {
-	uint64_t now = rdtsc(), end = now + ns_to_tsc(ns), stop = t.ops + ops;
+	uint64_t now = rdtsc(), end = now + ns_to_tsc(ns), stop = l->ops + ops;
 
-	t.due = now;
-	while (!t.wrong && (ops ? t.ops + t.depth - t.n_free < stop : now < end)) {
-		fill_slots(now);
-		t.blk.ops->kick(&t.blk);
-		t.blk.ops->poll(&t.blk, on_done, NULL);
+	l->due = now;
+	while (!l->wrong && (ops ? l->ops + l->depth - l->n_free < stop : now < end)) {
+		fill_slots(l, now);
+		l->blk.ops->kick(&l->blk);
+		l->blk.ops->poll(&l->blk, on_done, l);
 		now = rdtsc();
 	}
-	drain();
+	drain(l);
 }
 
 /* Every sector that will be read has been written. */
-static void prepare_area(void)
+static void prepare_area(struct load *l)
 {
-	for (uint64_t i = 0; i < t.areas && !t.wrong;) {
-		for (; t.n_free && i < t.areas; i++) {
-			unsigned slot = t.free[--t.n_free];
+	for (uint64_t i = 0; i < l->areas && !l->wrong;) {
+		for (; l->n_free && i < l->areas; i++) {
+			unsigned slot = l->free[--l->n_free];
 
-			t.op[slot].sector = i * t.sectors;
-			stamp_buffer(&t.op[slot]);
-			begin(slot, BLK_WRITE);
+			l->op[slot].sector = i * l->sectors;
+			stamp_buffer(l, &l->op[slot]);
+			begin_request(l, slot, BLK_WRITE);
 		}
-		t.blk.ops->kick(&t.blk);
-		t.blk.ops->poll(&t.blk, on_done, NULL);
+		l->blk.ops->kick(&l->blk);
+		l->blk.ops->poll(&l->blk, on_done, l);
 	}
-	drain();
+	drain(l);
 }
 
 static const struct shape *shape_of(const struct workload_job *job)
@@ -208,95 +208,96 @@ static const struct shape *shape_of(const struct workload_job *job)
 	return &shapes[0];
 }
 
-static int check_load(const struct workload_job *job, uint64_t area)
+static int check_load(struct load *l, const struct workload_job *job, uint64_t area)
 {
 	const char *wrong = NULL;
 
-	if (!t.sectors || t.sectors > t.blk.max_sectors || job->msg_size % BLK_SECTOR)
+	if (!l->sectors || l->sectors > l->blk.max_sectors || job->msg_size % BLK_SECTOR)
 		wrong = "msg_size is no whole number of sectors, or more than the disk takes at once";
-	else if (!t.depth || t.depth > t.blk.slots)
+	else if (!l->depth || l->depth > l->blk.slots)
 		wrong = "depth is 0 or more than the disk takes";
-	else if (area < t.sectors)
+	else if (area < l->sectors)
 		wrong = "the disk is smaller than one request";
-	else if (t.shape->sync && !t.blk.flush)
+	else if (l->shape->sync && !l->blk.flush)
 		wrong = "the disk has nothing to flush";
-	else if (t.shape->discard && !t.blk.discard)
+	else if (l->shape->discard && !l->blk.discard)
 		wrong = "the disk cannot discard";
 	return wrong ? report_fail("%s: %s", job->workload, wrong) : 0;
 }
 
-static int open_load(const struct workload_job *job)
+static int open_load(struct load *l, const struct workload_job *job)
 {
 	uint64_t area;
 
-	t.shape = shape_of(job);
-	if (blk_open(&t.blk))
+	l->shape = shape_of(job);
+	if (blk_open(&l->blk))
 		return -1;
-	area = t.blk.sectors;
+	area = l->blk.sectors;
 	if (job->area)
 		area = MIN(area, job->area / BLK_SECTOR);
-	t.sectors = (unsigned)((job->msg_size ? job->msg_size : t.shape->bytes) / BLK_SECTOR);
-	t.depth = (unsigned)(job->depth ? job->depth : t.shape->depth);
-	t.write_pct = (unsigned)job->write_pct;
-	t.verify = job->verify != JOB_VERIFY_OFF && !t.shape->discard;
-	t.corrupt = job->corrupt;
-	t.random = job->seed * 2 + 1;
-	if (check_load(job, area))
+	l->sectors = (unsigned)((job->msg_size ? job->msg_size : l->shape->bytes) / BLK_SECTOR);
+	l->depth = (unsigned)(job->depth ? job->depth : l->shape->depth);
+	l->write_pct = (unsigned)job->write_pct;
+	l->verify = job->verify != JOB_VERIFY_OFF && !l->shape->discard;
+	l->corrupt = job->corrupt;
+	l->random = job->seed * 2 + 1;
+	if (check_load(l, job, area))
 		return -1;
-	t.areas = area / t.sectors;
+	l->areas = area / l->sectors;
 	if (job->rate)
-		t.period = ns_to_tsc(1000000000) / job->rate;
-	t.lat = mem_alloc(MAX_SAMPLES * sizeof(*t.lat), 64);
-	for (unsigned i = 0; i < t.depth; i++) {
-		t.op[i].buf = mem_alloc((uint64_t)t.sectors * BLK_SECTOR, 4096);
-		t.free[t.n_free++] = (uint16_t)i;
+		l->period = ns_to_tsc(1000000000) / job->rate;
+	l->lat = mem_alloc(MAX_SAMPLES * sizeof(*l->lat), 64);
+	for (unsigned i = 0; i < l->depth; i++) {
+		l->op[i].buf = mem_alloc((uint64_t)l->sectors * BLK_SECTOR, 4096);
+		l->free[l->n_free++] = (uint16_t)i;
 	}
 	return report_failed() ? -1 : 0;
 }
 
-static void say_load(uint64_t kicks)
+static void say_load(struct load *l, uint64_t kicks)
 {
 	uint64_t ns = MAX(window_ns(), 1);
 
-	for (unsigned i = 0; i < t.n_lat; i++)
-		t.lat[i] = tsc_to_ns(t.lat[i]);
-	sort_u64(t.lat, t.n_lat);
-	report_metric("iops", mul_div(t.ops, 1000000000, ns));
-	report_metric("throughput_bps", mul_div(t.ops * t.sectors * BLK_SECTOR * 8, 1000000000, ns));
+	for (unsigned i = 0; i < l->n_lat; i++)
+		l->lat[i] = tsc_to_ns(l->lat[i]);
+	sort_u64(l->lat, l->n_lat);
+	report_metric("iops", mul_div(l->ops, 1000000000, ns));
+	report_metric("throughput_bps", mul_div(l->ops * l->sectors * BLK_SECTOR * 8, 1000000000, ns));
 	/* What the device was asked: exits and kicks are per these. */
-	report_metric("ios", t.ios);
-	report_metric("flushes", t.flushes);
-	report_metric("io_bytes", t.sectors * BLK_SECTOR);
+	report_metric("ios", l->ios);
+	report_metric("flushes", l->flushes);
+	report_metric("io_bytes", l->sectors * BLK_SECTOR);
 	report_metric("guest_kicks", kicks);
-	if (t.n_lat)
-		report_metric("latency_ns", t.lat[t.n_lat / 2]);
-	report_hist("latency_ns", t.lat, t.n_lat);
+	if (l->n_lat)
+		report_metric("latency_ns", l->lat[l->n_lat / 2]);
+	report_hist("latency_ns", l->lat, l->n_lat);
 	window_report(0);
 }
 
 int job_blk(const struct workload_job *job)
 {
+	struct load *l = mem_alloc(sizeof(*l), 64);
 	uint64_t kicks;
 
-	if (open_load(job))
+	if (!l || open_load(l, job))
 		return -1;
-	report_note("disk %s, %lu MiB, depth %u, %u bytes", t.blk.ops->name, t.blk.sectors / 2048, t.depth,
-		    t.sectors * BLK_SECTOR);
-	if (t.verify)
-		prepare_area();
-	if (!t.wrong)
-		load_run(job->warmup_ns, 0);
+	report_note("disk %s, %lu MiB, depth %u, %u bytes", l->blk.ops->name, l->blk.sectors / 2048, l->depth,
+		    l->sectors * BLK_SECTOR);
+	if (l->verify)
+		prepare_area(l);
+	if (!l->wrong)
+		load_run(l, job->warmup_ns, 0);
 	report("ready");
-	kicks = t.blk.kicks;
+	kicks = l->blk.kicks;
 	window_open();
-	t.measuring = true;
-	load_run(job->duration_ns, job->work);
-	t.measuring = false;
+	l->measuring = true;
+	load_run(l, job->duration_ns, job->work);
+	l->measuring = false;
 	window_close();
-	if (t.wrong)
-		return report_fail("disk: sector %lu: %s", t.wrong_at, t.wrong);
-	if (!t.ops)
+	if (l->wrong)
+		return report_fail("disk: sector %lu: %s", l->wrong_at, l->wrong);
+	if (!l->ops)
 		return report_fail("disk: not one request ended within the window");
-	say_load(t.blk.kicks - kicks);
+	say_load(l, l->blk.kicks - kicks);
 	return 0;
 }
