@@ -263,7 +263,9 @@ int dir_sync_all(const char *path)
 {
 	int err = dir_each(path, sync_entry, NULL);
 
-	return err ? err : file_sync_dir(path);
+	if (err)
+		return err;
+	return file_sync_dir(path);
 }
 
 static int copy_file(const char *from, const char *to)

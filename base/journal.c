@@ -103,9 +103,13 @@ static int run_text(const char *text)
 
 int journal_run(struct journal *j, const char *command, const char *undo)
 {
-	int err = undo ? journal_note(j, run_key, undo) : 0;
+	int err = 0;
 
-	return err ? err : run_text(command);
+	if (undo)
+		err = journal_note(j, run_key, undo);
+	if (err)
+		return err;
+	return run_text(command);
 }
 
 static int undo_line(char *line)
@@ -154,7 +158,8 @@ static int undo_file(const char *path, size_t *n)
 		sb.buf[--sb.len] = '\0';
 		nl = memrchr(sb.buf, '\n', sb.len);
 		e = undo_line(nl ? nl + 1 : sb.buf);
-		err = err ? err : e;
+		if (!err)
+			err = e;
 		sb.len = nl ? (size_t)(nl - sb.buf) + 1 : 0;
 		++*n;
 	}
@@ -192,9 +197,10 @@ static int recover_one(const char *path)
 	}
 	err = undo_file(path, &n);
 	close(fd);
-	if (!err)
-		log_info("recovered: %zu changes of a run that was killed are undone", n);
-	return err ? err : (int)n;
+	if (err)
+		return err;
+	log_info("recovered: %zu changes of a run that was killed are undone", n);
+	return (int)n;
 }
 
 int journal_recover(void)

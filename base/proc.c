@@ -95,8 +95,12 @@ static int child_setup(const struct proc_opts *o, pid_t parent)
 	if (o->netns_fd > 0 && setns(o->netns_fd, CLONE_NEWNET))
 		return -errno;
 	err = redirect(o->stdin_fd, 0, true);
-	err = err ? err : redirect(o->stdout_fd, 1, false);
-	err = err ? err : redirect(o->stderr_fd, 2, false);
+	if (err)
+		return err;
+	err = redirect(o->stdout_fd, 1, false);
+	if (err)
+		return err;
+	err = redirect(o->stderr_fd, 2, false);
 	if (err)
 		return err;
 	syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC);

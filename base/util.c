@@ -143,7 +143,9 @@ int parse_u64(const char *s, uint64_t *out)
 	const char *end = s;
 	int err = parse_prefix(s, out, &end);
 
-	return err ? err : *end ? -EINVAL : 0;
+	if (err)
+		return err;
+	return *end ? -EINVAL : 0;
 }
 
 struct unit {

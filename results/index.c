@@ -187,8 +187,12 @@ int index_delete(sqlite3 *db, const char *id)
 {
 	int err = run_sql(db, "DELETE FROM run WHERE id=?", "s", id);
 
-	err = err ? err : run_sql(db, "DELETE FROM metric WHERE run=?", "s", id);
-	return err ? err : run_sql(db, "DELETE FROM accepted WHERE run=?", "s", id);
+	if (err)
+		return err;
+	err = run_sql(db, "DELETE FROM metric WHERE run=?", "s", id);
+	if (err)
+		return err;
+	return run_sql(db, "DELETE FROM accepted WHERE run=?", "s", id);
 }
 
 static int add_metrics(sqlite3 *db, const char *id, const json_t *rec)
@@ -379,16 +383,19 @@ int index_sync(sqlite3 *db, const char *runs_dir, bool all)
 	struct strlist dirs = STRLIST_INIT, rows = STRLIST_INIT;
 	int err = names_of_dir(runs_dir, &dirs);
 
-	if (err)
+	if (err) {
 		log_error("%s: %s", runs_dir, strerror(-err));
-	err = err ? err : names_of_index(db, &rows);
-	if (!err && (all || !same_names(&dirs, &rows))) {
-		err = index_exec(db, "BEGIN IMMEDIATE");
-		if (!err) {
-			err = apply_difference(db, runs_dir, &dirs, &rows, all);
-			index_exec(db, err ? "ROLLBACK" : "COMMIT");
-		}
+		goto out;
 	}
+	err = names_of_index(db, &rows);
+	if (err || (!all && same_names(&dirs, &rows)))
+		goto out;
+	err = index_exec(db, "BEGIN IMMEDIATE");
+	if (err)
+		goto out;
+	err = apply_difference(db, runs_dir, &dirs, &rows, all);
+	index_exec(db, err ? "ROLLBACK" : "COMMIT");
+out:
 	strlist_free(&dirs);
 	strlist_free(&rows);
 	return err;

@@ -198,30 +198,38 @@ int store_accept(struct store *s, const char *ref, const char *metric, const cha
 	char *path, *text, id[32];
 	struct interval iv;
 	json_t *rec, *marks;
+	bool known;
 	int err = store_need_write(s, "mark a run");
 
-	err = err ? err : store_resolve(s, ref, id);
+	if (err)
+		return err;
+	err = store_resolve(s, ref, id);
 	if (err)
 		return err;
 	rec = store_load(s, id);
 	if (!rec)
 		return -EINVAL;
-	err = record_summary(rec, metric, &iv) ? 0 : -ENOENT;
+	known = record_summary(rec, metric, &iv);
 	json_decref(rec);
-	if (err) {
+	if (!known) {
 		log_error("%s: run %s has no metric of this name; see bench show %s", metric, id,
 			  id);
-		return err;
+		return -ENOENT;
 	}
 	path = xasprintf("%s/%s/accepted.json", s->runs, id);
 	marks = json_load_file(path, 0, NULL);
-	marks = marks ? marks : json_object();
+	if (!marks)
+		marks = json_object();
 	json_object_set_new(marks, metric, json_string(why));
 	text = json_dumps(marks, JSON_INDENT(1) | JSON_SORT_KEYS);
-	err = text ? file_write_atomic(path, text, strlen(text)) : -EINVAL;
+	if (text)
+		err = file_write_atomic(path, text, strlen(text));
+	else
+		err = -EINVAL;
 	if (err)
 		store_fail(s, "mark a run", err);
-	err = err ? err : index_add_dir(s->db, s->runs, id);
+	else
+		err = index_add_dir(s->db, s->runs, id);
 	free(text);
 	free(path);
 	json_decref(marks);

@@ -100,12 +100,15 @@ static int make_dirs(struct store *s)
 {
 	int err = dir_make_all(s->runs);
 
-	err = err ? err : dir_make_all(s->tmp);
+	if (!err)
+		err = dir_make_all(s->tmp);
 	/* mkdir of what exists says EEXIST even on a read-only file system, so ask for real. */
 	s->writable = !err && can_write(s->dir) && can_write(s->runs) && can_write(s->tmp);
 	if (!s->writable && file_exists(s->runs))
 		return 0;
-	return err ? store_fail(s, "create it", err) : 0;
+	if (err)
+		store_fail(s, "create it", err);
+	return err;
 }
 
 static void unlink_index(const char *path)
@@ -237,16 +240,21 @@ int store_open(struct store **out, const char *dir)
 	s->runs = xasprintf("%s/runs", s->dir);
 	s->tmp = xasprintf("%s/tmp", s->dir);
 	err = make_dirs(s);
-	err = err ? err : check_format(s);
-	err = err ? err : open_index(s);
-	if (err) {
-		store_close(s);
-		return err;
-	}
+	if (err)
+		goto out;
+	err = check_format(s);
+	if (err)
+		goto out;
+	err = open_index(s);
+	if (err)
+		goto out;
 	if (s->writable)
 		sweep(s);
 	*out = s;
 	return 0;
+out:
+	store_close(s);
+	return err;
 }
 
 void store_close(struct store *s)

@@ -67,8 +67,10 @@ static int stage_files(struct store *s, const char *dir, const char *from_dir, j
 		write = true;
 	}
 	err = mkdir(dir, 0755) ? -errno : 0;
-	err = err || !from_dir ? err : dir_copy_all(from_dir, dir);
-	err = err || !write ? err : store_write_record(dir, record);
+	if (!err && from_dir)
+		err = dir_copy_all(from_dir, dir);
+	if (!err && write)
+		err = store_write_record(dir, record);
 	if (err) {
 		dir_remove_all(dir);
 		return store_fail(s, "import a run", err);
@@ -104,8 +106,11 @@ int store_import_stage(struct store *s, const char *from_dir, json_t *record)
 	int err = store_need_write(s, "import a run");
 
 	/* What comes with files was read by record_read, which checks it. */
-	err = err || from_dir ? err : record_validate(record, record_of(record).id);
-	return err ? err : stage(s, from_dir, record, false);
+	if (!err && !from_dir)
+		err = record_validate(record, record_of(record).id);
+	if (err)
+		return err;
+	return stage(s, from_dir, record, false);
 }
 
 /* One sync of the file system is cheaper than those of many small files, and dearer than of one. */
@@ -146,11 +151,15 @@ static int enter_staged(struct store *s)
 	int err = sync_staged(s), in_index = index_exec(s->db, "BEGIN IMMEDIATE");
 
 	for (; s->staged; drop_staged(s, s->staged))
-		err = err ? err : enter_one(s, s->staged->record);
+		if (!err)
+			err = enter_one(s, s->staged->record);
 	if (!in_index)
 		index_exec(s->db, "COMMIT");
-	err = err ? err : file_sync_dir(s->runs);
-	return err ? store_fail(s, "import runs", err) : 0;
+	if (!err)
+		err = file_sync_dir(s->runs);
+	if (err)
+		store_fail(s, "import runs", err);
+	return err;
 }
 
 int store_import_flush(struct store *s)
@@ -171,7 +180,13 @@ int store_import_dir(struct store *s, const char *from_dir, json_t *record)
 {
 	int err = store_need_write(s, "import a run");
 
-	err = err ? err : record_validate(record, record_of(record).id);
-	err = err ? err : stage(s, from_dir, record, true);
-	return err ? err : store_import_flush(s);
+	if (err)
+		return err;
+	err = record_validate(record, record_of(record).id);
+	if (err)
+		return err;
+	err = stage(s, from_dir, record, true);
+	if (err)
+		return err;
+	return store_import_flush(s);
 }

@@ -111,7 +111,8 @@ int store_begin(struct store *s, char id[32], char **run_dir)
 		return store_fail(s, "begin a run", lock);
 	err = store_make_pending(s, "", &p);
 	close(lock);
-	err = err ? err : make_reserve(s, p->id);
+	if (!err)
+		err = make_reserve(s, p->id);
 	if (err) {
 		store_fail(s, "begin a run", err);
 		store_abort(s, p->id);
@@ -181,11 +182,20 @@ static int write_and_enter(struct store *s, const char *id, json_t *record)
 	char *dir = store_tmp_path(s, id, "");
 	int err = store_write_record(dir, record);
 
-	err = err ? err : dir_sync_all(dir);
-	err = err ? err : store_enter(s, dir, id, record);
-	err = err ? err : file_sync_dir(s->runs);
+	if (err)
+		goto out;
+	err = dir_sync_all(dir);
+	if (err)
+		goto out;
+	err = store_enter(s, dir, id, record);
+	if (err)
+		goto out;
+	err = file_sync_dir(s->runs);
+out:
+	if (err)
+		store_fail(s, "commit a run", err);
 	free(dir);
-	return err ? store_fail(s, "commit a run", err) : 0;
+	return err;
 }
 
 int store_commit(struct store *s, const char *id, json_t *record)
@@ -203,9 +213,13 @@ int store_commit(struct store *s, const char *id, json_t *record)
 	json_object_set_new(record, MEMBER_KEY(struct record, id), json_string(id));
 	json_object_set_new(record, MEMBER_KEY(struct record, order), json_integer(store_next_order(s)));
 	err = record_validate(record, id);
-	err = err ? err : write_and_enter(s, id, record);
-	if (!err)
-		forget(s, p);
+	if (err)
+		goto out;
+	err = write_and_enter(s, id, record);
+	if (err)
+		goto out;
+	forget(s, p);
+out:
 	close(lock);
 	free(reserve);
 	return err;
