@@ -134,6 +134,7 @@ bool fig_has_latency(const json_t *rec);
 
 #define X(symbol, ...) int fig_##symbol(const struct fig_set *set, struct fig_doc *doc);
 #include "analysis/figure_rows.h"
+X(skeleton)
 #undef X
 
 #endif

@@ -1,22 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * How to add a workload. Copy this file, then four steps:
- *
- *  1. Fill in the row below and declare it in table.h; add it to the list in workloads.c.
- *  2. Write what the guest does: a function `int run_NAME(struct agent *a)` in workloads/agent/, listed
- *     in its main.c:
- *
- *             report_line("ready");         set-up is over
- *             report_flush();               nothing may be written to the serial port inside the window
- *             window_open(a, &w);
- *             ... the work ...
- *             window_close(a, &w);
- *             report_metric("op_ns", ...);  only what was measured; names carry their unit
- *             window_report(a, &w, ops);
- *
- *     On trouble: return agent_fail(err, "WHAT: WHY"). The sample is then void, never zero.
- *  3. A network workload has a second half in workloads/agent/peer*.c.
- *  4. New metric names: one row each in results/metrics.c.
+ * How a workload looks to the runner: to be copied (CONTRIBUTING.md); agent/skeleton.c is what the guest
+ * does. A network workload has a second half in workloads/agent/peer*.c. New metric names are rows of
+ * results/metrics.c, new keys of the job rows of workloads/job.c.
  *
  * This row is compiled and validated by the unit test, so that it cannot rot, but it is not in the table.
  */

@@ -37,6 +37,7 @@ int agent_run(struct agent *a);
 
 #define X(symbol, name, net, job) int run_##job(struct agent *a);
 #include "workloads/rows.h"
+X(skeleton, , , skeleton)
 #undef X
 /* The median round trip of one byte when nothing else is on the path, reported as latency_ns. */
 int latency_when_quiet(const struct agent *a);
