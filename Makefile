@@ -78,7 +78,7 @@ $(O)/vhost-user-net: $(O)/obj/vmm/devices/virtio_net/vhost_user_net_main.o $(O)/
 all: $(O)/vhost-user-net
 
 # Files embedded in the program (ASSET in assets.c).
-$(O)/obj/analysis/assets.o: $(wildcard analysis/*.gp analysis/*.css analysis/*.js)
+$(O)/obj/analysis/assets.o: $(wildcard analysis/*.gp analysis/*.html analysis/*.css analysis/*.js)
 
 # Process 1 of the lab.
 $(O)/lab-init: $(wildcard bench/lab/labinit/*.[ch]) bench/lab/lab_wire.h

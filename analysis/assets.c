@@ -13,5 +13,6 @@
 
 ASSET(asset_style_gp, "style.gp");
 ASSET(asset_report_css, "report.css");
+ASSET(asset_dashboard_html, "dashboard.html");
 ASSET(asset_dashboard_css, "dashboard.css");
 ASSET(asset_dashboard_js, "dashboard.js");

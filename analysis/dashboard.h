@@ -90,7 +90,6 @@ void dash_index_html(const struct dash *d, struct strbuf *out);
 void dash_series_html(const struct dash *d, const struct dash_series *s, const struct dash_mix *mix,
 		      struct strbuf *out);
 extern const char *const dash_verdict_class[DASH_VERDICTS];
-void dash_html(struct strbuf *sb, const char *text);
 /* "2026-03-14" of a point. */
 void dash_day(const struct series_point *p, char buf[11]);
 

@@ -8,35 +8,15 @@
 #include <string.h>
 #include <time.h>
 
+#include "analysis/assets.h"
 #include "analysis/dashboard.h"
+#include "analysis/page.h"
 #include "analysis/report.h"
 #include "base/clock.h"
 
 #define SPARK_RUNS 120
 #define SPARK_W	   240.0
 #define SPARK_H	   36.0
-
-void dash_html(struct strbuf *sb, const char *text)
-{
-	for (; *text; text++) {
-		switch (*text) {
-		case '<':
-			strbuf_adds(sb, "&lt;");
-			break;
-		case '>':
-			strbuf_adds(sb, "&gt;");
-			break;
-		case '&':
-			strbuf_adds(sb, "&amp;");
-			break;
-		case '"':
-			strbuf_adds(sb, "&quot;");
-			break;
-		default:
-			strbuf_addc(sb, *text);
-		}
-	}
-}
 
 static void add_spark(struct strbuf *sb, const struct dash_series *s)
 {
@@ -66,41 +46,28 @@ static void add_spark(struct strbuf *sb, const struct dash_series *s)
 	strbuf_adds(sb, "</svg>");
 }
 
-static void add_lower(struct strbuf *sb, const char *text)
+/* What the filter looks in: lower case, since people type so. */
+static char *search_text(const struct dash_series *s)
 {
-	char *copy = xstrdup(text);
+	char *text = xasprintf("%s %s %s %s ", s->config->workload, s->title, s->name, dash_verdict_class[s->verdict]);
 
-	for (char *p = copy; *p; p++)
+	for (char *p = text; *p; p++)
 		*p = (char)tolower((unsigned char)*p);
-	dash_html(sb, copy);
-	strbuf_addc(sb, ' ');
-	free(copy);
+	return text;
 }
 
 static void add_card(struct strbuf *sb, const struct dash_series *s)
 {
-	char value[64];
+	char value[64], *search = search_text(s);
+	struct strbuf spark = STRBUF_INIT;
 
 	report_value(s->metric->unit, s->p[s->n - 1].median, value, sizeof(value));
-	strbuf_addf(sb, "<a class=\"card %s\" data-verdict=\"%s\" data-text=\"",
-		    dash_verdict_class[s->verdict], dash_verdict_class[s->verdict]);
-	add_lower(sb, s->config->workload);
-	add_lower(sb, s->title);
-	add_lower(sb, s->name);
-	add_lower(sb, dash_verdict_class[s->verdict]);
-	strbuf_adds(sb, "\" href=\"s/");
-	dash_html(sb, s->page);
-	strbuf_adds(sb, "\"><div class=\"name\">");
-	dash_html(sb, s->title);
-	strbuf_adds(sb, "</div><div class=\"row\"><span class=\"dim\">");
-	dash_html(sb, s->name);
-	strbuf_adds(sb, "</span><span class=\"value\">");
-	dash_html(sb, value);
-	strbuf_adds(sb, "</span></div>");
-	add_spark(sb, s);
-	strbuf_adds(sb, "<div class=\"verdict\">");
-	dash_html(sb, s->comment);
-	strbuf_adds(sb, "</div></a>\n");
+	add_spark(&spark, s);
+	page_add(sb, asset_dashboard_html, "card", "verdict", dash_verdict_class[s->verdict], "search", search, "page",
+		 s->page, "title", s->title, "name", s->name, "value", value, "spark", strbuf_str(&spark), "comment",
+		 s->comment, NULL);
+	strbuf_free(&spark);
+	free(search);
 }
 
 static void add_filters(struct strbuf *sb, const struct dash *d)
@@ -109,44 +76,24 @@ static void add_filters(struct strbuf *sb, const struct dash *d)
 
 	for (size_t i = 0; i < d->n; i++)
 		count[d->series[i].verdict]++;
-	strbuf_addf(
-		sb,
-		"<div class=\"bar\" role=\"group\" aria-label=\"Filter\"><button data-want=\"all\" "
-		"aria-pressed=\"true\">all %zu</button>",
-		d->n);
-	for (size_t v = 0; v < DASH_VERDICTS; v++)
-		if (count[v])
-			strbuf_addf(
-				sb,
-				"<button data-want=\"%s\" aria-pressed=\"false\">%s %zu</button>",
-				dash_verdict_class[v],
-				v == DASH_FEW ? "too few" : dash_verdict_class[v], count[v]);
-	strbuf_adds(
-		sb,
-		"<input id=\"search\" type=\"search\" placeholder=\"filter: vhost exits\" "
-		"aria-label=\"Filter by text\">"
-		"<span id=\"shown\" class=\"dim\" role=\"status\"></span></div>\n");
+	for (size_t v = 0; v < DASH_VERDICTS; v++) {
+		char text[24];
+
+		if (!count[v])
+			continue;
+		snprintf(text, sizeof(text), "%zu", count[v]);
+		page_add(sb, asset_dashboard_html, "filter", "verdict", dash_verdict_class[v], "name",
+			 v == DASH_FEW ? "too few" : dash_verdict_class[v], "count", text, NULL);
+	}
 }
 
-static void add_facts(struct strbuf *sb, const struct dash *d)
+/* Caller frees. */
+static char *alarms_text(const struct dash *d)
 {
-	size_t runs = d->rows;
-
-	strbuf_addf(sb, "<p class=\"dim\">%zu series of %zu runs. ", d->n, runs);
-	if (d->aa_pairs)
-		strbuf_addf(
-			sb,
-			"Own false-alarm rate: %zu of %zu pairs of consecutive runs of one build "
-			"(A/A) differ by more than "
-			"their intervals and 1 %%: %.2g %%.",
-			d->aa_alarms, d->aa_pairs,
-			100.0 * (double)d->aa_alarms / (double)d->aa_pairs);
-	else
-		strbuf_adds(
-			sb,
-			"Own false-alarm rate: unknown; no build of a clean checkout was run twice "
-			"in a row with 6 boots or more (A/A).");
-	strbuf_adds(sb, "</p>\n");
+	if (!d->aa_pairs)
+		return xstrdup("Own false-alarm rate: unknown; no build of a clean checkout was run twice in a row with 6 boots or more (A/A).");
+	return xasprintf("Own false-alarm rate: %zu of %zu pairs of consecutive runs of one build (A/A) differ by more than their intervals and 1 %%: %.2g %%.",
+			 d->aa_alarms, d->aa_pairs, 100.0 * (double)d->aa_alarms / (double)d->aa_pairs);
 }
 
 static int by_place(const void *a, const void *b)
@@ -162,49 +109,41 @@ static int by_place(const void *a, const void *b)
 	return c ? c : strcmp(s->name, t->name);
 }
 
-void dash_index_html(const struct dash *d, struct strbuf *sb)
+static void add_sections(struct strbuf *sb, const struct dash *d)
 {
 	const struct dash_series **order = xcalloc(d->n + 1, sizeof(*order));
 	const char *workload = NULL;
-	char now[32];
 
 	for (size_t i = 0; i < d->n; i++)
 		order[i] = &d->series[i];
 	qsort(order, d->n, sizeof(*order), by_place);
-	clock_iso8601(time(NULL), now, sizeof(now));
-	strbuf_addf(
-		sb,
-		"<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-		"<title>Exitlab nightly</title>\n"
-		"<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" "
-		"href=\"dashboard.css\">\n</head>\n<body>\n"
-		"<header><h1>Exitlab nightly</h1><span class=\"dim\">built %s</span>"
-		"<button id=\"theme\" class=\"push\">Theme</button></header>\n<main>\n",
-		now);
-	add_facts(sb, d);
-	add_filters(sb, d);
 	for (size_t i = 0; i < d->n; i++) {
-		if (!workload || strcmp(workload, order[i]->config->workload)) {
-			strbuf_adds(sb, workload ? "</div></section>\n" : "");
+		if (!workload || strcmp(workload, order[i]->config->workload) != 0) {
+			if (workload)
+				page_add(sb, asset_dashboard_html, "section_end", NULL);
 			workload = order[i]->config->workload;
-			strbuf_adds(sb, "<section><h2>");
-			dash_html(sb, workload);
-			strbuf_adds(sb, "</h2><div class=\"cards\">\n");
+			page_add(sb, asset_dashboard_html, "section", "workload", workload, NULL);
 		}
 		add_card(sb, order[i]);
 	}
-	strbuf_adds(
-		sb,
-		workload
-			? "</div></section>\n"
-			: "<p>No runs yet: <code>bench run</code> or <code>bench nightly</code> fills this page.</p>\n");
-	strbuf_addf(
-		sb,
-		"</main>\n<footer>Sparklines: the last %d runs, dashed where the level changed. "
-		"Keys: <kbd>j</kbd> <kbd>k</kbd> move, "
-		"<kbd>Enter</kbd> open, <kbd>/</kbd> filter, <kbd>t</kbd> theme.</footer>\n"
-		"<script src=\"dashboard.js\"></script>\n</body>\n</html>\n",
-		SPARK_RUNS);
+	page_add(sb, asset_dashboard_html, workload ? "section_end" : "empty", NULL);
 	free(order);
+}
+
+void dash_index_html(const struct dash *d, struct strbuf *sb)
+{
+	struct strbuf filters = STRBUF_INIT, sections = STRBUF_INIT;
+	char now[32], series[24], runs[24], recent[24], *alarms = alarms_text(d);
+
+	clock_iso8601(time(NULL), now, sizeof(now));
+	snprintf(series, sizeof(series), "%zu", d->n);
+	snprintf(runs, sizeof(runs), "%zu", d->rows);
+	snprintf(recent, sizeof(recent), "%d", SPARK_RUNS);
+	add_filters(&filters, d);
+	add_sections(&sections, d);
+	page_add(sb, asset_dashboard_html, "index", "built", now, "series", series, "runs", runs, "recent", recent,
+		 "alarms", alarms, "filters", strbuf_str(&filters), "sections", strbuf_str(&sections), NULL);
+	strbuf_free(&filters);
+	strbuf_free(&sections);
+	free(alarms);
 }

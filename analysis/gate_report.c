@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "analysis/gate_report.h"
+#include "base/escape.h"
 #include "base/table.h"
 #include "results/record.h"
 
@@ -241,24 +242,11 @@ void gate_write_markdown(const struct gate *g, const struct gate_names *names, F
 
 static void xml(const char *s, FILE *out)
 {
-	for (; *s; s++) {
-		switch (*s) {
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '"':
-			fputs("&quot;", out);
-			break;
-		default:
-			fputc((unsigned char)*s < ' ' ? '?' : *s, out); /* XML has no other controls */
-		}
-	}
+	struct strbuf sb = STRBUF_INIT;
+
+	escape_text(&sb, LANGUAGE_HTML, s);
+	fputs(strbuf_str(&sb), out);
+	strbuf_free(&sb);
 }
 
 static size_t count_results(const struct gate *g, enum gate_result result)

@@ -5,75 +5,14 @@
 
 #include "analysis/assets.h"
 #include "analysis/report_doc.h"
-
-/* Characters that a format takes for its own, and what stands for them. */
-struct escape {
-	char c;
-	const char *text;
-};
-
-static const struct escape html_escapes[] = {
-	{'<', "&lt;"}, {'>', "&gt;"}, {'&', "&amp;"}, {'"', "&quot;"}, {0, NULL}};
-static const struct escape md_escapes[] = {
-	{'|', "\\|"},	 {'*', "\\*"}, {'_', "\\_"}, {'`', "\\`"}, {'[', "\\["},  {']', "\\]"},
-	{'<', "&lt;"}, {'>', "&gt;"}, {'&', "&amp;"}, {'~', "\\~"}, {'$', "\\$"}, {'\\', "\\\\"}, {0, NULL}};
-static const struct escape tex_escapes[] = {
-	{'-', "-{}"}, /* two of them are two, not a dash: options are copied from here */
-	{'%', "\\%"},
-	{'&', "\\&"},
-	{'#', "\\#"},
-	{'_', "\\_"},
-	{'$', "\\$"},
-	{'{', "\\{"},
-	{'}', "\\}"},
-	{'~', "\\textasciitilde{}"},
-	{'^', "\\textasciicircum{}"},
-	{'\\', "\\textbackslash{}"},
-	{'<', "\\textless{}"},
-	{'>', "\\textgreater{}"},
-	{0, NULL},
-};
-static const struct escape *const escapes[] = {html_escapes, md_escapes, tex_escapes};
-
-/* A character beyond Latin 1 (first byte from here on) is an error to pdflatex. */
-#define TEX_KNOWS 0xc4
-
-/* Its last byte. */
-static const char *tex_unknown(struct doc *d, const char *s)
-{
-	while (((unsigned char)s[1] & 0xc0) == 0x80)
-		s++;
-	strbuf_addc(&d->out, '?');
-	return s;
-}
-
-/* In one line, of printable characters: a new line would end a cell or begin a list. */
-static void add_text(struct doc *d, const char *text)
-{
-	char *line = xstrdup(text);
-
-	str_one_line(line);
-	for (const char *s = line; *s; s++) {
-		const struct escape *e = escapes[d->format];
-
-		while (e->c && e->c != *s)
-			e++;
-		if (e->c)
-			strbuf_adds(&d->out, e->text);
-		else if (d->format == DOC_TEX && (unsigned char)*s >= TEX_KNOWS)
-			s = tex_unknown(d, s);
-		else
-			strbuf_addc(&d->out, *s);
-	}
-	free(line);
-}
+#include "base/escape.h"
 
 /* One text between what opens and closes it in each format. */
 static void add_between(struct doc *d, const char *const open[3], const char *text,
 			const char *const close[3])
 {
 	strbuf_adds(&d->out, open[d->format]);
-	add_text(d, text);
+	escape_text(&d->out, (enum language)d->format, text);
 	strbuf_adds(&d->out, close[d->format]);
 }
 
@@ -110,7 +49,7 @@ void doc_begin(struct doc *d, enum doc_format format, const char *title)
 	add_between(d, open, title, close);
 	if (format == DOC_HTML) {
 		strbuf_adds(&d->out, "<h1>");
-		add_text(d, title);
+		escape_text(&d->out, (enum language)d->format, title);
 		strbuf_adds(&d->out, "</h1>\n");
 	}
 }
@@ -260,7 +199,7 @@ static void cell_close(struct doc *d)
 void doc_cell(struct doc *d, const char *text)
 {
 	cell_open(d);
-	add_text(d, text);
+	escape_text(&d->out, (enum language)d->format, text);
 	cell_close(d);
 }
 
@@ -275,7 +214,7 @@ void doc_cell_value(struct doc *d, const char *value, const char *interval)
 	}
 	cell_open(d);
 	add_each(d, "", "", "\\shortstack[r]{");
-	add_text(d, value);
+	escape_text(&d->out, (enum language)d->format, value);
 	add_between(d, open, interval, close);
 	cell_close(d);
 }

@@ -4,9 +4,9 @@
 #ifndef ANALYSIS_REPORT_DOC_H
 #define ANALYSIS_REPORT_DOC_H
 
-#include "base/strbuf.h"
+#include "base/escape.h"
 
-enum doc_format { DOC_HTML, DOC_MD, DOC_TEX };
+enum doc_format { DOC_HTML = LANGUAGE_HTML, DOC_MD = LANGUAGE_MD, DOC_TEX = LANGUAGE_TEX };
 
 struct doc {
 	enum doc_format format;

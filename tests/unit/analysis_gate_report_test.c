@@ -78,7 +78,7 @@ static void names_stay_in_their_cell(void **state)
 	md = written(gate_write_markdown, &g);
 	xml = written(gate_write_junit, &g);
 	assert_non_null(strstr(md, "\n| `a'b\\|c # ?[2J` | 1.00 G"));
-	assert_non_null(strstr(xml, "name=\"a`b|c?# ?[2J\""));
+	assert_non_null(strstr(xml, "name=\"a`b|c # ?[2J\""));
 	free(md);
 	free(xml);
 }
