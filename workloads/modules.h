@@ -29,8 +29,8 @@ int modules_for_pci(const char *moddir, const char *bdf, struct strlist *out);
 /* Name without directory and ".ko*", '-' turned into '_'. Caller frees. */
 char *module_name(const char *path);
 
-/* Content of a module file below moddir, unpacked when it ends in .xz or .zst. Caller frees. 0 or
- * -errno (logged). */
+/* Content of a module file below moddir, unpacked when it ends in .xz or .zst, without its signature.
+ * Caller frees. 0 or -errno (logged). */
 int module_read(const char *moddir, const char *path, void **data, size_t *len);
 
 #endif

@@ -259,6 +259,35 @@ static void programs_of_the_system_keep_their_place(void **state)
 	cpio_free(c);
 }
 
+static void a_module_is_read_without_its_signature(void **state)
+{
+#define INFO_AND_MAGIC(len) "\0\0\2\0\0\0\0\0\0\0\0" len "~Module signature appended~\n"
+	static const struct {
+		const char *file;
+		size_t len, want;
+	} cases[] = {
+		{"code" "SIG" INFO_AND_MAGIC("\3"), 4 + 3 + 12 + 28, 4},
+		{"code" INFO_AND_MAGIC("\0"), 4 + 12 + 28, 4},
+		{"code" "SIG" INFO_AND_MAGIC("\10"), 4 + 3 + 12 + 28, 4 + 3 + 12 + 28}, /* longer than the file */
+		{"~Module signature appended~\n", 28, 28},
+		{"code", 4, 4},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *path = xasprintf("%s/x.ko", dir);
+		void *data;
+		size_t len;
+
+		assert_int_equal(file_write_atomic(path, cases[i].file, cases[i].len), 0);
+		assert_int_equal(module_read(dir, "x.ko", &data, &len), 0);
+		assert_int_equal(len, cases[i].want);
+		assert_memory_equal(data, cases[i].file, len);
+		free(data);
+		free(path);
+	}
+}
+
 static void image_holds_what_the_mode_needs(void **state)
 {
 	static const char *const files[] = {"net", "core", NULL};
@@ -368,6 +397,7 @@ int main(void)
 		cmocka_unit_test(cpio_is_reproducible),
 		cmocka_unit_test(cpio_refuses_bad_paths),
 		cmocka_unit_test(programs_of_the_system_keep_their_place),
+		cmocka_unit_test(a_module_is_read_without_its_signature),
 		cmocka_unit_test(image_holds_what_the_mode_needs),
 		cmocka_unit_test(elf_walk),
 		cmocka_unit_test(elf_mutations),
