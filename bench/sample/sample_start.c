@@ -88,7 +88,7 @@ static int vmm_argv(struct run *r, struct strlist *a)
 		job_write(&r->job, line, sizeof(line));
 		w.cmdline = line;
 	} else {
-		w.cmdline = "console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0 random.trust_cpu=on";
+		w.cmdline = "console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0 random.trust_cpu=on cryptomgr.notests";
 	}
 	err = w.kernel && w.program ? r->cell->vmm->command(&w, a) : -ENOENT;
 	free(console);
