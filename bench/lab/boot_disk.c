@@ -48,6 +48,24 @@ static int copy_bytes(int out, int in, off_t at, uint64_t n)
 	return 0;
 }
 
+/* A kernel's last segment ends in 24 MiB of zeros, which boot.S makes faster than it reads them. */
+static int trim_zeros(int fd, off_t at, uint64_t *size)
+{
+	static const char zeros[BOOT_SECTOR];
+	char buf[BOOT_SECTOR];
+
+	while (*size) {
+		size_t n = MIN(*size, sizeof(buf));
+
+		if (pread(fd, buf, n, at + (off_t)(*size - n)) != (ssize_t)n)
+			return -EIO;
+		if (memcmp(buf, zeros, n) != 0)
+			break;
+		*size -= n;
+	}
+	return 0;
+}
+
 /*
  * Size bytes of in from at on are to be found at dest, then zeros up to full bytes. What fills the last
  * sector comes from the image and is zero.
@@ -56,12 +74,16 @@ static int add_piece(struct writer *w, int in, off_t at, uint64_t size, uint64_t
 {
 	struct boot_piece *p = &w->header.piece[w->n_pieces];
 	uint64_t read;
+	int err;
 
 	if (w->n_pieces + 1 >= BOOT_PIECES)
 		return -E2BIG;
 	if (size > full || full > w->mem_end || dest < LOW_BYTES ||
 	    !range_ok(dest, full + BOOT_SECTOR, w->mem_end))
 		return -EFBIG;
+	err = trim_zeros(in, at, &size);
+	if (err)
+		return err;
 	read = (uint64_t)sectors(size) * BOOT_SECTOR;
 	*p = (struct boot_piece){(uint32_t)dest, w->sector, sectors(size), 0};
 	if (full > read)
