@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+/* What a lab's init says, however it is cut on its way to us. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "bench/lab/lab_impl.h"
+#include "bench/lab/lab_wire.h"
+#include "tests/unit/fake_record.h"
+
+static void add_frame(struct strbuf *sb, uint32_t type, const void *data, uint32_t len)
+{
+	struct lab_frame f = {type, len};
+
+	strbuf_add(sb, &f, sizeof(f));
+	strbuf_add(sb, data, len);
+}
+
+static void add_session(struct strbuf *sb, int32_t status)
+{
+	add_frame(sb, LAB_READY, "", 0);
+	add_frame(sb, LAB_FILE, "deep/file\0first ", 16);
+	add_frame(sb, LAB_FILE, "deep/file\0second", 16);
+	add_frame(sb, LAB_EXIT, &status, sizeof(status));
+}
+
+static struct lab lab_make(enum lab_channel channel, const struct lab_spec *spec)
+{
+	return (struct lab){.spec = spec, .channel = channel, .ctl_fd = -1};
+}
+
+static void any_cut_gives_the_same(void **state)
+{
+	static const char banner[] = "Emulator 3.0\n====\n" LAB_MAGIC;
+	struct strbuf said = STRBUF_INIT;
+
+	(void)state;
+	strbuf_add(&said, banner, sizeof(banner));
+	add_session(&said, 7);
+	for (size_t cut = 1; cut < said.len; cut++) {
+		char *dir = fake_dir(), *path = xasprintf("%s/deep/file", dir), *text;
+		struct lab_spec spec = {.out_dir = dir};
+		struct lab lab = lab_make(LAB_SPEAKS, &spec);
+
+		strbuf_add(&lab.inbox, said.buf, cut);
+		assert_int_equal(lab_take_frames(&lab), 0);
+		assert_int_equal(lab.done, false);
+		strbuf_add(&lab.inbox, said.buf + cut, said.len - cut);
+		assert_int_equal(lab_take_frames(&lab), 0);
+		assert_true(lab.ready && lab.done);
+		assert_int_equal(lab.status, 7);
+		text = file_read_line(path);
+		assert_string_equal(text, "first second");
+		dir_remove_all(dir);
+		strbuf_free(&lab.inbox);
+		free(text);
+		free(path);
+		free(dir);
+	}
+	strbuf_free(&said);
+}
+
+static void what_is_no_frame_ends_it(void **state)
+{
+	static const struct {
+		enum lab_channel channel;
+		uint32_t type, len, bytes; /* as told, as sent */
+		int want;
+	} cases[] = {
+		{LAB_TALKS, LAB_STDOUT, LAB_FRAME_MAX + 1, 8, -EPROTO},
+		{LAB_TALKS, LAB_STDOUT, UINT32_MAX, 8, -EPROTO},
+		{LAB_LEAVES, LAB_EXIT, 3, 3, -EPROTO},
+		{LAB_LEAVES, LAB_EXIT, 0, 0, -EPROTO},
+		{LAB_LEAVES, 'z', 4, 4, 0}, /* of a newer init */
+		{LAB_TALKS, LAB_FAIL, 4, 4, -EIO},
+		/* An emulator that prints and prints: no frame ever comes. */
+		{LAB_SPEAKS, 'z', LAB_FRAME_MAX, LAB_FRAME_MAX, -EPROTO},
+	};
+	static const char zeros[LAB_FRAME_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct lab_frame f = {cases[i].type, cases[i].len};
+		struct lab_spec spec = {.out_dir = NULL};
+		struct lab lab = lab_make(cases[i].channel, &spec);
+
+		strbuf_add(&lab.inbox, &f, sizeof(f));
+		strbuf_add(&lab.inbox, zeros, cases[i].bytes);
+		assert_int_equal(lab_take_frames(&lab), cases[i].want);
+		assert_false(lab.done);
+		strbuf_free(&lab.inbox);
+	}
+}
+
+static void a_file_stays_below_its_directory(void **state)
+{
+	char *dir = fake_dir(), *out = xasprintf("%s/out", dir), *outside = xasprintf("%s/x", dir);
+	struct lab_spec spec = {.out_dir = out};
+	struct lab lab = lab_make(LAB_LEAVES, &spec);
+
+	(void)state;
+	add_frame(&lab.inbox, LAB_FILE, "../x\0hello", 10);
+	add_frame(&lab.inbox, LAB_FILE, "no end of the name", 18);
+	add_frame(&lab.inbox, LAB_FILE, "", 0);
+	assert_int_equal(lab_take_frames(&lab), 0);
+	assert_false(file_exists(outside));
+	assert_false(file_exists(out));
+	dir_remove_all(dir);
+	strbuf_free(&lab.inbox);
+	free(outside);
+	free(out);
+	free(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(any_cut_gives_the_same),
+		cmocka_unit_test(what_is_no_frame_ends_it),
+		cmocka_unit_test(a_file_stays_below_its_directory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
