@@ -1,10 +1,24 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench/bench.h"
+#include "bench/lab/machine.h"
 #include "bench/sample/observer.h"
 #include "bench/run/run.h"
+
+/* A machine that can do nothing else is deterministic without being told. */
+static int choose_lab(struct run_args *args)
+{
+	if (args->on && strcmp(args->on, "lab")) {
+		log_error("run: --lab=%s is --on=lab, not --on=%s", args->lab, args->on);
+		return -EINVAL;
+	}
+	args->on = "lab";
+	args->deterministic |= machine_find(args->lab)->channel == LAB_SPEAKS;
+	return 0;
+}
 
 static int run_main(int argc, char **argv)
 {
@@ -28,6 +42,8 @@ static int run_main(int argc, char **argv)
 	if (workloads_validate())
 		return EXIT_BUG;
 	call.options = run_options_json(&args);
+	if (args.lab && choose_lab(&args))
+		return EXIT_USAGE;
 	if (args.overhead && overhead_expand(&args))
 		return EXIT_USAGE;
 	status = run_workload(argv[1], &args, &call);
@@ -49,6 +65,7 @@ const struct command cmd_run = {
 		    "bench run net-latency --mode=virtio --set event_idx=on,off\n"
 		    "bench run net-throughput --mode=virtio --deterministic --reps=2 --work=16M\n"
 		    "bench run exit-cost --guest=micro --on=host\n"
+		    "bench run boot --lab=intel\n"
 		    "bench run exit-cost --overhead",
 	.opts = run_opts,
 	.run = run_main,

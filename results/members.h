@@ -81,6 +81,7 @@
 	M(S, MAP, lab, MAY)
 
 #define LAB_MEMBERS(M, S)                                                                         \
+	M(S, TEXT, emulator, MAY)                                                                 \
 	M(S, TEXT, qemu, MAY)                                                                     \
 	M(S, BOOL, mended, MAY)                                                                   \
 	M(S, TEXT, host_kernel, MAY)                                                              \

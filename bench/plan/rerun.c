@@ -97,6 +97,15 @@ static void add_options(struct strlist *w, const struct record *r)
 	}
 }
 
+/* "host", "lab", or "lab-" and the machine's name. */
+static void add_substrate(struct strlist *w, const char *substrate)
+{
+	if (!strncmp(substrate, "lab-", 4))
+		add_option(w, "lab", substrate + 4);
+	else
+		add_option(w, "on", substrate);
+}
+
 struct strlist rerun_argv(const json_t *rec, uint64_t reps, const char *store)
 {
 	struct record r = record_of(rec);
@@ -111,7 +120,7 @@ struct strlist rerun_argv(const json_t *rec, uint64_t reps, const char *store)
 	add_option(&w, "vmm", r.vmm);
 	if (strcmp(r.guest, "none") != 0)
 		add_option(&w, "guest", r.guest);
-	add_option(&w, "on", r.substrate);
+	add_substrate(&w, r.substrate);
 	if (!strcmp(r.time_base, "virtual"))
 		strlist_add(&w, "--deterministic");
 	json_object_foreach (r.knobs, name, v)

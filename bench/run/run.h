@@ -7,6 +7,7 @@
 #include "bench/plan/plan.h"
 #include "results/store.h"
 
+struct machine;
 struct tune;
 
 /* How bench run was called, for the records. */
@@ -38,7 +39,8 @@ int run_plan_in_lab(const struct plan *p, struct store *store, const struct run_
 /* The command line of the bench inside a lab, whose store is out_dir. */
 char **run_inner_argv(const struct plan *p, const char *out_dir);
 /* What a bench inside a lab could not know: how we were called, and on what the lab itself ran. */
-void run_complete_record(json_t *rec, const struct run_call *call, unsigned labs_lost);
+void run_complete_record(json_t *rec, const struct machine *machine, const struct run_call *call,
+			 unsigned labs_lost);
 
 /* Whole command: choose the substrate, run, print. Exit status. */
 int run_workload(const char *workload, const struct run_args *args, const struct run_call *call);

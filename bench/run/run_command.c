@@ -10,6 +10,7 @@
 #include "bench/host/outer.h"
 #include "bench/run/deterministic.h"
 #include "bench/lab/lab.h"
+#include "bench/lab/machine.h"
 #include "bench/sample/observer.h"
 #include "bench/run/run.h"
 #include "bench/host/substrate.h"
@@ -34,8 +35,16 @@ static unsigned default_reps(const struct run_args *args, bool lab)
 	return lab ? 7 : 10;
 }
 
+/* Why the plan cannot run in this lab, or NULL. Caller frees. */
+static char *machine_lacks(const struct machine *m, unsigned needs)
+{
+	if (needs & ~m->has & NEED_VFIO)
+		return xasprintf("lab %s has no IOMMU and no SR-IOV card; use --lab=%s", m->name, machine_find(NULL)->name);
+	return lab_missing(m, NULL);
+}
+
 /* 0, or -ENOTSUP (logged): neither this machine nor its lab can run the plan. */
-static int check_substrate(const struct run_args *args, bool lab, const char *why)
+static int check_substrate(const struct run_args *args, unsigned needs, bool lab, const char *why)
 {
 	char *no_lab;
 
@@ -54,7 +63,7 @@ static int check_substrate(const struct run_args *args, bool lab, const char *wh
 			  why ? why : "");
 		return -ENOTSUP;
 	}
-	no_lab = lab_missing(NULL, NULL);
+	no_lab = machine_lacks(machine_find(args->lab), needs);
 	if (no_lab) {
 		log_error("%s%sthere can be no lab: %s", why ? why : "", why ? " here, and " : "", no_lab);
 		free(no_lab);
@@ -131,17 +140,19 @@ int run_workload(const char *workload, const struct run_args *args, const struct
 	char *why = NULL;
 	struct plan plan;
 	int status, err = plan_make(&plan, workload, args);
+	unsigned needs;
 	bool lab;
 
 	if (err)
 		return err == -ENOTSUP ? EXIT_CANNOT : EXIT_USAGE;
-	lab = wants_lab(args, host_lacks(plan_needs(&plan), &why));
+	needs = plan_needs(&plan);
+	lab = wants_lab(args, host_lacks(needs, &why));
 	plan_order(&plan, args->reps ? (unsigned)args->reps : default_reps(args, lab));
 	if (args->dry_run) {
 		plan_print(&plan, stdout);
 		status = EXIT_OK;
 	} else {
-		status = check_substrate(args, lab, why)
+		status = check_substrate(args, needs, lab, why)
 				 ? EXIT_CANNOT
 				 : run_stored(&plan, lab, call);
 	}

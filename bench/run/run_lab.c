@@ -13,6 +13,7 @@
 #include "bench/lab/lab.h"
 #include "bench/lab/lab_cache.h"
 #include "bench/lab/lab_erratum.h"
+#include "bench/lab/machine.h"
 #include "bench/host/paths.h"
 #include "bench/sample/progress.h"
 #include "bench/run/run.h"
@@ -36,15 +37,22 @@ char **run_inner_argv(const struct plan *p, const char *out_dir)
 }
 
 /* What the inner bench could not know: how we were called, and on what the lab itself ran. */
-void run_complete_record(json_t *rec, const struct run_call *call, unsigned labs_lost)
+void run_complete_record(json_t *rec, const struct machine *machine, const struct run_call *call,
+			 unsigned labs_lost)
 {
 	json_t *host = environment_json();
+	char *version = NULL, *emulator;
 	struct record_environment e;
 	struct record_lab lab;
 
+	free(machine->missing(&version));
+	if (!version)
+		version = xstrdup("");
+	emulator = xasprintf("%s %s", machine->emulator, version);
 	members_read(&environment_members, host, &e);
 	lab = (struct record_lab){
-		.qemu = e.qemu,
+		.emulator = emulator,
+		.qemu = machine == &machine_amd ? version : NULL,
 		.mended = lab_erratum_mended(),
 		.host_kernel = e.kernel,
 		.host_cpu = e.cpu,
@@ -55,6 +63,8 @@ void run_complete_record(json_t *rec, const struct run_call *call, unsigned labs
 	json_object_set_new(record_of(rec).environment, MEMBER_KEY(struct record_environment, lab),
 			    members_write(&lab_members, &lab));
 	json_decref(host);
+	free(emulator);
+	free(version);
 }
 
 static int adopt_run(struct store *store, const char *dir, const struct run_call *call,
@@ -67,7 +77,7 @@ static int adopt_run(struct store *store, const char *dir, const struct run_call
 	free(path);
 	if (!rec)
 		return -EIO;
-	run_complete_record(rec, call, out->labs_lost);
+	run_complete_record(rec, machine_find(NULL), call, out->labs_lost);
 	err = store_import_dir(store, dir, rec);
 	if (err) {
 		json_decref(rec);
