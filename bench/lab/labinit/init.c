@@ -160,6 +160,21 @@ static void enter_host_root(void)
 		fail("chroot", "/root");
 }
 
+/*
+ * The initial RAM file system is no place to pivot from, which programs that shut themselves in do. Seen
+ * through a mount of itself it is one.
+ */
+static void leave_initial_root(void)
+{
+	mkdir("/root", 0755);
+	do_mount("/", "/root", NULL, MS_BIND, NULL);
+	if (chdir("/root"))
+		fail("enter", "/root");
+	do_mount(".", "/", NULL, MS_MOVE, NULL);
+	if (chroot(".") || chdir("/"))
+		fail("chroot", "/root");
+}
+
 static void loopback_up(void)
 {
 	struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
@@ -177,9 +192,11 @@ int main(void)
 	bool sealed, alive;
 	int32_t status;
 
+	sealed = config_load();
+	if (sealed)
+		leave_initial_root();
 	mount_kernel_file_systems("");
 	load_modules("/modules");
-	sealed = config_load();
 	wire_open();
 	if (!sealed)
 		config_receive();
