@@ -89,6 +89,9 @@ void dash_mix_free(struct dash_mix *m);
 void dash_index_html(const struct dash *d, struct strbuf *out);
 void dash_series_html(const struct dash *d, const struct dash_series *s, const struct dash_mix *mix,
 		      struct strbuf *out);
+/* Whether that is for the better, and by how much. */
+enum dash_verdict dash_direction(const struct dash_series *s, const struct dash_change *c);
+double dash_percent(const struct dash_change *c);
 extern const char *const dash_verdict_class[DASH_VERDICTS];
 /* "2026-03-14" of a point. */
 void dash_day(const struct series_point *p, char buf[11]);

@@ -158,9 +158,16 @@ static char *title_of(const struct dash_config *c)
 			strbuf_addf(&sb, "%s%s", sb.len ? ", " : "", part[i]);
 	if (!sb.len)
 		strbuf_adds(&sb, c->workload);
-	strbuf_addf(&sb, " (%s%s%s)", c->substrate, strcmp(c->time_base, "real") ? ", " : "",
-		    strcmp(c->time_base, "real") ? c->time_base : "");
+	strbuf_addf(&sb, " (%s", c->substrate);
+	if (strcmp(c->time_base, "real") != 0)
+		strbuf_addf(&sb, ", %s", c->time_base);
+	strbuf_addc(&sb, ')');
 	return strbuf_take(&sb);
+}
+
+static const char *or_none(const char *text)
+{
+	return *text ? text : "none";
 }
 
 /* The name is stable over the years: it depends on the series only. */
@@ -171,8 +178,7 @@ static char *page_of(const struct dash_config *c, const char *metric)
 
 	for (const char *s = c->key; *s; s++)
 		hash = (hash ^ (unsigned char)*s) * 16777619u;
-	page = xasprintf("%s-%s-%s-%s-%08x.html", c->workload, *c->mode ? c->mode : "none",
-			 *c->vmm ? c->vmm : "none", metric, hash);
+	page = xasprintf("%s-%s-%s-%s-%08x.html", c->workload, or_none(c->mode), or_none(c->vmm), metric, hash);
 	for (char *p = page; *p; p++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-_.", *p))
 			*p = '_';
@@ -187,11 +193,28 @@ static size_t last_accepted(const struct dash_series *s)
 	return 0;
 }
 
-static void judge(struct dash_series *s)
+enum dash_verdict dash_direction(const struct dash_series *s, const struct dash_change *c)
+{
+	double better = s->metric->better * (c->after - c->before);
+
+	if (better > 0)
+		return DASH_BETTER;
+	return better < 0 ? DASH_WORSE : DASH_CHANGED;
+}
+
+double dash_percent(const struct dash_change *c)
+{
+	if (c->before == 0)
+		return INFINITY;
+	return 100 * (c->after / c->before - 1);
+}
+
+static void judge_series(struct dash_series *s)
 {
 	const struct dash_change *c = s->changes ? &s->change[s->changes - 1] : NULL;
 	bool open = c && (c->at > last_accepted(s) || (!last_accepted(s) && !s->p[0].accepted)) &&
 		    s->n - c->at <= RECENT_RUNS;
+	const char *arrow;
 	char day[11];
 
 	if (s->n < MIN_RUNS) {
@@ -205,13 +228,10 @@ static void judge(struct dash_series *s)
 		return;
 	}
 	dash_day(&s->p[c->at], day);
-	s->verdict = s->metric->better * (c->after - c->before) > 0   ? DASH_BETTER
-		     : s->metric->better * (c->after - c->before) < 0 ? DASH_WORSE
-								      : DASH_CHANGED;
-	s->comment = xasprintf("%s %+.2g %% %s since %s%s", c->after > c->before ? "▲" : "▼",
-			       c->before != 0 ? 100 * (c->after / c->before - 1) : INFINITY,
-			       dash_verdict_class[s->verdict], day,
-			       c->provisional ? " (provisional)" : "");
+	s->verdict = dash_direction(s, c);
+	arrow = c->after > c->before ? "▲" : "▼";
+	s->comment = xasprintf("%s %+.2g %% %s since %s%s", arrow, dash_percent(c), dash_verdict_class[s->verdict],
+			       day, c->provisional ? " (provisional)" : "");
 }
 
 static void add_series(struct dash *d, const struct dashboard_opts *opts)
@@ -239,7 +259,7 @@ static void add_series(struct dash *d, const struct dashboard_opts *opts)
 		s->title = title_of(s->config);
 		s->page = page_of(s->config, p->metric);
 		dash_find_changes(s);
-		judge(s);
+		judge_series(s);
 	}
 }
 

@@ -163,28 +163,19 @@ static void add_data(struct strbuf *sb, const struct dash *d, const struct dash_
 
 /* ---- tables ---- */
 
-static enum dash_verdict kind_of(const struct dash_series *s, const struct dash_change *c)
-{
-	double d = s->metric->better * (c->after - c->before);
-
-	return d > 0 ? DASH_BETTER : d < 0 ? DASH_WORSE : DASH_CHANGED;
-}
-
 static void add_change(struct strbuf *sb, const struct dash *d, const struct dash_series *s,
 		       const struct dash_change *c)
 {
 	char day[11], before[64], after[64], at[24], percent[24];
-	double ratio = INFINITY;
+	size_t last = c->at ? c->at - 1 : 0; /* before the change */
 
-	if (c->before != 0)
-		ratio = 100 * (c->after / c->before - 1);
 	dash_day(&s->p[c->at], day);
 	report_value(s->metric->unit, c->before, before, sizeof(before));
 	report_value(s->metric->unit, c->after, after, sizeof(after));
 	snprintf(at, sizeof(at), "%zu", c->at);
-	snprintf(percent, sizeof(percent), "%+.2g", ratio);
+	snprintf(percent, sizeof(percent), "%+.2g", dash_percent(c));
 	page_add(sb, asset_dashboard_html, "change", "at", at, "day", day, "before", before, "after", after, "kind",
-		 dash_verdict_class[kind_of(s, c)], "percent", percent, "old", version_at(d, s, c->at ? c->at - 1 : 0),
+		 dash_verdict_class[dash_direction(s, c)], "percent", percent, "old", version_at(d, s, last),
 		 "new", version_at(d, s, c->at), "provisional", c->provisional ? "provisional" : "", NULL);
 }
 

@@ -156,10 +156,26 @@ static const char breakdown_plot[] =
 	"title \"userspace\", \\\n"
 	"     dat using ($2+$3+$4):0:(stringcolumn(5)) with labels boxed left offset 1,0 notitle\n";
 
+/* In which the longest time has one to four digits. */
+static double time_unit(double max_ns, const char **name)
+{
+	static const char *const names[] = {"ns", "us", "ms"};
+	double unit = 1;
+	size_t i = 0;
+
+	while (max_ns / unit >= 2e3 && i < ARRAY_SIZE(names) - 1) {
+		unit *= 1e3;
+		i++;
+	}
+	*name = names[i];
+	return unit;
+}
+
 int fig_exit_breakdown(const struct fig_set *set, struct fig_doc *doc)
 {
 	struct reasons all;
 	size_t timed = costly_reasons(set, doc, &all), n = without_halts(all.list, timed);
+	const char *unit_name;
 	double max = 0, unit;
 
 	if (!n || !any_in_kvm(all.list, n)) {
@@ -171,15 +187,12 @@ int fig_exit_breakdown(const struct fig_set *set, struct fig_doc *doc)
 	}
 	for (size_t i = 0; i < n; i++)
 		max = fmax(max, all.list[i].total_ns / all.list[i].count);
-	unit = max >= 2e6 ? 1e6 : max >= 2e3 ? 1e3 : 1;
+	unit = time_unit(max, &unit_name);
 	row_axis(doc, all.list, n);
 	max = breakdown_data(doc, all.list, n, unit);
 	fig_linear_tics(doc, "x", max * 1.22, doc->width_in >= FIG_WIDE_IN ? 9 : 5);
 	strbuf_addf(&doc->gp, "set xlabel \"Mean time of one exit (%s)\"\nset xrange [0:%.4g]\n%s",
-		    unit >= 1e6	  ? "ms"
-		    : unit >= 1e3 ? "us"
-				  : "ns",
-		    max * 1.22, breakdown_plot);
+		    unit_name, max * 1.22, breakdown_plot);
 	name_run(doc, set->rec[0]);
 	strbuf_addf(
 		&doc->caption,

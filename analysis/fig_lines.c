@@ -101,8 +101,10 @@ static void lines_panel(struct fig_doc *doc, const struct fig_series *s, size_t 
 {
 	const char *name;
 	double unit = p->unit(b->high, &name);
-	struct bounds axis = {p->logy ? b->low / 1.6 : 0, p->logy ? b->high * 1.6 : b->high * 1.12};
+	struct bounds axis = {0, b->high * 1.12};
 
+	if (p->logy)
+		axis = (struct bounds){b->low / 1.6, b->high * 1.6};
 	strbuf_adds(&doc->gp, "unset label\nset ylabel \"");
 	strbuf_addf(&doc->gp, p->ylabel, name);
 	strbuf_addf(&doc->gp, "\"\nunit = %g\n%s\nset yrange [%.4g:%.4g]\nset format y \"%%g\"\n",

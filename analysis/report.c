@@ -14,11 +14,13 @@
 
 void report_value(const char *unit, double v, char *buf, size_t size)
 {
-	/* Units as they follow an SI prefix: "54.6 k/s". */
-	const char *short_unit = !strcmp(unit, "bit/s")	  ? "b/s"
-				 : !strncmp(unit, "1", 1) ? unit + 1
-							  : unit;
+	const char *short_unit = unit;
 
+	/* As units follow an SI prefix: "54.6 k/s". */
+	if (!strcmp(unit, "bit/s"))
+		short_unit = "b/s";
+	else if (*unit == '1')
+		short_unit = unit + 1;
 	if (!strcmp(unit, "ns"))
 		snprintf(buf, size, "%s", fmt_ns(v));
 	else if (!strcmp(unit, "%"))

@@ -247,9 +247,11 @@ static int opt_label(const struct opt *o, char *buf, size_t size)
 
 	if (o->letter)
 		snprintf(letter, sizeof(letter), "-%c, ", o->letter);
-	return snprintf(buf, size, "  %s--%s%s%s%s", letter, o->name,
-			o->type == OPT_OPTIONAL ? "[=" : takes_value(o) ? "=" : "",
-			o->type == OPT_FLAG ? "" : o->arg, o->type == OPT_OPTIONAL ? "]" : "");
+	if (o->type == OPT_OPTIONAL)
+		return snprintf(buf, size, "  %s--%s[=%s]", letter, o->name, o->arg);
+	if (o->type == OPT_FLAG)
+		return snprintf(buf, size, "  %s--%s", letter, o->name);
+	return snprintf(buf, size, "  %s--%s=%s", letter, o->name, o->arg);
 }
 
 static void print_lines(FILE *out, const char *text)
@@ -264,11 +266,14 @@ static void print_lines(FILE *out, const char *text)
 
 void opts_help(const char *prog, const struct command *cmd, FILE *out)
 {
+	const char *blank = *cmd->name ? " " : "";
 	char label[128];
 
-	fprintf(out, "%s%s%s: %s\n\nUsage: %s%s%s [options]%s%s\n", prog, *cmd->name ? " " : "",
-		cmd->name, cmd->summary, prog, *cmd->name ? " " : "", cmd->name,
-		cmd->args ? " " : "", cmd->args ? cmd->args : "");
+	fprintf(out, "%s%s%s: %s\n\nUsage: %s%s%s [options]", prog, blank, cmd->name, cmd->summary, prog, blank,
+		cmd->name);
+	if (cmd->args)
+		fprintf(out, " %s", cmd->args);
+	fputc('\n', out);
 	if (cmd->details)
 		fprintf(out, "\n%s\n", cmd->details);
 	if (cmd->opts && cmd->opts->name)
@@ -300,10 +305,12 @@ static void emit_number(const struct opt *o, uint64_t value, void (*emit)(void *
 static void emit_text(const struct opt *o, const char *value, void (*emit)(void *ctx, const char *word),
 		      void *ctx)
 {
-	char *word = value ? xasprintf("--%s%s%s", o->name, *value ? "=" : "", value) : NULL;
+	char *word;
 
-	if (word)
-		emit(ctx, word);
+	if (!value)
+		return;
+	word = xasprintf("--%s%s%s", o->name, *value ? "=" : "", value);
+	emit(ctx, word);
 	free(word);
 }
 

@@ -167,7 +167,9 @@ static char *ring_buffer(size_t *size)
 
 static int digits_after_point(double v)
 {
-	return v < 9.995 ? 2 : v < 99.95 ? 1 : 0;
+	if (v < 9.995)
+		return 2;
+	return v < 99.95 ? 1 : 0;
 }
 
 const char *fmt_si(double v)
@@ -176,16 +178,19 @@ const char *fmt_si(double v)
 	size_t size, p = 0;
 	char *buf = ring_buffer(&size);
 	double a = fabs(v);
+	int digits;
 
 	while (a >= 999.5 && p < ARRAY_SIZE(prefix) - 1) {
 		a /= 1000;
 		p++;
 	}
+	digits = digits_after_point(a);
+	if (!p && a == floor(a))
+		digits = 0;
 	if (a > 0 && a < 0.0995) /* 0.0038: two digits that mean something */
 		snprintf(buf, size, "%.2g", v);
 	else
-		snprintf(buf, size, "%s%.*f%s", v < 0 ? "-" : "",
-			 !p && a == floor(a) ? 0 : digits_after_point(a), a, prefix[p]);
+		snprintf(buf, size, "%s%.*f%s", v < 0 ? "-" : "", digits, a, prefix[p]);
 	return buf;
 }
 

@@ -12,7 +12,7 @@
 
 void *xcalloc(size_t n, size_t size)
 {
-	void *p = calloc(n ? n : 1, size ? size : 1);
+	void *p = calloc(MAX(n, 1), MAX(size, 1));
 
 	if (!p)
 		die(EXIT_CANNOT, "out of memory (%zu x %zu bytes)", n, size);

@@ -338,10 +338,14 @@ static int apply_difference(sqlite3 *db, const char *runs_dir, const struct strl
 	int err = 0;
 
 	while (!err && (d < dirs->n || r < rows->n)) {
-		int order = d == dirs->n   ? 1
-			    : r == rows->n ? -1
-					   : strcmp(dirs->v[d], rows->v[r]);
+		int order;
 
+		if (d == dirs->n)
+			order = 1;
+		else if (r == rows->n)
+			order = -1;
+		else
+			order = strcmp(dirs->v[d], rows->v[r]);
 		if (order < 0 || (!order && all)) {
 			err = index_add_dir(db, runs_dir, dirs->v[d]);
 		} else if (order > 0) {

@@ -41,11 +41,14 @@ static int resolve_last(struct store *s, const char *ref, char id[32])
 	}
 	n = find_ids(s, "SELECT id FROM run WHERE readable ORDER BY ord DESC LIMIT 1 OFFSET ?",
 		     NULL, (int64_t)back, found);
-	if (n == 1)
-		strcpy(id, found[0]);
-	else if (!n)
+	if (n < 0)
+		return n;
+	if (!n) {
 		log_error("%s: the store %s has no such run; see bench list runs", ref, s->dir);
-	return n == 1 ? 0 : n ? n : -ENOENT;
+		return -ENOENT;
+	}
+	strcpy(id, found[0]);
+	return 0;
 }
 
 int store_resolve(struct store *s, const char *ref, char id[32])

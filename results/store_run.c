@@ -155,8 +155,12 @@ int store_write_record(const char *dir, json_t *record)
 	char *path = xasprintf("%s/record.json", dir);
 	char *text = json_dumps(record, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	int err = fd < 0 ? -errno : text ? fd_write_all(fd, text, strlen(text)) : -EINVAL;
+	int err = -EINVAL;
 
+	if (fd < 0)
+		err = -errno;
+	else if (text)
+		err = fd_write_all(fd, text, strlen(text));
 	/* Synced with the rest of its directory. */
 	if (fd >= 0 && close(fd) && !err)
 		err = -errno;
