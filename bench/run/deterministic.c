@@ -272,7 +272,7 @@ static int same_inputs(const json_t *a, const json_t *b)
 }
 
 /* Repetition rep's record of a cell joins the one of the first. */
-static int join(json_t **merged, json_t *rec, unsigned rep)
+static int join_records(json_t **merged, json_t *rec, unsigned rep)
 {
 	json_t *sample, *into;
 	size_t i;
@@ -329,7 +329,8 @@ static int commit(struct store *store, json_t *rec, const struct plan *p, const 
 	run_refresh_record(rec);
 	check_equal(rec);
 	err = run_write_csv(dir, rec);
-	err = err ? err : store_commit(store, id, rec);
+	if (!err)
+		err = store_commit(store, id, rec);
 	if (err)
 		store_abort(store, id);
 	free(dir);
@@ -355,7 +356,7 @@ static int repetition(const struct plan *p, const struct cargo *cargo, unsigned 
 	for (size_t i = 0; i < p->n_cells && !err; i++) {
 		json_t *rec = record_of_cell(records, p->cell[i].label);
 
-		err = rec ? join(&merged[i], rec, rep) : -EIO;
+		err = rec ? join_records(&merged[i], rec, rep) : -EIO;
 		if (!rec)
 			log_error("repetition %u gave no record of %s", rep + 1, p->cell[i].label);
 	}
@@ -377,7 +378,8 @@ int run_plan_deterministic(const struct plan *p, struct store *store, const stru
 
 	clock_iso8601(time(NULL), started, sizeof(started));
 	*out = (struct run_result){.records = json_array(), .ok = true};
-	err = err ? err : load_cargo(&cargo, p, kernel_dir);
+	if (!err)
+		err = load_cargo(&cargo, p, kernel_dir);
 	for (unsigned rep = 0; rep < p->reps && !err; rep++)
 		err = repetition(p, &cargo, rep, merged);
 	for (size_t i = 0; i < p->n_cells && !err; i++)

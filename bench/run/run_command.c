@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* bench run as a whole: where it can be carried out, and what it prints. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

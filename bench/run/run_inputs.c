@@ -22,7 +22,8 @@ static void add_input(json_t *inputs, const char *name, const char *path, bool o
 		if (!strcmp(build, "debug") || !strcmp(build, "asan"))
 			log_warn("%s: a build of type %s; its times are not those of a release", real, build);
 		in = (struct record_input){
-			.name = name, .path = real, .sha256 = hex, .version = ours ? EXITLAB_VERSION : "", .build = build};
+			.name = name, .path = real, .sha256 = hex, .build = build,
+			.version = ours ? EXITLAB_VERSION : ""};
 		json_array_append_new(inputs, members_write(&input_members, &in));
 	}
 	free(real);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* A plan carried out inside one lab, whose records land in our store. */
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
@@ -125,7 +126,8 @@ static int adopt_runs(struct store *store, const char *out_dir, const struct run
 		if (e->d_name[0] != '.' && file_exists(record)) {
 			int one = adopt_run(store, dir, call, out);
 
-			err = err ? err : one;
+			if (!err)
+				err = one;
 		}
 		free(record);
 		free(dir);

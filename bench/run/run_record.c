@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The record of one cell from its samples, and the files beside it. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -29,7 +30,8 @@ static json_t *summarise_metric(const json_t *record, const char *metric)
 	double *x = record_values(record, metric, &n);
 	struct interval ci = stats_median_ci(x, n);
 	const struct record_summary s = {
-		.median = ci.point, .ci_low = ci.low, .ci_high = ci.high, .n = (int64_t)n, .unit = info ? info->unit : ""};
+		.median = ci.point, .ci_low = ci.low, .ci_high = ci.high, .n = (int64_t)n,
+		.unit = info ? info->unit : ""};
 
 	free(x);
 	return members_write(&summary_members, &s);

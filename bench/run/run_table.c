@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The one table of a run. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,8 +141,9 @@ static void print_footer(const json_t *records)
 	size_t n = json_array_size(first.samples), repeated = 0, i;
 	json_t *rec;
 
-	printf("\nsubstrate %s, times %s; n = %zu boot%s%s", first.substrate, first.time_base, n, n == 1 ? "" : "s",
-	       n < STATS_MIN_N ? " (too few for an interval)" : ", medians with 95 % intervals");
+	printf("\nsubstrate %s, times %s; ", first.substrate, first.time_base);
+	printf("n = %zu boot%s", n, n == 1 ? "" : "s");
+	printf("%s", n < STATS_MIN_N ? " (too few for an interval)" : ", medians with 95 % intervals");
 	print_overhead(records);
 	print_bottlenecks(records);
 	json_array_foreach(records, i, rec)

@@ -16,7 +16,10 @@ struct observed {
 	bool whole_boot;                /* the window is the boot */
 };
 
-/* Fills metrics, exits, threads, hists, bottleneck and checks. 0, or -EIO with *why set: void, without metrics. */
+/*
+ * Fills metrics, exits, threads, hists, bottleneck and checks. 0, or -EIO with *why set: void, without
+ * metrics.
+ */
 int measure_sample(const struct observed *o, struct record_sample *s, char **why);
 
 /* One row per reason and key out of rows of several vCPUs, VMs or samples: sums, merged histograms. */

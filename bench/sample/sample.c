@@ -206,7 +206,8 @@ static json_t *stages_json(const struct run *r)
 		if (i != STAGE_BOOT && i != STAGE_JOB)
 			overhead += (double)(until - r->stage_ns[i]);
 	}
-	json_object_set_new(out, MEMBER_KEY(struct record_stages, overhead), json_integer((json_int_t)overhead));
+	json_object_set_new(out, MEMBER_KEY(struct record_stages, overhead),
+			    json_integer((json_int_t)overhead));
 	return out;
 }
 
