@@ -96,6 +96,7 @@ static void an_end_that_nobody_holds_up(void **state)
 	pid = fork();
 	if (!pid) {
 		dup2(fds[1], STDERR_FILENO);
+		end_prepare();
 		end_within(1);
 		for (;;)
 			pause();
