@@ -33,10 +33,22 @@ static inline bool is_pow2(uint64_t v)
 	return v && !(v & (v - 1));
 }
 
+/* For qsort: below, at or above 0 as a is less than, equal to or greater than b. */
+static inline int compare_u64(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
 /* a - b, or 0 when b is larger. */
 static inline uint64_t sub_floor(uint64_t a, uint64_t b)
 {
 	return a > b ? a - b : 0;
+}
+
+/* The text when on, else nothing: the part of a message that depends. */
+static inline const char *text_if(bool on, const char *text)
+{
+	return on ? text : "";
 }
 
 /* The bits when on, else none. */

@@ -32,7 +32,7 @@ static struct metric_tally *tally_of(struct tallies *t, const char *metric)
 	return &t->v[t->n++];
 }
 
-static void append(double **v, size_t n, double x)
+static void append_value(double **v, size_t n, double x)
 {
 	*v = xgrow(*v, n, sizeof(**v));
 	(*v)[n] = x;
@@ -45,9 +45,9 @@ static void add_row(struct tallies *t, const struct compare_row *r)
 	if (!r->is_ratio)
 		return;
 	m = tally_of(t, r->metric);
-	append(&m->base, m->n, r->base);
-	append(&m->changed, m->n, r->changed);
-	append(&m->ratio, m->n++, r->effect.point);
+	append_value(&m->base, m->n, r->base);
+	append_value(&m->changed, m->n, r->changed);
+	append_value(&m->ratio, m->n++, r->effect.point);
 	m->better += r->verdict == VERDICT_BETTER;
 	m->worse += r->verdict == VERDICT_WORSE;
 }

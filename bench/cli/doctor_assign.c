@@ -284,7 +284,8 @@ struct finding find_assignment(void)
 		if (!table[i].blocks())
 			continue;
 		strbuf_addf(&sb, "%s%s", sb.len ? ", " : "", table[i].what);
-		todo = todo ? todo : table[i].todo; /* the first one first */
+		if (!todo)
+			todo = table[i].todo; /* the first one first */
 	}
 	f = sb.len ? found(BAD, xasprintf("blocked: %s", strbuf_str(&sb)), todo)
 		   : found(GOOD, xstrdup("nothing in the way"), NULL);

@@ -98,7 +98,7 @@ struct finding find_huge_pages(void)
 }
 
 /* Read once, for both rows. */
-static void noise(struct noise *before, struct noise *after)
+static void noise_once(struct noise *before, struct noise *after)
 {
 	static struct noise a, b;
 
@@ -116,7 +116,7 @@ struct finding find_steal(void)
 	struct noise a, b;
 	uint64_t stolen;
 
-	noise(&a, &b);
+	noise_once(&a, &b);
 	stolen = b.steal_ticks - a.steal_ticks;
 	if (stolen)
 		return found(WARN, xasprintf("%llu of %llu ticks in 0.1 s", (unsigned long long)stolen,
@@ -130,7 +130,7 @@ struct finding find_jitter(void)
 	struct noise a, b;
 	uint64_t worst;
 
-	noise(&a, &b);
+	noise_once(&a, &b);
 	worst = MAX(a.jitter_ns, b.jitter_ns);
 	return found(worst > JITTER_GOOD ? WARN : GOOD,
 		     xasprintf("a sleep of 200 us took up to %s longer", fmt_ns((double)worst)),

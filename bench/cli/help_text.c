@@ -31,7 +31,7 @@ void help_overview(FILE *out)
 }
 
 /* roff takes a leading dot or quote for a command, and a bare '-' for a hyphen. */
-static void roff(struct strbuf *sb, const char *text)
+static void add_roff(struct strbuf *sb, const char *text)
 {
 	bool start = true;
 
@@ -51,27 +51,27 @@ static void man_option(struct strbuf *sb, const struct opt *o)
 	if (o->letter)
 		strbuf_addf(sb, "\\fB\\-%c\\fR, ", o->letter);
 	strbuf_adds(sb, "\\fB\\-\\-");
-	roff(sb, o->name);
+	add_roff(sb, o->name);
 	strbuf_adds(sb, "\\fR");
 	if (o->type != OPT_FLAG) {
 		strbuf_adds(sb, "=\\fI");
-		roff(sb, o->arg);
+		add_roff(sb, o->arg);
 		strbuf_adds(sb, "\\fR");
 	}
 	strbuf_addc(sb, '\n');
-	roff(sb, o->help);
+	add_roff(sb, o->help);
 	strbuf_addc(sb, '\n');
 }
 
 void help_man_page(struct strbuf *sb, const struct command *c)
 {
 	strbuf_addf(sb, ".TH BENCH-%s 1 \"\" Exitlab\n.SH NAME\nbench\\-%s \\- ", c->name, c->name);
-	roff(sb, c->summary);
+	add_roff(sb, c->summary);
 	strbuf_addf(sb, "\n.SH SYNOPSIS\n\\fBbench %s\\fR [options] ", c->name);
-	roff(sb, c->args ? c->args : "");
+	add_roff(sb, c->args ? c->args : "");
 	if (c->details) {
 		strbuf_adds(sb, "\n.SH DESCRIPTION\n");
-		roff(sb, c->details);
+		add_roff(sb, c->details);
 	}
 	if (c->opts && c->opts->name)
 		strbuf_adds(sb, "\n.SH OPTIONS\n");
@@ -79,7 +79,7 @@ void help_man_page(struct strbuf *sb, const struct command *c)
 		man_option(sb, o);
 	if (c->examples) {
 		strbuf_adds(sb, "\n.SH EXAMPLES\n.nf\n");
-		roff(sb, c->examples);
+		add_roff(sb, c->examples);
 		strbuf_adds(sb, "\n.fi\n");
 	}
 }
@@ -90,7 +90,7 @@ void help_man_index(struct strbuf *sb)
 			".SH SYNOPSIS\n\\fBbench\\fR [\\-v|\\-q] COMMAND [options] [arguments]\n.SH COMMANDS\n");
 	for (const struct command *const *c = bench_commands; *c; c++) {
 		strbuf_addf(sb, ".TP\n\\fB%s\\fR\n", (*c)->name);
-		roff(sb, (*c)->summary);
+		add_roff(sb, (*c)->summary);
 		strbuf_addf(sb, "; see \\fBbench\\-%s\\fR(1)\n", (*c)->name);
 	}
 	strbuf_adds(sb, ".SH EXIT STATUS\n0 done, 1 a sample failed or a gate tripped, 2 usage, 3 this substrate cannot, "

@@ -7,14 +7,16 @@
 #include "base/strbuf.h"
 #include "bench/host/build_type.h"
 
-static const char *next(const char *from, const char *end, const char *what)
+static const char *find_after(const char *from, const char *end, const char *what)
 {
-	return from ? memmem(from, (size_t)(end - from), what, strlen(what)) : NULL;
+	if (!from)
+		return NULL;
+	return memmem(from, (size_t)(end - from), what, strlen(what));
 }
 
 /* What gcc writes into its debug information and, with -frecord-gcc-switches, beside the code:
  * "GNU C11 12.2.0 -mtune=generic -g -O2 ...", without -O when it was not given. */
-static bool optimised(const char *producer, size_t len)
+static bool is_optimised(const char *producer, size_t len)
 {
 	for (const char *s = producer; (s = memmem(s, len - (size_t)(s - producer), " -O", 3)); s += 3)
 		if (s + 3 < producer + len && s[3] != '0')
@@ -28,15 +30,15 @@ const char *build_type_of(const char *data, size_t len)
 	char asan[16];
 
 	snprintf(asan, sizeof(asan), "__%s_init", "asan"); /* not in one piece: bench is such a binary too */
-	if (next(data, end, asan))
+	if (find_after(data, end, asan))
 		return "asan";
-	for (const char *s = data; (s = next(s, end, "GNU C")); s += 5) {
+	for (const char *s = data; (s = find_after(s, end, "GNU C")); s += 5) {
 		size_t n = strnlen(s, (size_t)(end - s));
 
 		/* The string is also in programs that look for it, such as this one: then without options. */
 		if (!memmem(s, n, " -m", 3))
 			continue;
-		if (!optimised(s, n))
+		if (!is_optimised(s, n))
 			return "debug";
 		type = "release";
 	}

@@ -38,10 +38,14 @@ static int make_vm(struct guest *g)
 	int len;
 
 	g->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	g->vm = g->kvm < 0 ? -1 : ioctl(g->kvm, KVM_CREATE_VM, 0);
-	g->vcpu = g->vm < 0 ? -1 : ioctl(g->vm, KVM_CREATE_VCPU, 0);
-	len = g->vcpu < 0 ? -1 : ioctl(g->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-	if (len < 0)
+	if (g->kvm < 0)
+		return -errno;
+	g->vm = ioctl(g->kvm, KVM_CREATE_VM, 0);
+	if (g->vm < 0)
+		return -errno;
+	g->vcpu = ioctl(g->vm, KVM_CREATE_VCPU, 0);
+	len = ioctl(g->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (g->vcpu < 0 || len < 0)
 		return -errno;
 	g->run_len = (size_t)len;
 	g->run = mmap(NULL, g->run_len, PROT_READ | PROT_WRITE, MAP_SHARED, g->vcpu, 0);
@@ -79,8 +83,10 @@ static int read_cr3(const struct guest *g, uint32_t *cr3)
 	do
 		err = ioctl(g->vcpu, KVM_RUN, 0) ? -errno : 0;
 	while (err == -EINTR);
-	if (err || g->run->exit_reason != KVM_EXIT_IO)
-		return err ? err : -EIO;
+	if (err)
+		return err;
+	if (g->run->exit_reason != KVM_EXIT_IO)
+		return -EIO;
 	memcpy(cr3, (uint8_t *)g->run + g->run->io.data_offset, sizeof(*cr3));
 	return 0;
 }
@@ -91,8 +97,10 @@ int cr3_probe(bool *ours)
 	uint32_t cr3 = 0;
 	int err = make_vm(&g);
 
-	err = err ? err : set_registers(g.vcpu);
-	err = err ? err : read_cr3(&g, &cr3);
+	if (!err)
+		err = set_registers(g.vcpu);
+	if (!err)
+		err = read_cr3(&g, &cr3);
 	*ours = !err && cr3 == TABLE_GPA;
 	if (g.run != MAP_FAILED)
 		munmap(g.run, g.run_len);

@@ -20,7 +20,7 @@
 #define STEAL_LIMIT_PCT 2.0
 
 /* "model name	: X" of the first processor. */
-static char *cpuinfo(const char *key)
+static char *cpuinfo_value(const char *key)
 {
 	struct strbuf sb = STRBUF_INIT;
 	char *found = NULL, *at;
@@ -30,7 +30,9 @@ static char *cpuinfo(const char *key)
 		found = xasprintf("%.*s", (int)strcspn(at, "\n"), at);
 	}
 	strbuf_free(&sb);
-	return found ? found : xstrdup("unknown");
+	if (found)
+		return found;
+	return xstrdup("unknown");
 }
 
 static void add_line(json_t *env, const char *name, char *value)
@@ -49,8 +51,8 @@ json_t *environment_json(void)
 
 	uname(&u);
 	json_object_set_new(env, KEY(kernel), json_sprintf("%s %s", u.release, u.version));
-	add_line(env, KEY(cpu), cpuinfo("model name"));
-	add_line(env, KEY(microcode), cpuinfo("microcode"));
+	add_line(env, KEY(cpu), cpuinfo_value("model name"));
+	add_line(env, KEY(microcode), cpuinfo_value("microcode"));
 	json_object_set_new(env, KEY(cpus), json_integer(sysconf(_SC_NPROCESSORS_ONLN)));
 	json_object_set_new(env, KEY(mem_bytes),
 			    json_integer((json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE)));
@@ -95,7 +97,7 @@ void noise_read(struct noise *n)
 json_t *noise_json(const struct noise *before, const struct noise *after, json_t *tags)
 {
 	double total = (double)(after->total_ticks - before->total_ticks);
-	double steal = total > 0 ? 100 * (double)(after->steal_ticks - before->steal_ticks) / total : 0;
+	double steal = 100 * (double)(after->steal_ticks - before->steal_ticks) / MAX(total, 1);
 	uint64_t jitter = MAX(before->jitter_ns, after->jitter_ns);
 	struct record_noise noise;
 

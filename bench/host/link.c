@@ -24,22 +24,24 @@ struct ns_job {
 	int err;
 };
 
+/* The caller's thread is in the namespace afterwards; a new one is made where there is none yet. */
+static int enter_namespace(int *ns_fd)
+{
+	if (*ns_fd >= 0)
+		return setns(*ns_fd, CLONE_NEWNET) ? -errno : 0;
+	if (unshare(CLONE_NEWNET))
+		return -errno;
+	*ns_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	return *ns_fd < 0 ? -errno : 0;
+}
+
 static void *ns_thread(void *arg)
 {
 	struct ns_job *j = arg;
 
-	if (j->ns_fd >= 0 ? setns(j->ns_fd, CLONE_NEWNET) : unshare(CLONE_NEWNET)) {
-		j->err = -errno;
-		return NULL;
-	}
-	if (j->ns_fd < 0) {
-		j->ns_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-		if (j->ns_fd < 0) {
-			j->err = -errno;
-			return NULL;
-		}
-	}
-	j->err = j->fn(j->arg);
+	j->err = enter_namespace(&j->ns_fd);
+	if (!j->err)
+		j->err = j->fn(j->arg);
 	return NULL;
 }
 
@@ -58,17 +60,36 @@ int netns_run(int *ns_fd, int (*fn)(void *arg), void *arg)
 	return j.err;
 }
 
+struct nl_sock *link_socket(void)
+{
+	struct nl_sock *sk = nl_socket_alloc();
+
+	if (sk && !nl_connect(sk, NETLINK_ROUTE))
+		return sk;
+	nl_socket_free(sk);
+	return NULL;
+}
+
+static int link_ioctl(unsigned long request, const char *name, struct ifreq *ifr)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = 0;
+
+	snprintf(ifr->ifr_name, sizeof(ifr->ifr_name), "%s", name);
+	if (fd < 0 || ioctl(fd, request, ifr))
+		err = -errno;
+	close_fd(&fd);
+	return err;
+}
+
 int link_up(const char *name)
 {
 	struct ifreq ifr = {.ifr_flags = 0};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err;
+	int err = link_ioctl(SIOCGIFFLAGS, name, &ifr);
 
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
-	err = fd < 0 || ioctl(fd, SIOCGIFFLAGS, &ifr) ? -errno : 0;
+	if (err)
+		return err;
 	ifr.ifr_flags |= IFF_UP; /* the others stay: a card keeps its MULTICAST when it goes back */
-	err = err ? err : ioctl(fd, SIOCSIFFLAGS, &ifr) ? -errno : 0;
-	close_fd(&fd);
-	return err;
+	return link_ioctl(SIOCSIFFLAGS, name, &ifr);
 }
 
 bool link_is_up(const char *name)
@@ -87,7 +108,7 @@ bool link_is_up(const char *name)
  * A namespace without processes lives on while a connection of theirs waits for its last acknowledgement,
  * which a guest that was killed does not send: by default for two minutes, with the card in it.
  */
-static int prepare(void *arg)
+static int prepare_namespace(void *arg)
 {
 	(void)arg;
 	file_write("/proc/sys/net/ipv4/tcp_orphan_retries", "1");
@@ -96,20 +117,24 @@ static int prepare(void *arg)
 
 int netns_new(void)
 {
-	int fd = -1, err = netns_run(&fd, prepare, NULL);
+	int fd = -1, err = netns_run(&fd, prepare_namespace, NULL);
 
-	if (err)
+	if (err) {
 		log_error("network namespace: %s%s", strerror(-err),
-			  err == -EPERM ? "; run as root, or use --on=lab" : "");
-	return err ? err : fd;
+			  text_if(err == -EPERM, "; run as root, or use --on=lab"));
+		return err;
+	}
+	return fd;
 }
 
 static int add_address(struct nl_sock *sk, int ifindex, const char *text)
 {
 	struct rtnl_addr *addr = rtnl_addr_alloc();
 	struct nl_addr *local = NULL;
-	int err = addr ? nl_addr_parse(text, AF_UNSPEC, &local) : -NLE_NOMEM;
+	int err = -NLE_NOMEM;
 
+	if (addr)
+		err = nl_addr_parse(text, AF_UNSPEC, &local);
 	if (!err) {
 		rtnl_addr_set_ifindex(addr, ifindex);
 		rtnl_addr_set_local(addr, local);
@@ -127,48 +152,53 @@ static int set_mac(const char *name, const char *mac)
 {
 	struct ifreq ifr = {.ifr_hwaddr.sa_family = 1 /* ARPHRD_ETHER */};
 	unsigned char *m = (unsigned char *)ifr.ifr_hwaddr.sa_data;
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err;
 
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
 	sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5]);
-	err = fd < 0 || ioctl(fd, SIOCSIFHWADDR, &ifr) ? -errno : 0;
-	close_fd(&fd);
-	return err;
+	return link_ioctl(SIOCSIFHWADDR, name, &ifr);
 }
 
 int link_setup(void *arg)
 {
 	const struct link_setup *s = arg;
-	struct nl_sock *sk = nl_socket_alloc();
+	struct nl_sock *sk = link_socket();
 	char addr[48];
-	int err = sk && !nl_connect(sk, NETLINK_ROUTE) ? 0 : -ENOMEM, index = (int)if_nametoindex(s->name);
+	int err = 0, index = (int)if_nametoindex(s->name);
 
+	if (!sk)
+		err = -ENOMEM;
 	if (!index)
 		err = -ENODEV;
-	err = err || !s->mac ? err : set_mac(s->name, s->mac); /* cards keep their own */
+	if (!err && s->mac) /* cards keep their own */
+		err = set_mac(s->name, s->mac);
 	snprintf(addr, sizeof(addr), WIRE_NET4 "%d/24", s->host);
-	err = err ? err : add_address(sk, index, addr);
+	if (!err)
+		err = add_address(sk, index, addr);
 	snprintf(addr, sizeof(addr), WIRE_NET6 "%d/64", s->host);
 	/* A kernel without IPv6 still measures IPv4. */
 	if (!err && add_address(sk, index, addr))
 		log_debug("%s: no IPv6", s->name);
-	err = err ? err : link_up(s->name);
+	if (!err)
+		err = link_up(s->name);
 	nl_socket_free(sk);
 	return err;
 }
 
 int link_move(const char *name, int ns_fd)
 {
-	struct nl_sock *sk = nl_socket_alloc();
+	struct nl_sock *sk = link_socket();
 	struct rtnl_link *old = NULL, *change = rtnl_link_alloc();
-	int err = sk && change && !nl_connect(sk, NETLINK_ROUTE) ? 0 : -ENOMEM;
+	int err = -ENOMEM;
 
-	if (!err && rtnl_link_get_kernel(sk, 0, name, &old))
-		err = -ENODEV;
-	if (!err) {
-		rtnl_link_set_ns_fd(change, ns_fd);
-		err = rtnl_link_change(sk, old, change, 0) ? -EOPNOTSUPP : 0;
-	}
+	if (!sk || !change)
+		goto out;
+	err = -ENODEV;
+	if (rtnl_link_get_kernel(sk, 0, name, &old))
+		goto out;
+	rtnl_link_set_ns_fd(change, ns_fd);
+	err = 0;
+	if (rtnl_link_change(sk, old, change, 0))
+		err = -EOPNOTSUPP;
+out:
 	rtnl_link_put(old);
 	rtnl_link_put(change);
 	nl_socket_free(sk);

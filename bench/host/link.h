@@ -17,6 +17,8 @@ int netns_run(int *ns_fd, int (*fn)(void *arg), void *arg);
 int netns_new(void);
 
 /* In the namespace that the caller is in: */
+/* A socket that is connected to rtnetlink, or NULL; nl_socket_free takes both. */
+struct nl_sock *link_socket(void);
 int link_up(const char *name);
 bool link_is_up(const char *name);
 /* Address, MAC and state of one interface; for netns_run. */

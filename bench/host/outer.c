@@ -34,8 +34,10 @@ void outer_tell(const struct outer *o, void (*add)(void *ctx, const char *pair),
 	}
 	if (o->virtual_time)
 		add(ctx, VIRTUAL_TIME "=1");
-	if (o->inner)
-		add(ctx, o->terminal ? INNER "=" TERMINAL : INNER "=1");
+	if (o->inner && o->terminal)
+		add(ctx, INNER "=" TERMINAL);
+	else if (o->inner)
+		add(ctx, INNER "=1");
 	if (o->plan_id) {
 		snprintf(pair, sizeof(pair), PLAN_ID "=%s", o->plan_id);
 		add(ctx, pair);

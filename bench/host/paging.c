@@ -18,12 +18,14 @@
 
 const char *const paging_modules[] = {"kvm_amd", NULL};
 
-static int unload(void)
+static int unload_kvm(void)
 {
 	int err = 0;
 
 	for (int i = 0; i < UNLOAD_TRIES; i++) {
-		err = syscall(SYS_delete_module, "kvm_amd", O_NONBLOCK) ? -errno : 0;
+		err = 0;
+		if (syscall(SYS_delete_module, "kvm_amd", O_NONBLOCK))
+			err = -errno;
 		if (err != -EAGAIN && err != -EBUSY)
 			break;
 		clock_sleep_ns(100 * NSEC_PER_MSEC);
@@ -32,15 +34,18 @@ static int unload(void)
 }
 
 /* The lab's own kernel is always the default one. kvm_amd is the last of what it needs. */
-static int load(bool npt)
+static int load_kvm(bool npt)
 {
 	char *dir = path_kernel("default", "modules");
 	struct strlist files = STRLIST_INIT;
 	void *data = NULL;
 	size_t len;
-	int err = dir ? modules_resolve(dir, paging_modules, &files) : -ENOENT;
+	int err = -ENOENT;
 
-	err = err ? err : files.n ? module_read(dir, files.v[files.n - 1], &data, &len) : -ENOENT;
+	if (dir)
+		err = modules_resolve(dir, paging_modules, &files);
+	if (!err)
+		err = module_read(dir, files.v[files.n - 1], &data, &len);
 	if (!err && syscall(SYS_init_module, data, len, npt ? "npt=1" : "npt=0"))
 		err = -errno;
 	free(data);
@@ -49,11 +54,12 @@ static int load(bool npt)
 	return err;
 }
 
-static int reload(bool npt)
+static int reload_kvm(bool npt)
 {
-	int err = unload();
+	int err = unload_kvm();
 
-	err = err ? err : load(npt);
+	if (!err)
+		err = load_kvm(npt);
 	if (err)
 		log_error("kvm_amd: cannot be loaded anew with npt=%d: %s", npt, strerror(-err));
 	return err;
@@ -62,19 +68,20 @@ static int reload(bool npt)
 int paging_set(struct paging *p, const char *want)
 {
 	char *now;
-	int err;
+	int err = 0;
 
 	*p = (struct paging){false, false};
 	if (!want)
 		return 0;
 	now = file_read_line(PARAMETER);
 	p->was_on = *now == 'Y' || *now == '1';
-	err = *now ? 0 : -ENODEV;
+	if (!*now)
+		err = -ENODEV;
 	free(now);
 	if (err)
 		log_error("npt=%s: this machine's KVM is not kvm_amd", want);
 	else if (p->was_on != !strcmp(want, "on"))
-		err = reload(!p->was_on);
+		err = reload_kvm(!p->was_on);
 	p->changed = !err && p->was_on != !strcmp(want, "on");
 	return err;
 }
@@ -82,6 +89,6 @@ int paging_set(struct paging *p, const char *want)
 void paging_undo(struct paging *p)
 {
 	if (p->changed)
-		reload(p->was_on);
+		reload_kvm(p->was_on);
 	p->changed = false;
 }

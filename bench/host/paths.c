@@ -68,9 +68,11 @@ const char *path_setup(void)
 {
 	static const char *path;
 
+	if (!path && !path_checkout())
+		path = path_find("setup.sh");
 	if (!path)
-		path = path_checkout() ? "./setup.sh" : path_find("setup.sh");
-	return path ? path : "./setup.sh";
+		path = "./setup.sh";
+	return path;
 }
 
 const char *path_cache(void)
@@ -96,18 +98,18 @@ char *path_kernel(const char *which, const char *file)
 
 	if (!real)
 		log_error("kernel %s: %s not found; run %s%s", which, path, path_setup(),
-			  strcmp(which, "newer") ? "" : " --newer");
+			  text_if(!strcmp(which, "newer"), " --newer"));
 	free(path);
 	return real;
 }
 
 char *path_program(const char *name)
 {
-	char *dirs, *save, *found = NULL;
+	char *dirs = getenv("PATH"), *save, *found = NULL;
 
 	if (strchr(name, '/'))
 		return access(name, X_OK) ? NULL : xstrdup(name);
-	dirs = xstrdup(getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
+	dirs = xstrdup(dirs ? dirs : "/usr/bin:/bin");
 	for (char *d = strtok_r(dirs, ":", &save); d && !found; d = strtok_r(NULL, ":", &save)) {
 		found = xasprintf("%s/%s", d, name);
 		if (access(found, X_OK)) {

@@ -59,14 +59,16 @@ static int read_line(int fd, char line[LINE_MAX_LEN], uint64_t deadline_ns)
 {
 	for (size_t n = 0; n < LINE_MAX_LEN - 1; n++) {
 		struct pollfd p = {fd, POLLIN, 0};
-		uint64_t now = clock_ns();
+		uint64_t left = sub_floor(deadline_ns, clock_ns());
 		ssize_t got;
 
-		if (now >= deadline_ns || poll(&p, 1, (int)((deadline_ns - now) / NSEC_PER_MSEC) + 1) <= 0)
+		if (!left || poll(&p, 1, (int)(left / NSEC_PER_MSEC) + 1) <= 0)
 			return -ETIMEDOUT;
 		got = read(fd, line + n, 1);
-		if (got <= 0)
-			return got ? -errno : -EPIPE;
+		if (got < 0)
+			return -errno;
+		if (!got)
+			return -EPIPE;
 		if (line[n] == '\n') {
 			line[n] = '\0';
 			return 0;
@@ -81,11 +83,13 @@ static int write_line(int fd, char *line)
 	ssize_t n = send(fd, line, len, MSG_NOSIGNAL); /* short, into an empty socket: all or an error */
 
 	free(line);
-	return n == (ssize_t)len ? 0 : n < 0 ? -errno : -EIO;
+	if (n < 0)
+		return -errno;
+	return n == (ssize_t)len ? 0 : -EIO;
 }
 
-static void prove(const struct peer_token *t, const char *who, const char *peer, const char *run,
-		  unsigned port, char hex[HMAC_HEX])
+static void write_proof(const struct peer_token *t, const char *who, const char *peer, const char *run,
+			unsigned port, char hex[HMAC_HEX])
 {
 	char *text = xasprintf("%s %s %s %u", who, peer, run, port);
 
@@ -113,14 +117,16 @@ static void split_address(const char *addr, char host[128], char port[16])
 	bool has_port = colon && (strchr(addr, ':') == colon || (*addr == '[' && colon[-1] == ']'));
 
 	snprintf(port, 16, "%s", has_port ? colon + 1 : PEER_PORT);
-	snprintf(host, 128, "%.*s", (int)(has_port ? colon - addr : (long)strlen(addr)), addr);
+	snprintf(host, 128, "%s", addr);
+	if (has_port && colon - addr < 128)
+		host[colon - addr] = '\0';
 	if (*host == '[') {
 		memmove(host, host + 1, strlen(host));
 		host[strcspn(host, "]")] = '\0';
 	}
 }
 
-static int dial(const char *addr)
+static int dial_peer(const char *addr)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *all = NULL;
 	const struct timeval limit = {LIMIT_NS / NSEC_PER_SEC, 0};
@@ -134,8 +140,10 @@ static int dial(const char *addr)
 	}
 	for (struct addrinfo *a = all; a && fd < 0; a = a->ai_next) {
 		fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (fd < 0)
+		if (fd < 0) {
+			err = -errno;
 			continue;
+		}
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)); /* of connect too */
 		if (connect(fd, a->ai_addr, a->ai_addrlen)) {
 			err = errno == EINPROGRESS ? -ETIMEDOUT : -errno;
@@ -143,32 +151,35 @@ static int dial(const char *addr)
 		}
 	}
 	freeaddrinfo(all);
-	if (fd < 0)
-		log_error("--peer=%s: %s; is `bench peer` running there?", addr, strerror(-err));
-	return fd < 0 ? err : fd;
+	if (fd >= 0)
+		return fd;
+	log_error("--peer=%s: %s; is `bench peer` running there?", addr, strerror(-err));
+	return err;
 }
 
 /* 0, or -errno with *why set. */
-static int introduce(int fd, const struct peer_token *t, unsigned work_port,
-		     char line[LINE_MAX_LEN], const char **why)
+static int introduce_us(int fd, const struct peer_token *t, unsigned work_port, char line[LINE_MAX_LEN],
+			const char **why)
 {
 	uint64_t deadline = clock_ns() + LIMIT_NS;
 	char theirs[HMAC_HEX] = "", ours[HMAC_HEX], mac[HMAC_HEX], answer[HMAC_HEX] = "";
 	int err = read_line(fd, line, deadline);
 
 	*why = "it does not speak as bench peer does";
-	if (err || sscanf(line, GREETING " %64[0-9a-f]", theirs) != 1)
-		return err ? err : -EPROTO;
-	err = hmac_nonce(ours);
+	if (!err && sscanf(line, GREETING " %64[0-9a-f]", theirs) != 1)
+		err = -EPROTO;
+	if (!err)
+		err = hmac_nonce(ours);
 	if (err)
 		return err;
-	prove(t, "run", theirs, ours, work_port, mac);
+	write_proof(t, "run", theirs, ours, work_port, mac);
 	err = write_line(fd, xasprintf("hello %s %u %s\n", ours, work_port, mac));
-	err = err ? err : read_line(fd, line, deadline);
+	if (!err)
+		err = read_line(fd, line, deadline);
 	*why = "it hung up: the tokens differ";
 	if (err)
 		return err;
-	prove(t, "peer", theirs, ours, work_port, mac);
+	write_proof(t, "peer", theirs, ours, work_port, mac);
 	*why = !strncmp(line, "refused ", 8) ? line + 8 : "it does not know the token";
 	return sscanf(line, "ready %64[0-9a-f]", answer) == 1 && hmac_equal(answer, mac) ? 0 : -EACCES;
 }
@@ -177,11 +188,11 @@ int peer_connect(const char *addr, const struct peer_token *t, unsigned work_por
 {
 	char line[LINE_MAX_LEN];
 	const char *why;
-	int fd = dial(addr), err;
+	int fd = dial_peer(addr), err;
 
 	if (fd < 0)
 		return fd;
-	err = introduce(fd, t, work_port, line, &why);
+	err = introduce_us(fd, t, work_port, line, &why);
 	if (err) {
 		log_error("--peer=%s: %s", addr, why);
 		close_fd(&fd);
@@ -223,14 +234,16 @@ int peer_greet(struct peer_caller *c, const struct peer_token *t)
 	char line[LINE_MAX_LEN], mac[HMAC_HEX] = "", want[HMAC_HEX];
 	int err = hmac_nonce(c->ours);
 
-	err = err ? err : write_line(c->fd, xasprintf(GREETING " %s\n", c->ours));
-	err = err ? err : read_line(c->fd, line, deadline);
+	if (!err)
+		err = write_line(c->fd, xasprintf(GREETING " %s\n", c->ours));
+	if (!err)
+		err = read_line(c->fd, line, deadline);
 	if (err)
 		return err;
 	if (sscanf(line, "hello %64[0-9a-f] %u %64[0-9a-f]", c->theirs, &c->port, mac) != 3 ||
 	    !c->port || c->port > 65535)
 		return -EPROTO;
-	prove(t, "run", c->ours, c->theirs, c->port, want);
+	write_proof(t, "run", c->ours, c->theirs, c->port, want);
 	return hmac_equal(mac, want) ? 0 : -EACCES;
 }
 
@@ -241,6 +254,6 @@ int peer_answer(struct peer_caller *c, const struct peer_token *t, const char *r
 	if (refusal)
 		return write_line(c->fd, xasprintf("refused %s\n", refusal));
 	keep_alive(c->fd);
-	prove(t, "peer", c->ours, c->theirs, c->port, mac);
+	write_proof(t, "peer", c->ours, c->theirs, c->port, mac);
 	return write_line(c->fd, xasprintf("ready %s\n", mac));
 }

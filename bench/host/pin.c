@@ -11,7 +11,7 @@
 #include "base/strbuf.h"
 #include "bench/host/pin.h"
 
-static bool among(const unsigned *cpus, size_t n, long cpu)
+static bool is_among(const unsigned *cpus, size_t n, long cpu)
 {
 	for (size_t i = 0; i < n; i++)
 		if ((long)cpus[i] == cpu)
@@ -37,7 +37,7 @@ static int parse_list(struct pin *p, const char *list, const unsigned *cpus, siz
 		if (end == s || hi < lo)
 			return -EINVAL;
 		for (long c = lo; c <= hi; c++) {
-			if (p->n == PIN_CPUS || !among(cpus, n, c))
+			if (p->n == PIN_CPUS || !is_among(cpus, n, c))
 				return -EINVAL;
 			p->cpu[p->n++] = (unsigned)c;
 		}
@@ -122,7 +122,7 @@ int pin_thread_vcpu(const char *name, const char *vcpu_thread)
 	return end == name + len || n < 0 ? -1 : (int)n;
 }
 
-static bool move(pid_t tid, unsigned cpu)
+static bool move_thread(pid_t tid, unsigned cpu)
 {
 	cpu_set_t set;
 
@@ -142,7 +142,7 @@ struct mover {
 
 static void move_to(const struct mover *m, pid_t tid, unsigned cpu, const char *name)
 {
-	if (move(tid, cpu))
+	if (move_thread(tid, cpu))
 		json_object_set_new(m->placement, name, json_integer(cpu));
 }
 
@@ -151,8 +151,12 @@ static void move_vmm_thread(const struct mover *m, pid_t tid, const char *comm)
 	int vcpu = pin_thread_vcpu(comm, m->name);
 	char name[16];
 
-	snprintf(name, sizeof(name), vcpu >= 0 ? "vcpu%d" : "io", vcpu);
-	move_to(m, tid, vcpu >= 0 ? pin_vcpu(m->pin, (unsigned)vcpu) : pin_io(m->pin), name);
+	if (vcpu < 0) {
+		move_to(m, tid, pin_io(m->pin), "io");
+		return;
+	}
+	snprintf(name, sizeof(name), "vcpu%d", vcpu);
+	move_to(m, tid, pin_vcpu(m->pin, (unsigned)vcpu), name);
 }
 
 static void move_worker(const struct mover *m, pid_t tid, const char *comm)
@@ -176,11 +180,13 @@ static void each_thread(const char *dir, void (*fn)(const struct mover *m, pid_t
 
 	while (d && (e = readdir(d))) {
 		pid_t tid = (pid_t)strtol(e->d_name, NULL, 10);
-		char *path = xasprintf("%s/%s/comm", dir, e->d_name),
-		     *comm = tid > 0 ? file_read_line(path) : NULL;
+		char *path, *comm;
 
-		if (comm)
-			fn(m, tid, comm);
+		if (tid <= 0)
+			continue;
+		path = xasprintf("%s/%s/comm", dir, e->d_name);
+		comm = file_read_line(path);
+		fn(m, tid, comm);
 		free(comm);
 		free(path);
 	}

@@ -71,7 +71,10 @@ static int find_pf(struct sriov *s, const char *nic, unsigned functions)
 	uint64_t total;
 	int err;
 
-	s->pf = strcmp(nic, "auto") ? xstrdup(nic) : sriov_find_card(NULL);
+	if (strcmp(nic, "auto"))
+		s->pf = xstrdup(nic);
+	else
+		s->pf = sriov_find_card(NULL);
 	if (!s->pf) {
 		log_error("--nic=auto: no card here has SR-IOV; use --on=lab");
 		return -ENODEV;
@@ -120,7 +123,8 @@ static int enable_vfs(struct sriov *s, unsigned functions)
 		return refuse_others(s, now);
 	err = set_device(s, s->pf_addr, "sriov_drivers_autoprobe", "0", NULL);
 	snprintf(number, sizeof(number), "%u", functions);
-	err = err ? err : set_device(s, s->pf_addr, "sriov_numvfs", number, "0");
+	if (!err)
+		err = set_device(s, s->pf_addr, "sriov_numvfs", number, "0");
 	if (err)
 		return err;
 	s->vf_addr = vf_link(s, 0);
@@ -131,7 +135,9 @@ static int make_vfs(struct sriov *s, const char *nic, unsigned functions)
 {
 	int err = find_pf(s, nic, functions);
 
-	return err ? err : enable_vfs(s, functions);
+	if (err)
+		return err;
+	return enable_vfs(s, functions);
 }
 
 /* ---- a function that is there ---- */
@@ -175,7 +181,8 @@ static int adopt_vf(struct sriov *s, const char *addr)
 	s->vf_addr = xstrdup(addr);
 	s->pf_addr = file_link_name(physfn);
 	free(physfn);
-	s->pf = s->pf_addr ? interface_of(s->pf_addr) : NULL;
+	if (s->pf_addr)
+		s->pf = interface_of(s->pf_addr);
 	if (!s->pf || find_index(s)) {
 		log_error("--vf=%s: no virtual function of a network card; see bench doctor, lspci -D", addr);
 		return -ENODEV;
@@ -205,13 +212,15 @@ static int raise_pf(struct sriov *s)
 	return err;
 }
 
-static int apply(struct sriov *s, const struct vf_settings *old, const struct vf_settings *new)
+static int apply_settings(struct sriov *s, const struct vf_settings *old, const struct vf_settings *new)
 {
 	struct vf_settings back = vf_settings_undo(old, new);
 	char *command = vf_settings_command(s->pf, s->index, new);
 	char *undo = vf_settings_command(s->pf, s->index, &back);
-	int err = command ? journal_run(s->journal, command, undo) : 0;
+	int err = 0;
 
+	if (command)
+		err = journal_run(s->journal, command, undo);
 	free(command);
 	free(undo);
 	return err;
@@ -234,15 +243,16 @@ static int configure_vf(struct sriov *s, const struct sriov_want *want)
 	}
 	if (!want->vf || !*old.mac || !strcmp(old.mac, no_mac))
 		snprintf(new.mac, sizeof(new.mac), "%s", want->mac);
-	return apply(s, &old, &new);
+	return apply_settings(s, &old, &new);
 }
 
-static int unbind(struct sriov *s, const char *driver)
+static int unbind_driver(struct sriov *s, const char *driver)
 {
 	char *path = xasprintf("/sys/bus/pci/drivers/%s/unbind", driver);
 	int err = journal_note(s->journal, "/sys/bus/pci/drivers_probe", s->vf_addr);
 
-	err = err ? err : file_write(path, s->vf_addr);
+	if (!err)
+		err = file_write(path, s->vf_addr);
 	if (err)
 		log_error("%s: cannot be taken from its driver %s: %s", s->vf_addr, driver, strerror(-err));
 	free(path);
@@ -258,7 +268,7 @@ static char *driver_of(const char *addr)
 }
 
 /* The probe is asynchronous for some buses: wait for its outcome. */
-static int probe(struct sriov *s)
+static int probe_drivers(struct sriov *s)
 {
 	uint64_t deadline = clock_ns() + BIND_WAIT_NS;
 	int err = file_write("/sys/bus/pci/drivers_probe", s->vf_addr);
@@ -278,7 +288,7 @@ static int probe(struct sriov *s)
 static int override_driver(struct sriov *s)
 {
 	char *path = device_path(s->vf_addr, "driver_override"), *old = file_read_line(path);
-	int err = journal_write(s->journal, path, "vfio-pci", strcmp(old, "(null)") ? old : "");
+	int err = journal_write(s->journal, path, "vfio-pci", text_if(strcmp(old, "(null)"), old));
 
 	free(old);
 	free(path);
@@ -290,14 +300,17 @@ static int bind_vf(struct sriov *s)
 	char *old = driver_of(s->vf_addr);
 	int err = 0;
 
-	if (!old || strcmp(old, "vfio-pci")) {
-		err = old ? unbind(s, old) : 0;
-		err = err ? err : override_driver(s);
-		err = err ? err
-			  : journal_note(s->journal, "/sys/bus/pci/drivers/vfio-pci/unbind",
-					 s->vf_addr);
-		err = err ? err : probe(s);
-	}
+	if (old && !strcmp(old, "vfio-pci"))
+		goto out;
+	if (old)
+		err = unbind_driver(s, old);
+	if (!err)
+		err = override_driver(s);
+	if (!err)
+		err = journal_note(s->journal, "/sys/bus/pci/drivers/vfio-pci/unbind", s->vf_addr);
+	if (!err)
+		err = probe_drivers(s);
+out:
 	free(old);
 	return err;
 }
@@ -331,12 +344,17 @@ int sriov_setup(struct sriov *s, const struct sriov_want *want)
 
 	*s = (struct sriov){.pf = NULL};
 	err = journal_open(&s->journal);
-	err = err ? err : check_remapping(s, want->unsafe_interrupts);
 	if (!err)
-		err = want->vf ? adopt_vf(s, want->vf)
-			       : make_vfs(s, want->nic ? want->nic : "auto", want->functions);
-	err = err ? err : configure_vf(s, want);
-	return err ? err : bind_vf(s);
+		err = check_remapping(s, want->unsafe_interrupts);
+	if (!err && want->vf)
+		err = adopt_vf(s, want->vf);
+	else if (!err)
+		err = make_vfs(s, want->nic ? want->nic : "auto", want->functions);
+	if (!err)
+		err = configure_vf(s, want);
+	if (err)
+		return err;
+	return bind_vf(s);
 }
 
 int sriov_setup_next(struct sriov *s, const struct sriov *first, unsigned index,
@@ -350,8 +368,12 @@ int sriov_setup_next(struct sriov *s, const struct sriov *first, unsigned index,
 			    .pf_addr = xstrdup(first->pf_addr),
 			    .index = index};
 	s->vf_addr = vf_link(s, index);
-	err = s->vf_addr ? configure_vf(s, want) : -ENODEV;
-	return err ? err : bind_vf(s);
+	if (!s->vf_addr)
+		return -ENODEV;
+	err = configure_vf(s, want);
+	if (err)
+		return err;
+	return bind_vf(s);
 }
 
 void sriov_undo(struct sriov *s)

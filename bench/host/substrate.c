@@ -45,7 +45,9 @@ enum kvm_backend host_kvm_backend(void)
 	if (file_exists("/sys/module/kvm_intel"))
 		return KVM_VMX;
 	/* Built in: the CPU says which; neither extension means a software back end (PVM). */
-	return cpu_flag(" svm ") ? KVM_SVM : cpu_flag(" vmx ") ? KVM_VMX : KVM_PVM;
+	if (cpu_flag(" svm "))
+		return KVM_SVM;
+	return cpu_flag(" vmx ") ? KVM_VMX : KVM_PVM;
 }
 
 const char *kvm_backend_name(enum kvm_backend b)

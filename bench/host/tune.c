@@ -29,22 +29,26 @@ static const struct setting {
 	 "hardware threads of one core disturb one another"},
 };
 
-static const char *root(void)
+static const char *tune_root(void)
 {
 	const char *dir = getenv("EXITLAB_TUNE_ROOT"); /* a copy of /sys for the tests */
 
-	return dir ? dir : "";
+	if (dir)
+		return dir;
+	return "";
 }
 
 static bool is_bad(const struct setting *s, const char *value)
 {
-	return s->bad ? !strcmp(value, s->bad) : *value && strcmp(value, s->want);
+	if (s->bad)
+		return !strcmp(value, s->bad);
+	return *value && strcmp(value, s->want);
 }
 
 /* The files of a setting. glob_t to be freed by the caller. */
-static size_t find(const struct setting *s, glob_t *g)
+static size_t find_files(const struct setting *s, glob_t *g)
 {
-	char *pattern = xasprintf("%s%s", root(), s->path);
+	char *pattern = xasprintf("%s%s", tune_root(), s->path);
 
 	*g = (glob_t){0};
 	glob(pattern, 0, NULL, g);
@@ -57,7 +61,7 @@ static size_t count_bad(const struct setting *s)
 	size_t bad = 0;
 	glob_t g;
 
-	find(s, &g);
+	find_files(s, &g);
 	for (size_t i = 0; i < g.gl_pathc; i++) {
 		char *value = file_read_line(g.gl_pathv[i]);
 
@@ -72,10 +76,12 @@ void tune_warn(void)
 {
 	struct strbuf sb = STRBUF_INIT;
 
-	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
-		if (count_bad(&settings[i]))
-			strbuf_addf(&sb, "%s%s is not %s (%s)", sb.len ? "; " : "", settings[i].name,
-				    settings[i].want, settings[i].why);
+	for (const struct setting *s = settings; s < settings + ARRAY_SIZE(settings); s++) {
+		if (!count_bad(s))
+			continue;
+		strbuf_sep(&sb, "; ");
+		strbuf_addf(&sb, "%s is not %s (%s)", s->name, s->want, s->why);
+	}
 	if (sb.len)
 		log_warn("%s: times are unsteadier for it; --tune changes it for as long as the run lasts", strbuf_str(&sb));
 	strbuf_free(&sb);
@@ -84,10 +90,14 @@ void tune_warn(void)
 static int apply_one(struct tune *t, const struct setting *s, const char *path)
 {
 	char *old = file_read_line(path);
-	int err = is_bad(s, old) ? journal_write(t->journal, path, s->want, old) : 0;
+	int err = 0;
 
-	if (!err && is_bad(s, old))
+	if (!is_bad(s, old))
+		goto out;
+	err = journal_write(t->journal, path, s->want, old);
+	if (!err)
 		json_object_set_new(t->changed, s->name, json_sprintf("%s -> %s", old, s->want));
+out:
 	free(old);
 	return err;
 }
@@ -106,8 +116,10 @@ int tune_apply(struct tune **out)
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
 		glob_t g;
 
-		if (!find(&settings[i], &g))
-			strbuf_addf(&missing, "%s%s", missing.len ? ", " : "", settings[i].name);
+		if (!find_files(&settings[i], &g)) {
+			strbuf_sep(&missing, ", ");
+			strbuf_adds(&missing, settings[i].name);
+		}
 		for (size_t k = 0; k < g.gl_pathc; k++)
 			apply_one(t, &settings[i],
 				  g.gl_pathv[k]); /* it said why not; the others are worth it all the same */

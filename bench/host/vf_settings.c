@@ -20,7 +20,7 @@ static void from_json(const json_t *vf, struct vf_settings *out)
 	const char *mac = json_string_value(json_object_get(vf, "address"));
 
 	*out = (struct vf_settings)VF_SETTINGS_NONE;
-	snprintf(out->mac, sizeof(out->mac), "%s", mac ? mac : "");
+	snprintf(out->mac, sizeof(out->mac), "%s", text_if(mac, mac));
 	/* iproute2 leaves out a VLAN of 0. */
 	out->vlan = (int)json_integer_value(json_object_get(vlan, "vlan"));
 	out->spoofchk = tristate(json_object_get(vf, "spoofchk"));
@@ -48,8 +48,10 @@ int vf_settings_read(const char *pf, unsigned index, struct vf_settings *out)
 	char *argv[] = {"ip", "-j", "link", "show", "dev", (char *)pf, NULL};
 	struct strbuf sb = STRBUF_INIT;
 	int status = proc_run(argv, &sb, 10 * NSEC_PER_SEC);
-	int err = status ? -EIO : vf_settings_parse(strbuf_str(&sb), index, out);
+	int err = -EIO;
 
+	if (!status)
+		err = vf_settings_parse(strbuf_str(&sb), index, out);
 	strbuf_free(&sb);
 	return err;
 }
@@ -82,8 +84,11 @@ struct vf_settings vf_settings_undo(const struct vf_settings *old, const struct 
 
 	if (*new->mac)
 		snprintf(u.mac, sizeof(u.mac), "%s", old->mac);
-	u.vlan = new->vlan < 0 ? -1 : old->vlan;
-	u.spoofchk = new->spoofchk < 0 ? -1 : old->spoofchk;
-	u.trust = new->trust < 0 ? -1 : old->trust;
+	if (new->vlan >= 0)
+		u.vlan = old->vlan;
+	if (new->spoofchk >= 0)
+		u.spoofchk = old->spoofchk;
+	if (new->trust >= 0)
+		u.trust = old->trust;
 	return u;
 }

@@ -33,7 +33,7 @@ int wire_open_tap(struct wire *w, unsigned queues, char name[IF_NAMESIZE])
 			return -errno;
 		w->tap_fd[i] = fd;
 		snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
-		ifr.ifr_flags = (short)(TAP_FLAGS | (queues > 1 ? IFF_MULTI_QUEUE : 0));
+		ifr.ifr_flags = (short)(TAP_FLAGS | bits_if(queues > 1, IFF_MULTI_QUEUE));
 		if (ioctl(fd, TUNSETIFF, &ifr))
 			return -errno;
 		snprintf(name, IF_NAMESIZE, "%s", ifr.ifr_name);
@@ -53,7 +53,9 @@ static int open_tap(void *arg)
 	const struct tap_job *j = arg;
 	int err = wire_open_tap(j->w, j->queues, name);
 
-	return err ? err : link_setup(&s);
+	if (err)
+		return err;
+	return link_setup(&s);
 }
 
 void wire_init(struct wire *w, unsigned vm, bool ipv6)
@@ -63,8 +65,11 @@ void wire_init(struct wire *w, unsigned vm, bool ipv6)
 	*w = (struct wire){.peer_ns = -1, .agent_ns = -1};
 	for (int i = 0; i < WIRE_QUEUES; i++)
 		w->tap_fd[i] = -1;
-	snprintf(w->peer_addr, sizeof(w->peer_addr), ipv6 ? WIRE_NET6 "%d" : WIRE_NET4 "%d", WIRE_HOST_PEER);
-	snprintf(w->guest_addr, sizeof(w->guest_addr), ipv6 ? WIRE_NET6 "%x/64" : WIRE_NET4 "%u/24", host);
+	snprintf(w->peer_addr, sizeof(w->peer_addr), "%s%d", ipv6 ? WIRE_NET6 : WIRE_NET4, WIRE_HOST_PEER);
+	if (ipv6)
+		snprintf(w->guest_addr, sizeof(w->guest_addr), WIRE_NET6 "%x/64", host);
+	else
+		snprintf(w->guest_addr, sizeof(w->guest_addr), WIRE_NET4 "%u/24", host);
 	snprintf(w->mac, sizeof(w->mac), "%.*s%02x", (int)sizeof(WIRE_GUEST_MAC) - 3, WIRE_GUEST_MAC, host);
 }
 
@@ -78,30 +83,31 @@ int wire_tap(struct wire *w, unsigned queues, bool ipv6)
 	if (w->peer_ns < 0)
 		return w->peer_ns;
 	err = netns_run(&w->peer_ns, open_tap, &j);
-	if (err)
+	if (err == -ENOENT)
+		log_error("TAP: %s; load the module tun, or use --on=lab", strerror(-err));
+	else if (err)
 		log_error("TAP: %s%s", strerror(-err),
-			  err == -ENOENT ? "; load the module tun, or use --on=lab"
-			  : err == -EPERM || err == -EACCES ? "; run as root, or use --on=lab" : "");
+			  text_if(err == -EPERM || err == -EACCES, "; run as root, or use --on=lab"));
 	return err;
 }
 
 static int make_veth(void *arg)
 {
 	struct wire *w = arg;
-	struct nl_sock *sk = nl_socket_alloc();
-	struct rtnl_link *l = rtnl_link_veth_alloc(), *peer = l ? rtnl_link_veth_get_peer(l) : NULL;
-	int err = sk && peer && !nl_connect(sk, NETLINK_ROUTE) ? 0 : -ENOMEM;
+	struct nl_sock *sk = link_socket();
+	struct rtnl_link *l = rtnl_link_veth_alloc(), *peer = NULL;
+	int err = -ENOMEM;
 
-	if (!err) {
+	if (l)
+		peer = rtnl_link_veth_get_peer(l);
+	if (sk && peer) {
 		rtnl_link_set_name(l, "eth0");
 		rtnl_link_set_name(peer, "tap0");
 		rtnl_link_set_ns_fd(peer, w->peer_ns);
 		err = rtnl_link_add(sk, l, NLM_F_CREATE | NLM_F_EXCL) ? -EOPNOTSUPP : 0;
 	}
-	if (peer)
-		rtnl_link_put(peer);
-	if (l)
-		rtnl_link_put(l);
+	rtnl_link_put(peer);
+	rtnl_link_put(l);
 	nl_socket_free(sk);
 	return err;
 }
@@ -114,12 +120,16 @@ int wire_veth(struct wire *w, bool ipv6)
 
 	wire_init(w, 0, ipv6);
 	w->peer_ns = netns_new();
-	w->agent_ns = w->peer_ns < 0 ? -1 : netns_new();
+	if (w->peer_ns < 0)
+		return w->peer_ns;
+	w->agent_ns = netns_new();
 	if (w->agent_ns < 0)
 		return w->agent_ns;
 	err = netns_run(&w->agent_ns, make_veth, w);
-	err = err ? err : netns_run(&w->peer_ns, link_setup, &peer);
-	err = err ? err : netns_run(&w->agent_ns, link_setup, &agent);
+	if (!err)
+		err = netns_run(&w->peer_ns, link_setup, &peer);
+	if (!err)
+		err = netns_run(&w->agent_ns, link_setup, &agent);
 	if (err)
 		log_error("veth pair: %s; load the module veth, or use --on=lab", strerror(-err));
 	return err;

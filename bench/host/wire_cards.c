@@ -18,20 +18,26 @@
 
 static const char vlan_name[] = "vlan0";
 
+/* Every card has a link-local address of IPv6: that one says nothing. */
+static bool is_own_address(const struct sockaddr *sa)
+{
+	const struct sockaddr_in6 *in6 = (const void *)sa;
+
+	if (!sa || sa->sa_family != AF_INET6)
+		return sa && sa->sa_family == AF_INET;
+	return !IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr);
+}
+
 /* A card with addresses carries this host's own traffic: taking it away could cut us off. */
 static int check_unused(const char *nic)
 {
 	struct ifaddrs *all = NULL;
-	int err = getifaddrs(&all) ? -errno : 0;
+	int err = 0;
 
+	if (getifaddrs(&all))
+		return -errno;
 	for (const struct ifaddrs *a = all; a && !err; a = a->ifa_next) {
-		int family = a->ifa_addr ? a->ifa_addr->sa_family : AF_UNSPEC;
-		bool local = family == AF_INET6 &&
-			     IN6_IS_ADDR_LINKLOCAL(
-				     &((const struct sockaddr_in6 *)(const void *)a->ifa_addr)
-					      ->sin6_addr);
-
-		if (strcmp(a->ifa_name, nic) || (family != AF_INET && family != AF_INET6) || local)
+		if (strcmp(a->ifa_name, nic) || !is_own_address(a->ifa_addr))
 			continue;
 		log_error("%s: this host uses it (it has an address); name another card with --nic, or ip addr flush dev %s", nic, nic);
 		err = -EBUSY;
@@ -40,7 +46,7 @@ static int check_unused(const char *nic)
 	return err;
 }
 
-static int take(struct wire_card *card, const char *nic, int ns_fd)
+static int take_card(struct wire_card *card, const char *nic, int ns_fd)
 {
 	bool was_up = link_is_up(nic);
 	int err = link_move(nic, ns_fd);
@@ -92,9 +98,10 @@ void wire_give_back(struct wire *w)
 
 static int move_card(struct wire_card *card, const char *nic, int ns_fd, const struct link_setup *s)
 {
-	int err = take(card, nic, ns_fd);
+	int err = take_card(card, nic, ns_fd);
 
-	err = err ? err : netns_run(&ns_fd, link_setup, (void *)s);
+	if (!err)
+		err = netns_run(&ns_fd, link_setup, (void *)s);
 	if (err)
 		log_error("%s: cannot be moved into its network namespace: %s", nic, strerror(-err));
 	return err;
@@ -108,10 +115,12 @@ struct vlan_job {
 static int make_vlan(void *arg)
 {
 	const struct vlan_job *j = arg;
-	struct nl_sock *sk = nl_socket_alloc();
+	struct nl_sock *sk = link_socket();
 	struct rtnl_link *l = rtnl_link_vlan_alloc();
-	int err = sk && l && !nl_connect(sk, NETLINK_ROUTE) ? link_up(j->nic) : -ENOMEM;
+	int err = -ENOMEM;
 
+	if (sk && l)
+		err = link_up(j->nic);
 	if (!err) {
 		rtnl_link_set_name(l, vlan_name);
 		rtnl_link_set_link(l, (int)if_nametoindex(j->nic));
@@ -128,10 +137,12 @@ static int move_card_vlan(struct wire_card *card, const char *nic, int ns_fd, in
 {
 	struct link_setup s = {vlan_name, NULL, WIRE_HOST_PEER};
 	struct vlan_job v = {nic, vlan};
-	int err = take(card, nic, ns_fd);
+	int err = take_card(card, nic, ns_fd);
 
-	err = err ? err : netns_run(&ns_fd, make_vlan, &v);
-	err = err ? err : netns_run(&ns_fd, link_setup, &s);
+	if (!err)
+		err = netns_run(&ns_fd, make_vlan, &v);
+	if (!err)
+		err = netns_run(&ns_fd, link_setup, &s);
 	if (err)
 		log_error("%s: VLAN %d: %s; modprobe 8021q", nic, vlan, strerror(-err));
 	return err;
@@ -147,22 +158,27 @@ static int move_peer_card(struct wire *w, const char *nic, int vlan)
 	w->peer_ns = netns_new();
 	if (w->peer_ns < 0)
 		return w->peer_ns;
-	return vlan ? move_card_vlan(&w->peer_card, nic, w->peer_ns, vlan)
-		    : move_card(&w->peer_card, nic, w->peer_ns, &s);
+	if (vlan)
+		return move_card_vlan(&w->peer_card, nic, w->peer_ns, vlan);
+	return move_card(&w->peer_card, nic, w->peer_ns, &s);
 }
 
 int wire_cards(struct wire *w, const char *peer_nic, const char *own_nic, int vlan, bool ipv6)
 {
 	struct link_setup own = {own_nic, NULL, WIRE_HOST_GUEST};
-	int err = own_nic ? check_unused(own_nic) : 0;
+	int err = 0;
 
 	wire_init(w, 0, ipv6);
+	if (own_nic)
+		err = check_unused(own_nic);
 	if (!err && peer_nic)
 		err = move_peer_card(w, peer_nic, vlan);
 	if (err || !own_nic)
 		return err;
 	w->agent_ns = netns_new();
-	return w->agent_ns < 0 ? w->agent_ns : move_card(&w->own_card, own_nic, w->agent_ns, &own);
+	if (w->agent_ns < 0)
+		return w->agent_ns;
+	return move_card(&w->own_card, own_nic, w->agent_ns, &own);
 }
 
 int wire_peer_card(const char *nic)
@@ -172,9 +188,11 @@ int wire_peer_card(const char *nic)
 
 	wire_init(&w, 0, false);
 	err = move_peer_card(&w, nic, 0);
-	if (err)
+	if (err) {
 		close_fd(&w.peer_ns);
-	return err ? err : w.peer_ns;
+		return err;
+	}
+	return w.peer_ns;
 }
 
 /* A switch of our own: a bridge in a namespace without a name, with the TAP and the card as its ports. */
@@ -186,33 +204,36 @@ struct switch_job {
 
 static int make_bridge(struct nl_sock *sk)
 {
-	int err = rtnl_link_bridge_add(sk, "sw0");
-
-	/* Forward at once: no spanning tree, no learning delay. */
-	return err ? -EOPNOTSUPP : link_up("sw0");
+	/* It forwards at once: no spanning tree, no learning delay. */
+	if (rtnl_link_bridge_add(sk, "sw0"))
+		return -EOPNOTSUPP;
+	return link_up("sw0");
 }
 
-static int enslave(struct nl_sock *sk, const char *port)
+static int enslave_port(struct nl_sock *sk, const char *port)
 {
-	int err = rtnl_link_enslave_ifindex(sk, (int)if_nametoindex("sw0"), (int)if_nametoindex(port));
-
-	return err ? -EOPNOTSUPP : link_up(port);
+	if (rtnl_link_enslave_ifindex(sk, (int)if_nametoindex("sw0"), (int)if_nametoindex(port)))
+		return -EOPNOTSUPP;
+	return link_up(port);
 }
 
 /* The first TAP comes with the switch and the card, the others join. */
 static int add_tap(void *arg)
 {
 	struct switch_job *j = arg;
-	struct nl_sock *sk = nl_socket_alloc();
+	struct nl_sock *sk = link_socket();
 	char tap[IF_NAMESIZE] = "tap%d";
-	int err = sk && !nl_connect(sk, NETLINK_ROUTE) ? 0 : -ENOMEM;
+	int err = -ENOMEM;
 
-	err = err ? err : wire_open_tap(j->w, j->queues, tap);
-	if (j->card) {
-		err = err ? err : make_bridge(sk);
-		err = err ? err : enslave(sk, j->card);
+	if (sk)
+		err = wire_open_tap(j->w, j->queues, tap);
+	if (!err && j->card) {
+		err = make_bridge(sk);
+		if (!err)
+			err = enslave_port(sk, j->card);
 	}
-	err = err ? err : enslave(sk, tap);
+	if (!err)
+		err = enslave_port(sk, tap);
 	nl_socket_free(sk);
 	return err;
 }
@@ -222,12 +243,16 @@ int wire_switched(struct wire *w, unsigned queues, const char *peer_nic, const c
 	struct switch_job j = {w, queues, own_nic};
 	int err = wire_cards(w, peer_nic, NULL, 0, ipv6);
 
-	err = err ? err : check_unused(own_nic);
+	if (!err)
+		err = check_unused(own_nic);
 	if (err)
 		return err;
 	w->agent_ns = netns_new(); /* nobody's: the switch */
-	err = w->agent_ns < 0 ? w->agent_ns : take(&w->own_card, own_nic, w->agent_ns);
-	err = err ? err : netns_run(&w->agent_ns, add_tap, &j);
+	err = MIN(w->agent_ns, 0);
+	if (!err)
+		err = take_card(&w->own_card, own_nic, w->agent_ns);
+	if (!err)
+		err = netns_run(&w->agent_ns, add_tap, &j);
 	if (err)
 		log_error("switch of %s and the TAP: %s; modprobe bridge", own_nic, strerror(-err));
 	return err;
@@ -244,7 +269,10 @@ int wire_join(struct wire *w, const struct wire *first, unsigned vm, unsigned qu
 		return -errno;
 	if (queues) {
 		w->agent_ns = fcntl(first->agent_ns, F_DUPFD_CLOEXEC, 0);
-		err = w->agent_ns < 0 ? -errno : netns_run(&w->agent_ns, add_tap, &j);
+		if (w->agent_ns < 0)
+			err = -errno;
+		else
+			err = netns_run(&w->agent_ns, add_tap, &j);
 	}
 	if (err)
 		log_error("one more TAP on the switch: %s", strerror(-err));

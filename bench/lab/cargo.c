@@ -101,7 +101,7 @@ static bool is_elf(const char *path)
 }
 
 /* The name by which the lab will know it, which is its name here. */
-static char *absolute(const char *path)
+static char *absolute_path(const char *path)
 {
 	char cwd[PATH_MAX];
 
@@ -130,7 +130,7 @@ static int add_directory(struct cargo *c, const char *dir)
 
 int cargo_add_path(struct cargo *c, const char *path)
 {
-	char *full = absolute(path);
+	char *full = absolute_path(path);
 	struct stat st;
 	int err = stat(full, &st) ? -errno : 0;
 

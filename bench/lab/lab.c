@@ -88,7 +88,7 @@ static char *keep_console(const char *console)
 	return where;
 }
 
-static void explain(struct lab *lab)
+static void explain_failure(struct lab *lab)
 {
 	char *console = fd_text(lab->console_fd), *elog = fd_text(lab->log_fd);
 	bool plain = lab->interrupts || (lab->timed_out && lab->ready);
@@ -149,7 +149,7 @@ static int lab_serve(struct lab *lab)
 	int err = lab_session(lab);
 
 	if (err || lab->timed_out)
-		explain(lab);
+		explain_failure(lab);
 	if (err && lab->ready && !lab->timed_out && !lab->interrupts)
 		return -EHOSTDOWN;
 	if (!err && lab->channel == LAB_TALKS && proc_wait(&lab->emulator, POWER_OFF_NS) == -ETIMEDOUT)

@@ -31,7 +31,7 @@ static const short code_known[] = {
 
 static const unsigned char nop6[] = {0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00};
 
-static bool matches(const unsigned char *code)
+static bool code_matches(const unsigned char *code)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(code_known); i++)
 		if (code_known[i] != ANY && code[i] != code_known[i])
@@ -44,7 +44,7 @@ size_t lab_erratum_find(const unsigned char *code, size_t size)
 	size_t found = SIZE_MAX;
 
 	for (size_t i = 0; i + ARRAY_SIZE(code_known) <= size; i++) {
-		if (code[i] != code_known[0] || !matches(code + i))
+		if (code[i] != code_known[0] || !code_matches(code + i))
 			continue;
 		if (found != SIZE_MAX)
 			return SIZE_MAX;
@@ -69,7 +69,7 @@ static bool find_text(pid_t pid, uint64_t *start, uint64_t *end)
 	return found;
 }
 
-static bool mend(int mem, uint64_t start, size_t size)
+static bool mend_module(int mem, uint64_t start, size_t size)
 {
 	unsigned char *code = malloc(size);
 	size_t at = SIZE_MAX;
@@ -94,7 +94,7 @@ void lab_erratum_mend(pid_t qemu)
 	int mem = open(path, O_RDWR | O_CLOEXEC);
 	uint64_t start, end;
 
-	mended = mem >= 0 && find_text(qemu, &start, &end) && mend(mem, start, end - start);
+	mended = mem >= 0 && find_text(qemu, &start, &end) && mend_module(mem, start, end - start);
 
 	close_fd(&mem);
 	free(path);

@@ -24,7 +24,9 @@ int lab_send_frame(struct lab *lab, uint32_t type, const void *data, size_t len)
 	struct lab_frame f = {type, (uint32_t)len};
 	int err = fd_write_all(lab->ctl_fd, &f, sizeof(f));
 
-	return err ? err : fd_write_all(lab->ctl_fd, data, len);
+	if (err)
+		return err;
+	return fd_write_all(lab->ctl_fd, data, len);
 }
 
 static void send_winsize(struct lab *lab)
@@ -147,7 +149,7 @@ static uint64_t silence_clock(struct lab *lab)
 }
 
 /* What there is; -EPIPE at its end. */
-static int hear(struct lab *lab)
+static int hear_lab(struct lab *lab)
 {
 	char buf[16384];
 	ssize_t n = read(lab->ctl_fd, buf, sizeof(buf));
@@ -250,7 +252,7 @@ static int session_live(struct lab *lab)
 		if (poll(p, ARRAY_SIZE(p), 200) < 0 && errno != EINTR)
 			return -errno;
 		if (p[0].revents)
-			err = hear(lab);
+			err = hear_lab(lab);
 		else if (p[3].revents)
 			err = -EPIPE;
 		if (p[1].revents)
@@ -282,7 +284,7 @@ static int session_left(struct lab *lab)
 	}
 	lseek(lab->ctl_fd, 0, SEEK_SET);
 	while (!lab->done && !err)
-		err = hear(lab);
+		err = hear_lab(lab);
 	return err;
 }
 

@@ -64,7 +64,7 @@ static void row_texts(struct view_row *r, struct probes *p, const struct exit_su
 		probes_device(p, s, r->device, sizeof(r->device));
 	if (key == VIEW_DEVICE) {
 		if (!r->device[0])
-			snprintf(r->device, sizeof(r->device), "%s", r->key[0] ? "(unnamed)" : "(none)");
+			strcpy(r->device, r->key[0] ? "(unnamed)" : "(none)");
 		r->key[0] = '\0';
 	}
 }
@@ -101,23 +101,24 @@ static void add_totals(struct view *v, const struct exit_sum *s, bool hlt)
 	v->kvm_ns += exit_sum_kvm_ns(s);
 }
 
-static enum view_sort sort_by;
-
-static uint64_t sort_value(const struct view_row *r)
+static uint64_t sort_value(const struct view_row *r, enum view_sort by)
 {
-	return sort_by == SORT_TIME    ? r->hist.sum
-	       : sort_by == SORT_COUNT ? r->count
-				       : hist_quantile(&r->hist, 0.99);
+	if (by == SORT_TIME)
+		return r->hist.sum;
+	return by == SORT_COUNT ? r->count : hist_quantile(&r->hist, 0.99);
 }
 
-static int compare_rows(const void *a, const void *b)
+static int compare_rows(const void *a, const void *b, void *sort)
 {
 	const struct view_row *x = a, *y = b;
-	uint64_t vx = sort_value(x), vy = sort_value(y);
+	const enum view_sort *by = sort;
+	int order = compare_u64(sort_value(y, *by), sort_value(x, *by));
 
 	if (x->hlt != y->hlt)
 		return x->hlt - y->hlt;
-	return vx < vy ? 1 : vx > vy ? -1 : strcmp(x->reason, y->reason);
+	if (order)
+		return order;
+	return strcmp(x->reason, y->reason);
 }
 
 void view_build(struct view *v, struct probes *p, const struct exit_sum *sums, size_t n, enum view_key key,
@@ -144,9 +145,8 @@ void view_build(struct view *v, struct probes *p, const struct exit_sum *sums, s
 		r->user_ns += s->user_ns;
 		hist_merge(&r->hist, &s->hist);
 	}
-	sort_by = sort;
 	if (v->n)
-		qsort(v->row, v->n, sizeof(*v->row), compare_rows);
+		qsort_r(v->row, v->n, sizeof(*v->row), compare_rows, &sort);
 }
 
 void view_free(struct view *v)
@@ -155,20 +155,25 @@ void view_free(struct view *v)
 	*v = (struct view){0};
 }
 
-static const char *percent(uint64_t part, uint64_t whole)
+static const char *percent_text(uint64_t part, uint64_t whole)
 {
 	static char ring[8][16];
 	static unsigned next;
 	char *buf = ring[next++ % ARRAY_SIZE(ring)];
 
-	snprintf(buf, sizeof(ring[0]), "%.1f", whole ? 100.0 * (double)part / (double)whole : 0);
+	snprintf(buf, sizeof(ring[0]), "%.1f", 100.0 * (double)part / (double)MAX(whole, 1));
 	return buf;
+}
+
+static const char *ns_or_dash(uint64_t count, double ns)
+{
+	return count ? fmt_ns(ns) : "-";
 }
 
 /* A time that nothing was spent in is a dash: the eye finds the others. */
 static const char *mean_or_dash(uint64_t ns, uint64_t count)
 {
-	return ns && count ? fmt_ns((double)ns / (double)count) : "-";
+	return ns_or_dash(ns, (double)ns / (double)MAX(count, 1));
 }
 
 /* Columns that some tables have nothing in. */
@@ -176,8 +181,9 @@ enum { HAS_KEY = 1, HAS_DEVICE = 2, HAS_FAST = 4, HAS_KVM = 8, HAS_USER = 16 };
 
 static unsigned row_has(const struct view_row *r)
 {
-	return (r->key[0] ? HAS_KEY : 0) | (r->device[0] ? HAS_DEVICE : 0) | (r->fast_ns ? HAS_FAST : 0) |
-	       (r->hist.sum > r->fast_ns + r->user_ns ? HAS_KVM : 0) | (r->user_ns ? HAS_USER : 0);
+	return bits_if(r->key[0], HAS_KEY) | bits_if(r->device[0], HAS_DEVICE) |
+	       bits_if(r->fast_ns, HAS_FAST) | bits_if(r->hist.sum > r->fast_ns + r->user_ns, HAS_KVM) |
+	       bits_if(r->user_ns, HAS_USER);
 }
 
 static struct table *rows_table(const struct view *v, unsigned has)
@@ -221,11 +227,11 @@ static void print_row(struct table *t, unsigned has, const struct view *v, const
 		table_cell(t, "%s", r->device);
 	table_cell(t, "%s", fmt_si((double)r->count));
 	table_cell(t, "%s", seconds > 0 ? fmt_si((double)r->count / seconds) : "-");
-	table_cell(t, "%s", r->hlt ? "-" : percent(r->hist.sum, v->total_ns));
+	table_cell(t, "%s", r->hlt ? "-" : percent_text(r->hist.sum, v->total_ns));
 	table_cell(t, "%s", fmt_ns((double)r->hist.sum));
-	table_cell(t, "%s", n ? fmt_ns((double)hist_quantile(&r->hist, 0.5)) : "-");
-	table_cell(t, "%s", n ? fmt_ns((double)hist_quantile(&r->hist, 0.99)) : "-");
-	table_cell(t, "%s", n ? fmt_ns((double)r->hist.max) : "-");
+	table_cell(t, "%s", ns_or_dash(n, (double)hist_quantile(&r->hist, 0.5)));
+	table_cell(t, "%s", ns_or_dash(n, (double)hist_quantile(&r->hist, 0.99)));
+	table_cell(t, "%s", ns_or_dash(n, (double)r->hist.max));
 	if (has & HAS_FAST)
 		table_cell(t, "%s", mean_or_dash(r->fast_ns, n));
 	if (has & HAS_KVM)
@@ -236,12 +242,12 @@ static void print_row(struct table *t, unsigned has, const struct view *v, const
 
 void view_print(const struct view *v, double seconds, size_t rows, FILE *out)
 {
-	size_t n = rows ? MIN(rows, v->n) : v->n;
+	size_t n = MIN(or_usual(rows, SIZE_MAX), v->n);
 	struct table *t;
 	unsigned has = 0;
 
 	if (!v->n) {
-		fputs(v->count + v->hlt_count ? "no exits of this kind\n" : "no exits\n", out);
+		fprintf(out, "no exits%s\n", text_if(v->count + v->hlt_count, " of this kind"));
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -261,7 +267,7 @@ void view_print_hist(const struct view_row *r, FILE *out)
 
 	for (unsigned i = 0; i < HIST_SLOTS; i++) {
 		uint64_t low = hist_slot_low(i);
-		int b = low ? 63 - __builtin_clzll(low) : 0;
+		int b = 63 - __builtin_clzll(low | 1);
 
 		bucket[b] += r->hist.slots[i];
 		if (r->hist.slots[i]) {
@@ -271,7 +277,7 @@ void view_print_hist(const struct view_row *r, FILE *out)
 	}
 	for (int b = first; b <= last; b++)
 		most = MAX(most, bucket[b]);
-	fprintf(out, "\n%s %s%s%s\n", r->reason, r->key, r->device[0] ? "  " : "", r->device);
+	fprintf(out, "\n%s %s%s%s\n", r->reason, r->key, text_if(r->device[0], "  "), r->device);
 	for (int b = first; most && b <= last; b++) {
 		int bar = (int)(50 * bucket[b] / most);
 

@@ -21,12 +21,16 @@ void profile_print_head(struct probes *p, const struct vm *vm, double seconds)
 	puts("fast, KVM and user are means per exit");
 }
 
+static double per_second(uint64_t n, double seconds)
+{
+	return seconds > 0 ? (double)n / seconds : 0;
+}
+
 void profile_print_summary(struct probes *p, const struct view *v, double seconds)
 {
 	double all = (double)(v->guest_ns + v->total_ns + v->hlt_ns);
 
-	printf("\n%s exits (%s/s)", fmt_si((double)v->count),
-	       fmt_si(seconds > 0 ? (double)v->count / seconds : 0));
+	printf("\n%s exits (%s/s)", fmt_si((double)v->count), fmt_si(per_second(v->count, seconds)));
 	if (v->hlt_count)
 		printf(", %s halts (%s halted)", fmt_si((double)v->hlt_count), fmt_ns((double)v->hlt_ns));
 	if (all > 0 && probes_backend(p) == BACKEND_OTHER)
@@ -84,12 +88,16 @@ static int most_exits_first(const void *a, const void *b)
 {
 	const struct vm_sum *x = a, *y = b;
 
-	return x->exits < y->exits ? 1 : x->exits > y->exits ? -1 : x->tgid - y->tgid;
+	int order = compare_u64(y->exits, x->exits);
+
+	if (order)
+		return order;
+	return x->tgid - y->tgid;
 }
 
 static void print_vm(struct table *t, const struct vm_sum *vm, bool no_kvm_exit, double seconds)
 {
-	double all = (double)(vm->guest_ns + vm->kvm_ns + vm->user_ns + vm->hlt_ns) / 100;
+	double all = (double)MAX(vm->guest_ns + vm->kvm_ns + vm->user_ns + vm->hlt_ns, 1) / 100;
 	const uint64_t parts[] = {vm->guest_ns, vm->kvm_ns, vm->user_ns, vm->hlt_ns};
 	struct vm named;
 
@@ -97,12 +105,12 @@ static void print_vm(struct table *t, const struct vm_sum *vm, bool no_kvm_exit,
 	table_cell(t, "%d", (int)vm->tgid);
 	table_cell(t, "%u", vm->vcpus);
 	table_cell(t, "%s", fmt_si((double)vm->exits));
-	table_cell(t, "%s", fmt_si(seconds > 0 ? (double)vm->exits / seconds : 0));
+	table_cell(t, "%s", fmt_si(per_second(vm->exits, seconds)));
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		if (i == 1 && no_kvm_exit)
 			table_cell(t, "-");
 		else
-			table_cell(t, "%.1f", all > 0 ? (double)parts[i] / all : 0);
+			table_cell(t, "%.1f", (double)parts[i] / all);
 }
 
 void profile_print_vms(struct probes *p, const struct exit_sum *sums, size_t n, double seconds)

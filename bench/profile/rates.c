@@ -10,7 +10,7 @@ static void row_id(const struct view_row *row, char *id, size_t size)
 }
 
 /* Number of the row, or of a free place; -1: neither. */
-static int find(const struct rates *r, const char *id)
+static int find_row(const struct rates *r, const char *id)
 {
 	int free_one = -1;
 
@@ -23,13 +23,15 @@ static int find(const struct rates *r, const char *id)
 	return free_one;
 }
 
-static void push(struct rates *r, int i, double rate)
+static void push_rate(struct rates *r, int i, double rate)
 {
 	double *kept = r->row[i].rate;
 
 	memmove(kept, kept + 1, (RATES_KEPT - 1) * sizeof(*kept));
 	kept[RATES_KEPT - 1] = rate;
-	r->row[i].idle = rate > 0 ? 0 : r->row[i].idle + 1;
+	r->row[i].idle++;
+	if (rate > 0)
+		r->row[i].idle = 0;
 	if (r->row[i].idle >= RATES_KEPT)
 		memset(&r->row[i], 0, sizeof(r->row[i]));
 }
@@ -43,16 +45,16 @@ void rates_add(struct rates *r, const struct view *v, double seconds)
 		int at;
 
 		row_id(&v->row[i], id, sizeof(id));
-		at = find(r, id);
+		at = find_row(r, id);
 		if (at < 0)
 			continue;
 		memcpy(r->row[at].id, id, sizeof(id));
-		push(r, at, (double)v->row[i].count / seconds);
+		push_rate(r, at, (double)v->row[i].count / seconds);
 		seen[at] = true;
 	}
 	for (int i = 0; i < RATES_ROWS; i++)
 		if (r->row[i].id[0] && !seen[i])
-			push(r, i, 0);
+			push_rate(r, i, 0);
 }
 
 void rates_sparkline(const struct rates *r, const struct view_row *row, char *buf, size_t size)
@@ -64,14 +66,15 @@ void rates_sparkline(const struct rates *r, const struct view_row *row, char *bu
 
 	buf[0] = '\0';
 	row_id(row, id, sizeof(id));
-	at = find(r, id);
+	at = find_row(r, id);
 	if (at < 0 || !r->row[at].id[0])
 		return;
 	for (size_t i = 0; i < RATES_KEPT; i++)
 		most = MAX(most, r->row[at].rate[i]);
 	for (size_t i = 0; most > 0 && i < RATES_KEPT; i++) {
 		double rate = r->row[at].rate[i];
+		size_t height = (rate > 0) + (size_t)(7 * rate / most);
 
-		strncat(buf, bars[rate > 0 ? 1 + (size_t)(7 * rate / most) : 0], size - strlen(buf) - 1);
+		strncat(buf, bars[height], size - strlen(buf) - 1);
 	}
 }

@@ -24,7 +24,7 @@ struct symbols {
 	size_t n;
 };
 
-static void add(struct symbols *s, uint64_t addr, const char *name)
+static void add_symbol(struct symbols *s, uint64_t addr, const char *name)
 {
 	s->sym = xgrow(s->sym, s->n, sizeof(*s->sym));
 	s->sym[s->n++] = (struct symbol){addr, xstrdup(name)};
@@ -38,20 +38,23 @@ static void load_map(struct symbols *s, char *text)
 
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
 		if (sscanf(line, "%" SCNx64 " %c %255s", &addr, &type, name) == 3 && strchr("tTwW", type))
-			add(s, addr, name);
+			add_symbol(s, addr, name);
 }
 
 static void load_section(struct symbols *s, Elf *elf, Elf_Scn *scn, const GElf_Shdr *sh)
 {
 	Elf_Data *data = elf_getdata(scn, NULL);
-	size_t n = sh->sh_entsize ? sh->sh_size / sh->sh_entsize : 0;
 	GElf_Sym sym;
+	size_t n;
 
-	for (size_t i = 0; data && i < n && gelf_getsym(data, (int)i, &sym); i++) {
+	if (!data || !sh->sh_entsize)
+		return;
+	n = sh->sh_size / sh->sh_entsize;
+	for (size_t i = 0; i < n && gelf_getsym(data, (int)i, &sym); i++) {
 		const char *name = elf_strptr(elf, sh->sh_link, sym.st_name);
 
 		if (GELF_ST_TYPE(sym.st_info) == STT_FUNC && sym.st_value && name)
-			add(s, sym.st_value, name);
+			add_symbol(s, sym.st_value, name);
 	}
 }
 
@@ -71,7 +74,7 @@ static int by_addr(const void *a, const void *b)
 {
 	const struct symbol *x = a, *y = b;
 
-	return x->addr < y->addr ? -1 : x->addr > y->addr;
+	return compare_u64(x->addr, y->addr);
 }
 
 struct symbols *symbols_load(const char *path)
@@ -104,16 +107,21 @@ struct symbols *symbols_load(const char *path)
 
 void symbols_free(struct symbols *s)
 {
-	for (size_t i = 0; s && i < s->n; i++)
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->n; i++)
 		free(s->sym[i].name);
-	free(s ? s->sym : NULL);
+	free(s->sym);
 	free(s);
 }
 
 bool symbols_find(const struct symbols *s, uint64_t addr, char *buf, size_t size)
 {
-	size_t low = 0, high = s ? s->n : 0;
+	size_t low = 0, high;
 
+	if (!s)
+		return false;
+	high = s->n;
 	while (low < high) {
 		size_t mid = (low + high) / 2;
 

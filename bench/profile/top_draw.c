@@ -30,20 +30,24 @@ void top_layout(int wide, int width[TOP_COLUMNS])
 		left -= columns[order[i]].width + 1;
 	}
 	for (int c = 0; c < TOP_COLUMNS && left > 0; c++) {
-		int add = width[c] ? MIN(columns[c].more, left) : 0;
+		int add = MIN(columns[c].more, left);
 
+		if (!width[c])
+			continue;
 		width[c] += add;
 		left -= add;
 	}
 }
 
-static void cell(enum top_column c, int width, const char *text)
+static void put_cell(enum top_column c, int width, const char *text)
 {
-	if (width)
-		printw(columns[c].left ? "%-*.*s " : "%*.*s ", width, width, text);
+	if (width && columns[c].left)
+		printw("%-*.*s ", width, width, text);
+	else if (width)
+		printw("%*.*s ", width, width, text);
 }
 
-static void line(int y)
+static void start_line(int y)
 {
 	move(y, 0);
 	clrtoeol();
@@ -59,8 +63,8 @@ static void draw_totals(const struct top_frame *f)
 		    fmt_si((double)v->count / f->seconds));
 	if (v->hlt_count)
 		strbuf_addf(&sb, "  %s halts/s", fmt_si((double)v->hlt_count / f->seconds));
-	strbuf_adds(&sb, f->paused ? "  PAUSED" : "");
-	line(0);
+	strbuf_adds(&sb, text_if(f->paused, "  PAUSED"));
+	start_line(0);
 	addnstr(strbuf_str(&sb), COLS);
 	strbuf_free(&sb);
 	if (all > 0 && f->no_kvm_exit)
@@ -72,7 +76,7 @@ static void draw_totals(const struct top_frame *f)
 			    (double)v->user_ns / all, (double)v->hlt_ns / all);
 	else
 		strbuf_adds(&sb, "no exits in this interval");
-	line(1);
+	start_line(1);
 	addnstr(strbuf_str(&sb), COLS);
 	strbuf_free(&sb);
 }
@@ -81,7 +85,6 @@ static void draw_row(const struct top_frame *f, int y, const struct view_row *r,
 {
 	const char *dash = "-", *texts[TOP_SPARK];
 	char share[16], spark[RATES_KEPT * 4 + 1];
-	uint64_t n = r->hist.count;
 
 	snprintf(share, sizeof(share), "%.1f", 100 * (double)r->hist.sum / (double)MAX(f->view.total_ns, 1));
 	texts[TOP_REASON] = r->reason;
@@ -89,12 +92,15 @@ static void draw_row(const struct top_frame *f, int y, const struct view_row *r,
 	texts[TOP_DEVICE] = r->device;
 	texts[TOP_PER_S] = fmt_si((double)r->count / f->seconds);
 	texts[TOP_TIME] = r->hlt || !f->view.total_ns ? dash : share;
-	texts[TOP_P50] = n ? fmt_ns((double)hist_quantile(&r->hist, 0.5)) : dash;
-	texts[TOP_P99] = n ? fmt_ns((double)hist_quantile(&r->hist, 0.99)) : dash;
-	texts[TOP_MEAN] = n ? fmt_ns(hist_mean(&r->hist)) : dash;
-	line(y);
+	texts[TOP_P50] = texts[TOP_P99] = texts[TOP_MEAN] = dash;
+	if (r->hist.count) {
+		texts[TOP_P50] = fmt_ns((double)hist_quantile(&r->hist, 0.5));
+		texts[TOP_P99] = fmt_ns((double)hist_quantile(&r->hist, 0.99));
+		texts[TOP_MEAN] = fmt_ns(hist_mean(&r->hist));
+	}
+	start_line(y);
 	for (int c = 0; c < TOP_SPARK; c++)
-		cell((enum top_column)c, width[c], texts[c]);
+		put_cell((enum top_column)c, width[c], texts[c]);
 	if (!width[TOP_SPARK])
 		return;
 	rates_sparkline(&f->rates, r, spark, sizeof(spark));
@@ -110,15 +116,15 @@ void top_draw(const struct top_frame *f)
 
 	top_layout(COLS, width);
 	draw_totals(f);
-	line(2);
+	start_line(2);
 	attron(A_REVERSE);
 	for (int c = 0; c < TOP_COLUMNS; c++)
-		cell((enum top_column)c, width[c], columns[c].title);
+		put_cell((enum top_column)c, width[c], columns[c].title);
 	attroff(A_REVERSE);
 	for (size_t i = 0; i < f->view.n && y < LINES - 1; i++)
 		draw_row(f, y++, &f->view.row[i], width);
 	while (y < LINES)
-		line(y++);
+		start_line(y++);
 	snprintf(help, sizeof(help), "q quit  s sort: %s  k key: %s  space pause", sorts[f->sort],
 		 keys[f->key]);
 	mvaddnstr(LINES - 1, 0, help, COLS - 1);

@@ -93,10 +93,12 @@ static size_t vm_list(struct vm **out)
 	return n;
 }
 
-static void describe(const struct vm *vm, size_t n, struct strbuf *sb)
+static void describe_vms(const struct vm *vm, size_t n, struct strbuf *sb)
 {
-	for (size_t i = 0; i < n; i++)
-		strbuf_addf(sb, "%s%s (pid %d)", i ? ", " : "", vm[i].name, (int)vm[i].pid);
+	for (size_t i = 0; i < n; i++) {
+		strbuf_sep(sb, ", ");
+		strbuf_addf(sb, "%s (pid %d)", vm[i].name, (int)vm[i].pid);
+	}
 }
 
 int vm_choose(const char *name, struct vm *out)
@@ -111,14 +113,17 @@ int vm_choose(const char *name, struct vm *out)
 			*out = vm[i];
 			found++;
 		}
-	describe(vm, n, &all);
+	describe_vms(vm, n, &all);
 	if (found > 1) {
 		log_error("%s: %zu virtual machines fit; choose one with --pid: %s", name ? name : "which", found,
 			  strbuf_str(&all));
 		err = -EINVAL;
+	} else if (!n) {
+		log_error("%s: no such virtual machine; no process here has a KVM VM; start one after `--`",
+			  name ? name : "profile");
+		err = -ENOENT;
 	} else if (!found) {
-		log_error("%s: no such virtual machine; %s%s", name ? name : "profile",
-			  n ? "there are: " : "no process here has a KVM VM; start one after `--`", strbuf_str(&all));
+		log_error("%s: no such virtual machine; there are: %s", name, strbuf_str(&all));
 		err = -ENOENT;
 	}
 	strbuf_free(&all);

@@ -29,7 +29,7 @@ static size_t config_words(const char *key, char **words)
 	return n;
 }
 
-static _Noreturn void child(void)
+static _Noreturn void run_child(void)
 {
 	static char *argv[MAX_WORDS];
 	const char *cwd = config_get("cwd"), *env;
@@ -61,7 +61,7 @@ static void start_piped(struct session *s)
 		dup2(in[0], 0);
 		dup2(out[1], 1);
 		dup2(err[1], 2);
-		child();
+		run_child();
 	}
 	close(in[0]);
 	close(out[1]);
@@ -75,7 +75,7 @@ static void start_on_terminal(struct session *s)
 
 	s->pid = forkpty(&fd, NULL, NULL, NULL);
 	if (!s->pid)
-		child();
+		run_child();
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	*s = (struct session){s->pid, fd, fd, -1};
 }
@@ -132,7 +132,7 @@ static bool pass_on(int fd, uint32_t type)
 	return n > 0 || (n < 0 && errno == EINTR);
 }
 
-static bool drained(int fd)
+static bool is_drained(int fd)
 {
 	struct pollfd p = {fd, POLLIN, 0};
 
@@ -154,7 +154,7 @@ int32_t session_serve(struct session *s, bool listen, bool alive)
 	int patience_ms = alive ? LAB_ALIVE_MS : -1, status = 0;
 	bool ended = false;
 
-	while (!ended || !drained(s->out) || (s->err >= 0 && !drained(s->err))) {
+	while (!ended || !is_drained(s->out) || (s->err >= 0 && !is_drained(s->err))) {
 		struct signalfd_siginfo info;
 		pid_t pid;
 
