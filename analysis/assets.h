@@ -3,6 +3,7 @@
 #ifndef ANALYSIS_ASSETS_H
 #define ANALYSIS_ASSETS_H
 
-extern const char asset_dashboard_html[], asset_style_gp[], asset_report_css[], asset_dashboard_css[], asset_dashboard_js[];
+extern const char asset_dashboard_html[], asset_style_gp[], asset_report_css[], asset_dashboard_css[],
+	asset_dashboard_js[];
 
 #endif

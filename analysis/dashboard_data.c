@@ -178,7 +178,8 @@ static char *page_of(const struct dash_config *c, const char *metric)
 
 	for (const char *s = c->key; *s; s++)
 		hash = (hash ^ (unsigned char)*s) * 16777619u;
-	page = xasprintf("%s-%s-%s-%s-%08x.html", c->workload, or_none(c->mode), or_none(c->vmm), metric, hash);
+	page = xasprintf("%s-%s-%s-%s-%08x.html", c->workload, or_none(c->mode), or_none(c->vmm), metric,
+			 hash);
 	for (char *p = page; *p; p++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-_.", *p))
 			*p = '_';
@@ -230,8 +231,8 @@ static void judge_series(struct dash_series *s)
 	dash_day(&s->p[c->at], day);
 	s->verdict = dash_direction(s, c);
 	arrow = c->after > c->before ? "▲" : "▼";
-	s->comment = xasprintf("%s %+.2g %% %s since %s%s", arrow, dash_percent(c), dash_verdict_class[s->verdict],
-			       day, c->provisional ? " (provisional)" : "");
+	s->comment = xasprintf("%s %+.2g %% %s since %s%s", arrow, dash_percent(c),
+			       dash_verdict_class[s->verdict], day, c->provisional ? " (provisional)" : "");
 }
 
 static void add_series(struct dash *d, const struct dashboard_opts *opts)

@@ -49,7 +49,8 @@ static void add_spark(struct strbuf *sb, const struct dash_series *s)
 /* What the filter looks in: lower case, since people type so. */
 static char *search_text(const struct dash_series *s)
 {
-	char *text = xasprintf("%s %s %s %s ", s->config->workload, s->title, s->name, dash_verdict_class[s->verdict]);
+	char *text = xasprintf("%s %s %s %s ", s->config->workload, s->title, s->name,
+			       dash_verdict_class[s->verdict]);
 
 	for (char *p = text; *p; p++)
 		*p = (char)tolower((unsigned char)*p);
@@ -63,9 +64,9 @@ static void add_card(struct strbuf *sb, const struct dash_series *s)
 
 	report_value(s->metric->unit, s->p[s->n - 1].median, value, sizeof(value));
 	add_spark(&spark, s);
-	page_add(sb, asset_dashboard_html, "card", "verdict", dash_verdict_class[s->verdict], "search", search, "page",
-		 s->page, "title", s->title, "name", s->name, "value", value, "spark", strbuf_str(&spark), "comment",
-		 s->comment, NULL);
+	page_add(sb, asset_dashboard_html, "card", "verdict", dash_verdict_class[s->verdict], "search",
+		 search, "page", s->page, "title", s->title, "name", s->name, "value", value, "spark",
+		 strbuf_str(&spark), "comment", s->comment, NULL);
 	strbuf_free(&spark);
 	free(search);
 }
@@ -141,8 +142,9 @@ void dash_index_html(const struct dash *d, struct strbuf *sb)
 	snprintf(recent, sizeof(recent), "%d", SPARK_RUNS);
 	add_filters(&filters, d);
 	add_sections(&sections, d);
-	page_add(sb, asset_dashboard_html, "index", "built", now, "series", series, "runs", runs, "recent", recent,
-		 "alarms", alarms, "filters", strbuf_str(&filters), "sections", strbuf_str(&sections), NULL);
+	page_add(sb, asset_dashboard_html, "index", "built", now, "series", series, "runs", runs, "recent",
+		 recent, "alarms", alarms, "filters", strbuf_str(&filters), "sections", strbuf_str(&sections),
+		 NULL);
 	strbuf_free(&filters);
 	strbuf_free(&sections);
 	free(alarms);

@@ -94,9 +94,10 @@ static void add_changes(json_t *data, const struct dash_series *s)
 	for (size_t i = 0; i < s->changes; i++) {
 		const struct dash_change *c = &s->change[i];
 
-		json_array_append_new(changes, json_pack("{s:I,s:o,s:o,s:b}", "i", (json_int_t)c->at, "from",
-							 json_real_or_null(c->before), "to",
-							 json_real_or_null(c->after), "prov", c->provisional));
+		json_array_append_new(changes,
+				      json_pack("{s:I,s:o,s:o,s:b}", "i", (json_int_t)c->at, "from",
+						json_real_or_null(c->before), "to",
+						json_real_or_null(c->after), "prov", c->provisional));
 		json_array_append_new(levels, level_json(s, from, c->at));
 		from = c->at;
 	}
@@ -174,9 +175,10 @@ static void add_change(struct strbuf *sb, const struct dash *d, const struct das
 	report_value(s->metric->unit, c->after, after, sizeof(after));
 	snprintf(at, sizeof(at), "%zu", c->at);
 	snprintf(percent, sizeof(percent), "%+.2g", dash_percent(c));
-	page_add(sb, asset_dashboard_html, "change", "at", at, "day", day, "before", before, "after", after, "kind",
-		 dash_verdict_class[dash_direction(s, c)], "percent", percent, "old", version_at(d, s, last),
-		 "new", version_at(d, s, c->at), "provisional", c->provisional ? "provisional" : "", NULL);
+	page_add(sb, asset_dashboard_html, "change", "at", at, "day", day, "before", before, "after", after,
+		 "kind", dash_verdict_class[dash_direction(s, c)], "percent", percent, "old",
+		 version_at(d, s, last), "new", version_at(d, s, c->at), "provisional",
+		 c->provisional ? "provisional" : "", NULL);
 }
 
 static void add_change_table(struct strbuf *sb, const struct dash *d, const struct dash_series *s)
@@ -211,7 +213,8 @@ static void add_accepted_list(struct strbuf *sb, const struct dash *d, const str
 static void add_run(struct strbuf *sb, const struct dash *d, const struct dash_series *s, size_t i)
 {
 	const struct series_point *p = &s->p[i];
-	char median[64], low[64], high[64], interval[140] = "", n[16], *url = xasprintf("%s%s", d->store_runs, p->id);
+	char median[64], low[64], high[64], interval[140] = "", n[16],
+					    *url = xasprintf("%s%s", d->store_runs, p->id);
 
 	report_value(s->metric->unit, p->median, median, sizeof(median));
 	report_value(s->metric->unit, p->low, low, sizeof(low));
@@ -219,8 +222,8 @@ static void add_run(struct strbuf *sb, const struct dash *d, const struct dash_s
 	if (isfinite(p->low) && isfinite(p->high))
 		snprintf(interval, sizeof(interval), "[%s, %s]", low, high);
 	snprintf(n, sizeof(n), "%d", p->n);
-	page_add(sb, asset_dashboard_html, "run", "url", url, "id", p->id, "median", median, "interval", interval, "n",
-		 n, "build", version_at(d, s, i), NULL);
+	page_add(sb, asset_dashboard_html, "run", "url", url, "id", p->id, "median", median, "interval",
+		 interval, "n", n, "build", version_at(d, s, i), NULL);
 	free(url);
 }
 
@@ -232,7 +235,8 @@ static void add_legend(struct strbuf *sb, const struct dash_mix *mix)
 		char colour[24];
 
 		snprintf(colour, sizeof(colour), "%zu", r + 1);
-		page_add(&reasons, asset_dashboard_html, "reason", "colour", colour, "name", mix->name[r], NULL);
+		page_add(&reasons, asset_dashboard_html, "reason", "colour", colour, "name", mix->name[r],
+			 NULL);
 	}
 	if (mix->reasons)
 		page_add(sb, asset_dashboard_html, "mix", "reasons", strbuf_str(&reasons), NULL);
@@ -243,8 +247,8 @@ void dash_series_html(const struct dash *d, const struct dash_series *s, const s
 		      struct strbuf *sb)
 {
 	static const char *const better[] = {"lower", "neither direction", "higher"};
-	struct strbuf legend = STRBUF_INIT, changes = STRBUF_INIT, accepted = STRBUF_INIT, latest = STRBUF_INIT,
-		      data = STRBUF_INIT;
+	struct strbuf legend = STRBUF_INIT, changes = STRBUF_INIT, accepted = STRBUF_INIT,
+		      latest = STRBUF_INIT, data = STRBUF_INIT;
 
 	add_legend(&legend, mix);
 	add_change_table(&changes, d, s);
@@ -253,10 +257,10 @@ void dash_series_html(const struct dash *d, const struct dash_series *s, const s
 		add_run(&latest, d, s, s->n - 1 - k);
 	add_data(&data, d, s, mix);
 	page_add(sb, asset_dashboard_html, "series", "title", s->title, "name", s->name, "workload",
-		 s->config->workload, "text", s->metric->text, "better", better[s->metric->better + 1], "verdict",
-		 dash_verdict_class[s->verdict], "comment", s->comment, "mix", strbuf_str(&legend), "changes",
-		 strbuf_str(&changes), "accepted", strbuf_str(&accepted), "latest", strbuf_str(&latest), "data",
-		 strbuf_str(&data), NULL);
+		 s->config->workload, "text", s->metric->text, "better", better[s->metric->better + 1],
+		 "verdict", dash_verdict_class[s->verdict], "comment", s->comment, "mix", strbuf_str(&legend),
+		 "changes", strbuf_str(&changes), "accepted", strbuf_str(&accepted), "latest",
+		 strbuf_str(&latest), "data", strbuf_str(&data), NULL);
 	strbuf_free(&legend);
 	strbuf_free(&changes);
 	strbuf_free(&accepted);

@@ -164,7 +164,8 @@ static void add_distinct(struct strbuf *sb, const char *before, struct strlist *
 
 static void add_platform(struct strbuf *sb, const struct fig_set *set)
 {
-	struct strlist cpu = STRLIST_INIT, kernel = STRLIST_INIT, substrate = STRLIST_INIT, base = STRLIST_INIT;
+	struct strlist cpu = STRLIST_INIT, kernel = STRLIST_INIT, substrate = STRLIST_INIT,
+		       base = STRLIST_INIT;
 
 	for (size_t i = 0; i < set->n; i++) {
 		struct record_environment e = record_environment_of(set->rec[i]);

@@ -137,8 +137,8 @@ static void write_exact(const struct gate *g, FILE *out)
 
 static void write_sampled(const struct gate *g, FILE *out)
 {
-	struct table *t = table_new(9, "metric:", ":baseline", ":now", ":screening", ":confirmation", ":floor",
-				    ":between runs", ":detectable", "result:");
+	struct table *t = table_new(9, "metric:", ":baseline", ":now", ":screening", ":confirmation",
+				    ":floor", ":between runs", ":detectable", "result:");
 
 	for (size_t i = 0; i < g->n; i++) {
 		struct cells c;

@@ -19,8 +19,9 @@
 /* What it says is shown only if it fails: it warns of trifles. */
 static int draw(const char *dir, const struct fig_target *to)
 {
-	static char home[] = "cd \"$1\" && HOME=/nonexistent exec gnuplot ./\"$2\".gp 2>&1";
-	char *argv[] = {(char *)"sh", (char *)"-c", home, (char *)"sh", (char *)dir, (char *)to->stem, NULL};
+	static const char home[] = "cd \"$1\" && HOME=/nonexistent exec gnuplot ./\"$2\".gp 2>&1";
+	char *argv[] = {(char *)"sh", (char *)"-c", (char *)home,
+			(char *)"sh", (char *)dir, (char *)to->stem, NULL};
 	struct strbuf said = STRBUF_INIT;
 	int status = proc_run_confined(argv, &said, LIMIT_NS);
 

@@ -72,7 +72,10 @@ struct members {
 	size_t n;
 };
 
-/* Texts, lists and objects belong to the JSON still. What is absent or of another type reads as said above. */
+/*
+ * Texts, lists and objects belong to the JSON still. What is absent or of another type reads as said
+ * above.
+ */
 void members_read(const struct members *m, const json_t *object, void *to);
 /* A new object; it takes over the lists and objects. */
 json_t *members_write(const struct members *m, const void *from);

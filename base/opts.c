@@ -269,8 +269,8 @@ void opts_help(const char *prog, const struct command *cmd, FILE *out)
 	const char *blank = *cmd->name ? " " : "";
 	char label[128];
 
-	fprintf(out, "%s%s%s: %s\n\nUsage: %s%s%s [options]", prog, blank, cmd->name, cmd->summary, prog, blank,
-		cmd->name);
+	fprintf(out, "%s%s%s: %s\n\nUsage: %s%s%s [options]", prog, blank, cmd->name, cmd->summary, prog,
+		blank, cmd->name);
 	if (cmd->args)
 		fprintf(out, " %s", cmd->args);
 	fputc('\n', out);

@@ -21,7 +21,8 @@ struct proc_opts {
 	int netns_fd;      /* > 0: the child enters this network namespace first */
 	bool hold;         /* wait for proc_release before exec */
 	bool new_group;    /* its own process group (Ctrl-C reaches only us) */
-	bool confined;     /* as nobody where we are root, without new privileges, bounded; see proc_run_confined */
+	/* as nobody where we are root, without new privileges, bounded; see proc_run_confined */
+	bool confined;
 };
 
 /* Start argv[0] (looked up in PATH). The child dies with us (PR_SET_PDEATHSIG). 0 or -errno; exec failure is

@@ -74,8 +74,8 @@ static void print_pairs(const char *title, const json_t *obj)
 
 static void print_head(const struct record *r)
 {
-	printf("%s  %s%s%s%s%s  %s\n", r->id, r->workload, *r->mode ? " " : "", r->mode, *r->vmm ? " in " : "",
-	       r->vmm, r->started);
+	printf("%s  %s%s%s%s%s  %s\n", r->id, r->workload, *r->mode ? " " : "", r->mode,
+	       *r->vmm ? " in " : "", r->vmm, r->started);
 	printf("guest %s, substrate %s, times %s\n", r->guest, r->substrate, r->time_base);
 	print_pairs("knobs:", r->knobs);
 	print_pairs("parameters:", r->params);

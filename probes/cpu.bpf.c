@@ -112,7 +112,10 @@ static __always_inline void threads_switch(__u32 cpu, struct task_struct *prev, 
 	serving[cpu] = tid;
 }
 
-/* One program for all that wants to know of switches: the way to a second one costs more than what it does. */
+/*
+ * One program for all that wants to know of switches: the way to a second one costs more than what it
+ * does.
+ */
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {

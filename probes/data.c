@@ -5,7 +5,7 @@
 	static const struct member rows[] = {LIST(MEMBER_ROW, struct type)};                      \
 	static const struct members of = {rows, ARRAY_SIZE(rows)};                                \
 	struct type out;                                                                          \
-                                                                                                  \
+											\
 	members_read(&of, object, &out);                                                          \
 	return out
 

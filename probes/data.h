@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What probes_read gives, each member once (base/json.h says how a list is read). Rows of exits and of threads are
- * those of a record (results/SCHEMA.md), with the vCPU, the thread and, when every process is watched, the process
- * of each row of exits.
+ * What probes_read gives, each member once (base/json.h says how a list is read). Rows of exits and of
+ * threads are those of a record (results/SCHEMA.md), with the vCPU, the thread and, when every process is
+ * watched, the process of each row of exits.
  */
 #ifndef PROBES_DATA_H
 #define PROBES_DATA_H

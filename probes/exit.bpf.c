@@ -246,7 +246,10 @@ static __always_inline __u64 vcpu_of_fd(__u32 fd)
 	return (__u64)BPF_CORE_READ(file, private_data);
 }
 
-/* The state of the vCPU that this KVM_RUN is of. The file says which: its number may be another one's by now. */
+/*
+ * The state of the vCPU that this KVM_RUN is of. The file says which: its number may be another one's
+ * by now.
+ */
 static __always_inline struct vcpu_state *vcpu_of_run(__u32 fd)
 {
 	__u32 cpu = bpf_get_smp_processor_id() & (CPU_SLOTS - 1);

@@ -130,7 +130,8 @@ static void choose_programs(struct probes *p)
 {
 	bool svm = p->backend == BACKEND_SVM, vmx = p->backend == BACKEND_VMX,
 	     other = p->backend == BACKEND_OTHER;
-	bool exits = p->opts.exits, reason_first = kernel_tracepoint_arg(p->kernel, "kvm_exit", "kvm_vcpu") == 1;
+	bool exits = p->opts.exits,
+	     reason_first = kernel_tracepoint_arg(p->kernel, "kvm_exit", "kvm_vcpu") == 1;
 	bool vcpu_ends = kernel_can_hook(p->kernel, "kvm_arch_vcpu_destroy");
 	struct probes_bpf *s = p->skel;
 	const struct {

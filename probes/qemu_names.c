@@ -118,7 +118,10 @@ struct monitor {
 	struct strbuf in; /* after the last line */
 };
 
-/* The one who listens is the process whose command line names the socket, not somebody that it wants asked. */
+/*
+ * The one who listens is the process whose command line names the socket, not somebody that it wants
+ * asked.
+ */
 static bool listens(int fd, pid_t tgid)
 {
 	struct ucred peer;

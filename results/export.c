@@ -136,7 +136,8 @@ static double started_seconds(const struct record *r)
 	return (double)timegm(&tm);
 }
 
-static void openmetrics_point(const json_t *rec, const char *metric, const char *stat, double value, FILE *out)
+static void openmetrics_point(const json_t *rec, const char *metric, const char *stat, double value,
+			      FILE *out)
 {
 	struct record r = record_of(rec);
 	const char *label[LABELS];

@@ -201,8 +201,8 @@ static int add_metrics(sqlite3 *db, const char *id, const json_t *rec)
 	const char *metric;
 
 	for (void *at = NULL; record_next_metric(rec, &at, &metric, &iv);) {
-		int err = run_sql(db, "INSERT INTO metric VALUES(?,?,?,?,?,?)", "ssdddi", id, metric, iv.point,
-				  iv.low, iv.high, (int64_t)iv.n);
+		int err = run_sql(db, "INSERT INTO metric VALUES(?,?,?,?,?,?)", "ssdddi", id, metric,
+				  iv.point, iv.low, iv.high, (int64_t)iv.n);
 		if (err)
 			return err;
 	}
@@ -240,10 +240,11 @@ static int add_run(sqlite3 *db, const char *id, const json_t *rec)
 {
 	struct record r = record_of(rec);
 	char *knobs = record_knobs(rec), *series = record_series(rec), *build = record_build(rec);
-	int err = run_sql(db, "INSERT INTO run VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1)",
-			  "sissssssssssssiii", id, r.order, r.started, r.workload, r.mode, r.vmm, r.guest,
-			  r.substrate, r.time_base, knobs, series, r.plan_id, vmm_version(&r), build,
-			  (int64_t)r.ok, (int64_t)json_array_size(r.samples), (int64_t)record_ok_samples(rec));
+	int err =
+		run_sql(db, "INSERT INTO run VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1)",
+			"sissssssssssssiii", id, r.order, r.started, r.workload, r.mode, r.vmm, r.guest,
+			r.substrate, r.time_base, knobs, series, r.plan_id, vmm_version(&r), build,
+			(int64_t)r.ok, (int64_t)json_array_size(r.samples), (int64_t)record_ok_samples(rec));
 
 	free(build);
 	free(series);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The record of one run: a jansson object in the schema of results/SCHEMA.md, and what it says in structs.
- * Readers accept what an old or a short record lacks; texts, lists and objects in the structs are the record's
- * and live as long as it does.
+ * Readers accept what an old or a short record lacks; texts, lists and objects in the structs are the
+ * record's and live as long as it does.
  */
 #ifndef RESULTS_RECORD_H
 #define RESULTS_RECORD_H
@@ -123,7 +123,10 @@ struct interval {
 };
 /* Median of .summary with its interval; false when the metric is absent. */
 bool record_summary(const json_t *rec, const char *metric, struct interval *out);
-/* The metrics of .summary one after the other: for (void *at = NULL; record_next_metric(rec, &at, &m, &iv);) */
+/*
+ * The metrics of .summary one after the other: for (void *at = NULL; record_next_metric(rec, &at, &m,
+ * &iv);)
+ */
 bool record_next_metric(const json_t *rec, void **at, const char **metric, struct interval *out);
 /* Of an ok sample; false when it failed or lacks the metric. */
 bool record_value(const struct record_sample *s, const char *metric, double *out);

@@ -63,7 +63,8 @@ static int stage_files(struct store *s, const char *dir, const char *from_dir, j
 
 	/* A record without an order, which nobody committed, comes in as the newest. */
 	if (!record_of(record).order) {
-		json_object_set_new(record, MEMBER_KEY(struct record, order), json_integer(store_next_order(s)));
+		json_object_set_new(record, MEMBER_KEY(struct record, order),
+				    json_integer(store_next_order(s)));
 		write = true;
 	}
 	err = mkdir(dir, 0755) ? -errno : 0;

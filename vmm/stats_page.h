@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The VMM's statistics page: shared memory (a memfd given with --stats fd=N) that the VMM writes and anyone
- * may read at any time; sealed, where it is a memfd, so that whoever holds it cannot cut it under the VMM. One writer per counter, plain aligned 64-bit stores, so a reader never sees a torn
- * value; there is no lock. Counters only grow; snapshots at the window's edges are taken by the VMM itself
- * (struct stats_window) when it sees the marker write, so that a reader needs no timing of its own.
+ * may read at any time; sealed, where it is a memfd, so that whoever holds it cannot cut it under the VMM.
+ * One writer per counter, plain aligned 64-bit stores, so a reader never sees a torn value; there is no
+ * lock. Counters only grow; snapshots at the window's edges are taken by the VMM itself (struct
+ * stats_window) when it sees the marker write, so that a reader needs no timing of its own.
  */
 #ifndef VMM_STATS_PAGE_H
 #define VMM_STATS_PAGE_H
@@ -82,7 +83,8 @@ struct stats_page {
 
 /*
  * A copy of the first len bytes, for a reader who does not trust the writer: the file may be cut or change at
- * any time, and holds what its owner likes. Counts are within their arrays, texts and names end. 0 or -EBADMSG.
+ * any time, and holds what its owner likes. Counts are within their arrays, texts and names end. 0 or
+ * -EBADMSG.
  */
 static inline int stats_page_copy(int fd, struct stats_page *out, size_t len)
 {

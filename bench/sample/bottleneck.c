@@ -6,8 +6,10 @@
 
 static json_t *verdict(const char *role, const char *name, double busy_pct)
 {
-	const struct record_bottleneck b = {
-		.role = role, .name = name, .busy_pct = busy_pct, .saturated = busy_pct >= BOTTLENECK_BUSY_PCT};
+	const struct record_bottleneck b = {.role = role,
+					    .name = name,
+					    .busy_pct = busy_pct,
+					    .saturated = busy_pct >= BOTTLENECK_BUSY_PCT};
 
 	return members_write(&bottleneck_members, &b);
 }

@@ -183,7 +183,9 @@ const char *hostile_in_html(const char *text)
 			continue;
 		next = skip_tag(s);
 		if (next && !strncasecmp(s, "<script", 7))
-			next = skip_raw(next, "</script", strstr(s, "application/json") && strstr(s, "application/json") < next);
+			next = skip_raw(next, "</script",
+					strstr(s, "application/json") &&
+						strstr(s, "application/json") < next);
 		else if (next && !strncasecmp(s, "<style", 6))
 			next = skip_raw(next, "</style", false);
 		if (!next)
@@ -238,9 +240,21 @@ const char *hostile_in_md(const char *text)
 
 const char *hostile_in_tex(const char *text)
 {
-	static const char *const harmless[] = {"\\%", "\\&", "\\#", "\\_", "\\$", "\\{", "\\}", "-{}", " & ",
-					       "\\textasciitilde{}", "\\textasciicircum{}", "\\textbackslash{}",
-					       "\\textless{}", "\\textgreater{}", NULL};
+	static const char *const harmless[] = {"\\%",
+					       "\\&",
+					       "\\#",
+					       "\\_",
+					       "\\$",
+					       "\\{",
+					       "\\}",
+					       "-{}",
+					       " & ",
+					       "\\textasciitilde{}",
+					       "\\textasciicircum{}",
+					       "\\textbackslash{}",
+					       "\\textless{}",
+					       "\\textgreater{}",
+					       NULL};
 
 	return scan_lines(text, "%&#_$\\{}~^", harmless);
 }

@@ -20,8 +20,10 @@ void hostile_record(json_t *rec, const char *attack);
 const char *hostile_in_gp(const char *text);
 /* HTML: in text, quoted values of attributes and strings of JSON only. SVG within counts as HTML. */
 const char *hostile_in_html(const char *text);
-/* Markdown and TeX: none of the characters that mean something, but for those that are taken that meaning from,
- * in a line that holds a mark. */
+/*
+ * Markdown and TeX: none of the characters that mean something, but for those that are taken that meaning
+ * from, in a line that holds a mark.
+ */
 const char *hostile_in_md(const char *text);
 const char *hostile_in_tex(const char *text);
 

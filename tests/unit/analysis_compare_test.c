@@ -286,7 +286,8 @@ static void detectable_holds_for_the_family(void **state)
 			c.factor = crowd_row(&same, &r).detectable;
 			found += crowd_verdict(&c, &r) == VERDICT_BETTER;
 		}
-		print_message("%d boots, %zu metrics: %d of %d\n", cases[k].boots, cases[k].metrics, found, total);
+		print_message("%d boots, %zu metrics: %d of %d\n", cases[k].boots, cases[k].metrics, found,
+			      total);
 		assert_in_range(found, total * 0.68, total * 0.92);
 	}
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Names and texts of a guest or of an imported record, through everything that is made of records: class 20. */
+/*
+ * Names and texts of a guest or of an imported record, through everything that is made of records:
+ * class 20.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -126,7 +129,9 @@ static void reports_hold_text_as_text(void **state)
 	static const struct {
 		enum doc_format format;
 		const char *name, *(*oracle)(const char *text);
-	} formats[] = {{DOC_HTML, "html", hostile_in_html}, {DOC_MD, "md", hostile_in_md}, {DOC_TEX, "tex", hostile_in_tex}};
+	} formats[] = {{DOC_HTML, "html", hostile_in_html},
+		       {DOC_MD, "md", hostile_in_md},
+		       {DOC_TEX, "tex", hostile_in_tex}};
 	static const struct fixture *const sets[] = {fixture_modes, fixture_costs, fixture_few};
 
 	(void)state;
@@ -183,11 +188,17 @@ static void dashboard_holds_text_as_text(void **state)
 	     *name = xasprintf("exit_cost_ns.%s", hostile_text);
 	struct series_point p[12] = {{.id = "a"}};
 	struct dash_config config = {.key = key, .workload = (char *)hostile_text};
-	struct dash_series s = {.config = &config, .metric = metric_find("exit_cost_ns"), .name = name, .p = p, .n = 12,
-				.page = (char *)"page.html", .title = (char *)hostile_text,
+	struct dash_series s = {.config = &config,
+				.metric = metric_find("exit_cost_ns"),
+				.name = name,
+				.p = p,
+				.n = 12,
+				.page = (char *)"page.html",
+				.title = (char *)hostile_text,
 				.comment = (char *)hostile_text};
 	struct run_row row[1] = {{.ok = true}};
-	struct dash d = {.series = &s, .n = 1, .row = row, .rows = 1, .runs_dir = dir, .store_runs = hostile_text};
+	struct dash d = {
+		.series = &s, .n = 1, .row = row, .rows = 1, .runs_dir = dir, .store_runs = hostile_text};
 	struct dash_mix mix = {.reasons = 1, .value = xcalloc(DASH_REASONS * 12, sizeof(double))};
 	struct strbuf index = STRBUF_INIT, page = STRBUF_INIT;
 

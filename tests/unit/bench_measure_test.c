@@ -19,9 +19,9 @@ static struct record_sample vm(double bps, double late_ns, int hlt, int mmio)
 	hist_add(&h, (uint64_t)late_ns);
 	s.metrics = json_pack("{s:f, s:f, s:f, s:f}", "throughput_bps", bps, "timer_late_ns", late_ns,
 			      "exits_per_packet", late_ns / 100, "loss_pct", late_ns / 100);
-	s.exits = json_pack("[{s:s, s:s, s:i, s:i}, {s:s, s:s, s:i, s:i}]", "reason", "hlt", "key", "", "count", hlt,
-			    "total_ns", 10 * hlt, "reason", "mmio", "key", "e1000 TDT", "count", mmio, "total_ns",
-			    5 * mmio);
+	s.exits = json_pack("[{s:s, s:s, s:i, s:i}, {s:s, s:s, s:i, s:i}]", "reason", "hlt", "key", "",
+			    "count", hlt, "total_ns", 10 * hlt, "reason", "mmio", "key", "e1000 TDT", "count",
+			    mmio, "total_ns", 5 * mmio);
 	s.hists = json_pack("{s:o}", "late", hist_to_json(&h));
 	s.threads = json_pack("[{s:s}]", "name", "vcpu0");
 	s.checks = json_array();

@@ -51,7 +51,8 @@ static void what_is_told_is_what_was_said(void **state)
 		{{.lab = "amd"}, 1},
 		{{.lab = "amd", .inner = true}, 2},
 		{{.lab = "amd", .inner = true, .terminal = true}, 2},
-		{{.lab = "intel", .virtual_time = true, .inner = true, .plan_id = "20260101-000000-abcdef"}, 4},
+		{{.lab = "intel", .virtual_time = true, .inner = true, .plan_id = "20260101-000000-abcdef"},
+		 4},
 		/* A terminal that nobody looks at. */
 		{{.lab = "amd", .terminal = true}, 1},
 	};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the other holder of an eventfd can do to it: O_NONBLOCK cleared (it belongs to the open file), the counter
- * full or empty. A call of ours that waits for it ends the test after 20 s, by SIGALRM.
+ * What the other holder of an eventfd can do to it: O_NONBLOCK cleared (it belongs to the open file), the
+ * counter full or empty. A call of ours that waits for it ends the test after 20 s, by SIGALRM.
  */
 #ifndef TESTS_UNIT_HELD_FD_H
 #define TESTS_UNIT_HELD_FD_H

@@ -40,8 +40,10 @@ static int make_page(unsigned flags)
 {
 	int fd = memfd_create("exitlab-stats", MFD_CLOEXEC | flags);
 
-	page = (struct stats_page){.magic = STATS_MAGIC, .version = STATS_VERSION, .n_regions = 1, .n_queues = 1};
-	page.region[0] = (struct stats_region){.name = "card \x1b]0;x\a\"\\ \xc2\x9b", .base = PORT, .len = 2, .is_pio = 1};
+	page = (struct stats_page){
+		.magic = STATS_MAGIC, .version = STATS_VERSION, .n_regions = 1, .n_queues = 1};
+	page.region[0] = (struct stats_region){
+		.name = "card \x1b]0;x\a\"\\ \xc2\x9b", .base = PORT, .len = 2, .is_pio = 1};
 	page.now.queue[0].suppressed = 7;
 	assert_int_equal(write(fd, &page, sizeof(page)), sizeof(page));
 	return fd;
@@ -77,7 +79,8 @@ static void a_page_that_is_cut(void **state)
 	assert_int_equal(ftruncate(fd, 0), 0);
 	names_poll(n, getpid());
 	assert_false(names_suppressed(n, false, &suppressed));
-	assert_true(names_find(n, getpid(), BACKEND_SVM, PIO_REASON, PORT, name, sizeof(name))); /* as it was */
+	/* as it was */
+	assert_true(names_find(n, getpid(), BACKEND_SVM, PIO_REASON, PORT, name, sizeof(name)));
 	names_free(n);
 	close(fd);
 }
@@ -109,8 +112,10 @@ static void a_page_that_lies(void **state)
 static void pose(int fd, const char *root)
 {
 	bool ok = !unshare(CLONE_NEWNS) && !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
-		  !mount("none", root, "tmpfs", 0, NULL) && !chdir(root) && !mkfifo("memfd:exitlab-stats", 0666) &&
-		  open("memfd:exitlab-stats", O_RDONLY | O_NONBLOCK) >= 0 && !syscall(SYS_pivot_root, ".", ".");
+		  !mount("none", root, "tmpfs", 0, NULL) && !chdir(root) &&
+		  !mkfifo("memfd:exitlab-stats", 0666) &&
+		  open("memfd:exitlab-stats", O_RDONLY | O_NONBLOCK) >= 0 &&
+		  !syscall(SYS_pivot_root, ".", ".");
 
 	if (write(fd, ok ? "y" : "n", 1) < 0)
 		_exit(1);

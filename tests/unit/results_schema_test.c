@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* results/SCHEMA.md against the lists of results/members.h: every member stands in both, with the same type. */
+/*
+ * results/SCHEMA.md against the lists of results/members.h: every member stands in both, with the same
+ * type.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,7 +51,8 @@ static size_t read_row(const char *line, const struct record_part *part)
 	at = position(part->members, name);
 	m = &part->members->v[at];
 	if (strncmp(type, type_words[m->kind], strlen(type_words[m->kind])) != 0)
-		fail_msg("%s.%s: %s in SCHEMA.md, %s in the list", part->path, name, type, type_words[m->kind]);
+		fail_msg("%s.%s: %s in SCHEMA.md, %s in the list", part->path, name, type,
+			 type_words[m->kind]);
 	if (!strcmp(in, "must") != m->must)
 		fail_msg("%s.%s: \"%s\" in SCHEMA.md, and the list says otherwise", part->path, name, in);
 	return at;

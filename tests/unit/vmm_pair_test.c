@@ -59,7 +59,8 @@ static void start(uint64_t hold_ns, uint64_t poll_ns)
 	rig.calls[0] = rig.calls[1] = 0;
 	drv_ring_init(&rig.rx, rig.gm, RX_GPA, SIZE, F_EVENT_IDX);
 	drv_ring_init(&rig.tx, rig.gm, TX_GPA, SIZE, F_EVENT_IDX);
-	rig.be = (struct net_backend){.dev_name = "test", .threads = &running, .gm = rig.gm, .pairs = 1, .front_ops = &front_ops};
+	rig.be = (struct net_backend){
+		.dev_name = "test", .threads = &running, .gm = rig.gm, .pairs = 1, .front_ops = &front_ops};
 	for (unsigned i = 0; i < 2; i++)
 		rig.be.rings[i] = (struct net_ring){.ready = true,
 						    .layout = i ? rig.tx.l : rig.rx.l,

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* A thread in the sandbox ends its process, with a line that names the call, when it makes one that it may not. */
+/*
+ * A thread in the sandbox ends its process, with a line that names the call, when it makes one that it
+ * may not.
+ */
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <setjmp.h>
@@ -77,7 +80,8 @@ static void calls(void **state)
 			fail();
 		close(fds[0]);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
-		if (!WIFEXITED(status) || WEXITSTATUS(status) != cases[i].status || strcmp(line, cases[i].line))
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != cases[i].status ||
+		    strcmp(line, cases[i].line))
 			fail_msg("%s: status 0x%x, said \"%s\"", cases[i].name, status, line);
 	}
 }

@@ -269,7 +269,10 @@ static int open_front(unsigned pairs)
 
 	snprintf(text, sizeof(text), "path=%s", path);
 	assert_int_equal(dev_opts_parse(&o, text), 0);
-	be = (struct net_backend){.ops = &net_backend_vhost_user, .dev_name = "test", .threads = &running, .pairs = pairs,
+	be = (struct net_backend){.ops = &net_backend_vhost_user,
+				  .dev_name = "test",
+				  .threads = &running,
+				  .pairs = pairs,
 				  .front_ops = &front_ops};
 	assert_int_equal(gmem_create(&be.gm, 4 * MIB), 0);
 	for (unsigned i = 0; i < 2 * pairs; i++) {

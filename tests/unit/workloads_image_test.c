@@ -268,7 +268,8 @@ static void a_module_is_read_without_its_signature(void **state)
 	} cases[] = {
 		{"code" "SIG" INFO_AND_MAGIC("\3"), 4 + 3 + 12 + 28, 4},
 		{"code" INFO_AND_MAGIC("\0"), 4 + 12 + 28, 4},
-		{"code" "SIG" INFO_AND_MAGIC("\10"), 4 + 3 + 12 + 28, 4 + 3 + 12 + 28}, /* longer than the file */
+		/* longer than the file */
+		{"code" "SIG" INFO_AND_MAGIC("\10"), 4 + 3 + 12 + 28, 4 + 3 + 12 + 28},
 		{"~Module signature appended~\n", 28, 28},
 		{"code", 4, 4},
 	};

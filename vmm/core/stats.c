@@ -23,7 +23,10 @@ int stats_create(struct stats_page **out, int fd, unsigned n_cpus)
 			  strerror(errno));
 		return -EINVAL;
 	}
-	/* Who opens it must not be able to cut it under us. A regular file, or one sealed already, says no. */
+	/*
+	 * Who opens it must not be able to cut it under us. A regular file, or one sealed already,
+	 * says no.
+	 */
 	if (fd >= 0)
 		fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 	page = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);

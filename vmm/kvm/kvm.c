@@ -251,7 +251,8 @@ static int kvm_irqfd(struct vm *vm, int fd, int gsi, int resample_fd, bool add)
 static int kvm_this_vcpu(struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->n_cpus; i++)
-		if (kvm_of(vm)->vcpu[i].has_thread && pthread_equal(kvm_of(vm)->vcpu[i].thread, pthread_self()))
+		if (kvm_of(vm)->vcpu[i].has_thread &&
+		    pthread_equal(kvm_of(vm)->vcpu[i].thread, pthread_self()))
 			return (int)i;
 	return -1;
 }

@@ -46,7 +46,10 @@ static const struct rule calls[] = {
 	{SYS_timerfd_settime, VCPU | IO | CONTROL, 0},
 	{SYS_pread64, VCPU | CONTROL | MAIN, 0}, /* KVM's statistics, VFIO's registers */
 	{SYS_pwrite64, VCPU | CONTROL, SANDBOX_VFIO},
-	/* The thread that uses a ring enables it; what else it could register, the ring's restrictions forbid. */
+	/*
+	 * The thread that uses a ring enables it; what else it could register, the ring's restrictions
+	 * forbid.
+	 */
 	{SYS_io_uring_register, IO, SANDBOX_DISK},
 	{SYS_sched_yield, IO, SANDBOX_DISK},
 	{SYS_pwritev2, IO, SANDBOX_DISK},
@@ -150,7 +153,8 @@ static bool rule_holds(const struct rule *r, enum thread_kind kind, unsigned par
 }
 
 /* What is loaded equals the number of a rule: allowed. */
-static void emit_rules(struct program *p, const struct rule *rules, size_t n, enum thread_kind kind, unsigned parts)
+static void emit_rules(struct program *p, const struct rule *rules, size_t n, enum thread_kind kind,
+		       unsigned parts)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!rule_holds(&rules[i], kind, parts))

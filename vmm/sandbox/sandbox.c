@@ -36,11 +36,15 @@
 static int empty_root(void)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("exitlab-empty", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=1,mode=0555"))
+	    mount("exitlab-empty", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		  "size=4k,nr_inodes=1,mode=0555"))
 		return -errno;
 	if (chdir("/proc") || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
 		return -errno;
-	return mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) ? -errno : 0;
+	return mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		     NULL)
+		       ? -errno
+		       : 0;
 }
 
 static int enter_namespaces(void)
@@ -120,7 +124,8 @@ static int limit_files(void)
 	files.rlim_cur = files.rlim_max = open.last + SPARE_FDS;
 	size.rlim_cur = size.rlim_max = open.largest + SPARE_BYTES;
 	signal(SIGXFSZ, SIG_IGN);
-	if (setrlimit(RLIMIT_NOFILE, &files) || setrlimit(RLIMIT_FSIZE, &size) || setrlimit(RLIMIT_CORE, &core))
+	if (setrlimit(RLIMIT_NOFILE, &files) || setrlimit(RLIMIT_FSIZE, &size) ||
+	    setrlimit(RLIMIT_CORE, &core))
 		return -errno;
 	return 0;
 }
@@ -174,13 +179,25 @@ static const struct {
 	int number;
 	const char *name;
 } names[] = {
-	{SYS_ioctl, "ioctl"},	      {SYS_openat, "openat"},	    {SYS_open, "open"},
-	{SYS_execve, "execve"},	      {SYS_execveat, "execveat"},   {SYS_socket, "socket"},
-	{SYS_connect, "connect"},     {SYS_clone, "clone"},	    {SYS_clone3, "clone3"},
-	{SYS_fork, "fork"},	      {SYS_vfork, "vfork"},	    {SYS_ptrace, "ptrace"},
-	{SYS_mmap, "mmap"},	      {SYS_mprotect, "mprotect"},   {SYS_kill, "kill"},
-	{SYS_process_vm_readv, "process_vm_readv"},		    {SYS_process_vm_writev, "process_vm_writev"},
-	{SYS_bpf, "bpf"},	      {SYS_io_uring_setup, "io_uring_setup"},
+	{SYS_ioctl, "ioctl"},
+	{SYS_openat, "openat"},
+	{SYS_open, "open"},
+	{SYS_execve, "execve"},
+	{SYS_execveat, "execveat"},
+	{SYS_socket, "socket"},
+	{SYS_connect, "connect"},
+	{SYS_clone, "clone"},
+	{SYS_clone3, "clone3"},
+	{SYS_fork, "fork"},
+	{SYS_vfork, "vfork"},
+	{SYS_ptrace, "ptrace"},
+	{SYS_mmap, "mmap"},
+	{SYS_mprotect, "mprotect"},
+	{SYS_kill, "kill"},
+	{SYS_process_vm_readv, "process_vm_readv"},
+	{SYS_process_vm_writev, "process_vm_writev"},
+	{SYS_bpf, "bpf"},
+	{SYS_io_uring_setup, "io_uring_setup"},
 };
 
 static void add_call(struct line *l, int number)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a program of ours gives up once all that it needs is open, so that a guest that breaks into it finds
- * nothing to take: another user, no capability, no new privileges, empty mount and network namespaces, a Landlock
- * domain without a path, limits on files, and on each thread a filter of system calls.
+ * nothing to take: another user, no capability, no new privileges, empty mount and network namespaces, a
+ * Landlock domain without a path, limits on files, and on each thread a filter of system calls.
  *
  *      set-up, one thread    sandbox_enter    threads_start    sandbox_thread on each, main last
  *
@@ -30,11 +30,14 @@ enum sandbox_part {
 };
 
 /*
- * Everything but the filters. What needs a privilege that the caller has not (namespaces, another user) is left
- * out and said at level debug. 0 or -errno (logged).
+ * Everything but the filters. What needs a privilege that the caller has not (namespaces, another user) is
+ * left out and said at level debug. 0 or -errno (logged).
  */
 int sandbox_enter(void);
-/* The filter of this thread, for struct threads: arg is a set of enum sandbox_part. Ends the process when it fails. */
+/*
+ * The filter of this thread, for struct threads: arg is a set of enum sandbox_part. Ends the process
+ * when it fails.
+ */
 void sandbox_thread(void *parts, enum thread_kind kind);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one thing that a vhost-user front-end must be able to do after it has given up its privileges: connect to its
- * back-end again. A child process, forked before, does it: for each byte that it receives it connects to the one
- * path that it knows and sends back the socket. It ends with its parent.
+ * The one thing that a vhost-user front-end must be able to do after it has given up its privileges:
+ * connect to its back-end again. A child process, forked before, does it: for each byte that it receives
+ * it connects to the one path that it knows and sends back the socket. It ends with its parent.
  */
 #ifndef VMM_VHOST_BROKER_H
 #define VMM_VHOST_BROKER_H

@@ -22,7 +22,10 @@ struct vu_link {
 
 #define VU_LINK_INIT {.sock = -1}
 
-/* Connect to path, which the broker knows, and negotiate. 0 or -errno; quiet: log nothing (a try to reconnect). */
+/*
+ * Connect to path, which the broker knows, and negotiate. 0 or -errno; quiet: log nothing (a try to
+ * reconnect).
+ */
 int vu_link_open(struct vu_link *l, const struct vu_broker *broker, const char *path, bool quiet);
 void vu_link_close(struct vu_link *l);
 bool vu_link_has(const struct vu_link *l, enum vu_protocol_feature p);

@@ -89,7 +89,8 @@ static const struct net_front_ops front_ops = {
 
 int vu_back_init(struct vu_back *b, struct net_backend *be)
 {
-	*b = (struct vu_back){.be = be, .sock = -1, .own_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+	*b = (struct vu_back){
+		.be = be, .sock = -1, .own_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC)};
 	be->front_ops = &front_ops;
 	be->front = b;
 	for (unsigned i = 0; i < NET_RINGS_MAX; i++)

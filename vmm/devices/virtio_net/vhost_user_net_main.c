@@ -93,8 +93,8 @@ static void remove_stale(const char *path)
 }
 
 /*
- * A child removes the socket when we are gone, whichever way: we shall not be able to. One that another server has
- * made meanwhile stays.
+ * A child removes the socket when we are gone, whichever way: we shall not be able to. One that another
+ * server has made meanwhile stays.
  */
 static void start_janitor(const char *path)
 {
