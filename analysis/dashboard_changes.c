@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The levels of a series: where its history changes. */
 #include <stdlib.h>
 
 #include "analysis/changepoint.h"

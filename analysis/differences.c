@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What differs between two records besides what was measured, and which of it forbids a comparison. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* CPU time at each record, stacked by what the threads are for. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

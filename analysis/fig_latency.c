@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The distribution of latency, and its quantiles with their intervals. */
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* What a reader should know before trusting the numbers. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The table of claims in a report. */
 #include <stdlib.h>
 
 #include "analysis/claims.h"

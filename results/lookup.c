@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Which run a word means: an ID, the beginning of one, last, last~2, or a path. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The table of metrics, and values of them as people read them. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* A run on its way into the store: begun, committed or given up; and out of it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
