@@ -222,6 +222,7 @@ static void run_init(struct run *r, const struct sample_want *want, unsigned vm)
 		.peer = PROC_INIT,
 		.remote_fd = -1,
 		.observer = OBSERVER_INIT,
+		.limits = &talk_limits,
 		.stats_fd = -1,
 		.agent_fd = {-1, -1},
 		.metrics = json_object(),

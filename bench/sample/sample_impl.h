@@ -24,6 +24,21 @@
 /* STAGE_SETUP: wire, image, probes; STAGE_END: the undoing. */
 enum stage { STAGE_SETUP, STAGE_BOOT, STAGE_JOB, STAGE_OFF, STAGE_END, STAGES };
 
+/*
+ * What one sample may take, whatever its agent says and its guest writes: the guest is what is measured, not what
+ * decides how long. Beyond any of it the sample has failed.
+ */
+struct talk_limits {
+	uint64_t boot_ns;  /* to the agent's first word */
+	uint64_t slack_ns; /* for the job, beyond its own duration; again for each note, as many as its rounds */
+	uint64_t off_ns;   /* from its last word to the power-off */
+	size_t bytes;      /* that the agent says */
+	size_t line_bytes; /* a line of it */
+	size_t names;      /* of metrics, and of histograms */
+	uint64_t log_bytes; /* a log, the guest's console among them */
+};
+extern const struct talk_limits talk_limits;
+
 /* Everything that the boot of one VM holds; run_free undoes it in reverse. A sample of vms=N has N. */
 struct run {
 	const struct sample_want *want;
@@ -43,12 +58,16 @@ struct run {
 	struct stats_page *stats;  /* a copy, taken at the end */
 	int stats_fd, agent_fd[2]; /* [0] ours, [1] the VMM's */
 	char *image;
+	const struct talk_limits *limits;
 	struct strbuf line;        /* unfinished line of the agent */
+	size_t said;               /* bytes of the agent */
 	FILE *agent_log;
 	json_t *metrics, *hists, *probe_data, *placement;
 	enum stage stage;
 	uint64_t stage_ns[STAGES]; /* when it began; 0: not reached */
 	uint64_t boot_ns, deadline_ns;
+	uint64_t job_end_ns;       /* that no note puts off */
+	uint64_t logs_ns;          /* when the logs were looked at */
 	bool ready, open, done, over; /* the agent is; its line is; it has said all; the VMM has ended */
 	char *error;
 };

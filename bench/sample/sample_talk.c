@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* What the guests' agents say, from their boot to their power-off. */
+#include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,9 +19,18 @@
 #include "bench/sample/usage.h"
 #include "workloads/lines.h"
 
-#define BOOT_LIMIT_NS (120 * NSEC_PER_SEC)
-#define JOB_SLACK_NS  (60 * NSEC_PER_SEC)
-#define OFF_LIMIT_NS  (20 * NSEC_PER_SEC)
+#define LOGS_EVERY_NS (500 * NSEC_PER_MSEC)
+
+/* A histogram is the longest line: 60 KiB when every slot of it holds something. */
+const struct talk_limits talk_limits = {
+	.boot_ns = 120 * NSEC_PER_SEC,
+	.slack_ns = 60 * NSEC_PER_SEC,
+	.off_ns = 20 * NSEC_PER_SEC,
+	.bytes = 8 * MIB,
+	.line_bytes = 256 * KIB,
+	.names = 256,
+	.log_bytes = 64 * MIB,
+};
 
 static const char *const stage_names[] = {"set-up", "boot", "job", "power-off"};
 
@@ -41,12 +53,22 @@ static void what_it_took(struct run *r)
 
 static uint64_t job_limit_ns(const struct run *r)
 {
-	return r->job.duration_ns + r->job.warmup_ns + JOB_SLACK_NS;
+	return r->job.duration_ns + r->job.warmup_ns + r->limits->slack_ns;
 }
 
 static void on_hello(struct run *r)
 {
+	uint64_t most;
+
+	if (r->stage_ns[STAGE_JOB]) {
+		run_fail(r, -EPROTO, "the agent began a second time: has the guest started anew?");
+		return;
+	}
 	stage_enter(r, STAGE_JOB, job_limit_ns(r));
+	if (__builtin_add_overflow(r->job.rounds, 1, &most) ||
+	    __builtin_mul_overflow(most, job_limit_ns(r), &most))
+		most = UINT64_MAX / 2;
+	r->job_end_ns = r->stage_ns[STAGE_JOB] + most;
 	if (run_no_vm(r))
 		return;
 	r->boot_ns = r->stage_ns[STAGE_JOB] - r->stage_ns[STAGE_BOOT];
@@ -57,8 +79,34 @@ static void on_hello(struct run *r)
 
 static void on_ready(struct run *r)
 {
-	run_pin(r);
+	if (!r->ready)
+		run_pin(r);
 	r->ready = true;
+}
+
+/* It tells of its progress. */
+static void on_note(struct run *r)
+{
+	if (r->stage == STAGE_JOB)
+		r->deadline_ns = MIN(clock_ns() + job_limit_ns(r), r->job_end_ns);
+}
+
+static void on_done(struct run *r)
+{
+	if (!r->done)
+		stage_enter(r, STAGE_OFF, r->limits->off_ns);
+	r->done = true;
+}
+
+/* Takes value over. */
+static void keep(struct run *r, json_t *values, const char *name, json_t *value)
+{
+	if (json_object_size(values) >= r->limits->names && !json_object_get(values, name)) {
+		run_fail(r, -E2BIG, "the agent has more than %zu names for its numbers", r->limits->names);
+		json_decref(value);
+		return;
+	}
+	json_object_set_new(values, name, value);
 }
 
 static void on_line(struct run *r, const char *text)
@@ -75,16 +123,27 @@ static void on_line(struct run *r, const char *text)
 	else if (l.kind == LINE_READY)
 		on_ready(r);
 	else if (l.kind == LINE_METRIC)
-		json_object_set_new(r->metrics, l.name, json_real(l.value));
+		keep(r, r->metrics, l.name, json_real(l.value));
 	else if (l.kind == LINE_HIST)
-		json_object_set_new(r->hists, l.name, hist_to_json(&l.hist));
+		keep(r, r->hists, l.name, hist_to_json(&l.hist));
 	else if (l.kind == LINE_FAIL)
 		run_fail(r, -EIO, "the guest says: %s", l.text);
-	else if (l.kind == LINE_NOTE && r->stage == STAGE_JOB)
-		r->deadline_ns = clock_ns() + job_limit_ns(r); /* it tells of its progress */
+	else if (l.kind == LINE_NOTE)
+		on_note(r);
 	else if (l.kind == LINE_DONE)
-		stage_enter(r, STAGE_OFF, OFF_LIMIT_NS);
-	r->done |= l.kind == LINE_DONE;
+		on_done(r);
+}
+
+/* A line costs its time in the log, too. */
+#define LINE_COST 16
+
+static void count_said(struct run *r, size_t n)
+{
+	r->said += n;
+	if (r->said > r->limits->bytes)
+		run_fail(r, -EFBIG, "the agent says more than %zu KiB", r->limits->bytes / KIB);
+	if (r->line.len > r->limits->line_bytes)
+		run_fail(r, -EFBIG, "the agent says a line of more than %zu KiB", r->limits->line_bytes / KIB);
 }
 
 /* False at the end of the stream. */
@@ -105,10 +164,33 @@ static bool read_agent(struct run *r)
 			nl[-1] = '\0';
 		str_printable(r->line.buf);
 		on_line(r, r->line.buf);
+		count_said(r, LINE_COST);
 		r->line.len -= used;
 		memmove(r->line.buf, r->line.buf + used, r->line.len + 1);
 	}
+	count_said(r, (size_t)n);
 	return true;
+}
+
+/* What the guest writes to its console, and its VMM about it, ends on this machine's disk. */
+static void check_logs(struct run *r)
+{
+	uint64_t now = clock_ns();
+	struct dirent *e;
+	struct stat st;
+	DIR *d;
+
+	if (now < r->logs_ns + LOGS_EVERY_NS)
+		return;
+	r->logs_ns = now;
+	d = opendir(r->log_dir);
+	while (d && (e = readdir(d)))
+		if (!fstatat(dirfd(d), e->d_name, &st, 0) && S_ISREG(st.st_mode) &&
+		    (uint64_t)st.st_size > r->limits->log_bytes)
+			run_fail(r, -EFBIG, "%s has grown beyond %" PRIu64 " MiB", e->d_name,
+				 r->limits->log_bytes / MIB);
+	if (d)
+		closedir(d);
 }
 
 /* Where the logs are once the record is committed; the directory has another name until then. */
@@ -137,7 +219,8 @@ static int timed_out(struct run *r)
 	if (r->stage != STAGE_OFF)
 		return run_fail(r, -ETIMEDOUT, "timed out in the stage %s; see %s/console.log of the run",
 				stage_names[r->stage], logs(r));
-	log_warn("%s: the guest did not power off in %.0f s; ended", r->cell->label, OFF_LIMIT_NS / 1e9);
+	log_warn("%s: the guest did not power off in %.0f s; ended", r->cell->label,
+		 (double)r->limits->off_ns / 1e9);
 	proc_end(&r->vmm, NSEC_PER_SEC);
 	r->over = true;
 	return 0;
@@ -150,6 +233,7 @@ static int attend(struct run *r, bool line, bool ended)
 		r->open = read_agent(r);
 	if (ended)
 		return vmm_ended(r);
+	check_logs(r);
 	if (r->error)
 		return -EIO;
 	/* Read while it powers off: the probes hold only the window. */
@@ -185,7 +269,7 @@ int run_converse(struct run *runs, unsigned n)
 	int err = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		runs[i].deadline_ns = runs[i].stage_ns[STAGE_BOOT] + BOOT_LIMIT_NS;
+		runs[i].deadline_ns = runs[i].stage_ns[STAGE_BOOT] + runs[i].limits->boot_ns;
 		runs[i].open = true;
 	}
 	while (!err && !all_over(runs, n)) {

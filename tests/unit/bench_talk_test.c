@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+/* The runner's conversation with guests that talk for ever, too much, or twice: one budget a sample. Class 23. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "bench/sample/progress.h"
+#include "bench/sample/sample_impl.h"
+
+static const struct talk_limits limits = {
+	.boot_ns = 2 * NSEC_PER_SEC,
+	.slack_ns = 200 * NSEC_PER_MSEC,
+	.off_ns = 200 * NSEC_PER_MSEC,
+	.bytes = 64 * KIB,
+	.line_bytes = 16 * KIB,
+	.names = 20,
+	.log_bytes = MIB,
+};
+
+static struct {
+	struct workload workload;
+	struct cell cell;
+	struct progress progress;
+	struct sample_want want;
+	struct run run;
+	char dir[32];
+	pid_t guest;
+} rig;
+
+/* What is said is repeated so many times, with a pause; %u in it is the number. */
+struct talk {
+	const char *first, *text;
+	unsigned times;
+	unsigned pause_us;
+};
+
+static void say(int fd, const char *text)
+{
+	if (write(fd, text, strlen(text)) < 0)
+		_exit(0);
+}
+
+/* The guest: a process that stays until it is killed, as one does that never powers off. */
+static void guest_main(int fd, const struct talk *t)
+{
+	signal(SIGPIPE, SIG_IGN);
+	alarm(30);
+	say(fd, t->first);
+	for (unsigned i = 0; i < t->times; i++) {
+		char *line = xasprintf(t->text, i); /* NOLINT */
+
+		say(fd, line);
+		free(line);
+		if (t->pause_us)
+			usleep(t->pause_us);
+	}
+	for (;;)
+		pause();
+}
+
+static void start(void)
+{
+	char *argv[] = {(char *)"sleep", (char *)"30", NULL};
+	char *path;
+
+	strcpy(rig.dir, "/tmp/exitlab-talk-XXXXXX");
+	assert_non_null(mkdtemp(rig.dir));
+	path = xasprintf("%s/agent.log", rig.dir);
+	rig.cell = (struct cell){.workload = &rig.workload, .label = (char *)"test", .guest = "none"};
+	rig.progress.quiet = true;
+	rig.want = (struct sample_want){.cell = &rig.cell, .progress = &rig.progress};
+	rig.run = (struct run){.want = &rig.want, .cell = &rig.cell, .limits = &limits, .log_dir = rig.dir,
+			       .metrics = json_object(), .hists = json_object()};
+	rig.run.job.rounds = 2;
+	rig.run.agent_log = fopen(path, "we");
+	assert_non_null(rig.run.agent_log);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, rig.run.agent_fd), 0);
+	assert_int_equal(proc_spawn(&rig.run.vmm, argv, NULL), 0); /* the "VMM" */
+	rig.run.stage = STAGE_BOOT;
+	rig.run.stage_ns[STAGE_BOOT] = clock_ns();
+	free(path);
+}
+
+static void end(void)
+{
+	proc_end(&rig.run.vmm, 0);
+	kill(rig.guest, SIGKILL);
+	waitpid(rig.guest, NULL, 0);
+	fclose(rig.run.agent_log);
+	close(rig.run.agent_fd[0]);
+	json_decref(rig.run.metrics);
+	json_decref(rig.run.hists);
+	strbuf_free(&rig.run.line);
+	free(rig.run.error);
+	dir_remove_all(rig.dir);
+}
+
+/* The runner's verdict, and in rig.run.error its reason. */
+static int converse(const struct talk *t)
+{
+	rig.guest = fork();
+	if (!rig.guest) {
+		close(rig.run.agent_fd[0]);
+		guest_main(rig.run.agent_fd[1], t);
+	}
+	close_fd(&rig.run.agent_fd[1]);
+	return run_converse(&rig.run, 1);
+}
+
+#define HELLO "exitlab hello 1 6.1\n"
+
+static const struct {
+	const char *what;
+	struct talk talk;
+	int err;
+	const char *error; /* NULL: the sample is good */
+} cases[] = {
+	{"all is well, but for the power-off", {HELLO "exitlab ready\nexitlab metric x 1\nexitlab done\n", "", 0, 0}, 0, NULL},
+	{"power-off put off for ever", {HELLO, "exitlab done\n", 1000, 20000}, 0, NULL},
+	{"as many names as there may be", {HELLO, "exitlab metric m%u 1\nexitlab done\n", 20, 0}, 0, NULL},
+	{"silence", {"", "", 0, 0}, -ETIMEDOUT, "stage boot"},
+	{"silence after hello", {HELLO, "", 0, 0}, -ETIMEDOUT, "stage job"},
+	{"notes for ever", {HELLO, "exitlab note still here\n", 1000, 20000}, -ETIMEDOUT, "stage job"},
+	{"hellos for ever", {"", HELLO, 1000, 20000}, -EIO, "a second time"},
+	{"a line without an end", {HELLO, "exitlab note", 10000, 0}, -EIO, "a line of more than 16 KiB"},
+	{"noise", {HELLO, "it is warm today\n", 10000, 0}, -EIO, "more than 64 KiB"},
+	{"empty lines", {HELLO, "\n", 10000, 0}, -EIO, "more than 64 KiB"},
+	{"names", {HELLO, "exitlab metric m%u 1\n", 1000, 0}, -EIO, "more than 20 names"},
+	{"histograms", {HELLO, "exitlab hist h%u 0 0 0 0 \n", 1000, 0}, -EIO, "more than 20 names"},
+};
+
+static void one_budget_a_sample(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint64_t t0 = clock_ns();
+		int err;
+
+		start();
+		err = converse(&cases[i].talk);
+		if (err != cases[i].err || !rig.run.error != !cases[i].error ||
+		    (rig.run.error && !strstr(rig.run.error, cases[i].error)))
+			fail_msg("%s: %d, %s", cases[i].what, err, rig.run.error ? rig.run.error : "good");
+		if (clock_ns() - t0 > 10 * NSEC_PER_SEC)
+			fail_msg("%s: took its time", cases[i].what);
+		end();
+	}
+}
+
+/* A guest that writes to its console as fast as it can fills this machine's disk otherwise. */
+static void logs_are_bounded(void **state)
+{
+	static const struct talk quiet = {"", "", 0, 0};
+	char *path;
+	int fd;
+
+	(void)state;
+	start();
+	path = xasprintf("%s/console.log", rig.dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(ftruncate(fd, 2 * MIB), 0);
+	assert_int_equal(converse(&quiet), -EIO);
+	assert_non_null(strstr(rig.run.error, "console.log has grown beyond 1 MiB"));
+	end();
+	close(fd);
+	free(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_budget_a_sample),
+		cmocka_unit_test(logs_are_bounded),
+	};
+
+	log_init("test", LOG_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
