@@ -25,12 +25,13 @@
 enum stage { STAGE_SETUP, STAGE_BOOT, STAGE_JOB, STAGE_OFF, STAGE_END, STAGES };
 
 /*
- * What one sample may take, whatever its agent says and its guest writes: the guest is what is measured, not what
- * decides how long. Beyond any of it the sample has failed.
+ * What one sample may take, whatever its agent says and its guest writes: the guest is what is measured,
+ * not what decides how long. Beyond any of it the sample has failed.
  */
 struct talk_limits {
 	uint64_t boot_ns;  /* to the agent's first word */
-	uint64_t slack_ns; /* for the job, beyond its own duration; again for each note, as many as its rounds */
+	/* for the job, beyond its own duration; again for each note, as many as its rounds */
+	uint64_t slack_ns;
 	uint64_t off_ns;   /* from its last word to the power-off */
 	size_t bytes;      /* that the agent says */
 	size_t line_bytes; /* a line of it */

@@ -143,7 +143,8 @@ static void count_said(struct run *r, size_t n)
 	if (r->said > r->limits->bytes)
 		run_fail(r, -EFBIG, "the agent says more than %zu KiB", r->limits->bytes / KIB);
 	if (r->line.len > r->limits->line_bytes)
-		run_fail(r, -EFBIG, "the agent says a line of more than %zu KiB", r->limits->line_bytes / KIB);
+		run_fail(r, -EFBIG, "the agent says a line of more than %zu KiB",
+			 r->limits->line_bytes / KIB);
 }
 
 /* False at the end of the stream. */

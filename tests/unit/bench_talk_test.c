@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* The runner's conversation with guests that talk for ever, too much, or twice: one budget a sample. Class 23. */
+/*
+ * The runner's conversation with guests that talk for ever, too much, or twice: one budget a sample.
+ * Class 23.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
