@@ -4,6 +4,7 @@
  * devices/. Included with X defined.
  */
 X(e1000)
+X(nvme)
 X(virtio_blk)
 X(virtio_net)
 X(virtio_rng)

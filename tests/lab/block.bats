@@ -3,7 +3,7 @@
 load ../helper
 load linux
 guest_dir=/tmp/exitlab-guest-block
-guest_modules+=(virtio_blk)
+guest_modules+=(virtio_blk crct10dif_common crc64 crct10dif_generic crc-t10dif crc64-rocksoft t10-pi nvme-core nvme)
 
 setup_file() {
 	guest_build
@@ -26,4 +26,24 @@ setup() {
 		sha256sum /tmp/data
 	EOF
 	grep -q '^same' <<<"$output"
+}
+
+@test "nvme: Debian's driver, its queues, read, write, flush, discard" {
+	truncate -s 64M "$file"
+	for shadow in on off; do
+		guest_run --cpus 2 --disk "$file,direct=off,mode=nvme,queues=2,shadow=$shadow" <<-'EOF'
+			for i in 1 2 3 4 5; do [ -b /dev/nvme0n1 ] && break; sleep 0.2; done
+			grep . /sys/block/nvme0n1/size /sys/block/nvme0n1/queue/write_cache
+			grep nvme0q /proc/interrupts
+			dd if=/dev/urandom of=/tmp/data bs=1M count=8
+			dd if=/tmp/data of=/dev/nvme0n1 bs=1M seek=3 conv=fsync
+			echo 3 >/proc/sys/vm/drop_caches
+			dd if=/dev/nvme0n1 of=/tmp/back bs=64K skip=48 count=128
+			cmp /tmp/data /tmp/back && echo same
+			blkdiscard -o 3145728 -l 1048576 /dev/nvme0n1 && dd if=/dev/nvme0n1 bs=1M skip=3 count=1 iflag=direct | tr -d '\0' | wc -c
+		EOF
+		grep -q '^same' <<<"$output"
+		grep -q 'nvme0q2' <<<"$output"
+		[ "$(stat -c %b "$file")" -gt 0 ]
+	done
 }

@@ -50,6 +50,19 @@ blk() {
 	awk -v ns="$(metric window_ns)" 'BEGIN { exit !(ns >= 9000000) }'
 }
 
+@test "nvme: every load, with each engine, with shadow doorbells and without" {
+	for shadow in on off; do
+		for engine in io_uring sync; do
+			blk blk-latency mode=nvme,direct=off,engine=$engine,shadow=$shadow
+			blk blk-iops mode=nvme,direct=off,engine=$engine,shadow=$shadow
+			blk blk-throughput mode=nvme,direct=off,engine=$engine,shadow=$shadow msg_size=65536
+			blk blk-sync mode=nvme,direct=off,engine=$engine,shadow=$shadow
+			[ "$(metric flushes)" -gt 0 ]
+			blk blk-discard mode=nvme,direct=off,engine=$engine,shadow=$shadow
+		done
+	done
+}
+
 @test "a sector that was damaged on its way fails the sample" {
 	run micro_vmm "workload=blk-iops duration_ns=100000000 area=65536 write_pct=50 corrupt=on" --disk "$disk,direct=off"
 	[ "$status" -eq 3 ]

@@ -54,7 +54,7 @@ struct load {
 
 int blk_open(struct blk *b)
 {
-	static const struct blk_ops *const all[] = {&virtio_blk_ops};
+	static const struct blk_ops *const all[] = {&virtio_blk_ops, &nvme_ops};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(all); i++) {
 		*b = (struct blk){.ops = all[i]};

@@ -35,7 +35,7 @@ struct blk {
 	void *priv;
 };
 
-extern const struct blk_ops virtio_blk_ops;
+extern const struct blk_ops virtio_blk_ops, nvme_ops;
 
 /* The first disk there is. 0, or -1 after report_fail. */
 int blk_open(struct blk *b);

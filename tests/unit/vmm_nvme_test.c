@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The NVMe controller on a machine without KVM: a driver that brings it up and moves data with
+ * every shape of its pointers, and one that says what no driver should.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "tests/unit/fake.h"
+#include "vmm/devices.h"
+#include "vmm/devices/nvme/nvme.h"
+
+#define DISK_BYTES (4 * MIB)
+#define BLOCKS	   (DISK_BYTES / 512)
+#define ASQ_AT	   0x100000
+#define ACQ_AT	   0x102000
+#define SQ_AT	   0x104000
+#define CQ_AT	   0x108000
+#define SHADOW_AT  0x10c000
+#define EVENT_AT   0x10d000
+#define LIST_AT	   0x110000
+#define DATA_AT	   0x200000
+#define ENTRIES	   16
+
+enum { CC = 0x14, CSTS = 0x1c, AQA = 0x24, ASQ = 0x28, ACQ = 0x30, BELLS = 0x1000 };
+
+static char path[64];
+static struct vm *vm;
+static struct pci_dev *dev;
+static struct {
+	gpa_t sq, cq;
+	unsigned tail, head;
+	bool phase;
+	bool shadow;
+} ring[2];
+
+static void *mem(gpa_t gpa, uint64_t len)
+{
+	void *p = gmem_ptr(dev->gm, gpa, len);
+
+	assert_non_null(p);
+	return p;
+}
+
+static void wr(unsigned off, unsigned len, uint64_t val)
+{
+	fake_write(dev, 0, off, len, val);
+}
+
+static void bell(unsigned i, uint32_t val)
+{
+	if (ring[i / 2].shadow)
+		__atomic_store_n((uint32_t *)mem(SHADOW_AT + 4 * i, 4), val, __ATOMIC_RELEASE);
+	wr(BELLS + 4 * i, 4, val);
+}
+
+static void post(unsigned q, const struct nvme_cmd *cmd)
+{
+	memcpy(mem(ring[q].sq + 64 * ring[q].tail, 64), cmd, 64);
+	ring[q].tail = (ring[q].tail + 1) % ENTRIES;
+	bell(2 * q, ring[q].tail);
+}
+
+static bool completion(unsigned q, struct nvme_cqe *out)
+{
+	struct nvme_cqe *e = mem(ring[q].cq + 16 * ring[q].head, 16);
+	uint16_t status = __atomic_load_n(&e->status, __ATOMIC_ACQUIRE);
+
+	if ((status & 1) != ring[q].phase)
+		return false;
+	*out = *e;
+	ring[q].head = (ring[q].head + 1) % ENTRIES;
+	ring[q].phase ^= !ring[q].head;
+	bell(2 * q + 1, ring[q].head);
+	return true;
+}
+
+/* One command from beginning to end; its status. */
+static uint16_t command(unsigned q, const struct nvme_cmd *cmd)
+{
+	uint64_t end = clock_ns() + 10 * NSEC_PER_SEC;
+	struct nvme_cqe e;
+
+	post(q, cmd);
+	while (!completion(q, &e))
+		if (clock_ns() > end)
+			fail_msg("no completion of opcode %u", cmd->opcode);
+	assert_int_equal(e.cid, cmd->cid);
+	return e.status >> 1;
+}
+
+static void enable(void)
+{
+	memset(mem(ASQ_AT, 0x10000), 0, 0x10000);
+	memset(ring, 0, sizeof(ring));
+	ring[0].sq = ASQ_AT, ring[0].cq = ACQ_AT, ring[1].sq = SQ_AT, ring[1].cq = CQ_AT;
+	ring[0].phase = ring[1].phase = true;
+	wr(CC, 4, 0);
+	wr(AQA, 4, (ENTRIES - 1) << 16 | (ENTRIES - 1));
+	wr(ASQ, 8, ASQ_AT);
+	wr(ACQ, 4, ACQ_AT);
+	wr(ACQ + 4, 4, 0);
+	wr(CC, 4, 0x460001);
+	assert_int_equal(fake_read(dev, 0, CSTS, 4), 1);
+}
+
+static void bring_up(bool shadow)
+{
+	enable();
+	if (shadow)
+		assert_int_equal(
+			command(0, &(struct nvme_cmd){.opcode = 0x7c, .prp1 = SHADOW_AT, .prp2 = EVENT_AT}),
+			0);
+	assert_int_equal(command(0, &(struct nvme_cmd){.opcode = 5,
+						       .prp1 = CQ_AT,
+						       .cdw10 = (ENTRIES - 1) << 16 | 1,
+						       .cdw11 = 3}),
+			 0);
+	assert_int_equal(command(0, &(struct nvme_cmd){.opcode = 1,
+						       .prp1 = SQ_AT,
+						       .cdw10 = (ENTRIES - 1) << 16 | 1,
+						       .cdw11 = 1 << 16 | 1}),
+			 0);
+	ring[1].shadow = shadow;
+}
+
+static void attach(const char *opts)
+{
+	char text[256];
+
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(truncate(path, DISK_BYTES), 0);
+	snprintf(text, sizeof(text), "file=%s,direct=off%s", path, opts);
+	vm = fake_vm_create(32 * MIB);
+	dev = fake_attach(vm, &nvme_ops, text);
+	assert_non_null(dev);
+}
+
+static uint16_t move(uint8_t opcode, uint64_t lba, unsigned blocks, gpa_t prp1, gpa_t prp2)
+{
+	return command(1, &(struct nvme_cmd){.opcode = opcode,
+					     .cid = 7,
+					     .nsid = 1,
+					     .prp1 = prp1,
+					     .prp2 = prp2,
+					     .cdw10 = (uint32_t)lba,
+					     .cdw11 = (uint32_t)(lba >> 32),
+					     .cdw12 = blocks - 1});
+}
+
+/* A list of pages from DATA_AT on, in reverse, in lists of n entries each that chain. */
+static void make_list(unsigned pages, unsigned per_list)
+{
+	gpa_t list = LIST_AT + NVME_PAGE - 8 * per_list;
+	uint64_t *e = mem(list, 8 * per_list);
+
+	for (unsigned i = 1, at = 0; i <= pages; i++) {
+		if (at + 1 == per_list && i < pages) {
+			list += NVME_PAGE;
+			e[at] = list;
+			e = mem(list, 8 * per_list);
+			at = 0;
+		}
+		e[at++] = DATA_AT + (uint64_t)(pages - i) * NVME_PAGE;
+	}
+}
+
+static void data_pointers(void **state)
+{
+	uint8_t was[128 * 1024];
+
+	(void)state;
+	for (unsigned mode = 0; mode < 4; mode++) {
+		attach(mode & 1 ? ",engine=sync" : ",engine=io_uring");
+		bring_up(mode & 2);
+		for (size_t i = 0; i < sizeof(was); i++)
+			was[i] = (uint8_t)(i * 31 + i / 4096);
+		memcpy(mem(DATA_AT, sizeof(was)), was, sizeof(was));
+		/* One page, two that begin amid the first, a list. */
+		assert_int_equal(move(1, 8, 8, DATA_AT, 0), 0);
+		assert_int_equal(move(1, 16, 8, DATA_AT + 512, DATA_AT + NVME_PAGE), 0);
+		make_list(31, 512);
+		assert_int_equal(move(1, 1024, 256, DATA_AT + 31 * NVME_PAGE, LIST_AT), 0);
+		make_list(31, 5);
+		memset(mem(DATA_AT, sizeof(was)), 0, sizeof(was));
+		assert_int_equal(move(2, 1024, 256, DATA_AT + 31 * NVME_PAGE, LIST_AT + NVME_PAGE - 40), 0);
+		assert_memory_equal(mem(DATA_AT, sizeof(was)), was, sizeof(was));
+		assert_int_equal(move(2, 8, 8, DATA_AT + NVME_PAGE, 0), 0);
+		assert_memory_equal(mem(DATA_AT + NVME_PAGE, 4096), was, 4096);
+		assert_int_equal(move(2, 16, 8, DATA_AT, 0), 0);
+		assert_memory_equal(mem(DATA_AT, 3584), was + 512, 3584);
+		for (unsigned i = 0; i < 100; i++) /* laps */
+			assert_int_equal(move(2, i, 1, DATA_AT, 0), 0);
+		fake_vm_destroy(vm);
+	}
+}
+
+static void refused(void **state)
+{
+	static const struct {
+		struct nvme_cmd c;
+		uint16_t status;
+	} t[] = {
+		{{.opcode = 2, .nsid = 1, .prp1 = DATA_AT, .cdw10 = BLOCKS}, NVME_LBA_RANGE},
+		{{.opcode = 1, .nsid = 1, .prp1 = DATA_AT, .cdw10 = BLOCKS - 1, .cdw12 = 1}, NVME_LBA_RANGE},
+		{{.opcode = 2, .nsid = 1, .prp1 = DATA_AT, .cdw10 = ~0u, .cdw11 = ~0u}, NVME_LBA_RANGE},
+		{{.opcode = 2, .nsid = 1, .prp1 = DATA_AT, .cdw11 = 0x800000}, NVME_LBA_RANGE}, /* wraps */
+		{{.opcode = 2, .nsid = 1, .prp1 = DATA_AT, .cdw12 = 2048}, NVME_INVALID_FIELD}, /* > MDTS */
+		{{.opcode = 2, .nsid = 1, .prp1 = DATA_AT + 1}, NVME_BAD_PRP_OFFSET},
+		{{.opcode = 2, .nsid = 1, .prp1 = DATA_AT, .prp2 = DATA_AT + 4, .cdw12 = 15},
+		 NVME_BAD_PRP_OFFSET},
+		{{.opcode = 2, .nsid = 1, .prp1 = 1ull << 40}, NVME_DATA_ERROR},
+		{{.opcode = 2, .nsid = 1, .prp1 = UINT64_MAX - 511}, NVME_DATA_ERROR},
+		{{.opcode = 2, .nsid = 1, .prp1 = DATA_AT, .prp2 = 1ull << 40, .cdw12 = 31}, NVME_DATA_ERROR},
+		{{.opcode = 2, .nsid = 1, .flags = 0x40, .prp1 = DATA_AT}, NVME_INVALID_FIELD},
+		{{.opcode = 2, .nsid = 2, .prp1 = DATA_AT}, NVME_INVALID_NS},
+		{{.opcode = 2, .nsid = UINT32_MAX, .prp1 = DATA_AT}, NVME_INVALID_NS},
+		{{.opcode = 0x80, .nsid = 1}, NVME_INVALID_OPCODE},
+		{{.opcode = 8, .nsid = 1, .cdw10 = BLOCKS}, NVME_LBA_RANGE},
+		{{.opcode = 8, .nsid = 1, .cdw12 = 7}, NVME_OK},
+		{{.opcode = 0, .nsid = UINT32_MAX}, NVME_OK},
+		{{.opcode = 9, .nsid = 1, .prp1 = 1ull << 40, .cdw11 = 4}, NVME_DATA_ERROR},
+		{{.opcode = 9, .nsid = 1, .cdw11 = 1}, NVME_OK},
+	};
+
+	(void)state;
+	attach("");
+	bring_up(false);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		uint16_t status = command(1, &t[i].c);
+
+		if (status != t[i].status)
+			fail_msg("case %zu: status %x", i, status);
+	}
+	fake_vm_destroy(vm);
+}
+
+/*
+ * Lists that point to themselves end with the data, or are refused (they must not go on for ever).
+ */
+static void lists_that_loop(void **state)
+{
+	uint64_t *list;
+
+	(void)state;
+	attach("");
+	bring_up(false);
+	list = mem(LIST_AT, NVME_PAGE);
+	list[511] = LIST_AT + NVME_PAGE - 8;
+	assert_int_equal(move(2, 0, 1024, DATA_AT, LIST_AT + NVME_PAGE - 8), NVME_DATA_ERROR);
+	for (unsigned i = 0; i < 512; i++)
+		list[i] = LIST_AT;
+	assert_int_equal(move(2, 0, 2048, DATA_AT, LIST_AT), 0); /* over the list itself: its own memory */
+	fake_vm_destroy(vm);
+}
+
+static void ranges(void **state)
+{
+	struct {
+		uint32_t attributes, blocks;
+		uint64_t lba;
+	} r[] = {{0, 8, 8}, {0, 0, 0}, {0, 8, 24}};
+	uint8_t *data;
+
+	(void)state;
+	attach("");
+	bring_up(false);
+	data = mem(DATA_AT, 32 * 512);
+	memset(data, 0x55, 32 * 512);
+	make_list(3, 8);
+	assert_int_equal(move(1, 0, 8, DATA_AT, 0), 0);
+	for (unsigned i = 1; i < 4; i++)
+		assert_int_equal(move(1, 8 * i, 8, DATA_AT, 0), 0);
+	memcpy(mem(LIST_AT, sizeof(r)), r, sizeof(r));
+	assert_int_equal(
+		command(1,
+			&(struct nvme_cmd){.opcode = 9, .nsid = 1, .prp1 = LIST_AT, .cdw10 = 2, .cdw11 = 4}),
+		0);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(move(2, 8 * i, 8, DATA_AT, 0), 0);
+		assert_int_equal(data[100], i % 2 ? 0 : 0x55);
+	}
+	r[0].lba = UINT64_MAX / 512;
+	memcpy(mem(LIST_AT, sizeof(r)), r, sizeof(r));
+	assert_int_equal(command(1, &(struct nvme_cmd){.opcode = 9, .nsid = 1, .prp1 = LIST_AT, .cdw11 = 4}),
+			 NVME_LBA_RANGE);
+	fake_vm_destroy(vm);
+}
+
+static void admin(void **state)
+{
+	static const struct {
+		struct nvme_cmd c;
+		uint16_t status;
+	} t[] = {
+		{{.opcode = 6, .prp1 = DATA_AT, .cdw10 = 1}, NVME_OK},
+		{{.opcode = 6, .prp1 = DATA_AT, .nsid = 1}, NVME_OK},
+		{{.opcode = 6, .prp1 = DATA_AT, .nsid = 2}, NVME_INVALID_NS},
+		{{.opcode = 6, .prp1 = DATA_AT, .cdw10 = 99}, NVME_INVALID_FIELD},
+		{{.opcode = 6, .prp1 = UINT64_MAX, .cdw10 = 1}, NVME_DATA_ERROR},
+		{{.opcode = 2, .prp1 = DATA_AT, .cdw10 = 0xffff0002, .cdw11 = 0xffff},
+		 NVME_OK}, /* a long log */
+		{{.opcode = 5, .prp1 = CQ_AT, .cdw10 = 15 << 16, .cdw11 = 1}, NVME_QID_INVALID},
+		{{.opcode = 5, .prp1 = CQ_AT, .cdw10 = 15 << 16 | 1, .cdw11 = 1},
+		 NVME_QID_INVALID}, /* there is one */
+		{{.opcode = 5, .prp1 = CQ_AT, .cdw10 = 15 << 16 | 9, .cdw11 = 1}, NVME_QID_INVALID},
+		{{.opcode = 5, .prp1 = CQ_AT, .cdw10 = 2, .cdw11 = 1}, NVME_QSIZE_INVALID},
+		{{.opcode = 5, .prp1 = CQ_AT, .cdw10 = 0xffff0002, .cdw11 = 1}, NVME_QSIZE_INVALID},
+		{{.opcode = 5, .prp1 = CQ_AT, .cdw10 = 15 << 16 | 2, .cdw11 = 0xffff0003},
+		 NVME_VECTOR_INVALID},
+		{{.opcode = 5, .prp1 = 1ull << 40, .cdw10 = 15 << 16 | 2, .cdw11 = 1}, NVME_DATA_ERROR},
+		{{.opcode = 1, .prp1 = SQ_AT, .cdw10 = 15 << 16 | 2, .cdw11 = 2 << 16 | 1}, NVME_CQ_INVALID},
+		{{.opcode = 4, .cdw10 = 1}, NVME_QUEUE_DELETION}, /* its submission queue is there */
+		{{.opcode = 0, .cdw10 = 0}, NVME_QID_INVALID},
+		{{.opcode = 0, .cdw10 = 1}, NVME_OK},
+		{{.opcode = 0, .cdw10 = 1}, NVME_QID_INVALID},
+		{{.opcode = 4, .cdw10 = 1}, NVME_OK},
+		{{.opcode = 0x7c, .prp1 = 1ull << 40, .prp2 = EVENT_AT}, NVME_INVALID_FIELD},
+		{{.opcode = 0xff}, NVME_INVALID_OPCODE},
+	};
+
+	(void)state;
+	attach(",queues=2");
+	bring_up(false);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		uint16_t status = command(0, &t[i].c);
+
+		if (status != t[i].status)
+			fail_msg("case %zu: status %x", i, status);
+	}
+	for (unsigned i = 0; i < NVME_EVENTS; i++)
+		post(0, &(struct nvme_cmd){.opcode = 12});
+	assert_int_equal(command(0, &(struct nvme_cmd){.opcode = 12}), NVME_EVENT_LIMIT);
+	fake_vm_destroy(vm);
+}
+
+/* Doorbells of queues that are not there, and tails that are outside of them. */
+static void doorbells(void **state)
+{
+	(void)state;
+	attach("");
+	for (unsigned i = 0; i < 32; i++)
+		wr(BELLS + 4 * i, 4, 5); /* before it is enabled */
+	bring_up(false);
+	for (unsigned i = 4; i < 0xc00; i++)
+		wr(BELLS + 4 * i, 4, ~0u);
+	wr(BELLS + 8, 4, ENTRIES);
+	wr(BELLS + 8, 4, ~0u);
+	wr(BELLS + 12, 4, ~0u);
+	assert_int_equal(move(2, 0, 1, DATA_AT, 0), 0);
+	fake_vm_destroy(vm);
+}
+
+static void reset_in_flight(void **state)
+{
+	(void)state;
+	for (unsigned mode = 0; mode < 2; mode++) {
+		attach(mode ? ",engine=sync" : "");
+		for (unsigned round = 0; round < 50; round++) {
+			bring_up(round & 1);
+			for (unsigned i = 0; i < 8; i++)
+				post(1, &(struct nvme_cmd){.opcode = 2,
+							   .nsid = 1,
+							   .prp1 = DATA_AT + i * NVME_PAGE,
+							   .cdw10 = 8 * i,
+							   .cdw12 = 7});
+			if (round % 4)
+				usleep(round * 4);
+			wr(CC, 4, 0);
+			assert_int_equal(fake_read(dev, 0, CSTS, 4), 0);
+			memset(mem(DATA_AT, 32768), 0x99, 32768);
+			memset(mem(CQ_AT, 256), 0x99, 256);
+			usleep(100);
+			for (unsigned i = 0; i < 32768; i++)
+				assert_int_equal(((uint8_t *)mem(DATA_AT, 32768))[i], 0x99);
+			assert_int_equal(*(uint8_t *)mem(CQ_AT, 1), 0x99);
+		}
+		fake_vm_destroy(vm);
+	}
+}
+
+/* Admin queues that are no memory, too small or misaligned; page sizes that we have not. */
+static void bad_enable(void **state)
+{
+	static const struct {
+		uint32_t aqa, cc;
+		uint64_t asq, acq;
+	} t[] = {
+		{0xf000f, 1, 1ull << 40, ACQ_AT}, {0xf000f, 1, ASQ_AT, UINT64_MAX & ~0xfffull},
+		{0xf000f, 1, ASQ_AT + 8, ACQ_AT}, {0, 1, ASQ_AT, ACQ_AT}, {0xf000f, 0x81, ASQ_AT, ACQ_AT},
+	};
+
+	(void)state;
+	attach("");
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		wr(CC, 4, 0);
+		wr(AQA, 4, t[i].aqa);
+		wr(ASQ, 8, t[i].asq);
+		wr(ACQ, 8, t[i].acq);
+		wr(CC, 4, t[i].cc);
+		assert_int_equal(fake_read(dev, 0, CSTS, 4), 2);
+	}
+	bring_up(false);
+	assert_int_equal(move(2, 0, 1, DATA_AT, 0), 0);
+	fake_vm_destroy(vm);
+}
+
+static int make_file(void **state)
+{
+	int fd = memfd_create("disk", MFD_CLOEXEC);
+
+	(void)state;
+	log_init("test", LOG_ERROR);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return fd < 0 ? -1 : 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(data_pointers),   cmocka_unit_test(refused),
+		cmocka_unit_test(lists_that_loop), cmocka_unit_test(ranges),
+		cmocka_unit_test(admin),	   cmocka_unit_test(doorbells),
+		cmocka_unit_test(bad_enable),	   cmocka_unit_test(reset_in_flight),
+	};
+
+	return cmocka_run_group_tests(tests, make_file, NULL);
+}
