@@ -162,7 +162,7 @@ static const struct claim {
 	 .published = "20-30 % instead of 2-5 %",
 	 .workload = "memory", .metric = "pt_update_ns",
 	 .kind = RATIO, .low = 1.2, .high = 1.3,
-	 .a = {NULL, "builtin", "npt=off"}, .b = {NULL, "builtin", "npt=on"},
+	 .a = {NULL, "builtin", "paging=shadow"}, .b = {NULL, "builtin", "paging=nested"},
 	 .otherwise = "the published figure is of whole programs; this is the operation that shadow paging has to see"},
 	{.claim = "binary translation, computing",
 	 .published = "30 % over bare metal",

@@ -127,12 +127,11 @@ static void list_modes(struct listing *l)
 /* The modes that have the knob, or what it is of. */
 static void list_knob_home(struct listing *l, const struct knob_info *k)
 {
+	static const char *const homes[] = {
+		[KNOB_MACHINE] = "machine", [KNOB_HARNESS] = "harness", [KNOB_KVM] = "KVM"};
 	char *modes = knob_modes(k);
 
-	if (*modes)
-		list_cell(l, modes);
-	else
-		list_cell(l, k->home == KNOB_MACHINE ? "machine" : "harness");
+	list_cell(l, *modes ? modes : homes[k->home]);
 	free(modes);
 }
 

@@ -211,6 +211,18 @@ int record_validate(const json_t *rec, const char *name)
 	return check_summary(r.summary, name);
 }
 
+/* Records of before have the knob npt=on|off. */
+static void rename_old_knobs(json_t *rec)
+{
+	json_t *knobs = json_object_get(rec, "knobs"), *npt = json_object_get(knobs, "npt");
+
+	if (!json_is_string(npt))
+		return;
+	json_object_set_new(knobs, "paging",
+			    json_string(strcmp(json_string_value(npt), "off") ? "nested" : "shadow"));
+	json_object_del(knobs, "npt");
+}
+
 json_t *record_read(const char *path)
 {
 	struct strbuf text = STRBUF_INIT;
@@ -230,7 +242,9 @@ json_t *record_read(const char *path)
 	if (record_validate(rec, path)) {
 		json_decref(rec);
 		rec = NULL;
+		goto out;
 	}
+	rename_old_knobs(rec);
 out:
 	strbuf_free(&text);
 	return rec;

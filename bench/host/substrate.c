@@ -114,7 +114,7 @@ unsigned host_lacks(unsigned needs, char **why)
 		{NEED_TAP, tap_works, "no /dev/net/tun"},
 		{NEED_VHOST, has_vhost, "no /dev/vhost-net"},
 		{NEED_VFIO, has_vfio, "no IOMMU groups: switch it on (firmware, intel_iommu=on or amd_iommu=on)"},
-		{NEED_LAB, lab_inside, "npt= loads KVM's module anew, under the feet of other guests"},
+		{NEED_LAB, lab_inside, "paging=, apicv= and their like load KVM's module anew, under the feet of other guests"},
 	};
 	unsigned lacks = 0;
 

@@ -153,6 +153,7 @@ const struct machine machine_intel = {
 	.substrate = "lab-intel",
 	.emulator = "Bochs",
 	.summary = "Bochs: VT-x with EPT, VPID, APICv; always deterministic, holds only what it is given",
+	.kvm = "kvm_intel",
 	.has = NEED_ROOT | NEED_KVM | NEED_KVM_LINUX | NEED_TAP | NEED_VHOST | NEED_LAB,
 	.mem_mib = 1024,
 	.channel = LAB_SPEAKS,

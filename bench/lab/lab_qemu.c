@@ -204,6 +204,7 @@ const struct machine machine_amd = {
 	.substrate = "lab",
 	.emulator = "QEMU",
 	.summary = "QEMU: SVM with nested paging, an IOMMU, two SR-IOV cards on one wire, your files",
+	.kvm = "kvm_amd",
 	.has = ~0u,
 	.mem_mib = 2048,
 	.channel = LAB_TALKS,

@@ -30,6 +30,7 @@ struct machine {
 	const char *substrate; /* of its records */
 	const char *emulator;  /* as messages and records call it */
 	const char *summary;
+	const char *kvm;       /* its module of KVM */
 	unsigned has;          /* the needs (workloads/workloads.h) that it meets */
 	uint64_t mem_mib;      /* unless told otherwise */
 	enum lab_channel channel, deterministic_channel;

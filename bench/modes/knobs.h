@@ -12,6 +12,7 @@ enum knob_home {
 	KNOB_MACHINE, /* of the machine */
 	KNOB_HARNESS, /* of the measurement itself */
 	KNOB_CARD,    /* of the host's card, for its virtual function; the mode says too */
+	KNOB_KVM,     /* of KVM: a parameter of its module (bench/host/kvm_params.h) */
 	KNOB_JOB,     /* of the workload: any key of workloads/job.h */
 };
 

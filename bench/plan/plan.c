@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "base/strbuf.h"
 #include "base/table.h"
+#include "bench/host/kvm_params.h"
 #include "bench/plan/plan.h"
 
 static int unknown(const char *what, const char *list, const char *name, const char *const *names)
@@ -405,8 +406,9 @@ unsigned plan_needs(const struct plan *p)
 		needs |= c->workload->needs | c->mode->needs;
 		if (cell_uses_kvm(c))
 			needs |= strcmp(c->guest, "linux") ? NEED_KVM : NEED_KVM_LINUX;
-		if (knobs_get(&c->knobs, "npt", NULL))
-			needs |= NEED_LAB;
+		for (size_t k = 0; k < c->knobs.n; k++)
+			if (kvm_param_find(c->knobs.k[k].name))
+				needs |= NEED_LAB;
 	}
 	/* The lab has cards on a wire; a machine of which none was named need not. */
 	return needs | (plan_real_wire(p) && !p->args->nic && !p->args->peer ? NEED_VFIO : 0);

@@ -18,7 +18,6 @@
 #include "bench/lab/lab_cache.h"
 #include "bench/lab/machine.h"
 #include "bench/sample/observer.h"
-#include "bench/host/paging.h"
 #include "bench/host/paths.h"
 #include "workloads/image.h"
 
@@ -38,9 +37,9 @@ static int add_modules(struct cargo *c, const struct plan *p, const char *kernel
 	for (size_t i = 0; i < p->n_cells; i++) {
 		for (const char *const *m = p->cell[i].mode->modules; *m; m++)
 			strlist_add_once(&names, *m);
-		if (knobs_get(&p->cell[i].knobs, "npt", NULL))
-			strlist_add_once(&names, paging_modules[0]);
 	}
+	if (plan_needs(p) & NEED_LAB) /* KVM is loaded anew */
+		strlist_add_once(&names, machine_find(p->args->lab)->kvm);
 	err = cargo_add_modules(c, kernel_dir, &names);
 	strlist_free(&names);
 	return err;

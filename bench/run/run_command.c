@@ -14,14 +14,20 @@
 #include "bench/lab/machine.h"
 #include "bench/sample/observer.h"
 #include "bench/run/run.h"
+#include "bench/host/kvm_params.h"
 #include "bench/host/substrate.h"
 #include "results/store.h"
 
+static bool wants_either(const struct run_args *args)
+{
+	return !args->on || !strcmp(args->on, "auto");
+}
+
 static bool wants_lab(const struct run_args *args, unsigned lacks)
 {
-	const char *on = args->on ? args->on : "auto";
-
-	return args->deterministic || !strcmp(on, "lab") || (!strcmp(on, "auto") && lacks);
+	if (args->deterministic)
+		return true;
+	return wants_either(args) ? lacks : !strcmp(args->on, "lab");
 }
 
 /*
@@ -36,17 +42,38 @@ static unsigned default_reps(const struct run_args *args, bool lab)
 	return lab ? 7 : 10;
 }
 
-/* Why the plan cannot run in this lab, or NULL. Caller frees. */
-static char *machine_lacks(const struct machine *m, unsigned needs)
+/* A knob that is a parameter of the other vendor's module, or NULL. */
+static const char *foreign_knob(const struct plan *p, const char *module)
 {
-	if (needs & ~m->has & NEED_VFIO)
+	for (size_t i = 0; i < p->n_cells; i++) {
+		const struct knobs *ks = &p->cell[i].knobs;
+
+		for (size_t k = 0; k < ks->n; k++) {
+			const struct kvm_param *param = kvm_param_find(ks->k[k].name);
+
+			if (param && !kvm_param_name(param, module))
+				return param->knob;
+		}
+	}
+	return NULL;
+}
+
+/* Why the plan cannot run in this lab, or NULL. Caller frees. */
+static char *machine_lacks(const struct machine *m, const struct plan *p)
+{
+	const char *knob = foreign_knob(p, m->kvm);
+
+	if (knob)
+		return xasprintf("%s=: lab %s has %s, which has no such thing", knob, m->name, m->kvm);
+	if (plan_needs(p) & ~m->has & NEED_VFIO)
 		return xasprintf("lab %s has no IOMMU and no SR-IOV card; use --lab=%s", m->name, machine_find(NULL)->name);
 	return lab_missing(m, NULL);
 }
 
 /* 0, or -ENOTSUP (logged): neither this machine nor its lab can run the plan. */
-static int check_substrate(const struct run_args *args, unsigned needs, bool lab, const char *why)
+static int check_substrate(const struct plan *p, bool lab, const char *why)
 {
+	const struct run_args *args = p->args;
 	char *no_lab;
 
 	if (lab && lab_inside()) {
@@ -64,13 +91,16 @@ static int check_substrate(const struct run_args *args, unsigned needs, bool lab
 			  why ? why : "");
 		return -ENOTSUP;
 	}
-	no_lab = machine_lacks(machine_find(args->lab), needs);
+	no_lab = machine_lacks(machine_find(p->args->lab), p);
+	if (no_lab && why && wants_either(args))
+		log_error("%s here, and there can be no lab: %s", why, no_lab);
+	else if (no_lab)
+		log_error("there can be no lab: %s", no_lab);
 	if (no_lab) {
-		log_error("%s%sthere can be no lab: %s", why ? why : "", why ? " here, and " : "", no_lab);
 		free(no_lab);
 		return -ENOTSUP;
 	}
-	if (!args->on || !strcmp(args->on, "auto"))
+	if (wants_either(args))
 		log_info("running in the lab: this host cannot do it (%s)", why ? why : "--deterministic");
 	return 0;
 }
@@ -147,13 +177,16 @@ int run_workload(const char *workload, const struct run_args *args, const struct
 	if (err)
 		return err == -ENOTSUP ? EXIT_CANNOT : EXIT_USAGE;
 	needs = plan_needs(&plan);
+	/* Who names the host has KVM's module loaded anew there, if no guest uses it. */
+	if (args->on && !strcmp(args->on, "host") && kvm_params_free_to_change())
+		needs &= ~NEED_LAB;
 	lab = wants_lab(args, host_lacks(needs, &why));
 	plan_order(&plan, args->reps ? (unsigned)args->reps : default_reps(args, lab));
 	if (args->dry_run) {
 		plan_print(&plan, stdout);
 		status = EXIT_OK;
 	} else {
-		status = check_substrate(args, needs, lab, why)
+		status = check_substrate(&plan, lab, why)
 				 ? EXIT_CANNOT
 				 : run_stored(&plan, lab, call);
 	}

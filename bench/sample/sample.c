@@ -55,7 +55,7 @@ static void run_free(struct run *r)
 	proc_end(&r->peer, NSEC_PER_SEC);
 	close_fd(&r->remote_fd);
 	probes_close(r->probes);
-	paging_undo(&r->paging);
+	kvm_params_undo(&r->kvm_params);
 	path_undo(&r->path);
 	close_fd(&r->agent_fd[0]);
 	close_fd(&r->agent_fd[1]);
@@ -72,20 +72,34 @@ static void run_free(struct run *r)
 	free(r->error);
 }
 
-static int set_paging(struct run *r)
+/* A Linux guest that cannot come up is not waited for. */
+static int check_shadow_paging(struct run *r)
 {
-	const char *npt = knobs_get(&r->cell->knobs, "npt", NULL);
-	int err = paging_set(&r->paging, npt);
-	bool ours = true;
+	bool shadow = !strcmp(knobs_get(&r->cell->knobs, "paging", ""), "shadow"), ours = true;
 
-	if (err)
-		return run_fail(r, err, "npt: %s", strerror(-err));
-	/* Rather than wait for a guest that cannot come up. */
-	if (npt && !strcmp(npt, "off") && !strcmp(r->cell->guest, "linux") && !cr3_probe(&ours) && !ours)
+	if (shadow && !strcmp(r->cell->guest, "linux") && !cr3_probe(&ours) && !ours)
 		return run_fail(r, -ENOTSUP,
-				"npt=off: a guest that reads CR3 is shown KVM's page table instead of its own, a fault "
-				"of this lab's QEMU: no Linux comes up under shadow paging; use --guest=micro");
+				"paging=shadow: a guest that reads CR3 is shown KVM's page table instead of its own, a fault "
+				"of this lab's QEMU: no Linux comes up under shadow paging; use --guest=micro or --lab=intel");
 	return 0;
+}
+
+static int set_kvm_params(struct run *r)
+{
+	char *why = NULL;
+	int err;
+
+	for (size_t i = 0; i < r->cell->knobs.n; i++) {
+		const struct kvm_param *k = kvm_param_find(r->cell->knobs.k[i].name);
+
+		if (k)
+			kvm_params_want(&r->kvm_params, k, r->cell->knobs.k[i].value);
+	}
+	err = kvm_params_set(&r->kvm_params, &why);
+	if (err)
+		run_fail(r, err, "%s", why);
+	free(why);
+	return err ? err : check_shadow_paging(r);
 }
 
 static int open_log_dir(struct run *r)
@@ -107,7 +121,7 @@ static int choose_cpus(struct run *r)
 static int run_boot(struct run *r)
 {
 	static int (*const steps[])(struct run *r) = {
-		open_log_dir,  choose_cpus,    open_files,     set_paging,     run_make_path,
+		open_log_dir,  choose_cpus,    open_files,     set_kvm_params, run_make_path,
 		run_make_job,  run_make_image, run_start_peer, run_serve_path, run_start,
 	};
 	int err = 0;

@@ -12,7 +12,7 @@
 
 #include "base/proc.h"
 #include "base/strbuf.h"
-#include "bench/host/paging.h"
+#include "bench/host/kvm_params.h"
 #include "bench/host/pin.h"
 #include "bench/host/peer_link.h"
 #include "bench/modes/path.h"
@@ -49,7 +49,7 @@ struct run {
 	const struct cell *cell;
 	struct workload_job job;
 	struct pin pin;
-	struct paging paging;
+	struct kvm_params kvm_params;
 	struct device_path path;
 	struct proc vmm, peer;
 	struct peer_token token; /* for a peer on another machine */

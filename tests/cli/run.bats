@@ -82,7 +82,7 @@ need_kvm() {
 	fails 2 "nothing here goes over a card" "$bench" run net-throughput --mode=virtio --nic=eth0
 	fails 2 "no section nothing" "$bench" sweep knobs --only=nothing
 	fails 3 "not supported yet with the micro guest" "$bench" run exit-cost --set vms=2
-	fails 3 "under the feet of other guests" "$bench" run memory --guest=micro --set npt=off --on=host --store="$store"
+	fails 3 "under the feet of other guests" "$bench" run memory --guest=micro --set paging=shadow --on=host --store="$store"
 }
 
 @test "--deterministic: two repetitions agree in every count and every virtual nanosecond" {

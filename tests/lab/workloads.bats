@@ -90,11 +90,11 @@ sys.exit(not (0.95 <= k <= 1.05 and e >= 2 and v <= e / 10))' "$(metric kicks_pe
 	tests/schema "$BATS_TEST_TMPDIR"/store/runs/*/record.json
 }
 
-@test "shadow paging: the micro guest runs; Linux is refused where the emulator would lose it, and npt is put back" {
+@test "shadow paging: the micro guest runs; Linux is refused where the emulator would lose it, and KVM is put back" {
 	local npt=/sys/module/kvm_amd/parameters/npt
-	once memory --guest=micro --set npt=off
+	once memory --guest=micro --set paging=shadow
 	[ "$(cat $npt)" = Y ]
-	run "$bench" run boot --set npt=off --on=host --vmm=builtin --reps=1 --store="$BATS_TEST_TMPDIR/store"
+	run "$bench" run boot --set paging=shadow --on=host --vmm=builtin --reps=1 --store="$BATS_TEST_TMPDIR/store"
 	[ "$status" -eq 0 ] || [[ "$output" == *"reads CR3 is shown KVM's page table"* ]] || { echo "$output"; false; }
 	[ "$(cat $npt)" = Y ]
 }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "bench/modes/knobs.h"
+#include "bench/host/kvm_params.h"
 #include "bench/modes/mode.h"
 #include "bench/vmms/vmm.h"
 #include "results/modes.h"
@@ -68,6 +69,28 @@ static void every_knob_of_a_mode_exists(void **state)
 		assert_int_equal(*modes != '\0', k->home == KNOB_DEVICE || k->home == KNOB_CARD);
 		free(modes);
 	}
+}
+
+/* The table of KVM's parameters and that of the knobs say the same of each. */
+static void every_parameter_of_kvm_is_a_knob(void **state)
+{
+	size_t n = 0;
+
+	(void)state;
+	for (const struct kvm_param *p = kvm_param_table; p->knob; p++, n++) {
+		const struct knob_info *k = knob_find(p->knob);
+		char *values = xasprintf("%s|%s", p->on, p->off);
+
+		assert_non_null(k);
+		assert_int_equal(k->home, KNOB_KVM);
+		assert_string_equal(k->values, values);
+		assert_true(p->intel || p->amd);
+		free(values);
+	}
+	assert_true(n < KVM_PARAMS_MAX);
+	for (const struct knob_info *k = knob_table; k->name; k++)
+		n -= k->home == KNOB_KVM;
+	assert_int_equal(n, 0);
 }
 
 static void knobs_belong_to_modes(void **state)
@@ -224,7 +247,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row_has_its_text),	cmocka_unit_test(rows_are_sound),
-		cmocka_unit_test(every_knob_of_a_mode_exists), cmocka_unit_test(knobs_belong_to_modes),
+		cmocka_unit_test(every_knob_of_a_mode_exists),
+		cmocka_unit_test(every_parameter_of_kvm_is_a_knob), cmocka_unit_test(knobs_belong_to_modes),
 		cmocka_unit_test(what_a_vmm_lacks_is_refused), cmocka_unit_test(vmm_rows_are_sound),
 		cmocka_unit_test(each_vmm_has_each_device),	cmocka_unit_test(unknown_devices_are_refused),
 	};
