@@ -187,7 +187,8 @@ static int check_names(const struct kvm_params *p, char **why)
 		if (name && param_state(p->module, name) >= 0)
 			continue;
 		if (name)
-			*why = xasprintf("%s=: the %s of this kernel has no parameter %s", k->knob, p->module, name);
+			*why = xasprintf("%s=: the %s of this kernel has no parameter %s", k->knob, p->module,
+					 name);
 		else
 			*why = xasprintf("%s=: this KVM is %s, which has no such thing", k->knob, p->module);
 		return -ENOTSUP;
