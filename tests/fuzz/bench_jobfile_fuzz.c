@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (jobfile_read(&f, path) == 0) {
 		for (size_t i = 0; i < f.n; i++)
-			if (!f.v[i].argc || f.v[i].argv[f.v[i].argc])
+			if (!f.v[i].args.n || f.v[i].args.v[f.v[i].args.n])
 				abort();
 		jobfile_free(&f);
 	}
