@@ -64,7 +64,7 @@ blk() {
 }
 
 @test "a sector that was damaged on its way fails the sample" {
-	run micro_vmm "workload=blk-iops duration_ns=100000000 area=65536 write_pct=50 corrupt=on" --disk "$disk,direct=off"
+	run micro_vmm "workload=blk-iops duration_ns=100000000 area=262144 write_pct=50 corrupt=on" --disk "$disk,direct=off"
 	[ "$status" -eq 3 ]
 	grep -q '^exitlab fail disk: sector [0-9]*: torn or damaged' <<<"$output"
 }

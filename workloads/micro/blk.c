@@ -30,6 +30,7 @@ static const struct shape shapes[] = {
 struct op {
 	uint64_t sector, begun; /* TSC at which it began, or was due */
 	enum blk_op op;
+	bool in_flight;
 	uint8_t *buf;
 };
 
@@ -93,9 +94,29 @@ static void begin_request(struct load *l, unsigned slot, enum blk_op what)
 	struct op *op = &l->op[slot];
 
 	op->op = what;
+	op->in_flight = true;
 	l->ios += l->measuring;
 	l->flushes += l->measuring && what == BLK_FLUSH;
 	l->blk.ops->start(&l->blk, slot, what, op->sector, l->sectors, op->buf);
+}
+
+/*
+ * A read of what is being written at that moment may find either half of it, on any disk: operations that
+ * are in flight together have places of their own.
+ */
+static bool place_taken(const struct load *l, uint64_t sector)
+{
+	for (unsigned i = 0; i < l->depth; i++)
+		if (l->op[i].in_flight && l->op[i].sector == sector)
+			return true;
+	return false;
+}
+
+static uint64_t free_place(const struct load *l, uint64_t place)
+{
+	while (place_taken(l, place * l->sectors))
+		place = (place + 1) % l->areas;
+	return place * l->sectors;
 }
 
 /* The next operation of the load, on this slot. */
@@ -105,7 +126,7 @@ static void begin_next(struct load *l, unsigned slot, uint64_t begun)
 	bool write = l->shape->sync || next_random(l) % 100 < l->write_pct;
 	uint64_t at = l->shape->sequential ? l->position++ : next_random(l);
 
-	op->sector = at % l->areas * l->sectors;
+	op->sector = free_place(l, at % l->areas);
 	op->begun = begun;
 	if (l->shape->discard) {
 		begin_request(l, slot, BLK_DISCARD);
@@ -123,6 +144,7 @@ static void end_op(struct load *l, struct op *op, unsigned slot)
 		if (l->n_lat < MAX_SAMPLES)
 			l->lat[l->n_lat++] = rdtsc() - op->begun;
 	}
+	op->in_flight = false;
 	l->free[l->n_free++] = (uint16_t)slot;
 }
 
@@ -216,8 +238,8 @@ static int check_load(struct load *l, const struct workload_job *job, uint64_t a
 		wrong = "msg_size is no whole number of sectors, or more than the disk takes at once";
 	else if (!l->depth || l->depth > l->blk.slots)
 		wrong = "depth is 0 or more than the disk takes";
-	else if (area < l->sectors)
-		wrong = "the disk is smaller than one request";
+	else if (area / l->sectors < l->depth)
+		wrong = "the disk is smaller than what is in flight";
 	else if (l->shape->sync && !l->blk.flush)
 		wrong = "the disk has nothing to flush";
 	else if (l->shape->discard && !l->blk.discard)
