@@ -69,6 +69,17 @@ const struct knob_info *knob_find(const char *name)
 	return NULL;
 }
 
+void knob_translate(const char **name, const char **value)
+{
+	if (strcmp(*name, "npt"))
+		return;
+	*name = "paging";
+	if (!strcmp(*value, "on"))
+		*value = "nested";
+	else if (!strcmp(*value, "off"))
+		*value = "shadow";
+}
+
 const char *knobs_get(const struct knobs *ks, const char *name, const char *fallback)
 {
 	for (size_t i = 0; i < ks->n; i++)

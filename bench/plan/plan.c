@@ -54,7 +54,8 @@ static int combine_knobs(const struct run_args *args, size_t c, const struct mod
 {
 	for (size_t i = 0; i < args->set.n; i++) {
 		const char *eq = strchr(args->set.item[i], '=');
-		char *name, **values;
+		const char *name, *value;
+		char **values;
 		size_t n;
 		int err;
 
@@ -64,10 +65,14 @@ static int combine_knobs(const struct run_args *args, size_t c, const struct mod
 		}
 		name = xasprintf("%.*s", (int)(eq - args->set.item[i]), args->set.item[i]);
 		n = list_split(eq + 1, &values);
-		err = n ? knob_check(name, values[c % n], mode) : -EINVAL;
+		if (!n)
+			return -EINVAL;
+		value = values[c % n];
+		knob_translate(&name, &value);
+		err = knob_check(name, value, mode);
 		if (err)
 			return err;
-		knobs_set(ks, name, values[c % n]);
+		knobs_set(ks, name, value);
 		c /= n;
 	}
 	return 0;

@@ -64,3 +64,10 @@ load ../helper
 	[[ "$a" == *"4 cells, 12 boots"* ]]
 }
 
+
+@test "a plan of before may say npt=on|off: paging=nested|shadow" {
+	run "$bench" run memory --guest=micro --set npt=on,off --on=lab --dry-run
+	[ "$status" -eq 0 ]
+	grep -q 'memory/builtin paging=nested ' <<<"$output"
+	grep -q 'memory/builtin paging=shadow ' <<<"$output"
+}
