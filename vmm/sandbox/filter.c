@@ -77,6 +77,7 @@ static const struct rule calls[] = {
 	{SYS_fstat, MAIN, SANDBOX_SERVER},
 	{SYS_readlinkat, MAIN, SANDBOX_SERVER}, /* of /proc/self/fd: what kind of file was sent */
 	{SYS_newfstatat, MAIN, SANDBOX_SERVER},
+	{SYS_getrandom, VCPU, 0}, /* virtio-rng */
 	{SYS_eventfd2, CONTROL, 0}, /* a vector's first use */
 	{SYS_eventfd2, MAIN, SANDBOX_SERVER},
 	{SYS_brk, ALL, 0},
