@@ -109,7 +109,7 @@ static size_t without_halts(struct reason *list, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		struct reason r = list[i];
 
-		if (!strcasecmp(r.name, "hlt"))
+		if (r.hlt)
 			continue;
 		/* Swapped rather than dropped: the caller frees them all. */
 		list[i] = list[kept];
@@ -127,18 +127,28 @@ static bool any_in_kvm(const struct reason *list, size_t n)
 	return false;
 }
 
+/* Waiting and sleep are drawn where there is enough of them to be seen: a key of five words fits no column. */
+static bool any_off_cpu(const struct reason *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].wait_ns + list[i].asleep_ns > 0.005 * list[i].total_ns)
+			return true;
+	return false;
+}
+
 static double breakdown_data(struct fig_doc *doc, const struct reason *list, size_t n, double unit)
 {
 	double max = 0;
 
-	strbuf_addf(&doc->dat, "# reason fast slow user sum: mean of one exit, in units of %g ns\n",
-		    unit);
+	strbuf_addf(&doc->dat,
+		    "# reason fast slow user waiting asleep sum: mean of one exit, in units of %g ns\n", unit);
 	for (size_t i = 0; i < n; i++) {
 		double c = list[i].count * unit;
 
 		fig_quote(&doc->dat, list[i].name);
-		strbuf_addf(&doc->dat, " %.6g %.6g %.6g ", list[i].fast_ns / c, list[i].slow_ns / c,
-			    list[i].user_ns / c);
+		strbuf_addf(&doc->dat, " %.6g %.6g %.6g %.6g %.6g ", list[i].fast_ns / c,
+			    list[i].slow_ns / c, list[i].user_ns / c, list[i].wait_ns / c,
+			    list[i].asleep_ns / c);
 		fig_quote(&doc->dat, fmt_ns(list[i].total_ns / list[i].count));
 		strbuf_addc(&doc->dat, '\n');
 		max = fmax(max, list[i].total_ns / c);
@@ -153,8 +163,14 @@ static const char breakdown_plot[] =
 	"     dat using 2:0:2:($2+$3):($0-h):($0+h) with boxxyerror @fill1 lw 0.5 dt 1 "
 	"title \"KVM, slow path\", \\\n"
 	"     dat using 2:0:($2+$3):($2+$3+$4):($0-h):($0+h) with boxxyerror @fill4 lw 0.5 dt 1 "
-	"title \"userspace\", \\\n"
-	"     dat using ($2+$3+$4):0:(stringcolumn(5)) with labels boxed left offset 1,0 notitle\n";
+	"title \"userspace\", \\\n";
+static const char breakdown_off[] =
+	"     dat using 2:0:($2+$3+$4):($2+$3+$4+$5):($0-h):($0+h) with boxxyerror @fill2 lw 0.5 dt 1 "
+	"title \"waiting\", \\\n"
+	"     dat using 2:0:($2+$3+$4+$5):($2+$3+$4+$5+$6):($0-h):($0+h) with boxxyerror @fill3 lw 0.5 dt 1 "
+	"title \"asleep\", \\\n";
+static const char breakdown_sums[] =
+	"     dat using ($2+$3+$4+$5+$6):0:(stringcolumn(7)) with labels boxed left offset 1,0 notitle\n";
 
 /* In which the longest time has one to four digits. */
 static double time_unit(double max_ns, const char **name)
@@ -191,13 +207,14 @@ int fig_exit_breakdown(const struct fig_set *set, struct fig_doc *doc)
 	row_axis(doc, all.list, n);
 	max = breakdown_data(doc, all.list, n, unit);
 	fig_linear_tics(doc, "x", max * 1.22, doc->width_in >= FIG_WIDE_IN ? 9 : 5);
-	strbuf_addf(&doc->gp, "set xlabel \"Mean time of one exit (%s)\"\nset xrange [0:%.4g]\n%s",
-		    unit_name, max * 1.22, breakdown_plot);
+	strbuf_addf(&doc->gp, "set xlabel \"Mean time of one exit (%s)\"\nset xrange [0:%.4g]\n%s%s%s",
+		    unit_name, max * 1.22, breakdown_plot, any_off_cpu(all.list, n) ? breakdown_off : "",
+		    breakdown_sums);
 	name_run(doc, set->rec[0]);
 	strbuf_addf(
 		&doc->caption,
-		": mean time of one exit, split into KVM's fast path, KVM's slow path and userspace; "
-		"costliest %zu reasons by total time, without halts.",
+		": mean time of one exit, split into KVM's fast path, KVM's slow path, userspace, and "
+		"where it was any, waiting for a CPU and sleep; costliest %zu reasons by total time, without halts.",
 		n);
 	reasons_free(&all);
 	return 0;

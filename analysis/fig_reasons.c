@@ -52,6 +52,9 @@ static void add_exit(struct reason *r, const struct record_exit *e)
 	r->fast_ns += e->kvm_fast_ns;
 	r->slow_ns += e->kvm_ns;
 	r->user_ns += e->user_ns;
+	r->wait_ns += e->wait_ns;
+	r->asleep_ns += e->asleep_ns;
+	r->hlt = r->hlt || e->hlt || !strcmp(e->reason, "hlt");
 	if (e->hist) {
 		add_hist(r, e->hist);
 	} else if (e->count > r->key_count) {

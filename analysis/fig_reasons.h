@@ -8,7 +8,8 @@
 
 struct reason {
 	char name[48];
-	double count, total_ns, fast_ns, slow_ns, user_ns;
+	double count, total_ns, fast_ns, slow_ns, user_ns, wait_ns, asleep_ns;
+	bool hlt; /* a halted guest's, under whatever name */
 	double p50_ns, p99_ns; /* over all keys with histograms, else of the most frequent key */
 	double key_count;
 	struct hist *hist; /* NULL without histograms */

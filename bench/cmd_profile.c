@@ -59,8 +59,7 @@ struct profile {
 	struct probes *probes;
 	struct proc child;
 	struct vm vm; /* pid 0: all */
-	struct exit_sum *before; /* at the start of the interval */
-	size_t n_before;
+	struct exits before; /* at the start of the interval */
 	uint64_t start_ns, interval_start_ns;
 };
 
@@ -118,20 +117,17 @@ static int choose_vm(struct profile *p, int argc, char **argv)
 /* ---- reading ---- */
 
 /* What the interval added, and remember where it ended. */
-static struct exit_sum *take_interval(struct profile *p, size_t *n)
+static int take_interval(struct profile *p, struct exits *added)
 {
-	struct exit_sum *now, *diff;
+	struct exits now;
+	int err = probes_exits(p->probes, &now);
 
-	if (probes_exits(p->probes, &now, n))
-		return NULL;
-	diff = xcalloc(*n + 1, sizeof(*diff));
-	memcpy(diff, now, *n * sizeof(*diff));
-	for (size_t i = 0; i < MIN(*n, p->n_before); i++)
-		exit_sum_subtract(&diff[i], &p->before[i]);
-	free(p->before);
+	if (err)
+		return err;
+	err = exits_since(added, &now, &p->before);
+	exits_free(&p->before);
 	p->before = now;
-	p->n_before = *n;
-	return diff;
+	return err;
 }
 
 static void dump_line(json_t *j, size_t flags)
@@ -146,14 +142,12 @@ static void show_interval(struct profile *p)
 {
 	uint64_t now = clock_ns();
 	double seconds = (double)(now - p->interval_start_ns) / 1e9;
-	struct exit_sum *diff;
+	struct exits added;
 	struct view v;
-	size_t n;
 
-	diff = take_interval(p, &n);
-	if (!diff)
+	if (take_interval(p, &added))
 		return;
-	view_build(&v, p->probes, diff, n, p->key, p->sort, p->symbols);
+	view_build(&v, p->probes, &added, p->key, p->sort, p->symbols);
 	if (p->args->json) {
 		dump_line(json_pack("{s:f,s:f,s:o}", "at_s", (double)(now - p->start_ns) / 1e9,
 				    "seconds", seconds, "rows", view_to_json(&v)),
@@ -162,11 +156,11 @@ static void show_interval(struct profile *p)
 		printf("\nafter %.2f s, the last %.2f s:\n", (double)(now - p->start_ns) / 1e9, seconds);
 		view_print(&v, seconds, p->args->rows, stdout);
 		profile_print_summary(p->probes, &v, seconds);
-		profile_print_vms(p->probes, diff, n, seconds);
+		profile_print_vms(p->probes, &added, seconds);
 		fflush(stdout);
 	}
 	view_free(&v);
-	free(diff);
+	exits_free(&added);
 	p->interval_start_ns = now;
 }
 
@@ -174,25 +168,24 @@ static void show_table(struct profile *p, const json_t *all)
 {
 	struct probed_window w = probed_window_of(all);
 	double seconds = (w.close_ns - w.open_ns) / 1e9;
-	struct exit_sum *sums;
+	struct exits exits;
 	struct view v;
-	size_t n;
 
 	if (p->args->window && !w.opened)
 		log_warn("the guest has not opened the window: nothing was counted");
-	if (probes_exits(p->probes, &sums, &n))
+	if (probes_exits(p->probes, &exits))
 		return;
-	view_build(&v, p->probes, sums, n, p->key, p->sort, p->symbols);
+	view_build(&v, p->probes, &exits, p->key, p->sort, p->symbols);
 	profile_print_head(p->probes, &p->vm, seconds);
 	putchar('\n');
 	view_print(&v, seconds, p->args->rows, stdout);
 	profile_print_summary(p->probes, &v, seconds);
-	profile_print_vms(p->probes, sums, n, seconds);
+	profile_print_vms(p->probes, &exits, seconds);
 	for (size_t i = 0; p->args->histogram && i < MIN(v.n, p->args->rows ? p->args->rows : v.n); i++)
 		view_print_hist(&v.row[i], stdout);
 	profile_print_rest(all, seconds > 0 ? seconds : 1);
 	view_free(&v);
-	free(sums);
+	exits_free(&exits);
 }
 
 static void show_end(struct profile *p)
@@ -271,7 +264,8 @@ static int profile(struct profile *p, int argc, char **argv)
 	struct sigaction sa = {.sa_handler = on_stop};
 	int status = choose_vm(p, argc, argv);
 
-	status = status ? status : open_all(p);
+	if (!status)
+		status = open_all(p);
 	if (status)
 		return status;
 	sigaction(SIGINT, &sa, NULL);
@@ -298,7 +292,7 @@ static int profile_main(int argc, char **argv)
 	probes_close(p.probes);
 	proc_end(&p.child, 2 * NSEC_PER_SEC);
 	symbols_free(p.symbols);
-	free(p.before);
+	exits_free(&p.before);
 	return status;
 }
 
@@ -308,9 +302,10 @@ const struct command cmd_profile = {
 	.summary = "where the time of any KVM virtual machine's exits goes",
 	.details =
 		"Counts inside the kernel with eBPF: per exit reason and key (port, address, MSR, hypercall) the number,\n"
-		"the time and its distribution, split into KVM's fast path, KVM and userspace; notifications; CPU time of\n"
-		"every thread. Works on any program that uses KVM. Without --pid, --name, --all or a command it takes the\n"
-		"only virtual machine there is. Times: kvm_exit to kvm_entry; \"user\" begins at kvm_userspace_exit.",
+		"the time and its distribution, split into KVM's fast path, KVM, userspace, waiting for a CPU and sleep;\n"
+		"notifications; CPU time of every thread. Works on any program that uses KVM. Without --pid, --name, --all\n"
+		"or a command it takes the only virtual machine there is. Times: kvm_exit to kvm_entry; \"user\" begins at\n"
+		"kvm_userspace_exit.",
 	.examples =
 		"bench profile --name=web --duration=10s\n"
 		"bench profile --pid=4711 --key=device --interval=1s\n"

@@ -164,7 +164,8 @@ static void print_exits(const json_t *exits, bool all)
 
 	if (!n)
 		return;
-	t = table_new(8, "exit:", "key:", "device:", ":per boot", ":time", ":p50", ":p99", ":in KVM");
+	t = table_new(11, "exit:", "key:", "device:", ":per boot", ":time", ":p50", ":p99", ":in KVM",
+		      ":userspace", ":waiting", ":asleep");
 	for (size_t i = 0; i < shown && record_exit(exits, i, &e); i++) {
 		table_cell(t, "%s", e.reason);
 		table_cell(t, "%s", e.key);
@@ -173,7 +174,10 @@ static void print_exits(const json_t *exits, bool all)
 		time_cell(t, e.total_ns);
 		time_cell(t, e.p50_ns);
 		time_cell(t, e.p99_ns);
-		time_cell(t, e.kvm_ns);
+		time_cell(t, e.kvm_fast_ns + e.kvm_ns);
+		time_cell(t, e.user_ns);
+		time_cell(t, e.wait_ns);
+		time_cell(t, e.asleep_ns);
 	}
 	printf("\n");
 	table_print(t, stdout);

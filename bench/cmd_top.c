@@ -32,8 +32,7 @@ static const struct opt top_opts[] = {
 struct top {
 	struct probes *probes;
 	struct vm vm; /* pid 0: all */
-	struct exit_sum *before;
-	size_t n_before;
+	struct exits before;
 	uint64_t last_ns;
 	struct top_frame frame;
 };
@@ -48,27 +47,25 @@ static void on_stop(int sig)
 
 /* ---- one update ---- */
 
-static void update(struct top *t)
+static void top_update(struct top *t)
 {
 	uint64_t now = clock_ns();
-	struct exit_sum *sums, *diff;
-	size_t n;
+	struct exits exits, added;
 
-	if (probes_exits(t->probes, &sums, &n))
+	if (probes_exits(t->probes, &exits))
 		return;
-	diff = xcalloc(n + 1, sizeof(*diff));
-	memcpy(diff, sums, n * sizeof(*diff));
-	for (size_t i = 0; i < MIN(n, t->n_before); i++)
-		exit_sum_subtract(&diff[i], &t->before[i]);
-	free(t->before);
-	t->before = sums;
-	t->n_before = n;
+	if (exits_since(&added, &exits, &t->before)) {
+		exits_free(&exits);
+		return;
+	}
+	exits_free(&t->before);
+	t->before = exits;
 	t->frame.seconds = (double)(now - t->last_ns) / 1e9;
 	t->last_ns = now;
 	view_free(&t->frame.view);
-	view_build(&t->frame.view, t->probes, diff, n, t->frame.key, t->frame.sort, NULL);
+	view_build(&t->frame.view, t->probes, &added, t->frame.key, t->frame.sort, NULL);
 	rates_add(&t->frame.rates, &t->frame.view, t->frame.seconds);
-	free(diff);
+	exits_free(&added);
 }
 
 /* ---- the screen ---- */
@@ -109,7 +106,7 @@ static void run_screen(struct top *t, const struct top_args *a)
 			return;
 		if (now >= next) {
 			if (!t->frame.paused)
-				update(t);
+				top_update(t);
 			next = now + a->interval_ns;
 		}
 		top_draw(&t->frame);
@@ -185,7 +182,7 @@ static int top_main(int argc, char **argv)
 	status = with_screen(&t, &a);
 	probes_close(t.probes);
 	view_free(&t.frame.view);
-	free(t.before);
+	exits_free(&t.before);
 	return status;
 }
 

@@ -25,10 +25,13 @@ extern volatile __u64 cpu_scratch[CPU_SLOTS];
 int vcpu_find(__u64 vcpu, __u32 cpu);
 /* Slot of a thread, or -1. */
 int vcpu_find_tid(__u32 tid);
-/* This CPU goes on with thread `next`. */
-int vcpu_switch(__u32 cpu, __u32 next);
+/* This CPU leaves thread prev, whose run_delay this is, for thread next. */
+int vcpu_switch(__u32 cpu, __u32 prev, __u64 run_delay, __u32 next);
 /* This vCPU writes value to the marker port now. */
 int window_marker(__u32 value, __u32 slot, __u64 now);
+
+/* What only --key=rip and --trace ask for is in programs of its own. */
+enum detail { PLAIN, FULL };
 
 _Static_assert(PROBE_VCPUS == 256, "a slot number is any value of a byte: no bounds check");
 
@@ -69,6 +72,29 @@ static __always_inline struct vcpu_state *vcpu_of_tid(__u32 tid)
 static __always_inline struct vcpu_state *vcpu_current(void)
 {
 	return vcpu_of_tid((__u32)bpf_get_current_pid_tgid());
+}
+
+/*
+ * The thread that runs now was off the CPU: what it waited for one the scheduler has counted (run_delay),
+ * the rest it slept. How long that was.
+ */
+static __noinline __attribute__((unused)) __u64 off_take_apart(struct vcpu_state *s)
+{
+	__u64 off, waited = 0;
+
+	if (!s)
+		return 0;
+	off = s->off_ns;
+	if ((__u32)bpf_get_current_pid_tgid() == s->tid)
+		waited = bpf_get_current_task_btf()->sched_info.run_delay - s->delay_before;
+	if (waited > off)
+		waited = off;
+	s->wait_ns += waited;
+	s->asleep_ns += off - waited;
+	if (s->user_ns)
+		s->user_off_ns += off;
+	s->off_ns = 0;
+	return off;
 }
 
 #endif

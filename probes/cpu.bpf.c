@@ -89,7 +89,8 @@ static __always_inline void charge(struct thread_state *t, struct task_struct *t
 	t->cpu_ns += ran < to - from ? ran : to - from;
 }
 
-static __always_inline void threads_switch(__u32 cpu, struct task_struct *prev, struct task_struct *next)
+static __always_inline void threads_switch(__u32 cpu, struct task_struct *prev,
+					   struct task_struct *next)
 {
 	__u64 now = bpf_ktime_get_ns(), delay;
 	struct thread_state *t;
@@ -112,10 +113,7 @@ static __always_inline void threads_switch(__u32 cpu, struct task_struct *prev, 
 	serving[cpu] = tid;
 }
 
-/*
- * One program for all that wants to know of switches: the way to a second one costs more than what it
- * does.
- */
+/* One program for all that asks for switches: the way to a second one costs more than what it does. */
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
@@ -123,7 +121,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 
 	if (!prev || !next) /* for 6.12's verifier: see exit.bpf.c */
 		return 0;
-	vcpu_switch(cpu, next->pid);
+	vcpu_switch(cpu, prev->pid, prev->sched_info.run_delay, next->pid);
 	if (cfg_threads)
 		threads_switch(cpu, prev, next);
 	if (kicks_open)

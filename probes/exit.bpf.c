@@ -50,7 +50,28 @@ static __always_inline int exit_outside(struct vcpu_state *s, struct kvm_vcpu *v
 	return 0;
 }
 
-static __always_inline int exit_begins(struct kvm_vcpu *vcpu, enum probe_backend backend)
+/*
+ * Not straight from the guest. A thread that was off the CPU meanwhile had left the guest already: some
+ * kernels trace the exit only when interrupts are on again, so that is where the exit began.
+ */
+static __noinline int exit_begins_oddly(struct vcpu_state *s, __u64 now)
+{
+	if (!s)
+		return 0;
+	if (s->where != (IN_GUEST | WAS_OFF)) {
+		off_forget(s);
+		s->where = IN_EXIT;
+		return 0;
+	}
+	s->exit_ns = now - off_take_apart(s);
+	s->guest_ns = s->exit_ns - s->entry_ns;
+	s->guest_total_ns += s->guest_ns;
+	s->where = IN_EXIT | WAS_OFF;
+	return 0;
+}
+
+static __always_inline int exit_begins(struct kvm_vcpu *vcpu, enum probe_backend backend,
+				       enum detail detail)
 {
 	/*
 	 * 6.12 takes any argument of a tracepoint for one that may be NULL ("bpf: Mark raw_tp arguments with
@@ -70,8 +91,10 @@ static __always_inline int exit_begins(struct kvm_vcpu *vcpu, enum probe_backend
 	if (s->where == IN_GUEST) {
 		s->guest_ns = now - s->entry_ns;
 		s->guest_total_ns += s->guest_ns;
+		s->where = IN_EXIT;
+	} else {
+		exit_begins_oddly(s, now);
 	}
-	s->where = IN_EXIT;
 	s->exits++;
 	if (backend == BACKEND_SVM) {
 		read_svm(s, vcpu);
@@ -79,7 +102,7 @@ static __always_inline int exit_begins(struct kvm_vcpu *vcpu, enum probe_backend
 	} else {
 		read_vmx(s, vcpu);
 	}
-	if (hot.flags & HOT_RIP)
+	if (detail == FULL && hot.flags & HOT_RIP)
 		s->key = vcpu->arch.regs[16];
 	return 0;
 }
@@ -89,12 +112,12 @@ static __always_inline int exit_begins(struct kvm_vcpu *vcpu, enum probe_backend
  * traces.
  */
 static __always_inline void record_untraced(struct vcpu_state *s, struct kvm_vcpu *vcpu,
-					    enum probe_backend backend)
+					    enum probe_backend backend, enum detail detail)
 {
 	struct exit_row *row;
 
 	s->untraced++;
-	read_exit(s, vcpu, backend);
+	read_exit(s, vcpu, backend, detail);
 	row = row_of(s);
 	if (row)
 		row->untraced++;
@@ -104,21 +127,21 @@ static __always_inline void record_untraced(struct vcpu_state *s, struct kvm_vcp
  * last_guest_tsc is written after every exit that leaves KVM's inner loop and not by one that the fast path
  * handles, so an unchanged value says "fast path" exactly, on every back end.
  */
-static __always_inline int exit_ends(struct kvm_vcpu *vcpu, enum probe_backend backend)
+static __always_inline int exit_ends(struct kvm_vcpu *vcpu, enum probe_backend backend, enum detail detail)
 {
 	struct vcpu_state *s = vcpu ? vcpu_get(vcpu) : NULL;
 	__u64 now, tsc;
 
-	if (!s || (!hot.gate && s->where != IN_EXIT))
+	if (!s || (!hot.gate && !(s->where & IN_EXIT)))
 		return 0;
 	now = bpf_ktime_get_ns();
 	tsc = vcpu->arch.last_guest_tsc;
-	if (s->where == IN_EXIT) {
-		if (backend == BACKEND_VMX && !(hot.flags & HOT_RIP))
+	if (s->where & IN_EXIT) {
+		if (backend == BACKEND_VMX && !(detail == FULL && hot.flags & HOT_RIP))
 			late_vmx(s, vcpu);
-		record(s, now, tsc == s->last_tsc);
+		exit_record(s, now, tsc == s->last_tsc, detail);
 	} else if (s->where == IN_GUEST) {
-		record_untraced(s, vcpu, backend);
+		record_untraced(s, vcpu, backend, detail);
 	}
 	s->where = hot.gate ? IN_GUEST : AT_UNKNOWN;
 	s->last_tsc = tsc;
@@ -127,45 +150,31 @@ static __always_inline int exit_ends(struct kvm_vcpu *vcpu, enum probe_backend b
 }
 
 /*
- * One program per back end: a `const volatile` would cost a load, and a page, each time. The arguments are
- * (vcpu, isa); before 5.16 ("KVM: x86: Get exit_reason as part of kvm_x86_ops.get_exit_info") the reason
- * came first.
+ * One program for each back end and detail: asking a variable which it is costs a load, and a page, each
+ * time. The arguments are (vcpu, isa); before 5.16 ("KVM: x86: Get exit_reason as part of
+ * kvm_x86_ops.get_exit_info") the reason came first.
  */
-SEC("tp_btf/kvm_exit")
-int on_exit_svm(__u64 *ctx)
-{
-	return exit_begins((void *)ctx[0], BACKEND_SVM);
-}
+#define PROGRAMS(name, backend, detail)                                                           \
+	SEC("tp_btf/kvm_exit")                                                                    \
+	int on_exit_##name(__u64 *ctx)                                                            \
+	{                                                                                         \
+		return exit_begins((void *)ctx[0], backend, detail);                              \
+	}                                                                                         \
+	SEC("tp_btf/kvm_exit")                                                                    \
+	int on_exit_##name##_reason_first(__u64 *ctx)                                             \
+	{                                                                                         \
+		return exit_begins((void *)ctx[1], backend, detail);                              \
+	}                                                                                         \
+	SEC("tp_btf/kvm_entry")                                                                   \
+	int on_entry_##name(__u64 *ctx)                                                           \
+	{                                                                                         \
+		return exit_ends((void *)ctx[0], backend, detail);                                \
+	}
 
-SEC("tp_btf/kvm_exit")
-int on_exit_svm_reason_first(__u64 *ctx)
-{
-	return exit_begins((void *)ctx[1], BACKEND_SVM);
-}
-
-SEC("tp_btf/kvm_exit")
-int on_exit_vmx(__u64 *ctx)
-{
-	return exit_begins((void *)ctx[0], BACKEND_VMX);
-}
-
-SEC("tp_btf/kvm_exit")
-int on_exit_vmx_reason_first(__u64 *ctx)
-{
-	return exit_begins((void *)ctx[1], BACKEND_VMX);
-}
-
-SEC("tp_btf/kvm_entry")
-int on_entry_svm(__u64 *ctx)
-{
-	return exit_ends((void *)ctx[0], BACKEND_SVM);
-}
-
-SEC("tp_btf/kvm_entry")
-int on_entry_vmx(__u64 *ctx)
-{
-	return exit_ends((void *)ctx[0], BACKEND_VMX);
-}
+PROGRAMS(svm, BACKEND_SVM, PLAIN)
+PROGRAMS(svm_full, BACKEND_SVM, FULL)
+PROGRAMS(vmx, BACKEND_VMX, PLAIN)
+PROGRAMS(vmx_full, BACKEND_VMX, FULL)
 
 /*
  * Does this userspace exit belong to the window? The marker's own are told apart by the thread that wrote
@@ -175,8 +184,23 @@ static __always_inline bool user_counts(struct vcpu_state *s)
 {
 	__u32 take = s->take_user;
 
+	if (!take)
+		return hot.gate;
 	s->take_user = 0;
-	return take ? take == 1 : hot.gate;
+	return take == 1;
+}
+
+/*
+ * Not the plain way from an exit to userspace. A KVM_RUN that comes back without having entered the guest (a
+ * signal, immediate_exit) is one more return of the same exit, whose time in userspace began with the first.
+ */
+static __noinline int user_begins_oddly(struct vcpu_state *s)
+{
+	if (!s || !(s->where & IN_EXIT) || s->user_ns)
+		return 0;
+	off_take_apart(s);
+	s->user_ns = bpf_ktime_get_ns();
+	return 0;
 }
 
 SEC("tp_btf/kvm_userspace_exit")
@@ -187,12 +211,10 @@ int BPF_PROG(on_userspace, __u32 reason, int err)
 	if (!s || !user_counts(s))
 		return 0;
 	s->user_exits++;
-	/*
-	 * A KVM_RUN that comes back without having entered the guest (a signal, immediate_exit) is one more
-	 * return of the same exit: its time in userspace began with the first.
-	 */
 	if (s->where == IN_EXIT && !s->user_ns)
 		s->user_ns = bpf_ktime_get_ns();
+	else
+		user_begins_oddly(s);
 	if (reason != EXIT_MMIO || err < 0)
 		return 0;
 	s->user_mmio++;
@@ -210,7 +232,7 @@ static __always_inline void key_gpa(__u64 gpa)
 {
 	struct vcpu_state *s = vcpu_current();
 
-	if (s && s->where == IN_EXIT && s->reason == VMX_EPT_MISCONFIG)
+	if (s && s->where & IN_EXIT && s->reason == VMX_EPT_MISCONFIG)
 		s->key = gpa;
 }
 
@@ -246,10 +268,7 @@ static __always_inline __u64 vcpu_of_fd(__u32 fd)
 	return (__u64)BPF_CORE_READ(file, private_data);
 }
 
-/*
- * The state of the vCPU that this KVM_RUN is of. The file says which: its number may be another one's
- * by now.
- */
+/* The state of the vCPU that this KVM_RUN is of. Its file says which: a number may be another one's now. */
 static __always_inline struct vcpu_state *vcpu_of_run(__u32 fd)
 {
 	__u32 cpu = bpf_get_smp_processor_id() & (CPU_SLOTS - 1);
@@ -272,11 +291,11 @@ int BPF_PROG(on_run, struct pt_regs___sys *regs, long id)
 	if (!tgid_watched())
 		return 0;
 	s = vcpu_of_run(regs->di);
-	if (!s || (!hot.gate && s->where != IN_EXIT))
+	if (!s || (!hot.gate && !(s->where & IN_EXIT)))
 		return 0;
 	now = bpf_ktime_get_ns();
-	if (s->where == IN_EXIT)
-		record(s, now, false);
+	if (s->where & IN_EXIT)
+		exit_record(s, now, false, FULL);
 	s->where = hot.gate ? IN_GUEST : AT_UNKNOWN;
 	s->entry_ns = now;
 	return 0;
@@ -327,8 +346,9 @@ int BPF_PROG(on_run_end, __u32 reason, int err)
 		return 0;
 	}
 	now = bpf_ktime_get_ns();
-	s->guest_ns = s->where == IN_GUEST ? now - s->entry_ns : 0;
+	s->guest_ns = s->where & IN_GUEST ? now - s->entry_ns : 0;
 	s->guest_total_ns += s->guest_ns;
+	off_forget(s); /* KVM's, and a halted guest's: cannot be told apart here */
 	s->exit_ns = now;
 	s->user_ns = now;
 	s->where = IN_EXIT;

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/hist_json.h"
 #include "probes/exit.h"
+#include "probes/exits.h"
 #include "probes/internal.h"
 #include "probes/names.h"
 #include "probes/reasons.h"
@@ -20,99 +21,120 @@ static uint32_t vcpus_used(struct probes *p)
 	return MIN(p->skel->data->n_vcpus, PROBE_VCPUS);
 }
 
-static void row_to_hist(const struct exit_row *row, struct hist *h)
+static pid_t last_tid(const struct vcpu_state *v)
 {
-	h->count = row->count;
-	h->sum = row->sum;
-	h->min = row->min;
-	h->max = row->max;
-	for (unsigned i = 0; i < HIST_SLOTS; i++)
-		h->slots[i] = row->slots[ROW_SLOT(i)];
+	return (pid_t)(v->tid ? v->tid : v->ended_tid);
 }
 
-static void row_to_sum(struct probes *p, const struct exit_row *row, struct exit_sum *s)
+static struct exit_sum sum_of_vcpu(const struct vcpu_state *v, uint32_t reason, uint64_t key)
 {
-	const struct vcpu_state *v = &probes_hot(p)->vcpu[row->vcpu];
-
-	s->tgid = (pid_t)v->tgid;
-	s->tid = (pid_t)(v->tid ? v->tid : v->ended_tid);
-	s->vcpu = v->vcpu_id;
-	s->reason = row->reason;
-	s->key = row->key;
-	s->untraced = row->untraced;
-	s->fast_count = row->fast_count;
-	s->fast_ns = row->fast_ns;
-	s->user_count = row->user_count;
-	s->user_ns = row->user_ns;
-	s->guest_ns = row->guest_ns;
-	row_to_hist(row, &s->hist);
-	s->count = s->hist.count + s->untraced;
+	return (struct exit_sum){
+		.serial = v->slot,
+		.tgid = (pid_t)v->tgid,
+		.tid = last_tid(v),
+		.vcpu = v->vcpu_id,
+		.reason = reason,
+		.key = key,
+		.min_ns = UINT64_MAX,
+	};
 }
 
-static bool same_row(const struct exit_sum *a, const struct exit_sum *b)
+static int add_row(struct probes *p, struct exits *e, const struct exit_row *row)
 {
-	return a->tid == b->tid && a->vcpu == b->vcpu && a->reason == b->reason && a->key == b->key;
+	struct exit_sum like = sum_of_vcpu(&probes_hot(p)->vcpu[row->vcpu], row->reason, row->key);
+
+	like.untraced = row->untraced;
+	like.fast_count = row->fast_count;
+	like.fast_ns = row->fast_ns;
+	like.user_count = row->user_count;
+	like.user_ns = row->user_ns;
+	like.wait_ns = row->wait_ns;
+	like.asleep_ns = row->asleep_ns;
+	like.guest_ns = row->guest_ns;
+	like.timed = row->count;
+	like.timed_ns = like.total_ns = row->sum;
+	like.min_ns = row->min;
+	like.max_ns = row->max;
+	like.count = like.timed + like.untraced;
+	if (!exits_add(e, &like))
+		return -ENOMEM;
+	for (uint32_t i = 0; i < HIST_SLOTS; i++)
+		if (row->slots[ROW_SLOT(i)] && exits_add_bin(e, i, row->slots[ROW_SLOT(i)]))
+			return -ENOMEM;
+	return 0;
+}
+
+static uint64_t between(uint64_t from, uint64_t to)
+{
+	return from && to > from ? to - from : 0;
 }
 
 /*
  * A vCPU that sits in an exit now (a halted one, most often) has not reached its row yet: the exit
- * happened, so it counts. The last exit of a thread that has ended may be the only one of its kind; it then
- * makes a row of its own.
+ * happened and takes its time. What its thread is off the CPU for is known when it is back; until then it
+ * sleeps.
  */
-static uint32_t add_pending(struct probes *p, struct exit_sum *sums, uint32_t n)
+static void add_open_exit(struct exit_sum *s, const struct vcpu_state *v, uint64_t now)
 {
-	for (uint32_t i = 1; i < vcpus_used(p); i++) {
-		const struct vcpu_state *v = &probes_hot(p)->vcpu[i];
-		struct exit_sum like = {
-			.tgid = (pid_t)v->tgid,
-			.tid = (pid_t)(v->tid ? v->tid : v->ended_tid),
-			.vcpu = v->vcpu_id,
-			.reason = v->reason,
-			.key = v->key,
-		};
-		uint32_t r = 0;
+	uint64_t end = v->end_ns ? v->end_ns : now;
+	uint64_t total = between(v->exit_ns, end), user = between(v->user_ns, end);
+	uint64_t off = v->off_ns + between(v->off_from_ns, end);
+	uint64_t user_off = v->user_off_ns + (v->user_ns ? off : 0);
 
-		if (v->where != IN_EXIT)
-			continue;
-		while (r < n && !same_row(&sums[r], &like))
-			r++;
-		if (r == n && v->tid)
-			continue;
-		if (r == n) {
-			hist_init(&like.hist);
-			sums[n++] = like;
-		}
-		sums[r].count++;
-	}
-	return n;
+	user -= MIN(user, user_off);
+	off = MIN(off + v->asleep_ns, total - MIN(total, user + v->wait_ns));
+	s->count++;
+	s->total_ns += total;
+	s->user_ns += user;
+	s->wait_ns += v->wait_ns;
+	s->asleep_ns += off;
 }
 
-int probes_exits(struct probes *p, struct exit_sum **out, size_t *n)
+static int add_open(struct exits *e, size_t rows, const struct vcpu_state *v, uint64_t now)
 {
-	uint32_t used = rows_used(p);
-	struct exit_sum *s = calloc(used + PROBE_VCPUS, sizeof(*s));
+	struct exit_sum like = sum_of_vcpu(v, v->reason, v->key), *s = NULL;
 
+	if (v->where & IN_GUEST) {
+		/* Belongs to an exit that is still to come. */
+		like.reason = REASON_NONE;
+		like.key = KEY_NONE;
+		like.guest_ns = between(v->entry_ns, now);
+		return exits_add(e, &like) ? 0 : -ENOMEM;
+	}
+	if (!(v->where & IN_EXIT))
+		return 0;
+	for (size_t i = 0; i < rows && !s; i++)
+		if (!exit_sum_compare(&e->sum[i], &like))
+			s = &e->sum[i];
+	if (!s)
+		s = exits_add(e, &like);
 	if (!s)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < used; i++)
-		row_to_sum(p, &p->rows[i], &s[i]);
-	*out = s;
-	*n = add_pending(p, s, used);
+	add_open_exit(s, v, now);
 	return 0;
 }
 
-void exit_sum_subtract(struct exit_sum *s, const struct exit_sum *before)
+/* Until when what is going on counts. */
+static uint64_t counted_until(struct probes *p)
 {
-	if (!same_row(s, before))
-		return;
-	s->count -= MIN(s->count, before->count);
-	s->untraced -= before->untraced;
-	s->fast_count -= before->fast_count;
-	s->fast_ns -= before->fast_ns;
-	s->user_count -= before->user_count;
-	s->user_ns -= before->user_ns;
-	s->guest_ns -= before->guest_ns;
-	hist_subtract(&s->hist, &before->hist);
+	return probes_hot(p)->gate ? clock_ns() : p->skel->bss->window.close_ns;
+}
+
+int probes_exits(struct probes *p, struct exits *out)
+{
+	uint64_t now = counted_until(p);
+	int err = 0;
+
+	*out = (struct exits){NULL, 0, NULL, 0};
+	for (uint32_t i = 0; i < rows_used(p) && !err; i++)
+		err = add_row(p, out, &p->rows[i]);
+	for (uint32_t i = 1, rows = (uint32_t)out->n; i < vcpus_used(p) && !err; i++)
+		err = add_open(out, rows, &probes_hot(p)->vcpu[i], now);
+	if (err)
+		exits_free(out);
+	else
+		exits_sort(out);
+	return err;
 }
 
 bool probes_device(struct probes *p, const struct exit_sum *s, char *buf, size_t size)
@@ -130,22 +152,29 @@ enum probe_backend probes_backend(struct probes *p)
 	return p->backend;
 }
 
-static json_t *sum_to_json(struct probes *p, const struct exit_sum *s)
+static json_t *sum_to_json(struct probes *p, const struct exits *e, const struct exit_sum *s)
 {
+	const struct {
+		const char *name;
+		uint64_t value;
+	} numbers[] = {
+		{"code", s->reason},	       {"count", s->count},	      {"total_ns", s->total_ns},
+		{"guest_ns", s->guest_ns},     {"kvm_fast_ns", s->fast_ns},   {"kvm_ns", exit_sum_kvm_ns(s)},
+		{"user_ns", s->user_ns},       {"wait_ns", s->wait_ns},	      {"asleep_ns", s->asleep_ns},
+		{"fast_count", s->fast_count}, {"user_count", s->user_count}, {"untraced", s->untraced},
+	};
+	json_t *j = json_pack("{s:i,s:i,s:s,s:s}", "vcpu", s->vcpu, "tid", (int)s->tid, "reason",
+			      reason_name(p->backend, s->reason), "key",
+			      key_text(p->backend, s->reason, s->key, p->opts.key_rip));
+	struct hist hist;
 	char device[64];
-	json_t *j = json_pack("{s:i,s:i,s:s,s:I,s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "vcpu", s->vcpu, "tid",
-			      (int)s->tid, "reason", reason_name(p->backend, s->reason), "code",
-			      (json_int_t)s->reason, "key",
-			      key_text(p->backend, s->reason, s->key, p->opts.key_rip), "count",
-			      (json_int_t)s->count, "total_ns", (json_int_t)s->hist.sum, "guest_ns",
-			      (json_int_t)s->guest_ns, "kvm_fast_ns", (json_int_t)s->fast_ns, "kvm_ns",
-			      (json_int_t)exit_sum_kvm_ns(s), "user_ns", (json_int_t)s->user_ns);
 
-	json_object_set_new(j, "fast_count", json_integer((json_int_t)s->fast_count));
-	json_object_set_new(j, "user_count", json_integer((json_int_t)s->user_count));
-	json_object_set_new(j, "untraced", json_integer((json_int_t)s->untraced));
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		json_object_set_new(j, numbers[i].name, json_integer((json_int_t)numbers[i].value));
+	hist_init(&hist);
+	exits_hist(e, s, &hist);
 	json_object_set_new(j, "hlt", json_boolean(probes_hlt(p, s)));
-	json_object_set_new(j, "hist", hist_to_json(&s->hist));
+	json_object_set_new(j, "hist", hist_to_json(&hist));
 	if (!p->opts.pid)
 		json_object_set_new(j, "pid", json_integer(s->tgid));
 	if (probes_device(p, s, device, sizeof(device)))
@@ -156,15 +185,14 @@ static json_t *sum_to_json(struct probes *p, const struct exit_sum *s)
 json_t *exits_to_json(struct probes *p)
 {
 	json_t *out = json_array();
-	struct exit_sum *sums;
-	size_t n;
+	struct exits e;
 
-	if (probes_exits(p, &sums, &n))
+	if (probes_exits(p, &e))
 		return out;
-	for (size_t i = 0; i < n; i++)
-		if (sums[i].count)
-			json_array_append_new(out, sum_to_json(p, &sums[i]));
-	free(sums);
+	for (size_t i = 0; i < e.n; i++)
+		if (e.sum[i].count)
+			json_array_append_new(out, sum_to_json(p, &e, &e.sum[i]));
+	exits_free(&e);
 	return out;
 }
 
@@ -187,7 +215,9 @@ void probes_totals(struct probes *p, struct probes_totals *t)
 		t->userspace_exits += v->user_exits;
 		t->mmio += v->user_mmio;
 		t->guest_ns += v->guest_total_ns;
-		if (v->where == IN_EXIT) /* not in its row yet */
+		if (v->where & IN_GUEST)
+			t->guest_ns += between(v->entry_ns, counted_until(p));
+		if (v->where & IN_EXIT) /* not in its row yet */
 			add_kind(p, t, v->reason, 1);
 	}
 	for (uint32_t i = 0; i < rows_used(p); i++) {

@@ -34,7 +34,7 @@ static __always_inline void read_svm(struct vcpu_state *s, struct kvm_vcpu *vcpu
 {
 	struct vcpu_svm *svm = (void *)vcpu;
 	__u32 hflags = vcpu->arch.hflags;
-	struct vmcb_exit e = {};
+	struct vmcb_exit e;
 
 	/* The pointer changes only when the vCPU enters or leaves its own guest, and hflags with it. */
 	if (!s->vmcb || s->hflags != hflags) {
@@ -109,13 +109,14 @@ static __always_inline void late_vmx(struct vcpu_state *s, struct kvm_vcpu *vcpu
 	}
 }
 
-static __always_inline void read_exit(struct vcpu_state *s, struct kvm_vcpu *vcpu, enum probe_backend backend)
+static __always_inline void read_exit(struct vcpu_state *s, struct kvm_vcpu *vcpu, enum probe_backend backend,
+				      enum detail detail)
 {
 	if (backend == BACKEND_SVM)
 		read_svm(s, vcpu);
 	else
 		read_vmx(s, vcpu);
-	if (hot.flags & HOT_RIP)
+	if (detail == FULL && hot.flags & HOT_RIP)
 		s->key = vcpu->arch.regs[16];
 }
 

@@ -57,22 +57,25 @@ static json_t *plain_hist_to_json(const struct plain_hist *h)
 }
 
 /* Doorbells that went to userspace: known by the name of the register. */
+static bool is_doorbell(struct probes *p, const struct exit_sum *s)
+{
+	char name[64];
+
+	return names_find(p->names, s->tgid, p->backend, s->reason, s->key, name, sizeof(name)) &&
+	       (strstr(name, "kick") || strstr(name, "notify") || strstr(name, " TDT"));
+}
+
 static uint64_t kicks_userspace(struct probes *p)
 {
-	struct exit_sum *sums;
+	struct exits exits;
 	uint64_t kicks = 0;
-	char name[64];
-	size_t n;
 
-	if (!p->opts.exits || probes_exits(p, &sums, &n))
+	if (!p->opts.exits || probes_exits(p, &exits))
 		return 0;
-	for (size_t i = 0; i < n; i++)
-		if (sums[i].user_count &&
-		    names_find(p->names, sums[i].tgid, p->backend, sums[i].reason, sums[i].key, name,
-			       sizeof(name)) &&
-		    (strstr(name, "kick") || strstr(name, "notify") || strstr(name, " TDT")))
-			kicks += sums[i].user_count;
-	free(sums);
+	for (size_t i = 0; i < exits.n; i++)
+		if (exits.sum[i].user_count && is_doorbell(p, &exits.sum[i]))
+			kicks += exits.sum[i].user_count;
+	exits_free(&exits);
 	return kicks;
 }
 

@@ -126,24 +126,46 @@ static int check_machine(void)
 
 /* ---- open ---- */
 
+/* Of the programs that count exits those of this back end, this kernel's prototype, the detail asked for. */
+static void choose_exits(struct probes *p)
+{
+	bool full = p->opts.key_rip || p->opts.trace;
+	bool reason_first = kernel_tracepoint_arg(p->kernel, "kvm_exit", "kvm_vcpu") == 1;
+	struct probes_bpf *s = p->skel;
+	const struct {
+		enum probe_backend backend;
+		bool full;
+		struct bpf_program *exit, *exit_reason_first, *entry;
+	} table[] = {
+		{BACKEND_SVM, false, s->progs.on_exit_svm, s->progs.on_exit_svm_reason_first,
+		 s->progs.on_entry_svm},
+		{BACKEND_SVM, true, s->progs.on_exit_svm_full, s->progs.on_exit_svm_full_reason_first,
+		 s->progs.on_entry_svm_full},
+		{BACKEND_VMX, false, s->progs.on_exit_vmx, s->progs.on_exit_vmx_reason_first,
+		 s->progs.on_entry_vmx},
+		{BACKEND_VMX, true, s->progs.on_exit_vmx_full, s->progs.on_exit_vmx_full_reason_first,
+		 s->progs.on_entry_vmx_full},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		bool this = p->opts.exits && p->backend == table[i].backend && full == table[i].full;
+
+		bpf_program__set_autoload(table[i].exit, this && !reason_first);
+		bpf_program__set_autoload(table[i].exit_reason_first, this && reason_first);
+		bpf_program__set_autoload(table[i].entry, this);
+	}
+}
+
 static void choose_programs(struct probes *p)
 {
-	bool svm = p->backend == BACKEND_SVM, vmx = p->backend == BACKEND_VMX,
+	bool exits = p->opts.exits, svm = p->backend == BACKEND_SVM, vmx = p->backend == BACKEND_VMX,
 	     other = p->backend == BACKEND_OTHER;
-	bool exits = p->opts.exits,
-	     reason_first = kernel_tracepoint_arg(p->kernel, "kvm_exit", "kvm_vcpu") == 1;
 	bool vcpu_ends = kernel_can_hook(p->kernel, "kvm_arch_vcpu_destroy");
 	struct probes_bpf *s = p->skel;
 	const struct {
 		struct bpf_program *prog;
 		bool load;
 	} table[] = {
-		{s->progs.on_exit_svm, exits && svm && !reason_first},
-		{s->progs.on_exit_svm_reason_first, exits && svm && reason_first},
-		{s->progs.on_exit_vmx, exits && vmx && !reason_first},
-		{s->progs.on_exit_vmx_reason_first, exits && vmx && reason_first},
-		{s->progs.on_entry_svm, exits && svm},
-		{s->progs.on_entry_vmx, exits && vmx},
 		{s->progs.on_userspace, exits && !other},
 		{s->progs.on_vmx_mmio, exits && vmx},
 		{s->progs.on_vmx_fast_mmio, exits && vmx},
@@ -153,6 +175,7 @@ static void choose_programs(struct probes *p)
 		{s->progs.on_vcpu_end, vcpu_ends},
 	};
 
+	choose_exits(p);
 	s->rodata->cfg_vcpu_ends = vcpu_ends;
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		bpf_program__set_autoload(table[i].prog, table[i].load);
@@ -164,8 +187,12 @@ static void set_filters(struct probes *p)
 
 	s->rodata->cfg_tgid = (uint32_t)p->opts.pid;
 	s->rodata->cfg_vcpu = p->opts.vcpu;
-	s->data_hot->hot.flags = (p->opts.key_rip ? HOT_RIP : 0) | (p->opts.trace ? HOT_TRACE : 0) |
-				  (p->opts.window ? HOT_WINDOW : 0);
+	if (p->opts.key_rip)
+		s->data_hot->hot.flags |= HOT_RIP;
+	if (p->opts.trace)
+		s->data_hot->hot.flags |= HOT_TRACE;
+	if (p->opts.window)
+		s->data_hot->hot.flags |= HOT_WINDOW;
 	s->data_hot->hot.vcpu[0].tid = UINT32_MAX; /* nobody's: idle is thread 0 */
 	snprintf((char *)s->rodata->cfg_vhost, sizeof(s->rodata->cfg_vhost), "vhost-%d", (int)p->opts.pid);
 	if (p->opts.trace)

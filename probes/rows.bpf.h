@@ -189,8 +189,28 @@ static __always_inline void trace_exit(struct vcpu_state *s, __u64 now)
 	bpf_ringbuf_submit(e, 0);
 }
 
+static __always_inline void off_forget(struct vcpu_state *s)
+{
+	s->off_ns = s->wait_ns = s->asleep_ns = s->user_off_ns = 0;
+	s->where &= ~WAS_OFF;
+}
+
+/* What was taken apart goes to the row of the exit that ends now. */
+static __noinline int off_count(struct vcpu_state *s, struct exit_row *row)
+{
+	if (!s || !row)
+		return 0;
+	off_take_apart(s);
+	row->wait_ns += s->wait_ns;
+	row->asleep_ns += s->asleep_ns;
+	if (s->user_ns)
+		row->user_ns -= s->user_off_ns;
+	off_forget(s);
+	return 0;
+}
+
 /* The exit that began at exit_ns ends now. */
-static __always_inline void record(struct vcpu_state *s, __u64 now, bool fast)
+static __always_inline void exit_record(struct vcpu_state *s, __u64 now, bool fast, enum detail detail)
 {
 	struct exit_row *row = row_of(s);
 	__u64 total = now - s->exit_ns;
@@ -206,7 +226,9 @@ static __always_inline void record(struct vcpu_state *s, __u64 now, bool fast)
 		row->fast_count++;
 		row->fast_ns += total;
 	}
-	if (hot.flags & HOT_TRACE)
+	if (s->where & WAS_OFF)
+		off_count(s, row);
+	if (detail == FULL && hot.flags & HOT_TRACE)
 		trace_exit(s, now);
 }
 

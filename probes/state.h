@@ -38,14 +38,19 @@ enum probe_backend {
 	BACKEND_OTHER, /* emits no kvm_exit: rows are KVM_RUN's exits to userspace */
 };
 
+#define REASON_NONE 0xfffffffeu /* of a vCPU that has not left the guest yet */
+
 /* A key is what the reason makes of it (keys.h); these hold for every reason. */
 #define KEY_NONE   0ull
 #define KEY_OTHER  (~0ull)      /* too many keys */
 #define KEY_IN     (1ull << 16) /* I/O: bits 0-15 the port */
 #define KEY_WRITE  (1ull << 32) /* MSR: bits 0-31 the register; MMIO: see below */
 
-/* Where a vCPU is. */
-enum vcpu_where { AT_UNKNOWN, IN_GUEST, IN_EXIT };
+/*
+ * Where a vCPU is. WAS_OFF comes beside it when its thread has been off the CPU there: an exit then does not
+ * find what it asks for, and only such an exit pays for taking its time apart.
+ */
+enum vcpu_where { AT_UNKNOWN, IN_GUEST, IN_EXIT, WAS_OFF = 4 };
 
 struct exit_slot {
 	__u64 key;
@@ -75,6 +80,12 @@ struct vcpu_state {
 	__u32 hflags;
 	__u32 ended_tid; /* tid of a thread that has ended, when tid is 0 */
 	__u64 kick_ns;   /* the last eventfd signalled by this vCPU */
+	__u64 end_ns;       /* 0, or when it or its thread ended inside an exit */
+	__u64 off_from_ns;  /* its thread is off the CPU since; 0: on one, or of no interest */
+	__u64 off_ns;       /* was off for so long, not yet taken apart */
+	__u64 delay_before; /* the thread's run_delay when that began */
+	__u64 wait_ns, asleep_ns; /* this exit's so far */
+	__u64 user_off_ns;        /* of both together: after user_ns */
 	struct exit_slot recent[RECENT_ROWS]; /* a guest's exits take turns among a few */
 	/* totals */
 	__u64 exits;     /* seen by kvm_exit, or userspace exits where there is none */
@@ -115,6 +126,7 @@ struct exit_row {
 	__u64 fast_count, fast_ns;
 	__u64 user_count, user_ns;
 	__u64 guest_ns;
+	__u64 wait_ns, asleep_ns; /* not in user_ns, nor in what is left for KVM */
 	__u64 count, sum, min, max;
 	__u64 slots[HIST_SLOTS];
 } __attribute__((aligned(4096)));

@@ -60,6 +60,8 @@ static __always_inline void thread_bind(struct vcpu_state *s)
 	known = old != tid ? bpf_map_lookup_elem(&slot_of_tid, &old) : NULL;
 	if (known && *known == slot)
 		bpf_map_delete_elem(&slot_of_tid, &old);
+	s->off_from_ns = s->off_ns = 0; /* the other thread's */
+	s->end_ns = 0;
 	s->tid = tid;
 	s->tgid = id >> 32;
 	bpf_map_update_elem(&slot_of_tid, &tid, &slot, BPF_ANY);
@@ -105,13 +107,36 @@ int vcpu_find_tid(__u32 tid)
 	return *known;
 }
 
-int vcpu_switch(__u32 cpu, __u32 next)
+static __always_inline void vcpu_leaves(struct vcpu_state *s, __u64 run_delay)
 {
-	struct vcpu_state *s = next ? vcpu_of_tid(next) : NULL; /* 0: nobody's */
+	if (s->where == AT_UNKNOWN)
+		return;
+	if (!s->off_ns)
+		s->delay_before = run_delay;
+	s->off_from_ns = bpf_ktime_get_ns();
+}
+
+static __always_inline void vcpu_returns(struct vcpu_state *s)
+{
+	if (!s->off_from_ns)
+		return;
+	s->off_ns += bpf_ktime_get_ns() - s->off_from_ns;
+	s->off_from_ns = 0;
+	s->where |= WAS_OFF;
+}
+
+int vcpu_switch(__u32 cpu, __u32 prev, __u64 run_delay, __u32 next)
+{
+	/* 0 is nobody's. */
+	struct vcpu_state *from = prev ? vcpu_of_tid(prev) : NULL, *to = next ? vcpu_of_tid(next) : NULL;
 
 	cpu &= CPU_SLOTS - 1;
-	if (s)
-		cpu_runs(cpu, s);
+	if (from)
+		vcpu_leaves(from, run_delay);
+	if (to)
+		vcpu_returns(to);
+	if (to)
+		cpu_runs(cpu, to);
 	else
 		hot.cpu_slot[cpu] = 0;
 	return 0;
@@ -122,11 +147,16 @@ static __always_inline void thread_unbind(struct vcpu_state *s)
 {
 	__u32 tid = s->tid, *known = bpf_map_lookup_elem(&slot_of_tid, &tid);
 
+	if (!tid) /* its thread has ended before */
+		return;
 	if (known && *known == s->slot)
 		bpf_map_delete_elem(&slot_of_tid, &tid);
-	if (tid)
-		s->ended_tid = tid;
-	s->tid = 0; /* where stays: a thread may end inside an exit, which then has no end but happened */
+	if (s->where & WAS_OFF)
+		off_take_apart(s);
+	s->ended_tid = tid;
+	s->tid = 0;
+	/* where stays: a thread may end inside an exit, which then has no entry but happened. */
+	s->end_ns = bpf_ktime_get_ns();
 }
 
 static __always_inline void vcpu_end(struct vcpu_state *s)

@@ -163,6 +163,8 @@
 	M(S, OR_ZERO, kvm_fast_ns, MAY)                                                           \
 	M(S, OR_ZERO, kvm_ns, MAY)                                                                \
 	M(S, OR_ZERO, user_ns, MAY)                                                               \
+	M(S, OR_ZERO, wait_ns, MAY)                                                               \
+	M(S, OR_ZERO, asleep_ns, MAY)                                                             \
 	M(S, OR_ZERO, fast_count, MAY)                                                            \
 	M(S, OR_ZERO, user_count, MAY)                                                            \
 	M(S, OR_ZERO, untraced, MAY)

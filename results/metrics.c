@@ -55,6 +55,7 @@ const struct metric_info metric_table[] = {
 	{"cpu_ns_per_packet", "ns", LOWER, "CPU time of all serving threads per packet"},
 	{"cpu_host_pct", "%", LOWER, "host CPU of all serving threads; 100 is one core"},
 	{"cpu_guest_pct", "%", LOWER, "CPU in guest mode; 100 is one core"},
+	{"waiting_pct", "%", NEITHER, "vCPUs ready to run that waited for a CPU; 100 is one vCPU all the time"},
 	{"cpu_pct", "%", LOWER, "CPU of all serving threads, guest mode included"},
 	{"cpu_guest_seen_pct", "%", LOWER, "CPU the guest saw as busy; 100 is one core"},
 	{"boot_ns", "ns", LOWER, "from starting the VMM to the guest's init"},

@@ -89,22 +89,32 @@ static struct view_row *row_of(struct view *v, const struct view_row *like)
 static void add_totals(struct view *v, const struct exit_sum *s, bool hlt)
 {
 	v->guest_ns += s->guest_ns;
+	v->all_ns += s->guest_ns + s->total_ns;
+	v->wait_ns += s->wait_ns;
 	if (hlt) {
 		v->hlt_count += s->count;
-		v->hlt_ns += s->hist.sum;
+		v->hlt_ns += s->total_ns - s->wait_ns;
 		return;
 	}
 	v->count += s->count;
-	v->total_ns += s->hist.sum;
+	v->total_ns += s->total_ns;
 	v->fast_ns += s->fast_ns;
 	v->user_ns += s->user_ns;
+	v->asleep_ns += s->asleep_ns;
 	v->kvm_ns += exit_sum_kvm_ns(s);
+}
+
+uint64_t view_row_kvm_ns(const struct view_row *r)
+{
+	uint64_t others = r->fast_ns + r->user_ns + r->wait_ns + r->asleep_ns;
+
+	return r->total_ns > others ? r->total_ns - others : 0;
 }
 
 static uint64_t sort_value(const struct view_row *r, enum view_sort by)
 {
 	if (by == SORT_TIME)
-		return r->hist.sum;
+		return r->total_ns;
 	return by == SORT_COUNT ? r->count : hist_quantile(&r->hist, 0.99);
 }
 
@@ -121,29 +131,35 @@ static int compare_rows(const void *a, const void *b, void *sort)
 	return strcmp(x->reason, y->reason);
 }
 
-void view_build(struct view *v, struct probes *p, const struct exit_sum *sums, size_t n, enum view_key key,
+static void row_add(struct view_row *r, const struct exits *exits, const struct exit_sum *s)
+{
+	r->count += s->count;
+	r->timed += s->count - s->untraced;
+	r->total_ns += s->total_ns;
+	r->fast_ns += s->fast_ns;
+	r->user_ns += s->user_ns;
+	r->wait_ns += s->wait_ns;
+	r->asleep_ns += s->asleep_ns;
+	exits_hist(exits, s, &r->hist);
+}
+
+void view_build(struct view *v, struct probes *p, const struct exits *exits, enum view_key key,
 		enum view_sort sort, const struct symbols *symbols)
 {
 	static struct view_row like;
 
 	*v = (struct view){.by = key};
-	for (size_t i = 0; i < n; i++) {
-		const struct exit_sum *s = &sums[i];
+	for (size_t i = 0; i < exits->n; i++) {
+		const struct exit_sum *s = &exits->sum[i];
 		enum reason_kind kind = reason_kind(probes_backend(p), s->reason);
-		struct view_row *r;
 
-		if (!s->count)
-			continue;
 		add_totals(v, s, kind == KIND_HLT);
-		if (!key_wanted(key, kind))
+		/* An exit that goes on takes time in an interval in which it did not begin. */
+		if ((!s->count && !s->total_ns) || !key_wanted(key, kind))
 			continue;
 		like = (struct view_row){.hlt = kind == KIND_HLT};
 		row_texts(&like, p, s, key, symbols);
-		r = row_of(v, &like);
-		r->count += s->count;
-		r->fast_ns += s->fast_ns;
-		r->user_ns += s->user_ns;
-		hist_merge(&r->hist, &s->hist);
+		row_add(row_of(v, &like), exits, s);
 	}
 	if (v->n)
 		qsort_r(v->row, v->n, sizeof(*v->row), compare_rows, &sort);
@@ -177,13 +193,17 @@ static const char *mean_or_dash(uint64_t ns, uint64_t count)
 }
 
 /* Columns that some tables have nothing in. */
-enum { HAS_KEY = 1, HAS_DEVICE = 2, HAS_FAST = 4, HAS_KVM = 8, HAS_USER = 16 };
+enum {
+	HAS_KEY = 1 << 0, HAS_DEVICE = 1 << 1, HAS_FAST = 1 << 2, HAS_KVM = 1 << 3, HAS_USER = 1 << 4,
+	HAS_WAIT = 1 << 5, HAS_ASLEEP = 1 << 6
+};
 
 static unsigned row_has(const struct view_row *r)
 {
 	return bits_if(r->key[0], HAS_KEY) | bits_if(r->device[0], HAS_DEVICE) |
-	       bits_if(r->fast_ns, HAS_FAST) | bits_if(r->hist.sum > r->fast_ns + r->user_ns, HAS_KVM) |
-	       bits_if(r->user_ns, HAS_USER);
+	       bits_if(r->fast_ns, HAS_FAST) | bits_if(view_row_kvm_ns(r), HAS_KVM) |
+	       bits_if(r->user_ns, HAS_USER) | bits_if(r->wait_ns, HAS_WAIT) |
+	       bits_if(r->asleep_ns, HAS_ASLEEP);
 }
 
 static struct table *rows_table(const struct view *v, unsigned has)
@@ -205,6 +225,8 @@ static struct table *rows_table(const struct view *v, unsigned has)
 		{HAS_FAST, ":fast"},
 		{HAS_KVM, ":KVM"},
 		{HAS_USER, ":user"},
+		{HAS_WAIT, ":waiting"},
+		{HAS_ASLEEP, ":asleep"},
 	};
 	const char *names[ARRAY_SIZE(columns) + 1] = {NULL};
 	size_t n = 0;
@@ -218,7 +240,14 @@ static struct table *rows_table(const struct view *v, unsigned has)
 static void print_row(struct table *t, unsigned has, const struct view *v, const struct view_row *r,
 		      double seconds)
 {
-	uint64_t kvm = r->hist.sum - r->fast_ns - r->user_ns, n = r->hist.count;
+	const struct {
+		unsigned bit;
+		uint64_t ns;
+	} parts[] = {
+		{HAS_FAST, r->fast_ns}, {HAS_KVM, view_row_kvm_ns(r)}, {HAS_USER, r->user_ns},
+		{HAS_WAIT, r->wait_ns}, {HAS_ASLEEP, r->asleep_ns},
+	};
+	uint64_t n = r->hist.count;
 
 	table_cell(t, "%s", r->reason);
 	if (has & HAS_KEY)
@@ -227,17 +256,14 @@ static void print_row(struct table *t, unsigned has, const struct view *v, const
 		table_cell(t, "%s", r->device);
 	table_cell(t, "%s", fmt_si((double)r->count));
 	table_cell(t, "%s", seconds > 0 ? fmt_si((double)r->count / seconds) : "-");
-	table_cell(t, "%s", r->hlt ? "-" : percent_text(r->hist.sum, v->total_ns));
-	table_cell(t, "%s", fmt_ns((double)r->hist.sum));
+	table_cell(t, "%s", r->hlt ? "-" : percent_text(r->total_ns, v->total_ns));
+	table_cell(t, "%s", fmt_ns((double)r->total_ns));
 	table_cell(t, "%s", ns_or_dash(n, (double)hist_quantile(&r->hist, 0.5)));
 	table_cell(t, "%s", ns_or_dash(n, (double)hist_quantile(&r->hist, 0.99)));
 	table_cell(t, "%s", ns_or_dash(n, (double)r->hist.max));
-	if (has & HAS_FAST)
-		table_cell(t, "%s", mean_or_dash(r->fast_ns, n));
-	if (has & HAS_KVM)
-		table_cell(t, "%s", mean_or_dash(kvm, n));
-	if (has & HAS_USER)
-		table_cell(t, "%s", mean_or_dash(r->user_ns, n));
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (has & parts[i].bit)
+			table_cell(t, "%s", mean_or_dash(parts[i].ns, r->timed));
 }
 
 void view_print(const struct view *v, double seconds, size_t rows, FILE *out)
@@ -287,22 +313,30 @@ void view_print_hist(const struct view_row *r, FILE *out)
 	}
 }
 
+static json_t *row_to_json(const struct view_row *r)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+	} numbers[] = {
+		{"count", r->count}, {"total_ns", r->total_ns}, {"p50_ns", hist_quantile(&r->hist, 0.5)},
+		{"p99_ns", hist_quantile(&r->hist, 0.99)}, {"kvm_fast_ns", r->fast_ns},
+		{"kvm_ns", view_row_kvm_ns(r)}, {"user_ns", r->user_ns}, {"wait_ns", r->wait_ns},
+		{"asleep_ns", r->asleep_ns},
+	};
+	json_t *j = json_pack("{s:s,s:s,s:s}", "reason", r->reason, "key", r->key, "device", r->device);
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		json_object_set_new(j, numbers[i].name, json_integer((json_int_t)numbers[i].value));
+	json_object_set_new(j, "hlt", json_boolean(r->hlt));
+	return j;
+}
+
 json_t *view_to_json(const struct view *v)
 {
 	json_t *rows = json_array();
 
-	for (size_t i = 0; i < v->n; i++) {
-		const struct view_row *r = &v->row[i];
-
-		json_array_append_new(
-			rows, json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "reason",
-					r->reason, "key", r->key, "device", r->device, "count",
-					(json_int_t)r->count, "total_ns", (json_int_t)r->hist.sum,
-					"p50_ns", (json_int_t)hist_quantile(&r->hist, 0.5),
-					"p99_ns", (json_int_t)hist_quantile(&r->hist, 0.99),
-					"kvm_fast_ns", (json_int_t)r->fast_ns, "kvm_ns",
-					(json_int_t)(r->hist.sum - r->fast_ns - r->user_ns),
-					"user_ns", (json_int_t)r->user_ns, "hlt", (int)r->hlt));
-	}
+	for (size_t i = 0; i < v->n; i++)
+		json_array_append_new(rows, row_to_json(&v->row[i]));
 	return rows;
 }

@@ -16,18 +16,24 @@ struct symbols;
 struct view_row {
 	char reason[32], key[48], device[64];
 	bool hlt;
-	uint64_t count, fast_ns, user_ns;
-	struct hist hist;
+	uint64_t count, timed; /* timed: those whose time is known, the open ones with that till now */
+	uint64_t total_ns;     /* and its parts; what is left is KVM's */
+	uint64_t fast_ns, user_ns, wait_ns, asleep_ns;
+	struct hist hist;      /* of the finished ones */
 };
+
+uint64_t view_row_kvm_ns(const struct view_row *r);
 
 struct view {
 	enum view_key by;
 	struct view_row *row;
 	size_t n;
-	uint64_t count, total_ns;         /* without HLT and the window's own markers */
-	uint64_t hlt_count, hlt_ns;
-	uint64_t guest_ns;                /* in the guest, all vCPUs */
-	uint64_t fast_ns, kvm_ns, user_ns; /* split of total_ns */
+	uint64_t count, total_ns; /* without HLT */
+	uint64_t hlt_count, hlt_ns; /* hlt_ns: without waiting for a CPU afterwards */
+	uint64_t fast_ns, kvm_ns, user_ns, asleep_ns; /* parts of total_ns */
+	uint64_t wait_ns;           /* another part of it, and that of the halts */
+	uint64_t guest_ns;          /* in the guest, all vCPUs */
+	uint64_t all_ns;            /* everything: of all vCPUs */
 };
 
 /* -1 when the word is unknown. */
@@ -35,7 +41,7 @@ int view_key_parse(const char *word);
 int view_sort_parse(const char *word);
 
 /* HLT rows come last whatever the order: waiting is not work. */
-void view_build(struct view *v, struct probes *p, const struct exit_sum *sums, size_t n, enum view_key key,
+void view_build(struct view *v, struct probes *p, const struct exits *exits, enum view_key key,
 		enum view_sort sort, const struct symbols *symbols);
 void view_free(struct view *v);
 
@@ -44,7 +50,10 @@ void view_free(struct view *v);
  * left out.
  */
 void view_print(const struct view *v, double seconds, size_t rows, FILE *out);
-/* The rows: {reason, key, device, count, total_ns, p50_ns, p99_ns, kvm_fast_ns, kvm_ns, user_ns, hlt}. */
+/*
+ * The rows: {reason, key, device, count, total_ns, p50_ns, p99_ns, kvm_fast_ns, kvm_ns, user_ns, wait_ns,
+ * asleep_ns, hlt}.
+ */
 json_t *view_to_json(const struct view *v);
 /* Bars of powers of two. */
 void view_print_hist(const struct view_row *r, FILE *out);

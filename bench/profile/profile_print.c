@@ -18,7 +18,7 @@ void profile_print_head(struct probes *p, const struct vm *vm, double seconds)
 		printf("all virtual machines, %.2f s, KVM back end %s\n", seconds, probes_backend_text(p));
 	if (probes_backend(p) == BACKEND_OTHER)
 		printf("note: " PROBES_NO_KVM_EXIT "\n");
-	puts("fast, KVM and user are means per exit");
+	puts("fast, KVM, user, waiting and asleep are means per exit");
 }
 
 static double per_second(uint64_t n, double seconds)
@@ -28,20 +28,21 @@ static double per_second(uint64_t n, double seconds)
 
 void profile_print_summary(struct probes *p, const struct view *v, double seconds)
 {
-	double all = (double)(v->guest_ns + v->total_ns + v->hlt_ns);
+	double all = (double)v->all_ns / 100;
 
 	printf("\n%s exits (%s/s)", fmt_si((double)v->count), fmt_si(per_second(v->count, seconds)));
 	if (v->hlt_count)
 		printf(", %s halts (%s halted)", fmt_si((double)v->hlt_count), fmt_ns((double)v->hlt_ns));
 	if (all > 0 && probes_backend(p) == BACKEND_OTHER)
-		printf("; vCPU time: guest and KVM %.1f %%, userspace %.1f %%",
-		       100 * (double)v->guest_ns / all,
-		       100 * (double)(v->user_ns + v->hlt_ns) / all);
+		printf("; vCPU time: guest and KVM %.1f %%, userspace %.1f %%", (double)v->guest_ns / all,
+		       (double)(v->user_ns + v->hlt_ns) / all);
 	else if (all > 0)
 		printf("; vCPU time: guest %.1f %%, KVM %.1f %% (fast path %.1f %%), userspace %.1f %%, halted %.1f %%",
-		       100 * (double)v->guest_ns / all,
-		       100 * (double)(v->kvm_ns + v->fast_ns) / all, 100 * (double)v->fast_ns / all,
-		       100 * (double)v->user_ns / all, 100 * (double)v->hlt_ns / all);
+		       (double)v->guest_ns / all, (double)(v->kvm_ns + v->fast_ns) / all,
+		       (double)v->fast_ns / all, (double)v->user_ns / all, (double)v->hlt_ns / all);
+	if (all > 0)
+		printf(", waiting for a CPU %.1f %%, asleep %.1f %%", (double)v->wait_ns / all,
+		       (double)v->asleep_ns / all);
 	putchar('\n');
 }
 
@@ -50,7 +51,7 @@ void profile_print_summary(struct probes *p, const struct view *v, double second
 struct vm_sum {
 	pid_t tgid;
 	unsigned vcpus;
-	uint64_t exits, guest_ns, kvm_ns, user_ns, hlt_ns;
+	uint64_t exits, guest_ns, kvm_ns, user_ns, wait_ns, asleep_ns, hlt_ns;
 };
 
 static struct vm_sum *vm_sum_of(struct vm_sum **vms, size_t *n, pid_t tgid)
@@ -63,25 +64,18 @@ static struct vm_sum *vm_sum_of(struct vm_sum **vms, size_t *n, pid_t tgid)
 	return &(*vms)[(*n)++];
 }
 
-/* Rows of one thread need not follow one another: it is counted at its first. */
-static bool first_of_thread(const struct exit_sum *sums, size_t at)
-{
-	for (size_t i = 0; i < at; i++)
-		if (sums[i].tid == sums[at].tid)
-			return false;
-	return true;
-}
-
 static void vm_sum_add(struct vm_sum *vm, struct probes *p, const struct exit_sum *s)
 {
 	vm->guest_ns += s->guest_ns;
+	vm->wait_ns += s->wait_ns;
 	if (probes_hlt(p, s)) {
-		vm->hlt_ns += s->hist.sum;
+		vm->hlt_ns += s->total_ns - s->wait_ns;
 		return;
 	}
 	vm->exits += s->count;
 	vm->user_ns += s->user_ns;
-	vm->kvm_ns += s->hist.sum - s->user_ns;
+	vm->asleep_ns += s->asleep_ns;
+	vm->kvm_ns += s->fast_ns + exit_sum_kvm_ns(s);
 }
 
 static int most_exits_first(const void *a, const void *b)
@@ -97,10 +91,14 @@ static int most_exits_first(const void *a, const void *b)
 
 static void print_vm(struct table *t, const struct vm_sum *vm, bool no_kvm_exit, double seconds)
 {
-	double all = (double)MAX(vm->guest_ns + vm->kvm_ns + vm->user_ns + vm->hlt_ns, 1) / 100;
-	const uint64_t parts[] = {vm->guest_ns, vm->kvm_ns, vm->user_ns, vm->hlt_ns};
+	const uint64_t parts[] = {vm->guest_ns, vm->kvm_ns, vm->user_ns,
+				  vm->hlt_ns, vm->wait_ns, vm->asleep_ns};
 	struct vm named;
+	double all = 0;
 
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		all += (double)parts[i] / 100;
+	all = MAX(all, 0.01); /* a VM that took no time yet */
 	table_cell(t, "%s", vm_of_pid(vm->tgid, &named) ? named.name : "(ended)");
 	table_cell(t, "%d", (int)vm->tgid);
 	table_cell(t, "%u", vm->vcpus);
@@ -113,7 +111,7 @@ static void print_vm(struct table *t, const struct vm_sum *vm, bool no_kvm_exit,
 			table_cell(t, "%.1f", (double)parts[i] / all);
 }
 
-void profile_print_vms(struct probes *p, const struct exit_sum *sums, size_t n, double seconds)
+void profile_print_vms(struct probes *p, const struct exits *exits, double seconds)
 {
 	/* Without kvm_exit KVM's own time cannot be told from the guest's. */
 	bool no_kvm_exit = probes_backend(p) == BACKEND_OTHER;
@@ -121,16 +119,18 @@ void profile_print_vms(struct probes *p, const struct exit_sum *sums, size_t n, 
 	size_t n_vms = 0;
 	struct table *t;
 
-	for (size_t i = 0; i < n; i++) {
-		vm = vm_sum_of(&vms, &n_vms, sums[i].tgid);
-		vm->vcpus += first_of_thread(sums, i);
-		vm_sum_add(vm, p, &sums[i]);
+	for (size_t i = 0; i < exits->n; i++) {
+		const struct exit_sum *s = &exits->sum[i];
+
+		vm = vm_sum_of(&vms, &n_vms, s->tgid);
+		vm->vcpus += !i || s->serial != s[-1].serial;
+		vm_sum_add(vm, p, s);
 	}
 	if (n_vms > 1) {
 		qsort(vms, n_vms, sizeof(*vms), most_exits_first);
-		t = table_new(9, "VM:", "pid:", ":vCPUs", ":exits", ":per s",
+		t = table_new(11, "VM:", "pid:", ":vCPUs", ":exits", ":per s",
 			      no_kvm_exit ? ":guest and KVM %" : ":guest %", ":KVM %", ":user %",
-			      ":halted %");
+			      ":halted %", ":waiting %", ":asleep %");
 		for (size_t i = 0; i < n_vms; i++)
 			print_vm(t, &vms[i], no_kvm_exit, seconds);
 		putchar('\n');

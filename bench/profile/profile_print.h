@@ -12,7 +12,7 @@ void profile_print_head(struct probes *p, const struct vm *vm, double seconds);
 /* Below it: exits and halts per second, and where the vCPUs' time went. */
 void profile_print_summary(struct probes *p, const struct view *v, double seconds);
 /* A line for each VM, when several are watched together. */
-void profile_print_vms(struct probes *p, const struct exit_sum *sums, size_t n, double seconds);
+void profile_print_vms(struct probes *p, const struct exits *exits, double seconds);
 /* The rest of probes_read's object: notifications, page tables, threads, counters, own cost, losses. */
 void profile_print_rest(const json_t *all, double seconds);
 

@@ -15,13 +15,16 @@ static const struct {
 	[TOP_DEVICE] = {"DEVICE", 16, 20, true}, [TOP_PER_S] = {"PER S", 8, 0, false},
 	[TOP_TIME] = {"TIME %", 6, 0, false}, [TOP_P50] = {"P50", 8, 0, false},
 	[TOP_P99] = {"P99", 8, 0, false}, [TOP_MEAN] = {"MEAN", 8, 0, false},
+	[TOP_KVM] = {"KVM", 8, 0, false}, [TOP_USER] = {"USER", 8, 0, false},
+	[TOP_WAITING] = {"WAITING", 8, 0, false}, [TOP_ASLEEP] = {"ASLEEP", 8, 0, false},
 	[TOP_SPARK] = {"RATE", RATES_KEPT, 0, true},
 };
 
 void top_layout(int wide, int width[TOP_COLUMNS])
 {
 	static const enum top_column order[] = {TOP_REASON, TOP_PER_S, TOP_TIME, TOP_KEY, TOP_P99,
-						TOP_DEVICE, TOP_P50, TOP_SPARK, TOP_MEAN};
+						TOP_DEVICE, TOP_P50, TOP_SPARK, TOP_MEAN,
+						TOP_USER, TOP_KVM, TOP_WAITING, TOP_ASLEEP};
 	int left = wide;
 
 	memset(width, 0, TOP_COLUMNS * sizeof(*width));
@@ -56,7 +59,7 @@ static void start_line(int y)
 static void draw_totals(const struct top_frame *f)
 {
 	const struct view *v = &f->view;
-	double all = (double)(v->guest_ns + v->total_ns + v->hlt_ns) / 100;
+	double all = (double)v->all_ns / 100;
 	struct strbuf sb = STRBUF_INIT;
 
 	strbuf_addf(&sb, "%s  back end %s  %s exits/s", f->title, f->backend,
@@ -74,6 +77,9 @@ static void draw_totals(const struct top_frame *f)
 		strbuf_addf(&sb, "vCPU time: guest %.1f %%  KVM %.1f %%  userspace %.1f %%  halted %.1f %%",
 			    (double)v->guest_ns / all, (double)(v->kvm_ns + v->fast_ns) / all,
 			    (double)v->user_ns / all, (double)v->hlt_ns / all);
+	if (all > 0)
+		strbuf_addf(&sb, "  waiting %.1f %%  asleep %.1f %%", (double)v->wait_ns / all,
+			    (double)v->asleep_ns / all);
 	else
 		strbuf_adds(&sb, "no exits in this interval");
 	start_line(1);
@@ -81,23 +87,33 @@ static void draw_totals(const struct top_frame *f)
 	strbuf_free(&sb);
 }
 
+/* Mean of one exit; nothing spent is a dash. */
+static const char *mean_text(uint64_t ns, uint64_t n)
+{
+	return ns && n ? fmt_ns((double)ns / (double)n) : "-";
+}
+
 static void draw_row(const struct top_frame *f, int y, const struct view_row *r, const int width[TOP_COLUMNS])
 {
 	const char *dash = "-", *texts[TOP_SPARK];
 	char share[16], spark[RATES_KEPT * 4 + 1];
 
-	snprintf(share, sizeof(share), "%.1f", 100 * (double)r->hist.sum / (double)MAX(f->view.total_ns, 1));
+	snprintf(share, sizeof(share), "%.1f", 100 * (double)r->total_ns / (double)MAX(f->view.total_ns, 1));
 	texts[TOP_REASON] = r->reason;
 	texts[TOP_KEY] = r->key;
 	texts[TOP_DEVICE] = r->device;
 	texts[TOP_PER_S] = fmt_si((double)r->count / f->seconds);
 	texts[TOP_TIME] = r->hlt || !f->view.total_ns ? dash : share;
-	texts[TOP_P50] = texts[TOP_P99] = texts[TOP_MEAN] = dash;
+	texts[TOP_P50] = texts[TOP_P99] = dash;
 	if (r->hist.count) {
 		texts[TOP_P50] = fmt_ns((double)hist_quantile(&r->hist, 0.5));
 		texts[TOP_P99] = fmt_ns((double)hist_quantile(&r->hist, 0.99));
-		texts[TOP_MEAN] = fmt_ns(hist_mean(&r->hist));
 	}
+	texts[TOP_MEAN] = mean_text(r->total_ns, r->timed);
+	texts[TOP_KVM] = mean_text(r->fast_ns + view_row_kvm_ns(r), r->timed);
+	texts[TOP_USER] = mean_text(r->user_ns, r->timed);
+	texts[TOP_WAITING] = mean_text(r->wait_ns, r->timed);
+	texts[TOP_ASLEEP] = mean_text(r->asleep_ns, r->timed);
 	start_line(y);
 	for (int c = 0; c < TOP_SPARK; c++)
 		put_cell((enum top_column)c, width[c], texts[c]);

@@ -284,8 +284,9 @@ static void csv_exits(struct strbuf *sb, size_t index, const json_t *exits)
 	struct record_exit e;
 
 	for (size_t i = 0; record_exit(exits, i, &e); i++)
-		strbuf_addf(sb, "%zu,%s,%s,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f\n", index, e.reason, e.key, e.count,
-			    e.total_ns, e.p50_ns, e.p99_ns, e.kvm_ns, e.user_ns);
+		strbuf_addf(sb, "%zu,%s,%s,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f\n", index, e.reason,
+			    e.key, e.count, e.total_ns, e.p50_ns, e.p99_ns, e.kvm_ns, e.user_ns, e.wait_ns,
+			    e.asleep_ns);
 }
 
 static void csv_hist(struct strbuf *sb, size_t index, const json_t *json)
@@ -351,7 +352,7 @@ int run_write_csv(const char *run_dir, const json_t *record)
 	struct record_sample s;
 	int err;
 
-	strbuf_adds(&sb, "sample,reason,key,count,total_ns,p50_ns,p99_ns,kvm_ns,user_ns\n");
+	strbuf_adds(&sb, "sample,reason,key,count,total_ns,p50_ns,p99_ns,kvm_ns,user_ns,wait_ns,asleep_ns\n");
 	for (size_t i = 0; record_sample(samples, i, &s); i++)
 		csv_exits(&sb, i, s.exits);
 	err = write_named(run_dir, "exits", &sb);

@@ -160,7 +160,7 @@ static void cpu_metrics(const struct observed *o, json_t *m, double packets, dou
 {
 	const json_t *threads = probed_of(o->probes).threads;
 	struct record_thread t;
-	double cpu = 0, guest = 0;
+	double cpu = 0, guest = 0, waited = 0;
 	bool split = false; /* some back ends do not tell guest from host */
 
 	/* Mode host: the agent says what it took itself. */
@@ -172,12 +172,15 @@ static void cpu_metrics(const struct observed *o, json_t *m, double packets, dou
 		if (!strcmp(t.role, "peer"))
 			continue; /* the other end of the wire serves nobody here */
 		cpu += t.cpu_ns;
+		if (!strcmp(t.role, "vcpu"))
+			waited += t.runq_ns;
 		if (isnan(t.guest_ns))
 			continue;
 		guest += t.guest_ns;
 		split = true;
 	}
 	metric_put(m, "cpu_pct", 100 * cpu / ns);
+	metric_put(m, "waiting_pct", 100 * waited / ns);
 	if (split) {
 		metric_put(m, "cpu_host_pct", 100 * (cpu - guest) / ns);
 		metric_put(m, "cpu_guest_pct", 100 * guest / ns);

@@ -30,18 +30,19 @@ static const struct level {
 static const struct split {
 	const char *reason, *key;
 	double share, mean_ns, slow, user; /* of the exits; of the time */
+	double wait, asleep;
 } splits[] = {
-	{"npf", "virtio-net0 txq0 kick", 0.34, 5200, 0.25, 0.55},
-	{"npf", "virtio-net0 rxq0 kick", 0.05, 5000, 0.25, 0.55},
-	{"io", "COM1", 0.02, 16400, 0.1, 0.8},
-	{"interrupt", "", 0.21, 1900, 0.9, 0},
-	{"msr", "TSC_DEADLINE", 0.14, 1450, 0, 0},
-	{"hlt", "", 0.12, 41000, 1, 0},
-	{"vintr", "", 0.05, 1210, 0, 0},
-	{"cpuid", "", 0.03, 1100, 0, 0},
-	{"write_cr0", "", 0.02, 1500, 0.6, 0},
-	{"xsetbv", "", 0.01, 1650, 0.3, 0},
-	{"0x8b", "", 0.01, 2300, 1, 0},
+	{"npf", "virtio-net0 txq0 kick", 0.34, 5200, 0.25, 0.55, 0, 0},
+	{"npf", "virtio-net0 rxq0 kick", 0.05, 5000, 0.25, 0.55, 0, 0},
+	{"io", "COM1", 0.02, 16400, 0.1, 0.5, 0.05, 0.3},
+	{"interrupt", "", 0.21, 1900, 0.6, 0, 0.3, 0},
+	{"msr", "TSC_DEADLINE", 0.14, 1450, 0, 0, 0, 0},
+	{"hlt", "", 0.12, 41000, 1, 0, 0, 0},
+	{"vintr", "", 0.05, 1210, 0, 0, 0, 0},
+	{"cpuid", "", 0.03, 1100, 0, 0, 0, 0},
+	{"write_cr0", "", 0.02, 1500, 0.6, 0, 0, 0},
+	{"xsetbv", "", 0.01, 1650, 0.3, 0, 0, 0},
+	{"0x8b", "", 0.01, 2300, 1, 0, 0, 0},
 };
 
 struct rng {
@@ -196,11 +197,13 @@ static json_t *exits_json(const json_t *samples, const struct level *l)
 		double count = floor(per_s * WINDOW / 1e9 * s->share), total = count * s->mean_ns;
 
 		json_array_append_new(
-			a, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "reason",
+			a, json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "reason",
 				     s->reason, "key", s->key, "count", count, "total_ns", total,
 				     "p50_ns", s->mean_ns * 0.8, "p99_ns", s->mean_ns * 4.1,
 				     "kvm_ns", total * s->slow, "user_ns", total * s->user,
-				     "kvm_fast_ns", total * (1 - s->slow - s->user)));
+				     "wait_ns", total * s->wait, "asleep_ns", total * s->asleep,
+				     "kvm_fast_ns",
+				     total * (1 - s->slow - s->user - s->wait - s->asleep)));
 	}
 	return a;
 }

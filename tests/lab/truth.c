@@ -7,12 +7,15 @@
  * A guest is a few bytes of real-mode code. What it did is written to OUT.json: how many exits it took by
  * port, and where its thread's time went by this program's own clock, in ns:
  *
- *   user_ns      between a return of KVM_RUN and the call that enters the guest again, without call_ns
- *   user_cpu_ns  the part of it that the thread was on a CPU
- *   asleep_ns    the part of it spent asleep on purpose, or, in case `faults`, asleep inside KVM
- *   call_ns      in calls of KVM_RUN that return without entering the guest
+ *   user_ns      between a return of KVM_RUN and the call that enters the guest again; after the last one,
+ *                till the thread ends
+ *   user_cpu_ns  the part of it that the thread was on a CPU; where one thread does it all
+ *   call_ns      the part of it in calls of KVM_RUN that return without entering the guest
  *   inside_ns    in calls of KVM_RUN that entered it: what the probes call userspace begins and ends there
- *   run_ns, wait_ns   on a CPU, and waiting for one, as the scheduler counted for the thread
+ *   all_ns       between the first such call and the thread's end, and of it, by the thread's own clocks:
+ *   cpu_ns       on a CPU
+ *   wait_ns      waiting for one (/proc/thread-self/schedstat)
+ *   asleep_ns    the rest
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -53,8 +56,7 @@ struct vcpu {
 };
 
 static int kvm;
-static FILE *out;
-static uint64_t call_ns, inside_ns, asleep_ns;
+static uint64_t call_ns, inside_ns;
 
 static _Noreturn void fail(const char *what)
 {
@@ -96,19 +98,27 @@ static uint64_t cpu_ns(void)
 	return clock_read(CLOCK_THREAD_CPUTIME_ID);
 }
 
+static struct {
+	const char *name;
+	uint64_t value;
+} said[16];
+static unsigned n_said;
+
 static void say(const char *name, uint64_t value)
 {
-	fprintf(out, "%s\"%s\": %" PRIu64, ftell(out) ? ", " : "{", name, value);
+	said[n_said].name = name;
+	said[n_said++].value = value;
 }
 
 /* ---- guests ---- */
 
-/* In that order: for ever "in al, dx", ten ports one after the other and then hlt, for ever nothing. */
+/* "in al, dx" for ever; ten ports one after the other, then hlt; one port, then nothing. */
 #define READS(port) "\xba" port "\xec\xeb\xfd"
 #define TEN_PORTS   "\xba\xf0\x02\xb9\x0a\x00\xec\x42\xe2\xfc\xf4"
-#define SPINS       "\xeb\xfe"
-/* mov cx, 100; mov ax, 0x2000; again: mov ds, ax; mov bl, [0]; add ax, 0x100; loop again; hlt */
-#define TOUCHES     "\xb9\x64\x00\xb8\x00\x20\x8e\xd8\x8a\x1e\x00\x00\x05\x00\x01\xe2\xf5\xf4"
+#define SPINS       "\xba\xf0\x02\xec\xeb\xfe"
+/* One port; mov cx, 100; mov ax, 0x2000; again: mov ds, ax; mov bl, [0]; add ax, 0x100; loop again; hlt */
+#define TOUCHES                                                                                            \
+	"\xba\xf0\x02\xec\xb9\x64\x00\xb8\x00\x20\x8e\xd8\x8a\x1e\x00\x00\x05\x00\x01\xe2\xf5\xf4"
 
 static struct vm vm_new(const char *code, size_t len)
 {
@@ -186,16 +196,13 @@ static void run_expecting(struct vcpu *v, uint32_t reason)
 /* KVM_RUN that comes back at once, as a VMM does it that wants the last exit finished and nothing more. */
 static void run_nothing(struct vcpu *v)
 {
-	uint64_t from_cpu = cpu_ns(), from = now_ns(), took;
+	uint64_t from = now_ns();
 
 	v->run->immediate_exit = 1;
 	if (!ioctl(v->fd, KVM_RUN, 0) || errno != EINTR)
 		fail("KVM_RUN with immediate_exit");
 	v->run->immediate_exit = 0;
-	took = now_ns() - from;
-	call_ns += took;
-	v->user_ns -= took;
-	v->user_cpu_ns -= cpu_ns() - from_cpu;
+	call_ns += now_ns() - from;
 }
 
 static void work(const struct vcpu *v)
@@ -213,30 +220,50 @@ static void reads(struct vcpu *v, unsigned n)
 	}
 }
 
-/* ---- the scheduler's own count of a thread ---- */
+/* ---- where a thread's time goes, by its own clocks ---- */
 
-struct sched {
-	uint64_t run_ns, wait_ns;
+struct account {
+	uint64_t wall_ns, cpu_ns, wait_ns;
 };
 
-static struct sched sched_now(void)
+static struct account account_now(void)
 {
 	FILE *f = fopen("/proc/thread-self/schedstat", "r");
-	struct sched s;
+	struct account a;
 
-	if (!f || fscanf(f, "%" SCNu64 " %" SCNu64, &s.run_ns, &s.wait_ns) != 2)
+	if (!f || fscanf(f, "%*u %" SCNu64, &a.wait_ns) != 1)
 		fail("/proc/thread-self/schedstat");
 	fclose(f);
-	return s;
+	a.cpu_ns = cpu_ns();
+	a.wall_ns = now_ns();
+	return a;
+}
+
+static void say_account(const struct account *from)
+{
+	struct account to = account_now();
+	uint64_t all = to.wall_ns - from->wall_ns, cpu = to.cpu_ns - from->cpu_ns,
+		 wait = to.wait_ns - from->wait_ns;
+
+	say("all_ns", all);
+	say("cpu_ns", cpu);
+	say("wait_ns", wait);
+	say("asleep_ns", all > cpu + wait ? all - cpu - wait : 0);
 }
 
 /* ---- cases ---- */
+
+/* The last exit lasts until its thread ends, which comes next: nothing that takes long may follow. */
+static void finish(struct vcpu *v)
+{
+	v->user_cpu_ns += cpu_ns() - v->returned_cpu_ns;
+	v->user_ns += now_ns() - v->returned_ns;
+}
 
 static void say_user(const struct vcpu *v)
 {
 	say("exits", v->exits);
 	say("user_ns", v->user_ns);
-	say("user_cpu_ns", v->user_cpu_ns);
 	say("call_ns", call_ns);
 }
 
@@ -251,8 +278,9 @@ static void case_twice(void)
 		work(&v);
 		run_nothing(&v);
 	}
-	run_expecting(&v, KVM_EXIT_IO);
+	finish(&v);
 	say_user(&v);
+	say("user_cpu_ns", v.user_cpu_ns);
 }
 
 /* Two VMs, one thread: by turns, each with its own port. One's turn is the other's time in userspace. */
@@ -260,15 +288,21 @@ static void case_two_vms(void)
 {
 	struct vm a = VM(READS("\xf0\x02")), b = VM(READS("\xf1\x02"));
 	struct vcpu va = vcpu_new(&a, 0), vb = vcpu_new(&b, 0);
+	uint64_t from;
 
 	for (unsigned turn = 0; turn < 10; turn++) {
 		reads(&va, 10);
 		reads(&vb, 10);
 	}
-	run_expecting(&va, KVM_EXIT_IO);
-	run_expecting(&vb, KVM_EXIT_IO);
+	finish(&va);
+	finish(&vb);
 	say_user(&va);
 	say("b_user_ns", vb.user_ns);
+	/* The other one's last exit is over when its VM is. */
+	from = now_ns();
+	vcpu_end(&va);
+	vm_end(&a);
+	say("closing_ns", now_ns() - from);
 }
 
 /* One vCPU that threads hand on. */
@@ -301,7 +335,7 @@ static void case_handover(void)
 		pthread_create(&thread[i], NULL, handed, (void *)(uintptr_t)i);
 	for (unsigned i = 0; i < N(hand.turn); i++)
 		pthread_join(thread[i], NULL);
-	run_expecting(&hand.vcpu, KVM_EXIT_IO);
+	finish(&hand.vcpu);
 	say_user(&hand.vcpu);
 }
 
@@ -329,7 +363,7 @@ static void pin_to_first_cpu(void)
 		fail("sched_setaffinity");
 }
 
-/* A guest that takes no exit of its own, and a thread that wants the same CPU. */
+/* A guest that has no exits of its own any more, and a thread that wants the same CPU. */
 static void case_hog(void)
 {
 	struct itimerspec in = {.it_value = {.tv_sec = 2}};
@@ -337,11 +371,10 @@ static void case_hog(void)
 	struct sigaction action = {.sa_handler = on_alarm};
 	struct vm vm = VM(SPINS);
 	struct vcpu v = vcpu_new(&vm, 0);
-	volatile bool stop = false;
-	struct sched before, after;
+	static volatile bool stop;
+	struct account from;
 	pthread_t thread;
 	timer_t timer;
-	uint64_t from;
 
 	pin_to_first_cpu();
 	pthread_create(&thread, NULL, hog, (void *)&stop);
@@ -349,46 +382,40 @@ static void case_hog(void)
 	event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
 	if (timer_create(CLOCK_MONOTONIC, &event, &timer) || timer_settime(timer, 0, &in, NULL))
 		fail("timer");
-	before = sched_now();
-	from = now_ns();
+	run_expecting(&v, KVM_EXIT_IO);
+	from = account_now();
 	while (run(&v))
 		;
-	from = now_ns() - from;
-	after = sched_now();
 	stop = true;
-	pthread_join(thread, NULL);
-	say("all_ns", from);
-	say("run_ns", after.run_ns - before.run_ns);
-	say("wait_ns", after.wait_ns - before.wait_ns);
+	say_account(&from);
+	finish(&v);
 }
 
-/* A handler that sleeps, as one does that waits for a disk. */
+/* A handler that works and sleeps, as one does that waits for a disk. */
 static void case_sleeps(void)
 {
-	struct timespec pause = {.tv_nsec = HANDLER_NS};
+	struct timespec pause = {.tv_nsec = 3 * HANDLER_NS};
 	struct vm vm = VM(READS("\xf0\x02"));
 	struct vcpu v = vcpu_new(&vm, 0);
-	uint64_t from;
+	struct account from;
 
-	for (unsigned i = 0; i < 100; i++) {
-		run_expecting(&v, KVM_EXIT_IO);
-		work(&v);
-		from = now_ns();
-		nanosleep(&pause, NULL);
-		asleep_ns += now_ns() - from;
-	}
+	/* A new VM's first KVM_RUN sleeps before there is an exit to count it for. */
 	run_expecting(&v, KVM_EXIT_IO);
+	from = account_now();
+	for (unsigned i = 0; i < 50; i++) {
+		work(&v);
+		nanosleep(&pause, NULL);
+		run_expecting(&v, KVM_EXIT_IO);
+	}
+	say_account(&from);
+	finish(&v);
 	say_user(&v);
-	say("asleep_ns", asleep_ns);
+	say("user_cpu_ns", v.user_cpu_ns);
 }
 
 /* ---- memory that comes late ---- */
 
-static struct {
-	int fd;
-	uint64_t held_ns;
-	unsigned pages;
-} late;
+static int late_fd;
 
 static void *serve_faults(void *arg)
 {
@@ -396,7 +423,7 @@ static void *serve_faults(void *arg)
 	struct uffd_msg msg;
 
 	(void)arg;
-	while (read(late.fd, &msg, sizeof(msg)) == sizeof(msg)) {
+	while (read(late_fd, &msg, sizeof(msg)) == sizeof(msg)) {
 		struct uffdio_copy copy = {.dst = msg.arg.pagefault.address & ~4095ull,
 					   .src = (uintptr_t)page,
 					   .len = sizeof(page)};
@@ -404,9 +431,7 @@ static void *serve_faults(void *arg)
 
 		while (now_ns() - from < HANDLER_NS)
 			;
-		late.held_ns += now_ns() - from;
-		late.pages++;
-		ask(late.fd, UFFDIO_COPY, &copy, "UFFDIO_COPY");
+		ask(late_fd, UFFDIO_COPY, &copy, "UFFDIO_COPY");
 	}
 	return NULL;
 }
@@ -419,17 +444,19 @@ static void case_faults(void)
 	struct vcpu v = vcpu_new(&vm, 0);
 	struct uffdio_register range = {.range = {(uintptr_t)vm.memory + 0x20000, 100 * 4096},
 					.mode = UFFDIO_REGISTER_MODE_MISSING};
+	struct account from;
 	pthread_t thread;
 
-	late.fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (late.fd < 0)
+	late_fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (late_fd < 0)
 		fail("userfaultfd");
-	ask(late.fd, UFFDIO_API, &api, "UFFDIO_API");
-	ask(late.fd, UFFDIO_REGISTER, &range, "UFFDIO_REGISTER");
+	ask(late_fd, UFFDIO_API, &api, "UFFDIO_API");
+	ask(late_fd, UFFDIO_REGISTER, &range, "UFFDIO_REGISTER");
 	pthread_create(&thread, NULL, serve_faults, NULL);
+	run_expecting(&v, KVM_EXIT_IO); /* as in case_sleeps */
+	from = account_now();
 	run_expecting(&v, KVM_EXIT_HLT);
-	say("pages", late.pages);
-	say("asleep_ns", late.held_ns);
+	say_account(&from);
 }
 
 /* ---- many ---- */
@@ -509,23 +536,40 @@ static const struct {
 	{"crowd", case_crowd}, {"short", case_short}, {"short_one", case_short_one},
 };
 
+static void *run_case(void *arg)
+{
+	cases[(size_t)arg].run();
+	return NULL;
+}
+
+static int write_said(const char *path)
+{
+	FILE *f = fopen(path, "we");
+
+	if (!f)
+		fail(path);
+	for (unsigned i = 0; i < n_said; i++)
+		fprintf(f, "%s\"%s\": %" PRIu64, i ? ", " : "{", said[i].name, said[i].value);
+	fputs("}\n", f);
+	return fclose(f) ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
+	pthread_t thread;
+	size_t i = 0;
+
 	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (kvm < 0)
 		fail("/dev/kvm");
-	if (argc != 3 || !(out = fopen(argv[2], "we"))) {
+	while (argc == 3 && i < N(cases) && strcmp(cases[i].name, argv[1]))
+		i++;
+	if (argc != 3 || i == N(cases)) {
 		fputs("usage: truth CASE OUT.json\n", stderr);
 		return 2;
 	}
-	for (size_t i = 0; i < N(cases); i++) {
-		if (strcmp(cases[i].name, argv[1]))
-			continue;
-		cases[i].run();
-		say("inside_ns", inside_ns);
-		fputs("}\n", out);
-		return fclose(out) ? 1 : 0;
-	}
-	fprintf(stderr, "truth: no case %s\n", argv[1]);
-	return 2;
+	pthread_create(&thread, NULL, run_case, (void *)i);
+	pthread_join(thread, NULL);
+	say("inside_ns", inside_ns);
+	return write_said(argv[2]);
 }

@@ -65,7 +65,8 @@ static void vms_of_one_sample(void **state)
 static void rows_become_one(void **state)
 {
 	static const char *const sums[] = {"count",   "total_ns",   "guest_ns",   "kvm_fast_ns", "kvm_ns",
-					   "user_ns", "fast_count", "user_count", "untraced"};
+					   "user_ns", "wait_ns",    "asleep_ns",  "fast_count",
+					   "user_count", "untraced"};
 	json_t *rows = json_array(), *merged, *row;
 
 	(void)state;

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "probes/exit.h"
+#include "probes/exits.h"
 #include "probes/state.h"
 
 #define SAMPLES 200000
@@ -100,35 +100,84 @@ static void test_row_slots(void **state)
 	assert_int_equal(sizeof(struct plain_hist), sizeof(struct hist));
 }
 
-/* An interval is what was added: counts, times and slots, with the percentiles of the interval alone. */
-static void test_subtract(void **state)
+static void add(struct exits *e, struct exit_sum like, const uint64_t *value, const uint64_t *n, size_t bins)
 {
-	static struct exit_sum before, after;
+	for (size_t i = 0; i < bins; i++) {
+		like.timed += n[i];
+		like.timed_ns += n[i] * value[i];
+		like.min_ns = MIN(like.min_ns, value[i]);
+		like.max_ns = MAX(like.max_ns, value[i]);
+	}
+	like.count += like.timed;
+	like.total_ns += like.timed_ns;
+	assert_non_null(exits_add(e, &like));
+	for (size_t i = 0; i < bins; i++)
+		assert_int_equal(exits_add_bin(e, hist_slot(value[i]), n[i]), 0);
+}
+
+/* An interval is what was added: counts, times and slots, with the percentiles of the interval alone. */
+static void test_interval(void **state)
+{
+	/* The longest so far is none of the interval's. */
+	const uint64_t value[] = {1000, 64000, 5000000}, n1[] = {999, 0, 1}, n2[] = {999, 50, 1};
+	const struct exit_sum row = {.serial = 3, .reason = 7, .min_ns = UINT64_MAX};
+	struct exit_sum other = row, began = row;
+	struct exits before = {0}, now = {0}, added;
+	static struct hist h;
 
 	(void)state;
-	hist_init(&before.hist);
-	for (int i = 0; i < 999; i++)
-		hist_add(&before.hist, 1000);
-	hist_add(&before.hist, 5000000); /* the longest so far, and none of the interval's */
-	before.count = 1000;
-	before.user_count = 10;
-	before.user_ns = 500;
-	after = before;
-	for (int i = 0; i < 50; i++)
-		hist_add(&after.hist, 64000);
-	after.count = 1050;
-	after.user_count = 60;
-	after.user_ns = 2500;
-	exit_sum_subtract(&after, &before);
-	assert_int_equal(after.count, 50);
-	assert_int_equal(after.user_count, 50);
-	assert_int_equal(after.user_ns, 2000);
-	assert_int_equal(after.hist.sum, 50 * 64000);
-	assert_in_range(hist_quantile(&after.hist, 0.01), 63360, 64640);
-	assert_in_range(after.hist.min, 63000, 64000);
-	assert_in_range(after.hist.max, 64000, 65000);
-	exit_sum_subtract(&after, &after);
-	assert_int_equal(after.hist.count + after.hist.max, 0);
+	other.serial = 2;
+	add(&before, row, value, n1, 3);
+	before.sum[0].user_ns = 500;
+	add(&now, other, value, n1, 1); /* a vCPU that was not there, and comes before */
+	add(&now, row, value, n2, 3);
+	now.sum[1].user_ns = 2500;
+	began.reason = 9;
+	began.count = 1;
+	began.total_ns = 777; /* still going on */
+	add(&now, began, value, n1, 0);
+	assert_int_equal(exits_since(&added, &now, &before), 0);
+	assert_int_equal(added.n, 3);
+	assert_int_equal(added.sum[0].count, 999);
+	assert_int_equal(added.sum[1].count, 50);
+	assert_int_equal(added.sum[1].user_ns, 2000);
+	assert_int_equal(added.sum[1].total_ns, 50 * 64000);
+	assert_int_equal(added.sum[2].count, 1);
+	assert_int_equal(added.sum[2].total_ns, 777);
+	hist_init(&h);
+	exits_hist(&added, &added.sum[1], &h);
+	assert_int_equal(h.count, 50);
+	assert_in_range(hist_quantile(&h, 0.01), 63360, 64640);
+	assert_in_range(h.min, 63000, 64000);
+	assert_in_range(h.max, 64000, 65000);
+	exits_free(&added);
+	assert_int_equal(exits_since(&added, &now, &now), 0);
+	for (size_t i = 0; i < added.n; i++)
+		assert_int_equal(added.sum[i].count + added.sum[i].total_ns + added.sum[i].n_bins, 0);
+	exits_free(&added);
+	exits_free(&now);
+	exits_free(&before);
+}
+
+/* An exit that was asleep while it went on may turn out to have waited: nothing becomes less than nothing. */
+static void test_parts_move(void **state)
+{
+	const struct exit_sum open = {
+		.serial = 1, .reason = 1, .count = 1, .total_ns = 900, .asleep_ns = 900};
+	const struct exit_sum closed = {.serial = 1, .reason = 1, .count = 1, .timed = 1, .total_ns = 1000,
+					.timed_ns = 1000, .wait_ns = 600, .asleep_ns = 300};
+	struct exits before = {0}, now = {0}, added;
+
+	(void)state;
+	assert_non_null(exits_add(&before, &open));
+	assert_non_null(exits_add(&now, &closed));
+	assert_int_equal(exits_since(&added, &now, &before), 0);
+	assert_int_equal(added.sum[0].total_ns, 100);
+	assert_int_equal(added.sum[0].asleep_ns, 0);
+	assert_int_equal(exit_sum_kvm_ns(&added.sum[0]), 0);
+	exits_free(&added);
+	exits_free(&now);
+	exits_free(&before);
 }
 
 int main(void)
@@ -136,7 +185,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_percentiles),
 		cmocka_unit_test(test_row_slots),
-		cmocka_unit_test(test_subtract),
+		cmocka_unit_test(test_interval),
+		cmocka_unit_test(test_parts_move),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,7 @@ static void metrics_carry_their_unit(void **state)
 					    "cpu_ns_per_packet",
 					    "cpu_host_pct",
 					    "cpu_guest_pct",
+					    "waiting_pct",
 					    "boot_ns",
 					    "exit_cost_ns"};
 

@@ -52,7 +52,7 @@ shows() {
 	shows '^REASON +KEY +PER S +TIME %$'
 	[ "$(screen | tail -1)" = "q quit  s sort: count  k key: reason  space pause" ]
 	tmux resize-window -t "$session" -x 140 -y 30
-	shows '^REASON .* MEAN +RATE'
+	shows '^REASON .* MEAN +KVM +USER +WAITING +ASLEEP RATE'
 	tmux send-keys -t "$session" q
 	shows '^ended with 0'
 	shows '^echo'

@@ -17,4 +17,6 @@ h = 0.34
 plot dat using 2:0:(0):2:($0-h):($0+h) with boxxyerror @fill5 lw 0.5 dt 1 title "KVM, fast path", \
      dat using 2:0:2:($2+$3):($0-h):($0+h) with boxxyerror @fill1 lw 0.5 dt 1 title "KVM, slow path", \
      dat using 2:0:($2+$3):($2+$3+$4):($0-h):($0+h) with boxxyerror @fill4 lw 0.5 dt 1 title "userspace", \
-     dat using ($2+$3+$4):0:(stringcolumn(5)) with labels boxed left offset 1,0 notitle
+     dat using 2:0:($2+$3+$4):($2+$3+$4+$5):($0-h):($0+h) with boxxyerror @fill2 lw 0.5 dt 1 title "waiting", \
+     dat using 2:0:($2+$3+$4+$5):($2+$3+$4+$5+$6):($0-h):($0+h) with boxxyerror @fill3 lw 0.5 dt 1 title "asleep", \
+     dat using ($2+$3+$4+$5+$6):0:(stringcolumn(7)) with labels boxed left offset 1,0 notitle
