@@ -60,6 +60,7 @@ static void top_update(struct top *t)
 	}
 	exits_free(&t->before);
 	t->before = exits;
+	t->frame.lost = probes_lost(t->probes);
 	t->frame.seconds = (double)(now - t->last_ns) / 1e9;
 	t->last_ns = now;
 	view_free(&t->frame.view);

@@ -33,7 +33,6 @@ int window_marker(__u32 value, __u32 slot, __u64 now);
 /* What only --key=rip and --trace ask for is in programs of its own. */
 enum detail { PLAIN, FULL };
 
-_Static_assert(PROBE_VCPUS == 256, "a slot number is any value of a byte: no bounds check");
 
 static __always_inline struct vcpu_state *vcpu_slot(int slot)
 {
@@ -49,7 +48,7 @@ static __always_inline bool tgid_watched(void)
 static __always_inline struct vcpu_state *vcpu_get(struct kvm_vcpu *vcpu)
 {
 	__u32 cpu = vcpu->cpu & (CPU_SLOTS - 1);
-	struct vcpu_state *s = &hot.vcpu[hot.cpu_slot[cpu]];
+	struct vcpu_state *s = &hot.vcpu[hot.cpu_slot[cpu] & (PROBE_VCPUS - 1)];
 
 	if (s->vcpu == (__u64)vcpu)
 		return s;

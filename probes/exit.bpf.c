@@ -60,6 +60,7 @@ static __noinline int exit_begins_oddly(struct vcpu_state *s, __u64 now)
 		return 0;
 	if (s->where != (IN_GUEST | WAS_OFF)) {
 		off_forget(s);
+		s->guest_ns = 0;
 		s->where = IN_EXIT;
 		return 0;
 	}
@@ -87,7 +88,6 @@ static __always_inline int exit_begins(struct kvm_vcpu *vcpu, enum probe_backend
 	now = bpf_ktime_get_ns();
 	s->exit_ns = now;
 	s->user_ns = 0;
-	s->guest_ns = 0;
 	if (s->where == IN_GUEST) {
 		s->guest_ns = now - s->entry_ns;
 		s->guest_total_ns += s->guest_ns;
@@ -114,13 +114,17 @@ static __always_inline int exit_begins(struct kvm_vcpu *vcpu, enum probe_backend
 static __always_inline void record_untraced(struct vcpu_state *s, struct kvm_vcpu *vcpu,
 					    enum probe_backend backend, enum detail detail)
 {
-	struct exit_row *row;
-
 	s->untraced++;
 	read_exit(s, vcpu, backend, detail);
-	row = row_of(s);
-	if (row)
-		row->untraced++;
+	exit_record_untraced(s);
+}
+
+static __always_inline void exit_is_over(struct vcpu_state *s, struct kvm_vcpu *vcpu, __u64 now, bool fast,
+					 enum probe_backend backend, enum detail detail, bool odd)
+{
+	if (backend == BACKEND_VMX && !(detail == FULL && hot.flags & HOT_RIP))
+		late_vmx(s, vcpu);
+	exit_record(s, now, fast, detail, odd);
 }
 
 /*
@@ -136,14 +140,16 @@ static __always_inline int exit_ends(struct kvm_vcpu *vcpu, enum probe_backend b
 		return 0;
 	now = bpf_ktime_get_ns();
 	tsc = vcpu->arch.last_guest_tsc;
-	if (s->where & IN_EXIT) {
-		if (backend == BACKEND_VMX && !(detail == FULL && hot.flags & HOT_RIP))
-			late_vmx(s, vcpu);
-		exit_record(s, now, tsc == s->last_tsc, detail);
-	} else if (s->where == IN_GUEST) {
+	/* The plain exit first, and alone: what the others need would cost it registers. */
+	if (s->where == IN_EXIT)
+		exit_is_over(s, vcpu, now, tsc == s->last_tsc, backend, detail, false);
+	else if (s->where & IN_EXIT)
+		exit_is_over(s, vcpu, now, tsc == s->last_tsc, backend, detail, true);
+	else if (s->where == IN_GUEST)
 		record_untraced(s, vcpu, backend, detail);
-	}
-	s->where = hot.gate ? IN_GUEST : AT_UNKNOWN;
+	s->where = AT_UNKNOWN;
+	if (hot.gate)
+		s->where = IN_GUEST;
 	s->last_tsc = tsc;
 	s->entry_ns = now;
 	return 0;
@@ -272,7 +278,7 @@ static __always_inline __u64 vcpu_of_fd(__u32 fd)
 static __always_inline struct vcpu_state *vcpu_of_run(__u32 fd)
 {
 	__u32 cpu = bpf_get_smp_processor_id() & (CPU_SLOTS - 1);
-	struct vcpu_state *s = &hot.vcpu[hot.cpu_slot[cpu]];
+	struct vcpu_state *s = &hot.vcpu[hot.cpu_slot[cpu] & (PROBE_VCPUS - 1)];
 	__u64 vcpu = vcpu_of_fd(fd);
 
 	if (!vcpu || s->vcpu == vcpu)
@@ -295,7 +301,7 @@ int BPF_PROG(on_run, struct pt_regs___sys *regs, long id)
 		return 0;
 	now = bpf_ktime_get_ns();
 	if (s->where & IN_EXIT)
-		exit_record(s, now, false, FULL);
+		exit_record(s, now, false, FULL, true);
 	s->where = hot.gate ? IN_GUEST : AT_UNKNOWN;
 	s->entry_ns = now;
 	return 0;

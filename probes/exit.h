@@ -65,6 +65,8 @@ struct probes_totals {
 };
 void probes_totals(struct probes *p, struct probes_totals *t);
 
+/* Exits that no row holds, and events that the kernel did not call the programs for. */
+uint64_t probes_lost(struct probes *p);
 /* What the probes themselves cost in the window so far; false when it was too short to tell. */
 bool probes_cost_ns(struct probes *p, uint64_t *out);
 enum probe_backend probes_backend(struct probes *p);

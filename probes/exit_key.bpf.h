@@ -15,7 +15,7 @@ struct vmcb_exit {
 	__u64 code, info1, info2;
 };
 
-static __always_inline __u64 svm_key(struct kvm_vcpu *vcpu, const struct vmcb_exit *e)
+static __always_inline __u64 svm_key(struct vcpu_state *s, struct kvm_vcpu *vcpu, const struct vmcb_exit *e)
 {
 	switch ((__u32)e->code) {
 	case SVM_IOIO:
@@ -25,6 +25,7 @@ static __always_inline __u64 svm_key(struct kvm_vcpu *vcpu, const struct vmcb_ex
 	case SVM_VMMCALL:
 		return vcpu->arch.regs[0];
 	case SVM_NPF:
+		s->gpa = e->info2;
 		return e->info1 & PFERR_RSVD ? e->info2 : KEY_NONE;
 	}
 	return KEY_NONE;
@@ -43,8 +44,7 @@ static __always_inline void read_svm(struct vcpu_state *s, struct kvm_vcpu *vcpu
 	}
 	bpf_probe_read_kernel(&e, sizeof(e), (void *)(s->vmcb + VMCB_EXITCODE));
 	s->reason = e.code;
-	s->gpa = e.info2;
-	s->key = svm_key(vcpu, &e);
+	s->key = svm_key(s, vcpu, &e);
 }
 
 static __always_inline __u32 vmx_reason(struct kvm_vcpu *vcpu)

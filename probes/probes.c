@@ -28,17 +28,24 @@
 /* libbpf's last complaint: one line of ours quotes it, the rest is for --debug. */
 static char libbpf_last[256];
 
+/* A program that is refused comes with the verifier's log, whose end says why. */
+#define VERIFIER_TAIL 2000
+
 static int on_libbpf_message(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	char line[512];
+	char *text, *tail;
+	int len;
 
 	if (level == LIBBPF_DEBUG)
 		return 0;
-	vsnprintf(line, sizeof(line), fmt, ap);
-	line[strcspn(line, "\n")] = '\0';
-	log_debug("%s", line);
+	len = vasprintf(&text, fmt, ap);
+	if (len < 0)
+		return 0;
 	if (level == LIBBPF_WARN && !libbpf_last[0])
-		snprintf(libbpf_last, sizeof(libbpf_last), "%.250s", line);
+		snprintf(libbpf_last, sizeof(libbpf_last), "%.*s", MIN((int)strcspn(text, "\n"), 250), text);
+	tail = len > VERIFIER_TAIL ? text + len - VERIFIER_TAIL : text;
+	log_debug("%s", tail);
+	free(text);
 	return 0;
 }
 
@@ -193,7 +200,10 @@ static void set_filters(struct probes *p)
 		s->data_hot->hot.flags |= HOT_TRACE;
 	if (p->opts.window)
 		s->data_hot->hot.flags |= HOT_WINDOW;
-	s->data_hot->hot.vcpu[0].tid = UINT32_MAX; /* nobody's: idle is thread 0 */
+	/* Slot 0 is nobody's (idle is thread 0); the rows that all vCPUs share are its. */
+	s->data_hot->hot.vcpu[0].tid = UINT32_MAX;
+	s->data_hot->hot.vcpu[0].tgid = (uint32_t)p->opts.pid;
+	s->data_hot->hot.vcpu[0].vcpu_id = -1;
 	snprintf((char *)s->rodata->cfg_vhost, sizeof(s->rodata->cfg_vhost), "vhost-%d", (int)p->opts.pid);
 	if (p->opts.trace)
 		bpf_map__set_max_entries(s->maps.trace_ring, TRACE_RING_BYTES);
@@ -323,6 +333,11 @@ static uint64_t missed_runs(struct probes *p)
 	return missed;
 }
 
+uint64_t probes_lost(struct probes *p)
+{
+	return p->skel->bss->window.lost + missed_runs(p);
+}
+
 uint64_t probes_untimed(const struct probes *p)
 {
 	return misses_of(p->skel->progs.on_accept);
@@ -349,7 +364,7 @@ const char *probes_backend_text(struct probes *p)
 
 int probes_read(struct probes *p, json_t **out)
 {
-	uint64_t missed = missed_runs(p), own_ns;
+	uint64_t lost = probes_lost(p), own_ns;
 	json_t *j = json_object();
 	const char *missing;
 
@@ -372,7 +387,7 @@ int probes_read(struct probes *p, json_t **out)
 		json_object_set_new(j, "counters", counters_to_json(p->counters));
 	if (p->opts.counters && p->opts.window)
 		json_object_set_new(j, "counters_note", json_string(PROBES_COUNTERS_UNGATED));
-	json_object_set_new(j, "lost", json_integer((json_int_t)(p->skel->bss->window.lost + missed)));
+	json_object_set_new(j, "lost", json_integer((json_int_t)lost));
 	if (probes_cost_ns(p, &own_ns))
 		json_object_set_new(j, "overhead_ns", json_integer((json_int_t)own_ns));
 	if (p->backend == BACKEND_OTHER)

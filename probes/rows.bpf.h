@@ -16,66 +16,49 @@ struct {
 	__uint(max_entries, 4096);
 } trace_ring SEC(".maps");
 
-/*
- * A map and not a variable: libbpf would copy 8 MiB of zeroes into it at each load, 40 ms of a micro
- * guest's set-up.
- */
+struct row_id {
+	__u32 slot, reason;
+	__u64 key;
+};
+
+/* Number + 1 of a row. Asked only when the vCPU's recent rows do not know. */
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, PROBE_VCPUS);
-	__type(key, __u32);
-	__type(value, struct exit_table);
-} tables SEC(".maps");
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, ROWS_DEFAULT);
+	__type(key, struct row_id);
+	__type(value, __u32);
+} row_numbers SEC(".maps");
 
 __u32 n_rows;
 __u64 trace_dropped;
 
 /* ---- rows ---- */
 
-static __always_inline __u32 table_hash(__u32 reason, __u64 key)
+/* Number + 1 of the row, made when new and fewer than `limit` are used; 0: no room. */
+static __noinline __u32 row_find(__u32 slot, __u32 reason, __u64 key, __u32 limit)
 {
-	__u64 h = (key ^ key >> 32 ^ ((__u64)reason << 20)) * 0x9e3779b97f4a7c15ull;
-
-	return h >> 40;
-}
-
-/* Number + 1 of the row, made when new; 0: no room. */
-static __noinline __u32 row_find(struct vcpu_state *s, __u32 reason, __u64 key)
-{
-	__u32 h = table_hash(reason, key), limit = cfg_rows, tries = EXIT_PROBES_OTHER, number;
-	struct exit_table *table;
+	struct row_id id = {.slot = slot, .reason = reason, .key = key};
+	__u32 *known = bpf_map_lookup_elem(&row_numbers, &id), number;
 	struct exit_row *row;
 
-	table = s ? bpf_map_lookup_elem(&tables, &s->slot) : NULL;
-	if (!table)
+	if (known)
+		return *known;
+	if (n_rows >= limit)
 		return 0;
-	if (key != KEY_OTHER) {
-		limit -= ROWS_RESERVED;
-		tries = EXIT_PROBES;
-	}
-	for (__u32 i = 0; i < EXIT_PROBES_OTHER && i < tries; i++) {
-		struct exit_slot *e = &table->slot[(h + i) & (EXIT_TABLE - 1)];
-
-		if (e->row && e->reason == reason && e->key == key)
-			return e->row;
-		if (e->row)
-			continue;
-		if (n_rows >= limit)
-			return 0;
-		number = __sync_fetch_and_add(&n_rows, 1);
-		row = bpf_map_lookup_elem(&rows, &number);
-		if (!row)
-			return 0;
-		row->reason = reason;
-		row->key = key;
-		row->vcpu = s->slot;
-		row->min = ~0ull;
-		e->reason = reason;
-		e->key = key;
-		e->row = number + 1;
-		return e->row;
-	}
-	return 0;
+	number = __sync_fetch_and_add(&n_rows, 1);
+	row = bpf_map_lookup_elem(&rows, &number);
+	if (!row)
+		return 0;
+	row->reason = reason;
+	row->key = key;
+	row->vcpu = slot;
+	row->min = ~0ull;
+	number++;
+	/* Another vCPU may have made the row that all share meanwhile: then that one counts. */
+	if (!bpf_map_update_elem(&row_numbers, &id, &number, BPF_NOEXIST))
+		return number;
+	known = bpf_map_lookup_elem(&row_numbers, &id);
+	return known ? *known : 0;
 }
 
 static __always_inline struct exit_slot *recent_row(struct vcpu_state *s)
@@ -88,6 +71,10 @@ static __always_inline struct exit_slot *recent_row(struct vcpu_state *s)
 	return &s->recent[at & (RECENT_ROWS - 1)];
 }
 
+/*
+ * The vCPU's row of this exit; when there is no room for its key, that of its reason's other keys. 0: for
+ * those neither, and exit_record_shared is left.
+ */
 static __noinline __u32 row_find_any(struct vcpu_state *s)
 {
 	struct exit_slot *r;
@@ -95,9 +82,9 @@ static __noinline __u32 row_find_any(struct vcpu_state *s)
 
 	if (!s)
 		return 0;
-	number = row_find(s, s->reason, s->key);
+	number = row_find(s->slot, s->reason, s->key, cfg_rows - ROWS_SHARED - ROWS_RESERVED);
 	if (!number)
-		number = row_find(s, s->reason, KEY_OTHER);
+		number = row_find(s->slot, s->reason, KEY_OTHER, cfg_rows - ROWS_SHARED);
 	r = recent_row(s);
 	r->row = number;
 	r->reason = s->reason;
@@ -105,19 +92,15 @@ static __noinline __u32 row_find_any(struct vcpu_state *s)
 	return number;
 }
 
-static __always_inline struct exit_row *row_of(struct vcpu_state *s)
+/* Number + 1 of the row, or 0. */
+static __always_inline __u32 row_of(struct vcpu_state *s)
 {
 	struct exit_slot *r = recent_row(s);
 	__u32 number = r->row;
 
 	if (!number || r->reason != s->reason || r->key != s->key)
 		number = row_find_any(s);
-	if (!number) {
-		__sync_fetch_and_add(&window.lost, 1);
-		return NULL;
-	}
-	number--;
-	return bpf_map_lookup_elem(&rows, &number);
+	return number;
 }
 
 static __always_inline unsigned int log2_u64(__u64 v)
@@ -157,12 +140,17 @@ static __always_inline unsigned int row_log2(struct exit_row *h, __u64 v)
 	return log2;
 }
 
+static __always_inline unsigned int row_slot(__u64 v, unsigned int log2)
+{
+	unsigned int slot = HIST_SLOT_OF(v, log2);
+
+	return slot > HIST_SLOTS - 1 ? HIST_SLOTS - 1 : slot;
+}
+
 static __always_inline void hist_count(struct exit_row *h, __u64 v)
 {
-	unsigned int slot = HIST_SLOT_OF(v, row_log2(h, v));
+	unsigned int slot = row_slot(v, row_log2(h, v));
 
-	if (slot > HIST_SLOTS - 1)
-		slot = HIST_SLOTS - 1;
 	h->count++;
 	h->sum += v;
 	if (v < h->min)
@@ -209,12 +197,71 @@ static __noinline int off_count(struct vcpu_state *s, struct exit_row *row)
 	return 0;
 }
 
-/* The exit that began at exit_ns ends now. */
-static __always_inline void exit_record(struct vcpu_state *s, __u64 now, bool fast, enum detail detail)
-{
-	struct exit_row *row = row_of(s);
-	__u64 total = now - s->exit_ns;
+#define SHARE(field, n) __sync_fetch_and_add(&row->field, n)
 
+/* The row of this exit's reason that all vCPUs share. NULL: not even that, counted as lost. */
+static __always_inline struct exit_row *row_shared(struct vcpu_state *s)
+{
+	__u32 number = row_find(0, s->reason, KEY_OTHER, cfg_rows) - 1;
+
+	return bpf_map_lookup_elem(&rows, &number);
+}
+
+/* The exit that ends now, there: a crowd of vCPUs costs which of them it was, never counts or times. */
+static __noinline int exit_record_shared(struct vcpu_state *s, __u64 now, bool fast)
+{
+	struct exit_row *row;
+	unsigned int at;
+	__u64 total;
+
+	if (!s)
+		return 0;
+	row = row_shared(s);
+	if (!row) {
+		__sync_fetch_and_add(&window.lost, 1);
+		return 0;
+	}
+	total = now - s->exit_ns;
+	off_take_apart(s);
+	SHARE(count, 1);
+	SHARE(sum, total);
+	SHARE(guest_ns, s->guest_ns);
+	SHARE(wait_ns, s->wait_ns);
+	SHARE(asleep_ns, s->asleep_ns);
+	if (s->user_ns) {
+		SHARE(user_count, 1);
+		SHARE(user_ns, now - s->user_ns - s->user_off_ns);
+	} else if (fast) {
+		SHARE(fast_count, 1);
+		SHARE(fast_ns, total);
+	}
+	if (total < row->min)
+		row->min = total;
+	if (total > row->max)
+		row->max = total;
+	at = row_slot(total, log2_u64(total));
+	at = ROW_SLOT(at);
+	barrier_var(at); /* or the compiler leaves out the check that the verifier wants */
+	if (at < HIST_SLOTS)
+		SHARE(slots[at], 1);
+	off_forget(s);
+	return 0;
+}
+
+/* The exit that began at exit_ns ends now; odd: its thread may have been off its CPU meanwhile. */
+static __always_inline void exit_record(struct vcpu_state *s, __u64 now, bool fast, enum detail detail,
+					bool odd)
+{
+	__u32 number = row_of(s);
+	__u64 total = now - s->exit_ns;
+	struct exit_row *row;
+
+	if (!number) {
+		exit_record_shared(s, now, fast);
+		return;
+	}
+	number--;
+	row = bpf_map_lookup_elem(&rows, &number);
 	if (!row)
 		return;
 	hist_count(row, total);
@@ -226,10 +273,29 @@ static __always_inline void exit_record(struct vcpu_state *s, __u64 now, bool fa
 		row->fast_count++;
 		row->fast_ns += total;
 	}
-	if (s->where & WAS_OFF)
+	if (odd && s->where & WAS_OFF)
 		off_count(s, row);
 	if (detail == FULL && hot.flags & HOT_TRACE)
 		trace_exit(s, now);
+}
+
+/* One that this kernel did not trace: no time is known. */
+static __noinline __attribute__((unused)) int exit_record_untraced(struct vcpu_state *s)
+{
+	struct exit_row *row;
+	__u32 number;
+
+	if (!s)
+		return 0;
+	number = row_of(s) - 1;
+	row = bpf_map_lookup_elem(&rows, &number);
+	if (!row)
+		row = row_shared(s);
+	if (row)
+		SHARE(untraced, 1);
+	else
+		__sync_fetch_and_add(&window.lost, 1);
+	return 0;
 }
 
 #endif

@@ -3,17 +3,17 @@
  * What the BPF programs and the code that reads them share: plain data in mmap'able maps, no system call
  * per read.
  *
- *   hot.vcpu[slot]                  one per vCPU, written only by the thread that runs it: no atomics, no
- *                                   locks
- *   tables[slot][hash(reason, key)] open addressing, EXIT_PROBES tries, gives the number of a row
- *   rows[row]                       one per (vCPU, reason, key): counts, times, histogram
+ *   hot.vcpu[slot]   one per vCPU, written only by the thread that runs it: no atomics, no locks
+ *   row_numbers      (slot, reason, key) gives the number of a row
+ *   rows[row]        one per (vCPU, reason, key): counts, times, histogram
  *
  * An exit touches two pages of this, the first of `hot` and the first of its row: a world switch leaves the
  * TLB cold (always so in nested and emulated machines), so the pages touched are most of what a probe costs
  * there.
  *
- * Rows come from one pool. The last ROWS_RESERVED are kept for (reason, KEY_OTHER), so that a guest that
- * touches thousands of addresses loses the addresses, never the counts.
+ * Rows come from one pool. The last ROWS_RESERVED that vCPUs may have are kept for (reason, KEY_OTHER), and
+ * behind those ROWS_SHARED for rows that all vCPUs share, one for each reason: a guest that touches
+ * thousands of addresses loses the addresses, a crowd of vCPUs loses which of them it was, never the counts.
  */
 #ifndef PROBES_STATE_H
 #define PROBES_STATE_H
@@ -21,15 +21,13 @@
 #include <linux/types.h>
 #include "base/hist.h"
 
-#define PROBE_VCPUS   256
+#define PROBE_VCPUS   1024 /* at once */
 #define CPU_SLOTS     512
 #define TID_SLOTS     512
-#define EXIT_TABLE    2048 /* twice what the pool has rows: a boot touches hundreds of ports and addresses */
-#define EXIT_PROBES   8
-#define EXIT_PROBES_OTHER 64 /* a (reason, KEY_OTHER) must find its place among keys that came first */
-#define ROWS_DEFAULT  1024
+#define ROWS_DEFAULT  1280
 #define RECENT_ROWS   8
 #define ROWS_RESERVED 128
+#define ROWS_SHARED   256 /* more than there are reasons */
 
 /* Back ends; the order is that of backend_name(). */
 enum probe_backend {
@@ -58,14 +56,10 @@ struct exit_slot {
 	__u32 row; /* row number + 1; 0: free */
 };
 
-struct exit_table {
-	struct exit_slot slot[EXIT_TABLE];
-};
-
 struct vcpu_state {
 	__u64 vcpu;    /* struct kvm_vcpu, 0 when the thread has ended */
 	__u64 vmcb;    /* SVM: its control block, as long as hflags stays the same */
-	__u64 gpa;     /* SVM: EXITINFO2 of the last exit */
+	__u64 gpa;     /* SVM: EXITINFO2 of the last nested page fault */
 	__u32 tid, tgid;
 	__s32 vcpu_id;
 	__u32 where;
@@ -98,9 +92,9 @@ struct vcpu_state {
 struct hot_state {
 	__u32 gate;  /* counting now */
 	__u32 flags; /* HOT_* */
-	__u8 cpu_slot[CPU_SLOTS]; /* the slot of the vCPU whose thread is on this CPU; 0 is never a vCPU */
+	__u16 cpu_slot[CPU_SLOTS]; /* the slot of the vCPU whose thread is on this CPU; 0 is never a vCPU */
 	/* The slot of the last thread found with these low bits of its number; 0: there never was one. */
-	__u8 tid_slot[TID_SLOTS];
+	__u16 tid_slot[TID_SLOTS];
 	struct vcpu_state vcpu[PROBE_VCPUS];
 };
 
@@ -137,7 +131,7 @@ struct window_state {
 	__u64 open_ns, close_ns; /* first opening, last closing */
 	__u64 total_ns;          /* sum of the closed windows */
 	__u64 last_open_ns;
-	__u64 lost;              /* vCPUs beyond PROBE_VCPUS, rows beyond the pool */
+	__u64 lost;              /* exits of vCPUs beyond PROBE_VCPUS, or without any row */
 };
 
 /* A histogram of the other probes, in the order of base/hist.h. */

@@ -66,6 +66,8 @@ static void draw_totals(const struct top_frame *f)
 		    fmt_si((double)v->count / f->seconds));
 	if (v->hlt_count)
 		strbuf_addf(&sb, "  %s halts/s", fmt_si((double)v->hlt_count / f->seconds));
+	if (f->lost)
+		strbuf_addf(&sb, "  %s LOST", fmt_si((double)f->lost));
 	strbuf_adds(&sb, text_if(f->paused, "  PAUSED"));
 	start_line(0);
 	addnstr(strbuf_str(&sb), COLS);

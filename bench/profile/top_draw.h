@@ -15,6 +15,7 @@ struct top_frame {
 	bool no_kvm_exit; /* this back end cannot tell KVM's time from the guest's */
 	struct view view;
 	double seconds;   /* of the interval that view shows */
+	uint64_t lost;    /* since the start */
 	struct rates rates;
 	enum view_key key;
 	enum view_sort sort;

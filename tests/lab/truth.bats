@@ -78,3 +78,9 @@ holds() {
 	holds 'rows("count", reason="npf") >= 100'
 	holds 'near(rows("asleep_ns", reason="npf"), t["asleep_ns"])'
 }
+
+@test "240 vCPUs, ten ports each: every exit is counted" {
+	known crowd
+	holds 'j["totals"]["exits"] == rows("count") and rows("count", reason="io") == 2400 and rows("count", reason="hlt") == 240'
+	holds 'j["lost"] == 0'
+}

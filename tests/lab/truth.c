@@ -377,13 +377,13 @@ static void case_hog(void)
 	timer_t timer;
 
 	pin_to_first_cpu();
-	pthread_create(&thread, NULL, hog, (void *)&stop);
 	sigaction(SIGUSR1, &action, NULL);
 	event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
 	if (timer_create(CLOCK_MONOTONIC, &event, &timer) || timer_settime(timer, 0, &in, NULL))
 		fail("timer");
 	run_expecting(&v, KVM_EXIT_IO);
 	from = account_now();
+	pthread_create(&thread, NULL, hog, (void *)&stop);
 	while (run(&v))
 		;
 	stop = true;
