@@ -84,6 +84,7 @@ static void add_open_exit(struct exit_sum *s, const struct vcpu_state *v, uint64
 	user -= MIN(user, user_off);
 	off = MIN(off + v->asleep_ns, total - MIN(total, user + v->wait_ns));
 	s->count++;
+	s->guest_ns += v->guest_ns;
 	s->total_ns += total;
 	s->user_ns += user;
 	s->wait_ns += v->wait_ns;

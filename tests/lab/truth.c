@@ -383,6 +383,7 @@ static void case_hog(void)
 		fail("timer");
 	run_expecting(&v, KVM_EXIT_IO);
 	from = account_now();
+	from.wall_ns = v.returned_ns;
 	pthread_create(&thread, NULL, hog, (void *)&stop);
 	while (run(&v))
 		;
