@@ -123,13 +123,14 @@ static __always_inline void exit_is_over(struct vcpu_state *s, struct kvm_vcpu *
 					 enum probe_backend backend, enum detail detail, bool odd)
 {
 	if (backend == BACKEND_VMX && !(detail == FULL && hot.flags & HOT_RIP))
-		late_vmx(s, vcpu);
+		late_vmx(s, vcpu, vcpu->arch.regs[1]);
 	exit_record(s, now, fast, detail, odd);
 }
 
 /*
  * last_guest_tsc is written after every exit that leaves KVM's inner loop and not by one that the fast path
- * handles, so an unchanged value says "fast path" exactly, on every back end.
+ * handles, so an unchanged value says "fast path", on every back end. kvm_guest_time_update writes it as
+ * well, the same value as long as the master clock stands: on_clock_update.
  */
 static __always_inline int exit_ends(struct kvm_vcpu *vcpu, enum probe_backend backend, enum detail detail)
 {
@@ -209,10 +210,10 @@ static __noinline int user_begins_oddly(struct vcpu_state *s)
 	return 0;
 }
 
-SEC("tp_btf/kvm_userspace_exit")
-int BPF_PROG(on_userspace, __u32 reason, int err)
+static __always_inline int user_begins(__u32 reason, int err, enum probe_backend backend)
 {
 	struct vcpu_state *s = vcpu_current();
+	struct kvm_vcpu *vcpu;
 
 	if (!s || !user_counts(s))
 		return 0;
@@ -221,24 +222,44 @@ int BPF_PROG(on_userspace, __u32 reason, int err)
 		s->user_ns = bpf_ktime_get_ns();
 	else
 		user_begins_oddly(s);
+	vcpu = (void *)s->vcpu;
+	if (backend == BACKEND_VMX && vcpu && !(hot.flags & HOT_RIP))
+		late_vmx(s, vcpu, BPF_CORE_READ(vcpu, arch.regs[1]));
 	if (reason != EXIT_MMIO || err < 0)
 		return 0;
 	s->user_mmio++;
 	/*
 	 * The first access to a page of registers faults like one to RAM; only now is it known for what it
-	 * is.
+	 * is. (VMX: kvm_mmio tells.)
 	 */
-	if (s->reason == SVM_NPF && s->vmcb && !(hot.flags & HOT_RIP))
+	if (backend == BACKEND_SVM && s->reason == SVM_NPF && !(hot.flags & HOT_RIP))
 		s->key = s->gpa;
 	return 0;
 }
 
-/* VMX tells an MMIO access by an EPT misconfiguration and not its address; these do. */
+SEC("tp_btf/kvm_userspace_exit")
+int BPF_PROG(on_userspace_svm, __u32 reason, int err)
+{
+	return user_begins(reason, err, BACKEND_SVM);
+}
+
+SEC("tp_btf/kvm_userspace_exit")
+int BPF_PROG(on_userspace_vmx, __u32 reason, int err)
+{
+	return user_begins(reason, err, BACKEND_VMX);
+}
+
+/*
+ * VMX tells an MMIO access by an EPT misconfiguration, the first one to a page by a violation, and under
+ * shadow paging by a page fault, and its address by none of them; these do.
+ */
 static __always_inline void key_gpa(__u64 gpa)
 {
 	struct vcpu_state *s = vcpu_current();
 
-	if (s && s->where & IN_EXIT && s->reason == VMX_EPT_MISCONFIG)
+	if (!s || !(s->where & IN_EXIT) || hot.flags & HOT_RIP)
+		return;
+	if (s->reason == VMX_EPT_MISCONFIG || s->reason == VMX_EPT_VIOLATION || s->reason == VMX_EXCEPTION)
 		s->key = gpa;
 }
 
@@ -253,6 +274,17 @@ SEC("tp_btf/kvm_fast_mmio")
 int BPF_PROG(on_vmx_fast_mmio, __u64 gpa)
 {
 	key_gpa(gpa);
+	return 0;
+}
+
+/* The guest's clock was set on the way to an entry: no fast path, whatever last_guest_tsc says. */
+SEC("tp_btf/kvm_pvclock_update")
+int on_clock_update(void *ctx)
+{
+	struct vcpu_state *s = vcpu_current();
+
+	if (s)
+		s->last_tsc = 0;
 	return 0;
 }
 

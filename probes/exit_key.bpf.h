@@ -5,6 +5,7 @@
 
 #include "probes/common.bpf.h"
 #include "probes/exit_codes.bpf.h"
+#include "probes/vmx_key.h"
 
 /* AMD64 APM volume 2, appendix B: VMCB offsets of EXITCODE, EXITINFO1, EXITINFO2. */
 #define VMCB_EXITCODE 0x70
@@ -27,6 +28,8 @@ static __always_inline __u64 svm_key(struct vcpu_state *s, struct kvm_vcpu *vcpu
 	case SVM_NPF:
 		s->gpa = e->info2;
 		return e->info1 & PFERR_RSVD ? e->info2 : KEY_NONE;
+	case SVM_AVIC_UNACCELERATED: /* EXITINFO1: 11:4 the register, 32 a write */
+		return KEY_SOME | (e->info1 & 0xff0) | (e->info1 & KEY_WRITE);
 	}
 	return KEY_NONE;
 }
@@ -97,16 +100,18 @@ static __always_inline void read_vmx(struct vcpu_state *s, struct kvm_vcpu *vcpu
 		s->key = vcpu->arch.regs[0];
 }
 
-static __always_inline void late_vmx(struct vcpu_state *s, struct kvm_vcpu *vcpu)
+/*
+ * What KVM has only once its handler asked: the qualification, and RCX where a TDX module hands it over.
+ * Also for an exit that never gets as far as an entry.
+ */
+static __always_inline void late_vmx(struct vcpu_state *s, struct kvm_vcpu *vcpu, __u64 rcx)
 {
-	__u64 q;
-
-	if (s->reason == VMX_IO) {
-		q = vmx_qualification(vcpu);
-		s->key = (q >> 16 & 0xffff) | (q & 8 ? KEY_IN : 0);
-	} else if (s->reason == VMX_EXCEPTION) {
+	if (vmx_has_qualification(s->reason))
+		s->key = vmx_key_of(s->reason, vmx_qualification(vcpu));
+	else if (s->reason == VMX_EXCEPTION && s->key == KEY_NONE)
 		s->key = vmx_intr_info(vcpu) & 0xff;
-	}
+	else if (s->reason == VMX_RDMSR || s->reason == VMX_WRMSR)
+		s->key = (__u32)rcx;
 }
 
 static __always_inline void read_exit(struct vcpu_state *s, struct kvm_vcpu *vcpu, enum probe_backend backend,

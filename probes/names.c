@@ -22,6 +22,7 @@
 #define MAX_PAGES  16
 #define MAX_REGIONS 256
 #define MAX_FDS     4096 /* of a process, among which its page is looked for */
+#define LAPIC_BASE 0xfee00000
 #define ASK_NS     NSEC_PER_SEC /* a QEMU is not asked more often: its answer costs it a millisecond */
 
 struct vm_names {
@@ -390,6 +391,12 @@ bool names_find(struct names *n, pid_t tgid, enum probe_backend backend, uint32_
 
 	if (key == KEY_OTHER || (kind == KIND_MMIO && key == KEY_NONE))
 		return false;
+	if (kind == KIND_APIC && key & KEY_SOME) {
+		kind = KIND_MMIO;
+		key = LAPIC_BASE + (key & 0xfff);
+	}
+	if (kind == KIND_VECTOR && key > 0xff) /* an address after all: key_text */
+		kind = KIND_MMIO;
 	if (kind == KIND_PIO)
 		key &= 0xffff;
 	if (kind == KIND_MSR)

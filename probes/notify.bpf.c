@@ -90,8 +90,9 @@ static __always_inline enum whose whose_context(void)
  */
 static __always_inline bool may_ring(__u32 reason)
 {
-	return reason == SVM_IOIO || reason == SVM_NPF || reason == VMX_IO ||
-	       reason == VMX_EPT_VIOLATION || reason == VMX_EPT_MISCONFIG;
+	/* Page faults under shadow paging: SVM_PF, VMX_EXCEPTION. */
+	return reason == SVM_IOIO || reason == SVM_NPF || reason == SVM_PF || reason == VMX_IO ||
+	       reason == VMX_EPT_VIOLATION || reason == VMX_EPT_MISCONFIG || reason == VMX_EXCEPTION;
 }
 
 static __always_inline int kick_begins(void)

@@ -173,7 +173,10 @@ static void choose_programs(struct probes *p)
 		struct bpf_program *prog;
 		bool load;
 	} table[] = {
-		{s->progs.on_userspace, exits && !other},
+		{s->progs.on_userspace_svm, exits && svm},
+		{s->progs.on_userspace_vmx, exits && vmx},
+		{s->progs.on_clock_update,
+		 exits && !other && kernel_has_tracepoint(p->kernel, "kvm_pvclock_update")},
 		{s->progs.on_vmx_mmio, exits && vmx},
 		{s->progs.on_vmx_fast_mmio, exits && vmx},
 		{s->progs.on_marker, p->opts.window && (!svm || !exits)},

@@ -16,7 +16,10 @@ const char *reason_name(enum probe_backend backend, uint32_t reason);
 /* -1 when there is none. */
 int reason_by_name(enum probe_backend backend, const char *name);
 
-enum reason_kind { KIND_PLAIN, KIND_PIO, KIND_MMIO, KIND_MSR, KIND_HYPERCALL, KIND_VECTOR, KIND_HLT };
+enum reason_kind {
+	KIND_PLAIN, KIND_PIO, KIND_MMIO, KIND_MSR, KIND_HYPERCALL, KIND_VECTOR, KIND_HLT, KIND_CR, KIND_DR,
+	KIND_APIC
+};
 enum reason_kind reason_kind(enum probe_backend backend, uint32_t reason);
 
 /*

@@ -171,6 +171,7 @@ static __always_inline void trace_exit(struct vcpu_state *s, __u64 now)
 	e->exit_ns = s->exit_ns;
 	e->user_ns = s->user_ns;
 	e->entry_ns = now;
+	e->guest_ns = s->guest_ns;
 	e->key = s->key;
 	e->reason = s->reason;
 	e->vcpu = s->slot;

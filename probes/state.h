@@ -42,7 +42,8 @@ enum probe_backend {
 #define KEY_NONE   0ull
 #define KEY_OTHER  (~0ull)      /* too many keys */
 #define KEY_IN     (1ull << 16) /* I/O: bits 0-15 the port */
-#define KEY_WRITE  (1ull << 32) /* MSR: bits 0-31 the register; MMIO: see below */
+#define KEY_WRITE  (1ull << 32) /* MSR: bits 0-31 the register; APIC: 0-11 */
+#define KEY_SOME   (1ull << 33) /* what is keyed may be number 0: CR, DR, APIC's register */
 
 /*
  * Where a vCPU is. WAS_OFF comes beside it when its thread has been off the CPU there: an exit then does not
@@ -177,6 +178,7 @@ enum mmu_count {
 /* One exit for --trace. */
 struct exit_event {
 	__u64 exit_ns, user_ns, entry_ns, key;
+	__u64 guest_ns; /* in the guest before, 0: not known */
 	__u32 vcpu, reason;
 };
 

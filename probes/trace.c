@@ -14,7 +14,7 @@
 struct trace {
 	FILE *file;
 	struct ring_buffer *ring;
-	uint64_t last_entry_ns[PROBE_VCPUS];
+	bool has_track[PROBE_VCPUS];
 };
 
 /* ---- the format ---- */
@@ -67,13 +67,19 @@ static int on_event(void *ctx, void *data, size_t size)
 	struct probes *p = ctx;
 	const struct exit_event *e = data;
 	const struct vcpu_state *v = &probes_hot(p)->vcpu[e->vcpu % PROBE_VCPUS];
-	uint64_t *last = &p->trace->last_entry_ns[e->vcpu % PROBE_VCPUS];
+	bool *has_track = &p->trace->has_track[e->vcpu % PROBE_VCPUS];
 	char device[64];
 	struct trace_slice s = {
-		.tgid = (int)v->tgid, .tid = (int)(v->tid ? v->tid : v->ended_tid), .vcpu = v->vcpu_id,
+		.tgid = (int)v->tgid,
+		.tid = (int)(v->tid ? v->tid : v->ended_tid),
+		.vcpu = v->vcpu_id,
 		.reason = reason_name(p->backend, e->reason),
 		.key = key_text(p->backend, e->reason, e->key, p->opts.key_rip),
-		.guest_from_ns = *last, .exit_ns = e->exit_ns, .user_ns = e->user_ns, .entry_ns = e->entry_ns,
+		/* By the exit itself and not by the entry before it, which may have been dropped. */
+		.guest_from_ns = e->guest_ns ? e->exit_ns - e->guest_ns : 0,
+		.exit_ns = e->exit_ns,
+		.user_ns = e->user_ns,
+		.entry_ns = e->entry_ns,
 	};
 
 	if (size < sizeof(*e))
@@ -81,10 +87,10 @@ static int on_event(void *ctx, void *data, size_t size)
 	if (!p->opts.key_rip &&
 	    names_find(p->names, s.tgid, p->backend, e->reason, e->key, device, sizeof(device)))
 		s.key = device;
-	if (!*last)
+	if (!*has_track)
 		trace_write_track(p->trace->file, s.tgid, s.tid, s.vcpu);
+	*has_track = true;
 	trace_write_exit(p->trace->file, &s);
-	*last = e->entry_ns;
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include "probes/names.h"
 #include "probes/reasons.h"
+#include "probes/vmx_key.h"
 
 static void test_names(void **state)
 {
@@ -29,7 +30,12 @@ static void test_names(void **state)
 		{BACKEND_VMX, 12, "hlt", KIND_HLT},
 		{BACKEND_VMX, 30, "io_instruction", KIND_PIO},
 		{BACKEND_VMX, 32, "msr_write", KIND_MSR},
-		{BACKEND_VMX, 48, "ept_violation", KIND_PLAIN},
+		{BACKEND_VMX, 48, "ept_violation", KIND_MMIO},
+		{BACKEND_SVM, 0xa6, "idle_halt", KIND_HLT},
+		{BACKEND_SVM, 0x8c, "mwait_cond", KIND_PLAIN},
+		{BACKEND_SVM, 0x8e, "rdpru", KIND_PLAIN},
+		{BACKEND_VMX, 76, "seamcall", KIND_PLAIN},
+		{BACKEND_VMX, 85, "msr_write_imm", KIND_MSR},
 		{BACKEND_VMX, 49, "ept_misconfig", KIND_MMIO},
 		{BACKEND_OTHER, 2, "io", KIND_PIO},
 		{BACKEND_OTHER, 6, "mmio", KIND_MMIO},
@@ -60,6 +66,48 @@ static void test_names_are_unique(void **state)
 	assert_int_equal(reason_by_name(BACKEND_SVM, "no such thing"), -1);
 }
 
+/* SDM volume 3, tables of the exit qualification; the texts are what rows show. */
+static void test_vmx_qualifications(void **state)
+{
+	static const struct {
+		uint32_t reason;
+		uint64_t qualification;
+		const char *text, *device;
+	} cases[] = {
+		{30, 0x03f80000, "out 0x3f8", "COM1"},
+		{30, 0x03fd0008, "in 0x3fd", "COM1"},
+		{28, 0x03, "mov to cr3", NULL},
+		{28, 0x18, "mov from cr8", NULL},
+		{28, 0x20, "clts", NULL},
+		{28, 0x30, "lmsw", NULL},
+		{28, 0x00, "mov to cr0", NULL},
+		{28, 0x0703, "mov to cr3", NULL},
+		{29, 0x07, "mov to dr7", NULL},
+		{29, 0x10, "mov from dr0", NULL},
+		{44, 0x00b0, "read 0xb0", "LAPIC EOI"},
+		{44, 0x10b0, "write 0xb0", "LAPIC EOI"},
+		{44, 0x1300, "write 0x300", "LAPIC ICR"},
+		{56, 0x380, "write 0x380", "LAPIC timer start"},
+		{45, 0x31, "#49", NULL},
+		{84, 0x6e0, "0x6e0", "TSC_DEADLINE"},
+		{85, 0x830, "0x830", "x2APIC ICR"},
+	};
+	char device[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint64_t key = vmx_key_of(cases[i].reason, cases[i].qualification);
+		bool named = names_find(NULL, 0, BACKEND_VMX, cases[i].reason, key, device, sizeof(device));
+
+		assert_true(vmx_has_qualification(cases[i].reason));
+		assert_string_equal(key_text(BACKEND_VMX, cases[i].reason, key, false), cases[i].text);
+		assert_int_equal(named, cases[i].device != NULL);
+		if (named)
+			assert_string_equal(device, cases[i].device);
+	}
+	assert_false(vmx_has_qualification(10));
+}
+
 static void test_keys(void **state)
 {
 	static const struct {
@@ -76,6 +124,12 @@ static void test_keys(void **state)
 		{BACKEND_SVM, 0x7c, 0x6e0 | KEY_WRITE, false, "write 0x6e0", "TSC_DEADLINE"},
 		{BACKEND_SVM, 0x7c, 0x10, false, "read 0x10", "TSC"},
 		{BACKEND_VMX, 32, 0x830, false, "0x830", "x2APIC ICR"},
+		/* The first access to a page of registers, and one under shadow paging. */
+		{BACKEND_VMX, 48, 0xfee000b0, false, "0xfee000b0", "LAPIC EOI"},
+		{BACKEND_VMX, 48, KEY_NONE, false, "", NULL},
+		{BACKEND_VMX, 0, 0xfee000b0, false, "0xfee000b0", "LAPIC EOI"},
+		{BACKEND_VMX, 0, 14, false, "#14", NULL},
+		{BACKEND_SVM, 0x402, KEY_SOME | KEY_WRITE | 0x300, false, "write 0x300", "LAPIC ICR"},
 		{BACKEND_SVM, 0x400, 0xfee000b0, false, "0xfee000b0", "LAPIC EOI"},
 		{BACKEND_SVM, 0x400, 0xfee00fff, false, "0xfee00fff", "LAPIC"},
 		{BACKEND_SVM, 0x400, 0xfee01000, false, "0xfee01000", NULL},
@@ -110,6 +164,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_names_are_unique),
+		cmocka_unit_test(test_vmx_qualifications),
 		cmocka_unit_test(test_keys),
 	};
 
