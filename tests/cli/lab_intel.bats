@@ -61,3 +61,17 @@ needs_bochs() {
 	fails 3 'its kernel panicked: .*sysrq.*console.log' "$bench" lab exec --lab=intel -- sh -c 'echo c >/proc/sysrq-trigger'
 	no_emulator
 }
+
+@test "the probes on VMX: every exit has its key, the last one and the first access to a register too" {
+	needs_bochs
+	"$bench" lab exec --lab=intel -- "$O/bench" profile --json -- "$O/vmm" --kernel "$O/micro.elf" --mem 64M --console none \
+		--agent none --device exitlab-testdev --cmdline "workload=exit-cost duration_ns=20000000" >"$BATS_TEST_TMPDIR/json"
+	json 'j["backend"] == "vmx" and j["lost"] == 0'
+	json 'j["totals"]["exits"] == sum(e["count"] for e in j["exits"])'
+	# What ends the guest has no entry after it.
+	json 'not [e for e in j["exits"] if e["key"] == "out 0x0"] and [e for e in j["exits"] if e["key"] == "out 0x604"]'
+	json '[e for e in j["exits"] if e["reason"] == "cr_access" and e["key"] == "mov to cr0"]'
+	json '[e for e in j["exits"] if e["reason"] == "ept_violation" and e.get("device") == "exitlab-testdev0 scratch"]'
+	# Faults on RAM have no address; nothing that went to userspace is without one.
+	json 'not [e for e in j["exits"] if e["reason"] == "ept_violation" and not e["key"] and e["user_count"]]'
+}
