@@ -34,7 +34,8 @@ static void add_threads(double percent[PARTS], const json_t *threads, double win
 		double guest_ns = 0;
 
 		if (!strcmp(t.role, "peer"))
-			continue; /* the other end of the wire is no part of what the VM costs, nor of cpu_pct */
+			/* the other end of the wire is no part of what the VM costs, nor of cpu_pct */
+			continue;
 		if (!isnan(t.guest_ns))
 			guest_ns = t.guest_ns;
 		/* As in /proc, the time of a thread holds that of its guest. */

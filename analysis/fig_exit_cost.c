@@ -127,7 +127,10 @@ static bool any_in_kvm(const struct reason *list, size_t n)
 	return false;
 }
 
-/* Waiting and sleep are drawn where there is enough of them to be seen: a key of five words fits no column. */
+/*
+ * Waiting and sleep are drawn where there is enough of them to be seen: a key of five words fits no
+ * column.
+ */
 static bool any_off_cpu(const struct reason *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
