@@ -22,13 +22,10 @@ void strlist_add(struct strlist *l, const char *s)
 void strlist_addf(struct strlist *l, const char *fmt, ...)
 {
 	va_list ap;
-	char *s;
 
 	va_start(ap, fmt);
-	if (vasprintf(&s, fmt, ap) < 0)
-		die(EXIT_CANNOT, "out of memory");
+	strlist_take(l, xvasprintf(fmt, ap));
 	va_end(ap);
-	strlist_take(l, s);
 }
 
 bool strlist_has(const struct strlist *l, const char *s)

@@ -58,13 +58,10 @@ struct table *table_new_from(const char *const *names)
 void table_cell(struct table *t, const char *fmt, ...)
 {
 	va_list ap;
-	char *s;
 
 	va_start(ap, fmt);
-	if (vasprintf(&s, fmt, ap) < 0)
-		die(EXIT_CANNOT, "out of memory");
+	table_push(t, xvasprintf(fmt, ap));
 	va_end(ap);
-	table_push(t, s);
 }
 
 /* Columns on screen: bytes that do not continue a UTF-8 sequence. */
