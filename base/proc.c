@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <grp.h>
 #include <poll.h>
 #include <sched.h>
@@ -298,4 +299,22 @@ int proc_run(char *const argv[], struct strbuf *out, uint64_t timeout_ns)
 int proc_run_confined(char *const argv[], struct strbuf *out, uint64_t timeout_ns)
 {
 	return run(argv, (struct proc_opts){.confined = true}, out, timeout_ns);
+}
+
+void proc_stand_in(int fd, int at)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	dup2(fd, at);
+	close_range((unsigned)at + 1, UINT_MAX, 0);
+}
+
+void proc_wait_hangup(int fd)
+{
+	char c;
+
+	while (read(fd, &c, 1) < 0 && errno == EINTR)
+		;
 }

@@ -14,6 +14,8 @@ struct proc {
 
 #define PROC_INIT {0, -1, -1}
 
+#define PROC_NOBODY 65534 /* the user who owns nothing */
+
 struct proc_opts {
 	int stdin_fd, stdout_fd, stderr_fd; /* 0: /dev/null for stdin, inherit for the others */
 	const int *keep_fds;                /* fds that stay open in the child, at the same number */
@@ -32,6 +34,14 @@ int proc_spawn(struct proc *p, char *const argv[], const struct proc_opts *opts)
  * DIR/NAME. */
 int proc_spawn_logged(struct proc *p, char *const argv[], const struct proc_opts *opts, const char *dir,
 		      const char *name);
+/*
+ * In a child by fork that does something once its parent is gone, or in its name: no signal ends it, fd
+ * becomes number at, and nothing above that stays open, for nothing of the parent's may live on through
+ * it.
+ */
+void proc_stand_in(int fd, int at);
+/* Wait until the other end of fd is closed. */
+void proc_wait_hangup(int fd);
 /* Let a held child exec. */
 int proc_release(struct proc *p);
 /* Wait up to timeout_ns; exit status as in the shell (128 + signal), or -ETIMEDOUT. */
@@ -47,7 +57,6 @@ int proc_run(char *const argv[], struct strbuf *out, uint64_t timeout_ns);
  * The same for a program that reads what strangers wrote: it is the user nobody (PROC_NOBODY) where we are
  * root, gets no privileges by running others, and its CPU time, memory, files and fds have limits.
  */
-#define PROC_NOBODY 65534
 int proc_run_confined(char *const argv[], struct strbuf *out, uint64_t timeout_ns);
 
 #endif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* What happens at the guest's markers: the counters are copied where the window opens and closes. */
 #include <linux/kvm.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "vmm/core/machine.h"

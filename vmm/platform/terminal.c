@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <errno.h>
-#include <limits.h>
-#include <signal.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
-#include "base/util.h"
+#include "base/proc.h"
 #include "vmm/platform/terminal.h"
 
 #define GUARD_FD 3 /* of the guard process; the terminal is below it */
@@ -21,16 +18,8 @@ static struct {
 /* In the guard process: wait until the VMM is gone, whichever way. */
 static _Noreturn void guard_main(int pipe_fd)
 {
-	sigset_t all;
-	char c;
-
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, NULL);
-	/* Nothing of the machine's (KVM, sockets of others) may live on through us. */
-	dup2(pipe_fd, GUARD_FD);
-	close_range(GUARD_FD + 1, UINT_MAX, 0);
-	while (read(GUARD_FD, &c, 1) < 0 && errno == EINTR)
-		;
+	proc_stand_in(pipe_fd, GUARD_FD);
+	proc_wait_hangup(GUARD_FD);
 	tcsetattr(term.fd, TCSANOW, &term.saved);
 	_exit(0);
 }

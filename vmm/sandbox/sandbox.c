@@ -23,10 +23,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/proc.h"
 #include "base/util.h"
 #include "vmm/sandbox/filter.h"
 
-#define NOBODY      65534
 #define SPARE_FDS   256 /* eventfds of interrupts, what a vhost-user message brings */
 #define SPARE_BYTES (256ull << 20)
 
@@ -69,7 +69,8 @@ static int change_user(void)
 	if (geteuid())
 		return 0;
 	prctl(PR_GET_PDEATHSIG, &signal_on_death);
-	if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY))
+	if (setgroups(0, NULL) || setresgid(PROC_NOBODY, PROC_NOBODY, PROC_NOBODY) ||
+	    setresuid(PROC_NOBODY, PROC_NOBODY, PROC_NOBODY))
 		err = -errno;
 	/* A user namespace may hold nobody but its root. */
 	if (err == -EPERM || err == -EINVAL) {

@@ -2,15 +2,13 @@
 #include "vmm/vhost/broker.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/util.h"
+#include "base/proc.h"
 
 #define BROKER_FD 0 /* its only descriptor, besides the socket that it has just made */
 
@@ -61,13 +59,9 @@ static void send_answer(int sock)
 /* It outlives signals that end its parent, whose end it sees. */
 static _Noreturn void broker_main(int channel, const char *path)
 {
-	sigset_t all;
 	char c;
 
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, NULL);
-	dup2(channel, BROKER_FD);
-	close_range(BROKER_FD + 1, UINT_MAX, 0);
+	proc_stand_in(channel, BROKER_FD);
 	while (read(BROKER_FD, &c, 1) == 1) {
 		int sock = connect_to(path);
 

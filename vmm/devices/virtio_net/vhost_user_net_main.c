@@ -2,7 +2,6 @@
 /* vhost-user-net: serves a TAP to the virtio-net device of another process. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include "base/end.h"
 #include "base/log.h"
 #include "base/opts.h"
+#include "base/proc.h"
 #include "vmm/core/threads.h"
 #include "vmm/devices/virtio_net/user_back.h"
 #include "vmm/sandbox/sandbox.h"
@@ -99,17 +99,11 @@ static void remove_stale(const char *path)
 static void start_janitor(const char *path)
 {
 	int alive[2];
-	sigset_t all;
-	char c;
 
 	if (pipe2(alive, O_CLOEXEC) < 0 || fork())
 		return;
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, NULL);
-	dup2(alive[0], STDIN_FILENO);
-	close_range(STDIN_FILENO + 1, UINT_MAX, 0);
-	while (read(STDIN_FILENO, &c, 1) < 0 && errno == EINTR)
-		;
+	proc_stand_in(alive[0], STDIN_FILENO);
+	proc_wait_hangup(STDIN_FILENO);
 	remove_stale(path);
 	_exit(EXIT_OK);
 }
