@@ -165,6 +165,31 @@ static int parse_knobs(struct virtio_dev *vd, const struct dev_opts *o)
 	return 0;
 }
 
+int virtio_ring_size(const struct pci_dev *pci, const struct dev_opts *opts, uint64_t *size)
+{
+	if (dev_opts_u64(opts, "size", size, 16, VIRTQ_SIZE_MAX))
+		return -EINVAL;
+	if (!is_pow2(*size)) {
+		log_error("%s: size=%u: a ring has a power of two of entries", pci->name, (unsigned)*size);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int virtio_switch_off(const struct dev_opts *opts, const struct virtio_knob *knobs, size_t n,
+		      uint64_t *features)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool on = true;
+
+		if (dev_opts_bool(opts, knobs[i].key, &on))
+			return -EINVAL;
+		if (!on)
+			*features &= ~knobs[i].bits;
+	}
+	return 0;
+}
+
 int virtio_init(struct virtio_dev *vd, struct pci_dev *pci, const struct dev_opts *opts)
 {
 	int err;

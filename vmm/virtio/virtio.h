@@ -98,6 +98,15 @@ struct virtio_dev {
  */
 int virtio_init(struct virtio_dev *vd, struct pci_dev *pci, const struct dev_opts *opts);
 void virtio_exit(struct virtio_dev *vd);
+/* size= of the device's rings, *size when it is not given. 0 or -EINVAL (logged). */
+int virtio_ring_size(const struct pci_dev *pci, const struct dev_opts *opts, uint64_t *size);
+/* Knobs that take features away when they are off: n of them out of *features. 0 or -EINVAL (logged). */
+struct virtio_knob {
+	const char *key;
+	uint64_t bits;
+};
+int virtio_switch_off(const struct dev_opts *opts, const struct virtio_knob *knobs, size_t n,
+		      uint64_t *features);
 /* For struct pci_ops: dev->priv is the struct virtio_dev. */
 uint64_t virtio_bar_read(struct pci_dev *dev, int bar, uint64_t off, unsigned len);
 void virtio_bar_write(struct pci_dev *dev, int bar, uint64_t off, unsigned len, uint64_t val);

@@ -16,10 +16,7 @@
 #define B(name) VIRTIO_BIT(VIRTIO_BLK_F_##name)
 
 /* Knobs that take features away. */
-static const struct {
-	const char *key;
-	uint64_t bits;
-} knobs[] = {
+static const struct virtio_knob knobs[] = {
 	{"flush", B(FLUSH)},	 {"config_wce", B(CONFIG_WCE)},	    {"discard", B(DISCARD)},
 	{"topology", B(TOPOLOGY)}, {"write_zeroes", B(WRITE_ZEROES)},
 };
@@ -106,14 +103,8 @@ static int offer_features(struct vblk *b, const struct dev_opts *o)
 	f |= info->read_only ? B(RO) : B(WRITE_ZEROES);
 	f |= info->discard ? B(DISCARD) : 0;
 	f |= b->n_queues > 1 ? B(MQ) : 0;
-	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++) {
-		bool on = true;
-
-		if (dev_opts_bool(o, knobs[i].key, &on))
-			return -EINVAL;
-		if (!on)
-			f &= ~knobs[i].bits;
-	}
+	if (virtio_switch_off(o, knobs, ARRAY_SIZE(knobs), &f))
+		return -EINVAL;
 	b->vd.offered = f;
 	return 0;
 }
@@ -168,14 +159,9 @@ static int parse_sizes(struct vblk *b, const struct dev_opts *o, uint64_t *size,
 	uint64_t queues = 1;
 
 	if (dev_opts_u64(o, "queues", &queues, 1, VBLK_QUEUES_MAX) ||
-	    dev_opts_u64(o, "size", size, 16, VIRTQ_SIZE_MAX) ||
+	    virtio_ring_size(b->vd.pci, o, size) ||
 	    dev_opts_u64(o, "poll_us", poll_us, 0, 1000000))
 		return -EINVAL;
-	if (!is_pow2(*size)) {
-		log_error("%s: size=%u: a ring has a power of two of entries", b->vd.pci->name,
-			  (unsigned)*size);
-		return -EINVAL;
-	}
 	b->n_queues = (unsigned)queues;
 	return 0;
 }

@@ -24,10 +24,7 @@
 #define SEG_OUT  (B(HOST_TSO4) | B(HOST_TSO6) | B(HOST_ECN) | USO_OUT)
 
 /* Knobs that take features away. */
-static const struct {
-	const char *key;
-	uint64_t bits;
-} knobs[] = {
+static const struct virtio_knob knobs[] = {
 	{"offload", B(CSUM) | B(GUEST_CSUM) | SEG_IN | SEG_OUT | B(CTRL_GUEST_OFFLOADS)},
 	{"csum", B(CSUM)},
 	{"guest_csum", B(GUEST_CSUM)},
@@ -307,14 +304,8 @@ static int offer_features(struct vnet *net, const struct dev_opts *o)
 {
 	uint64_t f = (net->be.features & NET_BACKEND_FEATURES) | own_features(net);
 
-	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++) {
-		bool on = true;
-
-		if (dev_opts_bool(o, knobs[i].key, &on))
-			return -EINVAL;
-		if (!on)
-			f &= ~knobs[i].bits;
-	}
+	if (virtio_switch_off(o, knobs, ARRAY_SIZE(knobs), &f))
+		return -EINVAL;
 	net->vd.offered = prune_features(f);
 	return 0;
 }
@@ -339,14 +330,8 @@ static int parse_sizes(struct vnet *net, const struct dev_opts *o, uint64_t *siz
 {
 	uint64_t pairs = 1;
 
-	if (dev_opts_u64(o, "queues", &pairs, 1, NET_PAIRS_MAX) ||
-	    dev_opts_u64(o, "size", size, 16, VIRTQ_SIZE_MAX))
+	if (dev_opts_u64(o, "queues", &pairs, 1, NET_PAIRS_MAX) || virtio_ring_size(net->vd.pci, o, size))
 		return -EINVAL;
-	if (!is_pow2(*size)) {
-		log_error("%s: size=%u: a ring has a power of two of entries", net->vd.pci->name,
-			  (unsigned)*size);
-		return -EINVAL;
-	}
 	net->pairs = (unsigned)pairs;
 	return 0;
 }
