@@ -910,6 +910,15 @@ static void test_rng(void **state)
 	}
 }
 
+/* The vCPU that raises a vector makes no eventfd: the start has. */
+static void test_rng_vector(void **state)
+{
+	(void)state;
+	rng_up(0);
+	assert_true(pci_irq_fd_made(dev, 0) >= 0);
+	assert_true(pci_irq_fd_made(dev, 1) < 0);
+}
+
 /* A whole ring in one kick: after it the driver's next buffer must ask for a kick again. */
 static void test_rng_full(void **state)
 {
@@ -1133,6 +1142,7 @@ int main(void)
 		T(test_announce),
 		T(test_rng),
 		T(test_rng_full),
+		T(test_rng_vector),
 		T(test_rng_bad),
 		T(test_console_used_len),
 		T(test_rings_off_ram),

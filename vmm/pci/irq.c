@@ -204,6 +204,18 @@ int pci_irq_fd(struct pci_dev *dev, unsigned v)
 	return fd;
 }
 
+int pci_irq_fd_made(struct pci_dev *dev, unsigned v)
+{
+	int fd;
+
+	if (v >= dev->n_vectors)
+		return -1;
+	pthread_mutex_lock(&dev->irq_lock);
+	fd = dev->vector[v].irqfd;
+	pthread_mutex_unlock(&dev->irq_lock);
+	return fd;
+}
+
 void pci_irq_reset(struct pci_dev *dev)
 {
 	if (dev->msix_cap)

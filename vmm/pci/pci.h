@@ -123,8 +123,11 @@ void pci_irq_msg(struct pci_dev *dev, unsigned vector);
 void pci_irq_intx(struct pci_dev *dev, bool level);
 /* An eventfd that raises the vector without the VMM (irqfd), kept current across mask and
  * re-programming: a masked vector is detached from KVM and its eventfd polled when unmasked. The
- * core owns and closes it. fd or -errno. */
+ * core owns and closes it. It is made at the first call, which only the control thread may do.
+ * fd or -errno. */
 int pci_irq_fd(struct pci_dev *dev, unsigned vector);
+/* The same for any thread: the eventfd if it has been made, else -1. */
+int pci_irq_fd_made(struct pci_dev *dev, unsigned vector);
 /* A doorbell in a BAR, following the BAR's moves; fd stays the caller's. Remove with add=false. */
 int pci_ioeventfd(struct pci_dev *dev, int bar, uint64_t off, unsigned len, bool match,
 		  uint64_t value, int fd, bool add);

@@ -74,10 +74,20 @@ void virtio_device_reset(struct virtio_dev *vd)
 	vm_control(vd->pci->vm, device_reset, vd);
 }
 
+/* The eventfd of a queue's vector is made here, on the control thread: those that raise it may not. */
+static void vector_start(struct virtio_dev *vd, unsigned i)
+{
+	if (vd->ioeventfd && vd->q[i].vector != VIRTIO_NO_VECTOR)
+		pci_irq_fd(vd->pci, vd->q[i].vector);
+}
+
 static void device_start(void *arg)
 {
 	struct virtio_dev *vd = arg;
 
+	for (unsigned i = 0; i < vd->n_queues; i++)
+		if (vd->q[i].enabled)
+			vector_start(vd, i);
 	vd->started = true;
 	if (vd->ops->start(vd)) {
 		log_guest("%s: cannot start; it needs a reset", vd->pci->name);
@@ -144,6 +154,7 @@ static void queue_start(void *arg)
 {
 	struct virtio_dev *vd = arg;
 
+	vector_start(vd, vd->queue_sel);
 	virtio_doorbell(vd, vd->queue_sel, true);
 	if (vd->ops->queue_start(vd, vd->queue_sel))
 		virtio_broken(vd, vd->queue_sel);

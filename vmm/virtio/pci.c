@@ -55,7 +55,7 @@ void virtio_call(struct virtio_dev *vd, unsigned q)
 	if (vector == VIRTIO_NO_VECTOR)
 		return;
 	if (vd->ioeventfd)
-		fd = pci_irq_fd(vd->pci, vector);
+		fd = pci_irq_fd_made(vd->pci, vector);
 	if (fd >= 0)
 		eventfd_signal(fd);
 	else

@@ -246,12 +246,6 @@ static void start_here(void *arg)
 
 void vblk_queue_start(struct vblk_queue *q)
 {
-	struct virtio_dev *vd = vd_of(q);
-	uint16_t vector = vd->q[q->index].vector;
-
-	/* The vector's eventfd is made here: the queue's thread may not. */
-	if (vd->ioeventfd && vector != VIRTIO_NO_VECTOR)
-		pci_irq_fd(vd->pci, vector);
 	io_thread_call(q->thread, start_here, q);
 }
 
