@@ -21,147 +21,148 @@ void sample_interrupt(void)
 	sample_interrupted = 1;
 }
 
-int run_fail(struct run *r, int err, const char *fmt, ...)
+int boot_fail(struct vm_boot *b, int err, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (r->error)
+	if (b->error)
 		return err;
 	va_start(ap, fmt);
-	if (vasprintf(&r->error, fmt, ap) < 0)
-		r->error = NULL;
+	if (vasprintf(&b->error, fmt, ap) < 0)
+		b->error = NULL;
 	va_end(ap);
 	return err;
 }
 
-static int open_files(struct run *r)
+static int open_files(struct vm_boot *b)
 {
-	char *path = xasprintf("%s/agent.log", r->log_dir);
+	char *path = xasprintf("%s/agent.log", b->log_dir);
 
-	r->agent_log = fopen(path, "we");
+	b->agent_log = fopen(path, "we");
 	free(path);
-	r->stats_fd = memfd_create("exitlab-stats", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (!r->agent_log || r->stats_fd < 0 ||
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, r->agent_fd))
-		return run_fail(r, -errno, "set-up: %s", strerror(errno));
-	r->stats = xcalloc(1, sizeof(*r->stats));
+	b->stats_fd = memfd_create("exitlab-stats", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (!b->agent_log || b->stats_fd < 0 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, b->agent_fd))
+		return boot_fail(b, -errno, "set-up: %s", strerror(errno));
+	b->stats = xcalloc(1, sizeof(*b->stats));
 	return 0;
 }
 
-static void run_free(struct run *r)
+static void boot_free(struct vm_boot *b)
 {
-	observer_stop(&r->observer);
-	proc_end(&r->vmm, NSEC_PER_SEC);
-	proc_end(&r->peer, NSEC_PER_SEC);
-	close_fd(&r->remote_fd);
-	probes_close(r->probes);
-	kvm_params_undo(&r->kvm_params);
-	path_undo(&r->path);
-	close_fd(&r->agent_fd[0]);
-	close_fd(&r->agent_fd[1]);
-	close_fd(&r->stats_fd);
-	free(r->stats);
-	if (r->agent_log)
-		fclose(r->agent_log);
-	free(r->image);
-	strbuf_free(&r->line);
-	json_decref(r->metrics);
-	json_decref(r->hists);
-	json_decref(r->probe_data);
-	free(r->log_dir);
-	free(r->error);
+	observer_stop(&b->observer);
+	proc_end(&b->vmm, NSEC_PER_SEC);
+	proc_end(&b->peer, NSEC_PER_SEC);
+	close_fd(&b->remote_fd);
+	probes_close(b->probes);
+	kvm_params_undo(&b->kvm_params);
+	path_undo(&b->path);
+	close_fd(&b->agent_fd[0]);
+	close_fd(&b->agent_fd[1]);
+	close_fd(&b->stats_fd);
+	free(b->stats);
+	if (b->agent_log)
+		fclose(b->agent_log);
+	free(b->image);
+	strbuf_free(&b->line);
+	json_decref(b->metrics);
+	json_decref(b->hists);
+	json_decref(b->probe_data);
+	free(b->log_dir);
+	free(b->error);
 }
 
 /* A Linux guest that cannot come up is not waited for. */
-static int check_shadow_paging(struct run *r)
+static int check_shadow_paging(struct vm_boot *b)
 {
-	bool shadow = !strcmp(knobs_get(&r->cell->knobs, "paging", ""), "shadow"), ours = true;
+	bool shadow = !strcmp(knobs_get(&b->cell->knobs, "paging", ""), "shadow"), ours = true;
 
-	if (shadow && !strcmp(r->cell->guest, "linux") && !cr3_probe(&ours) && !ours)
-		return run_fail(r, -ENOTSUP,
-				"paging=shadow: a guest that reads CR3 is shown KVM's page table instead of its own, a fault "
-				"of this lab's QEMU: no Linux comes up under shadow paging; use --guest=micro or --lab=intel");
+	if (shadow && !strcmp(b->cell->guest, "linux") && !cr3_probe(&ours) && !ours)
+		return boot_fail(
+			b, -ENOTSUP,
+			"paging=shadow: a guest that reads CR3 is shown KVM's page table instead of its own, a fault "
+			"of this lab's QEMU: no Linux comes up under shadow paging; use --guest=micro or --lab=intel");
 	return 0;
 }
 
-static int set_kvm_params(struct run *r)
+static int set_kvm_params(struct vm_boot *b)
 {
 	char *why = NULL;
 	int err;
 
-	for (size_t i = 0; i < r->cell->knobs.n; i++) {
-		const struct kvm_param *k = kvm_param_find(r->cell->knobs.k[i].name);
+	for (size_t i = 0; i < b->cell->knobs.n; i++) {
+		const struct kvm_param *k = kvm_param_find(b->cell->knobs.k[i].name);
 
 		if (k)
-			kvm_params_want(&r->kvm_params, k, r->cell->knobs.k[i].value);
+			kvm_params_want(&b->kvm_params, k, b->cell->knobs.k[i].value);
 	}
-	err = kvm_params_set(&r->kvm_params, &why);
+	err = kvm_params_set(&b->kvm_params, &why);
 	if (err)
-		run_fail(r, err, "%s", why);
+		boot_fail(b, err, "%s", why);
 	free(why);
-	return err ? err : check_shadow_paging(r);
+	return err ? err : check_shadow_paging(b);
 }
 
-static int open_log_dir(struct run *r)
+static int open_log_dir(struct vm_boot *b)
 {
-	r->log_dir = r->vm ? xasprintf("%s/vm-%u", r->want->log_dir, r->vm) : xstrdup(r->want->log_dir);
-	if (mkdir(r->log_dir, 0755) && errno != EEXIST)
-		return run_fail(r, -errno, "%s: %s", r->log_dir, strerror(errno));
+	b->log_dir = b->vm ? xasprintf("%s/vm-%u", b->want->log_dir, b->vm) : xstrdup(b->want->log_dir);
+	if (mkdir(b->log_dir, 0755) && errno != EEXIST)
+		return boot_fail(b, -errno, "%s: %s", b->log_dir, strerror(errno));
 	return 0;
 }
 
 /* Several VMs are the scheduler's to place. */
-static int choose_cpus(struct run *r)
+static int choose_cpus(struct vm_boot *b)
 {
-	if (cell_vms(r->cell) == 1 && cell_pin(r->cell, r->want->args, &r->pin))
-		return run_fail(r, -EINVAL, "--pin");
+	if (cell_vms(b->cell) == 1 && cell_pin(b->cell, b->want->args, &b->pin))
+		return boot_fail(b, -EINVAL, "--pin");
 	return 0;
 }
 
-static int run_boot(struct run *r)
+static int boot_up(struct vm_boot *b)
 {
-	static int (*const steps[])(struct run *r) = {
-		open_log_dir,  choose_cpus,    open_files,     set_kvm_params, run_make_path,
-		run_make_job,  run_make_image, run_start_peer, run_serve_path, run_start,
+	static int (*const steps[])(struct vm_boot * b) = {
+		open_log_dir,  choose_cpus,	open_files,	 set_kvm_params,  boot_make_path,
+		boot_make_job, boot_make_image, boot_start_peer, boot_serve_path, boot_start,
 	};
 	int err = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(steps) && !err; i++)
-		err = steps[i](r);
+		err = steps[i](b);
 	return err;
 }
 
-static int run_measure(struct run *r, struct record_sample *s)
+static int boot_measure(struct vm_boot *b, struct record_sample *s)
 {
-	struct observed o = {.whole_boot = r->cell->workload->flags & WORKLOAD_WHOLE_BOOT};
+	struct observed o = {.whole_boot = b->cell->workload->flags & WORKLOAD_WHOLE_BOOT};
 
-	if (r->probes && !r->probe_data && probes_read(r->probes, &r->probe_data))
-		return run_fail(r, -EIO, "the probes could not be read");
-	o.agent = r->metrics;
-	o.hists = r->hists;
-	o.probes = r->probe_data;
-	o.boot_ns = r->boot_ns;
-	if (r->cell->vmm && r->cell->vmm->ours && !stats_page_copy(r->stats_fd, r->stats, sizeof(*r->stats)))
-		o.stats = r->stats;
-	return measure_sample(&o, s, &r->error);
+	if (b->probes && !b->probe_data && probes_read(b->probes, &b->probe_data))
+		return boot_fail(b, -EIO, "the probes could not be read");
+	o.agent = b->metrics;
+	o.hists = b->hists;
+	o.probes = b->probe_data;
+	o.boot_ns = b->boot_ns;
+	if (b->cell->vmm && b->cell->vmm->ours && !stats_page_copy(b->stats_fd, b->stats, sizeof(*b->stats)))
+		o.stats = b->stats;
+	return measure_sample(&o, s, &b->error);
 }
 
 /* One more reason why the sample is void, behind those that are known. Returns err. */
-static int run_blame(struct run *r, int err, const char *why)
+static int boot_blame(struct vm_boot *b, int err, const char *why)
 {
-	char *before = r->error;
+	char *before = b->error;
 
 	if (!before)
-		return run_fail(r, err, "%s", why);
-	r->error = xasprintf("%s; %s", before, why);
+		return boot_fail(b, err, "%s", why);
+	b->error = xasprintf("%s; %s", before, why);
 	free(before);
 	return err;
 }
 
 /* DMA outside the guest's memory voids a sample, and often is why it failed: said in both cases. */
-static int check_faults(struct run *r, json_t *checks, int err)
+static int check_faults(struct vm_boot *b, json_t *checks, int err)
 {
-	struct iommu_watch *w = &r->path.faults;
+	struct iommu_watch *w = &b->path.faults;
 	char *detail;
 
 	if (w->fd < 0)
@@ -174,23 +175,23 @@ static int check_faults(struct run *r, json_t *checks, int err)
 		detail = xstrdup("no DMA outside the guest's memory");
 	record_add_check(checks, "iommu_faults", !w->faults, detail);
 	if (w->faults)
-		err = run_blame(r, -EIO, detail);
+		err = boot_blame(b, -EIO, detail);
 	free(detail);
 	return err;
 }
 
 /* On an error too there may be checks and what they are about, but no metrics. */
-static int boot_and_measure(struct run *runs, unsigned n, struct record_sample *s)
+static int boot_and_measure(struct vm_boot *boots, unsigned n, struct record_sample *s)
 {
 	struct record_sample *each = xcalloc(n, sizeof(*each));
 	int err = 0;
 
 	for (unsigned i = 0; i < n && !err; i++)
-		err = run_boot(&runs[i]);
+		err = boot_up(&boots[i]);
 	if (!err)
-		err = run_converse(runs, n);
+		err = boot_converse(boots, n);
 	for (unsigned i = 0; i < n && !err; i++)
-		err = run_measure(&runs[i], &each[i]);
+		err = boot_measure(&boots[i], &each[i]);
 	if (!err && n > 1)
 		measure_join_vms(each, n);
 	*s = each[0];
@@ -201,7 +202,7 @@ static int boot_and_measure(struct run *runs, unsigned n, struct record_sample *
 }
 
 /* What the runner adds to a boot and its job: "overhead" is set-up, power-off and the undoing. */
-static json_t *stages_json(const struct run *r)
+static json_t *stages_json(const struct vm_boot *b)
 {
 	static const char *const names[] = {STAGES_MEMBERS(MEMBER_NAME, )};
 	json_t *out = json_object();
@@ -211,27 +212,27 @@ static json_t *stages_json(const struct run *r)
 		uint64_t until = 0;
 
 		for (int next = i + 1; next < STAGES && !until; next++)
-			until = r->stage_ns[next];
+			until = b->stage_ns[next];
 		if (!until)
 			until = clock_ns();
-		if (!r->stage_ns[i])
+		if (!b->stage_ns[i])
 			continue;
-		json_object_set_new(out, names[i], json_integer((json_int_t)(until - r->stage_ns[i])));
+		json_object_set_new(out, names[i], json_integer((json_int_t)(until - b->stage_ns[i])));
 		if (i != STAGE_BOOT && i != STAGE_JOB)
-			overhead += (double)(until - r->stage_ns[i]);
+			overhead += (double)(until - b->stage_ns[i]);
 	}
 	json_object_set_new(out, MEMBER_KEY(struct record_stages, overhead),
 			    json_integer((json_int_t)overhead));
 	return out;
 }
 
-static void run_init(struct run *r, const struct sample_want *want, unsigned vm)
+static void boot_init(struct vm_boot *b, const struct sample_want *want, unsigned vm)
 {
-	*r = (struct run){
+	*b = (struct vm_boot){
 		.want = want,
 		.cell = want->cell,
 		.vm = vm,
-		.first = vm ? r - vm : NULL,
+		.first = vm ? b - vm : NULL,
 		.vmm = PROC_INIT,
 		.peer = PROC_INIT,
 		.remote_fd = -1,
@@ -243,24 +244,24 @@ static void run_init(struct run *r, const struct sample_want *want, unsigned vm)
 		.hists = json_object(),
 		.placement = json_object(),
 	};
-	path_init(&r->path, want->cell->mode);
-	r->stage_ns[STAGE_SETUP] = clock_ns();
+	path_init(&b->path, want->cell->mode);
+	b->stage_ns[STAGE_SETUP] = clock_ns();
 }
 
 /* The first VM that has something to say. */
-static const char *first_error(const struct run *runs, unsigned n, int err)
+static const char *first_error(const struct vm_boot *boots, unsigned n, int err)
 {
 	for (unsigned i = 0; i < n; i++)
-		if (runs[i].error)
-			return runs[i].error;
+		if (boots[i].error)
+			return boots[i].error;
 	return strerror(-err);
 }
 
 /* The VMM has ended, and the guest had not said all. */
-static bool any_lost(const struct run *runs, unsigned n)
+static bool any_lost(const struct vm_boot *boots, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		if (runs[i].over && !runs[i].done)
+		if (boots[i].over && !boots[i].done)
 			return true;
 	return false;
 }
@@ -275,23 +276,23 @@ static json_t *list_or_empty(json_t *list)
 json_t *sample_run(const struct sample_want *want, bool *stop)
 {
 	unsigned n = cell_vms(want->cell);
-	struct run *runs = xcalloc(n, sizeof(*runs));
+	struct vm_boot *boots = xcalloc(n, sizeof(*boots));
 	struct record_sample s;
 	char *error = NULL;
 	json_t *sample;
 	int err;
 
 	for (unsigned i = 0; i < n; i++)
-		run_init(&runs[i], want, i);
-	err = boot_and_measure(runs, n, &s);
+		boot_init(&boots[i], want, i);
+	err = boot_and_measure(boots, n, &s);
 	s.tags = json_array();
 	s.exits = list_or_empty(s.exits);
 	s.checks = list_or_empty(s.checks);
 	for (unsigned i = 0; i < n; i++)
-		err = check_faults(&runs[i], s.checks, err);
+		err = check_faults(&boots[i], s.checks, err);
 	*stop = sample_interrupted;
 	if (err) {
-		error = xstrdup(first_error(runs, n, err));
+		error = xstrdup(first_error(boots, n, err));
 		json_decref(s.metrics);
 		s.metrics = NULL;
 	}
@@ -299,16 +300,16 @@ json_t *sample_run(const struct sample_want *want, bool *stop)
 	s.boot = want->boot;
 	s.ok = !err;
 	s.error = error;
-	s.lost = err && any_lost(runs, n);
-	runs[0].stage_ns[STAGE_END] = clock_ns();
+	s.lost = err && any_lost(boots, n);
+	boots[0].stage_ns[STAGE_END] = clock_ns();
 	for (unsigned i = n; i-- > 0;)
-		run_free(&runs[i]);
-	s.placement = json_incref(runs[0].placement);
-	s.stage_ns = stages_json(&runs[0]);
+		boot_free(&boots[i]);
+	s.placement = json_incref(boots[0].placement);
+	s.stage_ns = stages_json(&boots[0]);
 	sample = members_write(&sample_members, &s);
 	for (unsigned i = 0; i < n; i++)
-		json_decref(runs[i].placement);
-	free(runs);
+		json_decref(boots[i].placement);
+	free(boots);
 	free(error);
 	return sample;
 }

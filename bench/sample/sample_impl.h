@@ -40,11 +40,11 @@ struct talk_limits {
 };
 extern const struct talk_limits talk_limits;
 
-/* Everything that the boot of one VM holds; run_free undoes it in reverse. A sample of vms=N has N. */
-struct run {
+/* Everything that the boot of one VM holds; boot_free undoes it in reverse. A sample of vms=N has N. */
+struct vm_boot {
 	const struct sample_want *want;
 	unsigned vm;
-	const struct run *first;   /* VM 0, whose real wire the others share; NULL: this is it */
+	const struct vm_boot *first; /* VM 0, whose real wire the others share; NULL: this is it */
 	char *log_dir;             /* of this VM */
 	const struct cell *cell;
 	struct workload_job job;
@@ -73,43 +73,43 @@ struct run {
 	char *error;
 };
 
-static inline bool run_has_net(const struct run *r)
+static inline bool boot_has_net(const struct vm_boot *b)
 {
-	return cell_has_net(r->cell);
+	return cell_has_net(b->cell);
 }
 
 /* Mode host: the agent runs on this machine itself. */
-static inline bool run_no_vm(const struct run *r)
+static inline bool boot_no_vm(const struct vm_boot *b)
 {
-	return !r->cell->vmm;
+	return !b->cell->vmm;
 }
 
-static inline bool run_is_micro(const struct run *r)
+static inline bool boot_is_micro(const struct vm_boot *b)
 {
-	return !strcmp(r->cell->guest, "micro");
+	return !strcmp(b->cell->guest, "micro");
 }
 
 /* The guest has a function of a card of this host. */
-static inline bool run_is_vfio(const struct run *r)
+static inline bool boot_is_vfio(const struct vm_boot *b)
 {
-	return r->cell->mode->front == FRONT_VFIO;
+	return b->cell->mode->front == FRONT_VFIO;
 }
 
 /* Why the sample is void: the first reason is kept. Returns err. */
-int run_fail(struct run *r, int err, const char *fmt, ...) PRINTF(3, 4);
+int boot_fail(struct vm_boot *b, int err, const char *fmt, ...) PRINTF(3, 4);
 
-/* Every step: 0, or -errno after run_fail. In this order. */
-int run_make_path(struct run *r);
-int run_make_job(struct run *r);
-int run_make_image(struct run *r);
-int run_start_peer(struct run *r);
-int run_serve_path(struct run *r);
+/* Every step: 0, or -errno after boot_fail. In this order. */
+int boot_make_path(struct vm_boot *b);
+int boot_make_job(struct vm_boot *b);
+int boot_make_image(struct vm_boot *b);
+int boot_start_peer(struct vm_boot *b);
+int boot_serve_path(struct vm_boot *b);
 /* The VMM, or in mode host the agent. */
-int run_start(struct run *r);
+int boot_start(struct vm_boot *b);
 /* Every thread to its CPU: once the vCPUs run, and again when the driver has started the queues. */
-void run_pin(struct run *r);
+void boot_pin(struct vm_boot *b);
 /* With all VMs, to their power-off, the first failure, a time-out or Ctrl-C. */
-int run_converse(struct run *runs, unsigned n);
+int boot_converse(struct vm_boot *boots, unsigned n);
 
 extern volatile sig_atomic_t sample_interrupted;
 

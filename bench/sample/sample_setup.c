@@ -13,67 +13,67 @@
 
 #define PEER_PORTS 4 /* that a peer may take: TCP, iperf3, UDP */
 
-int run_make_job(struct run *r)
+int boot_make_job(struct vm_boot *b)
 {
-	if (cell_job(r->cell, r->want->args, &r->job))
-		return run_fail(r, -EINVAL, "the job is not sound");
-	r->job.start_together = cell_vms(r->cell) > 1;
-	if (run_is_vfio(r) || r->want->real_wire) /* the peers are neighbours there */
-		r->job.port += PEER_PORTS * r->vm;
-	if (run_has_net(r)) {
-		snprintf(r->job.addr, sizeof(r->job.addr), "%s", r->path.wire.guest_addr);
-		snprintf(r->job.peer, sizeof(r->job.peer), "%s", r->path.wire.peer_addr);
+	if (cell_job(b->cell, b->want->args, &b->job))
+		return boot_fail(b, -EINVAL, "the job is not sound");
+	b->job.start_together = cell_vms(b->cell) > 1;
+	if (boot_is_vfio(b) || b->want->real_wire) /* the peers are neighbours there */
+		b->job.port += PEER_PORTS * b->vm;
+	if (boot_has_net(b)) {
+		snprintf(b->job.addr, sizeof(b->job.addr), "%s", b->path.wire.guest_addr);
+		snprintf(b->job.peer, sizeof(b->job.peer), "%s", b->path.wire.peer_addr);
 	}
 	return 0;
 }
 
-static struct path_want path_wanted(const struct run *r)
+static struct path_want path_wanted(const struct vm_boot *b)
 {
-	const struct run_args *args = r->want->args;
+	const struct run_args *args = b->want->args;
 
 	return (struct path_want){
-		.sample = r->want->index,
-		.vm = r->vm,
-		.vms = cell_vms(r->cell),
-		.first = r->first ? &r->first->path : NULL,
-		.knobs = &r->cell->knobs,
-		.real_wire = r->want->real_wire,
+		.sample = b->want->index,
+		.vm = b->vm,
+		.vms = cell_vms(b->cell),
+		.first = b->first ? &b->first->path : NULL,
+		.knobs = &b->cell->knobs,
+		.real_wire = b->want->real_wire,
 		.peer_is_remote = args->peer,
 		.ipv6 = args->ipv6,
 		.unsafe_interrupts = args->unsafe_interrupts,
 		.nic = args->nic,
 		.vf = args->vf,
-		.log_dir = r->log_dir,
+		.log_dir = b->log_dir,
 	};
 }
 
-int run_make_path(struct run *r)
+int boot_make_path(struct vm_boot *b)
 {
-	const struct mode *mode = r->cell->mode;
-	struct path_want want = path_wanted(r);
+	const struct mode *mode = b->cell->mode;
+	struct path_want want = path_wanted(b);
 	int err;
 
-	if (run_has_net(r) && want.peer_is_remote && peer_token_read(r->want->args->token, &r->token))
-		return run_fail(r, -EACCES, "no token for the peer");
+	if (boot_has_net(b) && want.peer_is_remote && peer_token_read(b->want->args->token, &b->token))
+		return boot_fail(b, -EACCES, "no token for the peer");
 	if (!mode->make)
 		return 0;
-	err = mode->make(&r->path, &want);
+	err = mode->make(&b->path, &want);
 	if (err)
-		run_fail(r, err, "the path of mode %s could not be set up: %s", mode->name, strerror(-err));
+		boot_fail(b, err, "the path of mode %s could not be set up: %s", mode->name, strerror(-err));
 	return err;
 }
 
-int run_serve_path(struct run *r)
+int boot_serve_path(struct vm_boot *b)
 {
-	const struct mode *mode = r->cell->mode;
-	struct path_want want = path_wanted(r);
+	const struct mode *mode = b->cell->mode;
+	struct path_want want = path_wanted(b);
 	int err;
 
 	if (!mode->serve)
 		return 0;
-	err = mode->serve(&r->path, &want);
+	err = mode->serve(&b->path, &want);
 	if (err)
-		run_fail(r, err, "what serves mode %s did not start: %s", mode->name, strerror(-err));
+		boot_fail(b, err, "what serves mode %s did not start: %s", mode->name, strerror(-err));
 	return err;
 }
 
@@ -84,7 +84,7 @@ static void module_names(const struct strlist *l, const char *names[8])
 		names[i] = l->v[i];
 }
 
-int run_make_image(struct run *r)
+int boot_make_image(struct vm_boot *b)
 {
 	static const char *const iperf[] = {"/usr/bin/iperf3", NULL};
 	struct image_spec spec = {.agent = path_tool("agent")};
@@ -93,28 +93,28 @@ int run_make_image(struct run *r)
 	char line[JOB_LINE_MAX], *dir, *modules;
 	int err = 0;
 
-	if (run_is_micro(r) || run_no_vm(r))
+	if (boot_is_micro(b) || boot_no_vm(b))
 		return 0;
 	if (!spec.agent)
-		return run_fail(r, -ENOENT, "the agent is not built; run make");
-	modules = xasprintf("%s/modules", r->want->kernel_dir);
+		return boot_fail(b, -ENOENT, "the agent is not built; run make");
+	modules = xasprintf("%s/modules", b->want->kernel_dir);
 	spec.moddir = realpath(modules, NULL);
 	free(modules);
-	if (run_is_vfio(r)) /* whatever the function's driver is */
-		err = modules_for_pci(spec.moddir, r->path.sriov.vf_addr, &vf_modules);
+	if (boot_is_vfio(b)) /* whatever the function's driver is */
+		err = modules_for_pci(spec.moddir, b->path.sriov.vf_addr, &vf_modules);
 	module_names(&vf_modules, names);
-	spec.modules = run_is_vfio(r) ? names : r->cell->mode->modules;
-	if (job_write(&r->job, line, sizeof(line)) < 0)
+	spec.modules = boot_is_vfio(b) ? names : b->cell->mode->modules;
+	if (job_write(&b->job, line, sizeof(line)) < 0)
 		BUG("job line");
 	spec.job = line;
-	spec.programs = r->job.tool == JOB_IPERF3 ? iperf : NULL;
+	spec.programs = b->job.tool == JOB_IPERF3 ? iperf : NULL;
 	dir = xasprintf("%s/images", path_cache());
 	if (!err)
 		err = dir_make_all(dir);
 	if (!err)
-		err = image_build_in(&spec, dir, &r->image);
+		err = image_build_in(&spec, dir, &b->image);
 	strlist_free(&vf_modules);
 	free(dir);
 	free((char *)spec.moddir);
-	return err ? run_fail(r, err, "the guest's image could not be built: %s", strerror(-err)) : 0;
+	return err ? boot_fail(b, err, "the guest's image could not be built: %s", strerror(-err)) : 0;
 }

@@ -14,12 +14,12 @@
 #include "bench/host/paths.h"
 #include "bench/sample/sample_impl.h"
 
-static int run_spawn(struct run *r, struct proc *p, char *const argv[], const struct proc_opts *o,
-		     const char *log)
+static int boot_spawn(struct vm_boot *b, struct proc *p, char *const argv[], const struct proc_opts *o,
+		      const char *log)
 {
-	int err = proc_spawn_logged(p, argv, o, r->log_dir, log);
+	int err = proc_spawn_logged(p, argv, o, b->log_dir, log);
 
-	return err ? run_fail(r, err, "%s: %s", argv[0], strerror(-err)) : 0;
+	return err ? boot_fail(b, err, "%s: %s", argv[0], strerror(-err)) : 0;
 }
 
 static void job_words(const struct workload_job *job, struct strlist *a)
@@ -32,78 +32,78 @@ static void job_words(const struct workload_job *job, struct strlist *a)
 		strlist_add(a, w);
 }
 
-static int start_remote_peer(struct run *r)
+static int start_remote_peer(struct vm_boot *b)
 {
-	r->remote_fd = peer_connect(r->want->args->peer, &r->token, (unsigned)r->job.port);
-	return r->remote_fd < 0 ? run_fail(r, r->remote_fd, "no peer at %s", r->want->args->peer) : 0;
+	b->remote_fd = peer_connect(b->want->args->peer, &b->token, (unsigned)b->job.port);
+	return b->remote_fd < 0 ? boot_fail(b, b->remote_fd, "no peer at %s", b->want->args->peer) : 0;
 }
 
-int run_start_peer(struct run *r)
+int boot_start_peer(struct vm_boot *b)
 {
-	struct proc_opts o = {.netns_fd = r->path.wire.peer_ns};
+	struct proc_opts o = {.netns_fd = b->path.wire.peer_ns};
 	struct strlist a = STRLIST_INIT;
 	const char *agent;
 	int err;
 
-	if (!run_has_net(r) || !(r->cell->workload->flags & WORKLOAD_PEER))
+	if (!boot_has_net(b) || !(b->cell->workload->flags & WORKLOAD_PEER))
 		return 0;
-	if (r->want->args->peer)
-		return start_remote_peer(r);
+	if (b->want->args->peer)
+		return start_remote_peer(b);
 	agent = path_tool("agent");
 	if (!agent)
-		return run_fail(r, -ENOENT, "the agent is not built; run make");
+		return boot_fail(b, -ENOENT, "the agent is not built; run make");
 	strlist_add(&a, agent);
 	strlist_add(&a, "peer");
-	job_words(&r->job, &a);
-	err = run_spawn(r, &r->peer, a.v, &o, "peer.log");
+	job_words(&b->job, &a);
+	err = boot_spawn(b, &b->peer, a.v, &o, "peer.log");
 	strlist_free(&a);
-	if (!err && r->pin.n)
-		pin_process(pin_peer(&r->pin), r->peer.pid, "peer", r->placement);
+	if (!err && b->pin.n)
+		pin_process(pin_peer(&b->pin), b->peer.pid, "peer", b->placement);
 	return err;
 }
 
-static int vmm_argv(struct run *r, struct strlist *a)
+static int vmm_argv(struct vm_boot *b, struct strlist *a)
 {
 	struct vmm_want w = {
-		.program = r->cell->vmm->program(),
-		.micro = run_is_micro(r),
-		.kernel = r->want->kernel_dir,
-		.initrd = r->image,
-		.cpus = cell_cpus(r->cell),
-		.mem_bytes = cell_mem(r->cell),
-		.path = &r->path,
-		.knobs = &r->cell->knobs,
-		.unsafe_interrupts = run_is_vfio(r) && r->want->args->unsafe_interrupts,
-		.agent_fd = r->agent_fd[1],
-		.stats_fd = r->stats_fd,
-		.variant = r->cell->variant,
+		.program = b->cell->vmm->program(),
+		.micro = boot_is_micro(b),
+		.kernel = b->want->kernel_dir,
+		.initrd = b->image,
+		.cpus = cell_cpus(b->cell),
+		.mem_bytes = cell_mem(b->cell),
+		.path = &b->path,
+		.knobs = &b->cell->knobs,
+		.unsafe_interrupts = boot_is_vfio(b) && b->want->args->unsafe_interrupts,
+		.agent_fd = b->agent_fd[1],
+		.stats_fd = b->stats_fd,
+		.variant = b->cell->variant,
 	};
 	char line[JOB_LINE_MAX];
-	char *console = xasprintf("%s/console.log", r->log_dir);
+	char *console = xasprintf("%s/console.log", b->log_dir);
 	int err;
 
 	w.console_path = console;
 	if (w.micro) {
 		w.kernel = path_tool("micro.elf");
-		job_write(&r->job, line, sizeof(line));
+		job_write(&b->job, line, sizeof(line));
 		w.cmdline = line;
 	} else {
 		w.cmdline = "console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0 random.trust_cpu=on cryptomgr.notests";
 	}
-	err = w.kernel && w.program ? r->cell->vmm->command(&w, a) : -ENOENT;
+	err = w.kernel && w.program ? b->cell->vmm->command(&w, a) : -ENOENT;
 	free(console);
 	if (err)
-		run_fail(r, err, "%s cannot run this cell", r->cell->vmm->name);
+		boot_fail(b, err, "%s cannot run this cell", b->cell->vmm->name);
 	return err;
 }
 
-static int open_probes(struct run *r, const char *observer)
+static int open_probes(struct vm_boot *b, const char *observer)
 {
 	struct probes_opts o = {
-		.pid = r->vmm.pid,
-		.peer = r->peer.pid,
-		.backend = r->path.helper.pid,
-		.window = !(r->cell->workload->flags & WORKLOAD_WHOLE_BOOT),
+		.pid = b->vmm.pid,
+		.peer = b->peer.pid,
+		.backend = b->path.helper.pid,
+		.window = !(b->cell->workload->flags & WORKLOAD_WHOLE_BOOT),
 		.exits = true,
 		.notify = true,
 		.cpu = true,
@@ -116,106 +116,107 @@ static int open_probes(struct run *r, const char *observer)
 		.vcpu = -1,
 	};
 
-	return probes_open(&r->probes, &o) ? run_fail(r, -ENOTSUP, "the probes could not be attached") : 0;
+	return probes_open(&b->probes, &o) ? boot_fail(b, -ENOTSUP, "the probes could not be attached") : 0;
 }
 
-static int start_observer(struct run *r)
+static int start_observer(struct vm_boot *b)
 {
-	const char *name = knobs_get(&r->cell->knobs, "observer", NULL);
+	const char *name = knobs_get(&b->cell->knobs, "observer", NULL);
 	int err = 0;
 
 	if (name && !strcmp(name, OBSERVER_DETACHED)) {
-		err = open_probes(r, name);
-		probes_close(r->probes);
-		r->probes = NULL;
+		err = open_probes(b, name);
+		probes_close(b->probes);
+		b->probes = NULL;
 		return err;
 	}
 	if (!name || observer_is_probes(name))
-		return r->want->args->no_probes ? 0 : open_probes(r, name);
-	if (observer_start(&r->observer, name, r->want->log_dir))
-		return run_fail(r, -ENOTSUP, "%s did not start", name);
+		return b->want->args->no_probes ? 0 : open_probes(b, name);
+	if (observer_start(&b->observer, name, b->want->log_dir))
+		return boot_fail(b, -ENOTSUP, "%s did not start", name);
 	return 0;
 }
 
-static void boot_begins(struct run *r)
+static void boot_begins(struct vm_boot *b)
 {
 	/*
 	 * One vCPU and no device: moved now, since a thread that is moved while it runs the guest has one
 	 * exit more.
 	 */
-	if (r->pin.n && (run_no_vm(r) || (!run_has_net(r) && r->pin.vcpus == 1)))
-		pin_process(pin_vcpu(&r->pin, 0), r->vmm.pid, run_no_vm(r) ? "agent" : "vcpu0", r->placement);
-	r->stage = STAGE_BOOT;
-	r->stage_ns[STAGE_BOOT] = clock_ns();
+	if (b->pin.n && (boot_no_vm(b) || (!boot_has_net(b) && b->pin.vcpus == 1)))
+		pin_process(pin_vcpu(&b->pin, 0), b->vmm.pid, boot_no_vm(b) ? "agent" : "vcpu0",
+			    b->placement);
+	b->stage = STAGE_BOOT;
+	b->stage_ns[STAGE_BOOT] = clock_ns();
 }
 
 /* One port for both: the agent's log holds the console's lines too. */
-static void run_join_console(const struct run *r, struct proc_opts *o)
+static void boot_join_console(const struct vm_boot *b, struct proc_opts *o)
 {
-	char *console = xasprintf("%s/console.log", r->log_dir);
+	char *console = xasprintf("%s/console.log", b->log_dir);
 
-	o->stdin_fd = o->stdout_fd = r->agent_fd[1];
+	o->stdin_fd = o->stdout_fd = b->agent_fd[1];
 	if (symlink("agent.log", console))
 		log_debug("%s: %s", console, strerror(errno));
 	free(console);
 }
 
-static int start_vmm(struct run *r)
+static int start_vmm(struct vm_boot *b)
 {
 	struct proc_opts o = {.hold = true};
 	struct strlist a = STRLIST_INIT;
-	int keep[2 + PATH_FDS] = {r->agent_fd[1], r->stats_fd}, err;
+	int keep[2 + PATH_FDS] = {b->agent_fd[1], b->stats_fd}, err;
 
-	if (r->cell->vmm->channel == AGENT_STDIO)
-		run_join_console(r, &o);
+	if (b->cell->vmm->channel == AGENT_STDIO)
+		boot_join_console(b, &o);
 	o.keep_fds = keep;
-	o.n_keep = 2 + path_fds(&r->path, keep + 2);
-	err = vmm_argv(r, &a);
+	o.n_keep = 2 + path_fds(&b->path, keep + 2);
+	err = vmm_argv(b, &a);
 	if (!err)
-		err = run_spawn(r, &r->vmm, a.v, &o, "vmm.log");
+		err = boot_spawn(b, &b->vmm, a.v, &o, "vmm.log");
 	strlist_free(&a);
 	if (!err)
-		err = start_observer(r);
+		err = start_observer(b);
 	if (err)
 		return err;
-	close_fd(&r->agent_fd[1]);
-	boot_begins(r);
-	return proc_release(&r->vmm);
+	close_fd(&b->agent_fd[1]);
+	boot_begins(b);
+	return proc_release(&b->vmm);
 }
 
 /* Mode host: the agent runs the same job in a namespace of its own, its stdout is the agent's line. */
-static int start_host_agent(struct run *r)
+static int start_host_agent(struct vm_boot *b)
 {
-	struct proc_opts o = {.hold = true, .netns_fd = r->path.wire.agent_ns, .stdout_fd = r->agent_fd[1]};
+	struct proc_opts o = {.hold = true, .netns_fd = b->path.wire.agent_ns, .stdout_fd = b->agent_fd[1]};
 	struct strlist a = STRLIST_INIT;
 	const char *agent = path_tool("agent");
 	int err;
 
 	if (!agent)
-		return run_fail(r, -ENOENT, "the agent is not built; run make");
+		return boot_fail(b, -ENOENT, "the agent is not built; run make");
 	strlist_add(&a, agent);
 	strlist_add(&a, "run");
-	job_words(&r->job, &a);
-	err = run_spawn(r, &r->vmm, a.v, &o, "vmm.log");
+	job_words(&b->job, &a);
+	err = boot_spawn(b, &b->vmm, a.v, &o, "vmm.log");
 	strlist_free(&a);
-	close_fd(&r->agent_fd[1]);
+	close_fd(&b->agent_fd[1]);
 	if (err)
 		return err;
-	boot_begins(r);
-	return proc_release(&r->vmm);
+	boot_begins(b);
+	return proc_release(&b->vmm);
 }
 
-void run_pin(struct run *r)
+void boot_pin(struct vm_boot *b)
 {
-	if (!r->pin.n || run_no_vm(r) || (!run_has_net(r) && r->pin.vcpus == 1))
+	if (!b->pin.n || boot_no_vm(b) || (!boot_has_net(b) && b->pin.vcpus == 1))
 		return;
-	pin_vmm(&r->pin, r->vmm.pid, r->cell->vmm->vcpu_thread,
-		r->cell->mode->server == SERVER_KERNEL, r->placement);
-	if (r->path.helper.pid)
-		pin_process(pin_io(&r->pin), r->path.helper.pid, "backend", r->placement);
+	pin_vmm(&b->pin, b->vmm.pid, b->cell->vmm->vcpu_thread, b->cell->mode->server == SERVER_KERNEL,
+		b->placement);
+	if (b->path.helper.pid)
+		pin_process(pin_io(&b->pin), b->path.helper.pid, "backend", b->placement);
 }
 
-int run_start(struct run *r)
+int boot_start(struct vm_boot *b)
 {
-	return run_no_vm(r) ? start_host_agent(r) : start_vmm(r);
+	return boot_no_vm(b) ? start_host_agent(b) : start_vmm(b);
 }

@@ -34,258 +34,260 @@ const struct talk_limits talk_limits = {
 
 static const char *const stage_names[] = {"set-up", "boot", "job", "power-off"};
 
-static void stage_enter(struct run *r, enum stage stage, uint64_t limit_ns)
+static void stage_enter(struct vm_boot *b, enum stage stage, uint64_t limit_ns)
 {
 	uint64_t now = clock_ns();
 
-	r->stage = stage;
-	r->stage_ns[stage] = now;
-	r->deadline_ns = now + limit_ns;
+	b->stage = stage;
+	b->stage_ns[stage] = now;
+	b->deadline_ns = now + limit_ns;
 }
 
 /* What a boot cost its host. Read only where it is asked for: smaps holds the VMM's memory map meanwhile. */
-static void what_it_took(struct run *r)
+static void what_it_took(struct vm_boot *b)
 {
-	json_object_set_new(r->metrics, "boot_cpu_ns", json_real((double)usage_cpu_ns(r->vmm.pid)));
-	json_object_set_new(r->metrics, "vmm_overhead_bytes",
-			    json_real((double)usage_rss_beside(r->vmm.pid, cell_mem(r->cell))));
+	json_object_set_new(b->metrics, "boot_cpu_ns", json_real((double)usage_cpu_ns(b->vmm.pid)));
+	json_object_set_new(b->metrics, "vmm_overhead_bytes",
+			    json_real((double)usage_rss_beside(b->vmm.pid, cell_mem(b->cell))));
 }
 
-static uint64_t job_limit_ns(const struct run *r)
+static uint64_t job_limit_ns(const struct vm_boot *b)
 {
-	return r->job.duration_ns + r->job.warmup_ns + r->limits->slack_ns;
+	return b->job.duration_ns + b->job.warmup_ns + b->limits->slack_ns;
 }
 
-static void on_hello(struct run *r)
+static void on_hello(struct vm_boot *b)
 {
 	uint64_t most;
 
-	if (r->stage_ns[STAGE_JOB]) {
-		run_fail(r, -EPROTO, "the agent began a second time: has the guest started anew?");
+	if (b->stage_ns[STAGE_JOB]) {
+		boot_fail(b, -EPROTO, "the agent began a second time: has the guest started anew?");
 		return;
 	}
-	stage_enter(r, STAGE_JOB, job_limit_ns(r));
-	if (__builtin_add_overflow(r->job.rounds, 1, &most) ||
-	    __builtin_mul_overflow(most, job_limit_ns(r), &most))
+	stage_enter(b, STAGE_JOB, job_limit_ns(b));
+	if (__builtin_add_overflow(b->job.rounds, 1, &most) ||
+	    __builtin_mul_overflow(most, job_limit_ns(b), &most))
 		most = UINT64_MAX / 2;
-	r->job_end_ns = r->stage_ns[STAGE_JOB] + most;
-	if (run_no_vm(r))
+	b->job_end_ns = b->stage_ns[STAGE_JOB] + most;
+	if (boot_no_vm(b))
 		return;
-	r->boot_ns = r->stage_ns[STAGE_JOB] - r->stage_ns[STAGE_BOOT];
-	if (r->cell->workload->flags & WORKLOAD_WHOLE_BOOT)
-		what_it_took(r);
-	run_pin(r);
+	b->boot_ns = b->stage_ns[STAGE_JOB] - b->stage_ns[STAGE_BOOT];
+	if (b->cell->workload->flags & WORKLOAD_WHOLE_BOOT)
+		what_it_took(b);
+	boot_pin(b);
 }
 
-static void on_ready(struct run *r)
+static void on_ready(struct vm_boot *b)
 {
-	if (!r->ready)
-		run_pin(r);
-	r->ready = true;
+	if (!b->ready)
+		boot_pin(b);
+	b->ready = true;
 }
 
 /* It tells of its progress. */
-static void on_note(struct run *r)
+static void on_note(struct vm_boot *b)
 {
-	if (r->stage == STAGE_JOB)
-		r->deadline_ns = MIN(clock_ns() + job_limit_ns(r), r->job_end_ns);
+	if (b->stage == STAGE_JOB)
+		b->deadline_ns = MIN(clock_ns() + job_limit_ns(b), b->job_end_ns);
 }
 
-static void on_done(struct run *r)
+static void on_done(struct vm_boot *b)
 {
-	if (!r->done)
-		stage_enter(r, STAGE_OFF, r->limits->off_ns);
-	r->done = true;
+	if (!b->done)
+		stage_enter(b, STAGE_OFF, b->limits->off_ns);
+	b->done = true;
 }
 
 /* Takes value over. */
-static void keep(struct run *r, json_t *values, const char *name, json_t *value)
+static void keep(struct vm_boot *b, json_t *values, const char *name, json_t *value)
 {
-	if (json_object_size(values) >= r->limits->names && !json_object_get(values, name)) {
-		run_fail(r, -E2BIG, "the agent has more than %zu names for its numbers", r->limits->names);
+	if (json_object_size(values) >= b->limits->names && !json_object_get(values, name)) {
+		boot_fail(b, -E2BIG, "the agent has more than %zu names for its numbers", b->limits->names);
 		json_decref(value);
 		return;
 	}
 	json_object_set_new(values, name, value);
 }
 
-static void on_line(struct run *r, const char *text)
+static void on_line(struct vm_boot *b, const char *text)
 {
 	static struct agent_line l;
 
-	fprintf(r->agent_log, "%.6f %s\n", (double)(clock_ns() - r->stage_ns[STAGE_BOOT]) / 1e9, text);
+	fprintf(b->agent_log, "%.6f %s\n", (double)(clock_ns() - b->stage_ns[STAGE_BOOT]) / 1e9, text);
 	if (line_parse(text, &l)) {
-		run_fail(r, -EBADMSG, "the agent said something that is not in its protocol: %.80s", text);
+		boot_fail(b, -EBADMSG, "the agent said something that is not in its protocol: %.80s", text);
 		return;
 	}
 	if (l.kind == LINE_HELLO)
-		on_hello(r);
+		on_hello(b);
 	else if (l.kind == LINE_READY)
-		on_ready(r);
+		on_ready(b);
 	else if (l.kind == LINE_METRIC)
-		keep(r, r->metrics, l.name, json_real(l.value));
+		keep(b, b->metrics, l.name, json_real(l.value));
 	else if (l.kind == LINE_HIST)
-		keep(r, r->hists, l.name, hist_to_json(&l.hist));
+		keep(b, b->hists, l.name, hist_to_json(&l.hist));
 	else if (l.kind == LINE_FAIL)
-		run_fail(r, -EIO, "the guest says: %s", l.text);
+		boot_fail(b, -EIO, "the guest says: %s", l.text);
 	else if (l.kind == LINE_NOTE)
-		on_note(r);
+		on_note(b);
 	else if (l.kind == LINE_DONE)
-		on_done(r);
+		on_done(b);
 }
 
 /* A line costs its time in the log, too. */
 #define LINE_COST 16
 
-static void count_said(struct run *r, size_t n)
+static void count_said(struct vm_boot *b, size_t n)
 {
-	r->said += n;
-	if (r->said > r->limits->bytes)
-		run_fail(r, -EFBIG, "the agent says more than %zu KiB", r->limits->bytes / KIB);
-	if (r->line.len > r->limits->line_bytes)
-		run_fail(r, -EFBIG, "the agent says a line of more than %zu KiB",
-			 r->limits->line_bytes / KIB);
+	b->said += n;
+	if (b->said > b->limits->bytes)
+		boot_fail(b, -EFBIG, "the agent says more than %zu KiB", b->limits->bytes / KIB);
+	if (b->line.len > b->limits->line_bytes)
+		boot_fail(b, -EFBIG, "the agent says a line of more than %zu KiB",
+			  b->limits->line_bytes / KIB);
 }
 
 /* False at the end of the stream. */
-static bool read_agent(struct run *r)
+static bool read_agent(struct vm_boot *b)
 {
 	char buf[4096];
-	ssize_t n = read(r->agent_fd[0], buf, sizeof(buf));
+	ssize_t n = read(b->agent_fd[0], buf, sizeof(buf));
 	char *nl;
 
 	if (n <= 0)
 		return n < 0 && (errno == EINTR || errno == EAGAIN);
-	strbuf_add(&r->line, buf, (size_t)n);
-	while ((nl = memchr(r->line.buf, '\n', r->line.len))) {
-		size_t used = (size_t)(nl - r->line.buf) + 1;
+	strbuf_add(&b->line, buf, (size_t)n);
+	while ((nl = memchr(b->line.buf, '\n', b->line.len))) {
+		size_t used = (size_t)(nl - b->line.buf) + 1;
 
 		*nl = '\0';
-		if (nl > r->line.buf && nl[-1] == '\r')
+		if (nl > b->line.buf && nl[-1] == '\r')
 			nl[-1] = '\0';
-		str_printable(r->line.buf);
-		on_line(r, r->line.buf);
-		count_said(r, LINE_COST);
-		r->line.len -= used;
-		memmove(r->line.buf, r->line.buf + used, r->line.len + 1);
+		str_printable(b->line.buf);
+		on_line(b, b->line.buf);
+		count_said(b, LINE_COST);
+		b->line.len -= used;
+		memmove(b->line.buf, b->line.buf + used, b->line.len + 1);
 	}
-	count_said(r, (size_t)n);
+	count_said(b, (size_t)n);
 	return true;
 }
 
 /* What the guest writes to its console, and its VMM about it, ends on this machine's disk. */
-static void check_logs(struct run *r)
+static void check_logs(struct vm_boot *b)
 {
 	uint64_t now = clock_ns();
 	struct dirent *e;
 	struct stat st;
 	DIR *d;
 
-	if (now < r->logs_ns + LOGS_EVERY_NS)
+	if (now < b->logs_ns + LOGS_EVERY_NS)
 		return;
-	r->logs_ns = now;
-	d = opendir(r->log_dir);
+	b->logs_ns = now;
+	d = opendir(b->log_dir);
 	while (d && (e = readdir(d)))
 		if (!fstatat(dirfd(d), e->d_name, &st, 0) && S_ISREG(st.st_mode) &&
-		    (uint64_t)st.st_size > r->limits->log_bytes)
-			run_fail(r, -EFBIG, "%s has grown beyond %" PRIu64 " MiB", e->d_name,
-				 r->limits->log_bytes / MIB);
+		    (uint64_t)st.st_size > b->limits->log_bytes)
+			boot_fail(b, -EFBIG, "%s has grown beyond %" PRIu64 " MiB", e->d_name,
+				  b->limits->log_bytes / MIB);
 	if (d)
 		closedir(d);
 }
 
 /* Where the logs are once the record is committed; the directory has another name until then. */
-static const char *logs(const struct run *r)
+static const char *logs(const struct vm_boot *b)
 {
-	return strstr(r->log_dir, "/sample-") ? strstr(r->log_dir, "/sample-") + 1 : r->log_dir;
+	return strstr(b->log_dir, "/sample-") ? strstr(b->log_dir, "/sample-") + 1 : b->log_dir;
 }
 
-static int vmm_ended(struct run *r)
+static int vmm_ended(struct vm_boot *b)
 {
 	int status;
 
-	while (r->agent_fd[0] >= 0 && read_agent(r))
+	while (b->agent_fd[0] >= 0 && read_agent(b))
 		;
-	r->over = true;
-	status = proc_wait(&r->vmm, NSEC_PER_SEC);
-	if (r->done)
-		return r->error ? -EIO : 0;
-	return run_fail(r, -EIO, "the VMM ended with status %d before the guest was done; see %s/vmm.log and console.log of the run",
-			status, logs(r));
+	b->over = true;
+	status = proc_wait(&b->vmm, NSEC_PER_SEC);
+	if (b->done)
+		return b->error ? -EIO : 0;
+	return boot_fail(
+		b, -EIO,
+		"the VMM ended with status %d before the guest was done; see %s/vmm.log and console.log of the run",
+		status, logs(b));
 }
 
 /* A guest that has said all it has to say is a sample, whether it powers off or not. */
-static int timed_out(struct run *r)
+static int timed_out(struct vm_boot *b)
 {
-	if (r->stage != STAGE_OFF)
-		return run_fail(r, -ETIMEDOUT, "timed out in the stage %s; see %s/console.log of the run",
-				stage_names[r->stage], logs(r));
-	log_warn("%s: the guest did not power off in %.0f s; ended", r->cell->label,
-		 (double)r->limits->off_ns / 1e9);
-	proc_end(&r->vmm, NSEC_PER_SEC);
-	r->over = true;
+	if (b->stage != STAGE_OFF)
+		return boot_fail(b, -ETIMEDOUT, "timed out in the stage %s; see %s/console.log of the run",
+				 stage_names[b->stage], logs(b));
+	log_warn("%s: the guest did not power off in %.0f s; ended", b->cell->label,
+		 (double)b->limits->off_ns / 1e9);
+	proc_end(&b->vmm, NSEC_PER_SEC);
+	b->over = true;
 	return 0;
 }
 
 /* What poll found of one VM. */
-static int attend(struct run *r, bool line, bool ended)
+static int attend(struct vm_boot *b, bool line, bool ended)
 {
 	if (line)
-		r->open = read_agent(r);
+		b->open = read_agent(b);
 	if (ended)
-		return vmm_ended(r);
-	check_logs(r);
-	if (r->error)
+		return vmm_ended(b);
+	check_logs(b);
+	if (b->error)
 		return -EIO;
 	/* Read while it powers off: the probes hold only the window. */
-	if (r->done && !r->probe_data && r->probes)
-		probes_read(r->probes, &r->probe_data);
-	return clock_ns() > r->deadline_ns ? timed_out(r) : 0;
+	if (b->done && !b->probe_data && b->probes)
+		probes_read(b->probes, &b->probe_data);
+	return clock_ns() > b->deadline_ns ? timed_out(b) : 0;
 }
 
 /* Guests that wait for one another are let go together. True once that has been done. */
-static bool open_gate(struct run *runs, unsigned n)
+static bool let_all_go(struct vm_boot *boots, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		if (!runs[i].ready && !runs[i].done)
+		if (!boots[i].ready && !boots[i].done)
 			return false;
 	for (unsigned i = 0; i < n; i++)
-		if (runs[i].job.start_together && fd_write_all(runs[i].agent_fd[0], "go\n", 3))
-			run_fail(&runs[i], -EPIPE, "the guest could not be let go");
+		if (boots[i].job.start_together && fd_write_all(boots[i].agent_fd[0], "go\n", 3))
+			boot_fail(&boots[i], -EPIPE, "the guest could not be let go");
 	return true;
 }
 
-static bool all_over(const struct run *runs, unsigned n)
+static bool all_over(const struct vm_boot *boots, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		if (!runs[i].over)
+		if (!boots[i].over)
 			return false;
 	return true;
 }
 
-int run_converse(struct run *runs, unsigned n)
+int boot_converse(struct vm_boot *boots, unsigned n)
 {
 	struct pollfd *p = xcalloc(2 * n, sizeof(*p));
-	bool gone = false;
+	bool let_go = false;
 	int err = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		runs[i].deadline_ns = runs[i].stage_ns[STAGE_BOOT] + runs[i].limits->boot_ns;
-		runs[i].open = true;
+		boots[i].deadline_ns = boots[i].stage_ns[STAGE_BOOT] + boots[i].limits->boot_ns;
+		boots[i].open = true;
 	}
-	while (!err && !all_over(runs, n)) {
+	while (!err && !all_over(boots, n)) {
 		for (unsigned i = 0; i < n; i++) {
-			p[2 * i] = (struct pollfd){runs[i].open ? runs[i].agent_fd[0] : -1, POLLIN, 0};
-			p[2 * i + 1] = (struct pollfd){runs[i].over ? -1 : runs[i].vmm.pidfd, POLLIN, 0};
+			p[2 * i] = (struct pollfd){boots[i].open ? boots[i].agent_fd[0] : -1, POLLIN, 0};
+			p[2 * i + 1] = (struct pollfd){boots[i].over ? -1 : boots[i].vmm.pidfd, POLLIN, 0};
 		}
-		progress_tick(runs->want->progress, stage_names[runs->stage]);
+		progress_tick(boots->want->progress, stage_names[boots->stage]);
 		poll(p, 2 * n, 100);
 		for (unsigned i = 0; i < n && !err; i++)
-			if (!runs[i].over)
-				err = attend(&runs[i], p[2 * i].revents, p[2 * i + 1].revents);
-		gone = gone || open_gate(runs, n);
+			if (!boots[i].over)
+				err = attend(&boots[i], p[2 * i].revents, p[2 * i + 1].revents);
+		let_go = let_go || let_all_go(boots, n);
 		if (sample_interrupted)
-			err = run_fail(runs, -EINTR, "interrupted");
+			err = boot_fail(boots, -EINTR, "interrupted");
 	}
 	free(p);
 	return err;

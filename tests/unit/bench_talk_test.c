@@ -38,7 +38,7 @@ static struct {
 	struct cell cell;
 	struct progress progress;
 	struct sample_want want;
-	struct run run;
+	struct vm_boot boot;
 	char dir[32];
 	pid_t guest;
 } rig;
@@ -85,42 +85,46 @@ static void start(void)
 	rig.cell = (struct cell){.workload = &rig.workload, .label = (char *)"test", .guest = "none"};
 	rig.progress.quiet = true;
 	rig.want = (struct sample_want){.cell = &rig.cell, .progress = &rig.progress};
-	rig.run = (struct run){.want = &rig.want, .cell = &rig.cell, .limits = &limits, .log_dir = rig.dir,
-			       .metrics = json_object(), .hists = json_object()};
-	rig.run.job.rounds = 2;
-	rig.run.agent_log = fopen(path, "we");
-	assert_non_null(rig.run.agent_log);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, rig.run.agent_fd), 0);
-	assert_int_equal(proc_spawn(&rig.run.vmm, argv, NULL), 0); /* the "VMM" */
-	rig.run.stage = STAGE_BOOT;
-	rig.run.stage_ns[STAGE_BOOT] = clock_ns();
+	rig.boot = (struct vm_boot){.want = &rig.want,
+				    .cell = &rig.cell,
+				    .limits = &limits,
+				    .log_dir = rig.dir,
+				    .metrics = json_object(),
+				    .hists = json_object()};
+	rig.boot.job.rounds = 2;
+	rig.boot.agent_log = fopen(path, "we");
+	assert_non_null(rig.boot.agent_log);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, rig.boot.agent_fd), 0);
+	assert_int_equal(proc_spawn(&rig.boot.vmm, argv, NULL), 0); /* the "VMM" */
+	rig.boot.stage = STAGE_BOOT;
+	rig.boot.stage_ns[STAGE_BOOT] = clock_ns();
 	free(path);
 }
 
 static void end(void)
 {
-	proc_end(&rig.run.vmm, 0);
+	proc_end(&rig.boot.vmm, 0);
 	kill(rig.guest, SIGKILL);
 	waitpid(rig.guest, NULL, 0);
-	fclose(rig.run.agent_log);
-	close(rig.run.agent_fd[0]);
-	json_decref(rig.run.metrics);
-	json_decref(rig.run.hists);
-	strbuf_free(&rig.run.line);
-	free(rig.run.error);
+	fclose(rig.boot.agent_log);
+	close(rig.boot.agent_fd[0]);
+	json_decref(rig.boot.metrics);
+	json_decref(rig.boot.hists);
+	strbuf_free(&rig.boot.line);
+	free(rig.boot.error);
 	dir_remove_all(rig.dir);
 }
 
-/* The runner's verdict, and in rig.run.error its reason. */
+/* The runner's verdict, and in rig.boot.error its reason. */
 static int converse(const struct talk *t)
 {
 	rig.guest = fork();
 	if (!rig.guest) {
-		close(rig.run.agent_fd[0]);
-		guest_main(rig.run.agent_fd[1], t);
+		close(rig.boot.agent_fd[0]);
+		guest_main(rig.boot.agent_fd[1], t);
 	}
-	close_fd(&rig.run.agent_fd[1]);
-	return run_converse(&rig.run, 1);
+	close_fd(&rig.boot.agent_fd[1]);
+	return boot_converse(&rig.boot, 1);
 }
 
 #define HELLO "exitlab hello 1 6.1\n"
@@ -154,9 +158,9 @@ static void one_budget_a_sample(void **state)
 
 		start();
 		err = converse(&cases[i].talk);
-		if (err != cases[i].err || !rig.run.error != !cases[i].error ||
-		    (rig.run.error && !strstr(rig.run.error, cases[i].error)))
-			fail_msg("%s: %d, %s", cases[i].what, err, rig.run.error ? rig.run.error : "good");
+		if (err != cases[i].err || !rig.boot.error != !cases[i].error ||
+		    (rig.boot.error && !strstr(rig.boot.error, cases[i].error)))
+			fail_msg("%s: %d, %s", cases[i].what, err, rig.boot.error ? rig.boot.error : "good");
 		if (clock_ns() - t0 > 10 * NSEC_PER_SEC)
 			fail_msg("%s: took its time", cases[i].what);
 		end();
@@ -176,7 +180,7 @@ static void logs_are_bounded(void **state)
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	assert_int_equal(ftruncate(fd, 2 * MIB), 0);
 	assert_int_equal(converse(&quiet), -EIO);
-	assert_non_null(strstr(rig.run.error, "console.log has grown beyond 1 MiB"));
+	assert_non_null(strstr(rig.boot.error, "console.log has grown beyond 1 MiB"));
 	end();
 	close(fd);
 	free(path);
