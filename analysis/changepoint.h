@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Levels of a nightly series: E-divisive means (Matteson and James 2014) found by bisection, each
- * split tested by permutation of the points around it. Deterministic.
+ * Levels of a nightly series: E-divisive means (Matteson and James 2014) found by bisection, each split
+ * tested against series without a step that are as correlated from night to night as this one. A straight
+ * line competes with the steps: a slow drift is not a staircase. Deterministic.
  */
 #ifndef ANALYSIS_CHANGEPOINT_H
 #define ANALYSIS_CHANGEPOINT_H
@@ -9,24 +10,33 @@
 #include "base/util.h"
 
 #define CHANGE_MIN_SEGMENT   5	/* so that a single spike is never a level */
+#define CHANGE_MIN_DRIFT     30 /* points that a drift needs */
 #define CHANGE_SETTLED	     10 /* points after it until a change is no longer provisional */
 #define CHANGE_ALPHA	     0.01
 #define CHANGE_MIN_MAGNITUDE 0.01 /* relative; smaller neighbours are one level */
+#define CHANGE_CORRELATED    0.3  /* from here on a series is said to be correlated */
 
-struct change_point {
-	size_t at;	      /* the first point of the new level */
-	double before, after; /* medians of the level before and of the new one */
-	double p;	      /* of the permutation test; 0 for an accepted one */
-	bool provisional;     /* fewer than CHANGE_SETTLED points since */
-	bool accepted;	      /* somebody said that this level is right from here on */
+/* Points start to end - 1. */
+struct change_level {
+	size_t start, end;
+	bool drift;
+	double from, to;  /* value at its start and at its end: equal unless it drifts */
+	double p;	  /* of the test of the step at its start; 0 for the first and for an accepted one */
+	bool provisional; /* begins with a step, and fewer than CHANGE_SETTLED points have followed */
+	bool accepted;	  /* somebody said that this level is right from here on */
+};
+
+struct change_levels {
+	struct change_level *v; /* in order, one after the other, all points; free with free */
+	size_t n;
+	double lag1; /* correlation of each point with the one before, beside the levels; 0 to 0.95 */
 };
 
 /*
- * x in order of time. accepted: positions at which a level was accepted, in rising order; they
- * always start a new level. min_magnitude < 0: the default. Returns the number of changes, in
- * order; the caller frees *out (NULL when none).
+ * x in order of time, n above 0. accepted: positions at which a level was accepted, in rising order; they
+ * always start a new level. min_magnitude < 0: the default.
  */
-size_t change_points(const double *x, size_t n, const size_t *accepted, size_t n_accepted,
-		     double min_magnitude, struct change_point **out);
+struct change_levels change_levels(const double *x, size_t n, const size_t *accepted, size_t n_accepted,
+				   double min_magnitude);
 
 #endif

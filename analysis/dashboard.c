@@ -126,6 +126,8 @@ int dashboard_build(struct store *store, const struct dashboard_opts *opts,
 	int err = dash_collect(&d, store, opts);
 
 	if (!err)
+		dash_count_false_alarms(&d, store, opts);
+	if (!err)
 		err = put_site(&d, opts, runs_dir);
 	*stats = (struct dashboard_stats){.series = d.n, .runs = d.rows};
 	for (size_t i = 0; i < d.n; i++)

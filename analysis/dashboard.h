@@ -4,6 +4,7 @@
 #ifndef ANALYSIS_DASHBOARD_H
 #define ANALYSIS_DASHBOARD_H
 
+#include "analysis/changepoint.h"
 #include "base/strbuf.h"
 #include "results/query.h"
 
@@ -11,6 +12,8 @@ struct dashboard_opts {
 	const char *out_dir;
 	const char *since;	    /* ISO 8601 or a prefix of it; NULL: everything */
 	const char *const *metrics; /* NULL-terminated; NULL: the usual ones */
+	/* The metrics that a workload is about, with blanks between; NULL, or what gives NULL: not known. */
+	const char *(*headline)(const char *workload);
 };
 
 struct dashboard_stats {
@@ -28,9 +31,10 @@ enum dash_verdict { DASH_STEADY, DASH_WORSE, DASH_BETTER, DASH_CHANGED, DASH_FEW
 #define DASH_VERDICTS (DASH_FEW + 1)
 
 struct dash_change {
-	size_t at;	      /* first point of the new level */
-	double before, after; /* medians of the levels */
+	size_t at, end;	      /* first point of the new level; of a drift its first and last */
+	double before, after; /* the levels, or where the drift begins and ends */
 	bool provisional;     /* too new to be sure */
+	bool drift;
 };
 
 /* What a run measures, whatever the metric: one per distinct series of the index. */
@@ -46,6 +50,7 @@ struct dash_series {
 	const char *name; /* of the metric, its kind included */
 	const struct series_point *p;
 	size_t n;
+	struct change_levels levels;
 	struct dash_change *change;
 	size_t changes;
 	enum dash_verdict verdict;
@@ -63,7 +68,7 @@ struct dash {
 	size_t points;
 	struct run_row *row; /* by id */
 	size_t rows;
-	size_t aa_pairs, aa_alarms;
+	size_t aa_pairs, aa_alarms; /* of the newest pairs of runs of one build */
 	const char *runs_dir;
 	const char *store_runs; /* URL of the runs directory, seen from s/ */
 };
@@ -72,8 +77,15 @@ int dash_collect(struct dash *d, struct store *store, const struct dashboard_opt
 void dash_free(struct dash *d);
 const struct run_row *dash_run(const struct dash *d, const char *id);
 
-/* Levels of the series into s->change. */
+/* Levels of the series into s->levels, what is to be told of them into s->change. */
 void dash_find_changes(struct dash_series *s);
+
+/*
+ * How often a gate would have been suspicious of two runs of one build, one after the other: d->aa_pairs and
+ * d->aa_alarms. Reads the records of DASH_AA_PAIRS pairs at most.
+ */
+#define DASH_AA_PAIRS 100
+void dash_count_false_alarms(struct dash *d, struct store *store, const struct dashboard_opts *opts);
 
 /* Exits per boot by reason of every run of a series: value[reason * n + point], NAN where a run has
  * none. */

@@ -192,14 +192,16 @@ function history(d) {
 		node(g, "path", {class: "series", d: "M" + at.map(i => `${X(d.t[i]).toFixed(1)},${Y(d.v[i]).toFixed(1)}`).join("L")});
 		if (at.length < w / 6)
 			for (const i of at) node(g, "circle", {class: "dot", cx: X(d.t[i]), cy: Y(d.v[i]), r: 2.5});
-		const edges = [0, ...d.chg.map(c => c.i), n];
-		d.levels.forEach((v, k) => node(g, "line", {class: "level", x1: X(d.t[edges[k]]), x2: X(d.t[edges[k + 1] - 1]), y1: Y(v), y2: Y(v)}));
+		for (const [i, j, from, to] of d.levels)
+			node(g, "line", {class: "level", x1: X(d.t[i]), x2: X(d.t[j]), y1: Y(from), y2: Y(to)});
 		let free = -Infinity;
 		for (const c of d.chg) {
-			const x = X(d.t[c.i]), kind = verdictOf(c);
-			node(g, "line", {class: "change " + kind, x1: x, x2: x, y1: M.t - 4, y2: h - M.b});
+			const drift = c.until !== undefined, kind = verdictOf(c);
+			const x = drift ? (X(d.t[c.i]) + X(d.t[c.until])) / 2 : X(d.t[c.i]);
+			if (!drift) node(g, "line", {class: "change " + kind, x1: x, x2: x, y1: M.t - 4, y2: h - M.b});
 			if (x < Math.max(free, M.l) || x > w - M.r) continue;
-			const s = (c.to >= c.from ? "▲ " : "▼ ") + (c.from ? pct(c.to / c.from) : "new") + (c.prov ? " ?" : "");
+			const arrow = drift ? (c.to >= c.from ? "↗ " : "↘ ") : c.to >= c.from ? "▲ " : "▼ ";
+			const s = arrow + (c.from ? pct(c.to / c.from) : "new") + (c.prov ? " ?" : "");
 			node(svg, "text", {class: kind, x: Math.min(x, w - 66), y: 13}, s);
 			free = x + 70;
 		}
@@ -245,7 +247,7 @@ function history(d) {
 		const parts = [minute(d.t[i]) + " UTC", format(d.v[i], d.unit) +
 			(d.lo[i] !== null ? ` [${format(d.lo[i], d.unit)}, ${format(d.hi[i], d.unit)}]` : "") + `, n = ${d.n[i]}`,
 			"build " + d.vers[d.ver[i]], "run " + d.id[i]];
-		const c = d.chg.find(q => q.i === i);
+		const c = d.chg.find(q => q.i === i && q.until === undefined);
 		if (c) parts.push((c.prov ? "provisional change: " : "change: ") + (c.from ? pct(c.to / c.from) : ""));
 		const a = d.acc.find(q => q.i === i);
 		if (a) parts.push("level accepted: " + a.why);

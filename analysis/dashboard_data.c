@@ -12,7 +12,6 @@
 
 #define MIN_RUNS    10 /* fewer show a history but get no verdict */
 #define RECENT_RUNS 60 /* an older change has become the level */
-#define AA_FLOOR    0.01
 
 static const char *const usual_metrics[] = {
 	"throughput_bps",
@@ -194,6 +193,14 @@ static size_t last_accepted(const struct dash_series *s)
 	return 0;
 }
 
+/* Neither accepted since nor so old that it has become the level. */
+static bool is_open(const struct dash_series *s, const struct dash_change *c)
+{
+	if (c->drift)
+		return c->at >= last_accepted(s) && s->n - c->end <= RECENT_RUNS;
+	return c->at > last_accepted(s) && s->n - c->at <= RECENT_RUNS;
+}
+
 enum dash_verdict dash_direction(const struct dash_series *s, const struct dash_change *c)
 {
 	double better = s->metric->better * (c->after - c->before);
@@ -210,29 +217,33 @@ double dash_percent(const struct dash_change *c)
 	return 100 * (c->after / c->before - 1);
 }
 
+static char *comment_of(const struct dash_series *s, const struct dash_change *c)
+{
+	const char *arrow = c->after > c->before ? "▲" : "▼";
+	const char *kind = dash_verdict_class[s->verdict];
+	char day[11];
+
+	dash_day(&s->p[c->at], day);
+	if (c->drift)
+		return xasprintf("%s %+.2g %% %s, drifting since %s", arrow, dash_percent(c), kind, day);
+	return xasprintf("%s %+.2g %% %s since %s%s", arrow, dash_percent(c), kind, day,
+			 c->provisional ? " (provisional)" : "");
+}
+
 static void judge_series(struct dash_series *s)
 {
 	const struct dash_change *c = s->changes ? &s->change[s->changes - 1] : NULL;
-	bool open = c && (c->at > last_accepted(s) || (!last_accepted(s) && !s->p[0].accepted)) &&
-		    s->n - c->at <= RECENT_RUNS;
-	const char *arrow;
-	char day[11];
 
 	if (s->n < MIN_RUNS) {
 		s->verdict = DASH_FEW;
 		s->comment = xasprintf("too few runs for a verdict (%zu)", s->n);
-		return;
-	}
-	if (!open) {
+	} else if (c && is_open(s, c)) {
+		s->verdict = dash_direction(s, c);
+		s->comment = comment_of(s, c);
+	} else {
 		s->verdict = DASH_STEADY;
 		s->comment = xasprintf("steady for %zu runs", s->n - (c ? c->at : 0));
-		return;
 	}
-	dash_day(&s->p[c->at], day);
-	s->verdict = dash_direction(s, c);
-	arrow = c->after > c->before ? "▲" : "▼";
-	s->comment = xasprintf("%s %+.2g %% %s since %s%s", arrow, dash_percent(c),
-			       dash_verdict_class[s->verdict], day, c->provisional ? " (provisional)" : "");
 }
 
 static void add_series(struct dash *d, const struct dashboard_opts *opts)
@@ -264,44 +275,6 @@ static void add_series(struct dash *d, const struct dashboard_opts *opts)
 	}
 }
 
-/* ---- false alarms ---- */
-
-static bool apart(const struct series_point *a, const struct series_point *b)
-{
-	double gap = fmax(b->low - a->high, a->low - b->high);
-
-	return gap > AA_FLOOR * fabs(a->median);
-}
-
-static bool named_build(const char *version)
-{
-	size_t len = strlen(version);
-
-	return len && strcmp(version, "unknown") &&
-	       (len < 6 || strcmp(version + len - 6, "-dirty"));
-}
-
-/* Two runs of one build, one after the other, are an A/A experiment: where their intervals lie
- * apart, a gate would have raised a false alarm. */
-static void count_false_alarms(struct dash *d)
-{
-	for (size_t k = 0; k < d->n; k++) {
-		const struct dash_series *s = &d->series[k];
-
-		for (size_t i = 1; i < s->n; i++) {
-			const struct run_row *a = dash_run(d, s->p[i - 1].id),
-					     *b = dash_run(d, s->p[i].id);
-
-			if (!a || !b || !named_build(a->version) ||
-			    strcmp(a->version, b->version) || !isfinite(s->p[i].low) ||
-			    !isfinite(s->p[i - 1].low))
-				continue;
-			d->aa_pairs++;
-			d->aa_alarms += apart(&s->p[i - 1], &s->p[i]);
-		}
-	}
-}
-
 int dash_collect(struct dash *d, struct store *store, const struct dashboard_opts *opts)
 {
 	struct run_filter filter = {.since = opts->since, .ok_only = true};
@@ -314,7 +287,6 @@ int dash_collect(struct dash *d, struct store *store, const struct dashboard_opt
 	qsort(d->row, d->rows, sizeof(*d->row), by_id);
 	add_configs(d);
 	add_series(d, opts);
-	count_false_alarms(d);
 	return 0;
 }
 
@@ -329,6 +301,7 @@ void dash_free(struct dash *d)
 			free(part[k]);
 	}
 	for (size_t i = 0; i < d->n; i++) {
+		free(d->series[i].levels.v);
 		free(d->series[i].change);
 		free(d->series[i].page);
 		free(d->series[i].title);

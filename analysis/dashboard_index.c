@@ -92,8 +92,9 @@ static void add_filters(struct strbuf *sb, const struct dash *d)
 static char *alarms_text(const struct dash *d)
 {
 	if (!d->aa_pairs)
-		return xstrdup("Own false-alarm rate: unknown; no build of a clean checkout was run twice in a row with 6 boots or more (A/A).");
-	return xasprintf("Own false-alarm rate: %zu of %zu pairs of consecutive runs of one build (A/A) differ by more than their intervals and 1 %%: %.2g %%.",
+		return xstrdup("Own false-alarm rate: unknown; the same programs were not run twice in a row (A/A).");
+	return xasprintf("Own false-alarm rate: %zu of the newest %zu pairs of consecutive runs of the same programs "
+			 "(A/A) look worse to the gate's screening (%.2g %%); its confirmation is to take them away.",
 			 d->aa_alarms, d->aa_pairs, 100.0 * (double)d->aa_alarms / (double)d->aa_pairs);
 }
 

@@ -75,33 +75,32 @@ static void add_versions(json_t *data, const struct dash *d, const struct dash_s
 	json_object_set_new(data, "vers", list);
 }
 
-static json_t *level_json(const struct dash_series *s, size_t from, size_t to)
+/* Of a drift the end as well; levels are [first, last, from, to]. */
+static json_t *change_json(const struct dash_change *c)
 {
-	double *v = xcalloc(to - from, sizeof(*v)), median;
+	json_t *change = json_pack("{s:I,s:o,s:o,s:b}", "i", (json_int_t)c->at, "from",
+				   json_real_or_null(c->before), "to", json_real_or_null(c->after), "prov",
+				   c->provisional);
 
-	for (size_t i = from; i < to; i++)
-		v[i - from] = s->p[i].median;
-	median = stats_median(v, to - from);
-	free(v);
-	return json_real_or_null(median);
+	if (c->drift)
+		json_object_set_new(change, "until", json_integer((json_int_t)c->end));
+	return change;
+}
+
+static json_t *level_json(const struct change_level *l)
+{
+	return json_pack("[I,I,o,o]", (json_int_t)l->start, (json_int_t)l->end - 1,
+			 json_real_or_null(l->from), json_real_or_null(l->to));
 }
 
 static void add_changes(json_t *data, const struct dash_series *s)
 {
 	json_t *changes = json_array(), *levels = json_array();
-	size_t from = 0;
 
-	for (size_t i = 0; i < s->changes; i++) {
-		const struct dash_change *c = &s->change[i];
-
-		json_array_append_new(changes,
-				      json_pack("{s:I,s:o,s:o,s:b}", "i", (json_int_t)c->at, "from",
-						json_real_or_null(c->before), "to",
-						json_real_or_null(c->after), "prov", c->provisional));
-		json_array_append_new(levels, level_json(s, from, c->at));
-		from = c->at;
-	}
-	json_array_append_new(levels, level_json(s, from, s->n));
+	for (size_t i = 0; i < s->changes; i++)
+		json_array_append_new(changes, change_json(&s->change[i]));
+	for (size_t i = 0; i < s->levels.n; i++)
+		json_array_append_new(levels, level_json(&s->levels.v[i]));
 	json_object_set_new(data, "chg", changes);
 	json_object_set_new(data, "levels", levels);
 }
@@ -164,6 +163,13 @@ static void add_data(struct strbuf *sb, const struct dash *d, const struct dash_
 
 /* ---- tables ---- */
 
+static const char *note_of(const struct dash_change *c)
+{
+	if (c->drift)
+		return "drift";
+	return c->provisional ? "provisional" : "";
+}
+
 static void add_change(struct strbuf *sb, const struct dash *d, const struct dash_series *s,
 		       const struct dash_change *c)
 {
@@ -177,14 +183,18 @@ static void add_change(struct strbuf *sb, const struct dash *d, const struct das
 	snprintf(percent, sizeof(percent), "%+.2g", dash_percent(c));
 	page_add(sb, asset_dashboard_html, "change", "at", at, "day", day, "before", before, "after", after,
 		 "kind", dash_verdict_class[dash_direction(s, c)], "percent", percent, "old",
-		 version_at(d, s, last), "new", version_at(d, s, c->at), "provisional",
-		 c->provisional ? "provisional" : "", NULL);
+		 version_at(d, s, last), "new", version_at(d, s, c->drift ? c->end : c->at), "note",
+		 note_of(c), NULL);
 }
 
 static void add_change_table(struct strbuf *sb, const struct dash *d, const struct dash_series *s)
 {
 	struct strbuf rows = STRBUF_INIT;
+	char lag1[24];
 
+	snprintf(lag1, sizeof(lag1), "%.2f", s->levels.lag1);
+	if (s->levels.lag1 >= CHANGE_CORRELATED)
+		page_add(sb, asset_dashboard_html, "correlated", "lag1", lag1, NULL);
 	for (size_t i = s->changes; i-- > 0;)
 		add_change(&rows, d, s, &s->change[i]);
 	if (s->changes)

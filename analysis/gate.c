@@ -269,6 +269,23 @@ int gate_run(struct gate *g, const json_t *base, const struct gate_source *sourc
 	return 0;
 }
 
+bool gate_suspects(const json_t *base, const json_t *rec, const struct gate_opts *opts)
+{
+	struct gate g = {.exact = is_virtual(base)};
+	bool suspect;
+
+	make_rows(&g, base, rec, opts);
+	if (g.exact) {
+		gate_judge_exact(&g, base, rec);
+		conclude(&g);
+		suspect = g.tripped;
+	} else {
+		suspect = screening(&g, base, rec);
+	}
+	gate_free(&g);
+	return suspect;
+}
+
 void gate_tell_detectable(struct gate *g)
 {
 	for (size_t i = 0; i < g->n; i++) {

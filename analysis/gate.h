@@ -97,6 +97,12 @@ int gate_run(struct gate *g, const json_t *base, const struct gate_source *sourc
 void gate_free(struct gate *g);
 
 /*
+ * The screening alone, of two records that are there: would a gate on base be suspicious of rec? (In virtual
+ * time: would it trip?) Between two runs of the same programs that is a false alarm.
+ */
+bool gate_suspects(const json_t *base, const json_t *rec, const struct gate_opts *opts);
+
+/*
  * Fills in the smallest ratio to the worse (above 1) that 4 of 5 such gates of as many metrics would trip on:
  * NAN when it cannot be told, INFINITY when none would.
  */

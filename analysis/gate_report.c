@@ -176,8 +176,8 @@ static void write_legend(const struct gate *g, FILE *out)
 			     "A/A pairs of the store; the intervals include it.\n");
 	else
 		fprintf(out,
-			"How much runs of the same programs differ is not known (A/A pairs of this series in "
-			"the store: %zu, %d are needed): the intervals know only how boots differ.\n",
+			"How much runs of the same programs differ is not known (A/A pairs of this series "
+			"in the store: %zu, %d are needed): the intervals know only how boots differ.\n",
 			most, SPREAD_MIN_PAIRS);
 }
 

@@ -77,30 +77,37 @@ void spread_widen(const struct spread *s, struct interval *ratio, size_t na, siz
 /* ---- from the store ---- */
 
 /* Runs of a series, with a number for each build. */
-struct builds {
-	struct run_row *row;
-	size_t n;
+struct run_build {
+	char id[32];
+	size_t build;
 };
+
+static int by_build_text(const void *a, const void *b)
+{
+	return strcmp(((const struct run_row *)a)->build, ((const struct run_row *)b)->build);
+}
 
 static int by_id(const void *a, const void *b)
 {
-	return strcmp(((const struct run_row *)a)->id, ((const struct run_row *)b)->id);
+	return strcmp(((const struct run_build *)a)->id, ((const struct run_build *)b)->id);
 }
 
-/* The first run of the same build stands for it; a run whose programs are not known is alone. */
-static size_t build_of(const struct builds *b, const char *id)
+/* Sorted by id; a run whose programs are not known is a build of its own. */
+static struct run_build *number_builds(struct run_row *row, size_t n)
 {
-	struct run_row key = {.ok = false};
-	const struct run_row *r;
+	struct run_build *b = xcalloc(n, sizeof(*b));
+	size_t build = 0;
 
-	snprintf(key.id, sizeof(key.id), "%s", id);
-	r = bsearch(&key, b->row, b->n, sizeof(*b->row), by_id);
-	if (!r)
-		return SIZE_MAX;
-	for (size_t i = 0; *r->build && i < b->n; i++)
-		if (!strcmp(b->row[i].build, r->build))
-			return i;
-	return (size_t)(r - b->row);
+	if (n)
+		qsort(row, n, sizeof(*row), by_build_text);
+	for (size_t i = 0; i < n; i++) {
+		build += i && (!*row[i].build || strcmp(row[i].build, row[i - 1].build) != 0);
+		snprintf(b[i].id, sizeof(b[i].id), "%s", row[i].id);
+		b[i].build = build;
+	}
+	if (n)
+		qsort(b, n, sizeof(*b), by_id);
+	return b;
 }
 
 static int by_build(const void *a, const void *b)
@@ -110,7 +117,8 @@ static int by_build(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static struct spread spread_of_points(const struct series_point *p, size_t n, const struct builds *b)
+static struct spread spread_of_points(const struct series_point *p, size_t n, const struct run_build *builds,
+				      size_t n_builds)
 {
 	struct spread_run *run = xcalloc(n, sizeof(*run));
 	struct spread s;
@@ -118,11 +126,11 @@ static struct spread spread_of_points(const struct series_point *p, size_t n, co
 
 	for (size_t i = 0; i < n; i++) {
 		double error = (log(p[i].high) - log(p[i].low)) / 2 / TWO_SIDED;
-		size_t build = build_of(b, p[i].id);
+		const struct run_build *b = bsearch(p[i].id, builds, n_builds, sizeof(*builds), by_id);
 
-		if (!(p[i].median > 0) || build == SIZE_MAX)
-			continue;
-		run[k++] = (struct spread_run){log(p[i].median), isfinite(error) ? error : 0, build};
+		if (b && p[i].median > 0)
+			run[k++] = (struct spread_run){log(p[i].median), isfinite(error) ? error : 0,
+						       b->build};
 	}
 	if (k)
 		qsort(run, k, sizeof(*run), by_build);
@@ -135,24 +143,26 @@ int spreads_learn(struct spreads *out, struct store *store, const char *series)
 {
 	const struct run_filter filter = {.series = series, .ok_only = true};
 	struct series_point *point = NULL;
-	struct builds b = {NULL, 0};
-	size_t points = 0, end;
-	int err = store_list(store, &filter, &b.row, &b.n);
+	struct run_build *build = NULL;
+	struct run_row *row;
+	size_t rows, points = 0, end;
+	int err = store_list(store, &filter, &row, &rows);
 
 	*out = (struct spreads){NULL, 0};
 	if (!err)
 		err = store_series(store, &filter, NULL, &point, &points);
-	if (b.n)
-		qsort(b.row, b.n, sizeof(*b.row), by_id);
-	for (size_t i = 0; !err && i < points; i = end) {
+	if (!err)
+		build = number_builds(row, rows);
+	for (size_t i = 0; i < points; i = end) {
 		for (end = i + 1; end < points && point[end].metric == point[i].metric;)
 			end++;
 		out->v = xgrow(out->v, out->n, sizeof(*out->v));
 		out->v[out->n].metric = xstrdup(point[i].metric);
-		out->v[out->n++].spread = spread_of_points(point + i, end - i, &b);
+		out->v[out->n++].spread = spread_of_points(point + i, end - i, build, rows);
 	}
+	free(build);
 	free(point);
-	run_rows_free(b.row, b.n);
+	run_rows_free(row, rows);
 	return err;
 }
 

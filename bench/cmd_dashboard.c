@@ -5,6 +5,7 @@
 #include "analysis/dashboard.h"
 #include "base/clock.h"
 #include "bench/bench.h"
+#include "bench/cli/runs.h"
 
 struct dashboard_args {
 	const char *out, *since, *store;
@@ -26,7 +27,9 @@ static const struct opt dashboard_opts[] = {
 static int build(const struct dashboard_args *a)
 {
 	const char **metrics = xcalloc(a->metric.n + 1, sizeof(*metrics));
-	struct dashboard_opts opts = {.out_dir = a->out ? a->out : "dashboard", .since = a->since};
+	struct dashboard_opts opts = {.out_dir = a->out ? a->out : "dashboard",
+				      .since = a->since,
+				      .headline = workload_headline};
 	struct dashboard_stats stats;
 	uint64_t start = clock_ns();
 	struct store *store;

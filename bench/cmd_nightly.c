@@ -9,6 +9,7 @@
 #include "base/proc.h"
 #include "base/strbuf.h"
 #include "bench/bench.h"
+#include "bench/cli/runs.h"
 #include "bench/plan/jobfile.h"
 #include "bench/host/paths.h"
 
@@ -84,7 +85,9 @@ static int run_night(const struct jobfile *f, const struct nightly_args *a)
 
 static int build_dashboard(const struct nightly_args *a)
 {
-	struct dashboard_opts opts = {.out_dir = a->out ? a->out : "dashboard", .since = a->since};
+	struct dashboard_opts opts = {.out_dir = a->out ? a->out : "dashboard",
+				      .since = a->since,
+				      .headline = workload_headline};
 	struct dashboard_stats stats;
 	struct store *store;
 	int err = store_open(&store, a->store);

@@ -33,9 +33,14 @@ void runs_free(struct fig_set *set)
 	*set = (struct fig_set){NULL, 0};
 }
 
-const char *runs_headline(const json_t *rec)
+const char *workload_headline(const char *name)
 {
-	const struct workload *w = workload_find(record_str(rec, "workload"));
+	const struct workload *w = workload_find(name);
 
 	return w ? w->metrics : NULL;
+}
+
+const char *runs_headline(const json_t *rec)
+{
+	return workload_headline(record_of(rec).workload);
 }

@@ -14,7 +14,8 @@ void runs_free(struct fig_set *set);
 /* `bench list runs`: the table of what the store holds, or JSON. Exit status. */
 int runs_list(const char *dir, const struct run_filter *filter, bool json);
 
-/* The metrics that the workload of a record is about; NULL when this bench does not know it. */
+/* The metrics that a workload is about, or that of a record; NULL when this bench does not know it. */
+const char *workload_headline(const char *name);
 const char *runs_headline(const json_t *rec);
 
 #endif

@@ -180,6 +180,42 @@ static void site_of_a_store(void **state)
 	free(store_path);
 }
 
+/*
+ * Two runs of one build, one after the other: the gate's own screening says whether they would have alarmed
+ * it. The first pair is quiet, the second half as fast without any reason.
+ */
+static void false_alarms_by_the_rule_of_the_gate(void **state)
+{
+	char *store_path = xasprintf("%s/aa", dir), *site = xasprintf("%s/aa-site", dir), *index;
+	static const char *const builds[] = {"a", "a", "b", "b", "c"};
+	struct dashboard_opts opts = {.out_dir = site};
+	struct dashboard_stats stats;
+	struct store *s;
+
+	(void)state;
+	assert_int_equal(store_open(&s, store_path), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(builds); i++) {
+		struct fixture f = {.workload = "net-throughput",
+				    .mode = "vhost",
+				    .samples = 10,
+				    .factor = i == 3 ? 0.5 : 1,
+				    .seed = i + 1,
+				    .started = 1700000000 + (int64_t)i * 86400,
+				    .version = builds[i]};
+		json_t *rec = fixture_record(&f);
+
+		assert_int_equal(store_import_dir(s, NULL, rec), 0);
+		json_decref(rec);
+	}
+	assert_int_equal(dashboard_build(s, &opts, &stats), 0);
+	store_close(s);
+	index = get("aa-site/index.html");
+	assert_non_null(strstr(index, "rate: 1 of the newest 2 pairs"));
+	free(index);
+	free(site);
+	free(store_path);
+}
+
 static void put_record(struct store *s, const char *workload, int cpus, int work)
 {
 	static uint64_t seed;
@@ -225,6 +261,7 @@ int main(void)
 		cmocka_unit_test(exits_come_from_csv),
 		cmocka_unit_test(rare_reasons_are_summed),
 		cmocka_unit_test(site_of_a_store),
+		cmocka_unit_test(false_alarms_by_the_rule_of_the_gate),
 		cmocka_unit_test(names_tell_series_apart),
 	};
 
