@@ -15,7 +15,8 @@ runs_here() {
 	while read -r command; do
 		runs_here "$command" || continue
 		n=$((n + 1))
-		(cd "$BATS_TEST_DIRNAME/../.." && timeout 200 bash -c "${command//--out=/--out=/tmp/docs/}" </dev/null) >/tmp/docs/log 2>&1 ||
+		echo "# $command" >&3
+		(cd "$BATS_TEST_DIRNAME/../.." && timeout 600 bash -c "${command//--out=/--out=/tmp/docs/}" </dev/null) >/tmp/docs/log 2>&1 ||
 			{ failed=$((failed + 1)); echo "FAILED ($?): $command"; tail -5 /tmp/docs/log; }
 	done < <("$BATS_TEST_DIRNAME/../docs-commands" "$BATS_TEST_DIRNAME"/../../README.md "$BATS_TEST_DIRNAME"/../../docs/*.md)
 	echo "$n commands run, $failed failed"
