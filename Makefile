@@ -87,7 +87,7 @@ $(O)/lab-init: $(wildcard bench/lab/labinit/*.[ch]) bench/lab/lab_wire.h
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -I. -O2 -g $(WARN) -static -o $@ $(filter %.c,$^)
 
 # The Linux guest's init, which is also the peer: static, because the initramfs holds nothing else (dynamic under sanitizers).
-AGENT_OBJ := $(call obj,$(filter-out workloads/agent/main.c,$(wildcard workloads/agent/*.c)) workloads/job.c workloads/lines.c)
+AGENT_OBJ := $(call obj,$(filter-out workloads/agent/main.c,$(wildcard workloads/agent/*.c)) workloads/job.c workloads/blk_load.c workloads/lines.c)
 $(O)/libagent.a: $(AGENT_OBJ)
 $(O)/agent: $(O)/obj/workloads/agent/main.o $(O)/libagent.a $(O)/libbase.a
 	$(LINK) $(if $(SAN),,-static-pie -s) $^ -lmd -lm
@@ -126,7 +126,7 @@ $(O)/tests/replay: $(O)/obj/tests/bpf/replay.o $(O)/libbase.a
 all: $(O)/tests/replay
 
 # ---- the micro guest: freestanding, multiboot ELF32 with 64-bit code inside -------------------
-MICRO_SRC := $(wildcard workloads/micro/*.c workloads/micro/*.S) workloads/job.c
+MICRO_SRC := $(wildcard workloads/micro/*.c workloads/micro/*.S) workloads/job.c workloads/blk_load.c
 MICRO_OBJ := $(patsubst %,$(O)/micro/%.o,$(basename $(MICRO_SRC)))
 # general-regs-only: no SSE state to save in interrupts; omit-frame-pointer and no builtin loops: string.c is memcpy itself.
 MICRO_CFLAGS := -std=gnu11 -I. -O2 -g $(WARN) -m64 -ffreestanding -fno-pic -fno-stack-protector -mno-red-zone \

@@ -46,14 +46,16 @@ static inline void blk_stamp_write(struct blk_stamp *s, uint64_t sector, uint64_
 	s->sum = blk_stamp_sum(s);
 }
 
-/* What is wrong with it; a null pointer: nothing. */
-static inline const char *blk_stamp_check(const struct blk_stamp *s, uint64_t sector)
+/* What is wrong with it, whose last write was seq; a null pointer: nothing. */
+static inline const char *blk_stamp_check(const struct blk_stamp *s, uint64_t sector, uint64_t seq)
 {
 	if (s->magic != BLK_STAMP_MAGIC)
 		return "not written by us";
 	if (s->sector != sector)
 		return "of another place";
-	return s->sum == blk_stamp_sum(s) ? 0 : "torn or damaged";
+	if (s->sum != blk_stamp_sum(s))
+		return "torn or damaged";
+	return s->seq == seq ? 0 : "not that of the last write";
 }
 
 #endif

@@ -182,23 +182,6 @@ static bool find_nvme(struct pci_dev *pci)
 	return false;
 }
 
-static bool nvme_init(struct blk *b)
-{
-	struct nvme *d;
-
-	if (!find_nvme(&b->pci))
-		return false;
-	d = b->priv = mem_alloc(sizeof(*d), 64);
-	if (!d)
-		return true;
-	d->regs = b->pci.bar[0];
-	d->list = mem_alloc(BLK_SLOTS * sizeof(*d->list), PAGE);
-	if (d->list && !nvme_start(b, d))
-		report_fail("nvme: the controller cannot be set up (status %x)",
-			    mmio_read32(d->regs + REG_CSTS));
-	return true;
-}
-
 /* Buffers begin at a page and lie in one piece. */
 static void point_to(struct nvme *d, struct command *c, unsigned slot, uint64_t buf, unsigned bytes)
 {
@@ -237,32 +220,38 @@ static void nvme_request(struct blk *b, unsigned slot, enum blk_op op, uint64_t 
 	}
 }
 
-static void nvme_kick(struct blk *b)
-{
-	struct nvme *d = b->priv;
-
-	if (d->io.tail != d->io.rung_tail)
-		b->kicks += ring_bell(d, &d->io, false, &d->io.rung_tail, d->io.tail);
-}
-
-static unsigned nvme_poll(struct blk *b, blk_done_fn fn, void *arg)
+static void nvme_turn(struct blk *b, uint64_t until, blk_done_fn fn, void *arg)
 {
 	struct nvme *d = b->priv;
 	unsigned n = 0;
 	uint16_t id;
 	bool ok;
 
+	(void)until;
+	if (d->io.tail != d->io.rung_tail)
+		b->kicks += ring_bell(d, &d->io, false, &d->io.rung_tail, d->io.tail);
 	for (; next_completion(&d->io, &id, &ok); n++)
 		fn(arg, id % BLK_SLOTS, ok);
 	if (n)
 		b->kicks += ring_bell(d, &d->io, true, &d->io.rung_head, d->io.head);
-	return n;
 }
 
-const struct blk_ops nvme_ops = {
-	.name = "nvme",
-	.init = nvme_init,
-	.start = nvme_request,
-	.kick = nvme_kick,
-	.poll = nvme_poll,
-};
+bool nvme_init(struct blk *b)
+{
+	static const struct blk_ops ops = {"nvme", nvme_request, nvme_turn};
+	struct pci_dev pci;
+	struct nvme *d;
+
+	if (!find_nvme(&pci))
+		return false;
+	b->ops = &ops;
+	d = b->priv = mem_alloc(sizeof(*d), 64);
+	if (!d)
+		return true;
+	d->regs = pci.bar[0];
+	d->list = mem_alloc(BLK_SLOTS * sizeof(*d->list), PAGE);
+	if (d->list && !nvme_start(b, d))
+		report_fail("nvme: the controller cannot be set up (status %x)",
+			    mmio_read32(d->regs + REG_CSTS));
+	return true;
+}

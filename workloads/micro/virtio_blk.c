@@ -31,6 +31,7 @@ struct slot {
 } __attribute__((aligned(64)));
 
 struct vblk {
+	struct pci_dev pci;
 	struct virtio v;
 	struct vq q;
 	struct slot *slot;
@@ -51,7 +52,7 @@ static bool vblk_start(struct blk *b, struct vblk *d)
 			  VIRTIO_F_INDIRECT | VIRTIO_BLK_F_SIZE_MAX | VIRTIO_BLK_F_FLUSH |
 			  VIRTIO_BLK_F_DISCARD;
 
-	if (!virtio_open(&d->v, &b->pci) || !virtio_negotiate(&d->v, wanted) ||
+	if (!virtio_open(&d->v, &d->pci) || !virtio_negotiate(&d->v, wanted) ||
 	    !virtq_alloc(&d->v, &d->q, 0, BLK_SLOTS))
 		return false;
 	b->sectors = mmio_read32(d->v.device + CONFIG_CAPACITY) |
@@ -65,25 +66,6 @@ static bool vblk_start(struct blk *b, struct vblk *d)
 	virtq_program(&d->v, &d->q);
 	virtio_set_status(&d->v, VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK |
 					 VIRTIO_DRIVER_OK);
-	return true;
-}
-
-static bool vblk_init(struct blk *b)
-{
-	struct vblk *d;
-
-	if (!pci_find(&b->pci, VIRTIO_VENDOR, VIRTIO_ID_BLOCK) &&
-	    !pci_find(&b->pci, VIRTIO_VENDOR, 0x1001))
-		return false;
-	d = b->priv = mem_alloc(sizeof(*d), 64);
-	if (!d)
-		return true;
-	d->slot = mem_alloc(BLK_SLOTS * sizeof(*d->slot), 4096);
-	if (d->slot && !vblk_start(b, d))
-		report_fail("virtio-blk: the device cannot be set up (status %x)",
-			    virtio_status(&d->v));
-	else if (!(d->v.features & VIRTIO_F_INDIRECT))
-		report_fail("virtio-blk: this driver wants indirect descriptors");
 	return true;
 }
 
@@ -113,32 +95,38 @@ static void vblk_request(struct blk *b, unsigned slot, enum blk_op op, uint64_t 
 		  DESC_INDIRECT);
 }
 
-static void vblk_kick(struct blk *b)
+static void vblk_turn(struct blk *b, uint64_t until, blk_done_fn fn, void *arg)
 {
 	struct vblk *d = b->priv;
-
-	b->kicks += virtq_publish(&d->q);
-}
-
-static unsigned vblk_poll(struct blk *b, blk_done_fn fn, void *arg)
-{
-	struct vblk *d = b->priv;
-	unsigned n = 0;
 	uint32_t len;
 	uint16_t id;
 
+	(void)until;
+	b->kicks += virtq_publish(&d->q);
 	while (virtq_used(&d->q, &id, &len)) {
 		id %= BLK_SLOTS;
 		fn(arg, id, !*(volatile uint8_t *)&d->slot[id].status);
-		n++;
 	}
-	return n;
 }
 
-const struct blk_ops virtio_blk_ops = {
-	.name = "virtio-blk",
-	.init = vblk_init,
-	.start = vblk_request,
-	.kick = vblk_kick,
-	.poll = vblk_poll,
-};
+bool virtio_blk_init(struct blk *b)
+{
+	static const struct blk_ops ops = {"virtio-blk", vblk_request, vblk_turn};
+	struct pci_dev pci;
+	struct vblk *d;
+
+	if (!pci_find(&pci, VIRTIO_VENDOR, VIRTIO_ID_BLOCK) && !pci_find(&pci, VIRTIO_VENDOR, 0x1001))
+		return false;
+	b->ops = &ops;
+	d = b->priv = mem_alloc(sizeof(*d), 64);
+	if (!d)
+		return true;
+	d->pci = pci;
+	d->slot = mem_alloc(BLK_SLOTS * sizeof(*d->slot), 4096);
+	if (d->slot && !vblk_start(b, d))
+		report_fail("virtio-blk: the device cannot be set up (status %x)",
+			    virtio_status(&d->v));
+	else if (!(d->v.features & VIRTIO_F_INDIRECT))
+		report_fail("virtio-blk: this driver wants indirect descriptors");
+	return true;
+}
