@@ -48,6 +48,7 @@
 	M(S, TEXT, topology, MAY)                                                                 \
 	M(S, TEXT, pin, MAY)                                                                      \
 	M(S, TEXT, kernel, MAY)                                                                   \
+	M(S, TEXT, medium, MAY)                                                                   \
 	M(S, TEXT, nic, MAY)                                                                      \
 	M(S, TEXT, vf, MAY)                                                                       \
 	M(S, TEXT, peer, MAY)                                                                     \

@@ -4,9 +4,11 @@
  * SYMBOL is that of bench/modes/SYMBOL.c, which says how the path is made; LINETYPE is the mode's own in
  * figures (analysis/style.gp).
  */
-X(host, "host", 8, "no VM: agent and peer in two network namespaces, the bare-metal baseline")
+X(host, "host", 8, "no VM: the agent on this machine itself, the bare-metal baseline")
 X(e1000, "e1000", 5, "Intel 82540EM emulated in the VMM")
 X(virtio, "virtio", 1, "virtio-net served by the VMM")
 X(vhost, "vhost", 3, "virtio-net served by the kernel's vhost-net")
 X(vhost_user, "vhost-user", 7, "virtio-net served by another process")
 X(sriov, "sriov", 2, "a virtual function of a real card, through VFIO")
+X(virtio_blk, "virtio-blk", 1, "virtio-blk served by the VMM")
+X(nvme, "nvme", 3, "NVMe controller emulated in the VMM")

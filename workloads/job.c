@@ -33,6 +33,7 @@ const struct job_key job_keys[] = {
 	{"loss_ppm", JOB_U64, F(loss_ppm), "0", NULL, "loss that counts as none in the search"},
 	{"rounds", JOB_U64, F(rounds), "10", NULL, "net-rebind: how often"},
 	{"flood", JOB_BOOL, F(flood), "off", NULL, "send as fast as it goes instead of searching"},
+	{"disk", JOB_STR, F(disk), "", NULL, "without a VM: its path; empty: the first disk"},
 	{"depth", JOB_U64, F(depth), "0", NULL, "requests in flight; 0: the workload's own default"},
 	{"write_pct", JOB_U64, F(write_pct), "0", NULL, "writes among 100 requests"},
 	{"area", JOB_U64, F(area), "0", NULL, "bytes of the disk that are used; 0: all of it"},

@@ -48,6 +48,7 @@ struct workload_job {
 	uint64_t rounds;   /* net-rebind */
 	bool flood;	   /* net-pps: as fast as it goes, no search */
 	/* Block. */
+	char disk[64];	    /* without a VM; "" takes the first disk */
 	uint64_t depth;	    /* requests in flight; 0: the workload's own default */
 	uint64_t write_pct; /* of 100 requests so many write */
 	uint64_t area;	    /* bytes of the disk in use; 0: all */

@@ -16,6 +16,8 @@ enum workload_need {
 	NEED_TAP = 1 << 3,
 	NEED_VHOST = 1 << 4,
 	NEED_VFIO = 1 << 5,
+	NEED_NULL_BLK = 1 << 7, /* kernel modules to make disks of */
+	NEED_BRD = 1 << 8,
 	NEED_LAB = 1 << 6, /* changes what other users of this machine's KVM would notice */
 };
 
@@ -29,6 +31,7 @@ enum workload_flag {
 	WORKLOAD_NET = 1 << 0,	      /* has a device path: --mode */
 	WORKLOAD_PEER = 1 << 1,	      /* wants a peer process at the other end */
 	WORKLOAD_WHOLE_BOOT = 1 << 2, /* the window is the boot: from power-on to MARKER_BOOTED */
+	WORKLOAD_BLOCK = 1 << 4,      /* has a disk: --mode of the block kind, --medium */
 	WORKLOAD_MAY_NET = 1 << 3,    /* a device path is there when --mode names one, and not used */
 };
 

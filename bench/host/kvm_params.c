@@ -2,23 +2,16 @@
 #include "bench/host/kvm_params.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/journal.h"
 #include "base/log.h"
 #include "base/strbuf.h"
-#include "base/strlist.h"
-#include "bench/host/paths.h"
+#include "bench/host/kmod.h"
 #include "bench/host/outer.h"
-#include "workloads/modules.h"
-
-#define UNLOAD_TRIES 20 /* the last guest's VM goes a moment after its process */
 
 const struct kvm_param kvm_param_table[] = {
 	{"paging", "nested", "shadow", "ept", "npt"},
@@ -103,46 +96,11 @@ static char *params_wanted(const struct kvm_params *p)
 
 /* ---- in a lab ---- */
 
-static int lab_unload(const char *module)
-{
-	int err = 0;
-
-	for (int i = 0; i < UNLOAD_TRIES; i++) {
-		err = syscall(SYS_delete_module, module, O_NONBLOCK) ? -errno : 0;
-		if (err != -EAGAIN && err != -EBUSY)
-			break;
-		clock_sleep_ns(100 * NSEC_PER_MSEC);
-	}
-	return err;
-}
-
-/* The lab's own kernel is always the default one. The module is the last of what it needs. */
-static int lab_load(const char *module, const char *params)
-{
-	char *dir = path_kernel("default", "modules");
-	const char *const names[] = {module, NULL};
-	struct strlist files = STRLIST_INIT;
-	void *data = NULL;
-	size_t len;
-	int err = dir ? modules_resolve(dir, names, &files) : -ENOENT;
-
-	if (!err && !files.n)
-		err = -ENOENT;
-	if (!err)
-		err = module_read(dir, files.v[files.n - 1], &data, &len);
-	if (!err && syscall(SYS_init_module, data, len, params))
-		err = -errno;
-	free(data);
-	strlist_free(&files);
-	free(dir);
-	return err;
-}
-
 static int lab_reload(const char *module, const char *params)
 {
-	int err = lab_unload(module);
+	int err = kmod_lab_unload(module);
 
-	return err ? err : lab_load(module, params);
+	return err ? err : kmod_lab_load(module, params);
 }
 
 /* ---- on a host ---- */

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/strbuf.h"
+#include "bench/host/kmod.h"
 #include "bench/host/outer.h"
 #include "bench/host/substrate.h"
 #include "workloads/workloads.h"
@@ -101,6 +102,16 @@ static bool has_vfio(void)
 	return any;
 }
 
+static bool has_null_blk(void)
+{
+	return kmod_exists("null_blk");
+}
+
+static bool has_brd(void)
+{
+	return kmod_exists("brd");
+}
+
 unsigned host_lacks(unsigned needs, char **why)
 {
 	static const struct {
@@ -114,6 +125,8 @@ unsigned host_lacks(unsigned needs, char **why)
 		{NEED_TAP, tap_works, "no /dev/net/tun"},
 		{NEED_VHOST, has_vhost, "no /dev/vhost-net"},
 		{NEED_VFIO, has_vfio, "no IOMMU groups: switch it on (firmware, intel_iommu=on or amd_iommu=on)"},
+		{NEED_NULL_BLK, has_null_blk, "its kernel has no module null_blk; --medium=file needs none"},
+		{NEED_BRD, has_brd, "its kernel has no module brd; --medium=file needs none"},
 		{NEED_LAB, lab_inside, "paging=, apicv= and their like load KVM's module anew, under the feet of other guests"},
 	};
 	unsigned lacks = 0;

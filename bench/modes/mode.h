@@ -21,6 +21,8 @@ enum front_end {
 	FRONT_NONE,
 	FRONT_E1000,
 	FRONT_VIRTIO_NET,
+	FRONT_VIRTIO_BLK,
+	FRONT_NVME,
 	FRONT_VFIO, /* a function of a device of this host */
 };
 
@@ -60,12 +62,13 @@ struct mode {
 	void (*undo)(struct device_path *path);
 };
 
-extern const struct mode mode_none, mode_bare; /* without a device: in a VM, on this machine itself */
+/* Without a row: no device, in a VM and on this machine itself; mode host of the block workloads. */
+extern const struct mode mode_none, mode_bare, mode_host_block;
 #define X(symbol, ...) extern const struct mode mode_##symbol;
 #include "results/mode_rows.h"
 #undef X
 
-/* Those without a device, then the rows of mode_rows.h; ends with NULL. */
+/* Those without a row, then the rows of mode_rows.h; ends with NULL. */
 extern const struct mode *const mode_table[];
 /* The first of this name among some kinds, or NULL. The path without a device is called "". */
 const struct mode *mode_find(const char *name, unsigned kinds);

@@ -12,6 +12,7 @@ void path_init(struct device_path *p, const struct mode *mode)
 	*p = (struct device_path){
 		.mode = mode,
 		.wire = {.peer_ns = -1, .agent_ns = -1},
+		.medium = MEDIUM_INIT,
 		.faults = IOMMU_WATCH_INIT,
 		.helper = PROC_INIT,
 	};
@@ -33,6 +34,7 @@ void path_undo(struct device_path *p)
 {
 	proc_end(&p->helper, NSEC_PER_SEC);
 	wire_close(&p->wire);
+	medium_close(&p->medium);
 	if (p->mode->undo)
 		p->mode->undo(p);
 	if (p->socket)

@@ -9,6 +9,7 @@
 
 #include "base/iommu.h"
 #include "base/proc.h"
+#include "bench/host/medium.h"
 #include "bench/host/sriov.h"
 #include "bench/host/wire.h"
 #include "bench/modes/knobs.h"
@@ -25,6 +26,8 @@ struct path_want {
 	bool peer_is_remote;   /* another machine has the other end of the wire */
 	bool ipv6;
 	bool unsafe_interrupts;
+	const char *medium;    /* as --medium has it */
+	bool overwrite;
 	const char *nic, *vf;  /* the card, its virtual function; NULL: to be found, to be made */
 	const char *log_dir;   /* of this VM */
 };
@@ -33,6 +36,7 @@ struct device_path {
 	const struct mode *mode;
 	struct wire wire;
 	struct sriov sriov;
+	struct medium medium;
 	struct iommu_watch faults; /* DMA that the IOMMU stopped */
 	struct proc helper;
 	char *socket;              /* of the helper */

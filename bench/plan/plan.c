@@ -110,6 +110,8 @@ static unsigned workload_kinds(const struct workload *wl)
 {
 	if (wl->flags & WORKLOAD_NET)
 		return MODE_NET;
+	if (wl->flags & WORKLOAD_BLOCK)
+		return MODE_BLOCK;
 	return wl->flags & WORKLOAD_MAY_NET ? MODE_NONE | MODE_NET : MODE_NONE;
 }
 
@@ -132,24 +134,26 @@ static int unknown_mode(const struct workload *wl, const char *name)
 /* A workload that only has the device there needs no driver for it. */
 static int check_mode(const struct workload *wl, const struct mode *mode, const char *guest)
 {
-	if (!(wl->flags & WORKLOAD_NET) || strcmp(guest, "micro") || mode->guests & GUEST_MICRO)
+	if (!(wl->flags & (WORKLOAD_NET | WORKLOAD_BLOCK)) || strcmp(guest, "micro") ||
+	    mode->guests & GUEST_MICRO)
 		return 0;
-	log_error("--mode=%s: the micro guest drives e1000 and virtio-net only", mode->name);
+	log_error("--mode=%s: the micro guest has no driver for it; use --guest=linux", mode->name);
 	return -ENOTSUP;
 }
 
 /*
- * The micro guest's frames flow from the first instant: 50 ms are thousands of them, and ten boots fit in
- * three seconds.
+ * The micro guest's device works from the first instant: 50 ms are thousands of frames or blocks, and ten
+ * boots fit in three seconds.
  */
-#define MICRO_NET_NS (50 * NSEC_PER_MSEC)
+#define MICRO_DEVICE_NS (50 * NSEC_PER_MSEC)
 
 uint64_t cell_duration_ns(const struct cell *c, const struct run_args *args)
 {
 	if (args->duration_ns)
 		return args->duration_ns;
-	return c->workload->flags & WORKLOAD_NET && !strcmp(c->guest, "micro") ? MICRO_NET_NS
-									       : c->workload->duration_ns;
+	if (c->workload->flags & (WORKLOAD_NET | WORKLOAD_BLOCK) && !strcmp(c->guest, "micro"))
+		return MICRO_DEVICE_NS;
+	return c->workload->duration_ns;
 }
 
 int cell_job(const struct cell *c, const struct run_args *args, struct workload_job *job)
@@ -243,6 +247,28 @@ static int check_micro(const struct run_args *args, const struct cell *c, const 
 	return -ENOTSUP;
 }
 
+/* The medium is one, and can be read again when it is to be compared. */
+static int check_disk(const struct run_args *args, const struct cell *c)
+{
+	const char *medium = args_medium(args), *verify;
+	int err = args->medium ? medium_check(args->medium) : 0;
+
+	if (err)
+		return err;
+	if (!cell_has_disk(c)) {
+		if (!args->medium)
+			return 0;
+		log_error("--medium=%s: %s uses no disk", args->medium, c->workload->name);
+		return -EINVAL;
+	}
+	verify = knobs_get(&c->knobs, "verify", "off");
+	if (medium_keeps(medium) || !strcmp(verify, "off"))
+		return 0;
+	log_error("--set verify=%s: --medium=%s keeps nothing that could be compared; use --medium=ram or file", verify,
+		  medium);
+	return -EINVAL;
+}
+
 static const char *workload_guest(const struct workload *wl)
 {
 	return wl->guests & GUEST_LINUX ? "linux" : "micro";
@@ -289,6 +315,8 @@ static int add_cell(struct plan *p, const struct workload *wl, const char *mode,
 	if (p->args->tool)
 		knobs_set(&c.knobs, "tool", p->args->tool);
 	err = check_vms(p->args, &c);
+	if (!err)
+		err = check_disk(p->args, &c);
 	if (!err && c.vmm)
 		err = vmm_check(c.vmm, c.variant, c.mode, &c.knobs);
 	if (err)
@@ -349,7 +377,9 @@ void plan_order(struct plan *p, unsigned reps)
 /* The mode of a workload with a device path, unless one is named. */
 static const char *workload_mode(const struct workload *wl)
 {
-	return wl->flags & WORKLOAD_NET ? "virtio" : "";
+	if (wl->flags & WORKLOAD_NET)
+		return "virtio";
+	return wl->flags & WORKLOAD_BLOCK ? "virtio-blk" : "";
 }
 
 #define BOOTS_MAX 10000
@@ -409,6 +439,8 @@ unsigned plan_needs(const struct plan *p)
 		const struct cell *c = &p->cell[i];
 
 		needs |= c->workload->needs | c->mode->needs;
+		if (cell_has_disk(c))
+			needs |= medium_needs(p->args->medium);
 		if (cell_uses_kvm(c))
 			needs |= strcmp(c->guest, "linux") ? NEED_KVM : NEED_KVM_LINUX;
 		for (size_t k = 0; k < c->knobs.n; k++)

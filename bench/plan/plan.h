@@ -39,6 +39,17 @@ static inline uint64_t cell_mem(const struct cell *c)
 	return knobs_u64(&c->knobs, "mem", 256 * MIB);
 }
 
+/* What the disk of a block workload lies on. */
+static inline const char *args_medium(const struct run_args *args)
+{
+	return args->medium ? args->medium : MEDIUM_DEFAULT;
+}
+
+static inline bool cell_has_disk(const struct cell *c)
+{
+	return c->mode->kind == MODE_BLOCK;
+}
+
 /* A path to a peer is set up for it. */
 static inline bool cell_has_net(const struct cell *c)
 {

@@ -192,6 +192,7 @@ static json_t *params_json(const struct plan *p, const struct cell *c)
 		.topology = topology_of(p, c),
 		.pin = a->pin ? a->pin : "auto",
 		.kernel = a->kernel,
+		.medium = cell_has_disk(c) ? args_medium(a) : NULL,
 		.nic = a->nic,
 		.vf = a->vf,
 		.peer = a->peer,

@@ -137,3 +137,27 @@ bool measure_cross_check(const struct observed *o, json_t *checks)
 	strbuf_free(&detail);
 	return ok;
 }
+
+bool measure_disk_check(const struct observed *o, json_t *checks)
+{
+	double ios = json_number_value(json_object_get(o->agent, "ios"));
+	double flushes = json_number_value(json_object_get(o->agent, "flushes")), got = 0, flushed = 0,
+	       failed = 0;
+	char detail[160];
+	bool ok;
+
+	if (!o->stats || !o->stats->close_ns || !json_object_get(o->agent, "ios"))
+		return true;
+	for (uint32_t i = 0; i < MIN(o->stats->n_queues, STATS_QUEUES); i++) {
+		const struct stats_queue *a = &o->stats->at_open.queue[i], *b = &o->stats->at_close.queue[i];
+
+		got += (double)(b->descs - a->descs);
+		flushed += (double)(b->flushes - a->flushes);
+		failed += (double)(b->errors - a->errors + b->bad - a->bad);
+	}
+	ok = got == ios && flushed == flushes && !failed;
+	snprintf(detail, sizeof(detail), "guest %.0f requests, %.0f flushes; VMM %.0f, %.0f, failed %.0f", ios, flushes, got,
+		 flushed, failed);
+	record_add_check(checks, "disk_requests", ok, detail);
+	return ok;
+}

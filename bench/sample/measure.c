@@ -121,21 +121,54 @@ static void per_unit(json_t *m, const char *name, double n, double units)
 		metric_put(m, name, n / units);
 }
 
-/* Some kernels hide kicks: no number then. */
-static void kick_metrics(const struct observed *o, json_t *m, double packets)
+/* What a device moves: that which costs are shared among. */
+struct unit {
+	const char *name;
+	double n;
+};
+
+/*
+ * TCP: one unit for devices that take 64 KiB at once and those that take frames; see
+ * workloads/agent/stream.h.
+ */
+static struct unit unit_moved(const struct observed *o)
 {
+	double wire = number(o->agent, "wire_packets");
+
+	if (json_object_get(o->agent, "ios"))
+		return (struct unit){"io", number(o->agent, "ios")};
+	if (wire > 0)
+		return (struct unit){"packet", wire};
+	return (struct unit){"packet", number(o->agent, "packets")};
+}
+
+/* NAME_per_UNIT */
+static void metric_per(json_t *m, const char *name, double n, const struct unit *u)
+{
+	char full[64];
+
+	snprintf(full, sizeof(full), "%s_per_%s", name, u->name);
+	per_unit(m, full, n, u->n);
+}
+
+/* As the device counts: its packets may be larger than a wire's. Some kernels hide kicks: no number then. */
+static void kick_metrics(const struct observed *o, json_t *m, const struct unit *u)
+{
+	double packets = number(o->agent, "packets"), ios = number(o->agent, "ios");
 	struct probed_notify n = probed_notify_of(o->probes);
 	double kicks = n.kicks_ioeventfd + n.kicks_userspace;
 
 	if (isnan(kicks))
 		return;
 	metric_put(m, "kicks", kicks);
-	per_unit(m, "kicks_per_packet", kicks, packets);
-	if (kicks > 0 && number(o->agent, "packets") > 0)
-		metric_put(m, "batch_packets", number(o->agent, "packets") / kicks);
+	metric_per(m, "kicks", kicks, u);
+	if (kicks > 0 && packets > 0)
+		metric_put(m, "batch_packets", packets / kicks);
+	if (kicks > 0 && ios > 0)
+		metric_put(m, "batch_ios", ios / kicks);
 }
 
-static void exit_metrics(const struct observed *o, json_t *m, double packets, double ns)
+static void exit_metrics(const struct observed *o, json_t *m, const struct unit *u, double ns)
 {
 	struct probed d = probed_of(o->probes);
 	struct probed_totals t = probed_totals_of(o->probes);
@@ -148,15 +181,15 @@ static void exit_metrics(const struct observed *o, json_t *m, double packets, do
 		metric_put(m, "boot_exits", t.exits);
 	if (ns > 0)
 		metric_put(m, "exits_per_s", t.exits / (ns / 1e9));
-	per_unit(m, "exits_per_packet", t.exits, packets);
+	metric_per(m, "exits", t.exits, u);
 	per_unit(m, "exits_per_op", t.exits, number(o->agent, "ops"));
-	per_unit(m, "userspace_exits_per_packet", t.userspace_exits, packets);
-	kick_metrics(o, m, packets);
+	metric_per(m, "userspace_exits", t.userspace_exits, u);
+	kick_metrics(o, m, u);
 	if (d.notify)
-		per_unit(m, "interrupts_per_packet", probed_notify_of(o->probes).injected, packets);
+		metric_per(m, "interrupts", probed_notify_of(o->probes).injected, u);
 }
 
-static void cpu_metrics(const struct observed *o, json_t *m, double packets, double ns)
+static void cpu_metrics(const struct observed *o, json_t *m, const struct unit *u, double ns)
 {
 	const json_t *threads = probed_of(o->probes).threads;
 	struct record_thread t;
@@ -165,7 +198,7 @@ static void cpu_metrics(const struct observed *o, json_t *m, double packets, dou
 
 	/* Mode host: the agent says what it took itself. */
 	if (json_object_get(o->agent, "cpu_pct"))
-		per_unit(m, "cpu_ns_per_packet", number(o->agent, "cpu_pct") / 100 * ns, packets);
+		metric_per(m, "cpu_ns", number(o->agent, "cpu_pct") / 100 * ns, u);
 	if (!json_array_size(threads) || ns <= 0)
 		return;
 	for (size_t i = 0; record_thread(threads, i, &t); i++) {
@@ -185,7 +218,7 @@ static void cpu_metrics(const struct observed *o, json_t *m, double packets, dou
 		metric_put(m, "cpu_host_pct", 100 * (cpu - guest) / ns);
 		metric_put(m, "cpu_guest_pct", 100 * guest / ns);
 	}
-	per_unit(m, "cpu_ns_per_packet", cpu, packets);
+	metric_per(m, "cpu_ns", cpu, u);
 }
 
 /* What our own VMM counted per queue in the window. */
@@ -211,6 +244,24 @@ static void queue_metrics(const struct observed *o, json_t *m)
 	metric_put(m, "vmm_bad", sum[4]);
 }
 
+/* How full the disk's queues were when a request came, and what the host was asked for one. */
+static void disk_metrics(const struct observed *o, json_t *m)
+{
+	double descs = 0, depth = 0, host = 0;
+
+	if (!o->stats || !json_object_get(o->agent, "ios"))
+		return;
+	for (uint32_t i = 0; i < MIN(o->stats->n_queues, STATS_QUEUES); i++) {
+		const struct stats_queue *a = &o->stats->at_open.queue[i], *b = &o->stats->at_close.queue[i];
+
+		descs += (double)(b->descs - a->descs);
+		depth += (double)(b->depth_sum - a->depth_sum);
+		host += (double)(b->host_requests - a->host_requests);
+	}
+	per_unit(m, "queue_depth", depth, descs);
+	per_unit(m, "host_requests_per_io", host, descs);
+}
+
 /* ---- checks ---- */
 
 static bool check_lost(const struct observed *o, json_t *checks)
@@ -227,21 +278,17 @@ static bool check_lost(const struct observed *o, json_t *checks)
 
 static json_t *metrics_of(const struct observed *o, double ns)
 {
-	double packets = number(o->agent, "wire_packets"), overhead_ns = probed_of(o->probes).overhead_ns;
+	double overhead_ns = probed_of(o->probes).overhead_ns;
+	struct unit unit = unit_moved(o);
 	json_t *m = json_object();
 
 	json_object_update(m, o->agent);
 	if (o->boot_ns)
 		metric_put(m, "boot_ns", (double)o->boot_ns);
-	/*
-	 * TCP: one unit for devices that take 64 KiB at once and those that take frames; see
-	 * workloads/agent/stream.h.
-	 */
-	if (packets <= 0)
-		packets = number(o->agent, "packets");
-	exit_metrics(o, m, packets, ns);
-	cpu_metrics(o, m, packets, ns);
+	exit_metrics(o, m, &unit, ns);
+	cpu_metrics(o, m, &unit, ns);
 	queue_metrics(o, m);
+	disk_metrics(o, m);
 	if (!isnan(overhead_ns) && ns > 0)
 		metric_put(m, "overhead_pct", 100 * overhead_ns / ns);
 	return m;
@@ -251,18 +298,21 @@ int measure_sample(const struct observed *o, struct record_sample *s, char **why
 {
 	struct probed d = probed_of(o->probes);
 	double ns = window_ns(o);
-	bool lost_ok, cross_ok;
+	const char *failed = NULL;
 
 	s->checks = json_array();
 	s->exits = measure_merge_exits(d.exits);
 	s->threads = json_incref(d.threads);
 	s->hists = json_incref(o->hists);
 	s->bottleneck = bottleneck_of(d.threads, ns, (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
-	lost_ok = check_lost(o, s->checks);
-	cross_ok = measure_cross_check(o, s->checks);
-	if (!lost_ok || !cross_ok) {
-		*why = xasprintf("check %s failed: see .samples[].checks",
-				 lost_ok ? "cross_check" : "lost_events");
+	if (!measure_disk_check(o, s->checks))
+		failed = "disk_requests";
+	if (!measure_cross_check(o, s->checks))
+		failed = "cross_check";
+	if (!check_lost(o, s->checks))
+		failed = "lost_events";
+	if (failed) {
+		*why = xasprintf("check %s failed: see .samples[].checks", failed);
 		return -EIO;
 	}
 	s->metrics = metrics_of(o, ns);

@@ -39,5 +39,11 @@ void measure_join_vms(struct record_sample *vm, unsigned n);
  * writes, or, on back ends without kvm_exit, the VMM. Adds the check; false: they disagree.
  */
 bool measure_cross_check(const struct observed *o, json_t *checks);
+/*
+ * The requests and flushes that the guest's kernel (or our driver) counted at the disk against those that
+ * the VMM's queues got: not one more, not one less, none of them bad. Adds the check where there are both;
+ * false: they disagree.
+ */
+bool measure_disk_check(const struct observed *o, json_t *checks);
 
 #endif

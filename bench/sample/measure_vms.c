@@ -7,8 +7,9 @@
 /* A sum of these over VMs would mean nothing. */
 static bool is_mean(const char *metric)
 {
-	static const char *const ends[] = {"_ns",     "_per_packet",  "_per_op",      "_cycles",
-					   "_bytes",  "overhead_pct", "loss_pct", "batch_packets"};
+	static const char *const ends[] = {"_ns",	    "_per_packet", "_per_op",	   "_per_io",
+					   "_cycles",	    "_bytes",	   "overhead_pct", "loss_pct",
+					   "batch_packets", "batch_ios",   "queue_depth"};
 	size_t len = strlen(metric);
 
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)

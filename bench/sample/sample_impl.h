@@ -73,6 +73,12 @@ struct vm_boot {
 	char *error;
 };
 
+/* It has a card or a disk, with threads of its own. */
+static inline bool boot_has_device(const struct vm_boot *b)
+{
+	return b->cell->mode->kind != MODE_NONE;
+}
+
 static inline bool boot_has_net(const struct vm_boot *b)
 {
 	return cell_has_net(b->cell);

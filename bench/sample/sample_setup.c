@@ -24,6 +24,10 @@ int boot_make_job(struct vm_boot *b)
 		snprintf(b->job.addr, sizeof(b->job.addr), "%s", b->path.wire.guest_addr);
 		snprintf(b->job.peer, sizeof(b->job.peer), "%s", b->path.wire.peer_addr);
 	}
+	if (cell_has_disk(b->cell) && !b->path.medium.keeps)
+		b->job.verify = JOB_VERIFY_OFF;
+	if (cell_has_disk(b->cell) && boot_no_vm(b))
+		snprintf(b->job.disk, sizeof(b->job.disk), "%s", b->path.medium.path);
 	return 0;
 }
 
@@ -41,6 +45,8 @@ static struct path_want path_wanted(const struct vm_boot *b)
 		.peer_is_remote = args->peer,
 		.ipv6 = args->ipv6,
 		.unsafe_interrupts = args->unsafe_interrupts,
+		.medium = args->medium,
+		.overwrite = args->overwrite,
 		.nic = args->nic,
 		.vf = args->vf,
 		.log_dir = b->log_dir,

@@ -143,7 +143,7 @@ static void boot_begins(struct vm_boot *b)
 	 * One vCPU and no device: moved now, since a thread that is moved while it runs the guest has one
 	 * exit more.
 	 */
-	if (b->pin.n && (boot_no_vm(b) || (!boot_has_net(b) && b->pin.vcpus == 1)))
+	if (b->pin.n && (boot_no_vm(b) || (!boot_has_device(b) && b->pin.vcpus == 1)))
 		pin_process(pin_vcpu(&b->pin, 0), b->vmm.pid, boot_no_vm(b) ? "agent" : "vcpu0",
 			    b->placement);
 	b->stage = STAGE_BOOT;
@@ -208,7 +208,7 @@ static int start_host_agent(struct vm_boot *b)
 
 void boot_pin(struct vm_boot *b)
 {
-	if (!b->pin.n || boot_no_vm(b) || (!boot_has_net(b) && b->pin.vcpus == 1))
+	if (!b->pin.n || boot_no_vm(b) || (!boot_has_device(b) && b->pin.vcpus == 1))
 		return;
 	pin_vmm(&b->pin, b->vmm.pid, b->cell->vmm->vcpu_thread, b->cell->mode->server == SERVER_KERNEL,
 		b->placement);

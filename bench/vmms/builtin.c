@@ -56,6 +56,23 @@ static void add_net(const struct vmm_want *w, const char *mode, struct strlist *
 	strbuf_free(&sb);
 }
 
+static int add_disk(const struct vmm_want *w, const char *mode, struct strlist *a)
+{
+	const char *ioeventfd = knobs_get(w->knobs, "ioeventfd", NULL);
+	struct strbuf sb = STRBUF_INIT;
+
+	if (w->path->mode->front == FRONT_NVME && ioeventfd) {
+		log_error("--set ioeventfd=%s: builtin's nvme has no such switch: a doorbell needs its value; see shadow=", ioeventfd);
+		return -ENOTSUP;
+	}
+	strbuf_addf(&sb, "file=%s,mode=%s", w->path->medium.path, mode);
+	vmm_spell_knobs(&adapter_builtin, w->knobs, &sb); /* has them all */
+	strlist_add(a, "--disk");
+	strlist_add(a, strbuf_str(&sb));
+	strbuf_free(&sb);
+	return 0;
+}
+
 static void add_kernel(const struct vmm_want *w, struct strlist *a)
 {
 	bool bzimage = !strcmp(knobs_get(w->knobs, "kernel", "vmlinux"), "bzimage");
@@ -73,14 +90,19 @@ static void add_kernel(const struct vmm_want *w, struct strlist *a)
 
 static int add_device(const struct vmm_want *w, struct strlist *a)
 {
-	const char *net = builtin_net_mode(w->path->mode);
+	const struct mode *mode = w->path->mode;
+	const char *net = builtin_net_mode(mode);
 
-	if (w->path->mode->front == FRONT_VFIO)
+	if (mode->server == SERVER_VMM && mode->front == FRONT_VIRTIO_BLK)
+		return add_disk(w, "virtio-blk", a);
+	if (mode->server == SERVER_VMM && mode->front == FRONT_NVME)
+		return add_disk(w, "nvme", a);
+	if (mode->front == FRONT_VFIO)
 		strlist_addf(a, "--vfio=%s", w->path->sriov.vf_addr);
 	else if (net)
 		add_net(w, net, a);
-	else if (w->path->mode->front != FRONT_NONE)
-		return vmm_refuse_mode(&adapter_builtin, w->path->mode);
+	else if (mode->front != FRONT_NONE)
+		return vmm_refuse_mode(&adapter_builtin, mode);
 	return 0;
 }
 

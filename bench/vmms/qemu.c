@@ -39,7 +39,8 @@ static bool on(const struct knobs *ks, const char *name, bool fallback)
 static const struct knob_spelling qemu_spellings[] = {
 	{"ring", NULL},	     {"event_idx", "event_idx"}, {"indirect", "indirect_desc"},
 	{"queues", NULL},    {"irq", NULL},		 {"ioeventfd", "ioeventfd"},
-	{"offload", NULL},   {"mrg_rxbuf", "mrg_rxbuf"}, {NULL, NULL},
+	{"offload", NULL},   {"mrg_rxbuf", "mrg_rxbuf"}, {"engine", NULL},
+	{"cache", NULL},     {NULL, NULL},
 };
 
 static int add_virtio_device(const struct vmm_want *w, unsigned queues, struct strlist *a)
@@ -127,6 +128,59 @@ static int add_virtio_net(const struct vmm_want *w, struct strlist *a)
 	return add_virtio_device(w, queues, a);
 }
 
+static bool knob_is(const struct knobs *ks, const char *name, const char *value)
+{
+	return !strcmp(knobs_get(ks, name, ""), value);
+}
+
+/* The medium past the page cache, and what both disks are told. */
+static int add_disk(const struct vmm_want *w, const char *device, const char *queues, struct strlist *a)
+{
+	struct strbuf sb = STRBUF_INIT;
+	int err;
+
+	strlist_add(a, "-blockdev");
+	strlist_addf(a, "driver=%s,node-name=m0,filename=%s,cache.direct=on,aio=%s",
+		     w->path->medium.is_device ? "host_device" : "file", w->path->medium.path,
+		     knob_is(w->knobs, "engine", "sync") ? "threads" : "io_uring");
+	strbuf_addf(&sb, "%s,drive=m0,%s=%u,write-cache=%s", device, queues,
+		    (unsigned)knobs_u64(w->knobs, "queues", 1),
+		    knob_is(w->knobs, "cache", "writethrough") ? "off" : "on");
+	err = vmm_spell_knobs(&adapter_qemu, w->knobs, &sb);
+	if (!err) {
+		strlist_add(a, "-device");
+		strlist_add(a, strbuf_str(&sb));
+	}
+	strbuf_free(&sb);
+	return err;
+}
+
+static int add_virtio_blk(const struct vmm_want *w, struct strlist *a)
+{
+	struct strbuf sb = STRBUF_INIT;
+	int err;
+
+	strlist_add(a, "-object");
+	strlist_add(a, "iothread,id=io0");
+	strbuf_adds(&sb, "virtio-blk-pci,iothread=io0,disable-legacy=on");
+	if (knob_is(w->knobs, "irq", "intx"))
+		strbuf_adds(&sb, ",vectors=0");
+	if (knob_is(w->knobs, "ring", "packed"))
+		strbuf_adds(&sb, ",packed=on");
+	err = add_disk(w, strbuf_str(&sb), "num-queues", a);
+	strbuf_free(&sb);
+	return err;
+}
+
+static int add_own_disk(const struct vmm_want *w, struct strlist *a)
+{
+	if (w->path->mode->server != SERVER_VMM)
+		return vmm_refuse_mode(&adapter_qemu, w->path->mode);
+	if (w->path->mode->front == FRONT_VIRTIO_BLK)
+		return add_virtio_blk(w, a);
+	return add_disk(w, "nvme,serial=exitlab", "max_ioqpairs", a);
+}
+
 static int add_device(const struct vmm_want *w, struct strlist *a)
 {
 	switch (w->path->mode->front) {
@@ -136,6 +190,9 @@ static int add_device(const struct vmm_want *w, struct strlist *a)
 		return add_e1000(w, a);
 	case FRONT_VIRTIO_NET:
 		return add_virtio_net(w, a);
+	case FRONT_VIRTIO_BLK:
+	case FRONT_NVME:
+		return add_own_disk(w, a);
 	case FRONT_VFIO:
 		strlist_add(a, "-device");
 		strlist_addf(a, "vfio-pci,host=%s", w->path->sriov.vf_addr);

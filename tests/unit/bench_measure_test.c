@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -126,12 +128,70 @@ static void unseen_is_absent(void **state)
 	}
 }
 
+/* A disk's costs are shared among its requests; what our VMM's queues got must be what the guest gave. */
+static void requests_of_a_disk(void **state)
+{
+	static const struct {
+		const char *name;
+		uint64_t got, flushed, failed;
+		int err;
+	} cases[] = {
+		{"equal", 40, 8, 0, 0},
+		{"one lost", 39, 8, 0, -EIO},
+		{"one too many", 41, 8, 0, -EIO},
+		{"a flush that was none", 40, 7, 0, -EIO},
+		{"one failed", 40, 8, 1, -EIO},
+	};
+	static struct stats_page page;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct observed o = {.stats = &page};
+		struct record_sample s = {.ok = true};
+		char *why = NULL;
+
+		memset(&page, 0, sizeof(page));
+		page.n_queues = 2;
+		page.n_vcpus = 1;
+		page.open_ns = 1;
+		page.close_ns = 1001;
+		page.at_open.queue[1].descs = 100;
+		page.at_close.queue[0].descs = 10;
+		page.at_close.queue[1] = (struct stats_queue){.descs = 90 + cases[i].got,
+							      .flushes = cases[i].flushed,
+							      .errors = cases[i].failed,
+							      .depth_sum = 120,
+							      .host_requests = 20};
+		o.agent = json_pack("{s:i, s:i, s:i}", "ios", 40, "flushes", 8, "window_ns", 1000);
+		o.probes = json_loads("{\"totals\": {\"exits\": 10, \"userspace_exits\": 4}, \"notify\": {\"kicks_userspace\": 2,"
+				      "\"kicks_ioeventfd\": 8, \"injected\": 20}, \"threads\": [{\"role\": \"io\", \"cpu_ns\": 400}]}", 0, NULL);
+		if (measure_sample(&o, &s, &why) != cases[i].err)
+			fail_msg("%s: %s", cases[i].name, why);
+		if (!cases[i].err) {
+			assert_true(number(s.metrics, "exits_per_io") == 0.25);
+			assert_true(number(s.metrics, "userspace_exits_per_io") == 0.1);
+			assert_true(number(s.metrics, "kicks_per_io") == 0.25);
+			assert_true(number(s.metrics, "interrupts_per_io") == 0.5);
+			assert_true(number(s.metrics, "cpu_ns_per_io") == 10);
+			assert_true(number(s.metrics, "batch_ios") == 4);
+			assert_true(number(s.metrics, "queue_depth") == 3);
+			assert_true(number(s.metrics, "host_requests_per_io") == 0.5);
+			assert_null(json_object_get(s.metrics, "exits_per_packet"));
+		}
+		json_decref(members_write(&sample_members, &s));
+		json_decref(o.probes);
+		json_decref(o.agent);
+		free(why);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vms_of_one_sample),
 		cmocka_unit_test(rows_become_one),
 		cmocka_unit_test(unseen_is_absent),
+		cmocka_unit_test(requests_of_a_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,13 +17,13 @@
 
 #define ALL_KINDS (MODE_NONE | MODE_NET | MODE_BLOCK)
 
-/* The first modes have no row of text: they have no device. */
+/* The first modes have no row of text. */
 static void every_row_has_its_text(void **state)
 {
 	const struct mode *const *m = mode_table;
 
 	(void)state;
-	while (*m && (*m)->kind == MODE_NONE)
+	while (*m && *m != &mode_host)
 		m++;
 	for (const struct mode_info *i = mode_info_table; i->name; i++, m++) {
 		assert_string_equal((*m)->name, i->name);
@@ -45,10 +45,13 @@ static void rows_are_sound(void **state)
 		assert_true((*m)->guests);
 		/* Nobody serves a device that is not there. */
 		assert_true((*m)->front != FRONT_NONE || (*m)->server == SERVER_VMM);
+		/* One name is one path of a kind. */
+		assert_ptr_equal(mode_find((*m)->name, (*m)->kind), *m);
 		assert_int_equal((*m)->front == FRONT_VFIO, (*m)->server == SERVER_DEVICE);
 	}
 	assert_ptr_equal(mode_without_vm(MODE_NET), &mode_host);
 	assert_ptr_equal(mode_without_vm(MODE_NONE), &mode_bare);
+	assert_ptr_equal(mode_without_vm(MODE_BLOCK), &mode_host_block);
 	assert_ptr_equal(mode_find("host", MODE_NONE | MODE_NET), &mode_bare);
 }
 
@@ -108,6 +111,10 @@ static void knobs_belong_to_modes(void **state)
 		{"vlan", "7", &mode_sriov, 0},
 		{"vlan", "7", &mode_virtio, -EINVAL},
 		{"cpus", "2", &mode_none, 0},
+		{"ring", "packed", &mode_virtio_blk, 0},
+		{"ring", "packed", &mode_nvme, -EINVAL},
+		{"shadow", "off", &mode_nvme, 0},
+		{"engine", "sync", &mode_virtio, -EINVAL},
 		{"ring", "packed", &mode_host, -EINVAL},
 		{"ring", "round", &mode_vhost, -EINVAL},
 	};
@@ -134,6 +141,8 @@ static char *command_line(const struct vmm_adapter *vmm, const struct mode *mode
 	path.wire.tap_fd[0] = 9;
 	strcpy(path.wire.mac, "52:54:00:00:00:01");
 	path.sriov.vf_addr = (char *)"0000:01:10.0";
+	path.medium.path = (char *)"/dev/d0";
+	path.medium.is_device = true;
 	path.socket = mode->server == SERVER_HELPER ? (char *)"sock" : NULL;
 	if (!vmm->command(&w, &a)) {
 		for (size_t i = 0; i < a.n; i++) {
@@ -159,11 +168,17 @@ static void each_vmm_has_each_device(void **state)
 		{"builtin", &mode_vhost, "--net mode=vhost,mac=52:54:00:00:00:01,fd=9"},
 		{"builtin", &mode_vhost_user, "--net mode=vhost-user,mac=52:54:00:00:00:01,path=sock"},
 		{"builtin", &mode_sriov, "--vfio=0000:01:10.0"},
+		{"builtin", &mode_virtio_blk, "--disk file=/dev/d0,mode=virtio-blk"},
+		{"builtin", &mode_nvme, "--disk file=/dev/d0,mode=nvme"},
 		{"qemu", &mode_e1000, "vhost=off,fd=9 -device e1000,"},
 		{"qemu", &mode_virtio, "vhost=off,fd=9 -device virtio-net-pci,"},
 		{"qemu", &mode_vhost, "vhost=on,fd=9 -device virtio-net-pci,"},
 		{"qemu", &mode_vhost_user, "vhost-user,id=n0,chardev=vu -device virtio-net-pci,"},
 		{"qemu", &mode_sriov, "vfio-pci,host=0000:01:10.0"},
+		{"qemu", &mode_virtio_blk,
+		 "-object iothread,id=io0 -blockdev driver=host_device,node-name=m0,filename=/dev/d0,cache.direct=on,"
+		 "aio=io_uring -device virtio-blk-pci,iothread=io0,disable-legacy=on,drive=m0,num-queues=1,write-cache=on"},
+		{"qemu", &mode_nvme, "-device nvme,serial=exitlab,drive=m0,max_ioqpairs=1,write-cache=on"},
 	};
 
 	(void)state;
@@ -183,6 +198,8 @@ static void unknown_devices_are_refused(void **state)
 		{.name = "new", .front = 99, .server = SERVER_VMM},
 		{.name = "new", .front = FRONT_VIRTIO_NET, .server = SERVER_DEVICE},
 		{.name = "new", .front = FRONT_VIRTIO_NET, .server = 99},
+		{.name = "new", .front = FRONT_VIRTIO_BLK, .server = SERVER_KERNEL},
+		{.name = "new", .front = FRONT_NVME, .server = SERVER_HELPER},
 	};
 
 	(void)state;
@@ -211,6 +228,13 @@ static void what_a_vmm_lacks_is_refused(void **state)
 		{"qemu", "", "offload", "off", &mode_e1000, -ENOTSUP},
 		{"qemu", "", "offload", "off", &mode_virtio, 0},
 		{"qemu", "", "cpus", "2", &mode_sriov, 0},
+		{"qemu", "", "engine", "sync", &mode_virtio_blk, 0},
+		{"qemu", "", "cache", "writethrough", &mode_nvme, 0},
+		{"qemu", "", "ioeventfd", "on", &mode_nvme, 0},
+		{"qemu", "", "poll_us", "0", &mode_virtio_blk, -ENOTSUP},
+		{"qemu", "", "shadow", "off", &mode_nvme, -ENOTSUP},
+		{"builtin", "", "ioeventfd", "on", &mode_nvme, -ENOTSUP},
+		{"builtin", "", "ioeventfd", "on", &mode_virtio_blk, 0},
 		{"qemu", "accel=tcg", "cpus", "2", &mode_none, 0},
 		{"qemu", "accel=hvf", "cpus", "2", &mode_none, -ENOTSUP},
 		{"builtin", "accel=tcg", "cpus", "2", &mode_none, -ENOTSUP},

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* The load of the block workloads on a disk in memory: what it asks for, and which faults of a disk it finds. */
+/*
+ * The load of the block workloads on a disk in memory: what it asks for, and which faults of a disk it
+ * finds.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -108,8 +111,12 @@ static const char *init_load(struct blk_load *l, const char *job_line)
 
 	memset(&disk, 0, sizeof(disk));
 	late = (struct lateness){0, 0};
-	blk = (struct blk){
-		.ops = &ops, .sectors = SECTORS, .slots = 64, .max_sectors = 256, .flush = true, .discard = true};
+	blk = (struct blk){.ops = &ops,
+			   .sectors = SECTORS,
+			   .slots = 64,
+			   .max_sectors = 256,
+			   .flush = true,
+			   .discard = true};
 	*l = (struct blk_load){.blk = &blk, .now = now, .second = 100000, .sample = sample, .arg = &late};
 	assert_int_equal(job_parse(&job, job_line, NULL), 0);
 	return blk_load_init(l, &job);
@@ -163,7 +170,8 @@ static void what_is_asked_for(void **state)
 		assert_int_equal(disk.count[BLK_WRITE], cases[i].writes);
 		assert_int_equal(disk.count[BLK_FLUSH], cases[i].flushes);
 		assert_int_equal(disk.count[BLK_DISCARD], cases[i].discards);
-		assert_int_equal(l.ios, cases[i].reads + cases[i].writes + cases[i].flushes + cases[i].discards);
+		assert_int_equal(l.ios,
+				 cases[i].reads + cases[i].writes + cases[i].flushes + cases[i].discards);
 		assert_int_equal(l.flushes, cases[i].flushes);
 		assert_int_equal(disk.most, cases[i].depth);
 		assert_int_equal(l.sectors, cases[i].sectors);
@@ -230,7 +238,9 @@ static void an_open_loop_counts_from_when_it_was_due(void **state)
 	assert_in_range(l.ops, 99, 101);
 	assert_true(late.most < 60);
 	close_load(&l);
-	open_load(&l, "workload=blk-latency verify=off rate=20000"); /* every 5 ticks: the disk takes 10 and more */
+	open_load(
+		&l,
+		"workload=blk-latency verify=off rate=20000"); /* every 5 ticks: the disk takes 10 and more */
 	run_measured(&l, 0, 100);
 	assert_int_equal(l.ops, 100);
 	assert_true(late.most > 500);

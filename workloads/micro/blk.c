@@ -79,8 +79,8 @@ static int measure_load(struct blk_load *l, const struct workload_job *job, stru
 {
 	uint64_t kicks;
 
-	report_note("disk %s, %lu MiB, depth %u, %u bytes", l->blk->ops->name, l->blk->sectors / 2048, l->depth,
-		    l->sectors * BLK_SECTOR);
+	report_note("disk %s, %lu MiB, depth %u, %u bytes", l->blk->ops->name, l->blk->sectors / 2048,
+		    l->depth, l->sectors * BLK_SECTOR);
 	if (l->verify)
 		blk_load_prepare(l);
 	if (!l->wrong)
@@ -109,7 +109,10 @@ int job_blk(const struct workload_job *job)
 
 	if (!lat.v || !l || !b)
 		return -1;
-	*l = (struct blk_load){
-		.blk = b, .now = clock_ticks, .second = ns_to_tsc(1000000000), .sample = keep_latency, .arg = &lat};
+	*l = (struct blk_load){.blk = b,
+			       .now = clock_ticks,
+			       .second = ns_to_tsc(1000000000),
+			       .sample = keep_latency,
+			       .arg = &lat};
 	return open_load(l, job) ? -1 : measure_load(l, job, &lat);
 }

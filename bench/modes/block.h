@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* What the block modes share: the medium, and the switches of every disk. */
+#ifndef BENCH_MODES_BLOCK_H
+#define BENCH_MODES_BLOCK_H
+
+#include "bench/modes/path.h"
+
+#define BLOCK_KNOBS "queues ioeventfd poll_us engine cache"
+
+/* mode->make: the medium of --medium. */
+int block_make(struct device_path *p, const struct path_want *want);
+
+#endif
