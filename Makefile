@@ -4,6 +4,7 @@
 #   O=DIR     build directory (default build)      V=1       show commands
 #   CC=clang  compiler                             WERROR=0  warnings do not stop the build
 #   SAN=address,undefined                          sanitizers
+#   TIER=unit|fuzz|vmm|cli|golden|lab|quick          of `make check` (default: all)
 #   SLOWDOWN=1  a regression on purpose, to test the gate with (use with O=build/slow)
 #
 # A new .c file in a room needs no line here; see the wildcards.
@@ -215,11 +216,11 @@ unit: ## the unit tests, under ASan and UBSan
 
 # setup first, then the build with what it installed: two makes, because wildcards and pkg paths are read at start.
 .PHONY: check
-check: setup-tests ## set up, build, and run all tests; the last line counts them
+check: setup-tests ## set up, build, and run all tests (TIER=quick: those without a lab); the last line counts them
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) all
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) O=$(O)/asan SAN=address,undefined unit-bins
 	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) fuzz-build
-	$(Q)O=$(O) tests/run
+	$(Q)O=$(O) tests/run $(TIER)
 
 .PHONY: soak
 soak: all unit-bins ## the long versions: simulations, a regression found, kills, SR-IOV cycles, a store of 10,000 records, equal repetitions
