@@ -119,6 +119,11 @@ void str_one_line(char *s)
 			*s = ' ';
 }
 
+int errno_if(bool failed)
+{
+	return failed ? -errno : 0;
+}
+
 void close_fd(int *fd)
 {
 	int saved = errno;

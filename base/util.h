@@ -52,6 +52,17 @@ static inline const char *text_if(bool on, const char *text)
 	return on ? text : "";
 }
 
+/* The text that was given, or the other one where there is none: NULL or empty. */
+static inline const char *text_or(const char *given, const char *usual)
+{
+	return given && *given ? given : usual;
+}
+
+static inline const char *on_off(bool on)
+{
+	return on ? "on" : "off";
+}
+
 /* The bits when on, else none. */
 static inline uint32_t bits_if(bool on, uint32_t bits)
 {
@@ -90,6 +101,9 @@ char *xvasprintf(const char *fmt, va_list ap) PRINTF(1, 0);
 void str_printable(char *s);
 /* The same, and new lines and tabs become blanks. */
 void str_one_line(char *s);
+
+/* -errno when a system call just failed, else 0: err = errno_if(fsync(fd)). */
+int errno_if(bool failed);
 
 /* close(*fd) when open and set it to -1; errno is kept. */
 void close_fd(int *fd);

@@ -71,6 +71,17 @@ static void test_ranges(void **state)
 		assert_int_equal(range_ok(cases[i].off, cases[i].len, cases[i].size), cases[i].ok);
 }
 
+static void test_switches(void **state)
+{
+	bool on;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(parse_bool(on_off(i), &on), 0);
+		assert_int_equal(on, i);
+	}
+}
+
 static void test_formats(void **state)
 {
 	static const struct {
@@ -199,6 +210,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_switches),
 		cmocka_unit_test(test_formats),
 		cmocka_unit_test(test_printable),
 		cmocka_unit_test(test_strlist),
