@@ -56,9 +56,12 @@ static bool may_compare(const json_t *base, const json_t *changed, bool force)
 {
 	struct compare_difference *d;
 	size_t n = compare_differences(base, changed, &d);
-	char *what = force ? NULL : compare_blocking(d, n);
-	bool blocked = what;
+	char *what = NULL;
+	bool blocked;
 
+	if (!force)
+		what = compare_blocking(d, n);
+	blocked = what;
 	if (blocked)
 		log_error("compare: %s: %s; --force compares all the same",
 			  record_of(changed).id, what);
@@ -128,7 +131,9 @@ static bool is_rate(const char *metric)
 
 static double mean_of(const char *metric, const double *x, size_t n)
 {
-	return is_rate(metric) ? stats_harmonic_mean(x, n) : stats_geometric_mean(x, n);
+	if (is_rate(metric))
+		return stats_harmonic_mean(x, n);
+	return stats_geometric_mean(x, n);
 }
 
 static void print_change(struct table *t, double ratio)

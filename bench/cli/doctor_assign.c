@@ -25,8 +25,9 @@ struct finding find_iommu(void)
 {
 	size_t n = count_entries(GROUPS);
 
-	return n ? found(GOOD, xasprintf("%zu groups", n), NULL)
-		 : found(BAD, xstrdup("no IOMMU groups"), iommu_todo);
+	if (!n)
+		return found(BAD, xstrdup("no IOMMU groups"), iommu_todo);
+	return found(GOOD, xasprintf("%zu groups", n), NULL);
 }
 
 /* The parameter that says so, NULL: none does. */
@@ -81,18 +82,17 @@ static struct finding each_card(card_fn fn, const char *todo)
 	struct strbuf sb = STRBUF_INIT;
 	enum verdict v = GOOD;
 	struct dirent **e;
-	struct finding f;
 	int n = scandir("/sys/class/net", &e, NULL, alphasort);
 
 	for (int i = 0; i < n; i++) {
 		char *link = xasprintf("/sys/class/net/%s/device", e[i]->d_name);
 		char *addr = file_link_name(link);
-		char *total = device_line(addr ? addr : "", "sriov_totalvfs");
+		char *total = device_line(text_or(addr, ""), "sriov_totalvfs");
 		struct card c = {.name = e[i]->d_name};
 
 		if (addr && atoi(total) > 0) {
 			snprintf(c.addr, sizeof(c.addr), "%s", addr);
-			strbuf_adds(&sb, sb.len ? ", " : "");
+			strbuf_sep(&sb, ", ");
 			fn(&c, &sb, &v);
 		}
 		free(total);
@@ -102,10 +102,11 @@ static struct finding each_card(card_fn fn, const char *todo)
 	}
 	if (n >= 0)
 		free(e);
-	f = sb.len ? found(v, xstrdup(strbuf_str(&sb)), v == GOOD ? NULL : todo)
-		   : found(INFO, xstrdup("no SR-IOV card"), NULL);
-	strbuf_free(&sb);
-	return f;
+	if (!sb.len)
+		return found(INFO, xstrdup("no SR-IOV card"), NULL);
+	if (v == GOOD)
+		todo = NULL;
+	return found(v, strbuf_take(&sb), todo);
 }
 
 static void say_functions(const struct card *c, struct strbuf *sb, enum verdict *v)
@@ -133,9 +134,11 @@ struct finding find_sriov(void)
 static void say_group(const struct card *c, struct strbuf *sb, enum verdict *v)
 {
 	char *link = xasprintf(DEVICES "/%s/iommu_group", c->addr), *group = file_link_name(link);
-	char *dir = xasprintf(GROUPS "/%s/devices", group ? group : "");
-	size_t n = group ? count_entries(dir) : 0;
+	char *dir = xasprintf(GROUPS "/%s/devices", text_or(group, ""));
+	size_t n = 0;
 
+	if (group)
+		n = count_entries(dir);
 	if (!group)
 		strbuf_addf(sb, "%s: no group", c->name);
 	else if (n == 1)
@@ -177,24 +180,37 @@ static unsigned extended_cap(int fd, unsigned id)
  * one. */
 #define ACS_WANTED  (1 << 0 | 1 << 2 | 1 << 3 | 1 << 4)
 
+/* ACS of the port whose config space fd reads: "on", "off", or that it has none. */
+static const char *acs_state(int fd, bool *on)
+{
+	unsigned at = extended_cap(fd, CAP_ACS);
+	uint16_t control = 0;
+
+	*on = false;
+	if (!at)
+		return "has none";
+	if (pread(fd, &control, 2, (off_t)at + ACS_CONTROL) == 2)
+		*on = (control & ACS_WANTED) == ACS_WANTED;
+	return on_off(*on);
+}
+
 /* The port above the card. */
 static void say_acs(const struct card *c, struct strbuf *sb, enum verdict *v)
 {
-	char *up = xasprintf(DEVICES "/%s/..", c->addr), *port_path = realpath(up, NULL);
-	const char *port = port_path ? strrchr(port_path, '/') + 1 : "";
-	char *config = xasprintf(DEVICES "/%s/config", port);
-	int fd = open(config, O_RDONLY | O_CLOEXEC);
-	unsigned at = fd < 0 ? 0 : extended_cap(fd, CAP_ACS);
-	uint16_t control = 0;
+	char *up = xasprintf(DEVICES "/%s/..", c->addr), *port_path = realpath(up, NULL), *config;
+	const char *port = "";
+	bool on = true;
+	int fd;
 
-	if (at && pread(fd, &control, 2, (off_t)at + ACS_CONTROL) != 2)
-		control = 0;
+	if (port_path)
+		port = strrchr(port_path, '/') + 1;
+	config = xasprintf(DEVICES "/%s/config", port);
+	fd = open(config, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		strbuf_addf(sb, "%s: on the root complex, no port above it", c->name);
 	else
-		strbuf_addf(sb, "%s: port %s %s", c->name, port,
-			    !at ? "has none" : (control & ACS_WANTED) == ACS_WANTED ? "on" : "off");
-	if (fd >= 0 && (control & ACS_WANTED) != ACS_WANTED)
+		strbuf_addf(sb, "%s: port %s %s", c->name, port, acs_state(fd, &on));
+	if (!on)
 		*v = WARN;
 	close_fd(&fd);
 	free(config);
@@ -211,7 +227,7 @@ static void say_reset(const struct card *c, struct strbuf *sb, enum verdict *v)
 {
 	char *methods = device_line(c->addr, "reset_method");
 
-	strbuf_addf(sb, "%s: %s", c->name, *methods ? methods : "none");
+	strbuf_addf(sb, "%s: %s", c->name, text_or(methods, "none"));
 	/* Functions are reset through FLR (SR-IOV 1.1, 2.2.2); a card without it keeps what a guest left in
 	 * it. */
 	if (!strstr(methods, "flr"))
@@ -283,12 +299,14 @@ struct finding find_assignment(void)
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		if (!table[i].blocks())
 			continue;
-		strbuf_addf(&sb, "%s%s", sb.len ? ", " : "", table[i].what);
+		strbuf_sep(&sb, ", ");
+		strbuf_adds(&sb, table[i].what);
 		if (!todo)
 			todo = table[i].todo; /* the first one first */
 	}
-	f = sb.len ? found(BAD, xasprintf("blocked: %s", strbuf_str(&sb)), todo)
-		   : found(GOOD, xstrdup("nothing in the way"), NULL);
+	if (!sb.len)
+		return found(GOOD, xstrdup("nothing in the way"), NULL);
+	f = found(BAD, xasprintf("blocked: %s", strbuf_str(&sb)), todo);
 	strbuf_free(&sb);
 	return f;
 }

@@ -66,8 +66,10 @@ struct finding find_smt(void)
 			  "echo off >/sys/devices/system/cpu/smt/control");
 	else if (!strcmp(v, "notsupported"))
 		f = found(GOOD, xstrdup("none on this processor"), NULL);
+	else if (*v)
+		f = found(GOOD, xstrdup(v), NULL);
 	else
-		f = found(*v ? GOOD : INFO, xstrdup(*v ? v : "unknown"), NULL);
+		f = found(INFO, xstrdup("unknown"), NULL);
 	free(v);
 	return f;
 }
@@ -75,9 +77,13 @@ struct finding find_smt(void)
 /* "always [madvise] never" -> "madvise" */
 static char *chosen_word(const char *line)
 {
-	const char *open = strchr(line, '['), *end = open ? strchr(open, ']') : NULL;
+	const char *open = strchr(line, '['), *end = NULL;
 
-	return end ? xasprintf("%.*s", (int)(end - open - 1), open + 1) : xstrdup("none");
+	if (open)
+		end = strchr(open, ']');
+	if (!end)
+		return xstrdup("none");
+	return xasprintf("%.*s", (int)(end - open - 1), open + 1);
 }
 
 struct finding find_huge_pages(void)
@@ -92,9 +98,11 @@ struct finding find_huge_pages(void)
 	what = xasprintf("transparent: %s; set aside: %llu of 2 MiB", thp, (unsigned long long)reserved);
 	free(line);
 	free(thp);
-	return found(off ? WARN : GOOD, what,
-		     off ? "guest memory in small pages costs TLB misses: echo madvise "
-			   ">/sys/kernel/mm/transparent_hugepage/enabled" : NULL);
+	if (!off)
+		return found(GOOD, what, NULL);
+	return found(WARN, what,
+		     "guest memory in small pages costs TLB misses: echo madvise "
+		     ">/sys/kernel/mm/transparent_hugepage/enabled");
 }
 
 /* Read once, for both rows. */
@@ -129,10 +137,12 @@ struct finding find_jitter(void)
 {
 	struct noise a, b;
 	uint64_t worst;
+	char *what;
 
 	noise_once(&a, &b);
 	worst = MAX(a.jitter_ns, b.jitter_ns);
-	return found(worst > JITTER_GOOD ? WARN : GOOD,
-		     xasprintf("a sleep of 200 us took up to %s longer", fmt_ns((double)worst)),
-		     worst > JITTER_GOOD ? "the machine is busy: times will be noisy; wait, or use --deterministic" : NULL);
+	what = xasprintf("a sleep of 200 us took up to %s longer", fmt_ns((double)worst));
+	if (worst <= JITTER_GOOD)
+		return found(GOOD, what, NULL);
+	return found(WARN, what, "the machine is busy: times will be noisy; wait, or use --deterministic");
 }

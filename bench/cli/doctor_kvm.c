@@ -30,8 +30,9 @@ static struct micro_run {
 
 static const char *tracing_dir(void)
 {
-	return file_exists("/sys/kernel/tracing/events") ? "/sys/kernel/tracing"
-							 : "/sys/kernel/debug/tracing";
+	if (file_exists("/sys/kernel/tracing/events"))
+		return "/sys/kernel/tracing";
+	return "/sys/kernel/debug/tracing";
 }
 
 /* Counts a tracepoint in us and in the children that we start from now on; -1 when that is not possible. */
@@ -43,8 +44,10 @@ static int count_tracepoint(const char *name)
 	int err = file_read_u64(path, &id);
 
 	free(path);
+	if (err)
+		return -1;
 	attr.config = id;
-	return err ? -1 : (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
 static void run_micro(void)
@@ -112,10 +115,12 @@ struct finding find_linux(void)
 {
 	enum kvm_backend b = host_kvm_backend();
 
+	static const char todo[] = "the lab runs them; bench run goes there by itself";
+
+	if (b == KVM_NONE)
+		return found(WARN, xstrdup("no KVM"), todo);
 	if (b != KVM_SVM && b != KVM_VMX)
-		return found(WARN,
-			     xstrdup(b == KVM_NONE ? "no KVM" : "no: this back end interprets kernels"),
-			     "the lab runs them; bench run goes there by itself");
+		return found(WARN, xstrdup("no: this back end interprets kernels"), todo);
 	if (micro_run()->built && !micro_run()->done)
 		return found(BAD, xstrdup("no: not even the micro guest runs"), "see the row above");
 	return found(GOOD, xstrdup("run here"), NULL);
@@ -139,13 +144,17 @@ struct feature {
 static struct finding find_feature(const struct feature *f)
 {
 	char *amd = module_parameter("kvm_amd", f->amd), *intel = module_parameter("kvm_intel", f->intel);
-	const char *v = *amd ? amd : intel;
+	const char *v = intel, *name = f->intel_name;
 	struct finding r;
 
+	if (*amd) {
+		v = amd;
+		name = f->amd_name;
+	}
 	if (!*v)
 		r = found(INFO, xstrdup("no kvm_amd or kvm_intel module"), f->unknown_todo);
 	else if (*v == 'Y' || *v == '1')
-		r = found(GOOD, xasprintf("on (%s)", *amd ? f->amd_name : f->intel_name), NULL);
+		r = found(GOOD, xasprintf("on (%s)", name), NULL);
 	else
 		r = found(f->off, xstrdup(f->off_text), f->off_todo);
 	free(amd);

@@ -68,7 +68,7 @@ void help_man_page(struct strbuf *sb, const struct command *c)
 	strbuf_addf(sb, ".TH BENCH-%s 1 \"\" Exitlab\n.SH NAME\nbench\\-%s \\- ", c->name, c->name);
 	add_roff(sb, c->summary);
 	strbuf_addf(sb, "\n.SH SYNOPSIS\n\\fBbench %s\\fR [options] ", c->name);
-	add_roff(sb, c->args ? c->args : "");
+	add_roff(sb, text_or(c->args, ""));
 	if (c->details) {
 		strbuf_adds(sb, "\n.SH DESCRIPTION\n");
 		add_roff(sb, c->details);
@@ -119,8 +119,11 @@ static const char reference_head[] =
 
 void help_markdown_cell(const char *text)
 {
-	for (; *text; text++)
-		printf(*text == '|' ? "\\|" : "%c", *text);
+	for (; *text; text++) {
+		if (*text == '|')
+			putchar('\\');
+		putchar(*text);
+	}
 }
 
 static void markdown_option(const struct opt *o)
@@ -130,9 +133,9 @@ static void markdown_option(const struct opt *o)
 		printf("-%c`, `", o->letter);
 	printf("--%s", o->name);
 	if (o->type != OPT_FLAG) {
-		printf(o->type == OPT_OPTIONAL ? "[=" : "=");
+		printf("%s=", text_if(o->type == OPT_OPTIONAL, "["));
 		help_markdown_cell(o->arg);
-		printf(o->type == OPT_OPTIONAL ? "]" : "");
+		printf("%s", text_if(o->type == OPT_OPTIONAL, "]"));
 	}
 	printf("` | ");
 	help_markdown_cell(o->help);
@@ -152,7 +155,7 @@ static void print_indented(const char *text)
 static void markdown_command(const struct command *c)
 {
 	printf("\n## bench %s\n\n%s\n\n    bench %s [options]%s%s\n\n", c->name, c->summary, c->name,
-	       c->args ? " " : "", c->args ? c->args : "");
+	       text_if(c->args, " "), text_or(c->args, ""));
 	if (c->details)
 		printf("%s\n\n", c->details);
 	if (c->opts && c->opts->name)
@@ -183,8 +186,8 @@ void help_markdown(void)
 static void print_options(const struct command *c)
 {
 	for (const struct opt *o = c->opts; o && o->name; o++)
-		printf("%s--%s%s", o == c->opts ? "" : " ", o->name,
-		       o->type == OPT_FLAG || o->type == OPT_OPTIONAL ? "" : "=");
+		printf("%s--%s%s", text_if(o != c->opts, " "), o->name,
+		       text_if(o->type != OPT_FLAG && o->type != OPT_OPTIONAL, "="));
 }
 
 /* --OPTION=one|two|three: the words, in whatever command they are offered. */

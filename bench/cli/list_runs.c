@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* `bench list runs`: the runs of a store as a table or as JSON. */
 #include <stdio.h>
 #include <string.h>
 
@@ -17,10 +18,10 @@ static void print_rows(const struct run_row *rows, size_t n)
 		table_cell(t, "%s", r->id);
 		table_cell(t, "%s", r->started);
 		table_cell(t, "%s", r->workload);
-		table_cell(t, "%s%s%s", *r->mode ? r->mode : "-", *r->knobs ? " " : "", r->knobs);
-		table_cell(t, "%s", *r->vmm ? r->vmm : "-");
+		table_cell(t, "%s%s%s", text_or(r->mode, "-"), text_if(*r->knobs, " "), r->knobs);
+		table_cell(t, "%s", text_or(r->vmm, "-"));
 		table_cell(t, "%s%s", r->substrate,
-			   strcmp(r->time_base, "virtual") != 0 ? "" : " (deterministic)");
+			   text_if(!strcmp(r->time_base, "virtual"), " (deterministic)"));
 		table_cell(t, "%d", r->ok_samples);
 		if (r->ok)
 			table_cell(t, "ok");
@@ -74,9 +75,11 @@ int runs_list(const char *dir, const struct run_filter *filter, bool json)
 	else
 		printf("no runs in %s; make one with `bench run boot`\n", store_dir(store));
 	bad = store_unreadable(store);
-	if (bad)
-		log_warn("%zu run director%s of %s cannot be read; `bench import --all` names %s",
-			 bad, bad == 1 ? "y" : "ies", store_dir(store), bad == 1 ? "it" : "them");
+	if (bad == 1)
+		log_warn("1 run directory of %s cannot be read; `bench import --all` names it", store_dir(store));
+	else if (bad)
+		log_warn("%zu run directories of %s cannot be read; `bench import --all` names them", bad,
+			 store_dir(store));
 	run_rows_free(rows, n);
 	store_close(store);
 	return EXIT_OK;

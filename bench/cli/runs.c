@@ -15,8 +15,10 @@ int runs_load(const char *store_dir, int argc, char **argv, struct fig_set *out)
 	*out = (struct fig_set){xcalloc((size_t)argc + 1, sizeof(*out->rec)), 0};
 	for (int i = 1; !err && i < argc; i++) {
 		out->rec[out->n] = store_load(store, argv[i]);
-		err = out->rec[out->n] ? 0 : -ENOENT;
-		out->n += !err;
+		if (out->rec[out->n])
+			out->n++;
+		else
+			err = -ENOENT;
 	}
 	if (store)
 		store_close(store);
@@ -37,7 +39,9 @@ const char *workload_headline(const char *name)
 {
 	const struct workload *w = workload_find(name);
 
-	return w ? w->metrics : NULL;
+	if (!w)
+		return NULL;
+	return w->metrics;
 }
 
 const char *runs_headline(const json_t *rec)

@@ -63,8 +63,10 @@ static void row_texts(struct view_row *r, struct probes *p, const struct exit_su
 	else
 		probes_device(p, s, r->device, sizeof(r->device));
 	if (key == VIEW_DEVICE) {
-		if (!r->device[0])
-			strcpy(r->device, r->key[0] ? "(unnamed)" : "(none)");
+		if (!r->device[0] && r->key[0])
+			strcpy(r->device, "(unnamed)");
+		else if (!r->device[0])
+			strcpy(r->device, "(none)");
 		r->key[0] = '\0';
 	}
 }
@@ -106,16 +108,16 @@ static void add_totals(struct view *v, const struct exit_sum *s, bool hlt)
 
 uint64_t view_row_kvm_ns(const struct view_row *r)
 {
-	uint64_t others = r->fast_ns + r->user_ns + r->wait_ns + r->asleep_ns;
-
-	return r->total_ns > others ? r->total_ns - others : 0;
+	return sub_floor(r->total_ns, r->fast_ns + r->user_ns + r->wait_ns + r->asleep_ns);
 }
 
 static uint64_t sort_value(const struct view_row *r, enum view_sort by)
 {
 	if (by == SORT_TIME)
 		return r->total_ns;
-	return by == SORT_COUNT ? r->count : hist_quantile(&r->hist, 0.99);
+	if (by == SORT_COUNT)
+		return r->count;
+	return hist_quantile(&r->hist, 0.99);
 }
 
 static int compare_rows(const void *a, const void *b, void *sort)

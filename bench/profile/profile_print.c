@@ -99,7 +99,10 @@ static void print_vm(struct table *t, const struct vm_sum *vm, bool no_kvm_exit,
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		all += (double)parts[i] / 100;
 	all = MAX(all, 0.01); /* a VM that took no time yet */
-	table_cell(t, "%s", vm_of_pid(vm->tgid, &named) ? named.name : "(ended)");
+	if (vm_of_pid(vm->tgid, &named))
+		table_cell(t, "%s", named.name);
+	else
+		table_cell(t, "(ended)");
 	table_cell(t, "%d", (int)vm->tgid);
 	table_cell(t, "%u", vm->vcpus);
 	table_cell(t, "%s", fmt_si((double)vm->exits));

@@ -115,12 +115,12 @@ int vm_choose(const char *name, struct vm *out)
 		}
 	describe_vms(vm, n, &all);
 	if (found > 1) {
-		log_error("%s: %zu virtual machines fit; choose one with --pid: %s", name ? name : "which", found,
-			  strbuf_str(&all));
+		log_error("%s: %zu virtual machines fit; choose one with --pid: %s", text_or(name, "which"),
+			  found, strbuf_str(&all));
 		err = -EINVAL;
 	} else if (!n) {
 		log_error("%s: no such virtual machine; no process here has a KVM VM; start one after `--`",
-			  name ? name : "profile");
+			  text_or(name, "profile"));
 		err = -ENOENT;
 	} else if (!found) {
 		log_error("%s: no such virtual machine; there are: %s", name, strbuf_str(&all));
