@@ -48,8 +48,10 @@ const char *build_type_of(const char *data, size_t len)
 const char *build_type(const char *path)
 {
 	struct strbuf sb = STRBUF_INIT;
-	const char *type = file_read(path, &sb) ? "unknown" : build_type_of(strbuf_str(&sb), sb.len);
+	const char *type = "unknown";
 
+	if (!file_read(path, &sb))
+		type = build_type_of(strbuf_str(&sb), sb.len);
 	strbuf_free(&sb);
 	return type;
 }

@@ -55,7 +55,7 @@ static int make_vm(struct guest *g)
 	memcpy(g->memory + CODE_GPA, code, sizeof(code));
 	memcpy(g->memory + TABLE_GPA, &pde, sizeof(pde));
 	slot.userspace_addr = (uintptr_t)g->memory;
-	return ioctl(g->vm, KVM_SET_USER_MEMORY_REGION, &slot) ? -errno : 0;
+	return errno_if(ioctl(g->vm, KVM_SET_USER_MEMORY_REGION, &slot));
 }
 
 static int set_registers(int vcpu)
@@ -73,7 +73,7 @@ static int set_registers(int vcpu)
 	s.cr0 = GUEST_CR0;
 	s.cr3 = TABLE_GPA;
 	s.cr4 = CR4_PSE;
-	return ioctl(vcpu, KVM_SET_SREGS, &s) || ioctl(vcpu, KVM_SET_REGS, &regs) ? -errno : 0;
+	return errno_if(ioctl(vcpu, KVM_SET_SREGS, &s) || ioctl(vcpu, KVM_SET_REGS, &regs));
 }
 
 static int read_cr3(const struct guest *g, uint32_t *cr3)
@@ -81,7 +81,7 @@ static int read_cr3(const struct guest *g, uint32_t *cr3)
 	int err;
 
 	do
-		err = ioctl(g->vcpu, KVM_RUN, 0) ? -errno : 0;
+		err = errno_if(ioctl(g->vcpu, KVM_RUN, 0));
 	while (err == -EINTR);
 	if (err)
 		return err;

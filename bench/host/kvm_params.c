@@ -52,7 +52,9 @@ static const char *find_module(void)
 
 const char *kvm_param_name(const struct kvm_param *k, const char *module)
 {
-	return strcmp(module, "kvm_intel") ? k->amd : k->intel;
+	if (!strcmp(module, "kvm_intel"))
+		return k->intel;
+	return k->amd;
 }
 
 /* 1 on, 0 off, -ENOENT when this kernel's module has no such parameter. */
@@ -75,10 +77,14 @@ static char *params_now(const char *module)
 
 	for (const struct kvm_param *k = kvm_param_table; k->knob; k++) {
 		const char *name = kvm_param_name(k, module);
-		int state = name ? param_state(module, name) : -ENOENT;
+		int state = -ENOENT;
 
-		if (state >= 0)
-			strbuf_addf(&sb, "%s%s=%d", sb.len ? " " : "", name, state);
+		if (name)
+			state = param_state(module, name);
+		if (state < 0)
+			continue;
+		strbuf_sep(&sb, " ");
+		strbuf_addf(&sb, "%s=%d", name, state);
 	}
 	return strbuf_take(&sb);
 }
@@ -100,7 +106,9 @@ static int lab_reload(const char *module, const char *params)
 {
 	int err = kmod_lab_unload(module);
 
-	return err ? err : kmod_lab_load(module, params);
+	if (!err)
+		err = kmod_lab_load(module, params);
+	return err;
 }
 
 /* ---- on a host ---- */
@@ -126,7 +134,7 @@ static int host_reload(struct kvm_params *p, const char *params)
 bool kvm_params_free_to_change(void)
 {
 	const char *module = find_module();
-	char *path = xasprintf("/sys/module/%s/refcnt", module ? module : ""), *users = file_read_line(path);
+	char *path = xasprintf("/sys/module/%s/refcnt", text_or(module, "")), *users = file_read_line(path);
 	bool unused = module && !strcmp(users, "0") && geteuid() == 0;
 
 	free(users);
@@ -172,7 +180,10 @@ static int load_anew(struct kvm_params *p, char **why)
 
 	p->was = params_now(p->module);
 	params = params_wanted(p);
-	err = lab_inside() ? lab_reload(p->module, params) : host_reload(p, params);
+	if (lab_inside())
+		err = lab_reload(p->module, params);
+	else
+		err = host_reload(p, params);
 	if (err)
 		*why = xasprintf("%s cannot be loaded anew with %s: %s", p->module, params, strerror(-err));
 	free(params);
@@ -200,7 +211,9 @@ int kvm_params_set(struct kvm_params *p, char **why)
 	err = check_names(p, why);
 	if (err)
 		return err;
-	return first_other(p) == p->n ? 0 : load_anew(p, why);
+	if (first_other(p) == p->n)
+		return 0;
+	return load_anew(p, why);
 }
 
 void kvm_params_undo(struct kvm_params *p)

@@ -28,11 +28,11 @@ struct ns_job {
 static int enter_namespace(int *ns_fd)
 {
 	if (*ns_fd >= 0)
-		return setns(*ns_fd, CLONE_NEWNET) ? -errno : 0;
+		return errno_if(setns(*ns_fd, CLONE_NEWNET));
 	if (unshare(CLONE_NEWNET))
 		return -errno;
 	*ns_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	return *ns_fd < 0 ? -errno : 0;
+	return errno_if(*ns_fd < 0);
 }
 
 static void *ns_thread(void *arg)
@@ -145,7 +145,9 @@ static int add_address(struct nl_sock *sk, int ifindex, const char *text)
 	}
 	nl_addr_put(local);
 	rtnl_addr_put(addr);
-	return err ? -EIO : 0;
+	if (err)
+		return -EIO;
+	return 0;
 }
 
 static int set_mac(const char *name, const char *mac)

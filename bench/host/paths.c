@@ -87,7 +87,7 @@ const char *path_cache(void)
 	else if (xdg && *xdg)
 		cache = xasprintf("%s/exitlab", xdg);
 	else
-		cache = xasprintf("%s/.cache/exitlab", home && *home ? home : "/root");
+		cache = xasprintf("%s/.cache/exitlab", text_or(home, "/root"));
 	return cache;
 }
 
@@ -107,8 +107,10 @@ char *path_program(const char *name)
 {
 	char *dirs = getenv("PATH"), *save, *found = NULL;
 
+	if (strchr(name, '/') && access(name, X_OK))
+		return NULL;
 	if (strchr(name, '/'))
-		return access(name, X_OK) ? NULL : xstrdup(name);
+		return xstrdup(name);
 	dirs = xstrdup(dirs ? dirs : "/usr/bin:/bin");
 	for (char *d = strtok_r(dirs, ":", &save); d && !found; d = strtok_r(NULL, ":", &save)) {
 		found = xasprintf("%s/%s", d, name);

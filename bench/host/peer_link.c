@@ -28,7 +28,7 @@ int peer_token_read(const char *path, struct peer_token *t)
 {
 	struct stat st;
 	char *line;
-	int err = stat(path, &st) ? -errno : 0;
+	int err = errno_if(stat(path, &st));
 
 	if (err) {
 		log_error("token %s: %s; make it with: openssl rand -hex 32 >FILE; chmod 600 FILE, the same on both machines", path,
@@ -85,7 +85,9 @@ static int write_line(int fd, char *line)
 	free(line);
 	if (n < 0)
 		return -errno;
-	return n == (ssize_t)len ? 0 : -EIO;
+	if (n != (ssize_t)len)
+		return -EIO;
+	return 0;
 }
 
 static void write_proof(const struct peer_token *t, const char *who, const char *peer, const char *run,
@@ -146,7 +148,9 @@ static int dial_peer(const char *addr)
 		}
 		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)); /* of connect too */
 		if (connect(fd, a->ai_addr, a->ai_addrlen)) {
-			err = errno == EINPROGRESS ? -ETIMEDOUT : -errno;
+			err = -errno;
+			if (err == -EINPROGRESS)
+				err = -ETIMEDOUT;
 			close_fd(&fd);
 		}
 	}
@@ -180,8 +184,12 @@ static int introduce_us(int fd, const struct peer_token *t, unsigned work_port, 
 	if (err)
 		return err;
 	write_proof(t, "peer", theirs, ours, work_port, mac);
-	*why = !strncmp(line, "refused ", 8) ? line + 8 : "it does not know the token";
-	return sscanf(line, "ready %64[0-9a-f]", answer) == 1 && hmac_equal(answer, mac) ? 0 : -EACCES;
+	if (sscanf(line, "ready %64[0-9a-f]", answer) == 1 && hmac_equal(answer, mac))
+		return 0;
+	*why = "it does not know the token";
+	if (!strncmp(line, "refused ", 8))
+		*why = line + 8;
+	return -EACCES;
 }
 
 int peer_connect(const char *addr, const struct peer_token *t, unsigned work_port)
@@ -244,7 +252,9 @@ int peer_greet(struct peer_caller *c, const struct peer_token *t)
 	    !c->port || c->port > 65535)
 		return -EPROTO;
 	write_proof(t, "run", c->ours, c->theirs, c->port, want);
-	return hmac_equal(mac, want) ? 0 : -EACCES;
+	if (!hmac_equal(mac, want))
+		return -EACCES;
+	return 0;
 }
 
 int peer_answer(struct peer_caller *c, const struct peer_token *t, const char *refusal)

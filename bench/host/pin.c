@@ -119,7 +119,9 @@ int pin_thread_vcpu(const char *name, const char *vcpu_thread)
 	if (strncmp(name, vcpu_thread, len))
 		return -1;
 	n = strtol(name + len, &end, 10);
-	return end == name + len || n < 0 ? -1 : (int)n;
+	if (end == name + len || n < 0)
+		return -1;
+	return (int)n;
 }
 
 static bool move_thread(pid_t tid, unsigned cpu)

@@ -10,9 +10,7 @@
 
 const char *qemu_program(void)
 {
-	const char *q = getenv("EXITLAB_QEMU");
-
-	return q && *q ? q : "qemu-system-x86_64";
+	return text_or(getenv("EXITLAB_QEMU"), "qemu-system-x86_64");
 }
 
 char *qemu_version(void)

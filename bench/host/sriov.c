@@ -106,7 +106,7 @@ static int refuse_others(const struct sriov *s, uint64_t n)
 	char *first = vf_link(s, 0);
 
 	log_error("%s has %llu virtual functions already, which are not ours to change; use one that is free (--vf=%s), or write 0 "
-		  "to its sriov_numvfs", s->pf, (unsigned long long)n, first ? first : "ADDR");
+		  "to its sriov_numvfs", s->pf, (unsigned long long)n, text_or(first, "ADDR"));
 	free(first);
 	return -EBUSY;
 }
@@ -128,7 +128,9 @@ static int enable_vfs(struct sriov *s, unsigned functions)
 	if (err)
 		return err;
 	s->vf_addr = vf_link(s, 0);
-	return s->vf_addr ? 0 : -ENODEV;
+	if (!s->vf_addr)
+		return -ENODEV;
+	return 0;
 }
 
 static int make_vfs(struct sriov *s, const char *nic, unsigned functions)
@@ -349,7 +351,7 @@ int sriov_setup(struct sriov *s, const struct sriov_want *want)
 	if (!err && want->vf)
 		err = adopt_vf(s, want->vf);
 	else if (!err)
-		err = make_vfs(s, want->nic ? want->nic : "auto", want->functions);
+		err = make_vfs(s, text_or(want->nic, "auto"), want->functions);
 	if (!err)
 		err = configure_vf(s, want);
 	if (err)

@@ -48,7 +48,9 @@ enum kvm_backend host_kvm_backend(void)
 	/* Built in: the CPU says which; neither extension means a software back end (PVM). */
 	if (cpu_flag(" svm "))
 		return KVM_SVM;
-	return cpu_flag(" vmx ") ? KVM_VMX : KVM_PVM;
+	if (cpu_flag(" vmx "))
+		return KVM_VMX;
+	return KVM_PVM;
 }
 
 const char *kvm_backend_name(enum kvm_backend b)

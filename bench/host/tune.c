@@ -143,5 +143,7 @@ void tune_undo(struct tune *t)
 
 json_t *tune_json(const struct tune *t)
 {
-	return t ? json_deep_copy(t->changed) : json_object();
+	if (!t)
+		return json_object();
+	return json_deep_copy(t->changed);
 }

@@ -59,7 +59,7 @@ int vf_settings_read(const char *pf, unsigned index, struct vf_settings *out)
 static void add_switch(struct strbuf *sb, const char *name, int value)
 {
 	if (value >= 0)
-		strbuf_addf(sb, " %s %s", name, value ? "on" : "off");
+		strbuf_addf(sb, " %s %s", name, on_off(value));
 }
 
 char *vf_settings_command(const char *pf, unsigned index, const struct vf_settings *s)

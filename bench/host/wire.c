@@ -65,11 +65,13 @@ void wire_init(struct wire *w, unsigned vm, bool ipv6)
 	*w = (struct wire){.peer_ns = -1, .agent_ns = -1};
 	for (int i = 0; i < WIRE_QUEUES; i++)
 		w->tap_fd[i] = -1;
-	snprintf(w->peer_addr, sizeof(w->peer_addr), "%s%d", ipv6 ? WIRE_NET6 : WIRE_NET4, WIRE_HOST_PEER);
-	if (ipv6)
+	if (ipv6) {
+		snprintf(w->peer_addr, sizeof(w->peer_addr), WIRE_NET6 "%d", WIRE_HOST_PEER);
 		snprintf(w->guest_addr, sizeof(w->guest_addr), WIRE_NET6 "%x/64", host);
-	else
+	} else {
+		snprintf(w->peer_addr, sizeof(w->peer_addr), WIRE_NET4 "%d", WIRE_HOST_PEER);
 		snprintf(w->guest_addr, sizeof(w->guest_addr), WIRE_NET4 "%u/24", host);
+	}
 	snprintf(w->mac, sizeof(w->mac), "%.*s%02x", (int)sizeof(WIRE_GUEST_MAC) - 3, WIRE_GUEST_MAC, host);
 }
 
@@ -104,7 +106,9 @@ static int make_veth(void *arg)
 		rtnl_link_set_name(l, "eth0");
 		rtnl_link_set_name(peer, "tap0");
 		rtnl_link_set_ns_fd(peer, w->peer_ns);
-		err = rtnl_link_add(sk, l, NLM_F_CREATE | NLM_F_EXCL) ? -EOPNOTSUPP : 0;
+		err = 0;
+		if (rtnl_link_add(sk, l, NLM_F_CREATE | NLM_F_EXCL))
+			err = -EOPNOTSUPP;
 	}
 	rtnl_link_put(peer);
 	rtnl_link_put(l);

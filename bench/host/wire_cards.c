@@ -125,7 +125,8 @@ static int make_vlan(void *arg)
 		rtnl_link_set_name(l, vlan_name);
 		rtnl_link_set_link(l, (int)if_nametoindex(j->nic));
 		rtnl_link_vlan_set_id(l, (uint16_t)j->id);
-		err = rtnl_link_add(sk, l, NLM_F_CREATE | NLM_F_EXCL) ? -EOPNOTSUPP : 0;
+		if (rtnl_link_add(sk, l, NLM_F_CREATE | NLM_F_EXCL))
+			err = -EOPNOTSUPP;
 	}
 	rtnl_link_put(l);
 	nl_socket_free(sk);

@@ -41,8 +41,10 @@ static int copy_bytes(int out, int in, off_t at, uint64_t n)
 	while (n) {
 		ssize_t done = sendfile(out, in, &at, n);
 
-		if (done <= 0)
-			return done ? -errno : -EIO;
+		if (done < 0)
+			return -errno;
+		if (!done)
+			return -EIO;
 		n -= (uint64_t)done;
 	}
 	return 0;
@@ -98,7 +100,9 @@ static int add_piece(struct writer *w, int in, off_t at, uint64_t size, uint64_t
 
 static int read_at(int fd, void *buf, size_t len, uint64_t at)
 {
-	return pread(fd, buf, len, (off_t)at) == (ssize_t)len ? 0 : -ENOEXEC;
+	if (pread(fd, buf, len, (off_t)at) != (ssize_t)len)
+		return -ENOEXEC;
+	return 0;
 }
 
 static int add_kernel(struct writer *w, int fd)
@@ -137,8 +141,10 @@ static int add_initrd(struct writer *w, int fd)
 static int add_file(struct writer *w, const char *path, int (*add)(struct writer *, int))
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int err = fd < 0 ? -errno : add(w, fd);
+	int err = errno_if(fd < 0);
 
+	if (!err)
+		err = add(w, fd);
 	close_fd(&fd);
 	if (err)
 		log_error("lab: %s cannot be put on a boot disk of a machine with %llu MiB: %s", path,
@@ -154,7 +160,9 @@ static int write_code(struct writer *w)
 
 	memcpy(code, boot_code, len);
 	memcpy(code + BOOT_HEADER_AT, &w->header, sizeof(w->header));
-	err = lseek(w->fd, 0, SEEK_SET) < 0 ? -errno : fd_write_all(w->fd, code, len);
+	err = errno_if(lseek(w->fd, 0, SEEK_SET) < 0);
+	if (!err)
+		err = fd_write_all(w->fd, code, len);
 	free(code);
 	return err;
 }

@@ -43,8 +43,10 @@ int cargo_add_modules(struct cargo *c, const char *kernel_dir, const struct strl
 					      "modules/modules.builtin", "modules/modules.softdep"};
 	char *moddir = xasprintf("%s/modules", kernel_dir);
 	struct strlist all = STRLIST_INIT;
-	int err = names->n ? modules_resolve(moddir, (const char *const *)names->v, &all) : 0;
+	int err = 0;
 
+	if (names->n)
+		err = modules_resolve(moddir, (const char *const *)names->v, &all);
 	for (size_t i = 0; i < ARRAY_SIZE(indexes); i++)
 		cargo_add_kernel_file(c, kernel_dir, indexes[i]);
 	for (size_t i = 0; i < all.n; i++) {
@@ -61,14 +63,16 @@ int cargo_add_modules(struct cargo *c, const char *kernel_dir, const struct strl
 void cargo_add_ours(struct cargo *c, const char *kernel_dir, const char *bin_dir)
 {
 	const char *micro = path_find("micro.elf");
+	char *path;
 
 	cargo_add_program(c, path_self());
 	cargo_add_program(c, path_find("vmm"));
 	cargo_add_program(c, path_find("agent"));
 	cargo_add_program(c, path_find("vhost-user-net"));
-	if (micro) {
-		char *path = bin_dir ? xasprintf("%s/micro.elf", bin_dir) : xstrdup(micro);
-
+	if (micro && !bin_dir)
+		cargo_add_file(c, micro, micro, 0644);
+	if (micro && bin_dir) {
+		path = xasprintf("%s/micro.elf", bin_dir);
 		cargo_add_file(c, path, micro, 0644);
 		free(path);
 	}
@@ -114,7 +118,7 @@ static int add_directory(struct cargo *c, const char *dir)
 {
 	DIR *d = opendir(dir);
 	struct dirent *e;
-	int err = d ? 0 : -errno;
+	int err = errno_if(!d);
 
 	while (!err && (e = readdir(d))) {
 		char *path = xasprintf("%s/%s", dir, e->d_name);
@@ -132,7 +136,7 @@ int cargo_add_path(struct cargo *c, const char *path)
 {
 	char *full = absolute_path(path);
 	struct stat st;
-	int err = stat(full, &st) ? -errno : 0;
+	int err = errno_if(stat(full, &st));
 
 	if (err)
 		log_error("lab: %s: %s", path, strerror(-err));
@@ -149,9 +153,13 @@ int cargo_add_path(struct cargo *c, const char *path)
 /* One that the lab does not find either is the lab's to tell. */
 int cargo_add_command(struct cargo *c, const char *name)
 {
-	char *path = strcmp(name, "sh") ? path_program(name) : NULL;
-	int err = path ? cargo_add_path(c, path) : 0;
+	char *path = NULL;
+	int err = 0;
 
+	if (strcmp(name, "sh") != 0)
+		path = path_program(name);
+	if (path)
+		err = cargo_add_path(c, path);
 	free(path);
 	return err;
 }

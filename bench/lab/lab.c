@@ -19,9 +19,13 @@
 const char *lab_substrate(void)
 {
 	const char *lab = outer_told().lab;
-	const struct machine *m = lab ? machine_find(lab) : NULL;
+	const struct machine *m = NULL;
 
-	return m ? m->substrate : "host";
+	if (lab)
+		m = machine_find(lab);
+	if (!m)
+		return "host";
+	return m->substrate;
 }
 
 char *lab_missing(const struct machine *m, char **version)
@@ -38,7 +42,7 @@ char *lab_missing(const struct machine *m, char **version)
 /* Without a time-out of the caller's, only the boot has one. */
 static uint64_t lab_limit(const struct lab_spec *spec)
 {
-	return spec->timeout_ns ? spec->timeout_ns : BOOT_TIMEOUT_NS;
+	return or_usual(spec->timeout_ns, BOOT_TIMEOUT_NS);
 }
 
 static char *fd_text(int fd)
@@ -72,7 +76,9 @@ static const char *last_line(char *text)
 	while (len && strchr("\r\n ", text[len - 1]))
 		text[--len] = '\0';
 	nl = strrchr(text, '\n');
-	return nl ? nl + 1 : text;
+	if (!nl)
+		return text;
+	return nl + 1;
 }
 
 /*
@@ -81,9 +87,12 @@ static const char *last_line(char *text)
 static char *keep_console(const char *console)
 {
 	char *path = xasprintf("%s/lab/console.log", path_cache());
-	int err = file_write_atomic(path, console, strlen(console));
-	char *where = err ? xstrdup("") : xasprintf("; the console is in %s", path);
+	char *where;
 
+	if (file_write_atomic(path, console, strlen(console)))
+		where = xstrdup("");
+	else
+		where = xasprintf("; the console is in %s", path);
 	free(path);
 	return where;
 }
@@ -94,11 +103,12 @@ static void explain_failure(struct lab *lab)
 	bool plain = lab->interrupts || (lab->timed_out && lab->ready);
 	char *where = plain ? xstrdup("") : keep_console(console);
 	const char *panic = line_with(console, "Kernel panic"), *own = line_with(console, "lab: ");
+	const char *limit = fmt_ns((double)lab_limit(lab->spec));
 
-	if (lab->timed_out)
-		log_error("lab: timed out after %s%s%s", fmt_ns((double)lab_limit(lab->spec)),
-			  lab->ready || lab->channel == LAB_LEAVES ? "; see --timeout" : ", before it was up",
-			  where);
+	if (lab->timed_out && (lab->ready || lab->channel == LAB_LEAVES))
+		log_error("lab: timed out after %s; see --timeout%s", limit, where);
+	else if (lab->timed_out)
+		log_error("lab: timed out after %s, before it was up%s", limit, where);
 	else if (lab->silent)
 		log_error("lab: its kernel hangs (no sign of life for a minute)%s", where);
 	else if (lab->interrupts)
@@ -121,8 +131,10 @@ static void lab_open(struct lab *lab, const struct lab_spec *spec)
 	const struct machine *m = spec->machine ? spec->machine : machine_table[0];
 
 	*lab = (struct lab){.spec = spec, .machine = m, .emulator = PROC_INIT, .ctl_fd = -1, .stdin_fd = -1};
-	lab->channel = spec->deterministic ? m->deterministic_channel : m->channel;
-	lab->mem_mib = spec->mem_mib ? spec->mem_mib : m->mem_mib;
+	lab->channel = m->channel;
+	if (spec->deterministic)
+		lab->channel = m->deterministic_channel;
+	lab->mem_mib = or_usual(spec->mem_mib, m->mem_mib);
 	lab->console_fd = memfd_create("lab-console", MFD_CLOEXEC);
 	lab->log_fd = memfd_create("lab-emulator", MFD_CLOEXEC);
 	if (spec->timeout_ns || lab->channel != LAB_SPEAKS)

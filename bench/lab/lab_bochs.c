@@ -31,7 +31,9 @@ static char *bochs_program(void)
 {
 	const char *own = getenv("EXITLAB_BOCHS");
 
-	return own && *own ? xstrdup(own) : xasprintf("%s/bochs/bochs", path_cache());
+	if (own && *own)
+		return xstrdup(own);
+	return xasprintf("%s/bochs/bochs", path_cache());
 }
 
 static char *bochs_missing(char **version)
@@ -42,8 +44,10 @@ static char *bochs_missing(char **version)
 		why = xasprintf("no Bochs in %s; run %s --intel", program, path_setup());
 	else if (!file_exists(FIRMWARE) || !file_exists(VGA_BIOS))
 		why = xasprintf("no %s; run %s", FIRMWARE, path_setup());
-	if (version)
-		*version = why ? NULL : xstrdup("3.0");
+	if (version && why)
+		*version = NULL;
+	else if (version)
+		*version = xstrdup("3.0");
 	free(program);
 	return why;
 }

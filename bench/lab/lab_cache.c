@@ -79,11 +79,12 @@ int lab_out_make(struct lab_out *out)
 	*out = (struct lab_out){xasprintf("%s/out.XXXXXX", parent), -1};
 	if (!err)
 		lab_cache_sweep(parent, LAB_IMAGE_AGE_S, LAB_OUT_AGE_S);
-	if (!err && !mkdtemp(out->path))
-		err = -errno;
-	out->fd = err ? -1 : open(out->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (!err && (out->fd < 0 || flock(out->fd, LOCK_EX | LOCK_NB)))
-		err = -errno;
+	if (!err)
+		err = errno_if(!mkdtemp(out->path));
+	if (!err) {
+		out->fd = open(out->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		err = errno_if(out->fd < 0 || flock(out->fd, LOCK_EX | LOCK_NB));
+	}
 	if (err) {
 		log_error("%s: %s", out->path, strerror(-err));
 		close_fd(&out->fd);

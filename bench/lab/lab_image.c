@@ -34,8 +34,10 @@ int lab_image(const struct lab *lab, const char *modules_dir, const struct strbu
 	};
 	struct image_file *files = xcalloc(spec->n_files + 1, sizeof(*files));
 	char *dir = xasprintf("%s/lab", path_cache());
-	int err = image.agent ? dir_make_all(dir) : -ENOENT;
+	int err = -ENOENT;
 
+	if (image.agent)
+		err = dir_make_all(dir);
 	if (err && image.agent)
 		log_error("%s: %s", dir, strerror(-err));
 	if (!err && lab->channel != LAB_TALKS) {

@@ -60,7 +60,8 @@ static void add_virtfs(struct strlist *a, const char *path, const char *tag, boo
 		if (*path == ',')
 			strbuf_addc(&sb, ',');
 	}
-	strbuf_addf(&sb, ",mount_tag=%s,security_model=none,multidevs=remap%s", tag, readonly ? ",readonly=on" : "");
+	strbuf_addf(&sb, ",mount_tag=%s,security_model=none,multidevs=remap%s", tag,
+		    text_if(readonly, ",readonly=on"));
 	strlist_add(a, strbuf_str(&sb));
 	strbuf_free(&sb);
 }
@@ -134,15 +135,17 @@ static void build_args(struct strlist *a, const struct lab *lab, const struct ma
 
 static int open_channel(int pair[2])
 {
-	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) ? -errno : 0;
+	return errno_if(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
 }
 
 /* A file takes bytes at once, however slow we are: no timing of the host reaches the guest. */
 static int open_file_channel(int pair[2])
 {
 	pair[0] = memfd_create("lab-results", MFD_CLOEXEC);
-	pair[1] = pair[0] < 0 ? -1 : fcntl(pair[0], F_DUPFD_CLOEXEC, 3);
-	return pair[1] < 0 ? -errno : 0;
+	if (pair[0] < 0)
+		return -errno;
+	pair[1] = fcntl(pair[0], F_DUPFD_CLOEXEC, 3);
+	return errno_if(pair[1] < 0);
 }
 
 static int qemu_spawn(struct lab *lab, const struct machine_boot *boot, int peer_fd)
@@ -166,9 +169,12 @@ static int qemu_spawn(struct lab *lab, const struct machine_boot *boot, int peer
 
 static int qemu_start(struct lab *lab, const struct machine_boot *boot)
 {
-	int pair[2] = {-1, -1};
-	int err = lab->channel == LAB_LEAVES ? open_file_channel(pair) : open_channel(pair);
+	int pair[2] = {-1, -1}, err;
 
+	if (lab->channel == LAB_LEAVES)
+		err = open_file_channel(pair);
+	else
+		err = open_channel(pair);
 	if (!err)
 		err = qemu_spawn(lab, boot, pair[1]);
 	if (err)

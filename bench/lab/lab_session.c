@@ -52,7 +52,7 @@ static int save_file(struct lab *lab, const char *data, size_t len)
 {
 	size_t name_len = strnlen(data, len) + 1;
 	char *path, *slash;
-	int err = 0, fd;
+	int err, fd;
 
 	if (name_len > len || !lab->spec->out_dir || strstr(data, ".."))
 		return 0;
@@ -62,7 +62,9 @@ static int save_file(struct lab *lab, const char *data, size_t len)
 	dir_make_all(path);
 	*slash = '/';
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	err = fd < 0 ? -errno : fd_write_all(fd, data + name_len, len - name_len);
+	err = errno_if(fd < 0);
+	if (!err)
+		err = fd_write_all(fd, data + name_len, len - name_len);
 	close_fd(&fd);
 	if (err)
 		log_error("lab: %s: %s", path, strerror(-err));
@@ -120,8 +122,10 @@ int lab_take_frames(struct lab *lab)
 
 	if (lab->channel == LAB_SPEAKS && !lab->in_step)
 		fall_in_step(lab);
+	if (lab->channel == LAB_SPEAKS && !lab->in_step && in->len > LAB_FRAME_MAX)
+		return -EPROTO;
 	if (lab->channel == LAB_SPEAKS && !lab->in_step)
-		return in->len > LAB_FRAME_MAX ? -EPROTO : 0;
+		return 0;
 	while (!err && in->len - at >= sizeof(struct lab_frame)) {
 		struct lab_frame f;
 
@@ -145,7 +149,9 @@ static uint64_t silence_clock(struct lab *lab)
 {
 	uint64_t ns;
 
-	return lab->channel == LAB_SPEAKS && !proc_cpu_ns(&lab->emulator, &ns) ? ns : clock_ns();
+	if (lab->channel == LAB_SPEAKS && !proc_cpu_ns(&lab->emulator, &ns))
+		return ns;
+	return clock_ns();
 }
 
 /* What there is; -EPIPE at its end. */
@@ -154,8 +160,10 @@ static int hear_lab(struct lab *lab)
 	char buf[16384];
 	ssize_t n = read(lab->ctl_fd, buf, sizeof(buf));
 
+	if (n < 0 && errno == EINTR)
+		return 0;
 	if (n < 0)
-		return errno == EINTR ? 0 : -errno;
+		return -errno;
 	if (!n)
 		return -EPIPE;
 	lab->heard_ns = silence_clock(lab);
@@ -170,7 +178,7 @@ static void on_stdin(struct lab *lab)
 
 	if (n < 0 && errno == EINTR)
 		return;
-	lab_send_frame(lab, LAB_STDIN, buf, n > 0 ? (size_t)n : 0);
+	lab_send_frame(lab, LAB_STDIN, buf, (size_t)MAX(n, 0));
 	if (n <= 0)
 		lab->stdin_fd = -1;
 }
@@ -293,7 +301,10 @@ int lab_session(struct lab *lab)
 	int err;
 
 	terminal_raw(lab);
-	err = lab->channel == LAB_LEAVES ? session_left(lab) : session_live(lab);
+	if (lab->channel == LAB_LEAVES)
+		err = session_left(lab);
+	else
+		err = session_live(lab);
 	if (lab->raw)
 		tcsetattr(STDIN_FILENO, TCSANOW, &lab->saved_termios);
 	return err;

@@ -70,14 +70,13 @@ static void make_config(const struct lab *lab, const char *modules, struct strbu
 	if (lab->channel == LAB_SPEAKS)
 		lab_config_add(config, "channel", "port");
 	if (spec->out_dir)
-		lab_config_add(config, "out", spec->sealed_out ? spec->sealed_out : spec->out_dir);
+		lab_config_add(config, "out", text_or(spec->sealed_out, spec->out_dir));
 	lab_config_add(config, "modules", modules);
 }
 
 static int start_with(struct lab *lab, const char *vmlinux, const char *modules)
 {
-	const char *more = lab->spec->append ? lab->spec->append : "";
-	char *line = xasprintf("%s %s", lab->machine->kernel_args, more), *initrd = NULL;
+	char *line = xasprintf("%s %s", lab->machine->kernel_args, text_or(lab->spec->append, "")), *initrd = NULL;
 	struct strbuf config = STRBUF_INIT;
 	struct machine_boot boot = {.vmlinux = vmlinux, .command_line = line, .config = &config};
 	int err;
@@ -95,11 +94,14 @@ static int start_with(struct lab *lab, const char *vmlinux, const char *modules)
 
 int lab_start(struct lab *lab)
 {
-	const char *which = lab->spec->kernel ? lab->spec->kernel : "default";
-	char *vmlinux = path_kernel(which, "vmlinux");
-	char *modules = vmlinux ? path_kernel(which, "modules") : NULL;
-	int err = modules ? start_with(lab, vmlinux, modules) : -ENOENT;
+	const char *which = text_or(lab->spec->kernel, "default");
+	char *vmlinux = path_kernel(which, "vmlinux"), *modules = NULL;
+	int err = -ENOENT;
 
+	if (vmlinux)
+		modules = path_kernel(which, "modules");
+	if (modules)
+		err = start_with(lab, vmlinux, modules);
 	free(vmlinux);
 	free(modules);
 	return err;

@@ -25,7 +25,9 @@ static int host_make_card(struct device_path *p, const struct path_want *want)
 
 static int host_make(struct device_path *p, const struct path_want *want)
 {
-	return want->real_wire ? host_make_card(p, want) : wire_veth(&p->wire, want->ipv6);
+	if (want->real_wire)
+		return host_make_card(p, want);
+	return wire_veth(&p->wire, want->ipv6);
 }
 
 const struct mode mode_host = {

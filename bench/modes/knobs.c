@@ -97,7 +97,9 @@ uint64_t knobs_u64(const struct knobs *ks, const char *name, uint64_t fallback)
 	const char *v = knobs_get(ks, name, NULL);
 	uint64_t n;
 
-	return v && !parse_size(v, &n) ? n : fallback;
+	if (!v || parse_size(v, &n))
+		return fallback;
+	return n;
 }
 
 void knobs_set(struct knobs *ks, const char *name, const char *value)
@@ -168,9 +170,12 @@ char *knob_modes(const struct knob_info *k)
 
 	if (k->home != KNOB_DEVICE && k->home != KNOB_CARD)
 		return xstrdup("");
-	for (const struct mode *const *m = mode_table; *m; m++)
-		if (mode_has_knob(*m, k))
-			strbuf_addf(&sb, "%s%s", sb.len ? " " : "", (*m)->name);
+	for (const struct mode *const *m = mode_table; *m; m++) {
+		if (!mode_has_knob(*m, k))
+			continue;
+		strbuf_sep(&sb, " ");
+		strbuf_adds(&sb, (*m)->name);
+	}
 	return strbuf_take(&sb);
 }
 
@@ -179,7 +184,7 @@ static int refuse_knob(const struct mode *mode, const struct knob_info *k, const
 	char *modes = knob_modes(k);
 
 	log_error("--set %s=%s: mode %s has no such knob; it is one of: %s", k->name, value,
-		  *mode->name ? mode->name : "(none)", modes);
+		  text_or(mode->name, "(none)"), modes);
 	free(modes);
 	return -EINVAL;
 }
@@ -203,5 +208,7 @@ int knob_check(const char *name, const char *value, const struct mode *mode)
 		log_error("--set %s=%s: expected %s (%s)", name, value, k->values, k->help);
 		return -EINVAL;
 	}
-	return mode_has_knob(mode, k) ? 0 : refuse_knob(mode, k, value);
+	if (!mode_has_knob(mode, k))
+		return refuse_knob(mode, k, value);
+	return 0;
 }

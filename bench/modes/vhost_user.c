@@ -24,7 +24,7 @@ static int vhost_user_spawn(struct device_path *p, const struct path_want *want,
 	struct strbuf taps = STRBUF_INIT;
 
 	for (int i = 0; i < n; i++)
-		strbuf_addf(&taps, "%s%d", i ? ":" : "", fd[i]);
+		strbuf_addf(&taps, "%s%d", text_if(i, ":"), fd[i]);
 	strlist_add(&argv, program);
 	strlist_addf(&argv, "--socket=%s", p->socket);
 	strlist_addf(&argv, "--tap=fd=%s", strbuf_str(&taps));

@@ -104,7 +104,9 @@ static const struct opt *option_of(const char *key)
 	for (size_t i = 0; i < ARRAY_SIZE(aliases); i++)
 		if (!strcmp(aliases[i].key, key))
 			return run_opt_find(aliases[i].option);
-	return knob_find(key) ? NULL : run_opt_find(key);
+	if (knob_find(key))
+		return NULL;
+	return run_opt_find(key);
 }
 
 static int add_flag(struct job_experiment *e, const struct opt *o, const struct pair *p)
@@ -170,7 +172,8 @@ static int add_experiments(struct jobfile *f, const struct parsed *p, const stru
 	bool several;
 	int err = 0;
 
-	w = w || !global ? w : find_pair(global, "workload");
+	if (!w && global)
+		w = find_pair(global, "workload");
 	if (!w) {
 		log_error("%s: [%s]: workload= is missing; see bench list workloads", p->path,
 			  s->name);
@@ -184,8 +187,11 @@ static int add_experiments(struct jobfile *f, const struct parsed *p, const stru
 
 		f->v = xgrow(f->v, f->n, sizeof(*f->v));
 		e = &f->v[f->n++];
-		*e = (struct job_experiment){.name = several ? xasprintf("%s/%s", s->name, name)
-							     : xstrdup(s->name)};
+		*e = (struct job_experiment){.name = NULL};
+		if (several)
+			e->name = xasprintf("%s/%s", s->name, name);
+		else
+			e->name = xstrdup(s->name);
 		strlist_add(&e->args, name);
 		err = add_pairs(e, p, s, global);
 	}
@@ -230,10 +236,10 @@ int jobfile_read(struct jobfile *f, const char *path)
 	int line, err;
 
 	*f = (struct jobfile){NULL, 0};
-	errno = 0;
+	errno = ENOENT; /* when it does not say why */
 	line = ini_parse(path, on_pair, &p);
 	if (line == -1) {
-		err = errno ? -errno : -ENOENT;
+		err = -errno;
 		log_error("%s: %s", path, strerror(-err));
 	} else if (p.err) {
 		err = p.err;

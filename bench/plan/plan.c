@@ -97,9 +97,9 @@ static char *cell_label(const struct cell *c)
 {
 	struct strbuf sb = STRBUF_INIT;
 
-	strbuf_adds(&sb, *c->mode->name ? c->mode->name : c->workload->name);
+	strbuf_adds(&sb, text_or(c->mode->name, c->workload->name));
 	if (c->vmm)
-		strbuf_addf(&sb, "/%s%s%s", c->vmm->name, *c->variant ? ":" : "", c->variant);
+		strbuf_addf(&sb, "/%s%s%s", c->vmm->name, text_if(*c->variant, ":"), c->variant);
 	for (size_t i = 0; i < c->knobs.n; i++)
 		strbuf_addf(&sb, " %s=%s", c->knobs.k[i].name, c->knobs.k[i].value);
 	return strbuf_take(&sb);
@@ -112,7 +112,9 @@ static unsigned workload_kinds(const struct workload *wl)
 		return MODE_NET;
 	if (wl->flags & WORKLOAD_BLOCK)
 		return MODE_BLOCK;
-	return wl->flags & WORKLOAD_MAY_NET ? MODE_NONE | MODE_NET : MODE_NONE;
+	if (wl->flags & WORKLOAD_MAY_NET)
+		return MODE_NONE | MODE_NET;
+	return MODE_NONE;
 }
 
 static int unknown_mode(const struct workload *wl, const char *name)
@@ -178,12 +180,18 @@ int cell_job(const struct cell *c, const struct run_args *args, struct workload_
 			return -EINVAL;
 		}
 	}
-	return wl->check ? wl->check(job) : 0;
+	if (!wl->check)
+		return 0;
+	return wl->check(job);
 }
 
 int cell_pin(const struct cell *c, const struct run_args *args, struct pin *pin)
 {
-	return pin_make(pin, args->pin, c->vmm ? cell_cpus(c) : 1);
+	unsigned vcpus = 1;
+
+	if (c->vmm)
+		vcpus = cell_cpus(c);
+	return pin_make(pin, args->pin, vcpus);
 }
 
 static int unknown_vmm(const char *name)
@@ -281,19 +289,26 @@ static int choose_path(struct cell *c, const char *mode, const char *vmm)
 	size_t name_len = strcspn(vmm, ":");
 	int err;
 
-	c->mode = strcmp(vmm, "none") ? mode_find(mode, kinds) : mode_without_vm(kinds);
+	if (!strcmp(vmm, "none"))
+		c->mode = mode_without_vm(kinds);
+	else
+		c->mode = mode_find(mode, kinds);
 	if (c->mode && !mode_has_vm(c->mode)) {
 		c->guest = "none";
 	} else {
 		c->vmm = vmm_adapter_find(vmm, name_len);
-		c->variant = vmm[name_len] ? vmm + name_len + 1 : "";
+		c->variant = vmm + name_len;
+		if (*c->variant) /* the colon */
+			c->variant++;
 		if (!c->vmm)
 			return unknown_vmm(vmm);
 	}
 	err = check_guest(c->workload, c->guest);
 	if (err)
 		return err;
-	return c->mode ? check_mode(c->workload, c->mode, c->guest) : unknown_mode(c->workload, mode);
+	if (!c->mode)
+		return unknown_mode(c->workload, mode);
+	return check_mode(c->workload, c->mode, c->guest);
 }
 
 static int add_cell(struct plan *p, const struct workload *wl, const char *mode, const char *vmm,
@@ -303,7 +318,7 @@ static int add_cell(struct plan *p, const struct workload *wl, const char *mode,
 	struct cell c = {
 		.workload = wl,
 		.variant = "",
-		.guest = p->args->guest ? p->args->guest : workload_guest(wl),
+		.guest = text_or(p->args->guest, workload_guest(wl)),
 	};
 	int err = choose_path(&c, mode, vmm);
 
@@ -392,7 +407,7 @@ int plan_make(struct plan *p, const char *name, const struct run_args *args)
 	int err = 0;
 
 	*p = (struct plan){.args = args};
-	p->seed = args->seed ? args->seed : clock_ns();
+	p->seed = or_usual(args->seed, clock_ns());
 	if (!wl)
 		return unknown_workload(name);
 	if (MAX(args->reps, args->warmup) > BOOTS_MAX) {
@@ -441,14 +456,18 @@ unsigned plan_needs(const struct plan *p)
 		needs |= c->workload->needs | c->mode->needs;
 		if (cell_has_disk(c))
 			needs |= medium_needs(p->args->medium);
-		if (cell_uses_kvm(c))
-			needs |= strcmp(c->guest, "linux") ? NEED_KVM : NEED_KVM_LINUX;
+		if (cell_uses_kvm(c) && !strcmp(c->guest, "linux"))
+			needs |= NEED_KVM_LINUX;
+		else if (cell_uses_kvm(c))
+			needs |= NEED_KVM;
 		for (size_t k = 0; k < c->knobs.n; k++)
 			if (kvm_param_find(c->knobs.k[k].name))
 				needs |= NEED_LAB;
 	}
 	/* The lab has cards on a wire; a machine of which none was named need not. */
-	return needs | (plan_real_wire(p) && !p->args->nic && !p->args->peer ? NEED_VFIO : 0);
+	if (plan_real_wire(p) && !p->args->nic && !p->args->peer)
+		needs |= NEED_VFIO;
+	return needs;
 }
 
 bool plan_real_wire(const struct plan *p)
@@ -474,7 +493,7 @@ void plan_print(const struct plan *p, FILE *out)
 		table_cell(t, "%s", p->step[i].warmup ? "warm-up" : "sample");
 	}
 	table_print(t, out);
-	fprintf(out, "%zu cell%s, ", p->n_cells, p->n_cells == 1 ? "" : "s");
-	fprintf(out, "%zu boot%s, ", p->n_steps, p->n_steps == 1 ? "" : "s");
+	fprintf(out, "%zu cell%s, ", p->n_cells, text_if(p->n_cells != 1, "s"));
+	fprintf(out, "%zu boot%s, ", p->n_steps, text_if(p->n_steps != 1, "s"));
 	fprintf(out, "seed %llu\n", (unsigned long long)p->seed);
 }

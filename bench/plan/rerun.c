@@ -47,7 +47,7 @@ static bool is_plain(const char *name, const char *value)
 /* What held without being typed: a default that may be another one now, what the rest of the plan brought. */
 static void add_held(struct strlist *w, const struct opt *o, const json_t *param)
 {
-	const char *unit = o->type == OPT_DURATION ? "ns" : "";
+	const char *unit = text_if(o->type == OPT_DURATION, "ns");
 
 	if (json_is_true(param))
 		strlist_addf(w, "--%s", o->name);
@@ -127,8 +127,8 @@ struct strlist rerun_argv(const json_t *rec, uint64_t reps, const char *store)
 		if (json_is_string(v))
 			strlist_addf(&w, "--set=%s=%s", name, json_string_value(v));
 	add_options(&w, &r);
-	strlist_addf(&w, "--reps=%zu", reps ? (size_t)reps : json_array_size(r.samples));
-	add_option(&w, "store", store ? store : "");
+	strlist_addf(&w, "--reps=%zu", (size_t)or_usual(reps, json_array_size(r.samples)));
+	add_option(&w, "store", text_or(store, ""));
 	strlist_add(&w, "--json");
 	return w;
 }

@@ -173,7 +173,9 @@ int32_t session_serve(struct session *s, bool listen, bool alive)
 		while (!ended && (pid = waitpid(-1, &status, WNOHANG)) > 0)
 			ended = pid == s->pid;
 	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	return 128 + WTERMSIG(status);
 }
 
 void send_files(const char *dir, const char *below)

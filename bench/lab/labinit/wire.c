@@ -149,7 +149,9 @@ bool config_load(void)
 	if (fd < 0)
 		return false;
 	n = read(fd, config, LAB_FRAME_MAX);
-	config_len = n > 0 ? (size_t)n : 0;
+	config_len = 0;
+	if (n > 0)
+		config_len = (size_t)n;
 	close(fd);
 	return true;
 }
