@@ -66,6 +66,7 @@ static void add_vmm(struct cargo *c, const struct vmm_adapter *vmm)
 
 static int load_cargo(struct cargo *c, const struct plan *p, const char *kernel_dir)
 {
+	const char *ip = "/usr/sbin/ip";
 	bool iperf = false, tools = false;
 
 	cargo_add_ours(c, kernel_dir, SEALED_BIN);
@@ -79,8 +80,10 @@ static int load_cargo(struct cargo *c, const struct plan *p, const char *kernel_
 		cargo_add_program(c, OBSERVER_SHELL);
 	if (iperf)
 		cargo_add_program(c, "/usr/bin/iperf3");
+	if (file_exists("/sbin/ip"))
+		ip = "/sbin/ip";
 	if (plan_real_wire(p)) /* sets up the cards */
-		cargo_add_program(c, file_exists("/sbin/ip") ? "/sbin/ip" : "/usr/sbin/ip");
+		cargo_add_program(c, ip);
 	for (size_t v = 0; vmm_adapters[v]; v++)
 		if (plan_has_vmm(p, vmm_adapters[v]))
 			add_vmm(c, vmm_adapters[v]);
@@ -158,8 +161,10 @@ static json_t *load_records(const char *out_dir)
 
 	while (d && (e = readdir(d))) {
 		char *path = xasprintf("%s/%s/record.json", runs, e->d_name);
-		json_t *rec = e->d_name[0] != '.' && file_exists(path) ? record_read(path) : NULL;
+		json_t *rec = NULL;
 
+		if (e->d_name[0] != '.' && file_exists(path))
+			rec = record_read(path);
 		if (rec)
 			json_array_append_new(records, rec);
 		free(path);
@@ -355,9 +360,12 @@ static int repetition(const struct plan *p, const struct cargo *cargo, unsigned 
 	for (size_t i = 0; i < p->n_cells && !err; i++) {
 		json_t *rec = record_of_cell(records, p->cell[i].label);
 
-		err = rec ? join_records(&merged[i], rec, rep) : -EIO;
-		if (!rec)
-			log_error("repetition %u gave no record of %s", rep + 1, p->cell[i].label);
+		if (rec) {
+			err = join_records(&merged[i], rec, rep);
+			continue;
+		}
+		log_error("repetition %u gave no record of %s", rep + 1, p->cell[i].label);
+		err = -EIO;
 	}
 	if (!err)
 		log_info("repetition %u of %u: %s", rep + 1, p->reps, fmt_ns((double)(clock_ns() - start)));
@@ -369,15 +377,15 @@ static int repetition(const struct plan *p, const struct cargo *cargo, unsigned 
 int run_plan_deterministic(const struct plan *p, struct store *store, const struct run_call *call,
 			   struct run_result *out)
 {
-	char *kernel_dir = path_kernel(p->args->kernel ? p->args->kernel : "default", "");
+	char *kernel_dir = path_kernel(text_or(p->args->kernel, "default"), "");
 	json_t **merged = xcalloc(p->n_cells, sizeof(*merged));
 	struct cargo cargo = {.n_files = 0};
-	int err = kernel_dir ? 0 : -ENOENT;
+	int err = -ENOENT;
 	char started[32];
 
 	clock_iso8601(time(NULL), started, sizeof(started));
 	*out = (struct run_result){.records = json_array(), .ok = true};
-	if (!err)
+	if (kernel_dir)
 		err = load_cargo(&cargo, p, kernel_dir);
 	for (unsigned rep = 0; rep < p->reps && !err; rep++)
 		err = repetition(p, &cargo, rep, merged);

@@ -30,10 +30,12 @@ int overhead_expand(struct run_args *args)
 	for (size_t i = 0; observer_names[i]; i++) {
 		const char *name = observer_names[i], *missing = observer_missing(name);
 
-		if (missing)
+		if (missing) {
 			log_warn("--overhead: %s; its column is left out", missing);
-		else
-			strbuf_addf(&set, "%s%s", set.len ? "," : SET, name);
+			continue;
+		}
+		strbuf_adds(&set, set.len ? "," : SET);
+		strbuf_adds(&set, name);
 	}
 	args->set.item = xgrow(args->set.item, args->set.n, sizeof(*args->set.item));
 	args->set.item[args->set.n++] = strbuf_take(&set);
@@ -62,9 +64,11 @@ static const json_t *find_record(const json_t *records, const char *observer, co
 static void added_cell(struct table *t, const json_t *off, const json_t *rec, const char *metric)
 {
 	size_t na, nb = 0;
-	double *a = record_values(off, metric, &na), *b = rec ? record_values(rec, metric, &nb) : NULL;
+	double *a = record_values(off, metric, &na), *b = NULL;
 	struct interval r = {NAN, NAN, NAN, 0};
 
+	if (rec)
+		b = record_values(rec, metric, &nb);
 	if (na && nb)
 		r = stats_ratio_ci(a, na, b, nb, 1);
 	if (!na || !nb)
@@ -132,5 +136,5 @@ void overhead_print(const json_t *records)
 	boots = json_array_size(r.samples);
 	printf("\nadded to the median time of one exit; substrate %s, times %s; n = %zu boots each%s\n",
 	       r.substrate, r.time_base, boots,
-	       boots < STATS_MIN_N ? " (too few for an interval)" : "");
+	       text_if(boots < STATS_MIN_N, " (too few for an interval)"));
 }

@@ -97,7 +97,7 @@ static json_t *run_boot_of(struct running *r, const struct plan_step *step, cons
 
 static int make_dir(const char *dir)
 {
-	int err = mkdir(dir, 0755) && errno != EEXIST ? -errno : 0;
+	int err = errno_if(mkdir(dir, 0755) && errno != EEXIST);
 
 	if (err)
 		log_error("%s: %s", dir, strerror(-err));
@@ -248,13 +248,13 @@ static int begin_plan(struct running *r, struct tune **tune)
 	if (err)
 		return err;
 	clock_iso8601(time(NULL), r->origin.started, sizeof(r->origin.started));
-	r->origin.kernel_dir = path_kernel(a->kernel ? a->kernel : "default", "");
+	r->origin.kernel_dir = path_kernel(text_or(a->kernel, "default"), "");
 	if (!r->origin.kernel_dir)
 		return -ENOENT;
 	err = open_records(r);
 	if (err)
 		return err;
-	snprintf(r->origin.plan_id, sizeof(r->origin.plan_id), "%s", inherited ? inherited : r->rec[0].id);
+	snprintf(r->origin.plan_id, sizeof(r->origin.plan_id), "%s", text_or(inherited, r->rec[0].id));
 	if (a->tune)
 		return tune_apply(tune);
 	tune_warn();
@@ -277,5 +277,7 @@ int run_plan(const struct plan *p, struct store *store, const struct run_call *c
 	tune_undo(tune);
 	free(r.rec);
 	free(r.origin.kernel_dir);
-	return err ? err : kept;
+	if (!err)
+		err = kept;
+	return err;
 }

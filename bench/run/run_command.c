@@ -27,7 +27,9 @@ static bool wants_lab(const struct run_args *args, unsigned lacks)
 {
 	if (args->deterministic)
 		return true;
-	return wants_either(args) ? lacks : !strcmp(args->on, "lab");
+	if (wants_either(args))
+		return lacks;
+	return !strcmp(args->on, "lab");
 }
 
 /*
@@ -77,7 +79,7 @@ static int check_substrate(const struct plan *p, bool lab, const char *why)
 	char *no_lab;
 
 	if (lab && lab_inside()) {
-		log_error("this lab cannot: %s", why ? why : "already inside one");
+		log_error("this lab cannot: %s", text_or(why, "already inside one"));
 		return -ENOTSUP;
 	}
 	if (!lab && why) {
@@ -87,8 +89,8 @@ static int check_substrate(const struct plan *p, bool lab, const char *why)
 	if (!lab)
 		return 0;
 	if (args->peer) {
-		log_error("--peer=%s: the lab reaches no other machine%s%s; use --on=host", args->peer, why ? ", and here: " : "",
-			  why ? why : "");
+		log_error("--peer=%s: the lab reaches no other machine%s%s; use --on=host", args->peer,
+			  text_if(why, ", and here: "), text_or(why, ""));
 		return -ENOTSUP;
 	}
 	no_lab = machine_lacks(machine_find(p->args->lab), p);
@@ -101,7 +103,7 @@ static int check_substrate(const struct plan *p, bool lab, const char *why)
 		return -ENOTSUP;
 	}
 	if (wants_either(args))
-		log_info("running in the lab: this host cannot do it (%s)", why ? why : "--deterministic");
+		log_info("running in the lab: this host cannot do it (%s)", text_or(why, "--deterministic"));
 	return 0;
 }
 
@@ -143,9 +145,13 @@ static int exit_status(int err, const struct run_result *r)
 {
 	if (r->interrupted)
 		return 128 + SIGINT;
+	if (err == -EINVAL)
+		return EXIT_USAGE;
 	if (err)
-		return err == -EINVAL ? EXIT_USAGE : EXIT_CANNOT;
-	return r->ok && json_array_size(r->records) ? EXIT_OK : EXIT_FAILED;
+		return EXIT_CANNOT;
+	if (!r->ok || !json_array_size(r->records))
+		return EXIT_FAILED;
+	return EXIT_OK;
 }
 
 static int run_stored(const struct plan *p, bool lab, const struct run_call *call)
@@ -174,21 +180,23 @@ int run_workload(const char *workload, const struct run_args *args, const struct
 	unsigned needs;
 	bool lab;
 
+	if (err == -ENOTSUP)
+		return EXIT_CANNOT;
 	if (err)
-		return err == -ENOTSUP ? EXIT_CANNOT : EXIT_USAGE;
+		return EXIT_USAGE;
 	needs = plan_needs(&plan);
 	/* Who names the host has KVM's module loaded anew there, if no guest uses it. */
 	if (args->on && !strcmp(args->on, "host") && kvm_params_free_to_change())
 		needs &= ~NEED_LAB;
 	lab = wants_lab(args, host_lacks(needs, &why));
-	plan_order(&plan, args->reps ? (unsigned)args->reps : default_reps(args, lab));
+	plan_order(&plan, (unsigned)or_usual(args->reps, default_reps(args, lab)));
 	if (args->dry_run) {
 		plan_print(&plan, stdout);
 		status = EXIT_OK;
+	} else if (check_substrate(&plan, lab, why)) {
+		status = EXIT_CANNOT;
 	} else {
-		status = check_substrate(&plan, lab, why)
-				 ? EXIT_CANNOT
-				 : run_stored(&plan, lab, call);
+		status = run_stored(&plan, lab, call);
 	}
 	free(why);
 	plan_free(&plan);

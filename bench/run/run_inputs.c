@@ -13,17 +13,19 @@
 /* Our version says nothing about a program that is not ours; its hash does. */
 static void add_input(json_t *inputs, const char *name, const char *path, bool ours)
 {
-	char hex[65], *real = path ? realpath(path, NULL) : NULL;
+	char hex[65], *real = NULL;
 	struct record_input in;
 	const char *build;
 
+	if (path)
+		real = realpath(path, NULL);
 	if (real && !file_sha256(real, hex)) {
 		build = build_type(real);
 		if (!strcmp(build, "debug") || !strcmp(build, "asan"))
 			log_warn("%s: a build of type %s; its times are not those of a release", real, build);
 		in = (struct record_input){
 			.name = name, .path = real, .sha256 = hex, .build = build,
-			.version = ours ? EXITLAB_VERSION : ""};
+			.version = text_if(ours, EXITLAB_VERSION)};
 		json_array_append_new(inputs, members_write(&input_members, &in));
 	}
 	free(real);
@@ -38,7 +40,9 @@ json_t *run_inputs(const struct cell *c, const char *kernel_dir)
 	if (c->vmm) {
 		const char *program = c->vmm->program();
 
-		path = program ? path_program(program) : NULL;
+		path = NULL;
+		if (program)
+			path = path_program(program);
 		add_input(inputs, c->vmm->name, path, c->vmm->ours);
 		free(path);
 	}

@@ -142,7 +142,7 @@ static int adopt_runs(struct store *store, const char *out_dir, const struct run
 /* Generous: it is for a lab that hangs, not for one that is slow. */
 static uint64_t lab_limit(const struct plan *p)
 {
-	uint64_t window = p->args->duration_ns ? p->args->duration_ns : 10 * NSEC_PER_SEC;
+	uint64_t window = or_usual(p->args->duration_ns, 10 * NSEC_PER_SEC);
 
 	return 120 * NSEC_PER_SEC + p->n_steps * (90 * NSEC_PER_SEC + 2 * window);
 }
@@ -150,9 +150,9 @@ static uint64_t lab_limit(const struct plan *p)
 static int run_in_one_lab(const struct plan *p, struct store *store, const struct run_call *call,
 			  struct run_result *out)
 {
-	struct lab_spec spec = {.timeout_ns = p->args->timeout_ns ? p->args->timeout_ns : lab_limit(p)};
+	struct lab_spec spec = {.timeout_ns = or_usual(p->args->timeout_ns, lab_limit(p))};
 	struct lab_out dir;
-	int status, err = lab_out_make(&dir);
+	int status, adopted = 0, err = lab_out_make(&dir);
 
 	if (err)
 		return err;
@@ -166,9 +166,12 @@ static int run_in_one_lab(const struct plan *p, struct store *store, const struc
 		err = status == EXIT_USAGE ? -EINVAL : -EIO; /* it said why */
 	out->interrupted = status == 128 + SIGINT;
 	/* What a lab that is lost has committed is kept, unless all of it is made once more. */
-	status = err == -EHOSTDOWN && !out->labs_lost ? 0 : adopt_runs(store, dir.path, call, out);
+	if (err != -EHOSTDOWN || out->labs_lost)
+		adopted = adopt_runs(store, dir.path, call, out);
 	lab_out_remove(&dir);
-	return err ? err : status;
+	if (!err)
+		err = adopted;
+	return err;
 }
 
 int run_plan_in_lab(const struct plan *p, struct store *store, const struct run_call *call,

@@ -29,10 +29,11 @@ static json_t *summarise_metric(const json_t *record, const char *metric)
 	size_t n;
 	double *x = record_values(record, metric, &n);
 	struct interval ci = stats_median_ci(x, n);
-	const struct record_summary s = {
-		.median = ci.point, .ci_low = ci.low, .ci_high = ci.high, .n = (int64_t)n,
-		.unit = info ? info->unit : ""};
+	struct record_summary s = {
+		.median = ci.point, .ci_low = ci.low, .ci_high = ci.high, .n = (int64_t)n, .unit = ""};
 
+	if (info)
+		s.unit = info->unit;
 	free(x);
 	return members_write(&summary_members, &s);
 }
@@ -157,7 +158,7 @@ static json_t *plan_json(const struct plan *p, size_t cell)
 	for (size_t i = 0; i < p->n_steps; i++)
 		json_array_append_new(plan.order,
 				      json_sprintf("%s/%u%s", p->cell[p->step[i].cell].label, p->step[i].rep,
-						   p->step[i].warmup ? " warm-up" : ""));
+						   text_if(p->step[i].warmup, " warm-up")));
 	return members_write(&plan_members, &plan);
 }
 
@@ -190,7 +191,7 @@ static json_t *params_json(const struct plan *p, const struct cell *c)
 		.tool = knobs_get(&c->knobs, "tool", "engine"),
 		.ipv6 = a->ipv6,
 		.topology = topology_of(p, c),
-		.pin = a->pin ? a->pin : "auto",
+		.pin = text_or(a->pin, "auto"),
 		.kernel = a->kernel,
 		.medium = cell_has_disk(c) ? args_medium(a) : NULL,
 		.nic = a->nic,
@@ -208,7 +209,7 @@ static char *vmm_name(const struct cell *c)
 {
 	if (!c->vmm)
 		return xstrdup("");
-	return xasprintf("%s%s%s", c->vmm->name, *c->variant ? ":" : "", c->variant);
+	return xasprintf("%s%s%s", c->vmm->name, text_if(*c->variant, ":"), c->variant);
 }
 
 static const char *time_base(void)

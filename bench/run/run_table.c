@@ -132,7 +132,7 @@ static void print_overhead(const json_t *records)
 	json_array_foreach(records, i, rec)
 		overhead = fmax(overhead, record_of(rec).overhead_pct);
 	if (overhead > 0)
-		printf("; probes' own CPU%s %.1f %%", i > 1 ? " at most" : "", overhead);
+		printf("; probes' own CPU%s %.1f %%", text_if(i > 1, " at most"), overhead);
 }
 
 static void print_footer(const json_t *records)
@@ -142,7 +142,7 @@ static void print_footer(const json_t *records)
 	json_t *rec;
 
 	printf("\nsubstrate %s, times %s; ", first.substrate, first.time_base);
-	printf("n = %zu boot%s", n, n == 1 ? "" : "s");
+	printf("n = %zu boot%s", n, text_if(n != 1, "s"));
 	printf("%s", n < STATS_MIN_N ? " (too few for an interval)" : ", medians with 95 % intervals");
 	print_overhead(records);
 	print_bottlenecks(records);

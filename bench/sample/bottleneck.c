@@ -52,8 +52,8 @@ bool bottleneck_text(const json_t *samples, struct strbuf *out)
 	if (n) {
 		qsort(v, n, sizeof(*v), by_busy);
 		mid = &v[(n - 1) / 2];
-		strbuf_addf(out, mid->saturated ? "%s %.0f %%" : "none (busiest: %s %.0f %%)", mid->role,
-			    mid->busy_pct);
+		strbuf_addf(out, "%s%s %.0f %%%s", text_if(!mid->saturated, "none (busiest: "), mid->role,
+			    mid->busy_pct, text_if(!mid->saturated, ")"));
 	}
 	free(v);
 	return n;

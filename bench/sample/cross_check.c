@@ -13,9 +13,11 @@ static double kvm_stat(const char *text, const char *name)
 {
 	size_t len = strlen(name);
 
-	for (const char *s = text; s && *s; s = strchr(s, '\n'), s = s ? s + 1 : NULL)
+	for (const char *s = text; s; s = strchr(s, '\n')) {
+		s += strspn(s, "\n");
 		if (!strncmp(s, name, len) && s[len] == ' ')
 			return strtod(s + len, NULL);
+	}
 	return -1;
 }
 
@@ -108,7 +110,8 @@ static bool check_pair(const struct observed *o, const struct pair *p, struct st
 		return true;
 	equal = near(p->ours, b - a, slack);
 	left_out = p->fast > 0 && !equal && near(p->ours - p->fast, b - a, slack);
-	strbuf_addf(detail, "%s%s %.0f", detail->len ? ", " : "", p->kvm, p->ours);
+	strbuf_sep(detail, ", ");
+	strbuf_addf(detail, "%s %.0f", p->kvm, p->ours);
 	if (left_out)
 		strbuf_addf(detail, " (KVM %.0f: it leaves out %.0f of its fast path)", b - a, p->fast);
 	else if (p->ours != b - a)

@@ -38,7 +38,9 @@ const char *observer_program(const char *name)
 {
 	const struct tool *t = find_tool(name);
 
-	return t ? t->path : NULL;
+	if (!t)
+		return NULL;
+	return t->path;
 }
 
 const char *observer_missing(const char *name)
@@ -94,7 +96,9 @@ static int await_start(int fd)
 
 	if (poll(&p, 1, START_LIMIT_NS / NSEC_PER_MSEC) <= 0)
 		return -ETIMEDOUT;
-	return read(fd, &c, 1) == 1 ? 0 : -EIO;
+	if (read(fd, &c, 1) != 1)
+		return -EIO;
+	return 0;
 }
 
 /* What the tool said last, or what we know. */
@@ -126,7 +130,7 @@ int observer_start(struct observer *o, const char *name, const char *dir)
 	log = xasprintf("%s/observer.log", dir);
 	o->data = xasprintf("%s/observer.data", dir);
 	log_fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	err = log_fd < 0 || pipe2(ready, O_CLOEXEC) || pipe2(hold, O_CLOEXEC) ? -errno : 0;
+	err = errno_if(log_fd < 0 || pipe2(ready, O_CLOEXEC) || pipe2(hold, O_CLOEXEC));
 	if (!err)
 		err = spawn(o, t, ready[1], hold[0], log_fd);
 	close_fd(&ready[1]);

@@ -33,9 +33,9 @@ void progress_start(struct progress *p, size_t total)
 static uint64_t time_left(const struct progress *p)
 {
 	uint64_t finished = p->done_ns - p->start_ns, since = clock_ns() - p->done_ns;
-	uint64_t left = p->done ? finished / p->done * (p->total - p->done) : 0;
-
-	return left > since ? left - since : 0;
+	if (!p->done)
+		return 0;
+	return sub_floor(finished / p->done * (p->total - p->done), since);
 }
 
 void progress_tick(struct progress *p, const char *stage)
@@ -47,7 +47,7 @@ void progress_tick(struct progress *p, const char *stage)
 	if (!p->terminal || p->quiet || now - p->last_ns < REDRAW_NS)
 		return;
 	p->last_ns = now;
-	n = p->total ? (int)(BAR_WIDTH * p->done / p->total) : 0;
+	n = (int)(BAR_WIDTH * p->done / MAX(p->total, 1));
 	fprintf(stderr, "\r[%.*s%.*s] %zu/%zu  %s: %s", n, full, BAR_WIDTH - n, empty, p->done, p->total,
 		p->label, stage);
 	if (p->done)
@@ -63,7 +63,7 @@ void progress_done(struct progress *p, bool ok, const char *result)
 		return;
 	if (p->terminal)
 		fputs("\r\033[K", stderr);
-	fprintf(stderr, "[%zu/%zu] %s: %s%s", p->done, p->total, p->label, ok ? "" : "FAILED: ", result);
+	fprintf(stderr, "[%zu/%zu] %s: %s%s", p->done, p->total, p->label, text_if(!ok, "FAILED: "), result);
 	if (p->done < p->total)
 		fprintf(stderr, "  (%s left)", fmt_ns((double)time_left(p)));
 	fputc('\n', stderr);

@@ -100,12 +100,17 @@ static int set_kvm_params(struct vm_boot *b)
 	if (err)
 		boot_fail(b, err, "%s", why);
 	free(why);
-	return err ? err : check_shadow_paging(b);
+	if (!err)
+		err = check_shadow_paging(b);
+	return err;
 }
 
 static int open_log_dir(struct vm_boot *b)
 {
-	b->log_dir = b->vm ? xasprintf("%s/vm-%u", b->want->log_dir, b->vm) : xstrdup(b->want->log_dir);
+	if (b->vm)
+		b->log_dir = xasprintf("%s/vm-%u", b->want->log_dir, b->vm);
+	else
+		b->log_dir = xstrdup(b->want->log_dir);
 	if (mkdir(b->log_dir, 0755) && errno != EEXIST)
 		return boot_fail(b, -errno, "%s: %s", b->log_dir, strerror(errno));
 	return 0;

@@ -99,7 +99,7 @@ static void on_done(struct vm_boot *b)
 }
 
 /* Takes value over. */
-static void keep(struct vm_boot *b, json_t *values, const char *name, json_t *value)
+static void keep_value(struct vm_boot *b, json_t *values, const char *name, json_t *value)
 {
 	if (json_object_size(values) >= b->limits->names && !json_object_get(values, name)) {
 		boot_fail(b, -E2BIG, "the agent has more than %zu names for its numbers", b->limits->names);
@@ -123,9 +123,9 @@ static void on_line(struct vm_boot *b, const char *text)
 	else if (l.kind == LINE_READY)
 		on_ready(b);
 	else if (l.kind == LINE_METRIC)
-		keep(b, b->metrics, l.name, json_real(l.value));
+		keep_value(b, b->metrics, l.name, json_real(l.value));
 	else if (l.kind == LINE_HIST)
-		keep(b, b->hists, l.name, hist_to_json(&l.hist));
+		keep_value(b, b->hists, l.name, hist_to_json(&l.hist));
 	else if (l.kind == LINE_FAIL)
 		boot_fail(b, -EIO, "the guest says: %s", l.text);
 	else if (l.kind == LINE_NOTE)
@@ -197,7 +197,11 @@ static void check_logs(struct vm_boot *b)
 /* Where the logs are once the record is committed; the directory has another name until then. */
 static const char *logs(const struct vm_boot *b)
 {
-	return strstr(b->log_dir, "/sample-") ? strstr(b->log_dir, "/sample-") + 1 : b->log_dir;
+	const char *sample = strstr(b->log_dir, "/sample-");
+
+	if (!sample)
+		return b->log_dir;
+	return sample + 1;
 }
 
 static int vmm_ended(struct vm_boot *b)
@@ -208,8 +212,10 @@ static int vmm_ended(struct vm_boot *b)
 		;
 	b->over = true;
 	status = proc_wait(&b->vmm, NSEC_PER_SEC);
+	if (b->done && b->error)
+		return -EIO;
 	if (b->done)
-		return b->error ? -EIO : 0;
+		return 0;
 	return boot_fail(
 		b, -EIO,
 		"the VMM ended with status %d before the guest was done; see %s/vmm.log and console.log of the run",
@@ -242,7 +248,9 @@ static int attend(struct vm_boot *b, bool line, bool ended)
 	/* Read while it powers off: the probes hold only the window. */
 	if (b->done && !b->probe_data && b->probes)
 		probes_read(b->probes, &b->probe_data);
-	return clock_ns() > b->deadline_ns ? timed_out(b) : 0;
+	if (clock_ns() > b->deadline_ns)
+		return timed_out(b);
+	return 0;
 }
 
 /* Guests that wait for one another are let go together. True once that has been done. */

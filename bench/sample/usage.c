@@ -33,7 +33,8 @@ uint64_t usage_smaps_beside(const char *smaps, uint64_t guest_bytes)
 	unsigned long long from, to, kib;
 	uint64_t sum = 0, size = 0;
 
-	for (const char *s = smaps; s && *s; s = strchr(s, '\n'), s = s ? s + 1 : NULL) {
+	for (const char *s = smaps; s; s = strchr(s, '\n')) {
+		s += strspn(s, "\n");
 		if (sscanf(s, "%llx-%llx ", &from, &to) == 2)
 			size = to - from;
 		else if (sscanf(s, "Rss: %llu kB", &kib) == 1 && size < guest_bytes)
@@ -46,8 +47,10 @@ uint64_t usage_rss_beside(pid_t pid, uint64_t guest_bytes)
 {
 	char *path = xasprintf("/proc/%d/smaps", pid);
 	struct strbuf sb = STRBUF_INIT;
-	uint64_t sum = file_read(path, &sb) ? 0 : usage_smaps_beside(strbuf_str(&sb), guest_bytes);
+	uint64_t sum = 0;
 
+	if (!file_read(path, &sb))
+		sum = usage_smaps_beside(strbuf_str(&sb), guest_bytes);
 	strbuf_free(&sb);
 	free(path);
 	return sum;
