@@ -5,6 +5,8 @@ bool bench_parse(const struct command *cmd, int *argc, char **argv, void *dest, 
 {
 	int err = opts_parse("bench", cmd, argc, argv, dest);
 
-	*status = err < 0 ? EXIT_USAGE : EXIT_OK;
+	*status = EXIT_OK;
+	if (err < 0)
+		*status = EXIT_USAGE;
 	return err == 0;
 }

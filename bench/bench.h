@@ -16,6 +16,12 @@
 /* opts_parse for a subcommand: true to go on, false with *status set (help shown, or usage error). */
 bool bench_parse(const struct command *cmd, int *argc, char **argv, void *dest, int *status);
 
+/* The exit status of a command whose work gave err, which has been logged. */
+static inline int status_of(int err)
+{
+	return err ? EXIT_CANNOT : EXIT_OK;
+}
+
 /* ---- the texts of help, from the tables (help_text.c) ---- */
 struct strbuf;
 extern const struct command *const bench_commands[]; /* ends with NULL */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* `bench accept`: a change of a metric that is meant, with its reason, for the gate and the dashboard. */
 #include "bench/bench.h"
 #include "results/query.h"
 
@@ -21,10 +22,12 @@ static int accept_main(int argc, char **argv)
 
 	if (!bench_parse(&cmd_accept, &argc, argv, &a, &status))
 		return status;
-	if (argc < 3 || !a.why || !*a.why) {
-		log_error("accept: %s",
-			  argc < 3 ? "expected RUN METRIC..."
-				   : "--why=TEXT is missing: the next reader will ask");
+	if (argc < 3) {
+		log_error("accept: expected RUN METRIC...");
+		return EXIT_USAGE;
+	}
+	if (!a.why || !*a.why) {
+		log_error("accept: --why=TEXT is missing: the next reader will ask");
 		return EXIT_USAGE;
 	}
 	if (store_open(&store, a.store))
@@ -32,7 +35,7 @@ static int accept_main(int argc, char **argv)
 	for (int i = 2; i < argc && !err; i++)
 		err = store_accept(store, argv[1], argv[i], a.why);
 	store_close(store);
-	return err ? EXIT_CANNOT : EXIT_OK;
+	return status_of(err);
 }
 
 const struct command cmd_accept = {

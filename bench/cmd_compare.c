@@ -40,7 +40,7 @@ static void change_text(char *buf, size_t size, const struct compare_row *r, dou
 	if (isnan(v))
 		snprintf(buf, size, "-");
 	else if (!r->is_ratio)
-		snprintf(buf, size, "%s%s", v > 0 ? "+" : "", metric_text(r->metric, v));
+		snprintf(buf, size, "%s%s", text_if(v > 0, "+"), metric_text(r->metric, v));
 	else if (v > 2 || v < 0.5)
 		snprintf(buf, size, "x %.3g", v);
 	else
@@ -58,8 +58,10 @@ static void print_row(struct table *t, const struct compare_row *r)
 	table_cell(t, "%s", metric_text(r->metric, r->base));
 	table_cell(t, "%s", metric_text(r->metric, r->changed));
 	table_cell(t, "%s", r->verdict == VERDICT_EQUAL ? "0" : point);
-	if (isnan(r->effect.low) || r->exact)
-		table_cell(t, "%s", r->exact ? "exact" : "-");
+	if (r->exact)
+		table_cell(t, "exact");
+	else if (isnan(r->effect.low))
+		table_cell(t, "-");
 	else
 		table_cell(t, "%s to %s", low, high);
 	if (isnan(r->detectable) || r->exact)
@@ -70,7 +72,7 @@ static void print_row(struct table *t, const struct compare_row *r)
 		table_cell(t, "x %.3g", r->detectable);
 	else
 		table_cell(t, "%.*f %%", r->detectable < 1.0995 ? 2 : 1, 100 * (r->detectable - 1));
-	table_cell(t, "%s%s", verdict_text(r->verdict), r->bimodal ? " (two modes)" : "");
+	table_cell(t, "%s%s", verdict_text(r->verdict), text_if(r->bimodal, " (two modes)"));
 }
 
 static void print_table(const struct compare_row *rows, size_t n)
@@ -109,7 +111,7 @@ static void print_side(const char *word, const json_t *rec)
 {
 	struct record r = record_of(rec);
 
-	printf("%s  %s  %s%s%s  %s, %s  %s\n", word, r.id, r.workload, *r.mode ? " " : "", r.mode, r.vmm,
+	printf("%s  %s  %s%s%s  %s, %s  %s\n", word, r.id, r.workload, text_if(*r.mode, " "), r.mode, r.vmm,
 	       r.substrate, r.started);
 }
 
@@ -120,7 +122,7 @@ static void print_differences(const struct compare_difference *d, size_t n)
 	printf("what differs:\n");
 	for (size_t i = 0; i < n; i++)
 		printf("  %s: %.48s -> %.48s%s\n", d[i].what, d[i].base, d[i].changed,
-		       d[i].blocking ? " (forced)" : "");
+		       text_if(d[i].blocking, " (forced)"));
 	if (d[0].blocking)
 		printf("Compared by force: across what is marked so, numbers say nothing about a change.\n");
 }
@@ -191,8 +193,8 @@ static bool refused(const json_t *changed, const struct compare_difference *d, s
 
 static int compare_two(const json_t *base, const json_t *changed, const struct compare_args *a)
 {
-	const char **metrics = a->metric.n ? xcalloc(a->metric.n + 1, sizeof(*metrics)) : NULL;
-	const struct compare_opts opts = {a->seed, runs_headline(base), metrics};
+	const char **metrics = xcalloc(a->metric.n + 1, sizeof(*metrics));
+	struct compare_opts opts = {a->seed, runs_headline(base), NULL};
 	struct compare_difference *d;
 	struct compare_row *rows = NULL;
 	size_t nd = compare_differences(base, changed, &d), n;
@@ -200,7 +202,8 @@ static int compare_two(const json_t *base, const json_t *changed, const struct c
 
 	for (size_t i = 0; i < a->metric.n; i++)
 		metrics[i] = a->metric.item[i];
-
+	if (a->metric.n)
+		opts.metrics = metrics;
 	if (!a->force && refused(changed, d, nd)) {
 		status = EXIT_CANNOT;
 		goto out;
@@ -208,11 +211,14 @@ static int compare_two(const json_t *base, const json_t *changed, const struct c
 	n = compare_records(base, changed, &opts, &rows);
 	if (!n) {
 		log_error("compare: %s and %s have no %smetric in common", record_of(base).id,
-			  record_of(changed).id, metrics ? "such " : "");
+			  record_of(changed).id, text_if(a->metric.n, "such "));
 		status = EXIT_CANNOT;
 		goto out;
 	}
-	(a->json ? print_json : print_text)(base, changed, rows, n, d, nd);
+	if (a->json)
+		print_json(base, changed, rows, n, d, nd);
+	else
+		print_text(base, changed, rows, n, d, nd);
 out:
 	free(metrics);
 	free(rows);

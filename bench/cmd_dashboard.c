@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* `bench dashboard`: a page a series of runs, from the store. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,10 +25,10 @@ static const struct opt dashboard_opts[] = {
 	OPT_END,
 };
 
-static int build(const struct dashboard_args *a)
+static int build_dashboard(const struct dashboard_args *a)
 {
 	const char **metrics = xcalloc(a->metric.n + 1, sizeof(*metrics));
-	struct dashboard_opts opts = {.out_dir = a->out ? a->out : "dashboard",
+	struct dashboard_opts opts = {.out_dir = text_or(a->out, "dashboard"),
 				      .since = a->since,
 				      .headline = workload_headline};
 	struct dashboard_stats stats;
@@ -68,7 +69,7 @@ static int dashboard_main(int argc, char **argv)
 		log_error("--metric=%s: no such metric; see bench list metrics", a.metric.item[i]);
 		return EXIT_USAGE;
 	}
-	return build(&a);
+	return build_dashboard(&a);
 }
 
 const struct command cmd_dashboard = {

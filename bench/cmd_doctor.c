@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* `bench doctor`: what this host can measure, a row a topic, and what would change it. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -22,7 +23,11 @@ static const char *const verdict_word[] = {"ok", "warning", "missing", "-"};
 
 struct finding found(enum verdict v, char *what, const char *todo)
 {
-	return (struct finding){v, what, todo ? xstrdup(todo) : NULL};
+	struct finding f = {.verdict = v, .what = what};
+
+	if (todo)
+		f.todo = xstrdup(todo);
+	return f;
 }
 
 size_t count_entries(const char *dir)
@@ -40,10 +45,15 @@ size_t count_entries(const char *dir)
 
 static struct finding device_file(const char *path, const char *todo)
 {
+	enum verdict v = BAD;
+
 	if (!access(path, R_OK | W_OK))
 		return found(GOOD, xstrdup(path), NULL);
-	return found(errno == EACCES ? WARN : BAD, xasprintf("%s: %s", path, strerror(errno)),
-		     errno == EACCES ? "run as root, or add yourself to its group" : todo);
+	if (errno == EACCES) {
+		v = WARN;
+		todo = "run as root, or add yourself to its group";
+	}
+	return found(v, xasprintf("%s: %s", path, strerror(errno)), todo);
 }
 
 static struct finding find_tap(void)

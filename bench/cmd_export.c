@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* `bench export`: records for other programs. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,8 @@ static int load_all(const char *dir, struct fig_set *set)
 		set->rec[set->n] = store_load(store, rows[i].id);
 		set->n += set->rec[set->n] != NULL;
 	}
-	run_rows_free(rows, err ? 0 : n);
+	if (!err)
+		run_rows_free(rows, n);
 	store_close(store);
 	return err;
 }
@@ -78,12 +80,15 @@ static int export_main(int argc, char **argv)
 			  a.all ? "either runs or --all" : "which run? or --all");
 		return EXIT_USAGE;
 	}
-	err = a.all ? load_all(a.store, &set) : runs_load(a.store, argc, argv, &set);
+	if (a.all)
+		err = load_all(a.store, &set);
+	else
+		err = runs_load(a.store, argc, argv, &set);
 	if (err)
 		return EXIT_CANNOT;
 	err = write_out(export_find(a.format), &set, a.out);
 	runs_free(&set);
-	return err ? EXIT_CANNOT : EXIT_OK;
+	return status_of(err);
 }
 
 const struct command cmd_export = {

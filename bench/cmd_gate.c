@@ -56,9 +56,12 @@ static bool comparable(const struct source *s, const json_t *rec)
 {
 	struct compare_difference *d;
 	size_t n = compare_differences(s->base, rec, &d);
-	char *what = s->args->force ? NULL : compare_blocking(d, n);
-	bool blocked = what;
+	char *what = NULL;
+	bool blocked;
 
+	if (!s->args->force)
+		what = compare_blocking(d, n);
+	blocked = what;
 	if (blocked)
 		log_error("gate: %s has %s than the baseline; --force gates all the same",
 			  record_of(rec).id, what);
@@ -72,10 +75,11 @@ static json_t *take_sample(void *ctx, const char *what)
 	struct source *s = ctx;
 	bool confirming = !strcmp(what, "confirmation");
 	const char *ref = confirming ? s->args->confirmation : s->args->screening;
-	size_t reps = s->args->reps ? (size_t)s->args->reps
-				    : json_array_size(record_of(s->base).samples);
+	uint64_t reps = or_usual(s->args->reps, json_array_size(record_of(s->base).samples));
 	json_t *rec;
 
+	if (confirming)
+		reps *= GATE_CONFIRM_FACTOR;
 	if (ref) {
 		rec = store_load(s->store, ref);
 	} else if (s->args->screening) {
@@ -83,8 +87,7 @@ static json_t *take_sample(void *ctx, const char *what)
 			  "--confirmation");
 		return NULL;
 	} else {
-		struct strlist run = rerun_argv(s->base, reps * (confirming ? GATE_CONFIRM_FACTOR : 1),
-					      s->args->store);
+		struct strlist run = rerun_argv(s->base, reps, s->args->store);
 
 		log_info("gate: %s sample", what);
 		rec = rerun_take(run.v);
@@ -121,10 +124,11 @@ static int write_file(const char *path,
 static int print_verdict(const struct gate_args *a, const struct gate *g, const json_t *base,
 			 const json_t *screen, const json_t *confirm)
 {
-	struct gate_names names = {record_of(base).id, record_of(screen).id,
-				   confirm ? record_of(confirm).id : NULL, record_series(base)};
+	struct gate_names names = {record_of(base).id, record_of(screen).id, NULL, record_series(base)};
 	int err;
 
+	if (confirm)
+		names.confirm = record_of(confirm).id;
 	gate_write_text(g, &names, stdout);
 	if (g->exact && g->tripped)
 		gate_print_exits(base, screen, stdout);
@@ -134,7 +138,9 @@ static int print_verdict(const struct gate_args *a, const struct gate *g, const 
 	free(names.series);
 	if (err)
 		return EXIT_CANNOT;
-	return g->tripped || g->undecided ? EXIT_FAILED : EXIT_OK;
+	if (g->tripped || g->undecided)
+		return EXIT_FAILED;
+	return EXIT_OK;
 }
 
 /* What the store knows about runs of the baseline's series. */

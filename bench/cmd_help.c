@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* `bench help`: the help of a command, man pages, the reference, the completion. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@ struct help_args {
 
 static int write_page(const char *dir, const char *name, const struct strbuf *sb)
 {
-	char *path = xasprintf("%s/bench%s%s.1", dir, *name ? "-" : "", name);
+	char *path = xasprintf("%s/bench%s%s.1", dir, text_if(*name, "-"), name);
 	int err = file_write_atomic(path, strbuf_str(sb), sb->len);
 
 	if (err)
@@ -30,14 +31,15 @@ static int write_man(const char *dir)
 	int err = dir_make_all(dir);
 
 	help_man_index(&sb);
-	err = err ? err : write_page(dir, "", &sb);
+	if (!err)
+		err = write_page(dir, "", &sb);
 	for (const struct command *const *c = bench_commands; *c && !err; c++) {
 		strbuf_reset(&sb);
 		help_man_page(&sb, *c);
 		err = write_page(dir, (*c)->name, &sb);
 	}
 	strbuf_free(&sb);
-	return err ? EXIT_CANNOT : EXIT_OK;
+	return status_of(err);
 }
 
 static int print_help(const char *name)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* `bench import`: runs from elsewhere into the store, and its index anew. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -28,7 +29,7 @@ struct tally {
 	size_t added, known, bad, staged;
 };
 
-static void flush(struct store *store, struct tally *t)
+static void flush_staged(struct store *store, struct tally *t)
 {
 	if (store_import_flush(store))
 		t->bad += t->staged;
@@ -39,13 +40,15 @@ static void flush(struct store *store, struct tally *t)
 
 static void import_record(struct store *store, const char *dir, json_t *rec, struct tally *t)
 {
-	int err = rec ? store_import_stage(store, dir, rec) : -EINVAL;
+	int err = -EINVAL;
 
+	if (rec)
+		err = store_import_stage(store, dir, rec);
 	t->staged += !err;
 	t->known += err == -EEXIST;
 	t->bad += err && err != -EEXIST;
 	if (t->staged == STORE_IMPORT_BATCH)
-		flush(store, t);
+		flush_staged(store, t);
 }
 
 static void import_run(struct store *store, const char *dir, struct tally *t)
@@ -132,6 +135,7 @@ static int import_main(int argc, char **argv)
 	struct tally t = {0};
 	struct store *store;
 	int status;
+	bool lost;
 
 	if (!bench_parse(&cmd_import, &argc, argv, &a, &status))
 		return status;
@@ -144,16 +148,16 @@ static int import_main(int argc, char **argv)
 	if (store_open(&store, a.store))
 		return EXIT_CANNOT;
 	if (a.all) {
-		status = store_reindex(store) || store_unreadable(store) ? EXIT_FAILED : EXIT_OK;
+		lost = store_reindex(store) || store_unreadable(store);
 	} else {
 		for (int i = 1; i < argc; i++)
 			import_path(store, argv[i], &t);
-		flush(store, &t);
+		flush_staged(store, &t);
 		printf("%zu imported, %zu already there, %zu refused\n", t.added, t.known, t.bad);
-		status = t.bad ? EXIT_FAILED : EXIT_OK;
+		lost = t.bad;
 	}
 	store_close(store);
-	return status;
+	return lost ? EXIT_FAILED : EXIT_OK;
 }
 
 const struct command cmd_import = {

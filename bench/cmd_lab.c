@@ -61,8 +61,10 @@ static int run_sealed(struct lab_spec *spec, const struct lab_args *a, int *stat
 {
 	char *kernel_dir = path_kernel("default", "");
 	struct cargo cargo = {.n_files = 0};
-	int err = kernel_dir ? load_cargo(&cargo, a, spec->argv[0], kernel_dir) : -ENOENT;
+	int err = -ENOENT;
 
+	if (kernel_dir)
+		err = load_cargo(&cargo, a, spec->argv[0], kernel_dir);
 	if (!err) {
 		cargo_into(&cargo, spec);
 		err = lab_run(spec, status);
@@ -75,7 +77,6 @@ static int run_sealed(struct lab_spec *spec, const struct lab_args *a, int *stat
 static int lab_run_command(const struct lab_args *a, const struct machine *m, char **words, bool terminal)
 {
 	static char *shell[] = {"bash", "-i", NULL};
-	char *out = a->out ? realpath(a->out, NULL) : NULL;
 	struct strbuf append = STRBUF_INIT;
 	struct lab_spec spec = {
 		.machine = m,
@@ -84,14 +85,17 @@ static int lab_run_command(const struct lab_args *a, const struct machine *m, ch
 		.timeout_ns = a->timeout_ns,
 		.terminal = terminal,
 		.pass_stdin = true,
-		.out_dir = out,
 		.mem_mib = a->mem_bytes / MIB,
 	};
 	int status = EXIT_CANNOT;
+	char *out = NULL;
 
-	if (a->out && !out) {
-		log_error("--out=%s: %s", a->out, strerror(errno));
-		return EXIT_USAGE;
+	if (a->out) {
+		spec.out_dir = out = realpath(a->out, NULL);
+		if (!out) {
+			log_error("--out=%s: %s", a->out, strerror(errno));
+			return EXIT_USAGE;
+		}
 	}
 	for (size_t i = 0; i < a->append.n; i++)
 		strbuf_addf(&append, " %s", a->append.item[i]);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* `bench list`: the tables of what there is to run, to set, to measure and to draw. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,16 @@ struct listing {
 	json_t *rows, *row;
 };
 
+static void markdown_head(const char *const *columns)
+{
+	for (size_t i = 0; columns[i]; i++)
+		printf("| %s ", columns[i]);
+	puts("|");
+	for (size_t i = 0; columns[i]; i++)
+		printf("| --- ");
+	puts("|");
+}
+
 static void list_start(struct listing *l, const char *const *columns)
 {
 	l->columns = columns;
@@ -41,18 +52,15 @@ static void list_start(struct listing *l, const char *const *columns)
 		l->table = table_new_from(columns);
 	else if (l->format == LIST_JSON)
 		l->rows = json_array();
-	for (size_t pass = 0; l->format == LIST_MARKDOWN && pass < 2; pass++) {
-		for (size_t i = 0; columns[i]; i++)
-			printf("| %s ", pass ? "---" : columns[i]);
-		puts("|");
-	}
+	else
+		markdown_head(columns);
 }
 
 static void markdown_cell(const char *text, bool first)
 {
-	printf(first && *text ? "| `" : "| ");
+	printf("| %s", text_if(first && *text, "`"));
 	help_markdown_cell(text);
-	printf(first ? "` " : " ");
+	printf("%s ", text_if(first, "`"));
 }
 
 static void json_cell(struct listing *l, const char *text)
@@ -131,7 +139,7 @@ static void list_knob_home(struct listing *l, const struct knob_info *k)
 		[KNOB_MACHINE] = "machine", [KNOB_HARNESS] = "harness", [KNOB_KVM] = "KVM"};
 	char *modes = knob_modes(k);
 
-	list_cell(l, *modes ? modes : homes[k->home]);
+	list_cell(l, text_or(modes, homes[k->home]));
 	free(modes);
 }
 
@@ -148,7 +156,7 @@ static void list_knobs(struct listing *l)
 	}
 	for (const struct job_key *k = job_keys; k->name; k++) {
 		list_cell(l, k->name);
-		list_cell(l, *k->def ? k->def : "-");
+		list_cell(l, text_or(k->def, "-"));
 		list_cell(l, "job (default shown)");
 		list_cell(l, k->help);
 	}
@@ -190,7 +198,7 @@ static void list_vmms(struct listing *l)
 		char *why = vmm_adapters[i]->unusable();
 
 		list_cell(l, vmm_adapters[i]->name);
-		list_cell(l, why ? why : "yes");
+		list_cell(l, text_or(why, "yes"));
 		list_cell(l, vmm_adapters[i]->summary);
 		free(why);
 	}
@@ -241,19 +249,23 @@ static int unknown_subject(const char *name)
 		names[i + 2] = subjects[i].name;
 	near = opts_nearest(name, names);
 	log_error("list: nothing called %s%s%s; expected workloads, modes, knobs, metrics, figures, vmms, counters or runs", name,
-		  near ? "; did you mean " : "", near ? near : "");
+		  text_if(near, "; did you mean "), text_or(near, ""));
 	return EXIT_USAGE;
 }
 
 static int list_main(int argc, char **argv)
 {
+	enum list_format format = LIST_TABLE;
+	const char *what = "workloads";
 	struct list_args a = {0};
-	const char *what;
 	int status;
 
 	if (!bench_parse(&cmd_list, &argc, argv, &a, &status))
 		return status;
-	what = argc > 1 ? argv[1] : "workloads";
+	if (argc > 1)
+		what = argv[1];
+	if (a.json)
+		format = LIST_JSON;
 	if (!strcmp(what, "runs")) {
 		struct run_filter f = {.workload = a.workload, .since = a.since, .last = a.last};
 
@@ -263,7 +275,7 @@ static int list_main(int argc, char **argv)
 		counters_list(stdout);
 		return EXIT_OK;
 	}
-	if (list_subject(what, a.json ? LIST_JSON : LIST_TABLE))
+	if (list_subject(what, format))
 		return EXIT_OK;
 	return unknown_subject(what);
 }

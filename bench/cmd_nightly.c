@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* `bench nightly`: a job file's plans, some of them twice, and the dashboard of all nights. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,8 +74,7 @@ static int run_night(const struct jobfile *f, const struct nightly_args *a)
 		const struct job_experiment *e = &f->v[i < f->n ? i : (first + i - f->n) % f->n];
 		int status;
 
-		log_info("[%s]%s, %zu of %zu", e->name, i < f->n ? "" : " again (A/A)", i + 1,
-			 total);
+		log_info("[%s]%s, %zu of %zu", e->name, text_if(i >= f->n, " again (A/A)"), i + 1, total);
 		status = job_run(e, &how);
 		worst = MAX(worst, status);
 		if (status == INTERRUPTED || interrupted)
@@ -85,7 +85,7 @@ static int run_night(const struct jobfile *f, const struct nightly_args *a)
 
 static int build_dashboard(const struct nightly_args *a)
 {
-	struct dashboard_opts opts = {.out_dir = a->out ? a->out : "dashboard",
+	struct dashboard_opts opts = {.out_dir = text_or(a->out, "dashboard"),
 				      .since = a->since,
 				      .headline = workload_headline};
 	struct dashboard_stats stats;
@@ -99,7 +99,7 @@ static int build_dashboard(const struct nightly_args *a)
 	if (!err)
 		log_info("%s/index.html: %zu series, %zu points of %zu runs", opts.out_dir,
 			 stats.series, stats.points, stats.runs);
-	return err ? EXIT_CANNOT : EXIT_OK;
+	return status_of(err);
 }
 
 static int nightly_main(int argc, char **argv)
@@ -121,7 +121,9 @@ static int nightly_main(int argc, char **argv)
 	status = EXIT_USAGE;
 	if (plans_are_sound(&f, &a, argv[1])) {
 		sigaction(SIGINT, &(struct sigaction){.sa_handler = on_interrupt}, NULL);
-		status = a.no_run ? EXIT_OK : run_night(&f, &a);
+		status = EXIT_OK;
+		if (!a.no_run)
+			status = run_night(&f, &a);
 		/* Whatever failed tonight, the page shows what there is. */
 		built = build_dashboard(&a);
 		status = MAX(status, built);

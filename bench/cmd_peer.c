@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* `bench peer`: the other end of a wire, which serves the runs of another machine one after the other. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -39,8 +40,10 @@ static int start_agent(struct peer *p, unsigned port)
 {
 	char *argv[] = {(char *)path_tool("agent"), "peer", xasprintf("port=%u", port), NULL};
 	struct proc_opts o = {.netns_fd = p->netns, .stdout_fd = STDERR_FILENO, .new_group = true};
-	int err = argv[0] ? proc_spawn(&p->agent, argv, &o) : -ENOENT;
+	int err = -ENOENT;
 
+	if (argv[0])
+		err = proc_spawn(&p->agent, argv, &o);
 	free(argv[2]);
 	return err;
 }
@@ -49,7 +52,7 @@ static int start_agent(struct peer *p, unsigned port)
 static void on_caller(struct peer *p)
 {
 	struct peer_caller c = {.fd = accept4(p->listen_fd, NULL, NULL, SOCK_CLOEXEC)};
-	const char *refusal = p->control >= 0 ? "it serves somebody else" : NULL;
+	const char *refusal = NULL;
 	int err;
 
 	if (c.fd < 0)
@@ -61,7 +64,9 @@ static void on_caller(struct peer *p)
 		close(c.fd);
 		return;
 	}
-	if (!refusal && start_agent(p, c.port))
+	if (p->control >= 0)
+		refusal = "it serves somebody else";
+	else if (start_agent(p, c.port))
 		refusal = "its agent could not be started";
 	err = peer_answer(&c, &p->token, refusal);
 	if (refusal) {
@@ -75,7 +80,7 @@ static void on_caller(struct peer *p)
 }
 
 /* Until a signal. Whatever the one we serve says ends its session: there is nothing left to say. */
-static void serve(struct peer *p)
+static void serve_callers(struct peer *p)
 {
 	for (;;) {
 		struct pollfd fd[] = {
@@ -113,18 +118,20 @@ static int open_peer(struct peer *p, const struct peer_args *a)
 
 	if (err)
 		return err;
-	p->listen_fd = peer_listen(a->port ? a->port : PEER_PORT);
+	p->listen_fd = peer_listen(a->port);
 	if (p->listen_fd < 0)
 		return p->listen_fd;
 	p->netns = wire_peer_card(a->nic);
+	if (p->netns < 0)
+		return p->netns;
 	p->signal_fd = open_signals();
-	return p->netns < 0 ? p->netns : p->signal_fd < 0 ? -errno : 0;
+	return errno_if(p->signal_fd < 0);
 }
 
 static int peer_main(int argc, char **argv)
 {
 	struct peer p = {.listen_fd = -1, .signal_fd = -1, .netns = -1, .control = -1, .agent = PROC_INIT};
-	struct peer_args a = {0};
+	struct peer_args a = {.port = PEER_PORT};
 	int status, err;
 
 	if (!bench_parse(&cmd_peer, &argc, argv, &a, &status))
@@ -135,15 +142,17 @@ static int peer_main(int argc, char **argv)
 	}
 	err = open_peer(&p, &a);
 	if (!err) {
-		log_info("peer: ready on port %s, %s is the wire", a.port ? a.port : PEER_PORT, a.nic);
-		serve(&p);
+		log_info("peer: ready on port %s, %s is the wire", a.port, a.nic);
+		serve_callers(&p);
 	}
 	if (p.control >= 0)
 		end_session(&p);
 	close_fd(&p.listen_fd);
 	close_fd(&p.signal_fd);
 	close_fd(&p.netns); /* the card comes back */
-	return !err ? EXIT_OK : err == -EINVAL ? EXIT_USAGE : EXIT_CANNOT;
+	if (err == -EINVAL)
+		return EXIT_USAGE;
+	return status_of(err);
 }
 
 static const struct opt peer_opts[] = {

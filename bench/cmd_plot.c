@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* `bench plot`: figures of stored runs. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -27,22 +28,36 @@ static const struct opt plot_opts[] = {
 	OPT_END,
 };
 
+/* "a/b/c.pdf" is the directory "a/b" and the stem "c"; usual where no name is left. The caller frees both. */
+static void split_path(const char *path, const char *usual, char **dir, char **stem)
+{
+	const char *slash = strrchr(path, '/'), *base = path;
+	char *dot;
+
+	if (slash) {
+		*dir = xasprintf("%.*s", (int)MAX(slash - path, 1), path);
+		base = slash + 1;
+	} else {
+		*dir = xstrdup(".");
+	}
+	*stem = xstrdup(text_or(base, usual));
+	dot = strrchr(*stem, '.');
+	if (dot)
+		*dot = '\0';
+}
+
 /* Where one figure goes; dir and stem are the caller's to free. */
 static void place_figure(const struct plot_args *a, const struct figure *fig, bool alone,
 			 char **dir, char **stem)
 {
-	const char *slash = a->out ? strrchr(a->out, '/') : NULL, *base, *dot;
+	const char *usual = alone ? "." : "figures";
 
-	if (!alone || !a->out) {
-		*dir = xstrdup(a->out ? a->out : alone ? "." : "figures");
-		*stem = xstrdup(fig->name);
+	if (alone && a->out) {
+		split_path(a->out, fig->name, dir, stem);
 		return;
 	}
-	base = slash ? slash + 1 : a->out;
-	dot = strrchr(base, '.');
-	*dir = slash ? xasprintf("%.*s", (int)MAX(slash - a->out, 1), a->out) : xstrdup(".");
-	*stem = *base ? xasprintf("%.*s", dot ? (int)(dot - base) : (int)strlen(base), base)
-		      : xstrdup(fig->name);
+	*dir = xstrdup(text_or(a->out, usual));
+	*stem = xstrdup(fig->name);
 }
 
 static int draw_set(const struct figure *fig, const struct fig_set *set, struct fig_target *to,
@@ -79,7 +94,8 @@ static int draw_each(const struct figure *fig, const struct fig_set *set, struct
 		free(label);
 		if (status && status != -ENODATA)
 			return status;
-		err = status ? err : 0;
+		if (!status)
+			err = 0;
 	}
 	return err;
 }
@@ -93,8 +109,10 @@ static int draw_figure(const struct plot_args *a, const struct figure *fig,
 	place_figure(a, fig, alone, &dir, &stem);
 	to->dir = dir;
 	to->stem = stem;
-	err = fig->each && set->n > 1 ? draw_each(fig, set, to, &why)
-				      : draw_set(fig, set, to, &why);
+	if (fig->each && set->n > 1)
+		err = draw_each(fig, set, to, &why);
+	else
+		err = draw_set(fig, set, to, &why);
 	if (err == -ENODATA && alone)
 		log_error("figure %s: %s; `%s` would supply it", fig->name, why, fig->supply);
 	else if (err == -ENODATA)
@@ -122,11 +140,12 @@ static int choose_figures(const char *names, const struct figure **list, size_t 
 	for (word = strtok_r(copy, ",", &save); word && !err && *n < 64;
 	     word = strtok_r(NULL, ",", &save)) {
 		list[*n] = figure_find(word);
-		err = list[*n] ? 0 : -EINVAL;
-		if (err)
-			log_error("no figure %s; see bench list figures", word);
-		else
+		if (list[*n]) {
 			(*n)++;
+			continue;
+		}
+		log_error("no figure %s; see bench list figures", word);
+		err = -EINVAL;
 	}
 	free(copy);
 	return err;
@@ -134,8 +153,10 @@ static int choose_figures(const char *names, const struct figure **list, size_t 
 
 static int read_args(const struct plot_args *a, struct fig_target *to)
 {
-	const char *dot = a->out ? strrchr(a->out, '.') : NULL;
+	const char *dot = NULL;
 
+	if (a->out)
+		dot = strrchr(a->out, '.');
 	to->format = FIG_PDF;
 	to->width_in = 3.3;
 	if (a->format)
@@ -174,7 +195,9 @@ static int draw_all(const struct plot_args *a, const struct fig_set *set, struct
 	if (!drawn && n > 1 && !status)
 		log_error(
 			"plot: these runs hold the data of none of the figures; see bench list figures");
-	return drawn || status ? status : EXIT_FAILED;
+	if (!drawn && !status)
+		return EXIT_FAILED;
+	return status;
 }
 
 static int plot_main(int argc, char **argv)

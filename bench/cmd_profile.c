@@ -78,8 +78,10 @@ static int start_child(struct profile *p, char **argv)
 	struct proc_opts o = {.hold = true};
 	/* A held child cannot tell that there is nothing to execute, so that is looked up before. */
 	char *program = path_program(argv[0]);
-	int err = program ? proc_spawn(&p->child, argv, &o) : -ENOENT;
+	int err = -ENOENT;
 
+	if (program)
+		err = proc_spawn(&p->child, argv, &o);
 	free(program);
 	if (err) {
 		log_error("%s: cannot be started: %s", argv[0], strerror(-err));
@@ -104,7 +106,7 @@ static int choose_vm(struct profile *p, int argc, char **argv)
 	if (a->all)
 		return EXIT_OK;
 	if (!a->pid)
-		return vm_choose(a->name, &p->vm) ? EXIT_CANNOT : EXIT_OK;
+		return status_of(vm_choose(a->name, &p->vm));
 	if (kill((pid_t)a->pid, 0) && errno == ESRCH) {
 		log_error("--pid=%" PRIu64 ": no such process", a->pid);
 		return EXIT_CANNOT;
@@ -181,7 +183,7 @@ static void show_table(struct profile *p, const json_t *all)
 	view_print(&v, seconds, p->args->rows, stdout);
 	profile_print_summary(p->probes, &v, seconds);
 	profile_print_vms(p->probes, &exits, seconds);
-	for (size_t i = 0; p->args->histogram && i < MIN(v.n, p->args->rows ? p->args->rows : v.n); i++)
+	for (size_t i = 0; p->args->histogram && i < MIN(v.n, or_usual(p->args->rows, v.n)); i++)
 		view_print_hist(&v.row[i], stdout);
 	profile_print_rest(all, seconds > 0 ? seconds : 1);
 	view_free(&v);
@@ -215,8 +217,10 @@ static bool vm_gone(struct profile *p)
 
 static void watch(struct profile *p)
 {
-	uint64_t end = p->args->duration_ns ? p->start_ns + p->args->duration_ns : UINT64_MAX, now;
+	uint64_t end = UINT64_MAX, now;
 
+	if (p->args->duration_ns)
+		end = p->start_ns + p->args->duration_ns;
 	while (!stop && (now = clock_ns()) < end) {
 		uint64_t pause = MIN(TICK_NS, end - now);
 
@@ -256,7 +260,7 @@ static int open_all(struct profile *p)
 		o.vcpu = (int)vcpu;
 	if (a->symbols && !(p->symbols = symbols_load(a->symbols)))
 		return EXIT_USAGE;
-	return probes_open(&p->probes, &o) ? EXIT_CANNOT : EXIT_OK;
+	return status_of(probes_open(&p->probes, &o));
 }
 
 static int profile(struct profile *p, int argc, char **argv)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* `bench recover`: undoes what a run that was killed left changed on this host. */
 #include <stdio.h>
 
 #include "base/journal.h"

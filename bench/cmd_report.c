@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* `bench report`: runs as a document, with their figures. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,24 +32,32 @@ static const char *const format_names[] = {[DOC_HTML] = "html", [DOC_MD] = "md",
 
 static enum doc_format format_of(const struct report_args *a)
 {
-	const char *dot = a->out ? strrchr(a->out, '.') : NULL, *name = a->format ? a->format
-									: dot	  ? dot + 1
-										  : "html";
+	const char *dot = NULL, *name = "html";
 
+	if (a->out)
+		dot = strrchr(a->out, '.');
+	if (a->format)
+		name = a->format;
+	else if (dot)
+		name = dot + 1;
 	for (size_t i = 0; i < ARRAY_SIZE(format_names); i++)
 		if (!strcmp(name, format_names[i]))
 			return (enum doc_format)i;
 	return DOC_HTML;
 }
 
-static int put(const char *path, const struct strbuf *text)
+static int put_document(const char *path, const struct strbuf *text)
 {
-	int err = strcmp(path, "-") ? file_write_atomic(path, strbuf_str(text), text->len)
-				    : fd_write_all(STDOUT_FILENO, strbuf_str(text), text->len);
+	bool file = strcmp(path, "-") != 0;
+	int err;
 
+	if (file)
+		err = file_write_atomic(path, strbuf_str(text), text->len);
+	else
+		err = fd_write_all(STDOUT_FILENO, strbuf_str(text), text->len);
 	if (err)
 		log_error("%s: cannot write: %s", path, strerror(-err));
-	else if (strcmp(path, "-"))
+	else if (file)
 		log_info("%s written", path);
 	return err;
 }
@@ -57,7 +66,8 @@ static int put(const char *path, const struct strbuf *text)
 static int write_report(const struct report_args *a, const struct fig_set *set)
 {
 	enum doc_format format = format_of(a);
-	char *path = a->out ? xstrdup(a->out) : xasprintf("report.%s", format_names[format]);
+	char *usual = xasprintf("report.%s", format_names[format]);
+	const char *path = text_or(a->out, usual);
 	char temp[] = "/tmp/exitlab-report-XXXXXX", *dir, *slash;
 	struct strbuf text = STRBUF_INIT;
 	struct report_opts opts = {.format = format, .figures = !a->no_figures};
@@ -65,12 +75,13 @@ static int write_report(const struct report_args *a, const struct fig_set *set)
 	int err = 0;
 
 	dir = xasprintf("%s-figures", path);
-	opts.figure_dir = dir;
+	opts.figure_dir = opts.figure_ref = dir;
 	slash = strrchr(dir, '/');
-	opts.figure_ref = slash ? slash + 1 : dir;
+	if (slash)
+		opts.figure_ref = slash + 1;
 	if (!keep) {
 		opts.figure_dir = mkdtemp(temp);
-		err = opts.figure_dir ? 0 : -errno;
+		err = errno_if(!opts.figure_dir);
 		opts.figures &= format == DOC_HTML;
 	}
 	if (err)
@@ -78,12 +89,12 @@ static int write_report(const struct report_args *a, const struct fig_set *set)
 	else
 		err = report_write(set, &opts, &text);
 	if (!err)
-		err = put(path, &text);
+		err = put_document(path, &text);
 	if (!keep && opts.figure_dir)
 		dir_remove_all(opts.figure_dir);
 	strbuf_free(&text);
 	free(dir);
-	free(path);
+	free(usual);
 	return err;
 }
 
@@ -108,7 +119,7 @@ static int report_main(int argc, char **argv)
 			what);
 		status = EXIT_USAGE;
 	} else {
-		status = write_report(&a, &set) ? EXIT_CANNOT : EXIT_OK;
+		status = status_of(write_report(&a, &set));
 	}
 	runs_free(&set);
 	return status;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* `bench rerun`: a stored run once more, and in what the machine differs from that day's. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +58,7 @@ static bool fact_differs(const char *name, const char *was, const char *is)
 {
 	if (!*was || !strcmp(was, is)) /* what the record does not say is not compared */
 		return false;
-	printf("differs: %s: was %s, is %s\n", name, was, *is ? is : "nothing");
+	printf("differs: %s: was %s, is %s\n", name, was, text_or(is, "nothing"));
 	return true;
 }
 

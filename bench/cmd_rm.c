@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* `bench rm`: runs out of the store. */
 #include "bench/bench.h"
 #include "results/store.h"
 
@@ -28,7 +29,7 @@ static int rm_main(int argc, char **argv)
 	for (int i = 1; i < argc && !err; i++)
 		err = store_remove(store, argv[i]);
 	store_close(store);
-	return err ? EXIT_CANNOT : EXIT_OK;
+	return status_of(err);
 }
 
 const struct command cmd_rm = {

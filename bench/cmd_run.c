@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* `bench run`: what was typed, checked and handed on to run/. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,7 @@ static int run_main(int argc, char **argv)
 	if (!bench_parse(&cmd_run, &argc, argv, &args, &status))
 		return status;
 	if (argc != 2) {
-		log_error("run: expected one workload%s; see bench list workloads", argc > 2 ? ", not several" : "");
+		log_error("run: expected one workload%s; see bench list workloads", text_if(argc > 2, ", not several"));
 		return EXIT_USAGE;
 	}
 	if (args.peer && (!args.token || !args.nic || (args.topology && strcmp(args.topology, "wire")))) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* `bench show`: what a stored run measured, for people or as it is. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,10 +42,11 @@ static bool has_unit(const char *key)
 /* As one would type it; what was left alone (0, false, "") is not worth a word. */
 static char *setting_text(const char *key, const json_t *v)
 {
-	if (json_is_string(v))
-		return *json_string_value(v) ? xstrdup(json_string_value(v)) : NULL;
-	if (json_is_false(v) || (json_is_number(v) && json_number_value(v) == 0))
+	if (json_is_false(v) || (json_is_number(v) && json_number_value(v) == 0) ||
+	    (json_is_string(v) && !*json_string_value(v)))
 		return NULL;
+	if (json_is_string(v))
+		return xstrdup(json_string_value(v));
 	if (ends_in(key, "_ns"))
 		return xstrdup(fmt_ns(json_number_value(v)));
 	if (ends_in(key, "_bytes"))
@@ -55,6 +57,7 @@ static char *setting_text(const char *key, const json_t *v)
 static void print_pairs(const char *title, const json_t *obj)
 {
 	const char *key, *sep = title;
+	size_t len;
 	json_t *v;
 
 	json_object_foreach ((json_t *)obj, key, v) {
@@ -62,9 +65,10 @@ static void print_pairs(const char *title, const json_t *obj)
 
 		if (!text)
 			continue;
-		/* Its unit is in the value now. */
-		printf("%s %.*s=%s", sep,
-		       (int)(has_unit(key) ? strrchr(key, '_') - key : (long)strlen(key)), key, text);
+		len = strlen(key);
+		if (has_unit(key)) /* which is in the value now */
+			len = (size_t)(strrchr(key, '_') - key);
+		printf("%s %.*s=%s", sep, (int)len, key, text);
 		sep = ",";
 		free(text);
 	}
@@ -74,8 +78,8 @@ static void print_pairs(const char *title, const json_t *obj)
 
 static void print_head(const struct record *r)
 {
-	printf("%s  %s%s%s%s%s  %s\n", r->id, r->workload, *r->mode ? " " : "", r->mode,
-	       *r->vmm ? " in " : "", r->vmm, r->started);
+	printf("%s  %s%s%s%s%s  %s\n", r->id, r->workload, text_if(*r->mode, " "), r->mode,
+	       text_if(*r->vmm, " in "), r->vmm, r->started);
 	printf("guest %s, substrate %s, times %s\n", r->guest, r->substrate, r->time_base);
 	print_pairs("knobs:", r->knobs);
 	print_pairs("parameters:", r->params);
@@ -89,16 +93,21 @@ static void spread_cell(struct table *t, const double *x, size_t n, double media
 		spread = 100 * 1.4826 * stats_mad(x, n) / fabs(median);
 	if (isnan(spread))
 		table_cell(t, "-");
+	else if (spread < 10)
+		table_cell(t, "%.2g %%", spread);
 	else
-		table_cell(t, spread < 10 ? "%.2g %%" : "%.0f %%", spread);
+		table_cell(t, "%.0f %%", spread);
 }
 
 static void metric_row(struct table *t, const json_t *rec, const char *name, const struct interval *iv)
 {
 	const struct metric_info *info = metric_find(name);
+	const char *unit = "";
 	size_t n;
 	double *x = record_values(rec, name, &n);
 
+	if (info)
+		unit = info->unit;
 	table_cell(t, "%s", name);
 	table_cell(t, "%s", metric_text(name, iv->point));
 	if (isnan(iv->low))
@@ -107,8 +116,8 @@ static void metric_row(struct table *t, const json_t *rec, const char *name, con
 		table_cell(t, "%s to %s", metric_text(name, iv->low), metric_text(name, iv->high));
 	spread_cell(t, x, n, iv->point);
 	table_cell(t, "%zu", n);
-	table_cell(t, "%s%s", info ? info->unit : "",
-		   stats_bimodal(x, n) ? "  two modes: the median may name neither" : "");
+	table_cell(t, "%s%s", unit,
+		   text_if(stats_bimodal(x, n), "  two modes: the median may name neither"));
 	free(x);
 }
 
@@ -138,7 +147,7 @@ static void print_samples(const json_t *rec)
 
 	for (void *at = NULL; record_next_metric(rec, &at, &name, &iv);) {
 		for (size_t i = 0; record_sample(samples, i, &s); i++) {
-			table_cell(t, "%s", i ? "" : name);
+			table_cell(t, "%s", text_if(!i, name));
 			table_cell(t, "%zu", i + 1);
 			if (record_value(&s, name, &value))
 				table_cell(t, "%.10g", value);
@@ -158,12 +167,14 @@ static void time_cell(struct table *t, double ns)
 
 static void print_exits(const json_t *exits, bool all)
 {
-	size_t n = json_array_size(exits), shown = all ? n : MIN(n, 10);
+	size_t n = json_array_size(exits), shown = n;
 	struct record_exit e;
 	struct table *t;
 
 	if (!n)
 		return;
+	if (!all)
+		shown = MIN(n, 10);
 	t = table_new(11, "exit:", "key:", "device:", ":per boot", ":time", ":p50", ":p99", ":in KVM",
 		      ":userspace", ":waiting", ":asleep");
 	for (size_t i = 0; i < shown && record_exit(exits, i, &e); i++) {
@@ -198,7 +209,7 @@ static void print_failures(const struct record *r)
 			printf("boot %zu: %s\n", i + 1, tag);
 	}
 	for (size_t i = 0; record_check(r->checks, i, &c); i++)
-		printf("check %s: %s%s%s\n", c.name, c.ok ? "ok" : "FAILED", *c.detail ? ", " : "", c.detail);
+		printf("check %s: %s%s%s\n", c.name, c.ok ? "ok" : "FAILED", text_if(*c.detail, ", "), c.detail);
 }
 
 static void print_inputs(const json_t *inputs)
@@ -216,7 +227,7 @@ static void print_inputs(const json_t *inputs)
 	table_print(t, stdout);
 }
 
-static void show(const json_t *rec, const struct show_args *a)
+static void show_record(const json_t *rec, const struct show_args *a)
 {
 	struct record r = record_of(rec);
 
@@ -250,14 +261,18 @@ static int show_main(int argc, char **argv)
 
 	if (!bench_parse(&cmd_show, &argc, argv, &a, &status))
 		return status;
-	if (runs_load(a.store, MAX(argc, 2), argc > 1 ? argv : newest, &set))
+	if (argc < 2) {
+		argv = newest;
+		argc = 2;
+	}
+	if (runs_load(a.store, argc, argv, &set))
 		return EXIT_CANNOT;
 	if (a.json)
 		print_json(&set);
 	for (size_t i = 0; !a.json && i < set.n; i++) {
 		if (i)
 			printf("\n");
-		show(set.rec[i], &a);
+		show_record(set.rec[i], &a);
 	}
 	runs_free(&set);
 	return EXIT_OK;

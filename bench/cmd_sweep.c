@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* `bench sweep`: the experiments of a job file one after the other, and the claims that are judged by them. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -99,12 +100,15 @@ static int run_all(const struct jobfile *f, const struct sweep_args *a)
 	for (size_t i = 0; i < f->n && status != STATUS_INTERRUPTED; i++) {
 		if (a->only && strcmp(a->only, f->v[i].name) != 0)
 			continue;
-		printf("%s[%s]\n", ran++ ? "\n" : "", f->v[i].name);
+		printf("%s[%s]\n", text_if(ran++, "\n"), f->v[i].name);
 		fflush(stdout);
 		status = job_run(&f->v[i], &how);
 		table_cell(t, "%s", f->v[i].name);
 		table_cell(t, "%s", outcome(status));
-		worst = status == STATUS_INTERRUPTED ? status : status ? EXIT_FAILED : worst;
+		if (status == STATUS_INTERRUPTED)
+			worst = status;
+		else if (status)
+			worst = EXIT_FAILED;
 	}
 	printf("\n");
 	table_print(t, stdout);
@@ -134,7 +138,7 @@ static int print_claims(const struct sweep_args *a)
 	for (size_t i = 0; i < claims; i++) {
 		table_cell(t, "%s", r[i].claim);
 		table_cell(t, "%s", r[i].published);
-		table_cell(t, "%s", *r[i].ours ? r[i].ours : "-");
+		table_cell(t, "%s", text_or(r[i].ours, "-"));
 		table_cell(t, "%s", claim_state_text(r[i].state));
 		table_cell(t, "%s", r[i].why);
 	}
@@ -148,21 +152,21 @@ static int print_claims(const struct sweep_args *a)
 	return EXIT_OK;
 }
 
-static int sweep(const char *name, const struct sweep_args *a)
+static int sweep_file(const char *name, const struct sweep_args *a)
 {
 	struct sigaction wait = {.sa_handler = let_the_child_end};
 	bool claims = !strcmp(name, "claims");
 	struct jobfile f;
 	char *path;
-	int status;
+	int status, err;
 
 	if (a->judge)
 		return print_claims(a);
 	path = find_file(name);
-	status = jobfile_read(&f, path) ? EXIT_USAGE : EXIT_OK;
+	err = jobfile_read(&f, path);
 	free(path);
-	if (status)
-		return status;
+	if (err)
+		return EXIT_USAGE;
 	if (a->only && !has_section(&f, a->only)) {
 		jobfile_free(&f);
 		return EXIT_USAGE;
@@ -171,11 +175,10 @@ static int sweep(const char *name, const struct sweep_args *a)
 	status = run_all(&f, a);
 	jobfile_free(&f);
 	if (claims && !a->dry_run && status != STATUS_INTERRUPTED) {
-		int err;
-
 		printf("\n");
 		err = print_claims(a);
-		status = status ? status : err;
+		if (!status)
+			status = err;
 	}
 	return status;
 }
@@ -187,13 +190,15 @@ static int sweep_main(int argc, char **argv)
 
 	if (!bench_parse(&cmd_sweep, &argc, argv, &a, &status))
 		return status;
-	if (argc != 2 || (a.judge && strcmp(argv[1], "claims") != 0)) {
-		log_error("sweep: %s",
-			  argc != 2 ? "expected one job file or the name of one in experiments/"
-				    : "--judge is for claims");
+	if (argc != 2) {
+		log_error("sweep: expected one job file or the name of one in experiments/");
 		return EXIT_USAGE;
 	}
-	return sweep(argv[1], &a);
+	if (a.judge && strcmp(argv[1], "claims") != 0) {
+		log_error("sweep: --judge is for claims");
+		return EXIT_USAGE;
+	}
+	return sweep_file(argv[1], &a);
 }
 
 const struct command cmd_sweep = {

@@ -131,7 +131,7 @@ static int with_screen(struct top *t, const struct top_args *a)
 	screen = newterm(NULL, stdout, stdin);
 	if (!screen) {
 		log_error("top: TERM=%s is no terminal that can be drawn on; use bench profile --interval=1s",
-			  getenv("TERM") ? getenv("TERM") : "");
+			  text_or(getenv("TERM"), ""));
 		return EXIT_CANNOT;
 	}
 	sigaction(SIGINT, &sa, NULL);
@@ -177,7 +177,9 @@ static int top_main(int argc, char **argv)
 	o.pid = t.vm.pid;
 	if (probes_open(&t.probes, &o))
 		return EXIT_CANNOT;
-	t.frame.title = t.vm.pid ? t.vm.name : "all virtual machines";
+	t.frame.title = "all virtual machines";
+	if (t.vm.pid)
+		t.frame.title = t.vm.name;
 	t.frame.backend = probes_backend_text(t.probes);
 	t.frame.no_kvm_exit = probes_backend(t.probes) == BACKEND_OTHER;
 	status = with_screen(&t, &a);

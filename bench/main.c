@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* `bench`: its own options, and the choice of a subcommand. */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,7 +39,7 @@ static int unknown_command(const char *name)
 }
 
 /* A full disk below `bench show >FILE` is an error; a reader that has seen enough (`| head`) is none. */
-static int finish(int status)
+static int finish_output(int status)
 {
 	struct pollfd p = {.fd = STDOUT_FILENO};
 	bool lost = fflush(stdout) || ferror(stdout);
@@ -46,7 +47,9 @@ static int finish(int status)
 	if (!lost || (poll(&p, 1, 0) == 1 && p.revents & POLLERR))
 		return status;
 	log_error("standard output: not all of it could be written");
-	return status ? status : EXIT_CANNOT;
+	if (status)
+		return status;
+	return EXIT_CANNOT;
 }
 
 int main(int argc, char **argv)
@@ -70,7 +73,9 @@ int main(int argc, char **argv)
 			log_error("unknown option %s; see bench --help", argv[i]);
 			return EXIT_USAGE;
 		}
-		level = argv[i][1] == 'v' ? LOG_DEBUG : LOG_WARN;
+		level = LOG_WARN;
+		if (argv[i][1] == 'v')
+			level = LOG_DEBUG;
 	}
 	log_init("bench", level);
 	if (i >= argc) {
@@ -80,5 +85,5 @@ int main(int argc, char **argv)
 	cmd = bench_find(argv[i]);
 	if (!cmd)
 		return unknown_command(argv[i]);
-	return finish(cmd->run(argc - i, argv + i));
+	return finish_output(cmd->run(argc - i, argv + i));
 }

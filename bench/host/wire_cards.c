@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The real wire: cards that go into namespaces and come back, alone or as ports of a switch. */
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>

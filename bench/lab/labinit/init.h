@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the lab's process 1 share: init.c sets the machine up, wire.c talks with bench
- * and keeps the
- * configuration, session.c runs the command.
+ * What the files of the lab's process 1 share: init.c sets the machine up, wire.c talks with bench and keeps
+ * the configuration, session.c runs the command.
  */
 #ifndef BENCH_LAB_LABINIT_INIT_H
 #define BENCH_LAB_LABINIT_INIT_H

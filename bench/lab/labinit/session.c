@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The command that a lab is for: started, its input and output passed on, its exit status. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

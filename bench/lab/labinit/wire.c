@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* Frames between the lab and the bench outside, and the configuration that comes in one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/reboot.h>
