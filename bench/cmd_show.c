@@ -209,7 +209,8 @@ static void print_failures(const struct record *r)
 			printf("boot %zu: %s\n", i + 1, tag);
 	}
 	for (size_t i = 0; record_check(r->checks, i, &c); i++)
-		printf("check %s: %s%s%s\n", c.name, c.ok ? "ok" : "FAILED", text_if(*c.detail, ", "), c.detail);
+		printf("check %s: %s%s%s\n", c.name, c.ok ? "ok" : "FAILED", text_if(*c.detail, ", "),
+		       c.detail);
 }
 
 static void print_inputs(const json_t *inputs)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* `bench sweep`: the experiments of a job file one after the other, and the claims that are judged by them. */
+/* `bench sweep`: the experiments of a job file in turn, and the claims that they judge. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

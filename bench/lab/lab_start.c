@@ -76,7 +76,8 @@ static void make_config(const struct lab *lab, const char *modules, struct strbu
 
 static int start_with(struct lab *lab, const char *vmlinux, const char *modules)
 {
-	char *line = xasprintf("%s %s", lab->machine->kernel_args, text_or(lab->spec->append, "")), *initrd = NULL;
+	const char *more = text_or(lab->spec->append, "");
+	char *line = xasprintf("%s %s", lab->machine->kernel_args, more), *initrd = NULL;
 	struct strbuf config = STRBUF_INIT;
 	struct machine_boot boot = {.vmlinux = vmlinux, .command_line = line, .config = &config};
 	int err;
