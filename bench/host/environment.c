@@ -61,7 +61,9 @@ json_t *environment_json(void)
 	add_line(env, KEY(no_turbo), file_read_line("/sys/devices/system/cpu/intel_pstate/no_turbo"));
 	add_line(env, KEY(command_line), file_read_line("/proc/cmdline"));
 	add_line(env, KEY(clocksource), file_read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource"));
-	add_line(env, KEY(qemu), version ? version : xstrdup(""));
+	if (!version)
+		version = xstrdup("");
+	add_line(env, KEY(qemu), version);
 	json_object_set_new(env, KEY(exitlab), json_string(EXITLAB_VERSION));
 	return env;
 }

@@ -36,7 +36,7 @@ int kmod_lab_unload(const char *name)
 	int err = 0;
 
 	for (int i = 0; i < UNLOAD_TRIES; i++) {
-		err = syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
+		err = errno_if(syscall(SYS_delete_module, name, O_NONBLOCK));
 		if (err != -EAGAIN && err != -EBUSY)
 			break;
 		clock_sleep_ns(100 * NSEC_PER_MSEC);
@@ -50,8 +50,8 @@ static int lab_load_file(const char *dir, const char *file, const char *params)
 	size_t len;
 	int err = module_read(dir, file, &data, &len);
 
-	if (!err && syscall(SYS_init_module, data, len, params) && errno != EEXIST)
-		err = -errno;
+	if (!err)
+		err = errno_if(syscall(SYS_init_module, data, len, params) && errno != EEXIST);
 	free(data);
 	return err;
 }
@@ -62,12 +62,14 @@ int kmod_lab_load(const char *name, const char *params)
 	char *dir = path_kernel("default", "modules");
 	const char *const names[] = {name, NULL};
 	struct strlist files = STRLIST_INIT;
-	int err = dir ? modules_resolve(dir, names, &files) : -ENOENT;
+	int err = -ENOENT;
 
+	if (dir)
+		err = modules_resolve(dir, names, &files);
 	if (!err && !files.n)
 		err = -ENOENT;
 	for (size_t i = 0; i < files.n && !err; i++)
-		err = lab_load_file(dir, files.v[i], i + 1 == files.n ? params : "");
+		err = lab_load_file(dir, files.v[i], text_if(i + 1 == files.n, params));
 	strlist_free(&files);
 	free(dir);
 	return err;
@@ -76,9 +78,13 @@ int kmod_lab_load(const char *name, const char *params)
 /* One that a bench left behind which was killed is ours. */
 static int lab_load_anew(const char *name, const char *params)
 {
-	int err = is_loaded(name) ? kmod_lab_unload(name) : 0;
+	int err = 0;
 
-	return err ? err : kmod_lab_load(name, params);
+	if (is_loaded(name))
+		err = kmod_lab_unload(name);
+	if (!err)
+		err = kmod_lab_load(name, params);
+	return err;
 }
 
 /* ---- on a host ---- */
@@ -86,8 +92,10 @@ static int lab_load_anew(const char *name, const char *params)
 static int host_load(struct kmod *k, const char *name, const char *params)
 {
 	char *load = xasprintf("modprobe %s %s", name, params), *unload = xasprintf("modprobe -r %s", name);
-	int err = is_loaded(name) ? -EBUSY : journal_open(&k->journal);
+	int err = -EBUSY;
 
+	if (!is_loaded(name))
+		err = journal_open(&k->journal);
 	if (!err)
 		err = journal_run(k->journal, load, unload);
 	if (err && k->journal) {
@@ -126,7 +134,10 @@ int kmod_load(struct kmod *k, const char *name, const char *params)
 	int err;
 
 	*k = (struct kmod){NULL, NULL};
-	err = lab_inside() ? lab_load_anew(name, params) : host_load(k, name, params);
+	if (lab_inside())
+		err = lab_load_anew(name, params);
+	else
+		err = host_load(k, name, params);
 	if (!err)
 		k->name = name;
 	return err;

@@ -40,7 +40,7 @@ static const struct medium_kind kinds[] = {
 static const struct medium_kind *kind_find(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (!strcmp(kinds[i].name, name ? name : MEDIUM_DEFAULT))
+		if (!strcmp(kinds[i].name, text_or(name, MEDIUM_DEFAULT)))
 			return &kinds[i];
 	return NULL;
 }
@@ -57,7 +57,9 @@ unsigned medium_needs(const char *name)
 {
 	const struct medium_kind *k = kind_find(name);
 
-	return k ? k->needs : 0;
+	if (!k)
+		return 0;
+	return k->needs;
 }
 
 bool medium_keeps(const char *name)
@@ -71,7 +73,9 @@ const char *medium_module(const char *name)
 {
 	const struct medium_kind *k = kind_find(name);
 
-	return k ? k->module : NULL;
+	if (!k)
+		return NULL;
+	return k->module;
 }
 
 /* ---- a device that a module makes ---- */
@@ -103,8 +107,10 @@ static void keep_apart(const char *device)
 
 static int open_module(struct medium *m, const struct medium_kind *k, const struct medium_want *want)
 {
-	int err = want->unit ? 0 : load_module(m, k, want->units);
+	int err = 0;
 
+	if (!want->unit)
+		err = load_module(m, k, want->units);
 	if (err)
 		return err;
 	m->path = xasprintf(k->device, want->unit);
@@ -127,15 +133,15 @@ static int fill_file(int fd)
 
 	for (uint64_t at = 0; at < FILE_SIZE && !err; at += FILE_PIECE)
 		err = fd_write_all(fd, zeroes, FILE_PIECE);
-	if (!err && fdatasync(fd))
-		err = -errno;
+	if (!err)
+		err = errno_if(fdatasync(fd));
 	free(zeroes);
 	return err;
 }
 
 static int check_direct(const char *path, const char *dir)
 {
-	int fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC), err = fd < 0 ? -errno : 0;
+	int fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC), err = errno_if(fd < 0);
 
 	if (err)
 		log_error("--medium=file: no I/O past the page cache in %s (%s), as on a tmpfs; use --medium=ram or null, or name a file",
@@ -152,8 +158,7 @@ static int open_file(struct medium *m)
 
 	if (!err) {
 		m->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-		if (m->fd < 0)
-			err = -errno;
+		err = errno_if(m->fd < 0);
 	}
 	if (!err)
 		err = fill_file(m->fd);
@@ -190,8 +195,10 @@ static char *find_signature(const char *path)
 static int check_empty(const char *path)
 {
 	char *what = find_signature(path);
-	int err = what && !*what ? 0 : -EEXIST;
+	int err = -EEXIST;
 
+	if (what && !*what)
+		err = 0;
 	if (!what)
 		log_error("--medium=%s: blkid cannot say whether something is on it; add --overwrite if it may be lost", path);
 	else if (err)
@@ -203,7 +210,7 @@ static int check_empty(const char *path)
 static int open_named(struct medium *m, const struct medium_want *want)
 {
 	struct stat st;
-	int fd = open(want->name, O_RDWR | O_CLOEXEC | O_EXCL), err = fd < 0 ? -errno : 0;
+	int fd = open(want->name, O_RDWR | O_CLOEXEC | O_EXCL), err = errno_if(fd < 0);
 
 	if (err == -EBUSY)
 		log_error("--medium=%s: mounted or in use", want->name);
@@ -229,7 +236,9 @@ int medium_open(struct medium *m, const struct medium_want *want)
 	m->keeps = !k || k->keeps;
 	if (!k)
 		return open_named(m, want);
-	return k->module ? open_module(m, k, want) : open_file(m);
+	if (!k->module)
+		return open_file(m);
+	return open_module(m, k, want);
 }
 
 void medium_close(struct medium *m)

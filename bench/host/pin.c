@@ -41,8 +41,10 @@ static int parse_list(struct pin *p, const char *list, const unsigned *cpus, siz
 				return -EINVAL;
 			p->cpu[p->n++] = (unsigned)c;
 		}
+		if (!*end)
+			return 0;
 		if (*end != ',')
-			return *end ? -EINVAL : 0;
+			return -EINVAL;
 		s = end + 1;
 	}
 }
