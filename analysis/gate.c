@@ -40,33 +40,6 @@ static bool looks_worse(const struct gate_row *r, const struct interval *ci, dou
 	return excludes_one(r, ci) && above_floors(r, ci, value);
 }
 
-static double *value_at(double *a, size_t na, double *b, size_t i)
-{
-	return i < na ? a + i : b + (i - na);
-}
-
-/*
- * What may be zero has no ratio: all values are lifted by as much as makes the smallest half of the smallest
- * step above it. Lifting by 1 would hide what happens to metrics that are fractions.
- */
-static void lift_both(double *a, size_t na, double *b, size_t nb)
-{
-	double least = INFINITY, step = INFINITY;
-
-	for (size_t i = 0; i < na + nb; i++)
-		least = fmin(least, *value_at(a, na, b, i));
-	if (least > 0)
-		return;
-	for (size_t i = 0; i < na + nb; i++) {
-		double above = *value_at(a, na, b, i) - least;
-
-		if (above > 0)
-			step = fmin(step, above);
-	}
-	for (size_t i = 0; i < na + nb; i++)
-		*value_at(a, na, b, i) += (isfinite(step) ? step / 2 : 1) - least;
-}
-
 /* Ratio to the baseline, and the rank sum test. */
 static void measure_ratio(struct gate_row *r, const json_t *base, const json_t *rec, struct interval *ci,
 			  double *value, struct family_test *t)
@@ -81,7 +54,7 @@ static void measure_ratio(struct gate_row *r, const json_t *base, const json_t *
 		t->p = stats_ranksum_p(a, na, b, nb, 1);
 		t->least_p = stats_ranksum_least_p(a, na, b, nb);
 	}
-	lift_both(a, na, b, nb);
+	stats_lift(a, na, b, nb);
 	*ci = stats_hl_ratio_ci(a, na, b, nb, CONFIDENCE);
 	spread_widen(&r->between, ci, na, nb, &t->p);
 	r->log_sd = power_log_sd(a, na, b, nb);

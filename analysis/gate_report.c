@@ -114,7 +114,7 @@ static void exact_row(struct table *t, const struct gate_row *r, const struct ce
 }
 
 /* No confirmation, no intervals: nothing varies. */
-static void write_exact(const struct gate *g, FILE *out)
+void gate_write_exact(const struct gate *g, FILE *out)
 {
 	struct table *t;
 
@@ -188,7 +188,7 @@ void gate_write_text(const struct gate *g, const struct gate_names *names, FILE 
 		fprintf(out, ", confirmation %s", names->confirm);
 	fprintf(out, "\n\n");
 	if (g->exact) {
-		write_exact(g, out);
+		gate_write_exact(g, out);
 	} else {
 		write_sampled(g, out);
 		write_legend(g, out);

@@ -12,6 +12,8 @@ struct gate_names {
 
 void gate_write_text(const struct gate *g, const struct gate_names *names, FILE *out);
 void gate_write_markdown(const struct gate *g, const struct gate_names *names, FILE *out);
+/* The table of a gate in virtual time alone. */
+void gate_write_exact(const struct gate *g, FILE *out);
 /* One test case per metric; tripped ones failed, those that could not be judged in error. */
 void gate_write_junit(const struct gate *g, const struct gate_names *names, FILE *out);
 

@@ -343,6 +343,29 @@ struct interval stats_hl_ratio_ci(const double *a, size_t na, const double *b, s
 	return ci;
 }
 
+static double *value_at(double *a, size_t na, double *b, size_t i)
+{
+	return i < na ? a + i : b + (i - na);
+}
+
+void stats_lift(double *a, size_t na, double *b, size_t nb)
+{
+	double least = INFINITY, step = INFINITY;
+
+	for (size_t i = 0; i < na + nb; i++)
+		least = fmin(least, *value_at(a, na, b, i));
+	if (least > 0)
+		return;
+	for (size_t i = 0; i < na + nb; i++) {
+		double above = *value_at(a, na, b, i) - least;
+
+		if (above > 0)
+			step = fmin(step, above);
+	}
+	for (size_t i = 0; i < na + nb; i++)
+		*value_at(a, na, b, i) += (isfinite(step) ? step / 2 : 1) - least;
+}
+
 double stats_detectable_ratio(const struct interval *ci)
 {
 	/* The interval is 2 x 1.960 standard errors wide; 80 % power needs 1.960 + 0.842 of them.

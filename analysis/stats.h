@@ -71,6 +71,12 @@ void stats_adjust_bh(const double *p, size_t n, double *adjusted);
  * of normal or log-normal samples of this size look like it. Never below STATS_MIN_N. */
 bool stats_bimodal(const double *x, size_t n);
 
+/*
+ * For what may be zero and has no ratio: lifts all values of both by as much as makes the smallest half of
+ * the smallest step above it. Lifting by 1 would hide what happens to metrics that are fractions.
+ */
+void stats_lift(double *a, size_t na, double *b, size_t nb);
+
 /* The smallest ratio above 1 that a comparison with this interval finds in 4 of 5 repetitions; NAN
  * without interval. */
 double stats_detectable_ratio(const struct interval *ratio);

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The unit tests that simulate or kill at random, at full length: 2,000 experiments of each kind for the coverage of
-# intervals, 1,000 gates, 200 series, 200 kills of a process that writes to the store.
+# intervals, 1,000 gates and A/B comparisons, 200 series, 200 kills of a process that writes to the store.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 : "${O:=build}"
 status=0
-for t in analysis_stats analysis_gate analysis_changepoint; do
+for t in analysis_stats analysis_gate analysis_ab analysis_changepoint; do
 	echo "# $t"
 	EXITLAB_SOAK=1 timeout 600 "$O/tests/unit/${t}_test" 2>&1 | grep -vE '^\[' || true
 	[ "${PIPESTATUS[0]}" -eq 0 ] || { echo "FAILED: $t"; status=1; }
