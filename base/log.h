@@ -16,6 +16,7 @@ enum {
 	EXIT_USAGE = 2,
 	EXIT_CANNOT = 3, /* this substrate cannot */
 	EXIT_BUG = 4,    /* our own bug */
+	EXIT_UNDECIDED = 125, /* no verdict; git bisect takes it for "skip" */
 };
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };

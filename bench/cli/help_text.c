@@ -94,7 +94,7 @@ void help_man_index(struct strbuf *sb)
 		strbuf_addf(sb, "; see \\fBbench\\-%s\\fR(1)\n", (*c)->name);
 	}
 	strbuf_adds(sb, ".SH EXIT STATUS\n0 done, 1 a sample failed or a gate tripped, 2 usage, 3 this substrate cannot, "
-			"4 our own bug.\n");
+			"4 our own bug, 125 undecided.\n");
 }
 
 /* ---- Markdown ---- */
@@ -105,11 +105,12 @@ static const char reference_head[] =
 	"    bench [-v|-q] COMMAND [options] [arguments]\n\n"
 	"| exit status | |\n|---|---|\n"
 	"| 0 | done |\n"
-	"| 1 | a sample or a check failed, a gate tripped |\n"
+	"| 1 | a sample or a check failed, a gate tripped, B is worse |\n"
 	"| 2 | the command line is wrong |\n"
 	"| 3 | this substrate cannot: the message says what is missing and what to do |\n"
 	"| 4 | a bug of ours |\n"
 	"| 124 | `bench lab`: the time-out |\n"
+	"| 125 | `bench ab`: undecided |\n"
 	"| 130 | interrupted; finished samples are kept |\n\n"
 	"| environment | |\n|---|---|\n"
 	"| `EXITLAB_CACHE` | kernels and the lab's images (default `$XDG_CACHE_HOME/exitlab`, `~/.cache/exitlab`) |\n"

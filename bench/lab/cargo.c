@@ -60,15 +60,16 @@ int cargo_add_modules(struct cargo *c, const char *kernel_dir, const struct strl
 	return err;
 }
 
-void cargo_add_ours(struct cargo *c, const char *kernel_dir, const char *bin_dir)
+void cargo_add_ours(struct cargo *c, const char *kernel_dir, const char *bin_dir, const char *vmm,
+		    const char *helper)
 {
 	const char *micro = path_find("micro.elf");
 	char *path;
 
 	cargo_add_program(c, path_self());
-	cargo_add_program(c, path_find("vmm"));
+	cargo_add_program(c, text_or(vmm, path_find("vmm")));
 	cargo_add_program(c, path_find("agent"));
-	cargo_add_program(c, path_find("vhost-user-net"));
+	cargo_add_program(c, text_or(helper, path_find("vhost-user-net")));
 	if (micro && !bin_dir)
 		cargo_add_file(c, micro, micro, 0644);
 	if (micro && bin_dir) {

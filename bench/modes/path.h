@@ -30,6 +30,7 @@ struct path_want {
 	bool overwrite;
 	const char *nic, *vf;  /* the card, its virtual function; NULL: to be found, to be made */
 	const char *log_dir;   /* of this VM */
+	const char *helper;    /* the program that serves it, when it is not the usual one; NULL */
 };
 
 struct device_path {

@@ -37,7 +37,7 @@ static int vhost_user_spawn(struct device_path *p, const struct path_want *want,
 
 static int vhost_user_serve(struct device_path *p, const struct path_want *want)
 {
-	const char *program = path_tool("vhost-user-net");
+	const char *program = text_or(want->helper, path_tool("vhost-user-net"));
 	uint64_t until = clock_ns() + SOCKET_WAIT_NS;
 	int err;
 

@@ -185,6 +185,18 @@ int cell_job(const struct cell *c, const struct run_args *args, struct workload_
 	return wl->check(job);
 }
 
+const char *cell_kernel(const struct cell *c, const struct run_args *args)
+{
+	return text_or(text_or(c->programs.kernel, args->kernel), "default");
+}
+
+const char *cell_vmm_program(const struct cell *c)
+{
+	if (c->programs.vmm)
+		return c->programs.vmm;
+	return c->vmm->program();
+}
+
 int cell_pin(const struct cell *c, const struct run_args *args, struct pin *pin)
 {
 	unsigned vcpus = 1;
@@ -358,6 +370,12 @@ static void add_step(struct plan *p, size_t cell, unsigned rep, bool warmup)
 	p->step[p->n_steps++] = (struct plan_step){cell, rep, warmup};
 }
 
+/* Pairs have an order of their own in each round: that it is drawn is what their test counts on. */
+static bool draws_round(const struct plan *p, unsigned round)
+{
+	return p->pairs || round % 2 == 0;
+}
+
 /*
  * ABBA: every round boots each cell once, in an order drawn anew, and the next round runs it backwards, so
  * that a drift of the machine falls on all cells alike.
@@ -377,14 +395,14 @@ void plan_order(struct plan *p, unsigned reps)
 		for (size_t i = 0; i < p->n_cells; i++)
 			add_step(p, i, w, true);
 	for (unsigned r = 0; r < p->reps; r++) {
-		for (size_t i = p->n_cells; r % 2 == 0 && i > 1; i--) {
+		for (size_t i = p->n_cells; draws_round(p, r) && i > 1; i--) {
 			size_t j = rng_below(&rng, i), t = round[i - 1];
 
 			round[i - 1] = round[j];
 			round[j] = t;
 		}
 		for (size_t i = 0; i < p->n_cells; i++)
-			add_step(p, round[r % 2 ? p->n_cells - 1 - i : i], r, false);
+			add_step(p, round[draws_round(p, r) ? i : p->n_cells - 1 - i], r, false);
 	}
 	free(round);
 }

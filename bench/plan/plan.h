@@ -13,6 +13,12 @@
 #include "bench/plan/run_args.h"
 #include "workloads/workloads.h"
 
+/* Instead of the usual ones, for bench ab; NULL: the usual one. */
+struct cell_programs {
+	const char *vmm, *helper; /* paths */
+	const char *kernel;       /* name of the guest's */
+};
+
 struct cell {
 	const struct workload *workload;
 	const struct mode *mode;
@@ -20,6 +26,7 @@ struct cell {
 	const char *variant;           /* of the VMM, "" when none */
 	const char *guest;             /* linux, micro, none (a mode without a VM) */
 	struct knobs knobs;
+	struct cell_programs programs;
 	char *label;                   /* "vhost/builtin ring=packed": unique in the plan */
 };
 
@@ -62,6 +69,20 @@ struct plan_step {
 	bool warmup; /* measured by nobody: it fills caches */
 };
 
+/*
+ * Of a plan of two cells: each round boots both in an order drawn anew, and what they have measured is
+ * looked at until it is enough.
+ */
+struct plan_pairs {
+	/* The two, each by itself, for labs where one boot must not see the other. */
+	const struct plan *alone;
+	/* The command that a bench in a lab is given, before "--" and the plan. */
+	const struct strlist *words;
+	/* After so many rounds (0: before all): those of the next look, 0 when it is enough. */
+	unsigned (*look)(void *ctx, const json_t *a, const json_t *b, unsigned rounds);
+	void *ctx;
+};
+
 struct plan {
 	struct cell *cell;
 	size_t n_cells;
@@ -70,6 +91,7 @@ struct plan {
 	unsigned reps;
 	uint64_t seed;
 	const struct run_args *args;
+	const struct plan_pairs *pairs; /* or NULL */
 };
 
 /* 0, or -EINVAL / -ENOTSUP with one logged line. */
@@ -83,6 +105,10 @@ void plan_order(struct plan *p, unsigned reps);
 uint64_t cell_duration_ns(const struct cell *c, const struct run_args *args);
 /* The job of a cell, without addresses: 0, or -EINVAL (logged) for one that the workload refuses. */
 int cell_job(const struct cell *c, const struct run_args *args, struct workload_job *job);
+/* The name of its guest's kernel. */
+const char *cell_kernel(const struct cell *c, const struct run_args *args);
+/* The program that its VMM is, a path or a name in PATH; NULL when it is not there (logged). */
+const char *cell_vmm_program(const struct cell *c);
 /* Where its threads run: 0, or -EINVAL (logged) for a --pin that is none. */
 int cell_pin(const struct cell *c, const struct run_args *args, struct pin *pin);
 void plan_free(struct plan *p);

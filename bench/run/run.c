@@ -22,7 +22,7 @@
 
 /* One cell's record while its samples are made. */
 struct open_record {
-	char id[32], *dir;
+	char id[32], *dir, *kernel_dir;
 	json_t *samples;
 };
 
@@ -37,6 +37,7 @@ struct running {
 };
 
 #define KEY(name) MEMBER_KEY(struct record_sample, name)
+#define RECORD_KEY(name) MEMBER_KEY(struct record, name)
 
 static void on_interrupt(int sig)
 {
@@ -73,7 +74,7 @@ static json_t *run_boot_of(struct running *r, const struct plan_step *step, cons
 	struct sample_want want = {
 		.cell = &p->cell[step->cell],
 		.args = p->args,
-		.kernel_dir = r->origin.kernel_dir,
+		.kernel_dir = r->rec[step->cell].kernel_dir,
 		.log_dir = log_dir,
 		.index = (unsigned)index,
 		.boot = step->rep,
@@ -161,6 +162,7 @@ out:
 static int commit_record(struct running *r, size_t cell)
 {
 	struct open_record *rec = &r->rec[cell];
+	struct run_origin from = r->origin;
 	json_t *record;
 	int err;
 
@@ -168,7 +170,8 @@ static int commit_record(struct running *r, size_t cell)
 		store_abort(r->store, rec->id);
 		return 0;
 	}
-	record = run_record(r->plan, cell, rec->samples, &r->origin);
+	from.kernel_dir = rec->kernel_dir;
+	record = run_record(r->plan, cell, rec->samples, &from);
 	err = run_write_csv(rec->dir, record);
 	if (err) {
 		log_error("%s: %s", rec->dir, strerror(-err));
@@ -203,20 +206,54 @@ static int open_records(struct running *r)
 
 	for (size_t i = 0; i < r->plan->n_cells && !err; i++) {
 		r->rec[i].samples = json_array();
-		err = store_begin(r->store, r->rec[i].id, &r->rec[i].dir);
+		r->rec[i].kernel_dir = path_kernel(cell_kernel(&r->plan->cell[i], r->plan->args), "");
+		err = -ENOENT;
+		if (r->rec[i].kernel_dir)
+			err = store_begin(r->store, r->rec[i].id, &r->rec[i].dir);
 	}
 	return err;
 }
 
-static int run_steps(struct running *r)
+/* Rounds of the next look at the pairs; 0: enough. */
+static unsigned look_at_pairs(struct running *r, unsigned rounds)
 {
-	const struct plan *p = r->plan;
+	const struct plan_pairs *pairs = r->plan->pairs;
+	json_t *a = json_pack("{s:O}", RECORD_KEY(samples), r->rec[0].samples),
+	       *b = json_pack("{s:O}", RECORD_KEY(samples), r->rec[1].samples);
+	unsigned next = pairs->look(pairs->ctx, a, b, rounds);
+
+	json_decref(a);
+	json_decref(b);
+	return next;
+}
+
+/* The last boot of a round. */
+static bool ends_round(const struct plan *p, size_t step)
+{
+	return step + 1 == p->n_steps || p->step[step + 1].rep != p->step[step].rep;
+}
+
+/* What is not carried out is no part of the plan any more. */
+static int run_steps(struct running *r, struct plan *p)
+{
+	unsigned look = p->pairs ? look_at_pairs(r, 0) : 0;
+	size_t done = 0;
 	int err = 0;
 
 	catch_interrupts();
 	progress_start(&r->progress, p->n_steps);
-	for (size_t i = 0; i < p->n_steps && !err && !r->out->interrupted; i++)
-		err = run_step(r, &p->step[i]);
+	for (; done < p->n_steps && !err && !r->out->interrupted; done++) {
+		const struct plan_step *step = &p->step[done];
+
+		err = run_step(r, step);
+		if (step->warmup || step->rep + 1 != look || !ends_round(p, done) || r->out->interrupted)
+			continue;
+		look = look_at_pairs(r, look);
+		if (look)
+			continue;
+		p->reps = step->rep + 1;
+		p->n_steps = done + 1;
+	}
 	progress_end(&r->progress);
 	return err;
 }
@@ -234,6 +271,7 @@ static int commit_records(struct running *r)
 		if (!err)
 			err = one;
 		json_decref(r->rec[i].samples);
+		free(r->rec[i].kernel_dir);
 		free(r->rec[i].dir);
 	}
 	return err;
@@ -248,9 +286,6 @@ static int begin_plan(struct running *r, struct tune **tune)
 	if (err)
 		return err;
 	clock_iso8601(time(NULL), r->origin.started, sizeof(r->origin.started));
-	r->origin.kernel_dir = path_kernel(text_or(a->kernel, "default"), "");
-	if (!r->origin.kernel_dir)
-		return -ENOENT;
 	err = open_records(r);
 	if (err)
 		return err;
@@ -261,22 +296,23 @@ static int begin_plan(struct running *r, struct tune **tune)
 	return 0;
 }
 
-int run_plan(const struct plan *p, struct store *store, const struct run_call *call, struct run_result *out)
+int run_plan(const struct plan *plan, struct store *store, const struct run_call *call,
+	     struct run_result *out)
 {
-	struct running r = {.plan = p, .store = store, .origin = {.call = call}, .out = out};
+	struct plan p = *plan;
+	struct running r = {.plan = &p, .store = store, .origin = {.call = call}, .out = out};
 	struct tune *tune = NULL;
 	int err, kept;
 
 	*out = (struct run_result){.records = json_array(), .ok = true};
-	r.rec = xcalloc(p->n_cells, sizeof(*r.rec));
+	r.rec = xcalloc(p.n_cells, sizeof(*r.rec));
 	err = begin_plan(&r, &tune);
 	r.origin.tune = tune;
 	if (!err)
-		err = run_steps(&r);
+		err = run_steps(&r, &p);
 	kept = commit_records(&r);
 	tune_undo(tune);
 	free(r.rec);
-	free(r.origin.kernel_dir);
 	if (!err)
 		err = kept;
 	return err;

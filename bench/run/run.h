@@ -18,7 +18,7 @@ struct run_call {
 /* Where the records of a plan come from. */
 struct run_origin {
 	char plan_id[32], started[32];
-	char *kernel_dir;
+	const char *kernel_dir;
 	const struct tune *tune; /* or NULL */
 	const struct run_call *call;
 };
@@ -44,6 +44,11 @@ void run_complete_record(json_t *rec, const struct machine *machine, const struc
 
 /* Whole command: choose the substrate, run, print. Exit status. */
 int run_workload(const char *workload, const struct run_args *args, const struct run_call *call);
+/*
+ * The same of a plan without an order yet: reps 0 is the substrate's usual number. Nothing is printed
+ * unless it is a dry run; result->records (NULL: none) is the caller's. Exit status.
+ */
+int run_made(struct plan *p, unsigned reps, const struct run_call *call, struct run_result *result);
 
 /* Samples into a record (run_record.c, run_table.c). */
 json_t *run_record(const struct plan *p, size_t cell, json_t *samples, const struct run_origin *origin);

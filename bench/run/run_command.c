@@ -37,10 +37,12 @@ static bool wants_lab(const struct run_args *args, unsigned lacks)
  * one changed metric among forty can be told from chance, so that one path is measured within a minute. Runs
  * that agree to the last digit need two to show that they do.
  */
-static unsigned default_reps(const struct run_args *args, bool lab)
+static unsigned default_reps(const struct plan *p, bool lab)
 {
-	if (args->deterministic)
+	if (p->args->deterministic)
 		return 2;
+	if (p->pairs)
+		return lab ? 20 : 40; /* at most */
 	return lab ? 7 : 10;
 }
 
@@ -154,51 +156,57 @@ static int exit_status(int err, const struct run_result *r)
 	return EXIT_OK;
 }
 
-static int run_stored(const struct plan *p, bool lab, const struct run_call *call)
+static int run_stored(const struct plan *p, bool lab, const struct run_call *call, struct run_result *result)
 {
-	struct run_result result = {.records = NULL};
 	struct store *store = NULL;
-	int status, err;
+	int err;
 
 	journal_recover();
 	err = store_open(&store, p->args->store);
 	if (!err)
-		err = run_somewhere(p, lab, store, call, &result);
-	if (result.records)
-		print_result(p, &result);
-	status = exit_status(err, &result);
-	json_decref(result.records);
+		err = run_somewhere(p, lab, store, call, result);
 	store_close(store);
+	return exit_status(err, result);
+}
+
+int run_made(struct plan *p, unsigned reps, const struct run_call *call, struct run_result *result)
+{
+	const struct run_args *args = p->args;
+	unsigned needs = plan_needs(p);
+	char *why = NULL;
+	int status = EXIT_OK;
+	bool lab;
+
+	*result = (struct run_result){.records = NULL};
+	/* Who names the host has KVM's module loaded anew there, if no guest uses it. */
+	if (args->on && !strcmp(args->on, "host") && kvm_params_free_to_change())
+		needs &= ~NEED_LAB;
+	lab = wants_lab(args, host_lacks(needs, &why));
+	plan_order(p, (unsigned)or_usual(reps, default_reps(p, lab)));
+	if (args->dry_run)
+		plan_print(p, stdout);
+	else if (check_substrate(p, lab, why))
+		status = EXIT_CANNOT;
+	else
+		status = run_stored(p, lab, call, result);
+	free(why);
 	return status;
 }
 
 int run_workload(const char *workload, const struct run_args *args, const struct run_call *call)
 {
-	char *why = NULL;
+	struct run_result result;
 	struct plan plan;
 	int status, err = plan_make(&plan, workload, args);
-	unsigned needs;
-	bool lab;
 
 	if (err == -ENOTSUP)
 		return EXIT_CANNOT;
 	if (err)
 		return EXIT_USAGE;
-	needs = plan_needs(&plan);
-	/* Who names the host has KVM's module loaded anew there, if no guest uses it. */
-	if (args->on && !strcmp(args->on, "host") && kvm_params_free_to_change())
-		needs &= ~NEED_LAB;
-	lab = wants_lab(args, host_lacks(needs, &why));
-	plan_order(&plan, (unsigned)or_usual(args->reps, default_reps(args, lab)));
-	if (args->dry_run) {
-		plan_print(&plan, stdout);
-		status = EXIT_OK;
-	} else if (check_substrate(&plan, lab, why)) {
-		status = EXIT_CANNOT;
-	} else {
-		status = run_stored(&plan, lab, call);
-	}
-	free(why);
+	status = run_made(&plan, (unsigned)args->reps, call, &result);
+	if (result.records)
+		print_result(&plan, &result);
+	json_decref(result.records);
 	plan_free(&plan);
 	return status;
 }

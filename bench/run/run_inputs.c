@@ -38,12 +38,12 @@ json_t *run_inputs(const struct cell *c, const char *kernel_dir)
 
 	add_input(inputs, "bench", path_self(), true);
 	if (c->vmm) {
-		const char *program = c->vmm->program();
+		const char *program = cell_vmm_program(c);
 
 		path = NULL;
 		if (program)
 			path = path_program(program);
-		add_input(inputs, c->vmm->name, path, c->vmm->ours);
+		add_input(inputs, c->vmm->name, path, c->vmm->ours && !c->programs.vmm);
 		free(path);
 	}
 	if (!strcmp(c->guest, "micro")) {

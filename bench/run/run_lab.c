@@ -19,6 +19,16 @@
 #include "bench/sample/progress.h"
 #include "bench/run/run.h"
 
+static void add_pairs(struct strlist *l, const struct plan *p)
+{
+	const struct strlist *words = p->pairs->words;
+
+	for (size_t i = 0; i < words->n; i++)
+		strlist_add(l, words->v[i]);
+	strlist_addf(l, "--limit=%u", p->reps);
+	strlist_add(l, "--");
+}
+
 char **run_inner_argv(const struct plan *p, const char *out_dir)
 {
 	struct run_args inner = run_args_inner(p->args);
@@ -31,7 +41,10 @@ char **run_inner_argv(const struct plan *p, const char *out_dir)
 	strlist_add(&l, path_self());
 	if (log_level() < LOG_INFO)
 		strlist_add(&l, "-q");
-	strlist_add(&l, "run");
+	if (p->pairs)
+		add_pairs(&l, p);
+	else
+		strlist_add(&l, "run");
 	strlist_add(&l, p->cell[0].workload->name);
 	run_args_words(&inner, &l);
 	return l.v;

@@ -192,7 +192,7 @@ static json_t *params_json(const struct plan *p, const struct cell *c)
 		.ipv6 = a->ipv6,
 		.topology = topology_of(p, c),
 		.pin = text_or(a->pin, "auto"),
-		.kernel = a->kernel,
+		.kernel = text_or(c->programs.kernel, a->kernel),
 		.medium = cell_has_disk(c) ? args_medium(a) : NULL,
 		.nic = a->nic,
 		.vf = a->vf,

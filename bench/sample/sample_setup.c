@@ -50,6 +50,7 @@ static struct path_want path_wanted(const struct vm_boot *b)
 		.nic = args->nic,
 		.vf = args->vf,
 		.log_dir = b->log_dir,
+		.helper = b->cell->programs.helper,
 	};
 }
 

@@ -65,7 +65,7 @@ int boot_start_peer(struct vm_boot *b)
 static int vmm_argv(struct vm_boot *b, struct strlist *a)
 {
 	struct vmm_want w = {
-		.program = b->cell->vmm->program(),
+		.program = cell_vmm_program(b->cell),
 		.micro = boot_is_micro(b),
 		.kernel = b->want->kernel_dir,
 		.initrd = b->image,
