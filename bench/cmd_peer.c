@@ -23,7 +23,7 @@ struct peer_args {
 struct peer {
 	struct peer_token token;
 	int listen_fd, signal_fd, netns;
-	/* The session. */
+	/* The session that is served; control is -1 while there is none. */
 	int control;
 	struct proc agent;
 };
@@ -48,7 +48,7 @@ static int start_agent(struct peer *p, unsigned port)
 	return err;
 }
 
-/* One at a time: the card is one. */
+/* There is one card, so one caller is served at a time. */
 static void on_caller(struct peer *p)
 {
 	struct peer_caller c = {.fd = accept4(p->listen_fd, NULL, NULL, SOCK_CLOEXEC)};
@@ -79,7 +79,7 @@ static void on_caller(struct peer *p)
 		end_session(p);
 }
 
-/* Until a signal. Whatever the one we serve says ends its session: there is nothing left to say. */
+/* Until a signal. Whatever the caller sends, or its hanging up, ends its session. */
 static void serve_callers(struct peer *p)
 {
 	for (;;) {

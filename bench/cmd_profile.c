@@ -118,7 +118,7 @@ static int choose_vm(struct profile *p, int argc, char **argv)
 
 /* ---- reading ---- */
 
-/* What the interval added, and remember where it ended. */
+/* Prints what the interval added, and remembers where it ended. */
 static int take_interval(struct profile *p, struct exits *added)
 {
 	struct exits now;

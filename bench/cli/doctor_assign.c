@@ -30,7 +30,7 @@ struct finding find_iommu(void)
 	return found(GOOD, xasprintf("%zu groups", n), NULL);
 }
 
-/* The parameter that says so, NULL: none does. */
+/* The module parameter that allows unsafe interrupts, or NULL when none does. */
 static const char *unsafe_allowed(void)
 {
 	for (const char *const *p = iommu_unsafe_parameters(); *p; p++) {
@@ -114,7 +114,7 @@ static void say_functions(const struct card *c, struct strbuf *sb, enum verdict 
 	char *now = device_line(c->addr, "sriov_numvfs"), *total = device_line(c->addr, "sriov_totalvfs");
 
 	strbuf_addf(sb, "%s (%s of %s functions in use)", c->name, now, total);
-	/* Ours are gone with the run that made them; what is left is somebody's. */
+	/* A run takes its functions away when it ends, so those that are left belong to somebody else. */
 	if (atoi(now) > 0)
 		*v = WARN;
 	free(now);
@@ -302,7 +302,7 @@ struct finding find_assignment(void)
 		strbuf_sep(&sb, ", ");
 		strbuf_adds(&sb, table[i].what);
 		if (!todo)
-			todo = table[i].todo; /* the first one first */
+			todo = table[i].todo; /* only the first thing to do is told */
 	}
 	if (!sb.len)
 		return found(GOOD, xstrdup("nothing in the way"), NULL);

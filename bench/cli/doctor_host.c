@@ -105,7 +105,7 @@ struct finding find_huge_pages(void)
 		     ">/sys/kernel/mm/transparent_hugepage/enabled");
 }
 
-/* Read once, for both rows. */
+/* Noise is measured once, for the rows steal and jitter. */
 static void noise_once(struct noise *before, struct noise *after)
 {
 	static struct noise a, b;

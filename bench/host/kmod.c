@@ -18,7 +18,7 @@
 #include "bench/host/paths.h"
 #include "workloads/modules.h"
 
-#define UNLOAD_TRIES 20 /* its last user goes a moment after its process */
+#define UNLOAD_TRIES 20 /* a module's last user goes a moment after its process */
 
 static bool is_loaded(const char *name)
 {
@@ -75,7 +75,7 @@ int kmod_lab_load(const char *name, const char *params)
 	return err;
 }
 
-/* One that a bench left behind which was killed is ours. */
+/* In a lab a module that is loaded was left by a bench that was killed, so it may be unloaded. */
 static int lab_load_anew(const char *name, const char *params)
 {
 	int err = 0;

@@ -29,8 +29,8 @@ struct kvm_params {
 	const struct kvm_param *want[KVM_PARAMS_MAX];
 	bool on[KVM_PARAMS_MAX];
 	size_t n;
-	const char *module;      /* NULL: not looked for */
-	char *was;               /* what to go back to; NULL: nothing was changed */
+	const char *module;      /* kvm_intel or kvm_amd; NULL: nothing is to be set */
+	char *was;               /* the parameters to go back to; NULL: nothing was changed */
 	struct journal *journal; /* on a host */
 };
 

@@ -54,7 +54,7 @@ int peer_token_read(const char *path, struct peer_token *t)
 
 /* ---- lines ---- */
 
-/* Byte by byte: what follows the line is not ours to take. */
+/* Reads byte by byte, because what follows the line belongs to another reader. */
 static int read_line(int fd, char line[LINE_MAX_LEN], uint64_t deadline_ns)
 {
 	for (size_t n = 0; n < LINE_MAX_LEN - 1; n++) {
@@ -99,7 +99,7 @@ static void write_proof(const struct peer_token *t, const char *who, const char 
 	free(text);
 }
 
-/* A machine that has died is noticed without a word from it. */
+/* With keep-alive we notice that the other machine has died. */
 static void keep_alive(int fd)
 {
 	int on = 1, idle = KEEP_IDLE_S, every = 5, count = 3;

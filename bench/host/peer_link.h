@@ -39,7 +39,7 @@ struct peer_caller {
 	unsigned port;
 };
 int peer_greet(struct peer_caller *c, const struct peer_token *t);
-/* refusal NULL: ready. */
+/* Says "ready", or refuses with that text when refusal is not NULL. */
 int peer_answer(struct peer_caller *c, const struct peer_token *t, const char *refusal);
 
 #endif

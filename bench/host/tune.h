@@ -18,7 +18,7 @@ void tune_warn(void);
  * kept (logged).
  */
 int tune_apply(struct tune **out);
-/* Put everything back. NULL is fine. */
+/* Puts everything back. Does nothing for NULL. */
 void tune_undo(struct tune *t);
 /*
  * {"governor": "powersave -> performance", ...}: what was changed, or an empty object; for

@@ -28,7 +28,7 @@ struct wire {
 	int peer_ns, agent_ns;     /* namespace fds; agent_ns only without a VM, else -1 */
 	int tap_fd[WIRE_QUEUES];   /* -1 ends */
 	char guest_addr[48];       /* with prefix length, for the job */
-	char peer_addr[48];        /* without */
+	char peer_addr[48];        /* without prefix length */
 	char mac[18];
 	struct wire_card peer_card, own_card;
 };
@@ -53,9 +53,9 @@ int wire_peer_card(const char *nic);
 void wire_close(struct wire *w);
 
 /* ---- between wire.c (TAP, veth) and wire_cards.c (the real wire) ---- */
-/* Nothing made yet; address and MAC of VM number vm. */
+/* Sets the address and MAC of VM number vm; makes nothing yet. */
 void wire_init(struct wire *w, unsigned vm, bool ipv6);
-/* The cards back into our namespace, at once: the kernel does it too, but when it comes round to it. */
+/* Moves the cards back into our namespace at once; the kernel does so only when it comes round to it. */
 void wire_give_back(struct wire *w);
 /* The queues of a TAP in the namespace that the caller is in; "tap%d" becomes its name. 0 or -errno. */
 int wire_open_tap(struct wire *w, unsigned queues, char name[IF_NAMESIZE]);

@@ -151,7 +151,7 @@ int cargo_add_path(struct cargo *c, const char *path)
 	return err;
 }
 
-/* One that the lab does not find either is the lab's to tell. */
+/* A command that is not found here is left to the lab, which says so when it does not find it either. */
 int cargo_add_command(struct cargo *c, const char *name)
 {
 	char *path = NULL;

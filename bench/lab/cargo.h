@@ -18,7 +18,7 @@ struct cargo {
 
 /* Copies of both paths. */
 void cargo_add_file(struct cargo *c, const char *path, const char *host_path, mode_t perm);
-/* path may be NULL, or of nothing that is there: then nothing is added. */
+/* Adds nothing when path is NULL or there is no such program. */
 void cargo_add_program(struct cargo *c, const char *path);
 /*
  * A file of an unpacked kernel, "modules/..." too, where path_kernel finds it as the default one in the
@@ -39,7 +39,7 @@ void cargo_add_shell(struct cargo *c);
 int cargo_add_command(struct cargo *c, const char *name);
 int cargo_add_path(struct cargo *c, const char *path);
 
-/* Named in spec, for as long as the cargo lives. */
+/* Names the cargo's files and programs in spec, which must not outlive the cargo. */
 void cargo_into(const struct cargo *c, struct lab_spec *spec);
 void cargo_free(struct cargo *c);
 

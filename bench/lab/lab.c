@@ -39,7 +39,7 @@ char *lab_missing(const struct machine *m, char **version)
 	return why;
 }
 
-/* Without a time-out of the caller's, only the boot has one. */
+/* When the caller sets no time-out, this one holds for the boot alone. */
 static uint64_t lab_limit(const struct lab_spec *spec)
 {
 	return or_usual(spec->timeout_ns, BOOT_TIMEOUT_NS);
@@ -67,7 +67,7 @@ static const char *line_with(char *text, const char *key)
 	return at;
 }
 
-/* The last line that holds anything. */
+/* The last line of text that is not blank. */
 static const char *last_line(char *text)
 {
 	size_t len = strlen(text);

@@ -119,7 +119,7 @@ static int bochs_spawn(struct lab *lab, int disk_fd, int config_fd, int out_fd)
 	return err;
 }
 
-/* The disk and the configuration are memory without a name: nothing is left behind, whoever ends how. */
+/* The disk and the configuration are memfds, so nothing is left behind, whoever ends first. */
 static int bochs_start(struct lab *lab, const struct machine_boot *boot)
 {
 	int disk_fd = memfd_create("lab-disk", MFD_CLOEXEC),

@@ -11,17 +11,17 @@
 
 struct lab_out {
 	char *path;
-	int fd; /* locked for as long as its owner lives */
+	int fd; /* holds a lock on the directory for as long as its owner lives */
 };
 
 /* A new directory for results: 0 or -errno (logged). */
 int lab_out_make(struct lab_out *out);
 void lab_out_remove(struct lab_out *out);
 
-/* An image is used now: it is kept for another day, others may go. */
+/* Marks an image as used now, so that the sweep keeps it for another day. */
 void lab_cache_used(const char *image);
 #define LAB_IMAGE_AGE_S (24 * 3600)
-#define LAB_OUT_AGE_S   60 /* between its making and its lock a directory looks like nobody's */
+#define LAB_OUT_AGE_S   60 /* younger directories are kept: they may not be locked by their owner yet */
 
 /* The sweep of one directory: old images, results without an owner, files that a killed writer left. */
 void lab_cache_sweep(const char *dir, uint64_t image_age_s, uint64_t out_age_s);

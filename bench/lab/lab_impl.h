@@ -23,8 +23,8 @@ struct lab {
 	int ctl_fd;             /* our end of the channel */
 	int console_fd, log_fd; /* memfds: the lab kernel's console, the emulator's own messages */
 	int signal_fd, stdin_fd;
-	struct strbuf inbox;    /* of what came, the part that is no whole frame yet */
-	bool in_step;           /* the first frame has been found in what it says */
+	struct strbuf inbox;    /* bytes that came and are no whole frame yet */
+	bool in_step;           /* the first frame has been found among the emulator's own output */
 	bool ready, done, timed_out, silent;
 	int32_t status;
 	unsigned interrupts;
@@ -41,11 +41,11 @@ void lab_config_add(struct strbuf *config, const char *key, const char *value);
 
 /* From here on Ctrl-C and its like are for the command; the mask that was is in saved_signals. */
 void lab_catch_signals(struct lab *lab);
-/* One frame to the lab's init. */
+/* Sends one frame to the lab's init. */
 int lab_send_frame(struct lab *lab, uint32_t type, const void *data, size_t len);
 /* Carry streams, signals and the terminal until the command has ended; -errno when the machine went first. */
 int lab_session(struct lab *lab);
-/* Of what came, what is whole; 0, or -errno for what is no frame or cannot be kept. */
+/* Handles the whole frames of what came; 0, or -errno for what is no frame or cannot be stored. */
 int lab_take_frames(struct lab *lab);
 
 #endif

@@ -101,7 +101,7 @@ static int handle_frame(struct lab *lab, const struct lab_frame *f, char *data)
 	return 0;
 }
 
-/* A machine that speaks has a word of its emulator's before the first frame. */
+/* The emulator prints a banner before the first frame: skip it. */
 static void fall_in_step(struct lab *lab)
 {
 	static const char magic[] = LAB_MAGIC;
@@ -154,7 +154,7 @@ static uint64_t silence_clock(struct lab *lab)
 	return clock_ns();
 }
 
-/* What there is; -EPIPE at its end. */
+/* Reads what the lab has sent and handles it. -EPIPE at the end of the stream. */
 static int hear_lab(struct lab *lab)
 {
 	char buf[16384];
@@ -195,7 +195,7 @@ static void on_signal(struct lab *lab)
 		send_winsize(lab);
 		return;
 	}
-	/* The second time we do not ask any more. */
+	/* The second Ctrl-C ends the lab without asking. */
 	if (lab->interrupts++ || !lab->ready || lab->channel != LAB_TALKS) {
 		lab->kill_ns = clock_ns();
 		lab->status = 128 + sig;
@@ -273,7 +273,7 @@ static int session_live(struct lab *lab)
 	return err;
 }
 
-/* All is said at the end, in a file. */
+/* A lab that leaves a file has said everything once the machine has ended. */
 static int session_left(struct lab *lab)
 {
 	int err = 0;

@@ -13,9 +13,9 @@ struct strbuf;
 
 /* How what its init says reaches us; the frames are those of lab_wire.h. */
 enum lab_channel {
-	LAB_TALKS,  /* both ways while it runs */
-	LAB_SPEAKS, /* as it runs, and hears nothing */
-	LAB_LEAVES, /* a file that is read when the machine has ended */
+	LAB_TALKS,  /* frames go both ways while it runs */
+	LAB_SPEAKS, /* it sends frames while it runs, and hears nothing */
+	LAB_LEAVES, /* it writes frames to a file, which is read when the machine has ended */
 };
 
 /* What a machine is started with. */
@@ -30,15 +30,15 @@ struct machine {
 	const char *substrate; /* of its records */
 	const char *emulator;  /* as messages and records call it */
 	const char *summary;
-	const char *kvm;       /* its module of KVM */
+	const char *kvm;       /* the name of its KVM module */
 	unsigned has;          /* the needs (workloads/workloads.h) that it meets */
-	uint64_t mem_mib;      /* unless told otherwise */
+	uint64_t mem_mib;      /* the memory it has unless told otherwise */
 	enum lab_channel channel, deterministic_channel;
 	const char *const *modules; /* what its init loads, NULL-terminated */
 	const char *kernel_args;
 	/* Why there can be none here, or NULL; *version of the emulator (may be NULL). Caller frees both. */
 	char *(*missing)(char **version);
-	/* 0 or -errno (logged). What it leaves, lab_run takes away: the process, memfds, descriptors. */
+	/* 0 or -errno (logged). lab_run ends the process and closes the descriptors that start has made. */
 	int (*start)(struct lab *lab, const struct machine_boot *boot);
 };
 

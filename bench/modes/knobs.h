@@ -38,7 +38,7 @@ const struct knob_info *knob_find(const char *name);
 const char *knobs_get(const struct knobs *ks, const char *name, const char *fallback);
 uint64_t knobs_u64(const struct knobs *ks, const char *name, uint64_t fallback);
 void knobs_set(struct knobs *ks, const char *name, const char *value);
-/* What plans of before say in the words of today: npt=on|off is paging=nested|shadow. */
+/* Older plans' words in those of today: npt=on|off is paging=nested|shadow. */
 void knob_translate(const char **name, const char **value);
 /* Name known, value one of those allowed, mode fits: 0, else -EINVAL with one logged line. */
 int knob_check(const char *name, const char *value, const struct mode *mode);

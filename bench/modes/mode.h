@@ -11,7 +11,7 @@
 
 /* What the path leads to. A name may stand for one path of each kind. */
 enum mode_kind {
-	MODE_NONE = 1 << 0, /* nowhere: the workload has no device */
+	MODE_NONE = 1 << 0, /* the workload has no device */
 	MODE_NET = 1 << 1,
 	MODE_BLOCK = 1 << 2,
 };
@@ -58,7 +58,7 @@ struct mode {
 	int (*make)(struct device_path *path, const struct path_want *want);
 	/* Starts path->helper. */
 	int (*serve)(struct device_path *path, const struct path_want *want);
-	/* After the VMM's end, also when make has failed half-way: what is not path_undo's for all. */
+	/* Undoes what path_undo does not, after the VMM's end and when make has failed half-way. */
 	void (*undo)(struct device_path *path);
 };
 

@@ -20,7 +20,7 @@
 /* What a sample asks of the path. */
 struct path_want {
 	unsigned sample, vm, vms;        /* number of the sample, of this VM, how many VMs */
-	const struct device_path *first; /* of VM 0, whose real wire the others share; NULL: this is it */
+	const struct device_path *first; /* of VM 0, whose real wire the others share; NULL for VM 0 itself */
 	const struct knobs *knobs;
 	bool real_wire;        /* through a card, whatever the mode */
 	bool peer_is_remote;   /* another machine has the other end of the wire */

@@ -9,7 +9,7 @@
 
 static const char *const sriov_modules[] = {"igbvf", NULL};
 
-/* 1, 0, or what holds when nothing was set. */
+/* 1 for on, 0 for off, or fallback when the knob was not set. */
 static int sriov_switch(const struct knobs *ks, const char *name, int fallback)
 {
 	const char *v = knobs_get(ks, name, NULL);
@@ -30,7 +30,7 @@ static int sriov_make_function(struct device_path *p, const struct path_want *wa
 
 	if (vlan)
 		w.settings.vlan = vlan;
-	/* Of a function that is another's only what was asked for is changed. */
+	/* Of a function that somebody else made (--vf) only what was asked for is changed. */
 	w.settings.spoofchk = sriov_switch(want->knobs, "spoofchk", want->vf ? -1 : 1);
 	if (!want->first)
 		return sriov_setup(&p->sriov, &w);

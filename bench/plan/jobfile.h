@@ -34,8 +34,8 @@ void jobfile_free(struct jobfile *f);
 
 struct job_how {
 	const char *store, *reps; /* NULL: as the experiment says */
-	bool dry_run;             /* only find out whether it is a plan */
-	bool silent;              /* what it prints is for nobody */
+	bool dry_run;             /* check the plan, boot nothing */
+	bool silent;              /* throw away what it prints */
 };
 /*
  * `bench run ...` of one experiment, in a process of its own: whatever happens to it, we go on. Its exit

@@ -133,7 +133,7 @@ static int unknown_mode(const struct workload *wl, const char *name)
 	return unknown("mode", "modes", name, names);
 }
 
-/* A workload that only has the device there needs no driver for it. */
+/* A workload that does not use its device needs no driver for it. */
 static int check_mode(const struct workload *wl, const struct mode *mode, const char *guest)
 {
 	if (!(wl->flags & (WORKLOAD_NET | WORKLOAD_BLOCK)) || strcmp(guest, "micro") ||
@@ -256,7 +256,7 @@ static int check_vms(const struct run_args *args, const struct cell *c)
 	return 0;
 }
 
-/* Refused here, not by every boot. */
+/* What every boot would refuse is refused once, here. */
 static int check_micro(const struct run_args *args, const struct cell *c, const struct workload_job *job)
 {
 	if (strcmp(c->guest, "micro") || !(c->workload->flags & WORKLOAD_NET) ||
@@ -310,7 +310,7 @@ static int choose_path(struct cell *c, const char *mode, const char *vmm)
 	} else {
 		c->vmm = vmm_adapter_find(vmm, name_len);
 		c->variant = vmm + name_len;
-		if (*c->variant) /* the colon */
+		if (*c->variant) /* skip the colon */
 			c->variant++;
 		if (!c->vmm)
 			return unknown_vmm(vmm);
@@ -482,7 +482,7 @@ unsigned plan_needs(const struct plan *p)
 			if (kvm_param_find(c->knobs.k[k].name))
 				needs |= NEED_LAB;
 	}
-	/* The lab has cards on a wire; a machine of which none was named need not. */
+	/* The lab has cards on a wire; another machine has them for sure only if one was named. */
 	if (plan_real_wire(p) && !p->args->nic && !p->args->peer)
 		needs |= NEED_VFIO;
 	return needs;

@@ -57,7 +57,7 @@ static inline bool cell_has_disk(const struct cell *c)
 	return c->mode->kind == MODE_BLOCK;
 }
 
-/* A path to a peer is set up for it. */
+/* The cell has a path to a peer. */
 static inline bool cell_has_net(const struct cell *c)
 {
 	return c->mode->kind == MODE_NET;
@@ -66,7 +66,7 @@ static inline bool cell_has_net(const struct cell *c)
 struct plan_step {
 	size_t cell;
 	unsigned rep;
-	bool warmup; /* measured by nobody: it fills caches */
+	bool warmup; /* fills the caches; its sample is not kept */
 };
 
 /*

@@ -23,7 +23,7 @@ static void add_option(struct strlist *w, const char *name, const char *value)
 		strlist_addf(w, "--%s=%s", name, value);
 }
 
-/* As it was typed. */
+/* Adds an option as it was typed. */
 static void add_given(struct strlist *w, const char *name, const json_t *given)
 {
 	if (json_is_true(given))
@@ -32,7 +32,7 @@ static void add_given(struct strlist *w, const char *name, const json_t *given)
 		add_option(w, name, json_string_value(given));
 }
 
-/* An effective value that nobody need ask for. */
+/* The value is the default anyway: the option need not be given. */
 static bool is_plain(const char *name, const char *value)
 {
 	static const char *const plain[][2] = {
@@ -65,7 +65,7 @@ static bool brings_wire(const struct record *r)
 	return (m && m->front == FRONT_VFIO) || *record_str(r->params, "peer");
 }
 
-/* Said by another: the window by fixed work, the topology by the mode. */
+/* Another option says it already: fixed work replaces the window, the mode implies the topology. */
 static bool is_said(const struct record *r, const char *name)
 {
 	if (!strcmp(name, "duration"))
@@ -75,7 +75,7 @@ static bool is_said(const struct record *r, const char *name)
 	return false;
 }
 
-/* The traffic generator is a key of the job, too. */
+/* The traffic generator stands among the knobs as a key of the job, too. */
 static bool is_set(const struct record *r, const char *name)
 {
 	return job_key_find(name) && json_object_get(r->knobs, name);

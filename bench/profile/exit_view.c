@@ -194,7 +194,7 @@ static const char *mean_or_dash(uint64_t ns, uint64_t count)
 	return ns_or_dash(ns, (double)ns / (double)MAX(count, 1));
 }
 
-/* Columns that some tables have nothing in. */
+/* Columns that are left out of a table when no row has anything in them. */
 enum {
 	HAS_KEY = 1 << 0, HAS_DEVICE = 1 << 1, HAS_FAST = 1 << 2, HAS_KVM = 1 << 3, HAS_USER = 1 << 4,
 	HAS_WAIT = 1 << 5, HAS_ASLEEP = 1 << 6

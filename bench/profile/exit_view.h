@@ -16,8 +16,8 @@ struct symbols;
 struct view_row {
 	char reason[32], key[48], device[64];
 	bool hlt;
-	uint64_t count, timed; /* timed: those whose time is known, the open ones with that till now */
-	uint64_t total_ns;     /* and its parts; what is left is KVM's */
+	uint64_t count, timed; /* timed: how many have a known time; one that goes on counts till now */
+	uint64_t total_ns;     /* what its parts below do not explain is KVM's */
 	uint64_t fast_ns, user_ns, wait_ns, asleep_ns;
 	struct hist hist;      /* of the finished ones */
 };
@@ -31,7 +31,7 @@ struct view {
 	uint64_t count, total_ns; /* without HLT */
 	uint64_t hlt_count, hlt_ns; /* hlt_ns: without waiting for a CPU afterwards */
 	uint64_t fast_ns, kvm_ns, user_ns, asleep_ns; /* parts of total_ns */
-	uint64_t wait_ns;           /* another part of it, and that of the halts */
+	uint64_t wait_ns;           /* waiting for a CPU: a part of total_ns, and after halts */
 	uint64_t guest_ns;          /* in the guest, all vCPUs */
 	uint64_t all_ns;            /* everything: of all vCPUs */
 };

@@ -9,7 +9,7 @@ static void row_id(const struct view_row *row, char *id, size_t size)
 	snprintf(id, size, "%s|%s|%s", row->reason, row->key, row->device);
 }
 
-/* Number of the row, or of a free place; -1: neither. */
+/* The index of the row, or of a free place for it; -1 when there is neither. */
 static int find_row(const struct rates *r, const char *id)
 {
 	int free_one = -1;

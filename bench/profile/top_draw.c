@@ -8,7 +8,7 @@
 
 static const struct {
 	const char *title;
-	int width, more; /* more: what a wide terminal may add */
+	int width, more; /* more: how many columns a wide terminal may add */
 	bool left;
 } columns[TOP_COLUMNS] = {
 	[TOP_REASON] = {"REASON", 12, 8, true}, [TOP_KEY] = {"KEY", 14, 6, true},

@@ -37,7 +37,7 @@ static double window_ns(const struct observed *o)
 
 /* ---- exits ---- */
 
-/* What adds up in a row of exits; the rest (percentiles) comes from the histogram. */
+/* The members of a row of exits that add up; percentiles come from the merged histogram. */
 static const char *const exit_sums[] = {EXIT_SUMS(MEMBER_NAME, )};
 
 #define KEY(name) MEMBER_KEY(struct record_exit, name)
@@ -65,7 +65,7 @@ static void add_exit(json_t *into, const json_t *row)
 	set_hist(into, &a);
 }
 
-/* The probes' own, which no row of the merged ones has. */
+/* Members that only the probes' rows have: a merged row has none of them. */
 static json_t *copy_exit(json_t *row)
 {
 	static struct hist h;
@@ -203,7 +203,7 @@ static void cpu_metrics(const struct observed *o, json_t *m, const struct unit *
 		return;
 	for (size_t i = 0; record_thread(threads, i, &t); i++) {
 		if (!strcmp(t.role, "peer"))
-			continue; /* the other end of the wire serves nobody here */
+			continue; /* the peer does not serve the guest */
 		cpu += t.cpu_ns;
 		if (!strcmp(t.role, "vcpu"))
 			waited += t.runq_ns;

@@ -4,7 +4,7 @@
 
 #include "bench/sample/measure.h"
 
-/* A sum of these over VMs would mean nothing. */
+/* Metrics that are averaged: a sum of them over VMs would mean nothing. */
 static bool is_mean(const char *metric)
 {
 	static const char *const ends[] = {"_ns",	    "_per_packet", "_per_op",	   "_per_io",

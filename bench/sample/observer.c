@@ -101,7 +101,7 @@ static int await_start(int fd)
 	return 0;
 }
 
-/* What the tool said last, or what we know. */
+/* The last line that the tool wrote, or else the text of err. */
 static char *complaint(const char *log, int err)
 {
 	struct strbuf sb = STRBUF_INIT;

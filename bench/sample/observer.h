@@ -11,8 +11,8 @@
 
 struct observer {
 	struct proc tool;
-	int hold_fd; /* the tool records until this is closed; -1 */
-	char *data;  /* its file */
+	int hold_fd; /* the tool records until this is closed; -1: no tool runs */
+	char *data;  /* the file that the tool writes */
 };
 
 /* The probes, attached and taken off again before the guest runs: what "probes off" leaves behind. */
@@ -28,14 +28,14 @@ const char *observer_missing(const char *name);
 /* The tool's program, or NULL: "off" and the probes need none. Its command runs under OBSERVER_SHELL. */
 const char *observer_program(const char *name);
 #define OBSERVER_SHELL "/bin/sh"
-/* Ours, which need no process of their own. */
+/* The name means our own probes, which need no process of their own. */
 bool observer_is_probes(const char *name);
 /*
  * Returns when the tool records. "off" and the probes start nothing. dir holds its messages
  * (observer.log) and, until observer_stop, its data. 0 or -errno (logged).
  */
 int observer_start(struct observer *o, const char *name, const char *dir);
-/* Let it finish its file, and remove that. Fine when nothing runs. */
+/* Lets the tool finish its file, and removes the file. Does nothing when no tool runs. */
 void observer_stop(struct observer *o);
 
 /* ---- bench run --overhead ---- */

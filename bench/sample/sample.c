@@ -116,7 +116,7 @@ static int open_log_dir(struct vm_boot *b)
 	return 0;
 }
 
-/* Several VMs are the scheduler's to place. */
+/* With several VMs the host's scheduler places the threads. */
 static int choose_cpus(struct vm_boot *b)
 {
 	if (cell_vms(b->cell) == 1 && cell_pin(b->cell, b->want->args, &b->pin))
@@ -164,7 +164,7 @@ static int boot_blame(struct vm_boot *b, int err, const char *why)
 	return err;
 }
 
-/* DMA outside the guest's memory voids a sample, and often is why it failed: said in both cases. */
+/* DMA outside the guest's memory voids a sample, and may be why one has failed: it is told in both cases. */
 static int check_faults(struct vm_boot *b, json_t *checks, int err)
 {
 	struct iommu_watch *w = &b->path.faults;
@@ -185,7 +185,7 @@ static int check_faults(struct vm_boot *b, json_t *checks, int err)
 	return err;
 }
 
-/* On an error too there may be checks and what they are about, but no metrics. */
+/* After an error *s has no metrics, but it may have checks and what they are about. */
 static int boot_and_measure(struct vm_boot *boots, unsigned n, struct record_sample *s)
 {
 	struct record_sample *each = xcalloc(n, sizeof(*each));

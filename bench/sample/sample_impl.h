@@ -25,18 +25,18 @@
 enum stage { STAGE_SETUP, STAGE_BOOT, STAGE_JOB, STAGE_OFF, STAGE_END, STAGES };
 
 /*
- * What one sample may take, whatever its agent says and its guest writes: the guest is what is measured,
- * not what decides how long. Beyond any of it the sample has failed.
+ * What one sample may take, whatever its agent says and its guest writes: a guest is measured and does not
+ * decide how long that takes. A sample that goes beyond one of these limits has failed.
  */
 struct talk_limits {
-	uint64_t boot_ns;  /* to the agent's first word */
-	/* for the job, beyond its own duration; again for each note, as many as its rounds */
+	uint64_t boot_ns;  /* from power-on to the agent's first word */
+	/* beyond the job's own duration; each note grants it anew, as many of them as the job has rounds */
 	uint64_t slack_ns;
-	uint64_t off_ns;   /* from its last word to the power-off */
-	size_t bytes;      /* that the agent says */
-	size_t line_bytes; /* a line of it */
-	size_t names;      /* of metrics, and of histograms */
-	uint64_t log_bytes; /* a log, the guest's console among them */
+	uint64_t off_ns;   /* from the agent's last word to the power-off */
+	size_t bytes;      /* what the agent may say in all */
+	size_t line_bytes; /* the longest line of the agent */
+	size_t names;      /* of metrics, and as many of histograms */
+	uint64_t log_bytes; /* of each log file; the guest's console is one */
 };
 extern const struct talk_limits talk_limits;
 
@@ -44,8 +44,8 @@ extern const struct talk_limits talk_limits;
 struct vm_boot {
 	const struct sample_want *want;
 	unsigned vm;
-	const struct vm_boot *first; /* VM 0, whose real wire the others share; NULL: this is it */
-	char *log_dir;             /* of this VM */
+	const struct vm_boot *first; /* VM 0, whose real wire the others share; NULL in VM 0 itself */
+	char *log_dir;             /* holds the logs of this VM */
 	const struct cell *cell;
 	struct workload_job job;
 	struct pin pin;
@@ -53,27 +53,30 @@ struct vm_boot {
 	struct device_path path;
 	struct proc vmm, peer;
 	struct peer_token token; /* for a peer on another machine */
-	int remote_fd;           /* the session with it */
+	int remote_fd;           /* the session with a peer on another machine; -1: none */
 	struct observer observer;
 	struct probes *probes;
-	struct stats_page *stats;  /* a copy, taken at the end */
-	int stats_fd, agent_fd[2]; /* [0] ours, [1] the VMM's */
+	struct stats_page *stats;  /* a copy of the VMM's page, taken at the end */
+	int stats_fd, agent_fd[2]; /* agent_fd[0] is our end, [1] the VMM's */
 	char *image;
 	const struct talk_limits *limits;
-	struct strbuf line;        /* unfinished line of the agent */
-	size_t said;               /* bytes of the agent */
+	struct strbuf line;        /* what the agent said since its last new line */
+	size_t said;               /* bytes that the agent has said */
 	FILE *agent_log;
 	json_t *metrics, *hists, *probe_data, *placement;
 	enum stage stage;
-	uint64_t stage_ns[STAGES]; /* when it began; 0: not reached */
+	uint64_t stage_ns[STAGES]; /* when each stage began; 0: not reached */
 	uint64_t boot_ns, deadline_ns;
-	uint64_t job_end_ns;       /* that no note puts off */
-	uint64_t logs_ns;          /* when the logs were looked at */
-	bool ready, open, done, over; /* the agent is; its line is; it has said all; the VMM has ended */
+	uint64_t job_end_ns;       /* the deadline of the job, which notes do not put off */
+	uint64_t logs_ns;          /* when the sizes of the logs were last checked */
+	bool ready; /* the agent has said that its device and its peer are there */
+	bool open;  /* the agent can still be heard */
+	bool done;  /* the agent has said all that it has to say */
+	bool over;  /* the VMM has ended */
 	char *error;
 };
 
-/* It has a card or a disk, with threads of its own. */
+/* The cell has a card or a disk, which threads of the VMM or the host serve. */
 static inline bool boot_has_device(const struct vm_boot *b)
 {
 	return b->cell->mode->kind != MODE_NONE;
@@ -110,11 +113,11 @@ int boot_make_job(struct vm_boot *b);
 int boot_make_image(struct vm_boot *b);
 int boot_start_peer(struct vm_boot *b);
 int boot_serve_path(struct vm_boot *b);
-/* The VMM, or in mode host the agent. */
+/* Starts the VMM, or in mode host the agent. */
 int boot_start(struct vm_boot *b);
-/* Every thread to its CPU: once the vCPUs run, and again when the driver has started the queues. */
+/* Moves every thread to its CPU: once the vCPUs run, and again when the driver has started the queues. */
 void boot_pin(struct vm_boot *b);
-/* With all VMs, to their power-off, the first failure, a time-out or Ctrl-C. */
+/* Talks with all VMs until they power off, one fails, a time-out passes or Ctrl-C is pressed. */
 int boot_converse(struct vm_boot *boots, unsigned n);
 
 extern volatile sig_atomic_t sample_interrupted;

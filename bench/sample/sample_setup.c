@@ -18,7 +18,7 @@ int boot_make_job(struct vm_boot *b)
 	if (cell_job(b->cell, b->want->args, &b->job))
 		return boot_fail(b, -EINVAL, "the job is not sound");
 	b->job.start_together = cell_vms(b->cell) > 1;
-	if (boot_is_vfio(b) || b->want->real_wire) /* the peers are neighbours there */
+	if (boot_is_vfio(b) || b->want->real_wire) /* all peers of the VMs share one namespace */
 		b->job.port += PEER_PORTS * b->vm;
 	if (boot_has_net(b)) {
 		snprintf(b->job.addr, sizeof(b->job.addr), "%s", b->path.wire.guest_addr);
@@ -107,7 +107,7 @@ int boot_make_image(struct vm_boot *b)
 	modules = xasprintf("%s/modules", b->want->kernel_dir);
 	spec.moddir = realpath(modules, NULL);
 	free(modules);
-	if (boot_is_vfio(b)) /* whatever the function's driver is */
+	if (boot_is_vfio(b)) /* the driver depends on the function */
 		err = modules_for_pci(spec.moddir, b->path.sriov.vf_addr, &vf_modules);
 	module_names(&vf_modules, names);
 	spec.modules = boot_is_vfio(b) ? names : b->cell->mode->modules;

@@ -150,7 +150,7 @@ static void boot_begins(struct vm_boot *b)
 	b->stage_ns[STAGE_BOOT] = clock_ns();
 }
 
-/* One port for both: the agent's log holds the console's lines too. */
+/* The VMM has one port for console and agent, so the agent's log holds the console's lines too. */
 static void boot_join_console(const struct vm_boot *b, struct proc_opts *o)
 {
 	char *console = xasprintf("%s/console.log", b->log_dir);

@@ -84,7 +84,7 @@ static void on_ready(struct vm_boot *b)
 	b->ready = true;
 }
 
-/* It tells of its progress. */
+/* A note tells of progress: the deadline moves. */
 static void on_note(struct vm_boot *b)
 {
 	if (b->stage == STAGE_JOB)
@@ -98,7 +98,7 @@ static void on_done(struct vm_boot *b)
 	b->done = true;
 }
 
-/* Takes value over. */
+/* Takes over the reference to value. */
 static void keep_value(struct vm_boot *b, json_t *values, const char *name, json_t *value)
 {
 	if (json_object_size(values) >= b->limits->names && !json_object_get(values, name)) {
@@ -134,7 +134,7 @@ static void on_line(struct vm_boot *b, const char *text)
 		on_done(b);
 }
 
-/* A line costs its time in the log, too. */
+/* What a line counts beside its bytes, for its time stamp in the log. */
 #define LINE_COST 16
 
 static void count_said(struct vm_boot *b, size_t n)
@@ -147,7 +147,7 @@ static void count_said(struct vm_boot *b, size_t n)
 			  b->limits->line_bytes / KIB);
 }
 
-/* False at the end of the stream. */
+/* Reads and handles what the agent has said. False at the end of the stream. */
 static bool read_agent(struct vm_boot *b)
 {
 	char buf[4096];
@@ -235,7 +235,7 @@ static int timed_out(struct vm_boot *b)
 	return 0;
 }
 
-/* What poll found of one VM. */
+/* Handles what poll found of one VM. */
 static int attend(struct vm_boot *b, bool line, bool ended)
 {
 	if (line)
@@ -253,7 +253,7 @@ static int attend(struct vm_boot *b, bool line, bool ended)
 	return 0;
 }
 
-/* Guests that wait for one another are let go together. True once that has been done. */
+/* Guests that wait for one another are let go together. True once they have been let go. */
 static bool let_all_go(struct vm_boot *boots, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)

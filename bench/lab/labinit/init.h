@@ -27,7 +27,7 @@ _Noreturn void power_off(void);
 _Noreturn void fail(const char *what, const char *name);
 /* True when the configuration came with the initramfs: a sealed lab, whose bench does not talk with us. */
 bool config_load(void);
-/* Otherwise bench says it. */
+/* Reads the configuration that bench sends, when none came with the initramfs. */
 void config_receive(void);
 /* The next value of key after *at, which starts at 0; NULL at the end. */
 const char *config_next(const char *key, size_t *at);
@@ -36,7 +36,7 @@ const char *config_get(const char *key);
 /* session.c */
 struct session {
 	pid_t pid;
-	int in, out, err; /* our ends; out == in with a terminal */
+	int in, out, err; /* our ends of the command's streams; with a terminal in and out are one */
 };
 void session_start(struct session *s, bool terminal);
 /*

@@ -122,7 +122,7 @@ static int child_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-/* Pass what there is on; false at the end of the stream. */
+/* Passes on what there is to read; false at the end of the stream. */
 static bool pass_on(int fd, uint32_t type)
 {
 	static char data[16384];
