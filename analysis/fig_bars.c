@@ -14,6 +14,7 @@ struct axis {
 
 static const struct axis throughput_axes[] = {
 	{"throughput_bps", "Throughput", "b/s"},
+	{"iops", "Requests per second", "/s"},
 	{"packets_per_s", "Packets per second", "/s"},
 	{"transactions_per_s", "Transactions per second", "/s"},
 };

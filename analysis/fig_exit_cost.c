@@ -27,7 +27,7 @@ static size_t costly_reasons(const struct fig_set *set, struct fig_doc *doc, str
 	size_t timed = 0;
 
 	*all = (struct reasons){NULL, 0};
-	reasons_add(set->rec[0], all);
+	reasons_add(set->rec[0], exit_reason, all);
 	if (all->n)
 		qsort(all->list, all->n, sizeof(*all->list), by_total);
 	while (timed < all->n && all->list[timed].total_ns > 0 && all->list[timed].count > 0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Exits a second, stacked by reason. */
+/* Exits a second, stacked by reason; exits per request of a disk, stacked by register. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,13 @@
 
 #define PARTS 8 /* fills of style.gp */
 
+/* What is stacked, and what a column of it is divided by. */
+struct stack {
+	exit_name_fn name;
+	double (*per)(const json_t *rec); /* 0: not known; then of all columns by nothing */
+	const char *what, *without;	  /* of the axis */
+};
+
 static int by_count(const void *a, const void *b)
 {
 	const struct reason *p = a, *q = b;
@@ -19,15 +26,15 @@ static int by_count(const void *a, const void *b)
 	return strcmp(p->name, q->name);
 }
 
-/* Of one reason; NULL: of all. */
-static double count_of(const json_t *rec, const char *name)
+/* Of one name; NULL: of all. */
+static double count_of(const json_t *rec, exit_name_fn name_of, const char *name)
 {
 	const json_t *exits = record_of(rec).exits;
 	struct record_exit e;
 	double sum = 0;
 
 	for (size_t i = 0; record_exit(exits, i, &e); i++)
-		if (!name || !strcmp(e.reason, name))
+		if (!name || !strcmp(name_of(&e), name))
 			sum += e.count;
 	return sum;
 }
@@ -51,10 +58,19 @@ static double window_s(const json_t *rec)
 	return sum / (double)n / 1e9;
 }
 
-static bool all_windows_known(const struct fig_set *set)
+static double requests(const json_t *rec)
+{
+	struct interval ios;
+
+	if (!record_summary(rec, "ios", &ios))
+		return 0;
+	return ios.point;
+}
+
+static bool all_known(const struct fig_set *set, const struct stack *st)
 {
 	for (size_t i = 0; i < set->n; i++)
-		if (window_s(set->rec[i]) <= 0)
+		if (st->per(set->rec[i]) <= 0)
 			return false;
 	return true;
 }
@@ -81,21 +97,21 @@ static void key_at_side(struct fig_doc *doc)
 			    "set key outside top center horizontal Left reverse maxcols 3 width 1\n");
 }
 
-static void exits_blocks(const struct fig_set *set, struct fig_doc *doc, const struct reason *list,
-			 size_t n, double *foot)
+static void exits_blocks(const struct fig_set *set, const struct stack *st, struct fig_doc *doc,
+			 const struct reason *list, size_t n, double *foot)
 {
-	bool rate = all_windows_known(set);
+	bool rate = all_known(set, st);
 	double *value = xcalloc(set->n, sizeof(*value)), *div = xcalloc(set->n, sizeof(*div));
 	size_t parts = MIN(n, (size_t)PARTS);
 
 	for (size_t i = 0; i < set->n; i++)
-		div[i] = rate ? window_s(set->rec[i]) : 1;
+		div[i] = rate ? st->per(set->rec[i]) : 1;
 	for (size_t r = 0; r < parts; r++) {
 		bool rest = r == PARTS - 1 && n > PARTS;
 
 		for (size_t i = 0; i < set->n; i++)
-			value[i] = (rest ? count_of(set->rec[i], NULL) - foot[i] * div[i]
-					 : count_of(set->rec[i], list[r].name)) /
+			value[i] = (rest ? count_of(set->rec[i], st->name, NULL) - foot[i] * div[i]
+					 : count_of(set->rec[i], st->name, list[r].name)) /
 				   div[i];
 		stack_block(doc, rest ? "other" : list[r].name, value, foot, set->n);
 	}
@@ -109,15 +125,15 @@ static void exits_blocks(const struct fig_set *set, struct fig_doc *doc, const s
 	free(div);
 }
 
-static void exits_plot(const struct fig_set *set, struct fig_doc *doc, const struct reason *list,
-		       size_t n, double max)
+static void exits_plot(const struct fig_set *set, const struct stack *st, struct fig_doc *doc,
+		       const struct reason *list, size_t n, double max)
 {
 	const char *prefix;
 	double scale = fig_si(max, &prefix);
 	size_t parts = MIN(n, (size_t)PARTS);
 
 	strbuf_addf(&doc->gp, "set ylabel \"Exits (%s%s)\"\nunit = %g\nset yrange [0:%.4g]\n",
-		    prefix, all_windows_known(set) ? "/s" : " per window", scale,
+		    prefix, all_known(set, st) ? st->what : st->without, scale,
 		    max / scale * 1.12);
 	key_at_side(doc);
 	strbuf_adds(&doc->gp, "plot ");
@@ -139,27 +155,57 @@ bool fig_has_exits(const json_t *rec)
 	return json_array_size(record_of(rec).exits) > 0;
 }
 
-int fig_exits(const struct fig_set *set, struct fig_doc *doc)
+static int draw_stack(const struct fig_set *set, const struct stack *st, struct fig_doc *doc)
 {
 	struct reasons all = {NULL, 0};
 	double *foot = xcalloc(set->n, sizeof(*foot)), max = 0;
+	bool rest;
 
 	for (size_t i = 0; i < set->n; i++)
-		reasons_add(set->rec[i], &all);
+		reasons_add(set->rec[i], st->name, &all);
+	rest = all.n > PARTS;
 	if (!all.n) {
 		free(foot);
 		return fig_missing(doc, "no record has exits by reason");
 	}
 	qsort(all.list, all.n, sizeof(*all.list), by_count);
 	fig_category_axis(set, doc);
-	exits_blocks(set, doc, all.list, all.n, foot);
+	exits_blocks(set, st, doc, all.list, all.n, foot);
 	for (size_t i = 0; i < set->n; i++)
 		max = fmax(max, foot[i]);
-	exits_plot(set, doc, all.list, all.n, max);
-	strbuf_addf(&doc->caption,
-		    "Means over boots, keys folded into their reason%s; above: the sum.",
-		    all.n > PARTS ? ", rare reasons summed as other" : "");
+	exits_plot(set, st, doc, all.list, all.n, max);
 	reasons_free(&all);
 	free(foot);
+	return rest;
+}
+
+int fig_exits(const struct fig_set *set, struct fig_doc *doc)
+{
+	static const struct stack by_reason = {exit_reason, window_s, "/s", " per window"};
+	int rest = draw_stack(set, &by_reason, doc);
+
+	if (rest < 0)
+		return rest;
+	strbuf_addf(&doc->caption, "Means over boots, keys folded into their reason%s; above: the sum.",
+		    text_if(rest, ", rare reasons summed as other"));
+	return 0;
+}
+
+bool fig_has_requests(const json_t *rec)
+{
+	return fig_has_exits(rec) && requests(rec) > 0;
+}
+
+int fig_io_exits(const struct fig_set *set, struct fig_doc *doc)
+{
+	static const struct stack by_register = {exit_device, requests, "per request", "per window"};
+	int rest = draw_stack(set, &by_register, doc);
+
+	if (rest < 0)
+		return rest;
+	strbuf_addf(&doc->caption,
+		    "Means over boots, per request of the disk: by the register that was accessed, else by "
+		    "reason%s; above: the sum.",
+		    text_if(rest, ", rare ones summed as other"));
 	return 0;
 }

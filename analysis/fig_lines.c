@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Figures over a setting: message size, offered load, number of VMs and of queues. */
+/* Figures over a setting: message size, offered load, number of VMs and of queues, depth. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -22,6 +22,11 @@ struct bounds {
 static bool throughput(const json_t *rec, struct interval *out)
 {
 	return record_summary(rec, "throughput_bps", out);
+}
+
+static bool iops(const json_t *rec, struct interval *out)
+{
+	return record_summary(rec, "iops", out);
 }
 
 static bool exits(const json_t *rec, struct interval *out)
@@ -211,4 +216,13 @@ int fig_scaling_vms(const struct fig_set *set, struct fig_doc *doc)
 int fig_scaling_queues(const struct fig_set *set, struct fig_doc *doc)
 {
 	return scaling(set, doc, "queues", "Queue pairs");
+}
+
+int fig_depth(const struct fig_set *set, struct fig_doc *doc)
+{
+	struct panel p = {"Requests (%s/s)", iops, fig_si, true, doc->height_in, true};
+
+	strbuf_adds(&doc->gp, "set xlabel \"Requests in flight\"\nset logscale x 2\n");
+	strbuf_adds(&doc->caption, "Points: medians of iops, logarithmic axes; whiskers: 95 % intervals.");
+	return one_panel(set, doc, "depth", &p, "the records lack iops");
 }

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "analysis/fig_reasons.h"
-#include "results/record.h"
 
 static struct reason *reason_get(struct reasons *all, const char *said)
 {
@@ -64,11 +63,21 @@ static void add_exit(struct reason *r, const struct record_exit *e)
 	}
 }
 
-void reasons_add(const json_t *rec, struct reasons *all)
+const char *exit_reason(const struct record_exit *e)
+{
+	return e->reason;
+}
+
+const char *exit_device(const struct record_exit *e)
+{
+	return *e->device ? e->device : e->reason;
+}
+
+void reasons_add(const json_t *rec, exit_name_fn name, struct reasons *all)
 {
 	const json_t *exits = record_of(rec).exits;
 	struct record_exit e;
 
 	for (size_t i = 0; record_exit(exits, i, &e); i++)
-		add_exit(reason_get(all, e.reason), &e);
+		add_exit(reason_get(all, name(&e)), &e);
 }

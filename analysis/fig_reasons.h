@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Exits of a record by reason, over all keys: for the figures that draw them. */
+/* Exits of a record by reason, or by device, over all keys: for the figures that draw them. */
 #ifndef ANALYSIS_FIG_REASONS_H
 #define ANALYSIS_FIG_REASONS_H
 
 #include <jansson.h>
 #include "base/hist.h"
+#include "results/record.h"
 
 struct reason {
 	char name[48];
@@ -19,8 +20,12 @@ struct reasons {
 	struct reason *list;
 	size_t n;
 };
-/* Add the record's exits, keys folded into their reason. */
-void reasons_add(const json_t *rec, struct reasons *all);
+/* Under which name an exit is summed: its reason, or the register that it was for, where there is one. */
+typedef const char *(*exit_name_fn)(const struct record_exit *e);
+const char *exit_reason(const struct record_exit *e);
+const char *exit_device(const struct record_exit *e);
+/* Add the record's exits, those of one name together. */
+void reasons_add(const json_t *rec, exit_name_fn name, struct reasons *all);
 void reasons_free(struct reasons *all);
 
 #endif

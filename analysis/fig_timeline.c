@@ -12,6 +12,7 @@
 static const char *const metrics[] = {"throughput_bps",
 				      "transactions_per_s",
 				      "packets_per_s",
+				      "iops",
 				      "latency_ns",
 				      "exit_cost_ns",
 				      "boot_ns",

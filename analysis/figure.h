@@ -127,6 +127,7 @@ bool fig_latency_quantile(const json_t *rec, double q, struct interval *out);
 
 bool fig_has_throughput(const json_t *rec);
 bool fig_has_exits(const json_t *rec);
+bool fig_has_requests(const json_t *rec);
 bool fig_has_events(const json_t *rec);
 bool fig_has_batch(const json_t *rec);
 bool fig_has_threads(const json_t *rec);

@@ -39,6 +39,14 @@ X(load, "load", 0.74, false, NULL,
   "99th percentile of latency against load",
   "two or more records that differ in rate, with samples[].hists.latency_ns",
   "bench run net-latency --mode=virtio,vhost --set rate=1000,2000,4000,8000")
+X(depth, "depth", 0.74, false, NULL,
+  "Requests per second against depth",
+  "two or more records that differ in depth, with iops",
+  "bench run blk-iops --mode=host,virtio-blk,nvme --set depth=1,4,16,64")
+X(io_exits, "io-exits", 0.80, false, fig_has_requests,
+  "VM exits per request of a disk, by register",
+  "exits[] and ios",
+  "bench run blk-iops --mode=virtio-blk,nvme --vmm=builtin,qemu")
 X(exit_cost, "exit-cost", 0.80, true, fig_has_exits,
   "Handling time of an exit by reason",
   "exits[] with p50_ns and p99_ns",

@@ -316,9 +316,20 @@ static const struct stats_region *in_regions(const struct vm_names *vm, bool pio
 	return best;
 }
 
+/* NVMe 1.4, 3.1: from 0x1000 on a tail and a head of each pair of queues, four bytes each. */
+static bool nvme_doorbell(const char *region, uint64_t off, char name[NAME_MAX_LEN])
+{
+	uint64_t n = off / 4 - 0x400;
+
+	if (strcmp(region, "nvme") || off < 0x1000 || off % 4)
+		return false;
+	snprintf(name, NAME_MAX_LEN, n % 2 ? "nvme CQ%" PRIu64 " head" : "nvme SQ%" PRIu64 " tail", n / 2);
+	return true;
+}
+
 /*
- * QEMU names what it maps as one: a register is then told by its offset, an e1000's by its name as we call
- * it.
+ * QEMU names what it maps as one: a register is then told by its offset, an e1000's and an nvme's doorbell by
+ * its name as we call it.
  */
 static void region_name(const struct vm_names *vm, const struct stats_region *r, uint64_t addr,
 			char name[NAME_MAX_LEN])
@@ -329,6 +340,8 @@ static void region_name(const struct vm_names *vm, const struct stats_region *r,
 
 	if (reg)
 		snprintf(name, NAME_MAX_LEN, "e1000 %s", reg);
+	else if (!ours && nvme_doorbell(r->name, addr - r->base, name))
+		return;
 	else if (ours || r->len <= 4)
 		snprintf(name, NAME_MAX_LEN, "%.*s", STATS_NAME, r->name);
 	else

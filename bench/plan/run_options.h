@@ -31,8 +31,8 @@ X(ipv6, "ipv6", '6', FLAG, RUN_REPLAY, NULL,
   "IPv6 instead of IPv4")
 X(topology, "topology", 0, STR, RUN_REPLAY, "local|wire",
   "TAP to the peer, or every mode through the same card (default with sriov)")
-X(medium, "medium", 0, STR, RUN_REPLAY, "null|ram|file|PATH",
-  "what the disk of a block workload lies on (default null: nothing is kept; PATH: a block device or an image)")
+X(medium, "medium", 0, STR, RUN_REPLAY, "MEDIUM",
+  "what a block workload's disk lies on: null (default: keeps nothing), ram, file, or the path of a block device or an image")
 X(overwrite, "overwrite", 0, FLAG, RUN_REPLAY, NULL,
   "--medium=PATH although something is on it: it is lost")
 X(nic, "nic", 0, STR, RUN_REPLAY, "NIC",

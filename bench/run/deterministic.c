@@ -28,15 +28,19 @@
 
 #define BOOT_LIMIT_NS (300 * NSEC_PER_SEC)
 
-/* The guest's modules. */
+/* The guest's modules, and those that the path is made of. */
 static int add_modules(struct cargo *c, const struct plan *p, const char *kernel_dir)
 {
 	struct strlist names = STRLIST_INIT;
 	int err;
 
 	for (size_t i = 0; i < p->n_cells; i++) {
+		const char *medium = cell_has_disk(&p->cell[i]) ? medium_module(p->args->medium) : NULL;
+
 		for (const char *const *m = p->cell[i].mode->modules; *m; m++)
 			strlist_add_once(&names, *m);
+		if (medium)
+			strlist_add_once(&names, medium);
 	}
 	if (plan_needs(p) & NEED_LAB) /* KVM is loaded anew */
 		strlist_add_once(&names, machine_find(p->args->lab)->kvm);

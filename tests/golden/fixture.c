@@ -24,6 +24,8 @@ static const struct level {
 	{"virtio", 1.14e9, 0.42, 0.31, 0.11, 0.19, 7.4, 122000, 52, 24, 61, 0},
 	{"vhost", 1.52e9, 0.29, 0.004, 0.07, 0.16, 11.9, 61000, 61, 15, 2, 48},
 	{"vhost-user", 1.71e9, 0.18, 0.003, 0, 0.15, 16.3, 47000, 66, 9, 100, 0},
+	{"virtio-blk", 0, 0.11, 0.01, 0.05, 0.03, 0, 21000, 60, 20, 70, 0},
+	{"nvme", 0, 0.19, 0.4, 0.11, 0.05, 0, 30000, 55, 25, 80, 0},
 	{"sriov", 9.35e9, 0.05, 0, 0, 0.04, 30, 26000, 88, 3, 0, 0},
 };
 
@@ -155,6 +157,18 @@ static void put_costs(struct rng *r, json_t *m, json_t *hists)
 	put(m, "exit_cost_ns", costs[0].ns * noise(r, 0.03));
 }
 
+/* More in flight is more at once, up to what the path can. */
+static void put_requests(const struct fixture *f, const struct level *l, struct rng *r, json_t *m)
+{
+	double depth = setting_or(f, "depth", 32), one = 1e9 / l->latency_ns;
+	double iops = one * depth / (1 + depth / 7) * noise(r, 0.02);
+
+	put(m, "iops", iops);
+	put(m, "ios", iops * WINDOW / 1e9);
+	put(m, "exits_per_s", iops * l->exits_per_packet * noise(r, 0.02));
+	put(m, "exits_per_io", l->exits_per_packet * noise(r, 0.02));
+}
+
 static void put_throughput(const struct fixture *f, const struct level *l, struct rng *r, json_t *m)
 {
 	double size = setting_or(f, "msg_size", 16384),
@@ -179,6 +193,8 @@ static json_t *sample_json(const struct fixture *f, const struct level *l, struc
 
 	if (strstr(f->workload, "latency"))
 		put_latency(f, l, r, m, hists);
+	else if (!strcmp(f->workload, "blk-iops"))
+		put_requests(f, l, r, m);
 	else if (!strcmp(f->workload, "exit-cost"))
 		put_costs(r, m, hists);
 	else
@@ -379,3 +395,19 @@ const struct fixture fixture_costs[] = {
 	{"exit-cost", "", NULL, 0, 6, 0, 131, 0, NULL},
 	END,
 };
+
+#define DISK(mode, setting, value, seed)                                                           \
+	{                                                                                          \
+		"blk-iops", mode, setting, value, 10, 0, seed, 0, NULL                             \
+	}
+const struct fixture fixture_disks[] = {
+	DISK("virtio-blk", NULL, 0, 141),
+	DISK("nvme", NULL, 0, 142),
+	END,
+};
+
+#define DEPTHS(mode, seed)                                                                         \
+	DISK(mode, "depth", 1, seed), DISK(mode, "depth", 4, seed + 1),                            \
+		DISK(mode, "depth", 16, seed + 2), DISK(mode, "depth", 64, seed + 3)
+const struct fixture fixture_depths[] = {DEPTHS("host", 150), DEPTHS("virtio-blk", 160), DEPTHS("nvme", 170),
+					 END};

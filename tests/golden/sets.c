@@ -13,6 +13,8 @@ const struct golden_set golden_sets[] = {
 	{"latency-cdf", fixture_latency, 0, 0},
 	{"latency-percentiles", fixture_latency, 0, 0},
 	{"load", fixture_loads, 0, 0},
+	{"depth", fixture_depths, 0, 0},
+	{"io-exits", fixture_disks, 0, 0},
 	{"exit-cost", fixture_modes, 2, 1},
 	{"exit-breakdown", fixture_modes, 2, 1},
 	{"exit-kinds", fixture_costs, 0, 0},

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+# Block workloads on this machine: the agent on a file, and the micro guest on our devices where there is a KVM.
+load ../helper
+
+setup() {
+	store=$BATS_TEST_TMPDIR/store media=${EXITLAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/exitlab}/media
+	mkdir -p "$media"
+	image=$media/test.$BATS_TEST_NUMBER.$$
+	dd if=/dev/zero of="$image" oflag=direct bs=4096 count=1 status=none || skip "no I/O past the page cache below $media"
+}
+
+teardown() {
+	rm -f "$image"
+}
+
+blk() {
+	"$bench" run "$@" --on=host --reps=1 --warmup=0 --no-probes --store="$store" --json
+}
+
+need_kvm() {
+	[ -w /dev/kvm ] || skip "no /dev/kvm here"
+}
+
+@test "mode host: reads, writes and flushes of a file, each block compared" {
+	blk blk-latency --mode=host --medium=file --work=50 | jq -e '.ok and .mode == "host" and .params.medium == "file" and .summary.ios.median == 50'
+	blk blk-iops --mode=host --medium=file --work=500 --set write_pct=50 --set verify=full | jq -e '.ok and .summary.iops.median > 0'
+	blk blk-sync --mode=host --medium=file --work=20 | jq -e '.summary.flushes.median == 20 and .summary.ios.median == 40'
+	blk blk-throughput --mode=host --medium=file --work=20 --set write_pct=100 | jq -e '.summary.throughput_bps.median > 0'
+	run blk blk-iops --mode=host --medium=file --work=500 --set write_pct=50 --set corrupt=on
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"torn or damaged"* ]]
+	# The medium has no name, and is gone.
+	[ "$(ls -A "$media" | grep -v "^test")" = "" ]
+}
+
+@test "the micro guest on virtio-blk and nvme: what the guest asks for is what the VMM's queues get" {
+	need_kvm
+	blk blk-iops --guest=micro --mode=virtio-blk,nvme --medium=file --duration=20ms --set write_pct=30 |
+		jq -e '[.records[] | .ok and .summary.ios.median > 0 and .summary.iops.median > 0 and .summary.queue_depth.median > 1
+			and (.checks[] | select(.name == "disk_requests") | .ok)] == [true, true]'
+	blk blk-sync --guest=micro --mode=nvme --medium=file --work=30 --set shadow=off |
+		jq -e '.summary.ios.median == 60 and .summary.flushes.median == 30'
+	blk blk-discard --guest=micro --mode=virtio-blk --medium=file --work=30 --set engine=sync | jq -e '.summary.ios.median == 30'
+}
+
+@test "a file of one's own is a medium; what lies on it is not lost by mistake" {
+	truncate -s 16M "$image"
+	blk blk-iops --mode=host --medium="$image" --work=20 | jq -e '.ok'
+	mkswap -q "$image" 2>/dev/null || /sbin/mkswap -q "$image"
+	run blk blk-iops --mode=host --medium="$image" --work=20
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"there is swap on it; add --overwrite"* ]]
+	blk blk-iops --mode=host --medium="$image" --overwrite --work=20 | jq -e '.ok'
+}
+
+@test "senseless disks are refused before anything starts, in one line" {
+	fails 2 "is null, ram, file, or the path" "$bench" run blk-iops --medium=floppy --dry-run
+	fails 2 "uses no disk" "$bench" run net-pps --medium=file --dry-run
+	fails 2 "keeps nothing that could be compared" "$bench" run blk-iops --set verify=full --dry-run
+	fails 2 "in sectors of 512 bytes" "$bench" run blk-iops --set msg_size=1000 --dry-run
+	fails 2 "write_pct belongs to" "$bench" run blk-sync --set write_pct=10 --dry-run
+	fails 2 "no mode vhost" "$bench" run blk-iops --mode=vhost --dry-run
+	fails 3 "a doorbell needs its value" "$bench" run blk-iops --mode=nvme --set ioeventfd=on --dry-run
+}
