@@ -9,6 +9,7 @@
 #include "bench/vmms/vmm.h"
 #include "bench/bench.h"
 #include "bench/modes/knobs.h"
+#include "bench/modes/mode.h"
 #include "bench/cli/runs.h"
 #include "bench/host/substrate.h"
 #include "probes/counters.h"
@@ -121,13 +122,24 @@ static void list_workloads(struct listing *l)
 	}
 }
 
+/* What the paths of this name lead to. */
+static const char *kinds_text(const char *mode)
+{
+	bool net = mode_find(mode, MODE_NET), block = mode_find(mode, MODE_BLOCK);
+
+	if (net && block)
+		return "network, disk";
+	return block ? "disk" : "network";
+}
+
 static void list_modes(struct listing *l)
 {
-	static const char *const columns[] = {"name", "device path", NULL};
+	static const char *const columns[] = {"name", "of", "device path", NULL};
 
 	list_start(l, columns);
 	for (const struct mode_info *m = mode_info_table; m->name; m++) {
 		list_cell(l, m->name);
+		list_cell(l, kinds_text(m->name));
 		list_cell(l, m->text);
 	}
 }

@@ -66,6 +66,8 @@ const struct command cmd_run = {
 		    "bench run net-latency --mode=virtio --set event_idx=on,off\n"
 		    "bench run net-throughput --mode=virtio --deterministic --reps=2 --work=16M\n"
 		    "bench run exit-cost --guest=micro --on=host\n"
+		    "bench run blk-iops --mode=host,virtio-blk,nvme --vmm=builtin,qemu\n"
+		    "bench run blk-sync --mode=nvme --medium=file --guest=micro --on=host\n"
 		    "bench run boot --lab=intel\n"
 		    "bench run exit-cost --overhead",
 	.opts = run_opts,

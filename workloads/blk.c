@@ -33,8 +33,10 @@ static int check_blk_job(const struct workload_job *job)
 		wrong = "rate is operations per second, at most 1000000000";
 	else if (job->streams != 1)
 		wrong = "what is in flight together is depth; leave streams at 1";
-	else if (job->tool != JOB_ENGINE)
-		wrong = "use tool=engine";
+	else if (job->tool == JOB_IPERF3)
+		wrong = "iperf3 is for networks; use tool=engine or fio";
+	else if (job->tool == JOB_FIO && (job->work || job->rate || shape->discard))
+		wrong = "tool=fio runs for a duration, in a closed loop, and discards nothing";
 	if (wrong)
 		log_error("%s: %s", job->workload, wrong);
 	return wrong ? -EINVAL : 0;

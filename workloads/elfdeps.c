@@ -63,16 +63,25 @@ static const char *string_at(const struct elf *e, uint64_t vaddr)
 	return NULL;
 }
 
-static int add_library(const char *name, const char *wanted_by, struct strlist *out)
+static bool add_from(const char *dir, int len, const char *name, struct strlist *out)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(lib_dirs); i++) {
-		char *path = xasprintf("%s/%s", lib_dirs[i], name);
-		bool found = file_exists(path);
+	char *path = xasprintf("%.*s/%s", len, dir, name);
+	bool found = file_exists(path);
 
-		if (found)
-			strlist_add_once(out, path);
-		free(path);
-		if (found)
+	if (found)
+		strlist_add_once(out, path);
+	free(path);
+	return found;
+}
+
+/* own: the directories that the program itself names (DT_RUNPATH), or NULL; not those with $ORIGIN. */
+static int add_library(const char *name, const char *own, const char *wanted_by, struct strlist *out)
+{
+	for (const char *d = own; d && *d; d += strcspn(d, ":"), d += *d == ':')
+		if (*d == '/' && add_from(d, (int)strcspn(d, ":"), name, out))
+			return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(lib_dirs); i++) {
+		if (add_from(lib_dirs[i], (int)strlen(lib_dirs[i]), name, out))
 			return 0;
 	}
 	log_error("%s: needs the library %s, which is not in the usual directories", wanted_by, name);
@@ -83,7 +92,8 @@ static int add_needed(const struct elf *e, const char *path, struct strlist *out
 {
 	const Elf64_Phdr *p = segment(e, PT_DYNAMIC);
 	const Elf64_Dyn *dyn;
-	uint64_t strtab = 0;
+	const char *own = NULL;
+	uint64_t strtab = 0, runpath = 0;
 	int err = 0;
 	size_t n;
 
@@ -94,14 +104,18 @@ static int add_needed(const struct elf *e, const char *path, struct strlist *out
 	for (size_t i = 0; i < n && dyn[i].d_tag != DT_NULL; i++) {
 		if (dyn[i].d_tag == DT_STRTAB)
 			strtab = dyn[i].d_un.d_ptr;
+		if (dyn[i].d_tag == DT_RUNPATH)
+			runpath = dyn[i].d_un.d_val;
 	}
+	if (runpath)
+		own = string_at(e, strtab + runpath);
 	for (size_t i = 0; !err && i < n && dyn[i].d_tag != DT_NULL; i++) {
 		const char *name;
 
 		if (dyn[i].d_tag != DT_NEEDED)
 			continue;
 		name = string_at(e, strtab + dyn[i].d_un.d_val);
-		err = name ? add_library(name, path, out) : -ENOEXEC;
+		err = name ? add_library(name, own, path, out) : -ENOEXEC;
 	}
 	return err;
 }

@@ -6,7 +6,7 @@
 #include "workloads/job.h"
 
 static const char *const direction_words[] = {"tx", "rx", "both", NULL};
-static const char *const tool_words[] = {"engine", "iperf3", NULL};
+static const char *const tool_words[] = {"engine", "iperf3", "fio", NULL};
 static const char *const verify_words[] = {"off", "sample", "full", NULL};
 
 #define F(m) offsetof(struct workload_job, m), sizeof(((struct workload_job *)0)->m)
@@ -25,7 +25,7 @@ const struct job_key job_keys[] = {
 	{"mtu", JOB_U64, F(mtu), "0", NULL, "0 leaves the driver's"},
 	{"tso", JOB_BOOL, F(tso), "on", NULL, "off: the guest sends frame by frame, TSO and GSO off"},
 	{"direction", JOB_WORD, F(direction), "tx", direction_words, "as the guest sees it"},
-	{"tool", JOB_WORD, F(tool), "engine", tool_words, "our engine or Debian's iperf3"},
+	{"tool", JOB_WORD, F(tool), "engine", tool_words, "our engine, Debian's iperf3 (network) or fio (disk)"},
 	{"verify", JOB_WORD, F(verify), "sample", verify_words, "payload bytes that are compared"},
 	{"msg_size", JOB_U64, F(msg_size), "0", NULL, "bytes per write, request or datagram"},
 	{"streams", JOB_U64, F(streams), "1", NULL, "parallel connections per direction"},

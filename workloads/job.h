@@ -18,7 +18,7 @@
 
 /* As the guest sees it: tx leaves the guest, rx enters it. */
 enum job_direction { JOB_TX, JOB_RX, JOB_BOTH };
-enum job_tool { JOB_ENGINE, JOB_IPERF3 };
+enum job_tool { JOB_ENGINE, JOB_IPERF3, JOB_FIO };
 /*
  * How much of the payload the receiver compares; the block headers are always checked except with
  * OFF.

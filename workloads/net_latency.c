@@ -17,7 +17,7 @@ static int check_latency_job(const struct workload_job *job)
 	else if (job->rate > NSEC_PER_SEC)
 		wrong = "rate is transactions per second, at most 1000000000";
 	else if (job->tool != JOB_ENGINE)
-		wrong = "iperf3 measures no latency; use tool=engine";
+		wrong = "iperf3 and fio measure no latency of it; use tool=engine";
 	if (wrong)
 		log_error("net-latency: %s", wrong);
 	return wrong ? -EINVAL : 0;

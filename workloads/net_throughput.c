@@ -19,6 +19,8 @@ static int check_throughput_job(const struct workload_job *job)
 		wrong = "msg_size is at most 1M";
 	else if (job->tool == JOB_IPERF3 && job->work)
 		wrong = "tool=iperf3 runs for a duration, not for fixed work";
+	else if (job->tool == JOB_FIO)
+		wrong = "fio is for disks; use tool=engine or iperf3";
 	else if (job->rate)
 		wrong = "rate belongs to net-latency and net-pps";
 	if (wrong)

@@ -8,6 +8,13 @@
 #include "base/proc.h"
 #include "base/strbuf.h"
 
+const char *tool_program(const char *tool)
+{
+	if (!strcmp(tool, "iperf3"))
+		return "/usr/bin/iperf3";
+	return strcmp(tool, "fio") ? NULL : "/usr/bin/fio";
+}
+
 const char *qemu_program(void)
 {
 	return text_or(getenv("EXITLAB_QEMU"), "qemu-system-x86_64");

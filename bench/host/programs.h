@@ -7,5 +7,7 @@
 const char *qemu_program(void);
 /* "10.0.2", or NULL when there is none. Caller frees. */
 char *qemu_version(void);
+/* The program of --tool=iperf3 or fio, as Debian installs it; NULL: our engine. */
+const char *tool_program(const char *tool);
 
 #endif

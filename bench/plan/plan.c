@@ -259,6 +259,10 @@ static int check_vms(const struct run_args *args, const struct cell *c)
 /* What every boot would refuse is refused once, here. */
 static int check_micro(const struct run_args *args, const struct cell *c, const struct workload_job *job)
 {
+	if (!strcmp(c->guest, "micro") && cell_has_disk(c) && job->tool != JOB_ENGINE) {
+		log_error("--tool: the micro guest has no programs; use --guest=linux");
+		return -ENOTSUP;
+	}
 	if (strcmp(c->guest, "micro") || !(c->workload->flags & WORKLOAD_NET) ||
 	    !(args->ipv6 || job->work || job->tool != JOB_ENGINE || job->direction == JOB_BOTH))
 		return 0;

@@ -25,8 +25,8 @@ X(duration_ns, "duration", 'd', DURATION, RUN_REPLAY, "TIME",
   "length of the window")
 X(work, "work", 'w', SIZE, RUN_REPLAY, "N",
   "fixed work instead: bytes, transactions, iterations")
-X(tool, "tool", 0, STR, RUN_REPLAY, "engine|iperf3",
-  "traffic generator")
+X(tool, "tool", 0, STR, RUN_REPLAY, "engine|iperf3|fio",
+  "what makes the load: ours, or Debian's iperf3 (network) or fio (disk)")
 X(ipv6, "ipv6", '6', FLAG, RUN_REPLAY, NULL,
   "IPv6 instead of IPv4")
 X(topology, "topology", 0, STR, RUN_REPLAY, "local|wire",

@@ -19,6 +19,7 @@
 #include "bench/lab/machine.h"
 #include "bench/sample/observer.h"
 #include "bench/host/paths.h"
+#include "bench/host/programs.h"
 #include "workloads/image.h"
 
 /* Paths inside the sealed lab; constant, because every byte of the initramfs is part of the experiment. */
@@ -72,19 +73,17 @@ static int load_cargo(struct cargo *c, const struct plan *p, const char *kernel_
 {
 	const struct cell_programs *other = &p->cell[0].programs; /* of the only cell, if any */
 	const char *ip = "/usr/sbin/ip";
-	bool iperf = false, tools = false;
+	bool tools = false;
 
 	cargo_add_ours(c, kernel_dir, SEALED_BIN, other->vmm, other->helper);
 	for (size_t i = 0; i < p->n_cells; i++) {
-		iperf |= !strcmp(knobs_get(&p->cell[i].knobs, "tool", "engine"), "iperf3");
+		cargo_add_program(c, tool_program(knobs_get(&p->cell[i].knobs, "tool", "engine")));
 		tools |= !!observer_program(knobs_get(&p->cell[i].knobs, "observer", ""));
 	}
 	for (size_t i = 0; tools && observer_names[i]; i++)
 		cargo_add_program(c, observer_program(observer_names[i]));
 	if (tools)
 		cargo_add_program(c, OBSERVER_SHELL);
-	if (iperf)
-		cargo_add_program(c, "/usr/bin/iperf3");
 	if (file_exists("/sbin/ip"))
 		ip = "/sbin/ip";
 	if (plan_real_wire(p)) /* sets up the cards */

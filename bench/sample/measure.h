@@ -14,6 +14,7 @@ struct observed {
 	const struct stats_page *stats; /* or NULL */
 	uint64_t boot_ns;               /* power-on to the agent's first word; 0: not seen */
 	bool whole_boot;                /* the window is the boot */
+	bool open_ends;                 /* the load was in flight at the window's edges */
 };
 
 /*

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "bench/host/paths.h"
+#include "bench/host/programs.h"
 #include "bench/sample/sample_impl.h"
 #include "workloads/image.h"
 
@@ -93,10 +94,10 @@ static void module_names(const struct strlist *l, const char *names[8])
 
 int boot_make_image(struct vm_boot *b)
 {
-	static const char *const iperf[] = {"/usr/bin/iperf3", NULL};
 	struct image_spec spec = {.agent = path_tool("agent")};
 	struct strlist vf_modules = STRLIST_INIT;
-	const char *names[8] = {NULL};
+	const char *names[8] = {NULL},
+		   *tool[2] = {tool_program(knobs_get(&b->cell->knobs, "tool", "engine"))};
 	char line[JOB_LINE_MAX], *dir, *modules;
 	int err = 0;
 
@@ -114,7 +115,7 @@ int boot_make_image(struct vm_boot *b)
 	if (job_write(&b->job, line, sizeof(line)) < 0)
 		BUG("job line");
 	spec.job = line;
-	spec.programs = b->job.tool == JOB_IPERF3 ? iperf : NULL;
+	spec.programs = tool;
 	dir = xasprintf("%s/images", path_cache());
 	if (!err)
 		err = dir_make_all(dir);

@@ -43,6 +43,12 @@ need_kvm() {
 	blk blk-discard --guest=micro --mode=virtio-blk --medium=file --work=30 --set engine=sync | jq -e '.summary.ios.median == 30'
 }
 
+@test "fio in the same place" {
+	command -v fio >/dev/null || skip "no fio here"
+	blk blk-iops --mode=host --medium=file --tool=fio --duration=200ms --set write_pct=30 | jq -e '.ok and .summary.iops.median > 0 and .summary.latency_ns.median > 0'
+	fails 3 "micro guest has no programs" "$bench" run blk-iops --guest=micro --tool=fio --dry-run
+}
+
 @test "a file of one's own is a medium; what lies on it is not lost by mistake" {
 	truncate -s 16M "$image"
 	blk blk-iops --mode=host --medium="$image" --work=20 | jq -e '.ok'

@@ -47,5 +47,5 @@ host() {
 @test "senseless jobs are refused before anything starts, in one line" {
 	fails 2 "streams must be 1 to 64" "$bench" run net-throughput --mode=host --set streams=65 --store="$store"
 	fails 2 "msg_size is 18 to 1472" "$bench" run net-pps --mode=host --set msg_size=9 --store="$store"
-	fails 2 "iperf3 measures no latency" "$bench" run net-latency --mode=host --tool=iperf3 --store="$store"
+	fails 2 "iperf3 and fio measure no latency" "$bench" run net-latency --mode=host --tool=iperf3 --store="$store"
 }

@@ -337,6 +337,23 @@ static void image_holds_what_the_mode_needs(void **state)
 	strbuf_free(&text);
 }
 
+/* A directory of a library's own (DT_RUNPATH), as fio's librados has one. */
+static void elf_runpath(void **state)
+{
+	static const char lib[] = "/usr/lib/x86_64-linux-gnu/librados.so.2";
+	struct strlist l = STRLIST_INIT;
+	bool own = false;
+
+	(void)state;
+	if (!file_exists(lib))
+		skip();
+	assert_int_equal(elf_deps(lib, &l), 0);
+	for (size_t i = 0; i < l.n; i++)
+		own |= strstr(l.v[i], "/ceph/libceph-common.so") != NULL;
+	assert_true(own);
+	strlist_free(&l);
+}
+
 static void elf_walk(void **state)
 {
 	struct strlist l = STRLIST_INIT;
@@ -400,7 +417,7 @@ int main(void)
 		cmocka_unit_test(programs_of_the_system_keep_their_place),
 		cmocka_unit_test(a_module_is_read_without_its_signature),
 		cmocka_unit_test(image_holds_what_the_mode_needs),
-		cmocka_unit_test(elf_walk),
+		cmocka_unit_test(elf_walk), cmocka_unit_test(elf_runpath),
 		cmocka_unit_test(elf_mutations),
 	};
 

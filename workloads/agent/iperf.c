@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,29 +14,9 @@
 #include "base/file.h"
 #include "workloads/agent/peer.h"
 #include "workloads/agent/throughput.h"
+#include "workloads/agent/tool.h"
 
 #define OMIT_S 1 /* iperf3 leaves out its first second; our window opens after it */
-
-/* execvp with stdout into out (-1: nowhere). */
-static pid_t start_iperf(char *const argv[], int out)
-{
-	pid_t pid = fork();
-
-	if (!pid) {
-		int null = open("/dev/null", O_RDWR);
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		dup2(null, 0);
-		dup2(null, 1);
-		if (out < 0)
-			dup2(null, 2);
-		else
-			dup2(out, 1);
-		execvp(argv[0], argv);
-		_exit(127);
-	}
-	return pid;
-}
 
 /* ---- peer ---- */
 
@@ -78,7 +57,7 @@ int peer_iperf(struct session *s)
 	int err;
 
 	snprintf(port, sizeof(port), "%" PRIu64, s->job.port + 1);
-	pid = start_iperf(argv, -1);
+	pid = tool_start(argv, -1);
 	while (!up && clock_ns() < deadline && waitpid(pid, NULL, WNOHANG) == 0) {
 		clock_sleep_ns(5 * NSEC_PER_MSEC);
 		up = port_listens(s->job.port + 1);
@@ -154,20 +133,6 @@ static void build_args(struct agent *a, struct command_line *c)
 	c->argv[n] = NULL;
 }
 
-static int collect_output(int fd, pid_t pid, struct strbuf *out)
-{
-	char chunk[4096];
-	ssize_t n;
-	int status = 0;
-
-	while ((n = fd_read_full(fd, chunk, sizeof(chunk))) > 0)
-		strbuf_add(out, chunk, (size_t)n);
-	waitpid(pid, &status, 0);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return agent_fail(-ENOENT, "iperf3 is not in the guest's image");
-	return 0;
-}
-
 /* TCP's segments in and out so far: "Tcp:" with the names, then with the numbers, the tenth and eleventh. */
 static void read_segments(uint64_t seg[2])
 {
@@ -216,7 +181,7 @@ int iperf_run(struct agent *a)
 		return agent_fail(-errno, "pipe: %s", strerror(errno));
 	agent_ready(a);
 	build_args(a, &c);
-	pid = start_iperf(c.argv, pipefd[1]);
+	pid = tool_start(c.argv, pipefd[1]);
 	w.worker = pid;
 	close(pipefd[1]);
 	clock_sleep_ns(OMIT_S * NSEC_PER_SEC);
@@ -225,7 +190,7 @@ int iperf_run(struct agent *a)
 	clock_sleep_ns(a->job.duration_ns);
 	window_close(a, &w);
 	read_segments(after);
-	err = collect_output(pipefd[0], pid, &json);
+	err = tool_collect(pipefd[0], pid, c.argv[0], &json);
 	close(pipefd[0]);
 	if (!err)
 		err = parse_result(a, strbuf_str(&json), &bps);

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#include "workloads/agent/disk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+
+#define DISK_WAIT_NS (10 * NSEC_PER_SEC)
+#define SECTOR	     512
+
+/* nvme0c0n1 is a path to nvme0n1, and no disk to open. */
+static bool is_disk(const char *name)
+{
+	if (!strncmp(name, "nvme", 4))
+		return !strchr(name, 'c');
+	return !strncmp(name, "vd", 2) || !strncmp(name, "sd", 2);
+}
+
+/* /dev/NAME of the first disk that there is, or NULL. */
+static char *find_disk(void)
+{
+	DIR *dir = opendir("/sys/block");
+	char *first = NULL;
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir))) {
+		if (!is_disk(e->d_name) || (first && strcmp(e->d_name, first + 5) > 0))
+			continue;
+		free(first);
+		first = xasprintf("/dev/%s", e->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return first;
+}
+
+/* Its driver may still be at it. */
+static char *wait_for_disk(void)
+{
+	uint64_t until = clock_ns() + DISK_WAIT_NS;
+	char *path = find_disk();
+
+	while ((!path || !file_exists(path)) && clock_ns() < until) {
+		free(path);
+		clock_sleep_ns(10 * NSEC_PER_MSEC);
+		path = find_disk();
+	}
+	return path;
+}
+
+/* Of a controller with several paths ("nvme0n1") the path counts ("nvme0c0n1"), and has the queue. */
+static char *nvme_path(const char *disk)
+{
+	unsigned ctrl, ns;
+	char *sys;
+
+	if (sscanf(disk, "/dev/nvme%un%u", &ctrl, &ns) != 2)
+		return NULL;
+	sys = xasprintf("/sys/block/nvme%uc%un%u", ctrl, ctrl, ns);
+	if (file_exists(sys))
+		return sys;
+	free(sys);
+	return NULL;
+}
+
+static void disk_size(struct disk *d, const struct stat *st)
+{
+	uint64_t bytes = (uint64_t)st->st_size;
+
+	if (S_ISBLK(st->st_mode)) {
+		d->sys = nvme_path(d->path);
+		if (!d->sys)
+			d->sys = xasprintf("/sys/dev/block/%u:%u", major(st->st_rdev), minor(st->st_rdev));
+		if (ioctl(d->fd, BLKGETSIZE64, &bytes))
+			bytes = 0;
+	}
+	d->sectors = bytes / SECTOR;
+}
+
+int disk_open(const struct agent *a, struct disk *d)
+{
+	struct stat st;
+
+	d->path = *a->job.disk ? xstrdup(a->job.disk) : wait_for_disk();
+	if (!d->path)
+		return agent_fail(-ENODEV, "disk: there is none");
+	d->fd = open(d->path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (d->fd < 0 || fstat(d->fd, &st))
+		return agent_fail(-errno, "disk %s: %s", d->path, strerror(errno));
+	disk_size(d, &st);
+	return 0;
+}
+
+void disk_close(struct disk *d)
+{
+	close_fd(&d->fd);
+	free(d->path);
+	free(d->sys);
+}
+
+void disk_set_queue(const struct agent *a, const struct disk *d)
+{
+	static const char *const settings[][2] = {{"scheduler", "none"}, {"nomerges", "2"}, {"iostats", "1"}};
+
+	for (size_t i = 0; a->vm && d->sys && i < ARRAY_SIZE(settings); i++) {
+		char *path = xasprintf("%s/queue/%s", d->sys, settings[i][0]);
+		int err = file_write(path, settings[i][1]);
+
+		if (err)
+			report_note("%s: %s", path, strerror(-err));
+		free(path);
+	}
+}
+
+struct disk_count disk_count(const struct disk *d)
+{
+	struct disk_count c = {0, 0, 0, 0, 0};
+	uint64_t v[17] = {0};
+	char *path, *line, *end;
+
+	if (!d->sys)
+		return c;
+	path = xasprintf("%s/stat", d->sys);
+	line = end = file_read_line(path);
+	for (size_t i = 0; i < ARRAY_SIZE(v); i++)
+		v[i] = strtoull(end, &end, 10);
+	c = (struct disk_count){v[0], v[4], v[11], v[15], v[2] + v[6] + v[13]};
+	free(line);
+	free(path);
+	return c;
+}
