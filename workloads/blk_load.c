@@ -155,11 +155,15 @@ static void drain_slots(struct blk_load *l)
 
 void blk_load_run(struct blk_load *l, uint64_t ticks, uint64_t ops)
 {
-	uint64_t now = l->now(), end = ops ? UINT64_MAX : now + ticks;
+	uint64_t now = l->now(), end = UINT64_MAX;
 
 	l->due = now;
 	l->flush_each = l->shape->sync;
-	l->to_begin = ops ? ops : UINT64_MAX;
+	l->to_begin = ops;
+	if (!ops) {
+		l->to_begin = UINT64_MAX;
+		end = now + ticks;
+	}
 	while (!l->wrong && l->to_begin && now < end) {
 		uint64_t until = end;
 

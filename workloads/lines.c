@@ -38,7 +38,9 @@ static int parse_double(const char *s, const char **rest, double *out)
 	if (!*rest)
 		return -EBADMSG;
 	*out = strtod(word, &end);
-	return *end || !isfinite(*out) ? -EBADMSG : 0;
+	if (*end || !isfinite(*out))
+		return -EBADMSG;
+	return 0;
 }
 
 /* A guest's names go into records, file names, scripts and pages: nothing there means anything but itself. */
@@ -65,7 +67,9 @@ static int parse_count(const char *s, const char **rest, uint64_t *out)
 	char word[32];
 
 	*rest = next_word(s, word, sizeof(word));
-	return *rest && !parse_u64(word, out) ? 0 : -EBADMSG;
+	if (!*rest || parse_u64(word, out))
+		return -EBADMSG;
+	return 0;
 }
 
 /* "3:10,70:2": every slot in range, and together they are the count. */
@@ -85,7 +89,9 @@ static int parse_slots(const char *s, struct hist *h)
 		total += n;
 		s = end + (*end == ',');
 	}
-	return total == h->count && at_end(s) ? 0 : -EBADMSG;
+	if (total != h->count || !at_end(s))
+		return -EBADMSG;
+	return 0;
 }
 
 static int parse_hist(const char *s, struct agent_line *out)
@@ -123,7 +129,9 @@ static int parse_text(const char *s, struct agent_line *out)
 static int parse_nothing(const char *s, struct agent_line *out)
 {
 	(void)out;
-	return at_end(s) ? 0 : -EBADMSG;
+	if (!at_end(s))
+		return -EBADMSG;
+	return 0;
 }
 
 static const struct {

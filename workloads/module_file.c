@@ -30,7 +30,9 @@ static int unpack_xz(const struct strbuf *in, struct strbuf *out)
 		strbuf_add(out, chunk, sizeof(chunk) - s.avail_out);
 	} while (ret == LZMA_OK && out->len < MODULE_MAX);
 	lzma_end(&s);
-	return ret == LZMA_STREAM_END ? 0 : -EBADMSG;
+	if (ret != LZMA_STREAM_END)
+		return -EBADMSG;
+	return 0;
 }
 
 static int unpack_zstd(const struct strbuf *in, struct strbuf *out)
@@ -55,7 +57,9 @@ static int unpack_zstd(const struct strbuf *in, struct strbuf *out)
 			break;
 	}
 	ZSTD_freeDStream(ds);
-	return ds && !left ? 0 : -EBADMSG;
+	if (!ds || left)
+		return -EBADMSG;
+	return 0;
 }
 
 static bool has_suffix(const char *s, const char *suffix)
@@ -103,7 +107,9 @@ int module_read(const char *moddir, const char *path, void **data, size_t *len)
 	if (err)
 		log_error("%s: cannot be read: %s", full, strerror(-err));
 	*len = unsigned_len(strbuf_str(&out), out.len);
-	*data = err ? NULL : strbuf_take(&out);
+	*data = NULL;
+	if (!err)
+		*data = strbuf_take(&out);
 	strbuf_free(&out);
 	strbuf_free(&raw);
 	free(full);

@@ -143,7 +143,7 @@ struct program {
 	unsigned short n;
 };
 
-static void emit(struct program *p, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
+static void emit_code(struct program *p, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
 {
 	p->code[p->n++] = (struct sock_filter){code, jt, jf, k};
 }
@@ -160,8 +160,8 @@ static void emit_rules(struct program *p, const struct rule *rules, size_t n, en
 	for (size_t i = 0; i < n; i++) {
 		if (!rule_holds(&rules[i], kind, parts))
 			continue;
-		emit(p, BPF_JMP | BPF_JEQ | BPF_K, rules[i].number, 0, 1);
-		emit(p, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+		emit_code(p, BPF_JMP | BPF_JEQ | BPF_K, rules[i].number, 0, 1);
+		emit_code(p, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
 	}
 }
 
@@ -178,18 +178,18 @@ int filter_install(enum thread_kind kind, unsigned parts)
 	struct sock_fprog prog = {.filter = p.code};
 	unsigned at;
 
-	emit(&p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
-	emit(&p, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
-	emit(&p, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
-	emit(&p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
+	emit_code(&p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
+	emit_code(&p, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
+	emit_code(&p, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
+	emit_code(&p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
 	at = p.n;
-	emit(&p, BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 0); /* false: over the ioctls, filled in below */
-	emit(&p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1]), 0, 0);
+	emit_code(&p, BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 0); /* false: over the ioctls, set below */
+	emit_code(&p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1]), 0, 0);
 	emit_rules(&p, ioctls, ARRAY_SIZE(ioctls), kind, parts);
-	emit(&p, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
+	emit_code(&p, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
 	p.code[at].jf = (uint8_t)(p.n - at - 1);
 	emit_rules(&p, calls, ARRAY_SIZE(calls), kind, parts);
-	emit(&p, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
+	emit_code(&p, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
 	prog.len = p.n;
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) ? -errno : 0;
 }

@@ -49,13 +49,15 @@ static int empty_root(void)
 
 static int enter_namespaces(void)
 {
-	int err = unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC) ? -errno : 0;
+	int err = errno_if(unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC));
 
 	if (err == -EPERM) {
 		log_debug("sandbox: no namespaces: not permitted");
 		return 0;
 	}
-	return err ? err : empty_root();
+	if (!err)
+		err = empty_root();
+	return err;
 }
 
 /* ---- user and limits ---- */

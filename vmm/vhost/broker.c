@@ -26,8 +26,9 @@ static int connect_to(const char *path)
 	if (connect(sock, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
 		err = -errno;
 		close(sock);
+		return err;
 	}
-	return err ? err : sock;
+	return sock;
 }
 
 /* One message: how it went, and the socket when there is one. */

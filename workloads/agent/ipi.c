@@ -29,7 +29,7 @@ static int pin_self(int cpu)
 
 	CPU_ZERO(&set);
 	CPU_SET((size_t)cpu, &set);
-	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+	return errno_if(sched_setaffinity(0, sizeof(set), &set));
 }
 
 static void hand_over(struct pair *p, uint32_t to)

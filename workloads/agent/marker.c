@@ -18,5 +18,5 @@ int marker_write(enum marker_op op)
 		port_fd = open("/dev/port", O_WRONLY | O_CLOEXEC);
 	if (port_fd < 0)
 		return -errno;
-	return pwrite(port_fd, &value, 1, MARKER_PORT) == 1 ? 0 : -errno;
+	return errno_if(pwrite(port_fd, &value, 1, MARKER_PORT) != 1);
 }

@@ -52,7 +52,7 @@ static int ethtool_request(int sock, const char *ifname, void *request)
 	struct ifreq ifr = {.ifr_data = request};
 
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", ifname);
-	return ioctl(sock, SIOCETHTOOL, &ifr) ? -errno : 0;
+	return errno_if(ioctl(sock, SIOCETHTOOL, &ifr));
 }
 
 /* Both structs end in an array of as many as the driver has. */

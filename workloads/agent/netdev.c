@@ -26,7 +26,7 @@
 static int link_request(int sock, unsigned long op, const char *name, struct ifreq *ifr)
 {
 	snprintf(ifr->ifr_name, sizeof(ifr->ifr_name), "%s", name);
-	return ioctl(sock, op, ifr) ? -errno : 0;
+	return errno_if(ioctl(sock, op, ifr));
 }
 
 static bool is_ethernet(int sock, const char *name)
@@ -175,7 +175,7 @@ static int set_addr6(const char *name, const char *ip, unsigned prefix)
 	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	err = ioctl(fd, SIOCSIFADDR, &req) && errno != EEXIST ? -errno : 0;
+	err = errno_if(ioctl(fd, SIOCSIFADDR, &req) && errno != EEXIST);
 	close(fd);
 	return err;
 }

@@ -28,7 +28,9 @@ int talk_addr(union talk_addr *out, const char *ip, uint64_t port)
 		out->in4.sin_port = htons((uint16_t)port);
 		ok = inet_pton(AF_INET, ip, &out->in4.sin_addr);
 	}
-	return ok == 1 ? 0 : -EINVAL;
+	if (ok != 1)
+		return -EINVAL;
+	return 0;
 }
 
 socklen_t talk_addr_len(const union talk_addr *a)
@@ -60,7 +62,9 @@ int talk_errno(void)
 {
 	if (errno == EINTR)
 		return 0;
-	return errno == EAGAIN ? -ETIMEDOUT : -errno;
+	if (errno == EAGAIN)
+		return -ETIMEDOUT;
+	return -errno;
 }
 
 int talk_send_all(int fd, const void *data, size_t len)
@@ -106,7 +110,7 @@ static int connect_once(const union talk_addr *to, const struct talk_hello *hell
 	if (fd < 0)
 		return -errno;
 	talk_tune(fd);
-	err = connect(fd, &to->sa, talk_addr_len(to)) ? -errno : 0;
+	err = errno_if(connect(fd, &to->sa, talk_addr_len(to)));
 	if (!err)
 		err = talk_send_all(fd, hello, sizeof(*hello));
 	if (err) {
@@ -170,7 +174,9 @@ uint64_t talk_value(const char *line, const char *key)
 
 	snprintf(pattern, sizeof(pattern), " %s=", key);
 	p = strstr(line, pattern);
-	return p ? strtoull(p + strlen(pattern), NULL, 10) : 0;
+	if (!p)
+		return 0;
+	return strtoull(p + strlen(pattern), NULL, 10);
 }
 
 int talk_expect(int fd, const char *word, char *buf, size_t size)

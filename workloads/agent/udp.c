@@ -17,7 +17,9 @@ size_t udp_size(const struct workload_job *job)
 {
 	size_t size = or_usual(job->msg_size, UDP_MIN);
 
-	return size < UDP_MIN || size > UDP_MAX ? 0 : size;
+	if (size < UDP_MIN || size > UDP_MAX)
+		return 0;
+	return size;
 }
 
 static unsigned char fill_byte(uint64_t number, uint32_t seed)
@@ -129,9 +131,11 @@ static int send_batch(struct udp_flow *f, uint64_t number, unsigned n)
 		msg[i].msg_hdr.msg_iovlen = 1;
 	}
 	sent = sendmmsg(f->fd, msg, n, 0);
-	if (sent < 0 && (errno == EINTR || errno == ENOBUFS || errno == EAGAIN))
+	if (sent >= 0)
+		return sent;
+	if (errno == EINTR || errno == ENOBUFS || errno == EAGAIN)
 		return 0;
-	return sent < 0 ? -errno : sent;
+	return -errno;
 }
 
 int64_t udp_send(struct udp_flow *f, uint64_t rate, uint64_t ns)

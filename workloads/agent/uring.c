@@ -15,7 +15,7 @@
  * Completions are worked on where they are waited for, which spares an interrupt of the thread (Linux 6.1);
  * older kernels go without.
  */
-static int setup(unsigned entries, struct io_uring_params *p)
+static int setup_ring(unsigned entries, struct io_uring_params *p)
 {
 	int fd;
 
@@ -28,11 +28,13 @@ static int setup(unsigned entries, struct io_uring_params *p)
 	return (int)syscall(SYS_io_uring_setup, entries, p);
 }
 
-static void *map(int fd, size_t len, uint64_t offset)
+static void *map_ring(int fd, size_t len, uint64_t offset)
 {
 	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, (off_t)offset);
 
-	return p == MAP_FAILED ? NULL : p;
+	if (p == MAP_FAILED)
+		return NULL;
+	return p;
 }
 
 static void find_fields(struct uring *u, const struct io_uring_params *p)
@@ -53,15 +55,15 @@ int uring_open(struct uring *u, unsigned entries)
 {
 	struct io_uring_params p;
 
-	*u = (struct uring){.fd = setup(entries, &p)};
+	*u = (struct uring){.fd = setup_ring(entries, &p)};
 	if (u->fd < 0)
 		return -errno;
 	u->entries = p.sq_entries;
 	u->rings_len = MAX(p.sq_off.array + p.sq_entries * sizeof(unsigned),
 			   p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe));
 	u->sqes_len = p.sq_entries * sizeof(*u->sqe);
-	u->rings = map(u->fd, u->rings_len, IORING_OFF_SQ_RING);
-	u->sqe = map(u->fd, u->sqes_len, IORING_OFF_SQES);
+	u->rings = map_ring(u->fd, u->rings_len, IORING_OFF_SQ_RING);
+	u->sqe = map_ring(u->fd, u->sqes_len, IORING_OFF_SQES);
 	if (!u->rings || !u->sqe || !(p.features & IORING_FEAT_SINGLE_MMAP) ||
 	    !(p.features & IORING_FEAT_EXT_ARG)) {
 		uring_close(u);
