@@ -6,6 +6,7 @@
 
 #include "analysis/compare.h"
 #include "analysis/gate_impl.h"
+#include "base/escape.h"
 #include "results/record.h"
 
 /* Two baselines that disagree, or a value off the baseline's by more than a floor that was asked for:
@@ -93,8 +94,8 @@ static void print_changed(const json_t *of, const json_t *base, const json_t *sc
 		double a = count_of(base, reason, key), b = count_of(screen, reason, key);
 
 		if (a != b && !(only_new && a))
-			fprintf(out, "exit %s%s%s: %.10g -> %.10g per boot\n", reason,
-				*key ? " " : "", what, a, b);
+			print_plain(out, "exit %s%s%s: %.10g -> %.10g per boot\n", reason, text_if(*key, " "),
+				   what, a, b);
 	}
 }
 

@@ -183,9 +183,10 @@ static void write_legend(const struct gate *g, FILE *out)
 
 void gate_write_text(const struct gate *g, const struct gate_names *names, FILE *out)
 {
-	fprintf(out, "%s\nbaseline %s, screening %s", names->series, names->base, names->screen);
+	print_plain(out, "%s\n", names->series);
+	print_plain(out, "baseline %s, screening %s", names->base, names->screen);
 	if (names->confirm)
-		fprintf(out, ", confirmation %s", names->confirm);
+		print_plain(out, ", confirmation %s", names->confirm);
 	fprintf(out, "\n\n");
 	if (g->exact) {
 		gate_write_exact(g, out);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/escape.h"
 
@@ -63,4 +65,21 @@ void escape_text(struct strbuf *sb, enum language language, const char *text)
 			strbuf_addc(sb, *s);
 	}
 	free(line);
+}
+
+void print_plain(FILE *out, const char *fmt, ...)
+{
+	size_t fmt_len = strlen(fmt), before = strspn(fmt, "\n");
+	bool ends = fmt_len > before && fmt[fmt_len - 1] == '\n';
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	text = xvasprintf(fmt, ap);
+	va_end(ap);
+	if (ends)
+		text[strlen(text) - 1] = '\0';
+	str_one_line(text + before);
+	fprintf(out, "%s%s", text, text_if(ends, "\n"));
+	free(text);
 }

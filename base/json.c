@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <math.h>
+#include <unistd.h>
 
 #include "base/json.h"
 
@@ -64,6 +65,14 @@ char *json_text(const json_t *v)
 	if (!text)
 		return xstrdup("");
 	return text;
+}
+
+void json_print(const json_t *v, FILE *out, size_t flags)
+{
+	if (isatty(fileno(out)))
+		flags |= JSON_ENSURE_ASCII;
+	json_dumpf(v, out, flags);
+	fputc('\n', out);
 }
 
 static json_t *write_member(const struct member *m, const void *field)

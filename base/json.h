@@ -26,6 +26,8 @@
 #define BASE_JSON_H
 
 #include <jansson.h>
+#include <stdio.h>
+
 #include "base/util.h"
 
 enum member_kind {
@@ -81,6 +83,8 @@ void members_read(const struct members *m, const json_t *object, void *to);
 json_t *members_write(const struct members *m, const void *from);
 /* What is no number (no interval, no time) is null. */
 json_t *json_real_or_null(double v);
+/* As a document of its own; to a terminal in ASCII, because a record's texts must not command it. */
+void json_print(const json_t *v, FILE *out, size_t flags);
 /* A text as it is, anything else as compact JSON. Caller frees. */
 char *json_text(const json_t *v);
 /* The first member that is missing or of another type, and what is wrong with it; NULL when all is well. */

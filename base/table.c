@@ -15,8 +15,10 @@ struct table {
 	char **cell; /* the header is the first row */
 };
 
+/* What stands in a cell may come from a stranger's record. */
 static void table_push(struct table *t, char *text)
 {
+	str_one_line(text);
 	t->cell = xgrow(t->cell, t->cells, sizeof(*t->cell));
 	t->cell[t->cells++] = text;
 }

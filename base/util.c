@@ -90,7 +90,8 @@ static bool is_printable(uint32_t c)
 {
 	static const struct {
 		uint32_t from, to;
-	} not[] = {{0, 0x1f}, {0x7f, 0x9f}, {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069}};
+	} not[] = {{0, 0x1f},	     {0x7f, 0x9f},     {0x61c, 0x61c},
+		 {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(not); i++)
 		if (c >= not[i].from && c <= not[i].to)

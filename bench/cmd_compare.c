@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analysis/compare.h"
+#include "base/escape.h"
 #include "base/table.h"
 #include "bench/bench.h"
 #include "bench/cli/compare_plan.h"
@@ -111,8 +112,8 @@ static void print_side(const char *word, const json_t *rec)
 {
 	struct record r = record_of(rec);
 
-	printf("%s  %s  %s%s%s  %s, %s  %s\n", word, r.id, r.workload, text_if(*r.mode, " "), r.mode, r.vmm,
-	       r.substrate, r.started);
+	print_plain(stdout, "%s  %s  %s%s%s  %s, %s  %s\n", word, r.id, r.workload, text_if(*r.mode, " "),
+		    r.mode, r.vmm, r.substrate, r.started);
 }
 
 static void print_differences(const struct compare_difference *d, size_t n)
@@ -121,8 +122,8 @@ static void print_differences(const struct compare_difference *d, size_t n)
 		return;
 	printf("what differs:\n");
 	for (size_t i = 0; i < n; i++)
-		printf("  %s: %.48s -> %.48s%s\n", d[i].what, d[i].base, d[i].changed,
-		       text_if(d[i].blocking, " (forced)"));
+		print_plain(stdout, "  %s: %.48s -> %.48s%s\n", d[i].what, d[i].base, d[i].changed,
+			   text_if(d[i].blocking, " (forced)"));
 	if (d[0].blocking)
 		printf("Compared by force: across what is marked so, numbers say nothing about a change.\n");
 }
@@ -170,8 +171,7 @@ static void print_json(const json_t *base, const json_t *changed, const struct c
 							"blocking", d[i].blocking));
 	doc = json_pack("{s:s,s:s,s:o,s:o}", "base", record_of(base).id, "new",
 			record_of(changed).id, "differences", differ, "rows", list);
-	json_dumpf(doc, stdout, JSON_INDENT(1));
-	putchar('\n');
+	json_print(doc, stdout, JSON_INDENT(1));
 	json_decref(doc);
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/table.h"
 #include "bench/host/outer.h"
+#include "base/json.h"
 #include "bench/bench.h"
 #include "bench/cli/doctor.h"
 #include "bench/lab/lab.h"
@@ -121,8 +122,7 @@ static void print_json(const struct finding *f)
 		json_object_set_new(out, rows[i].name,
 				    json_pack("{s:s, s:s, s:s?}", "verdict", verdict_word[f[i].verdict],
 					      "found", f[i].what, "todo", f[i].todo));
-	json_dumpf(out, stdout, JSON_INDENT(1));
-	putchar('\n');
+	json_print(out, stdout, JSON_INDENT(1));
 	json_decref(out);
 }
 

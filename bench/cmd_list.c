@@ -91,8 +91,7 @@ static void list_end(struct listing *l)
 	if (l->format == LIST_TABLE)
 		table_print(l->table, stdout);
 	if (l->format == LIST_JSON) {
-		json_dumpf(l->rows, stdout, JSON_INDENT(1));
-		putchar('\n');
+		json_print(l->rows, stdout, JSON_INDENT(1));
 		json_decref(l->rows);
 	}
 }

@@ -134,8 +134,7 @@ static int take_interval(struct profile *p, struct exits *added)
 
 static void dump_line(json_t *j, size_t flags)
 {
-	json_dumpf(j, stdout, flags);
-	putchar('\n');
+	json_print(j, stdout, flags);
 	fflush(stdout);
 	json_decref(j);
 }

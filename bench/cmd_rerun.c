@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "base/file.h"
 #include "bench/bench.h"
 #include "bench/host/environment.h"
@@ -46,10 +47,10 @@ static size_t check_inputs(const json_t *rec)
 			continue;
 		differ++;
 		if (err)
-			printf("differs: input %s: %s: %s\n", in.name, in.path, strerror(-err));
+			print_plain(stdout, "differs: input %s: %s: %s\n", in.name, in.path, strerror(-err));
 		else
-			printf("differs: input %s: %s: SHA-256 was %.12s, is %.12s (version then: %s)\n", in.name,
-			       in.path, in.sha256, now, in.version);
+			print_plain(stdout, "differs: input %s: %s: SHA-256 was %.12s, is %.12s (version then: %s)\n",
+				   in.name, in.path, in.sha256, now, in.version);
 	}
 	return differ;
 }
@@ -58,7 +59,7 @@ static bool fact_differs(const char *name, const char *was, const char *is)
 {
 	if (!*was || !strcmp(was, is)) /* what the record does not say is not compared */
 		return false;
-	printf("differs: %s: was %s, is %s\n", name, was, text_or(is, "nothing"));
+	print_plain(stdout, "differs: %s: was %s, is %s\n", name, was, text_or(is, "nothing"));
 	return true;
 }
 
@@ -93,7 +94,7 @@ static int run_again(const json_t *rec, const struct rerun_args *a)
 	run.v[run.n] = NULL;
 	printf("bench");
 	for (size_t i = 1; i < run.n; i++)
-		printf(" %s", run.v[i]);
+		print_plain(stdout, " %s", run.v[i]);
 	printf("\n");
 	fflush(stdout);
 	if (!a->dry_run) {

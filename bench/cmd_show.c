@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analysis/stats.h"
+#include "base/escape.h"
 #include "base/table.h"
 #include "bench/bench.h"
 #include "bench/cli/runs.h"
@@ -68,7 +69,7 @@ static void print_pairs(const char *title, const json_t *obj)
 		len = strlen(key);
 		if (has_unit(key)) /* which is in the value now */
 			len = (size_t)(strrchr(key, '_') - key);
-		printf("%s %.*s=%s", sep, (int)len, key, text);
+		print_plain(stdout, "%s %.*s=%s", sep, (int)len, key, text);
 		sep = ",";
 		free(text);
 	}
@@ -78,9 +79,9 @@ static void print_pairs(const char *title, const json_t *obj)
 
 static void print_head(const struct record *r)
 {
-	printf("%s  %s%s%s%s%s  %s\n", r->id, r->workload, text_if(*r->mode, " "), r->mode,
-	       text_if(*r->vmm, " in "), r->vmm, r->started);
-	printf("guest %s, substrate %s, times %s\n", r->guest, r->substrate, r->time_base);
+	print_plain(stdout, "%s  %s%s%s%s%s  %s\n", r->id, r->workload, text_if(*r->mode, " "), r->mode,
+		   text_if(*r->vmm, " in "), r->vmm, r->started);
+	print_plain(stdout, "guest %s, substrate %s, times %s\n", r->guest, r->substrate, r->time_base);
 	print_pairs("knobs:", r->knobs);
 	print_pairs("parameters:", r->params);
 }
@@ -204,13 +205,13 @@ static void print_failures(const struct record *r)
 
 	for (size_t i = 0; record_sample(r->samples, i, &s); i++) {
 		if (!s.ok)
-			printf("boot %zu FAILED: %s\n", i + 1, s.error);
+			print_plain(stdout, "boot %zu FAILED: %s\n", i + 1, s.error);
 		for (size_t k = 0; record_text(s.tags, k, &tag); k++)
-			printf("boot %zu: %s\n", i + 1, tag);
+			print_plain(stdout, "boot %zu: %s\n", i + 1, tag);
 	}
 	for (size_t i = 0; record_check(r->checks, i, &c); i++)
-		printf("check %s: %s%s%s\n", c.name, c.ok ? "ok" : "FAILED", text_if(*c.detail, ", "),
-		       c.detail);
+		print_plain(stdout, "check %s: %s%s%s\n", c.name, c.ok ? "ok" : "FAILED",
+			    text_if(*c.detail, ", "), c.detail);
 }
 
 static void print_inputs(const json_t *inputs)
@@ -247,8 +248,7 @@ static void show_record(const json_t *rec, const struct show_args *a)
 static void print_json(const struct fig_set *set)
 {
 	for (size_t i = 0; i < set->n; i++) {
-		json_dumpf(set->rec[i], stdout, JSON_INDENT(1) | JSON_SORT_KEYS);
-		putchar('\n');
+		json_print(set->rec[i], stdout, JSON_INDENT(1) | JSON_SORT_KEYS);
 	}
 }
 

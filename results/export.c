@@ -28,8 +28,7 @@ static void write_json(json_t *const *rec, size_t n, FILE *out)
 		json_array_append(json_object_get(all, "records"), rec[i]);
 	if (n == 1)
 		doc = rec[0];
-	json_dumpf(doc, out, JSON_INDENT(1) | JSON_SORT_KEYS);
-	fputc('\n', out);
+	json_print(doc, out, JSON_INDENT(1) | JSON_SORT_KEYS);
 	json_decref(all);
 }
 
@@ -231,8 +230,7 @@ static void write_bmf(json_t *const *rec, size_t n, FILE *out)
 		json_object_set_new(all, series, bmf_measures(rec[i]));
 		free(series);
 	}
-	json_dumpf(all, out, JSON_INDENT(1) | JSON_SORT_KEYS);
-	fputc('\n', out);
+	json_print(all, out, JSON_INDENT(1) | JSON_SORT_KEYS);
 	json_decref(all);
 }
 

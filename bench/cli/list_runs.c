@@ -48,8 +48,7 @@ static void print_rows_json(const struct run_row *rows, size_t n)
 				  "time_base", r->time_base, "series", r->series, "ok", r->ok,
 				  "samples", r->samples, "ok_samples", r->ok_samples));
 	}
-	json_dumpf(list, stdout, JSON_INDENT(1));
-	putchar('\n');
+	json_print(list, stdout, JSON_INDENT(1));
 	json_decref(list);
 }
 

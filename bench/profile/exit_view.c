@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "base/table.h"
 #include "bench/profile/exit_view.h"
 #include "bench/profile/symbols.h"
@@ -305,7 +306,7 @@ void view_print_hist(const struct view_row *r, FILE *out)
 	}
 	for (int b = first; b <= last; b++)
 		most = MAX(most, bucket[b]);
-	fprintf(out, "\n%s %s%s%s\n", r->reason, r->key, text_if(r->device[0], "  "), r->device);
+	print_plain(out, "\n%s %s%s%s\n", r->reason, r->key, text_if(r->device[0], "  "), r->device);
 	for (int b = first; most && b <= last; b++) {
 		int bar = (int)(50 * bucket[b] / most);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/escape.h"
 #include "base/table.h"
 #include "bench/profile/profile_print.h"
 #include "probes/data.h"
@@ -12,8 +13,8 @@
 void profile_print_head(struct probes *p, const struct vm *vm, double seconds)
 {
 	if (vm->pid)
-		printf("%s (pid %d), %.2f s, KVM back end %s\n", vm->name, (int)vm->pid, seconds,
-		       probes_backend_text(p));
+		print_plain(stdout, "%s (pid %d), %.2f s, KVM back end %s\n", vm->name, (int)vm->pid, seconds,
+			   probes_backend_text(p));
 	else
 		printf("all virtual machines, %.2f s, KVM back end %s\n", seconds, probes_backend_text(p));
 	if (probes_backend(p) == BACKEND_OTHER)
@@ -215,7 +216,7 @@ static void print_object(const char *title, json_t *o)
 	json_object_foreach(o, name, v) {
 		if (!json_integer_value(v))
 			continue;
-		printf("%s%s %s", sep, fmt_si((double)json_integer_value(v)), name);
+		print_plain(stdout, "%s%s %s", sep, fmt_si((double)json_integer_value(v)), name);
 		sep = ", ";
 	}
 	putchar('\n');
@@ -244,13 +245,13 @@ void profile_print_rest(const json_t *all, double seconds)
 	struct probed d = probed_of(all);
 
 	if (*d.names_note)
-		printf("(%s)\n", d.names_note);
+		print_plain(stdout, "(%s)\n", d.names_note);
 	print_notify(all);
 	print_object("Page tables", d.mmu);
 	print_threads(d.threads, seconds);
 	print_counters(d.counters);
 	if (*d.counters_note)
-		printf("(%s)\n", d.counters_note);
+		print_plain(stdout, "(%s)\n", d.counters_note);
 	putchar('\n');
 	if (!isnan(d.overhead_ns))
 		printf("The probes themselves took %.2f %% of one CPU. ", d.overhead_ns / seconds / 1e7);

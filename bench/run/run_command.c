@@ -128,8 +128,7 @@ static void print_result(const struct plan *p, const struct run_result *r)
 		all = json_pack("{s:O, s:o}", "records", r->records, "comparison",
 				run_comparison(r->records));
 	}
-	json_dumpf(all, stdout, JSON_INDENT(2));
-	putchar('\n');
+	json_print(all, stdout, JSON_INDENT(2));
 	json_decref(all);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analysis/stats.h"
+#include "base/escape.h"
 #include "base/strbuf.h"
 #include "base/table.h"
 #include "bench/sample/bottleneck.h"
@@ -91,7 +92,7 @@ static void print_failures(const json_t *rec)
 
 	for (size_t i = 0; record_sample(samples, i, &s); i++)
 		if (!s.ok)
-			printf("FAILED %s boot %zu: %s\n", row_name(rec), i + 1, s.error);
+			print_plain(stdout, "FAILED %s boot %zu: %s\n", row_name(rec), i + 1, s.error);
 }
 
 /* What a faster path could not have been faster than. */
@@ -105,7 +106,7 @@ static void print_bottlenecks(const json_t *records)
 		struct strbuf sb = STRBUF_INIT;
 
 		if (bottleneck_text(record_of(rec).samples, &sb)) {
-			printf("%s%s: %s", sep, row_name(rec), strbuf_str(&sb));
+			print_plain(stdout, "%s%s: %s", sep, row_name(rec), strbuf_str(&sb));
 			sep = "; ";
 		}
 		strbuf_free(&sb);
@@ -141,7 +142,7 @@ static void print_footer(const json_t *records)
 	size_t n = json_array_size(first.samples), repeated = 0, i;
 	json_t *rec;
 
-	printf("\nsubstrate %s, times %s; ", first.substrate, first.time_base);
+	print_plain(stdout, "\nsubstrate %s, times %s; ", first.substrate, first.time_base);
 	printf("n = %zu boot%s", n, text_if(n != 1, "s"));
 	printf("%s", n < STATS_MIN_N ? " (too few for an interval)" : ", medians with 95 % intervals");
 	print_overhead(records);
@@ -152,7 +153,7 @@ static void print_footer(const json_t *records)
 		printf("\nboots that the lab lost and that were repeated: %zu", repeated);
 	printf("\nrecords:");
 	json_array_foreach(records, i, rec)
-		printf(" %s", record_of(rec).id);
+		print_plain(stdout, " %s", record_of(rec).id);
 	printf("\n");
 }
 

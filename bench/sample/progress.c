@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/escape.h"
 #include "base/log.h"
 #include "base/table.h"
 #include "bench/host/outer.h"
@@ -63,7 +64,8 @@ void progress_done(struct progress *p, bool ok, const char *result)
 		return;
 	if (p->terminal)
 		fputs("\r\033[K", stderr);
-	fprintf(stderr, "[%zu/%zu] %s: %s%s", p->done, p->total, p->label, text_if(!ok, "FAILED: "), result);
+	print_plain(stderr, "[%zu/%zu] %s: %s%s", p->done, p->total, p->label,
+		    text_if(!ok, "FAILED: "), result);
 	if (p->done < p->total)
 		fprintf(stderr, "  (%s left)", fmt_ns((double)time_left(p)));
 	fputc('\n', stderr);

@@ -32,6 +32,33 @@ record() {
 	[ ! -e "$pwned" ]
 }
 
+# Python's tables are another's opinion of what is no character to print.
+printable() {
+	"$@" | python3 -c '
+import sys, unicodedata
+for n, c in enumerate(sys.stdin.buffer.read().decode()):
+    assert c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp"), (n, c)'
+}
+
+@test "a terminal is told nothing: list, show, compare, rerun" {
+	record a-1
+	attack=$(printf '\e]0;x\a\e[31m\xc2\x9b31m\nok 2\r\xe2\x80\xae\xd8\x9c')
+	for id in a-2 a-3; do
+		jq --arg id $id --arg bad "$attack" 'def spoil: . + $bad;
+			.id = $id | (.workload, .mode, .vmm, .guest, .exits[].reason, .exits[].key) |= spoil |
+			.ok = false | .error = "x" | .samples[0] |= {ok: false, error: ("no" | spoil)} |
+			.checks = [{name: ("c" | spoil), ok: false, detail: ("d" | spoil)}] | .plan = {id: $id, cell: ("p" | spoil)} |
+			.inputs = [{name: ("i" | spoil), path: ("/i" | spoil), build: "b", sha256: ("0" | spoil), version: ("v" | spoil)}] |
+			.environment = {kernel: ("k" + $id | spoil), cpu: ("q" | spoil)} | .params.note = $bad |
+			.knobs = {("k" | spoil): ("v" | spoil)}' "$BATS_TEST_TMPDIR/a-1.json" >"$BATS_TEST_TMPDIR/$id.json"
+		"$bench" import "$BATS_TEST_TMPDIR/$id.json" --store "$store" >/dev/null
+	done
+	printable "$bench" list runs --store "$store"
+	printable "$bench" show a-2 --samples --inputs --all --store "$store"
+	printable "$bench" compare a-2 a-3 --force --store "$store"
+	printable "$bench" rerun a-2 --dry-run --store "$store"
+}
+
 @test "pages hold what names say as text" {
 	record a-1
 	"$bench" dashboard --out="$BATS_TEST_TMPDIR/site" --store "$store"

@@ -119,6 +119,7 @@ static void test_printable(void **state)
 		{"\x9b" "31m", "?31m"},      /* and alone */
 		{"\xc2\xa0|\xe2\x82\xac|\xf0\x9f\x98\x80", "\xc2\xa0|\xe2\x82\xac|\xf0\x9f\x98\x80"},
 		{"\xe2\x80\xae" "x", "???x"}, /* right to left from here on */
+		{"\xe2\x81\xa6" "x\xd8\x9c", "???x??"}, /* the same, isolated; Arabic letter mark */
 		{"\xc0\x9b|\xe0\x82\x9b|\xed\xa0\x80", "??|???|???"}, /* too long, a surrogate */
 		{"\xf4\x90\x80\x80|\xff", "????|?"},
 		{"cut \xe2\x82", "cut ??"},
