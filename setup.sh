@@ -20,7 +20,8 @@ test_packages="libcmocka-dev llvm bats strace sqlite3 busybox-static cpio acpica
 qemu_package=qemu-system-x86
 qemu_min=1:8.0 # the igb SR-IOV card
 
-cache=${EXITLAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/exitlab}
+home=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)} # as base/home.c has it
+cache=${EXITLAB_CACHE:-${XDG_CACHE_HOME:-$home/.cache}/exitlab}
 mode=install tests="" newer="" intel="" packages="$build_packages $run_packages"
 
 for arg in "$@"; do

@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/checkout.h"
 #include "base/file.h"
+#include "base/home.h"
 #include "base/log.h"
 #include "results/store_impl.h"
 
@@ -51,7 +52,6 @@ int store_fail(const struct store *s, const char *what, int err)
 
 static char *default_dir(void)
 {
-	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 	char *root, *dir;
 
 	if (checkout_is("."))
@@ -62,9 +62,7 @@ static char *default_dir(void)
 		free(root);
 		return dir;
 	}
-	if (state && *state)
-		return xasprintf("%s/exitlab", state);
-	return xasprintf("%s/.local/state/exitlab", home && *home ? home : "/tmp");
+	return home_path("XDG_STATE_HOME", ".local/state");
 }
 
 static int check_format(struct store *s)
@@ -237,6 +235,11 @@ int store_open(struct store **out, const char *dir)
 	int err;
 
 	s->dir = dir ? xstrdup(dir) : default_dir();
+	if (!s->dir) {
+		log_error("store: there is no home directory to keep it in; set HOME, or name a place with --store DIR");
+		free(s);
+		return -ENOENT;
+	}
 	s->runs = xasprintf("%s/runs", s->dir);
 	s->tmp = xasprintf("%s/tmp", s->dir);
 	err = make_dirs(s);

@@ -7,10 +7,10 @@
 
 struct store;
 
-/* dir NULL: results/store in a checkout, else $XDG_STATE_HOME/exitlab. Creates it. -errno is logged
- * in one clear line (full, newer format, ...). A read-only store opens, and refuses what would
- * write. A damaged or missing index is rebuilt from the run directories; one that lacks some of
- * them is completed. */
+/* dir NULL: results/store in a checkout, else exitlab in $XDG_STATE_HOME or ~/.local/state. Creates it.
+ * -errno is logged in one clear line (full, newer format, no home, ...). A read-only store opens, and
+ * refuses what would write. A damaged or missing index is rebuilt from the run directories; one that lacks
+ * some of them is completed. */
 int store_open(struct store **out, const char *dir);
 void store_close(struct store *s);
 const char *store_dir(const struct store *s);

@@ -6,6 +6,7 @@
 
 #include "base/checkout.h"
 #include "base/file.h"
+#include "base/home.h"
 #include "base/log.h"
 #include "bench/host/paths.h"
 
@@ -78,16 +79,16 @@ const char *path_setup(void)
 const char *path_cache(void)
 {
 	static char *cache;
-	const char *dir = getenv("EXITLAB_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	const char *dir = getenv("EXITLAB_CACHE");
 
 	if (cache)
 		return cache;
 	if (dir && *dir)
 		cache = xstrdup(dir);
-	else if (xdg && *xdg)
-		cache = xasprintf("%s/exitlab", xdg);
 	else
-		cache = xasprintf("%s/.cache/exitlab", text_or(home, "/root"));
+		cache = home_path("XDG_CACHE_HOME", ".cache");
+	if (!cache) /* anywhere else strangers could have put kernels and images first */
+		die(EXIT_CANNOT, "there is no home directory for kernels and images; set HOME or EXITLAB_CACHE");
 	return cache;
 }
 

@@ -169,3 +169,17 @@ record() {
 	echo 2 > "$store/format"
 	fails 3 "written by a newer exitlab" "$bench" list runs --store "$store"
 }
+
+@test "without HOME: the home of the password database; nowhere that others can write to" {
+	[ "$(id -u)" -eq 0 ] || skip "not root: another user is needed"
+	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR"
+	install -m 755 "$bench" "$BATS_TEST_TMPDIR/bench"
+	cd "$BATS_TEST_TMPDIR"
+	stranger=$(($(date +%s) % 1000000 + 3000000000))
+	fails 3 "no home directory.*set HOME, or name a place with --store" \
+		setpriv --reuid="$stranger" --clear-groups env -i PATH="$PATH" ./bench list runs
+	[ ! -e /tmp/.local ]
+	mkdir state && chown "$stranger" state
+	setpriv --reuid="$stranger" --clear-groups env -i PATH="$PATH" XDG_STATE_HOME="$PWD/state" ./bench list runs
+	[ -d state/exitlab ]
+}
