@@ -23,6 +23,7 @@ struct peer_args {
 struct peer {
 	struct peer_token token;
 	int listen_fd, signal_fd, netns;
+	struct peer_door door;
 	/* The session that is served; control is -1 while there is none. */
 	int control;
 	struct proc agent;
@@ -49,55 +50,56 @@ static int start_agent(struct peer *p, unsigned port)
 }
 
 /* There is one card, so one caller is served at a time. */
-static void on_caller(struct peer *p)
+static void on_caller(struct peer *p, struct peer_caller *c)
 {
-	struct peer_caller c = {.fd = accept4(p->listen_fd, NULL, NULL, SOCK_CLOEXEC)};
 	const char *refusal = NULL;
 	int err;
 
-	if (c.fd < 0)
-		return;
-	err = peer_greet(&c, &p->token);
-	if (err) {
-		log_warn("a caller was sent away: %s",
-			 err == -EACCES ? "it does not know the token" : strerror(-err));
-		close(c.fd);
-		return;
-	}
 	if (p->control >= 0)
 		refusal = "it serves somebody else";
-	else if (start_agent(p, c.port))
+	else if (start_agent(p, c->port))
 		refusal = "its agent could not be started";
-	err = peer_answer(&c, &p->token, refusal);
+	err = peer_answer(c, &p->token, refusal);
 	if (refusal) {
-		close(c.fd);
+		close(c->fd);
 		return;
 	}
-	p->control = c.fd;
-	log_info("session on port %u", c.port);
+	p->control = c->fd;
+	log_info("session on port %u", c->port);
 	if (err)
 		end_session(p);
+}
+
+static void let_in(struct peer *p)
+{
+	int fd = accept4(p->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd >= 0)
+		peer_door_add(&p->door, fd);
 }
 
 /* Until a signal. Whatever the caller sends, or its hanging up, ends its session. */
 static void serve_callers(struct peer *p)
 {
 	for (;;) {
-		struct pollfd fd[] = {
+		struct pollfd fd[4 + PEER_CALLERS] = {
 			{p->signal_fd, POLLIN, 0},
 			{p->listen_fd, POLLIN, 0},
 			{p->control, POLLIN, 0},
 			{p->control >= 0 ? p->agent.pidfd : -1, POLLIN, 0},
 		};
+		struct peer_caller caller;
 
-		if (poll(fd, ARRAY_SIZE(fd), -1) < 0 && errno != EINTR)
+		if (poll(fd, ARRAY_SIZE(fd), peer_door_wait(&p->door, fd + 4)) < 0 && errno != EINTR)
 			return;
 		if (fd[0].revents)
 			return;
 		if (p->control >= 0 && (fd[2].revents || fd[3].revents))
 			end_session(p);
 		if (fd[1].revents)
-			on_caller(p);
+			let_in(p);
+		while (peer_door_next(&p->door, &p->token, &caller))
+			on_caller(p, &caller);
 	}
 }
 
@@ -140,6 +142,7 @@ static int peer_main(int argc, char **argv)
 		log_error("peer: --nic and --token are both needed; see bench peer --help");
 		return EXIT_USAGE;
 	}
+	peer_door_open(&p.door);
 	err = open_peer(&p, &a);
 	if (!err) {
 		log_info("peer: ready on port %s, %s is the wire", a.port, a.nic);
@@ -147,6 +150,7 @@ static int peer_main(int argc, char **argv)
 	}
 	if (p.control >= 0)
 		end_session(&p);
+	peer_door_close(&p.door);
 	close_fd(&p.listen_fd);
 	close_fd(&p.signal_fd);
 	close_fd(&p.netns); /* the card comes back */

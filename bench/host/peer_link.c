@@ -18,7 +18,6 @@
 #include "base/log.h"
 #include "bench/host/peer_link.h"
 
-#define LINE_MAX_LEN  256
 #define TOKEN_MIN     16
 #define LIMIT_NS      (5 * NSEC_PER_SEC)
 #define GREETING      "exitlab-peer 1"
@@ -54,27 +53,47 @@ int peer_token_read(const char *path, struct peer_token *t)
 
 /* ---- lines ---- */
 
-/* Reads byte by byte, because what follows the line belongs to another reader. */
-static int read_line(int fd, char line[LINE_MAX_LEN], uint64_t deadline_ns)
+/*
+ * What has come of a line, of which *have bytes are there. It is read byte by byte, because what
+ * follows the line belongs to another reader. -EAGAIN: its end has not come.
+ */
+static int read_more(int fd, char line[PEER_LINE], size_t *have)
 {
-	for (size_t n = 0; n < LINE_MAX_LEN - 1; n++) {
-		struct pollfd p = {fd, POLLIN, 0};
-		uint64_t left = sub_floor(deadline_ns, clock_ns());
-		ssize_t got;
+	while (*have < PEER_LINE - 1) {
+		ssize_t got = recv(fd, line + *have, 1, MSG_DONTWAIT);
 
-		if (!left || poll(&p, 1, (int)(left / NSEC_PER_MSEC) + 1) <= 0)
-			return -ETIMEDOUT;
-		got = read(fd, line + n, 1);
 		if (got < 0)
 			return -errno;
 		if (!got)
 			return -EPIPE;
-		if (line[n] == '\n') {
-			line[n] = '\0';
+		if (line[*have] == '\n') {
+			line[*have] = '\0';
 			return 0;
 		}
+		++*have;
 	}
 	return -EMSGSIZE;
+}
+
+static int ms_left(uint64_t deadline_ns)
+{
+	uint64_t left = sub_floor(deadline_ns, clock_ns());
+
+	return left ? (int)(left / NSEC_PER_MSEC) + 1 : 0;
+}
+
+static int read_line(int fd, char line[PEER_LINE], uint64_t deadline_ns)
+{
+	size_t have = 0;
+	int err;
+
+	while ((err = read_more(fd, line, &have)) == -EAGAIN) {
+		struct pollfd p = {fd, POLLIN, 0};
+
+		if (poll(&p, 1, ms_left(deadline_ns)) <= 0)
+			return -ETIMEDOUT;
+	}
+	return err;
 }
 
 static int write_line(int fd, char *line)
@@ -162,7 +181,7 @@ static int dial_peer(const char *addr)
 }
 
 /* 0, or -errno with *why set. */
-static int introduce_us(int fd, const struct peer_token *t, unsigned work_port, char line[LINE_MAX_LEN],
+static int introduce_us(int fd, const struct peer_token *t, unsigned work_port, char line[PEER_LINE],
 			const char **why)
 {
 	uint64_t deadline = clock_ns() + LIMIT_NS;
@@ -194,7 +213,7 @@ static int introduce_us(int fd, const struct peer_token *t, unsigned work_port, 
 
 int peer_connect(const char *addr, const struct peer_token *t, unsigned work_port)
 {
-	char line[LINE_MAX_LEN];
+	char line[PEER_LINE];
 	const char *why;
 	int fd = dial_peer(addr), err;
 
@@ -236,25 +255,113 @@ int peer_listen(const char *port)
 	return err;
 }
 
-int peer_greet(struct peer_caller *c, const struct peer_token *t)
+static int caller_greet(struct peer_caller *c)
 {
-	uint64_t deadline = clock_ns() + LIMIT_NS;
-	char line[LINE_MAX_LEN], mac[HMAC_HEX] = "", want[HMAC_HEX];
 	int err = hmac_nonce(c->ours);
 
-	if (!err)
-		err = write_line(c->fd, xasprintf(GREETING " %s\n", c->ours));
-	if (!err)
-		err = read_line(c->fd, line, deadline);
 	if (err)
 		return err;
-	if (sscanf(line, "hello %64[0-9a-f] %u %64[0-9a-f]", c->theirs, &c->port, mac) != 3 ||
-	    !c->port || c->port > 65535)
+	return write_line(c->fd, xasprintf(GREETING " %s\n", c->ours));
+}
+
+static int caller_check(struct peer_caller *c, const struct peer_token *t)
+{
+	char mac[HMAC_HEX] = "", want[HMAC_HEX];
+
+	if (sscanf(c->line, "hello %64[0-9a-f] %u %64[0-9a-f]", c->theirs, &c->port, mac) != 3 || !c->port ||
+	    c->port > 65535)
 		return -EPROTO;
 	write_proof(t, "run", c->ours, c->theirs, c->port, want);
 	if (!hmac_equal(mac, want))
 		return -EACCES;
 	return 0;
+}
+
+static void caller_send_away(struct peer_caller *c, int err)
+{
+	const char *why = strerror(-err);
+
+	if (err == -EACCES)
+		why = "it does not know the token";
+	log_warn("a caller was sent away: %s", why);
+	close_fd(&c->fd);
+}
+
+void peer_door_open(struct peer_door *d)
+{
+	for (size_t i = 0; i < PEER_CALLERS; i++)
+		d->caller[i].fd = -1;
+}
+
+/* A free place, or that of the one who has been silent for longest. */
+static struct peer_caller *door_place(struct peer_door *d)
+{
+	struct peer_caller *oldest = &d->caller[0];
+
+	for (size_t i = 0; i < PEER_CALLERS; i++) {
+		struct peer_caller *c = &d->caller[i];
+
+		if (c->fd < 0)
+			return c;
+		if (c->deadline_ns < oldest->deadline_ns)
+			oldest = c;
+	}
+	caller_send_away(oldest, -EBUSY);
+	return oldest;
+}
+
+void peer_door_add(struct peer_door *d, int fd)
+{
+	struct peer_caller *c = door_place(d);
+	int err;
+
+	*c = (struct peer_caller){.fd = fd, .deadline_ns = clock_ns() + LIMIT_NS};
+	err = caller_greet(c);
+	if (err)
+		caller_send_away(c, err);
+}
+
+int peer_door_wait(const struct peer_door *d, struct pollfd *fds)
+{
+	int wait = -1;
+
+	for (size_t i = 0; i < PEER_CALLERS; i++) {
+		const struct peer_caller *c = &d->caller[i];
+
+		fds[i] = (struct pollfd){c->fd, POLLIN, 0};
+		if (c->fd >= 0 && (wait < 0 || ms_left(c->deadline_ns) < wait))
+			wait = ms_left(c->deadline_ns);
+	}
+	return wait;
+}
+
+bool peer_door_next(struct peer_door *d, const struct peer_token *t, struct peer_caller *out)
+{
+	for (size_t i = 0; i < PEER_CALLERS; i++) {
+		struct peer_caller *c = &d->caller[i];
+		int err;
+
+		if (c->fd < 0)
+			continue;
+		err = read_more(c->fd, c->line, &c->have);
+		if (err == -EAGAIN && ms_left(c->deadline_ns))
+			continue;
+		if (!err)
+			err = caller_check(c, t);
+		if (!err) {
+			*out = *c;
+			c->fd = -1;
+			return true;
+		}
+		caller_send_away(c, err == -EAGAIN ? -ETIMEDOUT : err);
+	}
+	return false;
+}
+
+void peer_door_close(struct peer_door *d)
+{
+	for (size_t i = 0; i < PEER_CALLERS; i++)
+		close_fd(&d->caller[i].fd);
 }
 
 int peer_answer(struct peer_caller *c, const struct peer_token *t, const char *refusal)

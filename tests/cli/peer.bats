@@ -88,7 +88,15 @@ while s.recv(100):
 	say 'pass'
 	kill -0 $peer_pid
 	[ "$(grep -c 'was sent away' "$BATS_TEST_TMPDIR/peer.log")" -eq 4 ]
+	# Three that are silent for 5 s each, and one that waits for 5 s: it is served beside them.
+	in_a python3 -c "
+import socket, time
+all = [socket.create_connection(('192.0.2.2', 7788)) for _ in range(3)]
+print('silent', flush=True)
+time.sleep(30)" >"$BATS_TEST_TMPDIR/silent" 3>&- &
+	until grep -q silent "$BATS_TEST_TMPDIR/silent"; do sleep 0.1; done
 	run_at 192.0.2.2 >/dev/null
+	kill $!
 }
 
 @test "one run at a time; killed in its middle, its session ends" {
