@@ -28,7 +28,7 @@ static void of_ourselves(void **state)
 	uint64_t cpu = usage_cpu_ns(getpid());
 
 	(void)state;
-	assert_true(cpu > 0);
+	/* Clock ticks: a process that has just begun may have had none. */
 	for (volatile unsigned i = 0; i < 50000000; i++)
 		;
 	assert_true(usage_cpu_ns(getpid()) > cpu);
