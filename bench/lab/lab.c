@@ -152,6 +152,7 @@ static void lab_close(struct lab *lab)
 	close_fd(&lab->log_fd);
 	close_fd(&lab->signal_fd);
 	strbuf_free(&lab->inbox);
+	strbuf_free(&lab->outbox);
 	sigprocmask(SIG_SETMASK, &lab->saved_signals, NULL);
 }
 

@@ -24,6 +24,7 @@ struct lab {
 	int console_fd, log_fd; /* memfds: the lab kernel's console, the emulator's own messages */
 	int signal_fd, stdin_fd;
 	struct strbuf inbox;    /* bytes that came and are no whole frame yet */
+	struct strbuf outbox;   /* bytes of frames that the lab has not taken yet */
 	bool in_step;           /* the first frame has been found among the emulator's own output */
 	bool ready, done, timed_out, silent;
 	int32_t status;
@@ -41,8 +42,9 @@ void lab_config_add(struct strbuf *config, const char *key, const char *value);
 
 /* From here on Ctrl-C and its like are for the command; the mask that was is in saved_signals. */
 void lab_catch_signals(struct lab *lab);
-/* Sends one frame to the lab's init. */
+/* Sends one frame to the lab's init without waiting: what it does not take now, lab_flush sends later. */
 int lab_send_frame(struct lab *lab, uint32_t type, const void *data, size_t len);
+int lab_flush(struct lab *lab);
 /* Carry streams, signals and the terminal until the command has ended; -errno when the machine went first. */
 int lab_session(struct lab *lab);
 /* Handles the whole frames of what came; 0, or -errno for what is no frame or cannot be stored. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -19,14 +20,27 @@
 #define GRACE_NS (5 * NSEC_PER_SEC)
 #define SILENCE_NS (60 * NSEC_PER_SEC) /* many LAB_ALIVE_MS: a busy host is slow */
 
+int lab_flush(struct lab *lab)
+{
+	while (lab->outbox.len) {
+		ssize_t n = send(lab->ctl_fd, lab->outbox.buf, lab->outbox.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return 0;
+		if (n < 0)
+			return -errno;
+		strbuf_cut(&lab->outbox, (size_t)n);
+	}
+	return 0;
+}
+
 int lab_send_frame(struct lab *lab, uint32_t type, const void *data, size_t len)
 {
 	struct lab_frame f = {type, (uint32_t)len};
-	int err = fd_write_all(lab->ctl_fd, &f, sizeof(f));
 
-	if (err)
-		return err;
-	return fd_write_all(lab->ctl_fd, data, len);
+	strbuf_add(&lab->outbox, &f, sizeof(f));
+	strbuf_add(&lab->outbox, data, len);
+	return lab_flush(lab);
 }
 
 static void send_winsize(struct lab *lab)
@@ -250,16 +264,20 @@ static int session_live(struct lab *lab)
 	int err = 0;
 
 	while (!lab->done && !err) {
+		/* A command that does not read: its input waits where it is, signals and the clock do not. */
+		bool full = lab->outbox.len;
 		struct pollfd p[] = {
-			{lab->ctl_fd, POLLIN, 0},
+			{lab->ctl_fd, (short)(POLLIN | bits_if(full, POLLOUT)), 0},
 			{lab->signal_fd, POLLIN, 0},
-			{lab->ready ? lab->stdin_fd : -1, POLLIN, 0},
+			{lab->ready && !full ? lab->stdin_fd : -1, POLLIN, 0},
 			{lab->emulator.pidfd, POLLIN, 0},
 		};
 
 		if (poll(p, ARRAY_SIZE(p), 200) < 0 && errno != EINTR)
 			return -errno;
-		if (p[0].revents)
+		if (p[0].revents & POLLOUT)
+			lab_flush(lab); /* what fails is heard as the end */
+		if (p[0].revents & ~POLLOUT)
 			err = hear_lab(lab);
 		else if (p[3].revents)
 			err = -EPIPE;

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/file.h"
@@ -118,12 +120,50 @@ static void a_file_stays_below_its_directory(void **state)
 	free(dir);
 }
 
+/* A command that reads nothing: whatever we have to say waits in memory, whole, in order. */
+static void a_lab_that_does_not_read_holds_nobody(void **state)
+{
+	static char data[LAB_FRAME_MAX], got[65536];
+	struct lab_spec spec = {.out_dir = NULL};
+	struct lab lab = lab_make(LAB_TALKS, &spec);
+	size_t sent = 0, had = 0;
+	uint32_t sum = 0;
+	int pair[2];
+
+	(void)state;
+	alarm(20);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	lab.ctl_fd = pair[0];
+	for (int i = 0; i < 40; i++) {
+		memset(data, i, sizeof(data));
+		assert_int_equal(lab_send_frame(&lab, LAB_STDIN, data, sizeof(data)), 0);
+		sent += sizeof(struct lab_frame) + sizeof(data);
+	}
+	assert_true(lab.outbox.len > 0 && lab.outbox.len < sent);
+	while (had < sent) {
+		ssize_t n = read(pair[1], got, sizeof(got));
+
+		assert_true(n > 0);
+		had += (size_t)n;
+		for (ssize_t k = 0; k < n; k++)
+			sum += (uint8_t)got[k];
+		assert_int_equal(lab_flush(&lab), 0);
+	}
+	assert_int_equal(lab.outbox.len, 0);
+	assert_int_equal(sum, 40 / 2 * 39 * LAB_FRAME_MAX + 40 * (LAB_STDIN + 1));
+	close(pair[1]);
+	assert_int_equal(lab_send_frame(&lab, LAB_STDIN, data, 1), -EPIPE); /* and nothing kills us */
+	close(pair[0]);
+	strbuf_free(&lab.outbox);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_cut_gives_the_same),
 		cmocka_unit_test(what_is_no_frame_ends_it),
 		cmocka_unit_test(a_file_stays_below_its_directory),
+		cmocka_unit_test(a_lab_that_does_not_read_holds_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

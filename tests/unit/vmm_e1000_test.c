@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "tests/unit/fake.h"
+#include "tests/unit/held_loop.h"
 #include "vmm/devices.h"
 #include "vmm/devices/e1000/e1000.h"
 
@@ -329,6 +330,36 @@ static void test_tail_that_runs_away(void **state)
 	}
 	e1000_set(e, TCTL, 0);
 	pthread_join(racer, NULL);
+}
+
+static void *set_phy_loopback(void *arg)
+{
+	(void)arg;
+	wr(MDIC, 1u << 26 | 1u << 21 | 0x4000); /* write PHY register 0 */
+	return NULL;
+}
+
+/*
+ * In loopback the receive ring is the transmitter's: it may not begin while the thread of the TAP is in the
+ * middle of a frame, whichever register asks for it.
+ */
+static void test_phy_loopback_waits_for_the_receiver(void **state)
+{
+	struct e1000 *e = dev->priv;
+	struct held_loop held;
+	pthread_t vcpu;
+	bool early;
+
+	(void)state;
+	loop_hold(&held, e->loop);
+	assert_int_equal(pthread_create(&vcpu, NULL, set_phy_loopback, NULL), 0);
+	clock_sleep_ns(50 * NSEC_PER_MSEC);
+	early = e1000_loopback(e);
+	loop_release(&held);
+	pthread_join(vcpu, NULL);
+	loop_forget(&held);
+	assert_false(early);
+	assert_true(e1000_loopback(e));
 }
 
 /* More pieces than a packet may have: it is dropped, and the next one is sent. */
@@ -814,6 +845,7 @@ int main(void)
 		T(test_register_masks),
 		T(test_causes_raise_the_line_only_when_unmasked),
 		T(test_loopback_carries_the_bytes),
+		T(test_phy_loopback_waits_for_the_receiver),
 		T(test_every_head_tail_and_length),
 		T(test_every_receive_head_tail_and_length),
 		T(test_tail_that_runs_away),

@@ -16,7 +16,9 @@
 #include "base/clock.h"
 #include "tests/unit/seed.h"
 #include "tests/unit/fake.h"
+#include "tests/unit/held_loop.h"
 #include "vmm/platform/acpi.h"
+#include "vmm/platform/channel.h"
 #include "vmm/platform/ioapic.h"
 #include "vmm/platform/platform.h"
 #include "vmm/platform/ports.h"
@@ -318,6 +320,51 @@ static void any_access(void **state)
 	assert_int_equal(in(COM1 + 5), 0x60);
 }
 
+static size_t take_none(void *arg, const uint8_t *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	++*(unsigned *)arg;
+	return 0;
+}
+
+/* A guest that reads an empty FIFO over and over, while its console's thread has no time. */
+static void resumes_do_not_pile_up(void **state)
+{
+	struct threads threads = {.started = true};
+	struct channel *ch;
+	struct held_loop held;
+	struct evloop *loop;
+	unsigned tries = 0, before;
+	char spec[16];
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(evloop_create(&loop, &threads, THREAD_IO, "test"), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	snprintf(spec, sizeof(spec), "fd=%d", pair[1]);
+	assert_int_equal(channel_open(&ch, loop, "test", spec), 0);
+	channel_on_input(ch, take_none, NULL, &tries);
+	assert_int_equal(write(pair[0], "x", 1), 1);
+	while (!__atomic_load_n(&tries, __ATOMIC_RELAXED))
+		clock_sleep_ns(NSEC_PER_MSEC);
+	loop_hold(&held, loop);
+	before = tries;
+	for (int i = 0; i < 10000; i++)
+		channel_resume(ch);
+	loop_release(&held);
+	channel_flush(ch); /* a call, behind those that were posted */
+	assert_int_equal(tries, before + 1);
+	channel_resume(ch);
+	channel_flush(ch);
+	assert_int_equal(tries, before + 2);
+	channel_close(ch);
+	evloop_destroy(loop);
+	loop_forget(&held);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 static void bad_channels(void **state)
 {
 	static const struct {
@@ -363,6 +410,7 @@ int main(void)
 		T(keyboard_controller),
 		T(clock_and_cmos),
 		T(any_access),
+		cmocka_unit_test(resumes_do_not_pile_up),
 		cmocka_unit_test(bad_channels),
 	};
 

@@ -21,7 +21,10 @@ int evloop_mod(struct evloop *l, int fd, uint32_t epoll_events);
 void evloop_del(struct evloop *l, int fd);
 /* Run fn on the loop's thread and wait for it (runs at once when called there). */
 void evloop_call(struct evloop *l, void (*fn)(void *arg), void *arg);
-/* The same without waiting; dropped when memory is out or the loop is being destroyed. */
+/*
+ * The same without waiting; dropped when memory is out or the loop is being destroyed. Each call waits in
+ * memory of its own: what a guest can repeat is posted once until it has begun.
+ */
 void evloop_post(struct evloop *l, void (*fn)(void *arg), void *arg);
 /* Called each round before the loop sleeps; returns how long it may, in ns: 0 to be called again at
  * once (busy polling), EVLOOP_FOREVER until the next event. */

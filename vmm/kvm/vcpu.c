@@ -211,6 +211,7 @@ int vcpus_create(struct vm *vm)
 		v->running = true; /* until it waits */
 		err = pthread_create(&v->thread, NULL, vcpu_main, v);
 		if (err) {
+			v->running = false;
 			log_error("vCPU %u: thread: %s", i, strerror(err));
 			return -err;
 		}
@@ -258,8 +259,11 @@ void vcpus_stop(struct vm *vm)
 	for (unsigned i = 0; i < vm->n_cpus; i++) {
 		struct vcpu *v = &kvm->vcpu[i];
 
-		/* This is set before the signal is sent, so that a vCPU which is about to enter leaves at
-		 * once. */
+		/*
+		 * This is set before the signal is sent, so that a vCPU which is about to enter leaves at
+		 * once. A vCPU that runs has a thread to signal, because the thread takes this lock to say
+		 * that it does not run any more, and ends only after that.
+		 */
 		__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_RELEASE);
 		if (v->running)
 			pthread_kill(v->thread, KICK_SIGNAL);

@@ -36,6 +36,7 @@ struct channel {
 	/* Of the loop's thread. */
 	bool escape;
 	bool out_watched; /* waiting for room */
+	bool resuming;    /* posted, and not begun: a guest may ask as often as it reads */
 	uint8_t held[256]; /* input that the guest had no room for */
 	size_t n_held;
 
@@ -210,10 +211,20 @@ static void on_readable(void *arg, uint32_t events)
 	give_held(ch);
 }
 
+static void on_resume(void *arg)
+{
+	struct channel *ch = arg;
+
+	__atomic_store_n(&ch->resuming, false, __ATOMIC_SEQ_CST); /* before the guest's room is looked at */
+	give_held(ch);
+}
+
 void channel_resume(struct channel *ch)
 {
-	if (ch && __atomic_load_n(&ch->n_held, __ATOMIC_ACQUIRE))
-		evloop_post(ch->loop, give_held, ch);
+	if (!ch || !__atomic_load_n(&ch->n_held, __ATOMIC_ACQUIRE))
+		return;
+	if (!__atomic_exchange_n(&ch->resuming, true, __ATOMIC_SEQ_CST))
+		evloop_post(ch->loop, on_resume, ch);
 }
 
 void channel_on_input(struct channel *ch, channel_input_fn fn, channel_quit_fn quit, void *arg)

@@ -37,6 +37,9 @@ const char *config_get(const char *key);
 struct session {
 	pid_t pid;
 	int in, out, err; /* our ends of the command's streams; with a terminal in and out are one */
+	/* Input that the command has not taken yet, which may wait for us to take its output. */
+	const char *held;
+	size_t n_held;
 };
 void session_start(struct session *s, bool terminal);
 /*

@@ -67,7 +67,7 @@ static void start_piped(struct session *s)
 	close(in[0]);
 	close(out[1]);
 	close(err[1]);
-	*s = (struct session){s->pid, in[1], out[0], err[0]};
+	*s = (struct session){.pid = s->pid, .in = in[1], .out = out[0], .err = err[0]};
 }
 
 static void start_on_terminal(struct session *s)
@@ -78,7 +78,7 @@ static void start_on_terminal(struct session *s)
 	if (!s->pid)
 		run_child();
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	*s = (struct session){s->pid, fd, fd, -1};
+	*s = (struct session){.pid = s->pid, .in = fd, .out = fd, .err = -1};
 }
 
 void session_start(struct session *s, bool terminal)
@@ -87,6 +87,23 @@ void session_start(struct session *s, bool terminal)
 		start_on_terminal(s);
 	else
 		start_piped(s);
+	fcntl(s->in, F_SETFL, fcntl(s->in, F_GETFL) | O_NONBLOCK);
+}
+
+static void give_held(struct session *s)
+{
+	while (s->n_held) {
+		ssize_t n = write(s->in, s->held, s->n_held);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n < 0)
+			n = (ssize_t)s->n_held; /* it reads no more */
+		s->held += n;
+		s->n_held -= (size_t)n;
+	}
 }
 
 static void from_bench(struct session *s)
@@ -97,9 +114,10 @@ static void from_bench(struct session *s)
 
 	switch (f.type) {
 	case LAB_STDIN:
-		if (f.len)
-			write_all(s->in, data, f.len);
-		else if (s->in != s->out)
+		s->held = data;
+		s->n_held = f.len;
+		give_held(s);
+		if (!f.len && s->in != s->out)
 			close(s->in);
 		break;
 	case LAB_SIGNAL:
@@ -130,7 +148,7 @@ static bool pass_on(int fd, uint32_t type)
 
 	if (n > 0)
 		wire_send(type, data, (size_t)n);
-	return n > 0 || (n < 0 && errno == EINTR);
+	return n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN));
 }
 
 static bool is_drained(int fd)
@@ -146,11 +164,12 @@ static bool is_drained(int fd)
  */
 int32_t session_serve(struct session *s, bool listen, bool alive)
 {
-	struct pollfd p[4] = {
-		{listen ? wire_fd() : -1, POLLIN, 0},
+	struct pollfd p[5] = {
+		{-1, POLLIN, 0},
 		{s->out, POLLIN, 0},
 		{s->err, POLLIN, 0},
 		{child_signals(), POLLIN, 0},
+		{-1, POLLOUT, 0},
 	};
 	int patience_ms = alive ? LAB_ALIVE_MS : -1, status = 0;
 	bool ended = false;
@@ -159,8 +178,13 @@ int32_t session_serve(struct session *s, bool listen, bool alive)
 		struct signalfd_siginfo info;
 		pid_t pid;
 
-		if (!poll(p, 4, ended ? 0 : patience_ms) && !ended)
+		/* One frame at a time: bench hears no more before the command has taken the last. */
+		p[0].fd = listen && !s->n_held ? wire_fd() : -1;
+		p[4].fd = s->n_held ? s->in : -1;
+		if (!poll(p, 5, ended ? 0 : patience_ms) && !ended)
 			wire_send(LAB_ALIVE, NULL, 0);
+		if (p[4].revents)
+			give_held(s);
 		if (p[0].revents & POLLIN)
 			from_bench(s);
 		if (p[1].revents && !pass_on(s->out, LAB_STDOUT))

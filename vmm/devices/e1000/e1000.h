@@ -13,8 +13,9 @@
  *
  * Threads and locks. The vCPU that accesses a register holds the device's lock. Ring state belongs to the
  * I/O thread (with io=vcpu the transmit side belongs to the vCPUs under the device's lock); a register that
- * changes a ring's set-up is written on the I/O thread by evloop_call. Tails and control registers are
- * single words, read without a lock. irq_lock covers ICR, IMS and the timers; it is the innermost lock.
+ * changes a ring's set-up is written on the I/O thread by evloop_call. So is MDIC, because its PHY has a
+ * loopback, in which that thread leaves the receive ring to whoever transmits. Tails and control registers
+ * are single words, read without a lock. irq_lock covers ICR, IMS and the timers; it is the innermost lock.
  */
 #ifndef VMM_DEVICES_E1000_E1000_H
 #define VMM_DEVICES_E1000_E1000_H

@@ -53,6 +53,8 @@ static void write_setup(void *arg)
 
 	if (w->off == CTRL)
 		write_ctrl(e, w->val);
+	else if (w->off == MDIC)
+		e1000_set(e, MDIC, e1000_mdic(e, w->val));
 	else
 		e1000_set(e, w->off, w->val & mask_of(w->off));
 	if (w->off == RCTL || w->off == CTRL)
@@ -63,7 +65,7 @@ static void write_setup(void *arg)
 static bool is_setup(uint32_t off)
 {
 	static const uint16_t setup[] = {CTRL, RCTL,  TCTL,  RDBAL, RDBAH, RDLEN,
-					 RDH,  TDBAL, TDBAH, TDLEN, TDH};
+					 RDH,  TDBAL, TDBAH, TDLEN, TDH,   MDIC};
 
 	for (size_t i = 0; i < ARRAY_SIZE(setup); i++)
 		if (off == setup[i])
@@ -108,11 +110,6 @@ static void write_eerd(struct e1000 *e, uint32_t v)
 	e1000_set(e, EERD, e1000_eerd(e, v));
 }
 
-static void write_mdic(struct e1000 *e, uint32_t v)
-{
-	e1000_set(e, MDIC, e1000_mdic(e, v));
-}
-
 static void write_ics(struct e1000 *e, uint32_t v)
 {
 	e1000_irq_raise(e, v & 0x1ffff);
@@ -136,7 +133,6 @@ static const struct {
 	{TDT, write_tdt},	{RDT, write_rdt},	  {IMS, write_ims},
 	{IMC, write_imc},	{ICR, e1000_icr_write},	  {ICS, write_ics},
 	{STATUS, write_status}, {EECD, e1000_eecd_write}, {EERD, write_eerd},
-	{MDIC, write_mdic},
 };
 
 void e1000_reg_write(struct e1000 *e, uint32_t off, uint32_t v)
