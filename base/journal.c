@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -20,7 +21,8 @@
 #define RUN_LIMIT_NS  (10 * NSEC_PER_SEC)
 #define RUN_WORDS     32
 
-static const char run_key[] = "run"; /* in the place of a path, which begins with a slash */
+/* In the place of a path, which begins with a slash. */
+static const char run_key[] = "run", rmdir_key[] = "rmdir";
 
 struct journal {
 	int fd; /* locked (flock) for as long as we live */
@@ -112,6 +114,33 @@ int journal_run(struct journal *j, const char *command, const char *undo)
 	return run_text(command);
 }
 
+int journal_mkdir(struct journal *j, const char *path)
+{
+	int err = journal_note(j, rmdir_key, path);
+
+	if (err || !mkdir(path, 0755))
+		return err;
+	err = -errno;
+	log_error("%s: cannot be made: %s", path, strerror(-err));
+	return err;
+}
+
+/* A cgroup is busy for a moment after its last process has ended. */
+static int remove_directory(const char *path)
+{
+	for (int i = 0; i < UNDO_TRIES && rmdir(path); i++) {
+		if (errno == ENOENT)
+			return 0;
+		if (errno != EBUSY)
+			break;
+		clock_sleep_ns(UNDO_PAUSE_NS);
+	}
+	if (!file_exists(path))
+		return 0;
+	log_error("%s: cannot be removed; rmdir it when nothing uses it any more", path);
+	return -EBUSY;
+}
+
 static int undo_line(char *line)
 {
 	char *tab = strchr(line, '\t');
@@ -120,6 +149,8 @@ static int undo_line(char *line)
 	if (!tab)
 		return 0;
 	*tab = '\0';
+	if (!strcmp(line, rmdir_key))
+		return remove_directory(tab + 1);
 	if (!strcmp(line, run_key)) {
 		/* What it names may have gone meanwhile, by hand: trying for ever would help nobody. */
 		if (run_text(tab + 1))

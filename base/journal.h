@@ -4,7 +4,8 @@
  * to, in an fsynced file named after our pid; undone in reverse at the end, and by the next start when we
  * could not (kill -9, power loss: /run is gone then and so are the changes, which all live in sysfs).
  *
- *   /run/exitlab/journal.PID-STARTTIME      one line a change: PATH <tab> OLD VALUE, or run <tab> COMMAND
+ *   /run/exitlab/journal.PID-STARTTIME      one line a change: PATH <tab> OLD VALUE, run <tab> COMMAND or
+ *                                           rmdir <tab> DIRECTORY
  */
 #ifndef BASE_JOURNAL_H
 #define BASE_JOURNAL_H
@@ -27,6 +28,8 @@ int journal_note(struct journal *j, const char *path, const char *undo);
 /* Note a command that undoes (NULL: nothing to undo), then run the one that does; words are split at blanks.
  * 0 or -errno (logged). */
 int journal_run(struct journal *j, const char *command, const char *undo);
+/* Note a directory, then make it; one that is empty at the end goes. 0 or -errno (logged). */
+int journal_mkdir(struct journal *j, const char *path);
 /* Undo everything in reverse, and close. Paths that are gone are fine. 0, or the first -errno (logged). */
 int journal_close(struct journal *j);
 /* Undo what dead processes left: the number of changes undone, or -errno. Each is logged. */

@@ -26,6 +26,11 @@ void log_init(const char *prog, enum log_level level)
 	log_tint = term_colour(STDERR_FILENO);
 }
 
+void log_set_level(enum log_level level)
+{
+	log_max = level;
+}
+
 enum log_level log_level(void)
 {
 	return log_max;

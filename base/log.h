@@ -19,11 +19,12 @@ enum {
 	EXIT_UNDECIDED = 125, /* no verdict; git bisect takes it for "skip" */
 };
 
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_level { LOG_SILENT = -1, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /* Name before every message; default level LOG_INFO. */
 void log_init(const char *prog, enum log_level level);
 enum log_level log_level(void);
+void log_set_level(enum log_level level);
 
 void log_msg(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
 void log_vmsg(enum log_level level, const char *fmt, va_list ap) PRINTF(2, 0);

@@ -2,12 +2,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sched.h>
 #include <grp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -81,6 +83,16 @@ static int confine(void)
 	return err;
 }
 
+/* What process 1 of new namespaces makes its own. The cgroup that it is in is the root that it sees. */
+static int settle_apart(void)
+{
+	if (unshare(CLONE_NEWCGROUP) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) ||
+	    sethostname("container", strlen("container")))
+		return -errno;
+	return 0;
+}
+
 static int child_setup(const struct proc_opts *o, pid_t parent)
 {
 	int err = o->confined ? confine() : 0;
@@ -89,8 +101,13 @@ static int child_setup(const struct proc_opts *o, pid_t parent)
 		return err;
 	/* After confine: another uid forgets it. Whoever started us may have died before the kernel knew. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
+	/* In a PID namespace of its own it sees no parent; that one's death is then seen at the gate. */
+	if (!o->apart && getppid() != parent)
 		return -ESRCH;
+	if (o->apart)
+		err = settle_apart();
+	if (err)
+		return err;
 	if (o->new_group)
 		setpgid(0, 0);
 	if (o->netns_fd > 0 && setns(o->netns_fd, CLONE_NEWNET))
@@ -128,6 +145,21 @@ static _Noreturn void child_exec(char *const argv[], const struct proc_opts *o, 
 	_exit(127);
 }
 
+static pid_t child_fork(const struct proc_opts *o)
+{
+	struct clone_args a = {.exit_signal = SIGCHLD};
+
+	if (!o->apart && o->cgroup_fd <= 0)
+		return fork();
+	if (o->apart)
+		a.flags |= CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
+	if (o->cgroup_fd > 0) {
+		a.flags |= CLONE_INTO_CGROUP;
+		a.cgroup = (uint64_t)o->cgroup_fd;
+	}
+	return (pid_t)syscall(SYS_clone3, &a, sizeof(a));
+}
+
 int proc_spawn(struct proc *p, char *const argv[], const struct proc_opts *opts)
 {
 	static const struct proc_opts none;
@@ -141,7 +173,7 @@ int proc_spawn(struct proc *p, char *const argv[], const struct proc_opts *opts)
 		goto out;
 	}
 	parent = getpid();
-	p->pid = fork();
+	p->pid = child_fork(opts);
 	if (p->pid < 0) {
 		err = -errno;
 		p->pid = 0;

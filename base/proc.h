@@ -25,6 +25,12 @@ struct proc_opts {
 	bool new_group;    /* its own process group (Ctrl-C reaches only us) */
 	/* as nobody where we are root, without new privileges, bounded; see proc_run_confined */
 	bool confined;
+	/*
+	 * In namespaces of its own, where it is process 1: processes, mounts with a /proc of theirs, IPC,
+	 * host name, cgroups. Needs hold.
+	 */
+	bool apart;
+	int cgroup_fd; /* > 0: the directory of the cgroup that it starts in */
 };
 
 /* Start argv[0] (looked up in PATH). The child dies with us (PR_SET_PDEATHSIG). 0 or -errno; exec failure is

@@ -17,9 +17,9 @@
 /* Room for the offloads' 64 KiB; the vnet_hdr of virtio 1.x. */
 #define TAP_FLAGS (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)
 
-static const char peer_mac[] = "52:54:00:77:00:01";
+const char wire_peer_mac[] = "52:54:00:77:00:01";
 
-int wire_open_tap(struct wire *w, unsigned queues, char name[IF_NAMESIZE])
+int wire_open_tap(struct wire *w, unsigned queues, const char *name)
 {
 	if (queues < 1 || queues >= WIRE_QUEUES) {
 		log_error("queues=%u: expected 1 to %d", queues, WIRE_QUEUES - 1);
@@ -32,11 +32,11 @@ int wire_open_tap(struct wire *w, unsigned queues, char name[IF_NAMESIZE])
 		if (fd < 0)
 			return -errno;
 		w->tap_fd[i] = fd;
-		snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+		snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", i ? w->tap : name);
 		ifr.ifr_flags = (short)(TAP_FLAGS | bits_if(queues > 1, IFF_MULTI_QUEUE));
 		if (ioctl(fd, TUNSETIFF, &ifr))
 			return -errno;
-		snprintf(name, IF_NAMESIZE, "%s", ifr.ifr_name);
+		snprintf(w->tap, sizeof(w->tap), "%s", ifr.ifr_name);
 	}
 	return 0;
 }
@@ -48,10 +48,9 @@ struct tap_job {
 
 static int open_tap(void *arg)
 {
-	char name[IF_NAMESIZE] = "tap0";
-	struct link_setup s = {name, peer_mac, WIRE_HOST_PEER};
+	struct link_setup s = {"tap0", wire_peer_mac, WIRE_HOST_PEER};
 	const struct tap_job *j = arg;
-	int err = wire_open_tap(j->w, j->queues, name);
+	int err = wire_open_tap(j->w, j->queues, s.name);
 
 	if (err)
 		return err;
@@ -62,7 +61,7 @@ void wire_init(struct wire *w, unsigned vm, bool ipv6)
 {
 	unsigned host = WIRE_HOST_GUEST + vm;
 
-	*w = (struct wire){.peer_ns = -1, .agent_ns = -1};
+	*w = (struct wire){.peer_ns = -1, .agent_ns = -1, .switch_ns = -1};
 	for (int i = 0; i < WIRE_QUEUES; i++)
 		w->tap_fd[i] = -1;
 	if (ipv6) {
@@ -93,9 +92,24 @@ int wire_tap(struct wire *w, unsigned queues, bool ipv6)
 	return err;
 }
 
-static int make_veth(void *arg)
+int wire_leave_tap(struct wire *w)
 {
-	struct wire *w = arg;
+	int err = 0;
+
+	for (int i = 0; i < WIRE_QUEUES && w->tap_fd[i] >= 0; i++) {
+		if (!err && ioctl(w->tap_fd[i], TUNSETPERSIST, 1))
+			err = -errno;
+		close_fd(&w->tap_fd[i]);
+	}
+	if (err)
+		log_error("TAP %s: %s", w->tap, strerror(-err));
+	if (err)
+		return err;
+	return w->switch_ns >= 0 ? w->switch_ns : w->peer_ns;
+}
+
+int wire_make_veth(const char *name, const char *far, int far_ns)
+{
 	struct nl_sock *sk = link_socket();
 	struct rtnl_link *l = rtnl_link_veth_alloc(), *peer = NULL;
 	int err = -ENOMEM;
@@ -103,9 +117,9 @@ static int make_veth(void *arg)
 	if (l)
 		peer = rtnl_link_veth_get_peer(l);
 	if (sk && peer) {
-		rtnl_link_set_name(l, "eth0");
-		rtnl_link_set_name(peer, "tap0");
-		rtnl_link_set_ns_fd(peer, w->peer_ns);
+		rtnl_link_set_name(l, name);
+		rtnl_link_set_name(peer, far);
+		rtnl_link_set_ns_fd(peer, far_ns);
 		err = 0;
 		if (rtnl_link_add(sk, l, NLM_F_CREATE | NLM_F_EXCL))
 			err = -EOPNOTSUPP;
@@ -116,9 +130,16 @@ static int make_veth(void *arg)
 	return err;
 }
 
+static int make_veth(void *arg)
+{
+	const struct wire *w = arg;
+
+	return wire_make_veth("eth0", "tap0", w->peer_ns);
+}
+
 int wire_veth(struct wire *w, bool ipv6)
 {
-	struct link_setup peer = {"tap0", peer_mac, WIRE_HOST_PEER},
+	struct link_setup peer = {"tap0", wire_peer_mac, WIRE_HOST_PEER},
 			  agent = {"eth0", WIRE_GUEST_MAC, WIRE_HOST_GUEST};
 	int err;
 
@@ -146,4 +167,5 @@ void wire_close(struct wire *w)
 	wire_give_back(w);
 	close_fd(&w->peer_ns);
 	close_fd(&w->agent_ns);
+	close_fd(&w->switch_ns);
 }

@@ -8,6 +8,7 @@
  *   switch:  guest eth0 -- VMM -- TAP -- bridge -- own card -- the cards' wire -- peer's card
  *   cards:   VF or PF -- the cards' wire -- peer's card, moved into the peer's namespace
  *   host:    agent's namespace veth -- veth peer's namespace (no VM: the baseline)
+ *   container: agent's namespace veth -- veth -- bridge -- veth peer's namespace, or the own card of "switch"
  */
 #ifndef BENCH_HOST_WIRE_H
 #define BENCH_HOST_WIRE_H
@@ -26,6 +27,8 @@ struct wire_card {
 
 struct wire {
 	int peer_ns, agent_ns;     /* namespace fds; agent_ns only without a VM, else -1 */
+	int switch_ns;             /* of a bridge of ours, else -1 */
+	char tap[IF_NAMESIZE];     /* its name, in the namespace that wire_leave_tap says */
 	int tap_fd[WIRE_QUEUES];   /* -1 ends */
 	char guest_addr[48];       /* with prefix length, for the job */
 	char peer_addr[48];        /* without prefix length */
@@ -36,6 +39,13 @@ struct wire {
 /* ipv6 chooses the addresses of the job; both families are configured. 0 or -errno (logged). */
 int wire_tap(struct wire *w, unsigned queues, bool ipv6);
 int wire_veth(struct wire *w, bool ipv6);
+/* A container's: own_nic, unless NULL, is a port of its bridge and leads to the peer, as in wire_switched. */
+int wire_container(struct wire *w, const char *peer_nic, const char *own_nic, bool ipv6);
+/*
+ * For a VMM that opens the TAP by its name: it stays there, closed, until its namespace ends, which the VMM
+ * enters. The fd of that namespace, or -errno (logged).
+ */
+int wire_leave_tap(struct wire *w);
 /*
  * The real wire: the card peer_nic, unless NULL (the peer is another machine's), goes into the peer's
  * namespace (and comes back when that ends); own_nic, unless NULL, into the agent's. The peer is in this
@@ -52,12 +62,19 @@ int wire_join(struct wire *w, const struct wire *first, unsigned vm, unsigned qu
 int wire_peer_card(const char *nic);
 void wire_close(struct wire *w);
 
-/* ---- between wire.c (TAP, veth) and wire_cards.c (the real wire) ---- */
+/* ---- between wire.c (TAP, veth), wire_cards.c (the real wire) and wire_switch.c ---- */
 /* Sets the address and MAC of VM number vm; makes nothing yet. */
 void wire_init(struct wire *w, unsigned vm, bool ipv6);
 /* Moves the cards back into our namespace at once; the kernel does so only when it comes round to it. */
 void wire_give_back(struct wire *w);
-/* The queues of a TAP in the namespace that the caller is in; "tap%d" becomes its name. 0 or -errno. */
-int wire_open_tap(struct wire *w, unsigned queues, char name[IF_NAMESIZE]);
+/* The queues of a TAP in the namespace that the caller is in; "tap%d" or another name. 0 or -errno. */
+int wire_open_tap(struct wire *w, unsigned queues, const char *name);
+/* 0, or -EBUSY (logged): this host uses it. */
+int wire_check_unused(const char *nic);
+/* A card into a namespace, where nothing of it is set up. 0 or -errno. */
+int wire_take_card(struct wire_card *card, const char *nic, int ns_fd);
+/* In the namespace that the caller is in: name, with its other end far in far_ns. 0 or -errno. */
+int wire_make_veth(const char *name, const char *far, int far_ns);
+extern const char wire_peer_mac[];
 
 #endif

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 #include <netlink/route/link.h>
-#include <netlink/route/link/bridge.h>
 #include <netlink/route/link/vlan.h>
 
 #include "base/log.h"
@@ -30,7 +29,7 @@ static bool is_own_address(const struct sockaddr *sa)
 }
 
 /* A card with addresses carries this host's own traffic: taking it away could cut us off. */
-static int check_unused(const char *nic)
+int wire_check_unused(const char *nic)
 {
 	struct ifaddrs *all = NULL;
 	int err = 0;
@@ -47,7 +46,7 @@ static int check_unused(const char *nic)
 	return err;
 }
 
-static int take_card(struct wire_card *card, const char *nic, int ns_fd)
+int wire_take_card(struct wire_card *card, const char *nic, int ns_fd)
 {
 	bool was_up = link_is_up(nic);
 	int err = link_move(nic, ns_fd);
@@ -93,13 +92,13 @@ void wire_give_back(struct wire *w)
 	if (home < 0)
 		return;
 	give_back(&w->peer_card, w->peer_ns, home);
-	give_back(&w->own_card, w->agent_ns, home);
+	give_back(&w->own_card, w->switch_ns >= 0 ? w->switch_ns : w->agent_ns, home);
 	close(home);
 }
 
 static int move_card(struct wire_card *card, const char *nic, int ns_fd, const struct link_setup *s)
 {
-	int err = take_card(card, nic, ns_fd);
+	int err = wire_take_card(card, nic, ns_fd);
 
 	if (!err)
 		err = netns_run(&ns_fd, link_setup, (void *)s);
@@ -139,7 +138,7 @@ static int move_card_vlan(struct wire_card *card, const char *nic, int ns_fd, in
 {
 	struct link_setup s = {vlan_name, NULL, WIRE_HOST_PEER};
 	struct vlan_job v = {nic, vlan};
-	int err = take_card(card, nic, ns_fd);
+	int err = wire_take_card(card, nic, ns_fd);
 
 	if (!err)
 		err = netns_run(&ns_fd, make_vlan, &v);
@@ -153,7 +152,7 @@ static int move_card_vlan(struct wire_card *card, const char *nic, int ns_fd, in
 static int move_peer_card(struct wire *w, const char *nic, int vlan)
 {
 	struct link_setup s = {nic, NULL, WIRE_HOST_PEER};
-	int err = check_unused(nic);
+	int err = wire_check_unused(nic);
 
 	if (err)
 		return err;
@@ -172,7 +171,7 @@ int wire_cards(struct wire *w, const char *peer_nic, const char *own_nic, int vl
 
 	wire_init(w, 0, ipv6);
 	if (own_nic)
-		err = check_unused(own_nic);
+		err = wire_check_unused(own_nic);
 	if (!err && peer_nic)
 		err = move_peer_card(w, peer_nic, vlan);
 	if (err || !own_nic)
@@ -195,88 +194,4 @@ int wire_peer_card(const char *nic)
 		return err;
 	}
 	return w.peer_ns;
-}
-
-/* A switch of our own: a bridge in a namespace without a name, with the TAP and the card as its ports. */
-struct switch_job {
-	struct wire *w;
-	unsigned queues;
-	const char *card;
-};
-
-static int make_bridge(struct nl_sock *sk)
-{
-	/* It forwards at once: no spanning tree, no learning delay. */
-	if (rtnl_link_bridge_add(sk, "sw0"))
-		return -EOPNOTSUPP;
-	return link_up("sw0");
-}
-
-static int enslave_port(struct nl_sock *sk, const char *port)
-{
-	if (rtnl_link_enslave_ifindex(sk, (int)if_nametoindex("sw0"), (int)if_nametoindex(port)))
-		return -EOPNOTSUPP;
-	return link_up(port);
-}
-
-/* The first TAP comes with the switch and the card, the others join. */
-static int add_tap(void *arg)
-{
-	struct switch_job *j = arg;
-	struct nl_sock *sk = link_socket();
-	char tap[IF_NAMESIZE] = "tap%d";
-	int err = -ENOMEM;
-
-	if (sk)
-		err = wire_open_tap(j->w, j->queues, tap);
-	if (!err && j->card) {
-		err = make_bridge(sk);
-		if (!err)
-			err = enslave_port(sk, j->card);
-	}
-	if (!err)
-		err = enslave_port(sk, tap);
-	nl_socket_free(sk);
-	return err;
-}
-
-int wire_switched(struct wire *w, unsigned queues, const char *peer_nic, const char *own_nic, bool ipv6)
-{
-	struct switch_job j = {w, queues, own_nic};
-	int err = wire_cards(w, peer_nic, NULL, 0, ipv6);
-
-	if (!err)
-		err = check_unused(own_nic);
-	if (err)
-		return err;
-	w->agent_ns = netns_new(); /* nobody's: the switch */
-	err = MIN(w->agent_ns, 0);
-	if (!err)
-		err = take_card(&w->own_card, own_nic, w->agent_ns);
-	if (!err)
-		err = netns_run(&w->agent_ns, add_tap, &j);
-	if (err)
-		log_error("switch of %s and the TAP: %s; modprobe bridge", own_nic, strerror(-err));
-	return err;
-}
-
-int wire_join(struct wire *w, const struct wire *first, unsigned vm, unsigned queues, bool ipv6)
-{
-	struct switch_job j = {w, queues, NULL};
-	int err = 0;
-
-	wire_init(w, vm, ipv6);
-	w->peer_ns = fcntl(first->peer_ns, F_DUPFD_CLOEXEC, 0);
-	if (w->peer_ns < 0)
-		return -errno;
-	if (queues) {
-		w->agent_ns = fcntl(first->agent_ns, F_DUPFD_CLOEXEC, 0);
-		if (w->agent_ns < 0)
-			err = -errno;
-		else
-			err = netns_run(&w->agent_ns, add_tap, &j);
-	}
-	if (err)
-		log_error("one more TAP on the switch: %s", strerror(-err));
-	return err;
 }

@@ -67,6 +67,34 @@ static void test_close_undoes(void **state)
 	assert_int_equal(journal_recover(), 0);
 }
 
+/* What is in it stays, and is no reason to forget it. */
+static void test_directory_goes(void **state)
+{
+	char *made = xasprintf("%s/made", dir), *full = xasprintf("%s/full", dir);
+	char *in = xasprintf("%s/x", full);
+	struct journal *j;
+
+	(void)state;
+	assert_int_equal(journal_open(&j), 0);
+	assert_int_equal(journal_mkdir(j, made), 0);
+	assert_int_equal(journal_mkdir(j, made), -EEXIST);
+	assert_true(file_exists(made));
+	assert_int_equal(journal_close(j), 0);
+	assert_false(file_exists(made));
+
+	assert_int_equal(journal_open(&j), 0);
+	assert_int_equal(journal_mkdir(j, full), 0);
+	assert_int_equal(file_write_atomic(in, "x", 1), 0);
+	assert_int_not_equal(journal_close(j), 0);
+	assert_true(file_exists(full));
+	unlink(in);
+	assert_int_equal(journal_recover(), 1);
+	assert_false(file_exists(full));
+	free(in);
+	free(full);
+	free(made);
+}
+
 static void journal_file(const char *name, const char *text)
 {
 	char *path = xasprintf("%s/%s", dir, name), *j = xasprintf("%s/journals", dir);
@@ -192,6 +220,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_close_undoes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_directory_goes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_living_owner_is_left_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_recover_after_kill, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_gone_path_is_fine, set_up, tear_down),

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -66,12 +68,47 @@ static void confined(void **state)
 	strbuf_free(&want);
 }
 
+/* Process 1 of its namespaces, which sees only itself, and has our death to fear all the same. */
+static void apart(void **state)
+{
+	char *argv[] = {(char *)"sh", (char *)"-c",
+			(char *)"echo $$ $(ls -d /proc/[0-9]* | wc -l); uname -n; readlink /proc/self/ns/net", NULL};
+	char path[] = "/tmp/proc-test-XXXXXX", line[64], our_net[64] = "";
+	struct proc_opts o = {.hold = true, .apart = true};
+	struct proc p;
+	FILE *f;
+
+	(void)state;
+	if (geteuid())
+		skip();
+	o.stdout_fd = mkstemp(path);
+	assert_int_equal(proc_spawn(&p, argv, &o), 0);
+	assert_int_equal(proc_release(&p), 0);
+	assert_int_equal(proc_wait(&p, LIMIT_NS), 0);
+	f = fopen(path, "r");
+	assert_non_null(fgets(line, sizeof(line), f));
+	assert_int_equal(strncmp(line, "1 ", 2), 0);
+	assert_true(atoi(line + 2) < 6);
+	assert_non_null(fgets(line, sizeof(line), f));
+	assert_string_equal(line, "container\n");
+	/* The network is the caller's to choose. */
+	assert_non_null(fgets(line, sizeof(line), f));
+	assert_true(readlink("/proc/self/ns/net", our_net, sizeof(our_net) - 1) > 0);
+	assert_memory_equal(line, our_net, strlen(our_net));
+	fclose(f);
+	unlink(path);
+	close(o.stdout_fd);
+	assert_int_equal(gethostname(line, sizeof(line)), 0);
+	assert_string_not_equal(line, "container");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(output_longer_than_a_pipe),
 		cmocka_unit_test(ends),
 		cmocka_unit_test(confined),
+		cmocka_unit_test(apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
