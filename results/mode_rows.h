@@ -5,6 +5,7 @@
  * figures (analysis/style.gp).
  */
 X(host, "host", 8, "no VM: the agent on this machine itself, the bare-metal baseline")
+X(container, "container", 6, "no VM: the agent in namespaces and a cgroup of its own, over veth and a bridge")
 X(e1000, "e1000", 5, "Intel 82540EM emulated in the VMM")
 X(virtio, "virtio", 1, "virtio-net served by the VMM")
 X(vhost, "vhost", 3, "virtio-net served by the kernel's vhost-net")

@@ -7,7 +7,7 @@
 const struct workload workload_boot = {
 	.name = "boot",
 	.summary = "power-on to the guest's init",
-	.guests = GUEST_LINUX | GUEST_MICRO,
+	.guests = GUEST_LINUX | GUEST_MICRO | GUEST_NONE,
 	.flags = WORKLOAD_WHOLE_BOOT | WORKLOAD_MAY_NET,
 	.metrics = "boot_ns guest_boot_ns boot_exits userspace_exits boot_cpu_ns vmm_overhead_bytes",
 };

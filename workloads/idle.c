@@ -6,7 +6,7 @@
 const struct workload workload_idle = {
 	.name = "idle",
 	.summary = "a guest that does nothing: what silence costs",
-	.guests = GUEST_LINUX,
+	.guests = GUEST_LINUX | GUEST_NONE,
 	.duration_ns = 5 * NSEC_PER_SEC,
 	.metrics = "exits_per_s cpu_pct guest_interrupts guest_switches",
 };

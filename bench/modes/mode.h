@@ -51,6 +51,7 @@ struct mode {
 	const char *const *modules;
 	/* Its switches, blank-separated: rows of knobs.c, beside those that all modes have. */
 	const char *knobs;
+	bool apart; /* without a VM: the agent is in namespaces and a cgroup of its own */
 	/*
 	 * On this machine, before the VMM starts: 0 or -errno (logged). NULL: nothing to do. What the kernel
 	 * does not clean up by itself when we are killed goes through base/journal.h.
@@ -62,8 +63,11 @@ struct mode {
 	void (*undo)(struct device_path *path);
 };
 
-/* Without a row: no device, in a VM and on this machine itself; mode host of the block workloads. */
-extern const struct mode mode_none, mode_bare, mode_host_block;
+/*
+ * Without a row: no device, in a VM, on this machine itself and in a container on it; modes host and container
+ * of the block workloads.
+ */
+extern const struct mode mode_none, mode_bare, mode_container_bare, mode_host_block, mode_container_block;
 #define X(symbol, ...) extern const struct mode mode_##symbol;
 #include "results/mode_rows.h"
 #undef X

@@ -6,7 +6,7 @@
 
 #define X(symbol, ...) &mode_##symbol,
 const struct mode *const mode_table[] = {
-	&mode_none, &mode_bare, &mode_host_block,
+	&mode_none, &mode_bare, &mode_container_bare, &mode_host_block, &mode_container_block,
 #include "results/mode_rows.h"
 	NULL,
 };

@@ -33,6 +33,8 @@ struct path_want {
 	const char *helper;    /* the program that serves it, when it is not the usual one; NULL */
 };
 
+struct journal;
+
 struct device_path {
 	const struct mode *mode;
 	struct wire wire;
@@ -41,6 +43,8 @@ struct device_path {
 	struct iommu_watch faults; /* DMA that the IOMMU stopped */
 	struct proc helper;
 	char *socket;              /* of the helper */
+	int cgroup_fd;             /* that the agent starts in, or -1 */
+	struct journal *journal;   /* of what the kernel does not clean up by itself */
 };
 
 void path_init(struct device_path *p, const struct mode *mode);

@@ -168,11 +168,21 @@ static void kick_metrics(const struct observed *o, json_t *m, const struct unit 
 		metric_put(m, "batch_ios", ios / kicks);
 }
 
+/* What has no VM leaves none: a number beside those of the VMs. */
+static void no_exits(json_t *m, const struct unit *u)
+{
+	metric_put(m, "exits", 0);
+	metric_put(m, "exits_per_s", 0);
+	metric_per(m, "exits", 0, u);
+}
+
 static void exit_metrics(const struct observed *o, json_t *m, const struct unit *u, double ns)
 {
 	struct probed d = probed_of(o->probes);
 	struct probed_totals t = probed_totals_of(o->probes);
 
+	if (o->contained)
+		no_exits(m, u);
 	if (!d.totals)
 		return;
 	metric_put(m, "exits", t.exits);

@@ -187,7 +187,13 @@ static int start_vmm(struct vm_boot *b)
 /* Mode host: the agent runs the same job in a namespace of its own, its stdout is the agent's line. */
 static int start_host_agent(struct vm_boot *b)
 {
-	struct proc_opts o = {.hold = true, .netns_fd = b->path.wire.agent_ns, .stdout_fd = b->agent_fd[1]};
+	struct proc_opts o = {
+		.hold = true,
+		.netns_fd = b->path.wire.agent_ns,
+		.stdout_fd = b->agent_fd[1],
+		.apart = b->cell->mode->apart,
+		.cgroup_fd = b->path.cgroup_fd,
+	};
 	struct strlist a = STRLIST_INIT;
 	const char *agent = path_tool("agent");
 	int err;

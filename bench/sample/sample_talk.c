@@ -69,7 +69,7 @@ static void on_hello(struct vm_boot *b)
 	    __builtin_mul_overflow(most, job_limit_ns(b), &most))
 		most = UINT64_MAX / 2;
 	b->job_end_ns = b->stage_ns[STAGE_JOB] + most;
-	if (boot_no_vm(b))
+	if (boot_no_vm(b) && !(b->cell->workload->flags & WORKLOAD_WHOLE_BOOT))
 		return;
 	b->boot_ns = b->stage_ns[STAGE_JOB] - b->stage_ns[STAGE_BOOT];
 	if (b->cell->workload->flags & WORKLOAD_WHOLE_BOOT)

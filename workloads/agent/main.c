@@ -57,7 +57,8 @@ int main(int argc, char **argv)
 	static struct agent a;
 
 	signal(SIGPIPE, SIG_IGN);
-	if (getpid() == 1)
+	/* As process 1 of a container it has a command. */
+	if (getpid() == 1 && (argc < 2 || strcmp(argv[1], "run") != 0))
 		return init_main();
 	log_init("agent", LOG_INFO);
 	if (argc >= 2 && !strcmp(argv[1], "--help")) {
