@@ -202,16 +202,21 @@ static void list_figures(struct listing *l)
 
 static void list_vmms(struct listing *l)
 {
-	static const char *const columns[] = {"name", "usable here", "what it is", NULL};
+	static const char *const columns[] = {"name", "version", "usable here", "modes", "what it is", NULL};
 
 	list_start(l, columns);
 	for (size_t i = 0; vmm_adapters[i]; i++) {
-		char *why = vmm_adapters[i]->unusable();
+		const struct vmm_adapter *vmm = vmm_adapters[i];
+		char *version = vmm_version(vmm, ""), *why = vmm_unusable(vmm, ""), *modes = vmm_modes(vmm);
 
-		list_cell(l, vmm_adapters[i]->name);
+		list_cell(l, vmm->name);
+		list_cell(l, text_or(version, "-"));
 		list_cell(l, text_or(why, "yes"));
-		list_cell(l, vmm_adapters[i]->summary);
+		list_cell(l, modes);
+		list_cell(l, vmm->summary);
+		free(modes);
 		free(why);
+		free(version);
 	}
 }
 

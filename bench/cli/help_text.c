@@ -115,6 +115,7 @@ static const char reference_head[] =
 	"| environment | |\n|---|---|\n"
 	"| `EXITLAB_CACHE` | kernels and the lab's images (default `$XDG_CACHE_HOME/exitlab`, `~/.cache/exitlab`) |\n"
 	"| `EXITLAB_QEMU` | QEMU, for the lab and as VMM (default `qemu-system-x86_64`) |\n"
+	"| `EXITLAB_NAME` | the program of the VMM NAME of `bench list vmms` (cloud-hypervisor: `EXITLAB_CLOUD_HYPERVISOR`) |\n"
 	"| `EXITLAB_JOURNAL_DIR` | where changes to the host are noted (default `/run/exitlab`) |\n"
 	"| `NO_COLOR`, `TERM=dumb` | no colour, no progress bar |\n";
 

@@ -42,6 +42,8 @@ const struct knob_info knob_table[] = {
 	 "the function may ask for promiscuous mode and its own MAC address"},
 	{"irqchip", KNOB_MACHINE, "kernel|split",
 	 "interrupt controllers in KVM, or IOAPIC and PIC in the VMM"},
+	{"transport", KNOB_MACHINE, "mmio|pci",
+	 "how virtio devices are reached, of VMMs that have both (default: bench list vmms)"},
 	{"cpus", KNOB_MACHINE, "1..8", "virtual CPUs (default 1)"},
 	{"mem", KNOB_MACHINE, "16M..64G", "guest memory (default 256M)"},
 	{"vms", KNOB_HARNESS, "1..64",
@@ -92,6 +94,13 @@ const char *knobs_get(const struct knobs *ks, const char *name, const char *fall
 	return fallback;
 }
 
+bool knobs_on(const struct knobs *ks, const char *name, bool fallback)
+{
+	const char *v = knobs_get(ks, name, NULL);
+
+	return v ? !strcmp(v, "on") : fallback;
+}
+
 uint64_t knobs_u64(const struct knobs *ks, const char *name, uint64_t fallback)
 {
 	const char *v = knobs_get(ks, name, NULL);
@@ -114,7 +123,7 @@ void knobs_set(struct knobs *ks, const char *name, const char *value)
 	ks->k[ks->n++] = (struct knob){name, value};
 }
 
-static bool word_in(const char *words, char sep, const char *word)
+bool knob_word_in(const char *words, char sep, const char *word)
 {
 	size_t len = strlen(word);
 
@@ -153,7 +162,7 @@ static bool value_ok(const char *values, const char *value)
 	uint64_t n, low, high;
 
 	if (sscanf(values, "%15[^.]..%15s", from, to) != 2 || parse_size(from, &low) || parse_size(to, &high))
-		return word_in(values, '|', value);
+		return knob_word_in(values, '|', value);
 	return !parse_size(value, &n) && n >= low && n <= high;
 }
 
@@ -161,7 +170,7 @@ static bool mode_has_knob(const struct mode *mode, const struct knob_info *k)
 {
 	bool chosen = k->home == KNOB_DEVICE || k->home == KNOB_CARD;
 
-	return !chosen || word_in(mode->knobs, ' ', k->name);
+	return !chosen || knob_word_in(mode->knobs, ' ', k->name);
 }
 
 char *knob_modes(const struct knob_info *k)

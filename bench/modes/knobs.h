@@ -36,12 +36,16 @@ struct knobs {
 
 const struct knob_info *knob_find(const char *name);
 const char *knobs_get(const struct knobs *ks, const char *name, const char *fallback);
+/* Of an on|off. */
+bool knobs_on(const struct knobs *ks, const char *name, bool fallback);
 uint64_t knobs_u64(const struct knobs *ks, const char *name, uint64_t fallback);
 void knobs_set(struct knobs *ks, const char *name, const char *value);
 /* Older plans' words in those of today: npt=on|off is paging=nested|shadow. */
 void knob_translate(const char **name, const char **value);
 /* Name known, value one of those allowed, mode fits: 0, else -EINVAL with one logged line. */
 int knob_check(const char *name, const char *value, const struct mode *mode);
+/* One of words, which sep parts. */
+bool knob_word_in(const char *words, char sep, const char *word);
 /* The modes that have it, blank-separated; "" for all. Caller frees. */
 char *knob_modes(const struct knob_info *k);
 

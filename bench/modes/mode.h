@@ -64,8 +64,8 @@ struct mode {
 };
 
 /*
- * Without a row: no device, in a VM, on this machine itself and in a container on it; modes host and container
- * of the block workloads.
+ * Without a row: no device, in a VM, on this machine itself and in a container on it; modes host and
+ * container of the block workloads.
  */
 extern const struct mode mode_none, mode_bare, mode_container_bare, mode_host_block, mode_container_block;
 #define X(symbol, ...) extern const struct mode mode_##symbol;

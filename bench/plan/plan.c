@@ -192,9 +192,7 @@ const char *cell_kernel(const struct cell *c, const struct run_args *args)
 
 const char *cell_vmm_program(const struct cell *c)
 {
-	if (c->programs.vmm)
-		return c->programs.vmm;
-	return c->vmm->program();
+	return vmm_program(c->vmm, cell_vmm_given(c));
 }
 
 int cell_pin(const struct cell *c, const struct run_args *args, struct pin *pin)
@@ -246,6 +244,10 @@ static int check_vms(const struct run_args *args, const struct cell *c)
 		return 0;
 	if (args->deterministic) {
 		log_error("--set vms=%u: not supported yet with --deterministic, whose lab has one CPU", n);
+		return -ENOTSUP;
+	}
+	if (c->vmm && c->vmm->channel == AGENT_STDIO) {
+		log_error("--set vms=%u: not supported yet with %s, whose guest has one port", n, c->vmm->name);
 		return -ENOTSUP;
 	}
 	if (strcmp(c->guest, "linux") || args->peer || args->vf) {
@@ -320,6 +322,10 @@ static int choose_path(struct cell *c, const char *mode, const char *vmm)
 			return unknown_vmm(vmm);
 	}
 	err = check_guest(c->workload, c->guest);
+	if (!err && c->vmm && c->vmm->guests && !strcmp(c->guest, "micro")) {
+		log_error("--guest=micro: %s does not boot it; use builtin, qemu or microvm", c->vmm->name);
+		err = -ENOTSUP;
+	}
 	if (err)
 		return err;
 	if (!c->mode)
@@ -465,7 +471,7 @@ void plan_free(struct plan *p)
 
 static bool cell_uses_kvm(const struct cell *c)
 {
-	return c->vmm && (!c->vmm->uses_kvm || c->vmm->uses_kvm(c->variant));
+	return c->vmm && (!c->vmm->uses_kvm || c->vmm->uses_kvm(vmm_variant(c->variant)));
 }
 
 unsigned plan_needs(const struct plan *p)

@@ -25,7 +25,7 @@ struct cell {
 	const struct workload *workload;
 	const struct mode *mode;
 	const struct vmm_adapter *vmm; /* NULL in a mode without a VM */
-	const char *variant;           /* of the VMM, "" when none */
+	const char *variant;           /* of the VMM, or the path of its program; "" when none */
 	const char *guest;             /* linux, micro, none (a mode without a VM) */
 	struct knobs knobs;
 	struct cell_programs programs;
@@ -112,6 +112,11 @@ uint64_t cell_duration_ns(const struct cell *c, const struct run_args *args);
 int cell_job(const struct cell *c, const struct run_args *args, struct workload_job *job);
 /* The name of its guest's kernel. */
 const char *cell_kernel(const struct cell *c, const struct run_args *args);
+/* What --vmm=NAME:GIVEN or bench ab names of its VMM: a variant, or the path of a program. */
+static inline const char *cell_vmm_given(const struct cell *c)
+{
+	return text_or(c->programs.vmm, c->variant);
+}
 /* The program that its VMM is, a path or a name in PATH; NULL when it is not there (logged). */
 const char *cell_vmm_program(const struct cell *c);
 /* Where its threads run: 0, or -EINVAL (logged) for a --pin that is none. */

@@ -30,22 +30,23 @@
 #define BOOT_LIMIT_NS (300 * NSEC_PER_SEC)
 
 /* The guest's modules, and those that the path is made of. */
-static int add_modules(struct cargo *c, const struct plan *p, const char *kernel_dir)
+static int add_modules(struct cargo *cargo, const struct plan *p, const char *kernel_dir)
 {
 	struct strlist names = STRLIST_INIT;
 	int err;
 
 	for (size_t i = 0; i < p->n_cells; i++) {
-		const char *medium = cell_has_disk(&p->cell[i]) ? medium_module(p->args->medium) : NULL;
+		const struct cell *c = &p->cell[i];
+		const char *medium = cell_has_disk(c) ? medium_module(p->args->medium) : NULL;
 
-		for (const char *const *m = p->cell[i].mode->modules; *m; m++)
-			strlist_add_once(&names, *m);
+		for (const char *const *m = c->mode->modules; *m && c->vmm; m++)
+			strlist_add_once(&names, vmm_guest_module(c->vmm, &c->knobs, *m));
 		if (medium)
 			strlist_add_once(&names, medium);
 	}
 	if (plan_needs(p) & NEED_LAB) /* KVM is loaded anew */
 		strlist_add_once(&names, machine_find(p->args->lab)->kvm);
-	err = cargo_add_modules(c, kernel_dir, &names);
+	err = cargo_add_modules(cargo, kernel_dir, &names);
 	strlist_free(&names);
 	return err;
 }

@@ -85,21 +85,23 @@ int boot_serve_path(struct vm_boot *b)
 	return err;
 }
 
-/* As image_spec wants them: NULL-terminated. */
-static void module_names(const struct strlist *l, const char *names[8])
+/* Whatever the function's driver is, or those of the mode, on the bus that the VMM has. */
+static int guest_modules(const struct vm_boot *b, const char *moddir, struct strlist *names)
 {
-	for (size_t i = 0; i < l->n && i < 7; i++)
-		names[i] = l->v[i];
+	if (boot_is_vfio(b))
+		return modules_for_pci(moddir, b->path.sriov.vf_addr, names);
+	for (const char *const *m = b->cell->mode->modules; *m; m++)
+		strlist_add(names, vmm_guest_module(b->cell->vmm, &b->cell->knobs, *m));
+	return 0;
 }
 
 int boot_make_image(struct vm_boot *b)
 {
 	struct image_spec spec = {.agent = path_tool("agent")};
-	struct strlist vf_modules = STRLIST_INIT;
-	const char *names[8] = {NULL},
-		   *tool[2] = {tool_program(knobs_get(&b->cell->knobs, "tool", "engine"))};
+	struct strlist names = STRLIST_INIT;
+	const char *tool[2] = {tool_program(knobs_get(&b->cell->knobs, "tool", "engine"))};
 	char line[JOB_LINE_MAX], *dir, *modules;
-	int err = 0;
+	int err;
 
 	if (boot_is_micro(b) || boot_no_vm(b))
 		return 0;
@@ -108,10 +110,8 @@ int boot_make_image(struct vm_boot *b)
 	modules = xasprintf("%s/modules", b->want->kernel_dir);
 	spec.moddir = realpath(modules, NULL);
 	free(modules);
-	if (boot_is_vfio(b)) /* the driver depends on the function */
-		err = modules_for_pci(spec.moddir, b->path.sriov.vf_addr, &vf_modules);
-	module_names(&vf_modules, names);
-	spec.modules = boot_is_vfio(b) ? names : b->cell->mode->modules;
+	err = guest_modules(b, spec.moddir, &names);
+	spec.modules = (const char *const *)names.v;
 	if (job_write(&b->job, line, sizeof(line)) < 0)
 		BUG("job line");
 	spec.job = line;
@@ -121,7 +121,7 @@ int boot_make_image(struct vm_boot *b)
 		err = dir_make_all(dir);
 	if (!err)
 		err = image_build_in(&spec, dir, &b->image);
-	strlist_free(&vf_modules);
+	strlist_free(&names);
 	free(dir);
 	free((char *)spec.moddir);
 	return err ? boot_fail(b, err, "the guest's image could not be built: %s", strerror(-err)) : 0;

@@ -62,6 +62,27 @@ int boot_start_peer(struct vm_boot *b)
 	return err;
 }
 
+/* An exec that fails is seen by nobody: the VMM is held back until the probes look on. */
+static int vmm_there(struct vm_boot *b)
+{
+	char *why = vmm_unusable(b->cell->vmm, cell_vmm_given(b->cell));
+
+	if (!why)
+		return 0;
+	boot_fail(b, -ENOENT, "%s: %s", b->cell->vmm->name, why);
+	free(why);
+	return -ENOENT;
+}
+
+/* Caller frees. */
+static char *linux_cmdline(const struct vmm_adapter *vmm)
+{
+	return xasprintf("console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0 random.trust_cpu=on "
+			 "cryptomgr.notests%s%s%s",
+			 text_if(vmm->cmdline, " "), text_if(vmm->cmdline, vmm->cmdline),
+			 text_if(vmm->channel == AGENT_STDIO, " " VMM_ONE_PORT));
+}
+
 static int vmm_argv(struct vm_boot *b, struct strlist *a)
 {
 	struct vmm_want w = {
@@ -76,21 +97,25 @@ static int vmm_argv(struct vm_boot *b, struct strlist *a)
 		.unsafe_interrupts = boot_is_vfio(b) && b->want->args->unsafe_interrupts,
 		.agent_fd = b->agent_fd[1],
 		.stats_fd = b->stats_fd,
-		.variant = b->cell->variant,
+		.variant = vmm_variant(b->cell->variant),
 	};
-	char line[JOB_LINE_MAX];
+	char line[JOB_LINE_MAX], *cmdline = NULL;
 	char *console = xasprintf("%s/console.log", b->log_dir);
 	int err;
 
 	w.console_path = console;
+	w.log_dir = b->log_dir;
 	if (w.micro) {
 		w.kernel = path_tool("micro.elf");
 		job_write(&b->job, line, sizeof(line));
 		w.cmdline = line;
 	} else {
-		w.cmdline = "console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0 random.trust_cpu=on cryptomgr.notests";
+		w.cmdline = cmdline = linux_cmdline(b->cell->vmm);
 	}
-	err = w.kernel && w.program ? b->cell->vmm->command(&w, a) : -ENOENT;
+	err = vmm_there(b);
+	if (!err)
+		err = w.kernel ? b->cell->vmm->command(&w, a) : -ENOENT;
+	free(cmdline);
 	free(console);
 	if (err)
 		boot_fail(b, err, "%s cannot run this cell", b->cell->vmm->name);
@@ -165,10 +190,17 @@ static int start_vmm(struct vm_boot *b)
 {
 	struct proc_opts o = {.hold = true};
 	struct strlist a = STRLIST_INIT;
-	int keep[2 + PATH_FDS] = {b->agent_fd[1], b->stats_fd}, err;
+	int keep[2 + PATH_FDS], err;
 
 	if (b->cell->vmm->channel == AGENT_STDIO)
 		boot_join_console(b, &o);
+	if (b->cell->vmm->opens_tap && path_fds(&b->path, keep)) {
+		o.netns_fd = wire_leave_tap(&b->path.wire);
+		if (o.netns_fd < 0)
+			return boot_fail(b, o.netns_fd, "the TAP");
+	}
+	keep[0] = b->agent_fd[1];
+	keep[1] = b->stats_fd;
 	o.keep_fds = keep;
 	o.n_keep = 2 + path_fds(&b->path, keep + 2);
 	err = vmm_argv(b, &a);

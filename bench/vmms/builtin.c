@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "bench/vmms/vmm.h"
@@ -12,16 +11,9 @@
 
 static const char *builtin_program(void)
 {
-	return path_tool("vmm");
-}
+	const char *ours = path_find("vmm");
 
-static char *builtin_unusable(void)
-{
-	if (!path_find("vmm"))
-		return xstrdup("build/vmm is not there; run make");
-	if (!file_exists("/dev/kvm"))
-		return xstrdup("no /dev/kvm; load kvm_intel or kvm_amd, or use --on=lab");
-	return NULL;
+	return text_or(ours, "build/vmm");
 }
 
 /* What --net mode= of our VMM calls the device, or NULL. */
@@ -108,10 +100,8 @@ static int add_device(const struct vmm_want *w, struct strlist *a)
 
 static int builtin_command(const struct vmm_want *w, struct strlist *a)
 {
-	if (*w->variant) {
-		log_error("--vmm=builtin:%s: builtin has no variants", w->variant);
+	if (vmm_refuse_variant(&adapter_builtin, w))
 		return -ENOTSUP;
-	}
 	strlist_add(a, w->program);
 	add_kernel(w, a);
 	strlist_addf(a, "--cpus=%u", w->cpus);
@@ -130,9 +120,9 @@ static int builtin_command(const struct vmm_want *w, struct strlist *a)
 const struct vmm_adapter adapter_builtin = {
 	.name = "builtin",
 	.summary = "our own instrumented VMM",
+	.get = "run make",
 	.program = builtin_program,
 	.ours = true,
 	.vcpu_thread = "vcpu",
-	.unusable = builtin_unusable,
 	.command = builtin_command,
 };

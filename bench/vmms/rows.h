@@ -2,3 +2,8 @@
 /* The VMMs, in the order of bench list: X(SYMBOL) for adapter_SYMBOL of SYMBOL.c. Included with X defined. */
 X(builtin)
 X(qemu)
+X(microvm)
+X(kvmtool)
+X(firecracker)
+X(cloud_hypervisor)
+X(crosvm)

@@ -13,17 +13,10 @@ static const char *skeleton_program(void)
 	return path_tool("vmm");
 }
 
-static char *skeleton_unusable(void)
-{
-	return path_find("vmm") ? NULL : xstrdup("build/vmm is not there; run make");
-}
-
 static int skeleton_command(const struct vmm_want *w, struct strlist *a)
 {
-	if (*w->variant) {
-		log_error("--vmm=skeleton:%s: skeleton has no variants", w->variant);
+	if (vmm_refuse_variant(&adapter_skeleton, w))
 		return -ENOTSUP;
-	}
 	if (w->path->mode->front != FRONT_NONE)
 		return vmm_refuse_mode(&adapter_skeleton, w->path->mode);
 	strlist_add(a, w->program);
@@ -44,6 +37,7 @@ const struct vmm_adapter adapter_skeleton = {
 	.summary = "one line for bench list",
 	.vcpu_thread = "vcpu",
 	.program = skeleton_program,
-	.unusable = skeleton_unusable,
+	.version_word = "--version",
+	.get = "run make",
 	.command = skeleton_command,
 };

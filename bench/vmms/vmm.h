@@ -21,6 +21,7 @@ struct vmm_want {
 	const struct knobs *knobs;
 	bool unsafe_interrupts;
 	const char *console_path;
+	const char *log_dir;     /* for files that the VMM reads; NULL: only asked whether it could */
 	int agent_fd;            /* one end of a socket pair */
 	int stats_fd;            /* builtin: the statistics page */
 	const char *variant;     /* "accel=tcg" of --vmm=qemu:accel=tcg, or "" */
@@ -35,22 +36,46 @@ struct knob_spelling {
 /* Where the guest's agent speaks to us. */
 enum agent_channel {
 	AGENT_PORT, /* the guest's second serial port: want->agent_fd, which the command line names */
-	/* The VMM has one port, which is its standard input and output: console and agent mix. */
+	/*
+	 * The VMM has one port, which is its standard input and output: the agent speaks over the console,
+	 * and what does not begin as its lines do is the kernel's or the VMM's.
+	 */
 	AGENT_STDIO,
 };
+
+/* Of programs that no release of Debian has. */
+#define VMM_GET(env, name) "build it, and say where it is: $" env " or --vmm=" name ":PATH"
+
+/* Kernel parameters for the agent, as process 1: only a reset ends this VMM; it has one port. */
+#define VMM_RESET "exitlab_end=reset"
+#define VMM_ONE_PORT "exitlab_port=console"
 
 struct vmm_adapter {
 	const char *name, *summary;
 	bool ours; /* built here: it has our statistics page and our version */
 	enum agent_channel channel;
 	const char *vcpu_thread; /* a vCPU's thread is named so, with its number behind it */
+	unsigned guests;  /* enum workload_guest; 0: all */
+	/* What the Linux guest's kernel is told, beside what all are; NULL: nothing. */
+	const char *cmdline;
+	/* It opens the TAP by its name (wire.tap), in the network namespace that it is started in. */
+	bool opens_tap;
+	/* How its virtio devices are reached, as the knob has it, what it does unasked first; NULL: "pci". */
+	const char *transports;
 	/* The device's switches that it has, ending with a NULL knob; NULL: all, under our names. */
 	const struct knob_spelling *spellings;
 	/* What the sealed lab holds for it, of what is there: programs with their libraries, other files. */
 	const char *const *carry;
 	/* The program that is run: a path, or a name in PATH. NULL when it is not there (logged). */
 	const char *(*program)(void);
-	/* NULL when it can be used here, else why not and what to do (caller frees). */
+	/* How one comes by it, for who has not. */
+	const char *get;
+	/* The argument that has it print its version. NULL: it is ours. */
+	const char *version_word;
+	/*
+	 * Of a program that is there and a KVM that is: NULL when it can be used here, else why not and what
+	 * to do (caller frees). NULL: it always can.
+	 */
 	char *(*unusable)(void);
 	/* False for a variant that does not need the host's KVM; NULL: all do. */
 	bool (*uses_kvm)(const char *variant);
@@ -58,8 +83,29 @@ struct vmm_adapter {
 	int (*command)(const struct vmm_want *want, struct strlist *args);
 };
 
+/*
+ * --vmm=NAME:GIVEN: a GIVEN with a slash in it is the program's path, else it is a variant. The program is
+ * that path, else $EXITLAB_NAME, else what the adapter says.
+ */
+const char *vmm_program(const struct vmm_adapter *vmm, const char *given);
+const char *vmm_variant(const char *given);
+/* What its program says of its version, or NULL (silent) when it says none. Caller frees. */
+char *vmm_version(const struct vmm_adapter *vmm, const char *given);
+/* NULL when it can be used here, else why not and what to do. Caller frees. */
+char *vmm_unusable(const struct vmm_adapter *vmm, const char *given);
+
+/* The cell's virtio devices have no bus: registers in memory, one interrupt line each. */
+bool vmm_uses_mmio(const struct vmm_adapter *vmm, const struct knobs *ks);
+/* A driver of a mode, or in its place the one for the transport that the cell has. */
+const char *vmm_guest_module(const struct vmm_adapter *vmm, const struct knobs *ks, const char *module);
 /* The cell's switches of the device as ",NAME=VALUE" each. -ENOTSUP (logged) for one that the VMM has not. */
 int vmm_spell_knobs(const struct vmm_adapter *vmm, const struct knobs *ks, struct strbuf *sb);
+/* The modes that it has, ", " between them. Caller frees. */
+char *vmm_modes(const struct vmm_adapter *vmm);
+/* Of a VMM that has none of the device's switches. */
+extern const struct knob_spelling vmm_no_spellings[];
+/* 0, or -ENOTSUP (logged) for a variant: this VMM has none. */
+int vmm_refuse_variant(const struct vmm_adapter *vmm, const struct vmm_want *want);
 /* What the command line will be asked for, before there is a path: 0, or what command returns. */
 int vmm_check(const struct vmm_adapter *vmm, const char *variant, const struct mode *mode,
 	      const struct knobs *ks);

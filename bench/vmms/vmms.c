@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: MIT
 /* The table of VMMs, and what is the same for all of them. */
+#include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
+#include "base/proc.h"
+#include "bench/host/paths.h"
 #include "bench/vmms/vmm.h"
+
+#define VERSION_WAIT_NS (20 * NSEC_PER_SEC)
 
 #define X(symbol) &adapter_##symbol,
 const struct vmm_adapter *const vmm_adapters[] = {
@@ -21,6 +29,89 @@ const struct vmm_adapter *vmm_adapter_find(const char *name, size_t len)
 	return NULL;
 }
 
+/* cloud-hypervisor is $EXITLAB_CLOUD_HYPERVISOR. */
+static const char *own_program(const char *name)
+{
+	struct strbuf sb = STRBUF_INIT;
+	const char *program;
+
+	strbuf_adds(&sb, "EXITLAB_");
+	for (; *name; name++)
+		strbuf_addc(&sb, (char)(*name == '-' ? '_' : toupper((unsigned char)*name)));
+	program = getenv(strbuf_str(&sb));
+	strbuf_free(&sb);
+	return program && *program ? program : NULL;
+}
+
+static bool is_path(const char *given)
+{
+	return strchr(given, '/');
+}
+
+const char *vmm_variant(const char *given)
+{
+	return is_path(given) ? "" : given;
+}
+
+const char *vmm_program(const struct vmm_adapter *vmm, const char *given)
+{
+	const char *own = own_program(vmm->name);
+
+	if (is_path(given))
+		return given;
+	if (own)
+		return own;
+	return vmm->program();
+}
+
+/*
+ * The first word that begins as a number does: "Firecracker v1.15.1", "QEMU emulator version 10.0.2"; else
+ * the last of the first line, which is a commit: "kvm tool b48735e".
+ */
+static char *version_in(const char *text)
+{
+	static const char between[] = " \n,()";
+	size_t line = strcspn(text, "\n"), len = line;
+
+	for (const char *s = text + strspn(text, between); *s; s += strspn(s, between)) {
+		const char *word = s + (*s == 'v');
+
+		s += strcspn(s, between);
+		if (isdigit((unsigned char)*word))
+			return xasprintf("%.*s", (int)(s - word), word);
+	}
+	while (len && text[len - 1] != ' ')
+		len--;
+	return line > len ? xasprintf("%.*s", (int)(line - len), text + len) : NULL;
+}
+
+char *vmm_version(const struct vmm_adapter *vmm, const char *given)
+{
+	const char *program = vmm_program(vmm, given);
+	char *argv[] = {(char *)program, (char *)vmm->version_word, NULL}, *version = NULL;
+	struct strbuf out = STRBUF_INIT;
+
+	if (program && vmm->version_word && !proc_run(argv, &out, VERSION_WAIT_NS))
+		version = version_in(strbuf_str(&out));
+	strbuf_free(&out);
+	return version;
+}
+
+char *vmm_unusable(const struct vmm_adapter *vmm, const char *given)
+{
+	const char *program = vmm_program(vmm, given);
+	char *path = program ? path_program(program) : NULL;
+
+	if (!path)
+		return xasprintf("%s is not there; %s", text_or(program, vmm->name), vmm->get);
+	free(path);
+	if (!file_exists("/dev/kvm") && (!vmm->uses_kvm || vmm->uses_kvm(vmm_variant(given))))
+		return xstrdup("no /dev/kvm; load kvm_intel or kvm_amd, or use --on=lab");
+	return vmm->unusable ? vmm->unusable() : NULL;
+}
+
+const struct knob_spelling vmm_no_spellings[] = {{NULL, NULL}};
+
 static const struct knob_spelling *spelling_of(const struct vmm_adapter *vmm, const char *knob)
 {
 	const struct knob_spelling *s = vmm->spellings;
@@ -28,6 +119,36 @@ static const struct knob_spelling *spelling_of(const struct vmm_adapter *vmm, co
 	while (s && s->knob && strcmp(s->knob, knob))
 		s++;
 	return s && s->knob ? s : NULL;
+}
+
+static const char *transports(const struct vmm_adapter *vmm)
+{
+	return vmm->transports ? vmm->transports : "pci";
+}
+
+bool vmm_uses_mmio(const struct vmm_adapter *vmm, const struct knobs *ks)
+{
+	return !strncmp(knobs_get(ks, "transport", transports(vmm)), "mmio", 4);
+}
+
+const char *vmm_guest_module(const struct vmm_adapter *vmm, const struct knobs *ks, const char *module)
+{
+	return vmm_uses_mmio(vmm, ks) && !strcmp(module, "virtio_pci") ? "virtio_mmio" : module;
+}
+
+static int check_transport(const struct vmm_adapter *vmm, const struct knobs *ks)
+{
+	const char *want = knobs_get(ks, "transport", NULL), *irq = knobs_get(ks, "irq", NULL);
+
+	if (want && !knob_word_in(transports(vmm), '|', want)) {
+		log_error("--set transport=%s: %s has %s", want, vmm->name, transports(vmm));
+		return -ENOTSUP;
+	}
+	if (irq && vmm_uses_mmio(vmm, ks)) {
+		log_error("--set irq=%s: a device without a bus has an interrupt line of its own; add --set transport=pci", irq);
+		return -ENOTSUP;
+	}
+	return 0;
 }
 
 int vmm_spell_knobs(const struct vmm_adapter *vmm, const struct knobs *ks, struct strbuf *sb)
@@ -67,11 +188,13 @@ int vmm_check(const struct vmm_adapter *vmm, const char *variant, const struct m
 		.mem_bytes = MIB,
 		.path = &path,
 		.knobs = ks,
-		.variant = variant,
+		.variant = vmm_variant(variant),
 	};
 	struct strlist args = STRLIST_INIT;
-	int err;
+	int err = check_transport(vmm, ks);
 
+	if (err)
+		return err;
 	path_init(&path, mode);
 	path.socket = nothing;
 	path.sriov.vf_addr = nothing;
@@ -79,6 +202,32 @@ int vmm_check(const struct vmm_adapter *vmm, const char *variant, const struct m
 	err = vmm->command(&w, &args);
 	strlist_free(&args);
 	return err;
+}
+
+char *vmm_modes(const struct vmm_adapter *vmm)
+{
+	enum log_level level = log_level();
+	struct knobs none = {NULL, 0};
+	struct strbuf sb = STRBUF_INIT;
+
+	log_set_level(LOG_SILENT);
+	for (const struct mode *const *m = mode_table; *m; m++) {
+		if (!mode_has_vm(*m) || !*(*m)->name || vmm_check(vmm, "", *m, &none))
+			continue;
+		strbuf_sep(&sb, ", ");
+		strbuf_adds(&sb, (*m)->name);
+	}
+	log_set_level(level);
+	return strbuf_take(&sb);
+}
+
+int vmm_refuse_variant(const struct vmm_adapter *vmm, const struct vmm_want *want)
+{
+	if (!*want->variant)
+		return 0;
+	log_error("--vmm=%s:%s: %s has no variants; a path to its program has a slash in it", vmm->name,
+		  want->variant, vmm->name);
+	return -ENOTSUP;
 }
 
 int vmm_refuse_mode(const struct vmm_adapter *vmm, const struct mode *mode)

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
+/* What is the same for every VMM: which program it is, its version. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "bench/vmms/vmm.h"
@@ -43,9 +48,99 @@ static void each_vm_has_its_own_monitor(void **state)
 	assert_string_not_equal(first, second);
 }
 
+static const char *nowhere(void)
+{
+	return "no-such-program";
+}
+
+static const struct vmm_adapter stranger = {
+	.name = "a-stranger", .program = nowhere, .get = "make one", .version_word = "version",
+};
+
+static void the_program_can_be_named(void **state)
+{
+	static const struct {
+		const char *given, *env, *program, *variant;
+	} cases[] = {
+		{"", NULL, "no-such-program", ""},
+		{"", "/opt/other", "/opt/other", ""},
+		{"", "", "no-such-program", ""},
+		{"/opt/mine", "/opt/other", "/opt/mine", ""},
+		{"./mine", NULL, "./mine", ""},
+		{"accel=tcg", "/opt/other", "/opt/other", "accel=tcg"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		if (cases[i].env)
+			setenv("EXITLAB_A_STRANGER", cases[i].env, 1);
+		assert_string_equal(vmm_program(&stranger, cases[i].given), cases[i].program);
+		assert_string_equal(vmm_variant(cases[i].given), cases[i].variant);
+		unsetenv("EXITLAB_A_STRANGER");
+	}
+}
+
+/* A program that says text, and with which status it ends. */
+static char *program_saying(const char *text, int status)
+{
+	static char path[] = "/tmp/exitlab-adapter-XXXXXX";
+	int fd = mkstemp(strcpy(path, "/tmp/exitlab-adapter-XXXXXX"));
+	FILE *f = fdopen(fd, "w");
+
+	fprintf(f, "#!/bin/sh\n[ \"$*\" = version ] && echo '%s'\nexit %d\n", text, status);
+	fclose(f);
+	chmod(path, 0755);
+	return path;
+}
+
+static void versions_are_asked_for(void **state)
+{
+	static const struct {
+		const char *says, *version;
+		int status;
+	} cases[] = {
+		{"QEMU emulator version 10.0.2 (Debian 1:10.0.2)", "10.0.2", 0},
+		{"Firecracker v1.15.1\n", "1.15.1", 0},
+		{"kvm tool 3.18.0", "3.18.0", 0},
+		{"cloud-hypervisor v53.0", "53.0", 0},
+		{"kvm tool b48735e", "b48735e", 0},
+		{"word", "word", 0},
+		{"", NULL, 0},
+		{"10.0.2", NULL, 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *path = program_saying(cases[i].says, cases[i].status);
+		char *version = vmm_version(&stranger, path);
+
+		if (cases[i].version)
+			assert_string_equal(version, cases[i].version);
+		else
+			assert_null(version);
+		free(version);
+		unlink(path);
+	}
+	assert_null(vmm_version(&stranger, ""));
+}
+
+static void why_it_cannot_be_used_is_said(void **state)
+{
+	char *why = vmm_unusable(&stranger, "");
+
+	(void)state;
+	assert_string_equal(why, "no-such-program is not there; make one");
+	free(why);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(each_vm_has_its_own_monitor)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_vm_has_its_own_monitor),
+		cmocka_unit_test(the_program_can_be_named),
+		cmocka_unit_test(versions_are_asked_for),
+		cmocka_unit_test(why_it_cannot_be_used_is_said),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -179,6 +179,12 @@ static void each_vmm_has_each_device(void **state)
 		 "-object iothread,id=io0 -blockdev driver=host_device,node-name=m0,filename=/dev/d0,cache.direct=on,"
 		 "aio=io_uring -device virtio-blk-pci,iothread=io0,disable-legacy=on,drive=m0,num-queues=1,write-cache=on"},
 		{"qemu", &mode_nvme, "-device nvme,serial=exitlab,drive=m0,max_ioqpairs=1,write-cache=on"},
+		{"microvm", &mode_virtio_blk, "-device virtio-blk-device,iothread=io0,drive=m0,num-queues=1"},
+		{"microvm", &mode_none, "-machine microvm,accel=kvm -cpu host"},
+		{"microvm", &mode_none, "-device isa-serial,chardev=agent,iobase=0x2f8,irq=3"},
+		{"microvm", &mode_virtio, "vhost=off,fd=9 -device virtio-net-device,netdev=n0"},
+		{"microvm", &mode_vhost, "vhost=on,fd=9 -device virtio-net-device,netdev=n0"},
+		{"microvm", &mode_vhost_user, "vhost-user,id=n0,chardev=vu -device virtio-net-device"},
 	};
 
 	(void)state;
@@ -238,6 +244,16 @@ static void what_a_vmm_lacks_is_refused(void **state)
 		{"qemu", "accel=tcg", "cpus", "2", &mode_none, 0},
 		{"qemu", "accel=hvf", "cpus", "2", &mode_none, -ENOTSUP},
 		{"builtin", "accel=tcg", "cpus", "2", &mode_none, -ENOTSUP},
+		{"builtin", "/opt/vmm", "cpus", "2", &mode_none, 0},
+		{"builtin", "", "transport", "mmio", &mode_virtio, -ENOTSUP},
+		{"builtin", "", "transport", "pci", &mode_virtio, 0},
+		{"qemu", "", "transport", "mmio", &mode_virtio, -ENOTSUP},
+		{"microvm", "", "transport", "pci", &mode_virtio, 0},
+		{"microvm", "", "irq", "intx", &mode_virtio, -ENOTSUP},
+		{"microvm", "", "queues", "4", &mode_virtio, 0},
+		{"microvm", "", "cpus", "2", &mode_e1000, -ENOTSUP},
+		{"microvm", "", "cpus", "2", &mode_sriov, -ENOTSUP},
+		{"microvm", "accel=tcg", "cpus", "2", &mode_none, -ENOTSUP},
 	};
 
 	(void)state;
@@ -251,6 +267,30 @@ static void what_a_vmm_lacks_is_refused(void **state)
 	}
 }
 
+/* A guest without a bus looks for its devices in memory. */
+static void the_transport_brings_its_driver(void **state)
+{
+	static const struct {
+		const char *vmm, *transport, *module;
+	} cases[] = {
+		{"builtin", NULL, "virtio_pci"},   {"qemu", NULL, "virtio_pci"},
+		{"microvm", NULL, "virtio_mmio"},  {"microvm", "pci", "virtio_pci"},
+		{"microvm", "mmio", "virtio_mmio"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct vmm_adapter *vmm = vmm_adapter_find(cases[i].vmm, strlen(cases[i].vmm));
+		struct knobs ks = {NULL, 0};
+
+		if (cases[i].transport)
+			knobs_set(&ks, "transport", cases[i].transport);
+		assert_string_equal(vmm_guest_module(vmm, &ks, "virtio_pci"), cases[i].module);
+		assert_string_equal(vmm_guest_module(vmm, &ks, "virtio_net"), "virtio_net");
+		free(ks.k);
+	}
+}
+
 /* The row of each VMM; a switch that it spells is one that there is. */
 static void vmm_rows_are_sound(void **state)
 {
@@ -260,7 +300,7 @@ static void vmm_rows_are_sound(void **state)
 
 		assert_ptr_equal(vmm_adapter_find(vmm->name, strlen(vmm->name)), vmm);
 		assert_non_null(vmm->program);
-		assert_non_null(vmm->unusable);
+		assert_true(vmm->ours || (vmm->get && vmm->version_word));
 		assert_true(*vmm->vcpu_thread);
 		for (const struct knob_spelling *s = vmm->spellings; s && s->knob; s++)
 			assert_int_equal(knob_find(s->knob)->home, KNOB_DEVICE);
@@ -270,6 +310,7 @@ static void vmm_rows_are_sound(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_transport_brings_its_driver),
 		cmocka_unit_test(every_row_has_its_text),	cmocka_unit_test(rows_are_sound),
 		cmocka_unit_test(every_knob_of_a_mode_exists),
 		cmocka_unit_test(every_parameter_of_kvm_is_a_knob), cmocka_unit_test(knobs_belong_to_modes),

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
@@ -17,6 +18,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "workloads/agent/agent.h"
+
+#define SYSLOG_ACTION_CONSOLE_LEVEL 8
 
 static void mount_all(void)
 {
@@ -30,16 +33,39 @@ static void mount_all(void)
 	}
 }
 
-/* The second serial port, raw; the console when the VMM has none (its lines then mix with the kernel's). */
+/* Lines then mix with the kernel's, which from here on says only that it dies. */
+static int open_console(void)
+{
+	int fd = open("/dev/console", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	klogctl(SYSLOG_ACTION_CONSOLE_LEVEL, NULL, 1);
+	if (fd >= 0 && write(fd, "\n", 1) < 0) /* behind what stands there */
+		close_fd(&fd);
+	return fd;
+}
+
+/* The kernel hands what it does not know itself on to its first process. */
+static bool kernel_says(const char *name, const char *value)
+{
+	const char *v = getenv(name);
+
+	return v && !strcmp(v, value);
+}
+
+/* The second serial port, raw; the console when the VMM has none. */
 static int open_report(void)
 {
 	struct termios tio;
-	int fd = open("/dev/ttyS1", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int fd;
+
+	if (kernel_says("exitlab_port", "console"))
+		return open_console();
+	fd = open("/dev/ttyS1", O_RDWR | O_NOCTTY | O_CLOEXEC);
 
 	if (fd >= 0 && tcgetattr(fd, &tio)) /* fails with EIO when the VMM has no such UART */
 		close_fd(&fd);
 	if (fd < 0)
-		return open("/dev/console", O_WRONLY | O_NOCTTY | O_CLOEXEC);
+		return open_console();
 	cfmakeraw(&tio);
 	cfsetspeed(&tio, B115200);
 	tcsetattr(fd, TCSANOW, &tio);
@@ -121,7 +147,7 @@ int init_main(void)
 		agent_run(&a);
 	report_line("done");
 	report_flush();
-	reboot(RB_POWER_OFF);
+	reboot(kernel_says("exitlab_end", "reset") ? RB_AUTOBOOT : RB_POWER_OFF);
 	for (;;)
 		pause(); /* PID 1 must not return */
 }
