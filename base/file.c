@@ -40,7 +40,10 @@ FILE *file_stream(struct file_stream *s)
 
 int file_stream_save(struct file_stream *s, const char *path)
 {
-	int err = fclose(s->f) ? -errno : file_write_atomic(path, s->text, s->size);
+	int err = errno_if(fclose(s->f));
+
+	if (!err)
+		err = file_write_atomic(path, s->text, s->size);
 
 	free(s->text);
 	return err;
@@ -74,7 +77,7 @@ int file_read(const char *path, struct strbuf *out)
 	while ((n = fd_read_full(fd, chunk, sizeof(chunk))) > 0)
 		strbuf_add(out, chunk, (size_t)n);
 	close(fd);
-	return n < 0 ? (int)n : 0;
+	return (int)n; /* 0: all of it was read */
 }
 
 char *file_read_line(const char *path)
@@ -90,26 +93,28 @@ char *file_read_line(const char *path)
 
 char *file_link_name(const char *path)
 {
-	char target[PATH_MAX];
+	char target[PATH_MAX], *slash;
 	ssize_t n = readlink(path, target, sizeof(target) - 1);
 
 	if (n < 0)
 		return NULL;
 	target[n] = '\0';
-	return xstrdup(strrchr(target, '/') ? strrchr(target, '/') + 1 : target);
+	slash = strrchr(target, '/');
+	if (slash)
+		return xstrdup(slash + 1);
+	return xstrdup(target);
 }
 
 int file_read_u64(const char *path, uint64_t *out)
 {
 	struct strbuf sb = STRBUF_INIT;
 	int err = file_read(path, &sb);
+	char *text = strbuf_take(&sb);
 
-	if (!err) {
-		sb.buf = sb.buf ? sb.buf : xstrdup("");
-		sb.buf[strcspn(sb.buf, " \n")] = '\0';
-		err = parse_u64(sb.buf, out);
-	}
-	strbuf_free(&sb);
+	text[strcspn(text, " \n")] = '\0';
+	if (!err)
+		err = parse_u64(text, out);
+	free(text);
 	return err;
 }
 
@@ -130,7 +135,7 @@ int file_sync_dir(const char *dir)
 
 	if (fd < 0)
 		return -errno;
-	err = fsync(fd) ? -errno : 0;
+	err = errno_if(fsync(fd));
 	close(fd);
 	return err;
 }
@@ -139,27 +144,30 @@ int file_write_atomic(const char *path, const void *data, size_t len)
 {
 	char *tmp = xasprintf("%s.tmp.%d", path, getpid());
 	char *slash, *dir = xstrdup(path);
-	int err, fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int err = 0, fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
 	if (fd < 0) {
 		err = -errno;
 		goto out;
 	}
 	err = fd_write_all(fd, data, len);
-	if (!err && fsync(fd))
-		err = -errno;
+	if (!err)
+		err = errno_if(fsync(fd));
 	if (close(fd) && !err)
 		err = -errno;
-	if (!err && rename(tmp, path))
-		err = -errno;
+	if (!err)
+		err = errno_if(rename(tmp, path));
 	if (err) {
 		unlink(tmp);
 		goto out;
 	}
 	slash = strrchr(dir, '/');
-	if (slash)
-		*slash = '\0';
-	err = file_sync_dir(slash ? dir : ".");
+	if (!slash) {
+		err = file_sync_dir(".");
+		goto out;
+	}
+	*slash = '\0';
+	err = file_sync_dir(dir);
 out:
 	free(tmp);
 	free(dir);
@@ -211,8 +219,8 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 
 int dir_remove_all(const char *path)
 {
-	if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT))
-		return errno == ENOENT ? 0 : -errno;
+	if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) && errno != ENOENT)
+		return -errno;
 	return 0;
 }
 
@@ -234,7 +242,9 @@ static int dir_each(const char *dir, int (*visit)(const char *path, mode_t type,
 			continue;
 		path = xasprintf("%s/%s", dir, e->d_name);
 		dest = to ? xasprintf("%s/%s", to, e->d_name) : NULL;
-		err = lstat(path, &st) ? -errno : visit(path, st.st_mode & S_IFMT, dest);
+		err = errno_if(lstat(path, &st));
+		if (!err)
+			err = visit(path, st.st_mode & S_IFMT, dest);
 		free(path);
 		free(dest);
 	}
@@ -254,7 +264,7 @@ static int sync_entry(const char *path, mode_t type, const char *to)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	err = fsync(fd) ? -errno : 0;
+	err = errno_if(fsync(fd));
 	close(fd);
 	return err;
 }
@@ -310,8 +320,6 @@ bool file_exists(const char *path)
 
 int file_sha256(const char *path, char hex[65])
 {
-	errno = 0;
-	if (!SHA256File(path, hex))
-		return errno ? -errno : -EIO;
-	return 0;
+	errno = EIO; /* when it does not say why */
+	return errno_if(!SHA256File(path, hex));
 }

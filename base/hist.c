@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/hist.h"
+#include "base/number.h"
 
 void hist_init(struct hist *h)
 {
@@ -12,7 +13,7 @@ void hist_init(struct hist *h)
 
 unsigned hist_slot(uint64_t v)
 {
-	unsigned log2 = v ? 63 - (unsigned)__builtin_clzll(v) : 0;
+	unsigned log2 = 63 - (unsigned)__builtin_clzll(v | 1);
 	unsigned slot = HIST_SLOT_OF(v, log2);
 
 	return MIN(slot, HIST_SLOTS - 1);
@@ -95,5 +96,5 @@ uint64_t hist_quantile(const struct hist *h, double q)
 
 double hist_mean(const struct hist *h)
 {
-	return h->count ? (double)h->sum / (double)h->count : 0;
+	return ratio_or((double)h->sum, (double)h->count, 0);
 }

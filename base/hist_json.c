@@ -47,7 +47,8 @@ int hist_from_json(const json_t *j, struct hist *h)
 		return -EINVAL;
 	h->count = total;
 	h->sum = (uint64_t)sum;
-	h->min = total ? (uint64_t)min : UINT64_MAX;
+	if (total)
+		h->min = (uint64_t)min;
 	h->max = (uint64_t)max;
 	return 0;
 }

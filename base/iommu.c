@@ -83,20 +83,21 @@ uint64_t iommu_watch_read(struct iommu_watch *w)
 	uint64_t before = w->faults, at;
 	char line[8192];
 
-	for (;;) {
+	while (w->fd >= 0) {
 		/* One record each; EPIPE says that some were overwritten before we came. */
-		ssize_t n = w->fd < 0 ? -1 : read(w->fd, line, sizeof(line) - 1);
+		ssize_t n = read(w->fd, line, sizeof(line) - 1);
 
-		if (n < 0 && (errno == EPIPE || errno == EINTR) && w->fd >= 0)
+		if (n < 0 && (errno == EPIPE || errno == EINTR))
 			continue;
 		if (n <= 0)
-			return w->faults - before;
+			break;
 		line[n] = '\0';
 		if (!iommu_fault_parse(line, w->addr, &at))
 			continue;
 		if (!w->faults++)
 			w->first = at;
 	}
+	return w->faults - before;
 }
 
 void iommu_watch_close(struct iommu_watch *w)

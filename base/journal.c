@@ -31,9 +31,7 @@ struct journal {
 
 const char *journal_dir(void)
 {
-	const char *dir = getenv("EXITLAB_JOURNAL_DIR");
-
-	return dir && *dir ? dir : "/run/exitlab";
+	return text_or(getenv("EXITLAB_JOURNAL_DIR"), "/run/exitlab");
 }
 
 int journal_open(struct journal **out)
@@ -42,20 +40,25 @@ int journal_open(struct journal **out)
 	int err = dir_make_all(journal_dir());
 
 	j->path = xasprintf("%s/journal.%d-%llu", journal_dir(), getpid(), (unsigned long long)clock_ns());
-	j->fd = err ? -1 : open(j->path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+	j->fd = -1;
+	if (err)
+		goto fail;
+	j->fd = open(j->path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
 	if (j->fd < 0 || flock(j->fd, LOCK_EX | LOCK_NB)) {
-		err = err ? err : -errno;
-		log_error("journal %s: %s; without it nothing on this host is changed", j->path, strerror(-err));
-		close_fd(&j->fd);
-		free(j->path);
-		free(j);
-		return err;
+		err = -errno;
+		goto fail;
 	}
 	*out = j;
 	return 0;
+fail:
+	log_error("journal %s: %s; without it nothing on this host is changed", j->path, strerror(-err));
+	close_fd(&j->fd);
+	free(j->path);
+	free(j);
+	return err;
 }
 
-static int note(struct journal *j, const char *path, const char *undo)
+static int note_line(struct journal *j, const char *path, const char *undo)
 {
 	char *line = xasprintf("%s\t%s\n", path, undo);
 	int err = fd_write_all(j->fd, line, strlen(line));
@@ -68,20 +71,24 @@ static int note(struct journal *j, const char *path, const char *undo)
 
 int journal_write(struct journal *j, const char *path, const char *value, const char *undo)
 {
-	char *old = undo ? xstrdup(undo) : file_read_line(path);
-	int err = note(j, path, old);
+	char *old = NULL;
+	int err;
 
-	if (err)
-		log_error("journal: %s; %s is left as it is", strerror(-err), path);
-	else if ((err = file_write(path, value)))
-		log_error("%s: cannot be set to %s: %s", path, value, strerror(-err));
+	if (!undo)
+		undo = old = file_read_line(path);
+	err = journal_note(j, path, undo);
 	free(old);
+	if (err)
+		return err;
+	err = file_write(path, value);
+	if (err)
+		log_error("%s: cannot be set to %s: %s", path, value, strerror(-err));
 	return err;
 }
 
 int journal_note(struct journal *j, const char *path, const char *undo)
 {
-	int err = note(j, path, undo);
+	int err = note_line(j, path, undo);
 
 	if (err)
 		log_error("journal: %s; %s is left as it is", strerror(-err), path);
@@ -92,11 +99,12 @@ static int run_text(const char *text)
 {
 	char *copy = xstrdup(text), *save, *argv[RUN_WORDS + 1] = {NULL};
 	size_t n = 0;
-	int status;
+	int status = -EINVAL;
 
 	for (char *w = strtok_r(copy, " ", &save); w && n < RUN_WORDS; w = strtok_r(NULL, " ", &save))
 		argv[n++] = w;
-	status = n ? proc_run(argv, NULL, RUN_LIMIT_NS) : -EINVAL;
+	if (n)
+		status = proc_run(argv, NULL, RUN_LIMIT_NS);
 	if (status)
 		log_error("%s: status %d", text, status);
 	free(copy);
@@ -158,7 +166,7 @@ static int undo_line(char *line)
 		return 0;
 	}
 	for (int i = 0; i < UNDO_TRIES; i++) {
-		err = file_write(line, tab[1] ? tab + 1 : "\n");
+		err = file_write(line, text_or(tab + 1, "\n"));
 		if (err != -EBUSY)
 			break;
 		clock_sleep_ns(UNDO_PAUSE_NS);
@@ -183,15 +191,14 @@ static int undo_file(const char *path, size_t *n)
 	while (sb.len && sb.buf[sb.len - 1] != '\n')
 		sb.len--;
 	while (sb.len) { /* all of it, whatever fails */
-		char *nl;
 		int e;
 
 		sb.buf[--sb.len] = '\0';
-		nl = memrchr(sb.buf, '\n', sb.len);
-		e = undo_line(nl ? nl + 1 : sb.buf);
+		while (sb.len && sb.buf[sb.len - 1] != '\n')
+			sb.len--;
+		e = undo_line(sb.buf + sb.len);
 		if (!err)
 			err = e;
-		sb.len = nl ? (size_t)(nl - sb.buf) + 1 : 0;
 		++*n;
 	}
 	strbuf_free(&sb);

@@ -13,12 +13,9 @@ static double number_or(const json_t *v, double otherwise)
 
 static void read_member(const struct member *m, json_t *v, void *field)
 {
-	const char *text;
-
 	switch (m->kind) {
 	case MEMBER_TEXT:
-		text = json_string_value(v);
-		*(const char **)field = text ? text : "";
+		*(const char **)field = text_or(json_string_value(v), "");
 		break;
 	case MEMBER_INT:
 	case MEMBER_COUNT:
@@ -80,18 +77,22 @@ static json_t *write_member(const struct member *m, const void *field)
 	switch (m->kind) {
 	case MEMBER_TEXT:
 		return json_string(*(const char *const *)field); /* NULL for NULL */
+	case MEMBER_COUNT:
+		if (!*(const int64_t *)field)
+			return NULL;
+		/* fall through */
 	case MEMBER_INT:
 		return json_integer((json_int_t) * (const int64_t *)field);
-	case MEMBER_COUNT:
-		return *(const int64_t *)field ? json_integer((json_int_t) * (const int64_t *)field) : NULL;
 	case MEMBER_NUMBER:
 	case MEMBER_OR_ZERO:
 	case MEMBER_OR_NAN:
 		return json_real_or_null(*(const double *)field);
+	case MEMBER_FLAG:
+		if (!*(const bool *)field)
+			return NULL;
+		/* fall through */
 	case MEMBER_BOOL:
 		return json_boolean(*(const bool *)field);
-	case MEMBER_FLAG:
-		return *(const bool *)field ? json_true() : NULL;
 	case MEMBER_LIST:
 	case MEMBER_MAP:
 		return *(json_t *const *)field;

@@ -49,7 +49,7 @@ void log_vmsg(enum log_level level, const char *fmt, va_list ap)
 		return;
 	/* One write a message, so that lines of several threads do not mix. */
 	n = (size_t)snprintf(line, sizeof(line) - 1, "%s: %s%s%s", log_prog,
-			     tint ? colour[level] : "", word[level], tint ? "\033[0m" : "");
+			     text_if(tint, colour[level]), word[level], text_if(tint, "\033[0m"));
 	errno = saved;
 	text = line + n;
 	n += (size_t)vsnprintf(text, sizeof(line) - 1 - n, fmt, ap);

@@ -32,8 +32,11 @@ static size_t edit_distance(const char *a, const char *b)
 const char *opts_nearest(const char *s, const char *const *words)
 {
 	/* Two slips are near from four letters on; in a shorter word they leave nothing of it. */
-	size_t len = strlen(s), best = (len < 4 ? 1 : MAX(len / 3, 2)) + 1;
+	size_t len = strlen(s), best = MAX(len / 3, 2) + 1;
 	const char *found = NULL;
+
+	if (len < 4)
+		best = 2;
 
 	for (; *words; words++) {
 		size_t d = edit_distance(s, *words);
@@ -59,7 +62,7 @@ static const char *prefix(const struct command *cmd)
 {
 	static char buf[64];
 
-	snprintf(buf, sizeof(buf), "%s%s", cmd->name, *cmd->name ? ": " : "");
+	snprintf(buf, sizeof(buf), "%s%s", cmd->name, text_if(*cmd->name, ": "));
 	return buf;
 }
 
@@ -105,7 +108,9 @@ static void list_add(struct opt_list *list, const char *value)
 /* 0 in the destination says that the option was not given. */
 static int above_zero(int err, const uint64_t *value)
 {
-	return err || *value ? err : -ERANGE;
+	if (!err && !*value)
+		return -ERANGE;
+	return err;
 }
 
 static int opt_store(const struct command *cmd, const struct opt *o, const char *value, void *dest)
@@ -118,7 +123,7 @@ static int opt_store(const struct command *cmd, const struct opt *o, const char 
 		*(bool *)to = true;
 		return 0;
 	case OPT_OPTIONAL:
-		*(const char **)to = value ? value : "";
+		*(const char **)to = text_or(value, "");
 		break;
 	case OPT_STR:
 		*(const char **)to = value;
@@ -155,12 +160,14 @@ static bool takes_value(const struct opt *o)
 /* argv[*i] is a long option; consumes its value. */
 static int parse_long(const struct command *cmd, int argc, char **argv, int *i, void *dest)
 {
-	char *arg = argv[*i], *name = arg + 2, *eq = strchr(name, '=');
-	size_t len = eq ? (size_t)(eq - name) : strlen(name);
+	char *arg = argv[*i], *name = arg + 2;
+	size_t len = strcspn(name, "=");
 	const struct opt *o = opt_find(cmd, name, len);
-	const char *value = eq ? eq + 1 : NULL;
+	const char *value = NULL;
 
-	if (!o && !eq && !strncmp(name, "no-", 3)) {
+	if (name[len])
+		value = name + len + 1;
+	if (!o && !value && !strncmp(name, "no-", 3)) {
 		o = opt_find(cmd, name + 3, len - 3);
 		if (o && o->type == OPT_FLAG) {
 			*(bool *)((char *)dest + o->offset) = false;
@@ -206,7 +213,8 @@ static int parse_short(const struct command *cmd, int argc, char **argv, int *i,
 				log_error("%s-%c wants a value (%s)", prefix(cmd), *c, o->arg);
 				return -EINVAL;
 			}
-			value = c[1] ? c + 1 : argv[++*i];
+			value = text_or(c + 1, argv[*i + 1]);
+			*i += !c[1];
 		}
 		err = opt_store(cmd, o, value, dest);
 		if (err || value)
@@ -266,7 +274,7 @@ static void print_lines(FILE *out, const char *text)
 
 void opts_help(const char *prog, const struct command *cmd, FILE *out)
 {
-	const char *blank = *cmd->name ? " " : "";
+	const char *blank = text_if(*cmd->name, " ");
 	char label[128];
 
 	fprintf(out, "%s%s%s: %s\n\nUsage: %s%s%s [options]", prog, blank, cmd->name, cmd->summary, prog,
@@ -281,8 +289,10 @@ void opts_help(const char *prog, const struct command *cmd, FILE *out)
 	for (const struct opt *o = cmd->opts; o && o->name; o++) {
 		int n = opt_label(o, label, sizeof(label));
 
-		fprintf(out, "%-32s%s%s\n", label, n >= 32 ? "\n                                " : "",
-			o->help);
+		fprintf(out, "%-32s", label);
+		if (n >= 32)
+			fprintf(out, "\n%32s", "");
+		fprintf(out, "%s\n", o->help);
 	}
 	if (cmd->examples) {
 		fprintf(out, "\nExamples:\n");
@@ -298,7 +308,7 @@ static void emit_number(const struct opt *o, uint64_t value, void (*emit)(void *
 	if (!value)
 		return;
 	snprintf(word, sizeof(word), "--%s=%llu%s", o->name, (unsigned long long)value,
-		 o->type == OPT_DURATION ? "ns" : "");
+		 text_if(o->type == OPT_DURATION, "ns"));
 	emit(ctx, word);
 }
 
@@ -309,7 +319,7 @@ static void emit_text(const struct opt *o, const char *value, void (*emit)(void 
 
 	if (!value)
 		return;
-	word = xasprintf("--%s%s%s", o->name, *value ? "=" : "", value);
+	word = xasprintf("--%s%s%s", o->name, text_if(*value, "="), value);
 	emit(ctx, word);
 	free(word);
 }
@@ -322,7 +332,8 @@ void opts_emit(const struct opt *opts, const void *from, void (*emit)(void *ctx,
 
 		switch (o->type) {
 		case OPT_FLAG:
-			emit_text(o, *(const bool *)field ? "" : NULL, emit, ctx);
+			if (*(const bool *)field)
+				emit_text(o, "", emit, ctx);
 			break;
 		case OPT_STR:
 		case OPT_OPTIONAL:

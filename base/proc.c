@@ -28,7 +28,7 @@
 static int redirect(int from, int to, bool null_when_zero)
 {
 	if (from > 0)
-		return dup2(from, to) < 0 ? -errno : 0;
+		return errno_if(dup2(from, to) < 0);
 	if (null_when_zero) {
 		int fd = open("/dev/null", O_RDONLY);
 
@@ -65,11 +65,9 @@ static int limit(void)
 /* Root of a user namespace that knows no nobody (EINVAL) is its maker, and has no more to lose. */
 static int become_nobody(void)
 {
-	if (setresgid(PROC_NOBODY, PROC_NOBODY, PROC_NOBODY))
-		return errno == EINVAL ? 0 : -errno;
-	if (setgroups(0, NULL) || setresuid(PROC_NOBODY, PROC_NOBODY, PROC_NOBODY))
-		return -errno;
-	return 0;
+	if (!setresgid(PROC_NOBODY, PROC_NOBODY, PROC_NOBODY))
+		return errno_if(setgroups(0, NULL) || setresuid(PROC_NOBODY, PROC_NOBODY, PROC_NOBODY));
+	return errno_if(errno != EINVAL);
 }
 
 static int confine(void)
@@ -78,8 +76,8 @@ static int confine(void)
 
 	if (!err && !geteuid())
 		err = become_nobody();
-	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		err = -errno;
+	if (!err)
+		err = errno_if(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	return err;
 }
 
@@ -166,7 +164,8 @@ int proc_spawn(struct proc *p, char *const argv[], const struct proc_opts *opts)
 	int gate[2] = {-1, -1}, status[2] = {-1, -1}, err = 0;
 	pid_t parent;
 
-	opts = opts ? opts : &none;
+	if (!opts)
+		opts = &none;
 	*p = (struct proc)PROC_INIT;
 	if (pipe2(status, O_CLOEXEC) || (opts->hold && pipe2(gate, O_CLOEXEC))) {
 		err = -errno;
@@ -244,9 +243,9 @@ int proc_wait(struct proc *p, uint64_t timeout_ns)
 	if (!p->pid)
 		return -ESRCH;
 	for (;;) {
-		uint64_t now = clock_ns();
-		int left_ms = now >= deadline ? 0 : (int)MIN((deadline - now) / 1000000 + 1, 1u << 30);
-		int n = poll(&pfd, 1, left_ms);
+		uint64_t left_ns = sub_floor(deadline, clock_ns());
+		uint64_t left_ms = (left_ns + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
+		int n = poll(&pfd, 1, (int)MIN(left_ms, 1u << 30));
 
 		if (n > 0)
 			return reap(p);
@@ -284,7 +283,7 @@ int proc_cpu_ns(const struct proc *p, uint64_t *ns)
 	return 0;
 }
 
-static int run(char *const argv[], struct proc_opts o, struct strbuf *out, uint64_t timeout_ns)
+static int run_child(char *const argv[], struct proc_opts o, struct strbuf *out, uint64_t timeout_ns)
 {
 	struct proc p;
 	int fds[2] = {-1, -1}, err;
@@ -313,11 +312,8 @@ static int run(char *const argv[], struct proc_opts o, struct strbuf *out, uint6
 		strbuf_add(out, buf, (size_t)n);
 	}
 	close_fd(&fds[0]);
-	if (!err) {
-		uint64_t now = clock_ns();
-
-		err = proc_wait(&p, now < deadline ? deadline - now : 0);
-	}
+	if (!err)
+		err = proc_wait(&p, sub_floor(deadline, clock_ns()));
 	if (err < 0)
 		proc_end(&p, 0);
 	return err;
@@ -325,12 +321,12 @@ static int run(char *const argv[], struct proc_opts o, struct strbuf *out, uint6
 
 int proc_run(char *const argv[], struct strbuf *out, uint64_t timeout_ns)
 {
-	return run(argv, (struct proc_opts){0}, out, timeout_ns);
+	return run_child(argv, (struct proc_opts){0}, out, timeout_ns);
 }
 
 int proc_run_confined(char *const argv[], struct strbuf *out, uint64_t timeout_ns)
 {
-	return run(argv, (struct proc_opts){.confined = true}, out, timeout_ns);
+	return run_child(argv, (struct proc_opts){.confined = true}, out, timeout_ns);
 }
 
 void proc_stand_in(int fd, int at)

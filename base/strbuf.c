@@ -57,7 +57,7 @@ void strbuf_addf(struct strbuf *sb, const char *fmt, ...)
 
 const char *strbuf_str(const struct strbuf *sb)
 {
-	return sb->buf ? sb->buf : "";
+	return text_or(sb->buf, "");
 }
 
 char *strbuf_take(struct strbuf *sb)

@@ -82,9 +82,11 @@ static void print_cell(FILE *out, const char *s, size_t width, bool right, bool 
 
 	if (right)
 		fprintf(out, "%*s%s", (int)pad, "", s);
+	else if (last)
+		fputs(s, out);
 	else
-		fprintf(out, "%s%*s", s, last ? 0 : (int)pad, "");
-	fputs(last ? "" : "  ", out);
+		fprintf(out, "%s%*s", s, (int)pad, "");
+	fputs(text_if(!last, "  "), out);
 }
 
 /* Fills up the last row; the width of each column. Caller frees. */
@@ -111,7 +113,7 @@ void table_print(struct table *t, FILE *out)
 			fputs("\033[1m", out);
 		print_cell(out, t->cell[i], width[col], t->right[col], col == t->columns - 1);
 		if (col == t->columns - 1)
-			fputs(bold && i == col ? "\033[0m\n" : "\n", out);
+			fprintf(out, "%s\n", text_if(bold && i == col, "\033[0m"));
 		free(t->cell[i]);
 	}
 	free(t->cell);
@@ -122,9 +124,10 @@ void table_print(struct table *t, FILE *out)
 
 static size_t room(FILE *out)
 {
-	struct winsize ws;
+	struct winsize ws = {.ws_col = 0};
 
-	return !ioctl(fileno(out), TIOCGWINSZ, &ws) && ws.ws_col ? ws.ws_col : TABLE_ROOM;
+	ioctl(fileno(out), TIOCGWINSZ, &ws);
+	return or_usual(ws.ws_col, TABLE_ROOM);
 }
 
 /* Rows become columns, all but the names right aligned. */
@@ -168,7 +171,7 @@ static int digits_after_point(double v)
 {
 	if (v < 9.995)
 		return 2;
-	return v < 99.95 ? 1 : 0;
+	return v < 99.95;
 }
 
 const char *fmt_si(double v)
@@ -189,7 +192,7 @@ const char *fmt_si(double v)
 	if (a > 0 && a < 0.0995) /* 0.0038: two digits that mean something */
 		snprintf(buf, size, "%.2g", v);
 	else
-		snprintf(buf, size, "%s%.*f%s", v < 0 ? "-" : "", digits, a, prefix[p]);
+		snprintf(buf, size, "%s%.*f%s", text_if(v < 0, "-"), digits, a, prefix[p]);
 	return buf;
 }
 

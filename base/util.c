@@ -21,7 +21,7 @@ void *xcalloc(size_t n, size_t size)
 
 void *xrealloc(void *old, size_t size)
 {
-	void *p = realloc(old, size ? size : 1);
+	void *p = realloc(old, MAX(size, 1));
 
 	if (!p)
 		die(EXIT_CANNOT, "out of memory (%zu bytes)", size);
@@ -83,7 +83,9 @@ static unsigned utf8_char(const unsigned char *s, uint32_t *c)
 			return 0;
 		*c = *c << 6 | (s[i] & 0x3f);
 	}
-	return *c < form[n].least || *c > 0x10ffff || (*c >= 0xd800 && *c < 0xe000) ? 0 : n + 1;
+	if (*c < form[n].least || *c > 0x10ffff || (*c >= 0xd800 && *c < 0xe000))
+		return 0;
+	return n + 1;
 }
 
 static bool is_printable(uint32_t c)
@@ -155,9 +157,9 @@ int parse_u64(const char *s, uint64_t *out)
 	const char *end = s;
 	int err = parse_prefix(s, out, &end);
 
-	if (err)
-		return err;
-	return *end ? -EINVAL : 0;
+	if (!err && *end)
+		err = -EINVAL;
+	return err;
 }
 
 struct unit {

@@ -72,7 +72,9 @@ static inline uint32_t bits_if(bool on, uint32_t bits)
 /* The value that was given, or the usual one when it is 0. */
 static inline uint64_t or_usual(uint64_t given, uint64_t usual)
 {
-	return given ? given : usual;
+	if (!given)
+		return usual;
+	return given;
 }
 
 /* [off, off+len) lies within [0, size); safe for every value. */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/number.h"
 #include "base/strlist.h"
 #include "base/table.h"
 #include "base/util.h"
@@ -80,6 +81,31 @@ static void test_switches(void **state)
 		assert_int_equal(parse_bool(on_off(i), &on), 0);
 		assert_int_equal(on, i);
 	}
+}
+
+static void test_usual_values(void **state)
+{
+	static const struct {
+		const char *given, *usual, *text;
+	} texts[] = {{"a", "b", "a"}, {"", "b", "b"}, {NULL, "b", "b"}, {NULL, "", ""}};
+	static const struct {
+		double part, whole, otherwise, ratio;
+	} ratios[] = {{3, 4, 0, 0.75}, {3, 0, -1, -1}, {0, 4, -1, 0}, {3, -4, 0, -0.75}};
+	static const struct {
+		double value, finite;
+	} values[] = {{2, 2}, {0, 0}, {NAN, 7}, {INFINITY, 7}, {-INFINITY, 7}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		assert_string_equal(text_or(texts[i].given, texts[i].usual), texts[i].text);
+	for (size_t i = 0; i < ARRAY_SIZE(ratios); i++)
+		assert_true(ratio_or(ratios[i].part, ratios[i].whole, ratios[i].otherwise) ==
+			    ratios[i].ratio);
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+		assert_true(finite_or(values[i].value, 7) == values[i].finite);
+	errno = ENOENT;
+	assert_int_equal(errno_if(false), 0);
+	assert_int_equal(errno_if(true), -ENOENT);
 }
 
 static void test_formats(void **state)
@@ -212,6 +238,7 @@ int main(void)
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_switches),
+		cmocka_unit_test(test_usual_values),
 		cmocka_unit_test(test_formats),
 		cmocka_unit_test(test_printable),
 		cmocka_unit_test(test_strlist),
