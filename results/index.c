@@ -51,7 +51,9 @@ static int index_error(sqlite3 *db, const char *what)
 
 int index_exec(sqlite3 *db, const char *sql)
 {
-	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : index_error(db, "update");
+	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return index_error(db, "update");
+	return 0;
 }
 
 static int64_t query_int(sqlite3 *db, const char *sql, int *code)
@@ -108,7 +110,9 @@ static int open_layout(sqlite3 *db, enum index_access access)
 		return open_error(db, code, access);
 	if (layout == INDEX_LAYOUT)
 		return 0;
-	return layout || access != INDEX_CREATE ? -EUCLEAN : make_tables(db);
+	if (layout || access != INDEX_CREATE)
+		return -EUCLEAN;
+	return make_tables(db);
 }
 
 int index_open(sqlite3 **out, const char *path, enum index_access access)
@@ -122,7 +126,7 @@ int index_open(sqlite3 **out, const char *path, enum index_access access)
 	int code, err;
 
 	*out = NULL;
-	code = sqlite3_open_v2(path ? path : ":memory:", &db, flags[access], NULL);
+	code = sqlite3_open_v2(text_or(path, ":memory:"), &db, flags[access], NULL);
 	if (code == SQLITE_OK) {
 		sqlite3_busy_timeout(db, 10000);
 		err = open_layout(db, access);
@@ -216,7 +220,7 @@ static int add_accepted(sqlite3 *db, const char *id, const json_t *accepted)
 
 	json_object_foreach ((json_t *)accepted, metric, why) {
 		int err = run_sql(db, "INSERT INTO accepted VALUES(?,?,?)", "sss", id, metric,
-				  json_is_string(why) ? json_string_value(why) : "");
+				  text_or(json_string_value(why), ""));
 		if (err)
 			return err;
 	}
@@ -325,7 +329,8 @@ static int names_of_index(sqlite3 *db, struct strlist *out)
 
 	while (code == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
 		strlist_add(out, (const char *)sqlite3_column_text(st, 0));
-	code = code == SQLITE_OK ? sqlite3_reset(st) : code;
+	if (code == SQLITE_OK)
+		code = sqlite3_reset(st);
 	sqlite3_finalize(st);
 	return code == SQLITE_OK ? 0 : index_error(db, "list");
 }

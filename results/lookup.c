@@ -72,12 +72,12 @@ int store_resolve(struct store *s, const char *ref, char id[32])
 		strcpy(id, found[0]);
 		return 0;
 	}
-	if (n)
-		log_error("%s: fits %s, %s and perhaps more; give more digits", ref, found[0],
-			  found[1]);
-	else
+	if (!n) {
 		log_error("%s: the store %s has no such run; see bench list runs", ref, s->dir);
-	return n ? -EINVAL : -ENOENT;
+		return -ENOENT;
+	}
+	log_error("%s: fits %s, %s and perhaps more; give more digits", ref, found[0], found[1]);
+	return -EINVAL;
 }
 
 /* A run directory or a record.json outside the store (or inside it, by path). */
@@ -95,16 +95,16 @@ static bool ends_with(const char *s, const char *end)
 
 char *store_run_dir(struct store *s, const char *ref)
 {
+	const char *slash = strrchr(ref, '/');
 	char id[32];
 
-	if (is_path(ref)) {
-		const char *slash = strrchr(ref, '/');
-
-		if (!ends_with(ref, ".json"))
-			return xstrdup(ref);
+	if (is_path(ref) && !ends_with(ref, ".json"))
+		return xstrdup(ref);
+	if (is_path(ref))
 		return slash ? xasprintf("%.*s", (int)(slash - ref), ref) : xstrdup(".");
-	}
-	return store_resolve(s, ref, id) ? NULL : xasprintf("%s/%s", s->runs, id);
+	if (store_resolve(s, ref, id))
+		return NULL;
+	return xasprintf("%s/%s", s->runs, id);
 }
 
 json_t *store_load(struct store *s, const char *ref)

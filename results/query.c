@@ -33,7 +33,7 @@ static void add_conditions(struct strbuf *sql, const struct run_filter *f)
 		strbuf_adds(sql, " AND ok");
 }
 
-static int prepare(struct store *s, sqlite3_stmt **st, const char *sql, const struct run_filter *f)
+static int prepare_query(struct store *s, sqlite3_stmt **st, const char *sql, const struct run_filter *f)
 {
 	const char *const value[] = {f->workload,  f->mode,   f->vmm,
 				     f->substrate, f->series, f->since};
@@ -47,14 +47,14 @@ static int prepare(struct store *s, sqlite3_stmt **st, const char *sql, const st
 	for (size_t i = 0; i < ARRAY_SIZE(value) && code == SQLITE_OK; i++)
 		if (value[i])
 			code = sqlite3_bind_text(*st, (int)i + 1, value[i], -1, SQLITE_STATIC);
-	return code == SQLITE_OK ? 0 : query_error(s, *st);
+	if (code != SQLITE_OK)
+		return query_error(s, *st);
+	return 0;
 }
 
 static char *text_column(sqlite3_stmt *st, int i)
 {
-	const char *t = (const char *)sqlite3_column_text(st, i);
-
-	return xstrdup(t ? t : "");
+	return xstrdup(text_or((const char *)sqlite3_column_text(st, i), ""));
 }
 
 static void read_row(sqlite3_stmt *st, struct run_row *r)
@@ -83,15 +83,18 @@ int store_list(struct store *s, const struct run_filter *f, struct run_row **row
 
 	*rows = NULL;
 	*n = 0;
-	f = f ? f : &any;
+	if (!f)
+		f = &any;
 	strbuf_adds(
 		&sql,
 		"SELECT * FROM (SELECT id, ord, started, workload, mode, vmm, guest, substrate, "
 		"time_base, knobs, series, plan_id, version, build, ok, samples, ok_samples FROM run");
 	add_conditions(&sql, f);
-	strbuf_addf(&sql, " ORDER BY ord DESC LIMIT %lld) ORDER BY ord",
-		    f->last && f->last < INT32_MAX ? (long long)f->last : -1);
-	err = prepare(s, &st, strbuf_str(&sql), f);
+	strbuf_adds(&sql, " ORDER BY ord DESC");
+	if (f->last && f->last < INT32_MAX)
+		strbuf_addf(&sql, " LIMIT %lld", (long long)f->last);
+	strbuf_adds(&sql, ") ORDER BY ord");
+	err = prepare_query(s, &st, strbuf_str(&sql), f);
 	strbuf_free(&sql);
 	if (err)
 		return err;
@@ -145,7 +148,9 @@ static const char *intern(struct store *s, const char *name)
 
 static double double_or_nan(sqlite3_stmt *st, int i)
 {
-	return sqlite3_column_type(st, i) == SQLITE_NULL ? NAN : sqlite3_column_double(st, i);
+	if (sqlite3_column_type(st, i) == SQLITE_NULL)
+		return NAN;
+	return sqlite3_column_double(st, i);
 }
 
 int store_series(struct store *s, const struct run_filter *f, const char *metric,
@@ -158,7 +163,8 @@ int store_series(struct store *s, const struct run_filter *f, const char *metric
 
 	*points = NULL;
 	*n = 0;
-	f = f ? f : &any;
+	if (!f)
+		f = &any;
 	strbuf_adds(&sql, "SELECT run.id, ord, series, name, median, low, high, n, accepted.metric "
 			  "FROM run JOIN metric ON metric.run=run.id LEFT JOIN accepted ON "
 			  "accepted.run=run.id AND accepted.metric=metric.name");
@@ -166,7 +172,7 @@ int store_series(struct store *s, const struct run_filter *f, const char *metric
 	if (metric)
 		strbuf_adds(&sql, " AND name=?7");
 	strbuf_adds(&sql, " ORDER BY series, name, ord");
-	err = prepare(s, &st, strbuf_str(&sql), f);
+	err = prepare_query(s, &st, strbuf_str(&sql), f);
 	strbuf_free(&sql);
 	if (err)
 		return err;

@@ -119,9 +119,7 @@ void record_add_check(json_t *checks, const char *name, bool ok, const char *det
 
 const char *record_str(const json_t *object, const char *key)
 {
-	const char *s = json_string_value(json_object_get(object, key));
-
-	return s ? s : "";
+	return text_or(json_string_value(json_object_get(object, key)), "");
 }
 
 /* ---- metrics ---- */
@@ -259,9 +257,7 @@ bool record_setting_text(const json_t *rec, const char *name, char *buf, size_t 
 
 const char *record_knob(const json_t *rec, const char *name)
 {
-	const char *value = json_string_value(json_object_get(record_of(rec).knobs, name));
-
-	return value ? value : "";
+	return record_str(record_of(rec).knobs, name);
 }
 
 static void add_sorted(struct strbuf *sb, json_t *object, const char *skip, char separator)
@@ -332,6 +328,8 @@ char *record_build(const json_t *rec)
 			return xstrdup("");
 		hash_texts(&hash, (const char *const[]){in.name, in.sha256}, 2);
 	}
+	if (!i)
+		return xstrdup("");
 	hash_texts(&hash, host, ARRAY_SIZE(host));
-	return i ? xasprintf("%016llx", (unsigned long long)hash) : xstrdup("");
+	return xasprintf("%016llx", (unsigned long long)hash);
 }

@@ -282,5 +282,7 @@ const char *store_dir(const struct store *s)
 
 int store_need_write(const struct store *s, const char *what)
 {
-	return s->writable ? 0 : store_fail(s, what, -EROFS);
+	if (!s->writable)
+		return store_fail(s, what, -EROFS);
+	return 0;
 }

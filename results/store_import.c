@@ -67,7 +67,7 @@ static int stage_files(struct store *s, const char *dir, const char *from_dir, j
 				    json_integer(store_next_order(s)));
 		write = true;
 	}
-	err = mkdir(dir, 0755) ? -errno : 0;
+	err = errno_if(mkdir(dir, 0755));
 	if (!err && from_dir)
 		err = dir_copy_all(from_dir, dir);
 	if (!err && write)
@@ -121,7 +121,7 @@ static int sync_staged(struct store *s)
 
 	if (s->n_staged > 4) {
 		fd = open(s->tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		err = fd < 0 || syncfs(fd) ? -errno : 0;
+		err = errno_if(fd < 0 || syncfs(fd));
 		close_fd(&fd);
 		return err;
 	}
@@ -144,7 +144,9 @@ static int enter_one(struct store *s, const json_t *record)
 	if (err)
 		dir_remove_all(dir);
 	free(dir);
-	return err == -ENOTEMPTY || err == -EEXIST ? 0 : err;
+	if (err == -ENOTEMPTY || err == -EEXIST)
+		return 0;
+	return err;
 }
 
 static int enter_staged(struct store *s)

@@ -39,14 +39,16 @@ static void make_id(char id[32], const char *prefix)
 static int make_reserve(const struct store *s, const char *id)
 {
 	char *path = store_tmp_path(s, id, ".reserve");
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644), err = fd < 0 ? -errno : 0;
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644), err = errno_if(fd < 0);
 
 	free(path);
 	if (err)
 		return err;
 	err = -posix_fallocate(fd, 0, RESERVE_BYTES);
 	close(fd);
-	return err == -EOPNOTSUPP || err == -EINVAL ? 0 : err;
+	if (err == -EOPNOTSUPP || err == -EINVAL)
+		return 0;
+	return err;
 }
 
 int store_make_pending(struct store *s, const char *prefix, struct pending **out)
@@ -173,7 +175,7 @@ int store_write_record(const char *dir, json_t *record)
 int store_enter(struct store *s, const char *dir, const char *id, const json_t *record)
 {
 	char *to = xasprintf("%s/%s", s->runs, id);
-	int err = rename(dir, to) ? -errno : 0;
+	int err = errno_if(rename(dir, to));
 
 	if (!err)
 		index_add_run(s->db, s->runs, id, record);
@@ -247,7 +249,9 @@ int store_remove(struct store *s, const char *ref)
 	 * the sweep. */
 	dir = xasprintf("%s/%s", s->runs, id);
 	trash = store_tmp_path(s, id, ".removed");
-	err = rename(dir, trash) ? -errno : file_sync_dir(s->runs);
+	err = errno_if(rename(dir, trash));
+	if (!err)
+		err = file_sync_dir(s->runs);
 	if (err)
 		store_fail(s, "remove a run", err);
 	else
@@ -264,5 +268,7 @@ int store_reindex(struct store *s)
 {
 	int err = store_need_write(s, "rebuild the index");
 
-	return err || s->rebuilt ? err : index_sync(s->db, s->runs, true);
+	if (err || s->rebuilt)
+		return err;
+	return index_sync(s->db, s->runs, true);
 }
