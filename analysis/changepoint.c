@@ -6,6 +6,7 @@
 
 #include "analysis/changepoint.h"
 #include "analysis/stats.h"
+#include "base/number.h"
 #include "base/rng.h"
 
 #define PERMUTATIONS 499
@@ -134,8 +135,8 @@ static size_t find_split(const double *x, size_t start, size_t end, double lag1,
 	if (best <= 0)
 		return 0;
 	at += start;
-	from = at - start > WINDOW ? at - WINDOW : start;
-	to = end - at > WINDOW ? at + WINDOW : end;
+	from = at - MIN(at - start, WINDOW);
+	to = at + MIN(end - at, WINDOW);
 	*p = permutation_p(x + from, to - from, lag1);
 	return *p <= CHANGE_ALPHA ? at : 0;
 }
@@ -154,7 +155,7 @@ static void line_of(const double *x, const struct change_level *l, double *a, do
 		xy += off * (x[l->start + i] - mean);
 		xx += off * off;
 	}
-	*b = xx > 0 ? xy / xx : 0;
+	*b = ratio_or(xy, xx, 0);
 	*a = mean - *b * middle;
 }
 
@@ -302,7 +303,7 @@ static double magnitude(double before, double after)
 {
 	if (before == after)
 		return 0;
-	return before != 0 ? fabs(after - before) / fabs(before) : INFINITY;
+	return ratio_or(fabs(after - before), fabs(before), INFINITY);
 }
 
 /* A drift that does not come far is a level. */
@@ -363,7 +364,9 @@ struct change_levels change_levels(const double *x, size_t n, const size_t *acce
 		start = end;
 	}
 	lag1 = fit_of(x, l.v, l.n).lag1;
-	merge_small(x, min_magnitude < 0 ? CHANGE_MIN_MAGNITUDE : min_magnitude, &l);
+	if (min_magnitude < 0)
+		min_magnitude = CHANGE_MIN_MAGNITUDE;
+	merge_small(x, min_magnitude, &l);
 	for (size_t i = 1; i < l.n; i++)
 		l.v[i].provisional = !l.v[i].accepted && n - l.v[i].start < CHANGE_SETTLED;
 	return (struct change_levels){l.v, l.n, lag1};

@@ -220,11 +220,18 @@ static bool same_place(const json_t *a, const json_t *b)
 	       !strcmp(record_str(a, "time_base"), record_str(b, "time_base"));
 }
 
+static const char *metric_of_side(const struct claim *c, const struct side *s)
+{
+	if (s == &c->b)
+		return text_or(c->per, c->metric);
+	return c->metric;
+}
+
 static bool answers(const json_t *rec, const struct claim *c, const struct side *s)
 {
 	return fits(c->workload, record_str(rec, "workload")) && fits(s->mode, record_str(rec, "mode")) &&
 	       fits(s->vmm, record_str(rec, "vmm")) && knobs_fit(s->knobs, rec) && vms_fit(s->knobs, rec) &&
-	       has_metric(rec, s == &c->b && c->per ? c->per : c->metric);
+	       has_metric(rec, metric_of_side(c, s));
 }
 
 static bool same_plan(const json_t *a, const json_t *b)
@@ -253,25 +260,35 @@ static void find_sides(json_t *const *rec, size_t n, const struct claim *c, cons
 	for (size_t i = n; i-- > 0;) {
 		if (!answers(rec[i], c, &c->a))
 			continue;
-		last = last ? last : rec[i];
+		if (!last)
+			last = rec[i];
 		*a = rec[i];
-		*b = c->kind == RATIO ? find_other(rec, n, c, rec[i], same_plan) : NULL;
-		if (c->kind != RATIO || *b)
+		if (c->kind != RATIO)
+			return;
+		*b = find_other(rec, n, c, rec[i], same_plan);
+		if (*b)
 			return;
 	}
 	*a = last;
-	*b = last ? find_other(rec, n, c, last, same_place) : NULL;
+	if (last)
+		*b = find_other(rec, n, c, last, same_place);
 }
 
-static struct interval measure(const struct claim *c, const json_t *a, const json_t *b)
+/* Of one record, or (a ratio) of two. */
+static struct interval claimed_value(const struct claim *c, const json_t *a, const json_t *b)
 {
-	size_t na, nb = 0;
-	double *x = compare_boot_values(a, c->metric, &na),
-	       *y = b ? compare_boot_values(b, c->per ? c->per : c->metric, &nb) : NULL;
-	struct interval ci = b ? stats_ratio_ci(y, nb, x, na, 1) : stats_median_ci(x, na);
+	size_t na, nb;
+	double *x = compare_boot_values(a, c->metric, &na), *y;
+	struct interval ci;
 
+	if (b) {
+		y = compare_boot_values(b, metric_of_side(c, &c->b), &nb);
+		ci = stats_ratio_ci(y, nb, x, na, 1);
+		free(y);
+	} else {
+		ci = stats_median_ci(x, na);
+	}
 	free(x);
-	free(y);
 	return ci;
 }
 
@@ -279,13 +296,14 @@ static void describe(struct claim_result *r, const struct claim *c, const struct
 {
 	const struct metric_info *info = metric_find(c->metric);
 	const double v[] = {ci->point, ci->low, ci->high};
+	const char *unit = info ? info->unit : "";
 	char text[3][48];
 
 	for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
 		if (c->kind == RATIO)
 			snprintf(text[i], sizeof(text[i]), "%.3gx", v[i]);
 		else
-			report_value(info ? info->unit : "", v[i], text[i], sizeof(text[i]));
+			report_value(unit, v[i], text[i], sizeof(text[i]));
 	}
 	if (isnan(ci->low))
 		snprintf(r->ours, sizeof(r->ours), "%s", text[0]);
@@ -334,12 +352,16 @@ static void add_choice(struct strbuf *sb, const char *option, const char *a, con
 static void needs(struct claim_result *r, const struct claim *c, bool have_a)
 {
 	bool apart = c->a.knobs && c->b.mode && strcmp(c->a.mode, c->b.mode) != 0;
-	const struct side *a = apart && have_a ? &c->b : &c->a, *b = apart ? a : &c->b;
+	const struct side *a = &c->a, *b = &c->b;
 	struct strbuf sb = STRBUF_INIT;
 
+	if (apart && have_a)
+		a = b;
+	if (apart)
+		b = a;
 	strbuf_addf(&sb, "bench run %s", c->workload);
 	add_choice(&sb, "mode", a->mode, b->mode);
-	add_choice(&sb, "vmm", a->vmm, b->vmm && !*b->vmm ? "none" : b->vmm);
+	add_choice(&sb, "vmm", a->vmm, b->vmm ? text_or(b->vmm, "none") : NULL);
 	add_knobs(&sb, a, b);
 	snprintf(r->why, sizeof(r->why), "%s", strbuf_str(&sb));
 	strbuf_free(&sb);
@@ -352,7 +374,9 @@ static const char *not_the_same(const struct claim *c, const json_t *rec)
 		return NULL;
 	if (c->kind == ABSOLUTE)
 		return "absolute rates and times of the lab do not carry over";
-	return c->a.mode && !strcmp(c->a.mode, "sriov") ? "the lab's card is software" : NULL;
+	if (c->a.mode && !strcmp(c->a.mode, "sriov"))
+		return "the lab's card is software";
+	return NULL;
 }
 
 static void judge(struct claim_result *r, const struct claim *c, json_t *const *rec, size_t n)
@@ -371,14 +395,16 @@ static void judge(struct claim_result *r, const struct claim *c, json_t *const *
 		needs(r, c, a);
 		return;
 	}
-	ci = measure(c, a, b);
+	ci = claimed_value(c, a, b);
 	if (isnan(ci.point)) {
 		snprintf(r->why, sizeof(r->why), "no ratio: a value is zero");
 		r->state = CLAIM_CANNOT_TELL;
 		return;
 	}
 	describe(r, c, &ci);
-	r->state = ci.point >= c->low && ci.point <= c->high ? CLAIM_HOLDS : CLAIM_FAILS;
+	r->state = CLAIM_FAILS;
+	if (ci.point >= c->low && ci.point <= c->high)
+		r->state = CLAIM_HOLDS;
 	if (not_the_same(c, a)) {
 		snprintf(r->why, sizeof(r->why), "%s", not_the_same(c, a));
 		r->state = CLAIM_CANNOT_TELL;

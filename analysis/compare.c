@@ -37,7 +37,9 @@ static json_int_t boot_of(const json_t *sample, size_t index)
 {
 	const json_t *boot = json_object_get(sample, "boot");
 
-	return json_is_integer(boot) ? json_integer_value(boot) : (json_int_t)index;
+	if (json_is_integer(boot))
+		return json_integer_value(boot);
+	return (json_int_t)index;
 }
 
 static bool seen_before(const json_t *samples, size_t index)
@@ -90,11 +92,12 @@ static double *boot_medians(const struct boots *b)
 double *compare_boot_values(const json_t *rec, const char *metric, size_t *n)
 {
 	struct boots b;
-	double *m;
+	double *m = NULL;
 
 	boots_of(rec, metric, &b);
 	*n = b.n;
-	m = b.n ? boot_medians(&b) : NULL;
+	if (b.n)
+		m = boot_medians(&b);
 	boots_free(&b);
 	return m;
 }
@@ -150,7 +153,9 @@ static void fill_row(struct compare_row *r, const struct boots *a, const struct 
 		r->test.p = stats_ranksum_p(ma, a->n, mb, b->n, seed);
 		r->test.least_p = stats_ranksum_least_p(ma, a->n, mb, b->n);
 	}
-	r->verdict = all_equal(a, b) ? VERDICT_EQUAL : VERDICT_NO_EVIDENCE;
+	r->verdict = VERDICT_NO_EVIDENCE;
+	if (all_equal(a, b))
+		r->verdict = VERDICT_EQUAL;
 	free(ma);
 	free(mb);
 }
@@ -159,20 +164,23 @@ static enum verdict direction(const struct compare_row *r, bool up)
 {
 	if (!r->better)
 		return VERDICT_CHANGED;
-	return up == (r->better > 0) ? VERDICT_BETTER : VERDICT_WORSE;
+	if (up == (r->better > 0))
+		return VERDICT_BETTER;
+	return VERDICT_WORSE;
 }
 
 static void judge(struct compare_row *r)
 {
-	double none = r->is_ratio ? 1 : 0;
+	double none = r->is_ratio; /* a ratio of 1, a difference of 0 */
 
 	if (r->verdict == VERDICT_EQUAL)
 		return;
 	/* Equal medians of unequal values still show that something changed, in a direction that
 	 * cannot be told. */
-	if (r->exact)
-		r->verdict = r->changed == r->base ? VERDICT_CHANGED
-						   : direction(r, r->changed > r->base);
+	if (r->exact && r->changed == r->base)
+		r->verdict = VERDICT_CHANGED;
+	else if (r->exact)
+		r->verdict = direction(r, r->changed > r->base);
 	else if (isnan(r->effect.low))
 		r->verdict = VERDICT_TOO_FEW;
 	else if ((r->effect.low > none || r->effect.high < none) && r->test.adjusted <= COMPARE_ALPHA)
@@ -226,7 +234,9 @@ static size_t metric_rank(const char *name)
 {
 	const struct metric_info *m = metric_find(name);
 
-	return m ? (size_t)(m - metric_table) : SIZE_MAX;
+	if (!m)
+		return SIZE_MAX;
+	return (size_t)(m - metric_table);
 }
 
 static int by_table(const void *a, const void *b)
@@ -235,7 +245,7 @@ static int by_table(const void *a, const void *b)
 	size_t rx = metric_rank(x->metric), ry = metric_rank(y->metric);
 
 	if (rx != ry)
-		return rx < ry ? -1 : 1;
+		return compare_u64(rx, ry);
 	return strcmp(x->metric, y->metric);
 }
 

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 
-static int put(const char *dir, const char *name, const struct strbuf *text)
+static int put_file(const char *dir, const char *name, const struct strbuf *text)
 {
 	char *path = xasprintf("%s/%s", dir, name);
 	int err = file_write_atomic(path, strbuf_str(text), text->len);
@@ -26,7 +26,7 @@ static int put_asset(const char *dir, const char *name, const char *asset)
 	int err;
 
 	strbuf_adds(&text, asset);
-	err = put(dir, name, &text);
+	err = put_file(dir, name, &text);
 	strbuf_free(&text);
 	return err;
 }
@@ -84,7 +84,7 @@ static int put_pages(const struct dash *d, const char *dir, const char *runs_dir
 		}
 		config = s->config;
 		dash_series_html(d, s, &mix, &page);
-		err = put(dir, s->page, &page);
+		err = put_file(dir, s->page, &page);
 		strbuf_free(&page);
 	}
 	dash_mix_free(&mix);
@@ -111,7 +111,7 @@ static int put_site(struct dash *d, const struct dashboard_opts *opts, const cha
 		err = put_pages(d, pages, runs_dir);
 	/* Last, so that it never points at a page that is not there. */
 	if (!err)
-		err = put(opts->out_dir, "index.html", &index);
+		err = put_file(opts->out_dir, "index.html", &index);
 	strbuf_free(&index);
 	free(url);
 	free(pages);

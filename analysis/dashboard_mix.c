@@ -78,7 +78,10 @@ static void read_run(struct counts *all, size_t point, const char *runs_dir, con
 {
 	char *path = xasprintf("%s/%s/exits.csv", runs_dir, id);
 	struct strbuf csv = STRBUF_INIT;
-	size_t samples = file_read(path, &csv) ? 0 : add_rows(all, point, strbuf_str(&csv));
+	size_t samples = 0;
+
+	if (!file_read(path, &csv))
+		samples = add_rows(all, point, strbuf_str(&csv));
 
 	for (size_t i = 0; i < all->n; i++) {
 		if (samples)
@@ -108,11 +111,13 @@ void dash_mix_read(struct dash_mix *m, const struct dash_series *s, const char *
 			       .value = xcalloc(DASH_REASONS * s->n, sizeof(double))};
 	for (size_t r = 0; r < all.n; r++) {
 		size_t to = MIN(r, (size_t)DASH_REASONS - 1);
+		const char *name = all.c[r].reason;
 
+		if (r > to)
+			name = "other";
 		for (size_t i = 0; i < s->n; i++)
 			m->value[to * s->n + i] += all.c[r].value[i];
-		snprintf(m->name[to], sizeof(m->name[to]), "%s",
-			 r > to ? "other" : all.c[r].reason);
+		snprintf(m->name[to], sizeof(m->name[to]), "%s", name);
 		free(all.c[r].value);
 	}
 	free(all.c);

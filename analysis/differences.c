@@ -14,7 +14,7 @@ struct list {
 
 static char *text_or_dash(const char *text)
 {
-	return xstrdup(*text ? text : "-");
+	return xstrdup(text_or(text, "-"));
 }
 
 static char *text_of(const json_t *v)
@@ -104,8 +104,10 @@ static void add_input(struct list *l, const struct record_input *a, const struct
 		{a->version, b->version}, {a->build, b->build}, {a->sha256, b->sha256}};
 	bool kernel = !strcmp(a->name, "kernel"); /* the only one that another build of ours leaves alone */
 	char *what = xasprintf("%s (input)", a->name);
-	size_t first = kernel ? ARRAY_SIZE(members) - 1 : 0, before = l->n;
+	size_t first = 0, before = l->n;
 
+	if (kernel)
+		first = ARRAY_SIZE(members) - 1;
 	/* The first member that differs tells it best. */
 	for (size_t i = first; i < ARRAY_SIZE(members) && l->n == before; i++)
 		add_if_unequal(l, kernel, what, text_or_dash(members[i][0]), text_or_dash(members[i][1]));
@@ -166,10 +168,11 @@ char *compare_blocking(const struct compare_difference *d, size_t n)
 {
 	struct strbuf sb = STRBUF_INIT;
 
-	for (size_t i = 0; i < n && d[i].blocking; i++)
-		strbuf_addf(&sb, "%sanother %s (%.60s -> %.60s)", i ? ", " : "", d[i].what,
-			    d[i].base, d[i].changed);
-	return sb.len ? strbuf_take(&sb) : NULL;
+	for (size_t i = 0; i < n && d[i].blocking; i++) {
+		strbuf_sep(&sb, ", ");
+		strbuf_addf(&sb, "another %s (%.60s -> %.60s)", d[i].what, d[i].base, d[i].changed);
+	}
+	return sb.buf; /* NULL: nothing forbids it */
 }
 
 void compare_differences_free(struct compare_difference *d, size_t n)

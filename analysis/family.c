@@ -20,7 +20,9 @@ enum family_part family_part_of(const char *metric, int better, const char *head
 {
 	if (!better)
 		return FAMILY_ASIDE;
-	return headline && word_in(headline, metric) ? FAMILY_HEADLINE : FAMILY_OTHER;
+	if (headline && word_in(headline, metric))
+		return FAMILY_HEADLINE;
+	return FAMILY_OTHER;
 }
 
 static bool can_pass(const struct family_test *t, double rate)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analysis/figure.h"
+#include "base/number.h"
 
 #define SEED 1 /* of the bootstrap; the same records give the same figure */
 
@@ -58,7 +59,7 @@ static double bars_data(const struct fig_set *set, struct fig_doc *doc, const ch
 		fig_num(dat, ratio.low);
 		fig_num(dat, ratio.high);
 		strbuf_addf(dat, " %d\n", fig_linetype(set, i));
-		max = fmax(max, fmax(iv.point, isfinite(iv.high) ? iv.high : 0));
+		max = fmax(max, fmax(iv.point, finite_or(iv.high, 0)));
 		/* Side by side, so that equal samples stay visible. */
 		for (size_t k = 0; k < n; k++) {
 			strbuf_addf(&points, "%.3f",
@@ -80,10 +81,15 @@ static double bars_data(const struct fig_set *set, struct fig_doc *doc, const ch
 static void bars_plot(const struct fig_set *set, struct fig_doc *doc, double max, double scale,
 		      const char *above)
 {
-	bool narrow = doc->width_in / (double)set->n < 0.52;
+	const char *how = " boxed";
+	double at = 1.10, top = 1.18;
 
-	strbuf_addf(&doc->gp, "unit = %g\nset yrange [0:%.4g]\n", scale,
-		    max / scale * (narrow ? 1.38 : 1.18));
+	if (doc->width_in / (double)set->n < 0.52) {
+		how = " rotate by 90 left";
+		at = 1.08;
+		top = 1.38;
+	}
+	strbuf_addf(&doc->gp, "unit = %g\nset yrange [0:%.4g]\n", scale, max / scale * top);
 	strbuf_addf(
 		&doc->gp,
 		"plot dat index 0 using 0:($2/unit):9 with boxes lc variable notitle, \\\n"
@@ -94,7 +100,7 @@ static void bars_plot(const struct fig_set *set, struct fig_doc *doc, double max
 		"     dat index 0 using 0:($3/unit):(0):(($4-$3)/unit) @whisker lc rgb \"#000000\" "
 		"notitle, \\\n"
 		"     dat index 0 using 0:(%.4g):(%s) with labels%s font \",6\" notitle\n",
-		max / scale * (narrow ? 1.08 : 1.10), above, narrow ? " rotate by 90 left" : " boxed");
+		max / scale * at, above, how);
 }
 
 bool fig_has_throughput(const json_t *rec)

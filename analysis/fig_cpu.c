@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analysis/figure.h"
+#include "base/number.h"
 
 enum part { VCPU_GUEST, VCPU_HOST, IO, VHOST, OTHER, PARTS };
 
@@ -14,7 +15,9 @@ static const char *const part_names[] = {"vCPU, guest", "vCPU, host", "I/O threa
 /* A back end that tells no guest time from host time has one part for both. */
 static const char *part_name(const bool *used, size_t p)
 {
-	return p == VCPU_HOST && !used[VCPU_GUEST] ? "vCPU" : part_names[p];
+	if (p == VCPU_HOST && !used[VCPU_GUEST])
+		return "vCPU";
+	return part_names[p];
 }
 
 static enum part part_of(const char *role)
@@ -23,7 +26,9 @@ static enum part part_of(const char *role)
 		return VCPU_HOST;
 	if (!strcmp(role, "io"))
 		return IO;
-	return !strcmp(role, "vhost") ? VHOST : OTHER;
+	if (!strcmp(role, "vhost"))
+		return VHOST;
+	return OTHER;
 }
 
 static void add_threads(double percent[PARTS], const json_t *threads, double window_ns)
@@ -31,13 +36,11 @@ static void add_threads(double percent[PARTS], const json_t *threads, double win
 	struct record_thread t;
 
 	for (size_t i = 0; record_thread(threads, i, &t); i++) {
-		double guest_ns = 0;
+		double guest_ns = finite_or(t.guest_ns, 0);
 
 		if (!strcmp(t.role, "peer"))
 			/* the other end of the wire is no part of what the VM costs, nor of cpu_pct */
 			continue;
-		if (!isnan(t.guest_ns))
-			guest_ns = t.guest_ns;
 		/* As in /proc, the time of a thread holds that of its guest. */
 		percent[part_of(t.role)] += 100 * (t.cpu_ns - guest_ns) / window_ns;
 		percent[VCPU_GUEST] += 100 * guest_ns / window_ns;
@@ -79,10 +82,7 @@ static void cpu_plot(struct fig_doc *doc, const bool *used, double max)
 
 	strbuf_addf(&doc->gp, "set ylabel \"CPU time (%% of a core)\"\nset yrange [0:%.4g]\n",
 		    max * 1.12);
-	strbuf_adds(&doc->gp,
-		    doc->width_in >= FIG_WIDE_IN
-			    ? "set key outside right center vertical Left reverse invert\n"
-			    : "set key outside top center horizontal Left reverse maxcols 3\n");
+	fig_stack_key(doc, "");
 	strbuf_adds(&doc->gp, "plot ");
 	for (size_t p = 0; p < PARTS; p++)
 		if (used[p])

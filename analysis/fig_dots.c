@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analysis/figure.h"
+#include "base/number.h"
 
 /* Dots side by side on a logarithmic axis: several values at each record. */
 struct fig_dots {
@@ -31,7 +32,7 @@ static void dots_block(const struct fig_set *set, struct fig_doc *doc, const str
 		if (!d->value(set->rec[i], d->arg, &iv))
 			continue;
 		low = iv.low > 0 ? iv.low : iv.point;
-		high = isfinite(iv.high) ? iv.high : iv.point;
+		high = finite_or(iv.high, iv.point);
 		/* A logarithmic axis has no zero: say it in words at the foot. */
 		if (iv.point <= 0) {
 			strbuf_addf(&doc->gp,
@@ -66,7 +67,7 @@ static const char *key_columns(const struct fig_doc *doc, const struct fig_dots 
 
 	for (size_t k = 0; k < n; k++)
 		row_in += 0.35 + 0.05 * (double)strlen(d[k].name);
-	return row_in > doc->width_in ? " maxcols 2" : "";
+	return text_if(row_in > doc->width_in, " maxcols 2");
 }
 
 static void dots_axes(const struct fig_set *set, struct fig_doc *doc, const char *key,

@@ -17,7 +17,7 @@ static int by_total(const void *a, const void *b)
 	const struct reason *p = a, *q = b;
 
 	if (p->total_ns != q->total_ns)
-		return p->total_ns < q->total_ns ? 1 : -1;
+		return (p->total_ns < q->total_ns) - (p->total_ns > q->total_ns);
 	return strcmp(p->name, q->name);
 }
 
@@ -32,9 +32,10 @@ static size_t costly_reasons(const struct fig_set *set, struct fig_doc *doc, str
 		qsort(all->list, all->n, sizeof(*all->list), by_total);
 	while (timed < all->n && all->list[timed].total_ns > 0 && all->list[timed].count > 0)
 		timed++;
-	if (!timed)
-		fig_missing(doc, all->n ? "the record's exits carry no times"
-					: "the record has no exits by reason");
+	if (!all->n)
+		fig_missing(doc, "the record has no exits by reason");
+	else if (!timed)
+		fig_missing(doc, "the record's exits carry no times");
 	return MIN(timed, (size_t)ROWS);
 }
 
@@ -43,7 +44,7 @@ static void row_axis(struct fig_doc *doc, const struct reason *list, size_t n)
 	doc->height_in = MAX(0.45 * doc->height_in, 0.75 + 0.2 * (double)n);
 	strbuf_addf(&doc->gp, "set yrange [%g:-0.6]\nset ytics scale 0 (", (double)n - 0.4);
 	for (size_t i = 0; i < n; i++) {
-		strbuf_adds(&doc->gp, i ? ", " : "");
+		strbuf_adds(&doc->gp, text_if(i, ", "));
 		fig_quote_tic(&doc->gp, list[i].name);
 		strbuf_addf(&doc->gp, " %zu", i);
 	}
@@ -197,12 +198,13 @@ int fig_exit_breakdown(const struct fig_set *set, struct fig_doc *doc)
 	const char *unit_name;
 	double max = 0, unit;
 
-	if (!n || !any_in_kvm(all.list, n)) {
+	if (!any_in_kvm(all.list, n)) {
 		reasons_free(&all);
 		if (!timed)
 			return -ENODATA;
-		return fig_missing(doc, n ? "this KVM's tracepoints show the time in userspace only"
-					  : "the record's only exits are halts");
+		if (!n)
+			return fig_missing(doc, "the record's only exits are halts");
+		return fig_missing(doc, "this KVM's tracepoints show the time in userspace only");
 	}
 	for (size_t i = 0; i < n; i++)
 		max = fmax(max, all.list[i].total_ns / all.list[i].count);
@@ -211,7 +213,7 @@ int fig_exit_breakdown(const struct fig_set *set, struct fig_doc *doc)
 	max = breakdown_data(doc, all.list, n, unit);
 	fig_linear_tics(doc, "x", max * 1.22, doc->width_in >= FIG_WIDE_IN ? 9 : 5);
 	strbuf_addf(&doc->gp, "set xlabel \"Mean time of one exit (%s)\"\nset xrange [0:%.4g]\n%s%s%s",
-		    unit_name, max * 1.22, breakdown_plot, any_off_cpu(all.list, n) ? breakdown_off : "",
+		    unit_name, max * 1.22, breakdown_plot, text_if(any_off_cpu(all.list, n), breakdown_off),
 		    breakdown_sums);
 	name_run(doc, set->rec[0]);
 	strbuf_addf(

@@ -68,7 +68,7 @@ static void add_rows(struct fig_doc *doc, const struct kind *kind, size_t n)
 			strbuf_addf(&doc->dat, " %.6g",
 				    (double)hist_quantile(&kind[i].hist, q[k]) / 1e3);
 		strbuf_addf(&doc->dat, " %llu\n", (unsigned long long)kind[i].hist.count);
-		strbuf_adds(&doc->gp, i ? ", " : "");
+		strbuf_adds(&doc->gp, text_if(i, ", "));
 		fig_quote_tic(&doc->gp, kind[i].name);
 		strbuf_addf(&doc->gp, " %zu", i);
 	}

@@ -10,6 +10,8 @@
 
 #define PARTS 8 /* fills of style.gp */
 
+static const char rest_name[] = "other"; /* the last of them, when there are more reasons */
+
 /* What is stacked, and what a column of it is divided by. */
 struct stack {
 	exit_name_fn name;
@@ -22,7 +24,7 @@ static int by_count(const void *a, const void *b)
 	const struct reason *p = a, *q = b;
 
 	if (p->count != q->count)
-		return p->count < q->count ? 1 : -1;
+		return (p->count < q->count) - (p->count > q->count);
 	return strcmp(p->name, q->name);
 }
 
@@ -87,14 +89,11 @@ static void stack_block(struct fig_doc *doc, const char *name, const double *val
 	strbuf_adds(&doc->dat, "\n\n");
 }
 
-static void key_at_side(struct fig_doc *doc)
+static const char *part_name(const struct reason *list, size_t n, size_t part)
 {
-	if (doc->width_in >= FIG_WIDE_IN)
-		strbuf_adds(&doc->gp,
-			    "set key outside right center vertical Left reverse invert width 1\n");
-	else
-		strbuf_adds(&doc->gp,
-			    "set key outside top center horizontal Left reverse maxcols 3 width 1\n");
+	if (part == PARTS - 1 && n > PARTS)
+		return rest_name;
+	return list[part].name;
 }
 
 static void exits_blocks(const struct fig_set *set, const struct stack *st, struct fig_doc *doc,
@@ -107,13 +106,16 @@ static void exits_blocks(const struct fig_set *set, const struct stack *st, stru
 	for (size_t i = 0; i < set->n; i++)
 		div[i] = rate ? st->per(set->rec[i]) : 1;
 	for (size_t r = 0; r < parts; r++) {
-		bool rest = r == PARTS - 1 && n > PARTS;
+		const char *name = part_name(list, n, r);
 
-		for (size_t i = 0; i < set->n; i++)
-			value[i] = (rest ? count_of(set->rec[i], st->name, NULL) - foot[i] * div[i]
-					 : count_of(set->rec[i], st->name, list[r].name)) /
-				   div[i];
-		stack_block(doc, rest ? "other" : list[r].name, value, foot, set->n);
+		for (size_t i = 0; i < set->n; i++) {
+			if (name == rest_name)
+				value[i] = count_of(set->rec[i], st->name, NULL) - foot[i] * div[i];
+			else
+				value[i] = count_of(set->rec[i], st->name, name);
+			value[i] /= div[i];
+		}
+		stack_block(doc, name, value, foot, set->n);
 	}
 	strbuf_addf(&doc->dat, "# totals: position total label\n");
 	for (size_t i = 0; i < set->n; i++) {
@@ -135,7 +137,7 @@ static void exits_plot(const struct fig_set *set, const struct stack *st, struct
 	strbuf_addf(&doc->gp, "set ylabel \"Exits (%s%s)\"\nunit = %g\nset yrange [0:%.4g]\n",
 		    prefix, all_known(set, st) ? st->what : st->without, scale,
 		    max / scale * 1.12);
-	key_at_side(doc);
+	fig_stack_key(doc, " width 1");
 	strbuf_adds(&doc->gp, "plot ");
 	for (size_t r = 0; r < parts; r++) {
 		strbuf_addf(
@@ -143,7 +145,7 @@ static void exits_plot(const struct fig_set *set, const struct stack *st, struct
 			"dat index %zu using 1:2:($1-0.34):($1+0.34):($2/unit):($3/unit) with boxxyerror "
 			"@fill%zu lw 0.5 dt 1 title ",
 			r, r + 1);
-		fig_quote(&doc->gp, r == PARTS - 1 && n > PARTS ? "other" : list[r].name);
+		fig_quote(&doc->gp, part_name(list, n, r));
 		strbuf_adds(&doc->gp, ", \\\n     ");
 	}
 	strbuf_addf(&doc->gp,

@@ -74,32 +74,31 @@ int fig_latency_cdf(const struct fig_set *set, struct fig_doc *doc)
 
 		if (record_hist(set->rec[i], hist_name, h)) {
 			smallest = fmin(smallest, cdf_block(doc, h, label, &x));
-			strbuf_addf(&plot, "%sdat index %zu using 1:2 with steps lt %d title ",
-				    drawn ? ", \\\n     " : "plot ", drawn, fig_linetype(set, i));
+			strbuf_addf(&plot, "%s dat index %zu using 1:2 with steps lt %d title ",
+				    text_if(drawn, ", \\\n    "), drawn, fig_linetype(set, i));
 			fig_quote(&plot, label);
 			drawn++;
 		}
 		free(label);
 	}
 	free(h);
-	if (drawn)
-		fig_log_tics(doc, "x", x.low / 1.3, x.high * 1.4);
-	if (drawn)
-		strbuf_addf(
-			&doc->gp,
-			"set logscale xy 10\nset format x \"%%g\"\nset xrange [%.4g:%.4g]\nset "
-			"xlabel \"Latency (us)\"\n"
-			"set ylabel \"Share of requests\"\nset yrange [1:%.3g] reverse\n"
-			"set ytics (\"50 %%%%\" 0.5, \"90 %%%%\" 0.1, \"99 %%%%\" 0.01, \"99.9 "
-			"%%%%\" 0.001, "
-			"\"99.99 %%%%\" 0.0001, \"99.999 %%%%\" 0.00001)\nset grid xtics\nset rmargin 3\n"
-			"set key bottom right Right samplen 2.4\n%s\n",
-			x.low / 1.3, x.high * 1.4, fmax(smallest / 1.3, TAIL_MIN),
-			strbuf_str(&plot));
+	if (!drawn)
+		return fig_missing(doc, "no record has a %s histogram", hist_name);
+	fig_log_tics(doc, "x", x.low / 1.3, x.high * 1.4);
+	strbuf_addf(
+		&doc->gp,
+		"set logscale xy 10\nset format x \"%%g\"\nset xrange [%.4g:%.4g]\nset "
+		"xlabel \"Latency (us)\"\n"
+		"set ylabel \"Share of requests\"\nset yrange [1:%.3g] reverse\n"
+		"set ytics (\"50 %%%%\" 0.5, \"90 %%%%\" 0.1, \"99 %%%%\" 0.01, \"99.9 "
+		"%%%%\" 0.001, "
+		"\"99.99 %%%%\" 0.0001, \"99.999 %%%%\" 0.00001)\nset grid xtics\nset rmargin 3\n"
+		"set key bottom right Right samplen 2.4\nplot%s\n",
+		x.low / 1.3, x.high * 1.4, fmax(smallest / 1.3, TAIL_MIN), strbuf_str(&plot));
 	strbuf_free(&plot);
 	strbuf_adds(
 		&doc->caption,
 		"Cumulative distribution over all boots: the share of requests that took at most "
 		"this long; the vertical axis stretches the tail.");
-	return drawn ? 0 : fig_missing(doc, "no record has a %s histogram", hist_name);
+	return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "analysis/figure.h"
+#include "base/number.h"
 
 struct panel {
 	const char *ylabel; /* with %s for what unit says */
@@ -46,8 +47,11 @@ static bool p99_us(const json_t *rec, struct interval *out)
 
 static double time_unit(double high_us, const char **name)
 {
-	*name = high_us < 1e4 ? "us" : "ms";
-	return high_us < 1e4 ? 1 : 1e3;
+	*name = "us";
+	if (high_us < 1e4)
+		return 1;
+	*name = "ms";
+	return 1e3;
 }
 
 static struct bounds lines_data(struct fig_doc *doc, const struct fig_series *s, size_t n,
@@ -68,8 +72,8 @@ static struct bounds lines_data(struct fig_doc *doc, const struct fig_series *s,
 			fig_num(&doc->dat, iv.low);
 			fig_num(&doc->dat, iv.high);
 			strbuf_addf(&doc->dat, " %zu\n", iv.n);
-			b.low = fmin(b.low, isfinite(iv.low) && iv.low > 0 ? iv.low : iv.point);
-			b.high = fmax(b.high, isfinite(iv.high) ? iv.high : iv.point);
+			b.low = fmin(b.low, iv.low > 0 ? iv.low : iv.point);
+			b.high = fmax(b.high, finite_or(iv.high, iv.point));
 		}
 		strbuf_adds(&doc->dat, "\n\n");
 	}
@@ -104,17 +108,18 @@ static void lines_panel(struct fig_doc *doc, const struct fig_series *s, size_t 
 			const struct panel *p, const struct bounds *b, size_t first_index,
 			const char *extra)
 {
-	const char *name;
+	const char *name, *scale = "unset logscale y";
 	double unit = p->unit(b->high, &name);
 	struct bounds axis = {0, b->high * 1.12};
 
-	if (p->logy)
+	if (p->logy) {
 		axis = (struct bounds){b->low / 1.6, b->high * 1.6};
+		scale = "set logscale y 10";
+	}
 	strbuf_adds(&doc->gp, "unset label\nset ylabel \"");
 	strbuf_addf(&doc->gp, p->ylabel, name);
 	strbuf_addf(&doc->gp, "\"\nunit = %g\n%s\nset yrange [%.4g:%.4g]\nset format y \"%%g\"\n",
-		    unit, p->logy ? "set logscale y 10" : "unset logscale y", axis.low / unit,
-		    axis.high / unit);
+		    unit, scale, axis.low / unit, axis.high / unit);
 	strbuf_adds(&doc->gp, "set ytics autofreq\n");
 	if (p->logy)
 		fig_log_tics(doc, "y", axis.low / unit, axis.high / unit);
@@ -125,7 +130,7 @@ static void lines_panel(struct fig_doc *doc, const struct fig_series *s, size_t 
 			&doc->gp,
 			"%sdat index %zu using 1:($3/unit):(0):(($4-$3)/unit) @whisker lt %d notitle, \\\n"
 			"     dat index %zu using 1:($2/unit) with linespoints lt %d notitle",
-			k ? ", \\\n     " : "", first_index + k, s[k].linetype, first_index + k,
+			text_if(k, ", \\\n     "), first_index + k, s[k].linetype, first_index + k,
 			s[k].linetype);
 	strbuf_addf(&doc->gp, "%s\n", extra);
 }
@@ -181,7 +186,9 @@ static int one_panel(const struct fig_set *set, struct fig_doc *doc, const char 
 		lines_panel(doc, s, n, p, &b, 0, "");
 	}
 	fig_series_free(s, n);
-	return b.high > 0 ? 0 : fig_missing(doc, "%s", lacking);
+	if (b.high > 0)
+		return 0;
+	return fig_missing(doc, "%s", lacking);
 }
 
 int fig_load(const struct fig_set *set, struct fig_doc *doc)

@@ -42,12 +42,16 @@ static void sample_rows(const struct fig_set *set, struct fig_doc *doc, size_t i
 
 	record_summary(set->rec[i], metric, &median);
 	for (size_t k = 0; record_sample(samples, k, &s); k++) {
-		double value;
-		bool ok = record_value(&s, metric, &value);
+		double value, failed = NAN;
 
+		if (!record_value(&s, metric, &value)) {
+			value = NAN;
+			failed = 1;
+		}
 		strbuf_addf(&doc->dat, "%g", position(set, i, k));
-		fig_num(&doc->dat, ok && median.point != 0 ? value / median.point : NAN);
-		strbuf_addf(&doc->dat, " %s\n", ok ? "NaN" : "1");
+		fig_num(&doc->dat, value / median.point);
+		fig_num(&doc->dat, failed);
+		strbuf_addc(&doc->dat, '\n');
 	}
 	strbuf_adds(&doc->dat, "\n\n");
 }
@@ -132,7 +136,7 @@ int fig_timeline(const struct fig_set *set, struct fig_doc *doc)
 			&doc->gp,
 			", \\\n     dat index %zu using 1:3 with points pt 2 ps 1*mark lw 1.5 lc "
 			"rgb \"#D00000\" title \"%s\"",
-			i, i ? "" : "failed");
+			i, text_if(!i, "failed"));
 	strbuf_adds(&doc->gp, "\n");
 	strbuf_addf(
 		&doc->caption,

@@ -86,6 +86,8 @@ void fig_quote_tic(struct strbuf *sb, const char *s);
 void fig_num(struct strbuf *sb, double v);
 /* 1, 1e3, 1e6 ... for an axis that reaches max, and the SI prefix that goes with it. */
 double fig_si(double max, const char **prefix);
+/* The key of stacked parts: at the side and in their order where there is room, else above. */
+void fig_stack_key(struct fig_doc *doc, const char *more);
 /* x axis with one label per record, turned when they would not fit side by side. */
 void fig_category_axis(const struct fig_set *set, struct fig_doc *doc);
 /* The first of names (NULL-terminated) that every record's summary has, or NULL. */

@@ -44,6 +44,15 @@ void fig_num(struct strbuf *sb, double v)
 		strbuf_adds(sb, " NaN");
 }
 
+void fig_stack_key(struct fig_doc *doc, const char *more)
+{
+	const char *where = "top center horizontal Left reverse maxcols 3";
+
+	if (doc->width_in >= FIG_WIDE_IN)
+		where = "right center vertical Left reverse invert";
+	strbuf_addf(&doc->gp, "set key outside %s%s\n", where, more);
+}
+
 double fig_si(double max, const char **prefix)
 {
 	static const char *const names[] = {"", "k", "M", "G", "T"};
@@ -86,7 +95,9 @@ static double longest_line_in(const char *s)
 	size_t longest = 0, len = 0;
 
 	for (; *s; s++) {
-		len = *s == '\n' ? 0 : len + ((*s & 0xc0) != 0x80);
+		len += (*s & 0xc0) != 0x80;
+		if (*s == '\n')
+			len = 0;
 		longest = MAX(longest, len);
 	}
 	return (double)longest * CHAR_IN;
@@ -114,22 +125,21 @@ static double labels_in(const struct fig_set *set, enum wrap wrap, unsigned *lin
 
 void fig_category_axis(const struct fig_set *set, struct fig_doc *doc)
 {
+	static const double spare[] = {[WHOLE] = 2, [AT_COMMAS] = 1.2, [AT_HYPHENS] = 1.2};
 	double slot_in = (doc->width_in - YAXIS_IN) / (double)set->n,
 	       margin = set->n == 1 ? 1.1 : 0.6; /* one bar alone need not be a wall */
 	enum wrap wrap = WHOLE;
 	unsigned lines = 1;
 
-	while (wrap < TURNED &&
-	       labels_in(set, wrap, &lines) + (wrap == WHOLE ? 2 : 1.2) * CHAR_IN > slot_in)
+	while (wrap < TURNED && labels_in(set, wrap, &lines) + spare[wrap] * CHAR_IN > slot_in)
 		wrap++;
 	strbuf_addf(&doc->gp, "set xrange [%g:%g]\nset xtics scale 0%s (", -margin,
-		    (double)set->n - 1 + margin,
-		    wrap == TURNED ? " rotate by 35 right" : "");
+		    (double)set->n - 1 + margin, text_if(wrap == TURNED, " rotate by 35 right"));
 	for (size_t i = 0; i < set->n; i++) {
 		char *label = fig_label(set, i, NULL),
 		     *text = wrapped(label, wrap == TURNED ? WHOLE : wrap);
 
-		strbuf_adds(&doc->gp, i ? ", " : "");
+		strbuf_adds(&doc->gp, text_if(i, ", "));
 		fig_quote_tic(&doc->gp, text);
 		strbuf_addf(&doc->gp, " %zu", i);
 		free(label);
@@ -155,19 +165,15 @@ static int by_y(const void *a, const void *b)
 
 void fig_end_labels(struct fig_doc *doc, struct fig_end_label *l, size_t n, double plot_height_in)
 {
-	double gap = LINE_IN / plot_height_in, over;
+	double gap = LINE_IN / plot_height_in, limit = 1;
 	size_t longest = 0;
 
 	qsort(l, n, sizeof(*l), by_y);
 	for (size_t i = 1; i < n; i++)
 		l[i].y = MAX(l[i].y, l[i - 1].y + gap);
 	/* Pushed out at the top: move the stack down as far as it has to go. */
-	over = n ? l[n - 1].y - 1 : 0;
-	for (size_t i = n; over > 0 && i-- > 0;) {
-		double limit = i + 1 < n ? l[i + 1].y - gap : 1;
-
-		l[i].y = MIN(l[i].y, limit);
-	}
+	for (size_t i = n; i-- > 0 && l[i].y > limit; limit = l[i].y - gap)
+		l[i].y = limit;
 	for (size_t i = 0; i < n; i++) {
 		longest = MAX(longest, strlen(l[i].text));
 		strbuf_adds(&doc->gp, "set label ");
@@ -236,7 +242,9 @@ void fig_linear_tics(struct fig_doc *doc, const char *axis, double max, unsigned
 {
 	double step = pow(10, floor(log10(max / most)));
 
+	if (max / step > 4 * most)
+		step *= 5;
 	while (max / step > most)
-		step *= max / step > 4 * most ? 5 : 2;
+		step *= 2;
 	strbuf_addf(&doc->gp, "set %stics %g\n", axis, step);
 }

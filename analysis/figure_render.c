@@ -50,7 +50,8 @@ int figure_width_parse(const char *s, double *out)
 		if (strcmp(end, units[i].unit))
 			continue;
 		*out = v * units[i].in;
-		return *out >= 1 && *out <= 20 ? 0 : -EINVAL;
+		if (*out >= 1 && *out <= 20)
+			return 0;
 	}
 	return -EINVAL;
 }
@@ -109,6 +110,7 @@ static void add_head(struct strbuf *gp, const struct figure *fig, const struct f
 {
 	char *out = xasprintf("%s.%s", to->stem, figure_format_name(to->format)),
 	     *dat = xasprintf("%s.dat", to->stem), *script = xasprintf("%s.gp", to->stem);
+	double mark = 1;
 
 	str_one_line(script);
 	strbuf_addf(
@@ -119,8 +121,9 @@ static void add_head(struct strbuf *gp, const struct figure *fig, const struct f
 	strbuf_adds(gp, "set output ");
 	fig_quote(gp, out);
 	/* The svg terminal draws points smaller than the others do. */
-	strbuf_addf(gp, "\nmark = %g\nload \"style.gp\"\ndat = ",
-		    to->format == FIG_SVG ? 1.6 : 1);
+	if (to->format == FIG_SVG)
+		mark = 1.6;
+	strbuf_addf(gp, "\nmark = %g\nload \"style.gp\"\ndat = ", mark);
 	fig_quote(gp, dat);
 	strbuf_adds(gp, "\n\n");
 	free(out);
@@ -157,7 +160,7 @@ static void add_distinct(struct strbuf *sb, const char *before, struct strlist *
 	for (size_t i = 0; i < texts->n; i++) {
 		if (i)
 			strbuf_adds(sb, " and ");
-		strbuf_adds(sb, *texts->v[i] ? texts->v[i] : "not recorded");
+		strbuf_adds(sb, text_or(texts->v[i], "not recorded"));
 	}
 	strlist_free(texts);
 }
@@ -250,14 +253,14 @@ static struct fig_set drawable(const struct figure *fig, const struct fig_set *s
 int figure_render(const struct figure *fig, const struct fig_set *set, const struct fig_target *to,
 		  char **why)
 {
-	struct fig_doc doc = {.width_in = to->width_in};
+	struct fig_doc doc = {.width_in = to->width_in, .height_in = fig->aspect * to->width_in};
 	struct fig_set some = drawable(fig, set);
 	int err;
 
 	*why = NULL;
 	/* A wide figure need not be as tall as it is wide. */
-	doc.height_in = to->width_in >= FIG_WIDE_IN ? fig->aspect * to->width_in * 0.62
-						    : fig->aspect * to->width_in;
+	if (to->width_in >= FIG_WIDE_IN)
+		doc.height_in *= 0.62;
 	err = fig->draw(&some, &doc);
 	if (err == -ENODATA)
 		*why = strbuf_take(&doc.missing);

@@ -19,7 +19,7 @@ static void read_fields(const json_t *rec, const char *field[FIELDS])
 	const char *const values[FIELDS] = {r.workload, r.mode, r.vmm, r.guest, r.substrate};
 
 	for (size_t f = 0; f < FIELDS; f++)
-		field[f] = strcmp(values[f], "none") ? values[f] : "";
+		field[f] = text_if(strcmp(values[f], "none"), values[f]);
 }
 
 /* Records without the field do not count. */
@@ -53,8 +53,10 @@ static bool setting_differs(const struct fig_set *set, const char *name)
 
 static void add_part(struct strbuf *sb, const char *text)
 {
-	if (*text)
-		strbuf_addf(sb, "%s%s", sb->len ? ", " : "", text);
+	if (!*text)
+		return;
+	strbuf_sep(sb, ", ");
+	strbuf_adds(sb, text);
 }
 
 static void add_settings(struct strbuf *sb, const struct fig_set *set, size_t i, json_t *settings,
@@ -89,8 +91,8 @@ static char *plain_label(const struct fig_set *set, size_t i, const char *ignore
 	if (!sb.len)
 		add_part(&sb, r.mode);
 	if (!sb.len)
-		add_part(&sb, r.workload);
-	return sb.len ? strbuf_take(&sb) : xstrdup("run");
+		add_part(&sb, text_or(r.workload, "run"));
+	return strbuf_take(&sb);
 }
 
 /* Two runs of one configuration are told apart by when they began; in a series they belong
@@ -125,11 +127,14 @@ static int mode_linetype(const json_t *rec)
 
 int fig_linetype(const struct fig_set *set, size_t i)
 {
+	int by_mode = mode_linetype(set->rec[i]);
 	for (size_t a = 0; a < set->n; a++)
 		for (size_t b = 0; b < a; b++)
 			if (mode_linetype(set->rec[a]) == mode_linetype(set->rec[b]))
 				return (int)(i % 8) + 1;
-	return mode_linetype(set->rec[i]) ? mode_linetype(set->rec[i]) : 4;
+	if (!by_mode)
+		by_mode = 4;
+	return by_mode;
 }
 
 int fig_missing(struct fig_doc *doc, const char *fmt, ...)

@@ -32,7 +32,9 @@ static bool above_floors(const struct gate_row *r, const struct interval *ci, do
 
 static bool excludes_one(const struct gate_row *r, const struct interval *ci)
 {
-	return r->better > 0 ? ci->high < 1 : ci->low > 1;
+	if (r->better > 0)
+		return ci->high < 1;
+	return ci->low > 1;
 }
 
 static bool looks_worse(const struct gate_row *r, const struct interval *ci, double value)
@@ -95,9 +97,10 @@ static void judge_confirmation(struct gate_row *r, const json_t *base, const jso
 	measure_ratio(r, base, confirm, &r->confirm, &r->confirm_value, &alone);
 	if (isnan(r->confirm.low))
 		r->result = GATE_TOO_FEW;
+	else if (looks_worse(r, &r->confirm, r->confirm_value))
+		r->result = GATE_TRIPPED;
 	else
-		r->result = looks_worse(r, &r->confirm, r->confirm_value) ? GATE_TRIPPED
-									  : GATE_NOT_CONFIRMED;
+		r->result = GATE_NOT_CONFIRMED;
 }
 
 /* ---- the gate ---- */

@@ -7,6 +7,7 @@
 #include "analysis/compare.h"
 #include "analysis/gate_impl.h"
 #include "base/escape.h"
+#include "base/number.h"
 #include "results/record.h"
 
 /* Two baselines that disagree, or a value off the baseline's by more than a floor that was asked for:
@@ -19,8 +20,9 @@ static enum gate_result judge_value(const struct gate_row *r, double least, doub
 		return GATE_PASS;
 	if (r->better && gate_worsening(r, value - r->base) < 0 && least == most)
 		return GATE_BETTER;
-	return off > r->floor.relative * fabs(r->base) && off > r->floor.absolute ? GATE_TRIPPED
-										  : GATE_PASS;
+	if (off > r->floor.relative * fabs(r->base) && off > r->floor.absolute)
+		return GATE_TRIPPED;
+	return GATE_PASS;
 }
 
 static void judge_row(struct gate_row *r, const json_t *base, const json_t *screen)
@@ -36,13 +38,13 @@ static void judge_row(struct gate_row *r, const json_t *base, const json_t *scre
 	}
 	r->base = stats_median(a, na);
 	r->screen_value = stats_median(b, nb);
-	r->screen =
-		(struct interval){r->base ? r->screen_value / r->base : NAN, NAN, NAN, MIN(na, nb)};
+	r->screen = (struct interval){ratio_or(r->screen_value, r->base, NAN), NAN, NAN, MIN(na, nb)};
 	r->result = GATE_PASS;
 	for (size_t i = 0; i < nb && r->result != GATE_TRIPPED; i++) {
 		enum gate_result one = judge_value(r, least, most, b[i]);
 
-		r->result = one == GATE_PASS ? r->result : one;
+		if (one != GATE_PASS)
+			r->result = one;
 	}
 	free(a);
 	free(b);
@@ -52,16 +54,18 @@ static double relative_change(const struct gate_row *r)
 {
 	if (r->screen_value == r->base)
 		return 0;
-	return r->base != 0 ? fabs(r->screen_value / r->base - 1) : INFINITY;
+	return fabs(ratio_or(r->screen_value, r->base, INFINITY) - 1);
 }
 
 /* The largest first: the needless exit stands above the nanoseconds that it costs. */
 static int by_change(const void *a, const void *b)
 {
-	double x = relative_change(a), y = relative_change(b);
+	const struct gate_row *p = a, *q = b;
+	double x = relative_change(p), y = relative_change(q);
 
-	return x != y ? (x < y) - (x > y)
-		      : strcmp(((const struct gate_row *)a)->metric, ((const struct gate_row *)b)->metric);
+	if (x != y)
+		return (x < y) - (x > y);
+	return strcmp(p->metric, q->metric);
 }
 
 void gate_judge_exact(struct gate *g, const json_t *base, const json_t *screen)
@@ -90,7 +94,7 @@ static void print_changed(const json_t *of, const json_t *base, const json_t *sc
 
 	json_array_foreach (json_object_get(of, "exits"), i, e) {
 		const char *reason = record_str(e, "reason"), *key = record_str(e, "key");
-		const char *device = record_str(e, "device"), *what = *device ? device : key;
+		const char *what = text_or(record_str(e, "device"), key);
 		double a = count_of(base, reason, key), b = count_of(screen, reason, key);
 
 		if (a != b && !(only_new && a))

@@ -30,7 +30,7 @@ int gate_floors_read(struct gate_floors *f, const char *path)
 	*f = (struct gate_floors){NULL, 0};
 	if (err)
 		log_error("%s: %s", path, strerror(-err));
-	for (char *line = err ? NULL : sb.buf; line && !err; line = save) {
+	for (char *line = sb.buf; line && !err; line = save) {
 		save = strchr(line, '\n');
 		if (save)
 			*save++ = '\0';
@@ -63,7 +63,10 @@ void gate_floors_free(struct gate_floors *f)
 
 struct gate_floor gate_floor_of(const struct gate_floors *f, const char *metric, bool exact)
 {
-	struct gate_floor any = {NULL, exact ? 0 : GATE_DEFAULT_RELATIVE, 0};
+	struct gate_floor any = {NULL, GATE_DEFAULT_RELATIVE, 0};
+
+	if (exact)
+		any.relative = 0;
 
 	for (size_t i = 0; f && i < f->n; i++) {
 		if (!strcmp(f->v[i].metric, metric))

@@ -50,11 +50,15 @@ static void detectable_text(char *buf, size_t size, const struct gate_row *r)
 
 static void fill_cells(struct cells *c, const struct gate *g, const struct gate_row *r)
 {
-	/* Exact counts in full: the last digit is what it is about. */
-	for (int i = 0; i < 2; i++)
-		snprintf(c->exact[i], sizeof(c->exact[i]), "%.15g", i ? r->screen_value : r->base);
-	c->base = g->exact ? c->exact[0] : metric_text(r->metric, r->base);
-	c->screen_value = g->exact ? c->exact[1] : metric_text(r->metric, r->screen_value);
+	c->base = metric_text(r->metric, r->base);
+	c->screen_value = metric_text(r->metric, r->screen_value);
+	if (g->exact) {
+		/* Exact counts in full: the last digit is what it is about. */
+		snprintf(c->exact[0], sizeof(c->exact[0]), "%.15g", r->base);
+		snprintf(c->exact[1], sizeof(c->exact[1]), "%.15g", r->screen_value);
+		c->base = c->exact[0];
+		c->screen_value = c->exact[1];
+	}
 	change_text(c->screen, sizeof(c->screen), r, &r->screen);
 	change_text(c->confirm, sizeof(c->confirm), r, &r->confirm);
 	between_text(c->between, sizeof(c->between), &r->between);
@@ -72,7 +76,9 @@ static const char *headline(const struct gate *g)
 {
 	if (g->tripped)
 		return "TRIPPED";
-	return g->undecided ? "not decided: too few boots" : "passed";
+	if (g->undecided)
+		return "not decided: too few boots";
+	return "passed";
 }
 
 /* Of exact values only those that are not equal need to be seen. */
@@ -100,7 +106,7 @@ static void say_equal(const struct gate *g, FILE *out)
 	size_t n = g->n - shown_rows(g);
 
 	if (n)
-		fprintf(out, "%s%zu %s equal in every digit.\n", n < g->n ? "\n" : "", n, metrics_are(n));
+		fprintf(out, "%s%zu %s equal in every digit.\n", text_if(n < g->n, "\n"), n, metrics_are(n));
 }
 
 static void exact_row(struct table *t, const struct gate_row *r, const struct cells *c)
@@ -204,11 +210,11 @@ static void code(const char *before, const char *s, FILE *out)
 
 	str_one_line(line);
 	fprintf(out, "%s`", before);
-	for (const char *c = line; *c; c++)
-		if (*c == '`')
-			fputc('\'', out);
-		else
-			fprintf(out, *c == '|' ? "\\%c" : "%c", *c);
+	for (const char *c = line; *c; c++) {
+		if (*c == '|')
+			fputc('\\', out);
+		fputc(*c == '`' ? '\'' : *c, out);
+	}
 	fputc('`', out);
 	free(line);
 }
@@ -225,7 +231,7 @@ void gate_write_markdown(const struct gate *g, const struct gate_names *names, F
 		     "|---|--:|--:|--:|--:|--:|--:|--:|---|\n");
 	for (size_t i = 0; i < g->n; i++) {
 		const struct gate_row *r = &g->row[i];
-		const char *bold = r->result == GATE_TRIPPED ? "**" : "";
+		const char *bold = text_if(r->result == GATE_TRIPPED, "**");
 		struct cells c;
 
 		if (!shown(g, r))

@@ -17,7 +17,7 @@
 #define LIMIT_NS (60 * NSEC_PER_SEC)
 
 /* What it says is shown only if it fails: it warns of trifles. */
-static int draw(const char *dir, const struct fig_target *to)
+static int draw_figure(const char *dir, const struct fig_target *to)
 {
 	static const char home[] = "cd \"$1\" && HOME=/nonexistent exec gnuplot ./\"$2\".gp 2>&1";
 	char *argv[] = {(char *)"sh", (char *)"-c", (char *)home,
@@ -33,7 +33,9 @@ static int draw(const char *dir, const struct fig_target *to)
 	strbuf_free(&said);
 	if (status == 127)
 		return -ENOENT;
-	return status ? -EIO : 0;
+	if (status)
+		return -EIO;
+	return 0;
 }
 
 /* Another user's file: no link, no pipe, and no second name of something else. */
@@ -51,10 +53,12 @@ static int read_drawn(int dir_fd, const char *name, struct strbuf *out)
 	while (!err && (n = fd_read_full(fd, chunk, sizeof(chunk))) > 0)
 		strbuf_add(out, chunk, (size_t)n);
 	close(fd);
-	return n < 0 ? (int)n : err;
+	if (n < 0)
+		return (int)n;
+	return err;
 }
 
-static int fetch(int dir_fd, const struct fig_target *to)
+static int fetch_drawing(int dir_fd, const struct fig_target *to)
 {
 	char *name = xasprintf("%s.%s", to->stem, figure_format_name(to->format)),
 	     *path = xasprintf("%s/%s", to->dir, name);
@@ -71,27 +75,28 @@ static int fetch(int dir_fd, const struct fig_target *to)
 	return err;
 }
 
-static int put(int dir_fd, const char *stem, const char *ext, const struct strbuf *text)
+static int put_file(int dir_fd, const char *stem, const char *ext, const struct strbuf *text)
 {
 	char *name = xasprintf("%s%s", stem, ext);
-	int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644), err;
+	int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644), err = errno_if(fd < 0);
 
-	err = fd < 0 ? -errno : fd_write_all(fd, strbuf_str(text), text->len);
-	if (!err && fchmod(fd, 0644)) /* whatever the umask: nobody reads it */
-		err = -errno;
+	if (!err)
+		err = fd_write_all(fd, strbuf_str(text), text->len);
+	if (!err)
+		err = errno_if(fchmod(fd, 0644)); /* whatever the umask: nobody reads it */
 	close_fd(&fd);
 	free(name);
 	return err;
 }
 
 /* Where we are not root, or there is no nobody (EINVAL), gnuplot stays what we are. */
-static int give(int dir_fd, uid_t to)
+static int give_folder(int dir_fd, uid_t to)
 {
-	return !geteuid() && fchown(dir_fd, to, to) && errno != EINVAL ? -errno : 0;
+	return errno_if(!geteuid() && fchown(dir_fd, to, to) && errno != EINVAL);
 }
 
 /* The names in the folder only: what lies deeper is not ours, and following it as root could be a trap. */
-static void clear(int dir_fd, const char *dir)
+static void remove_folder(int dir_fd, const char *dir)
 {
 	DIR *d = fdopendir(dup(dir_fd));
 	struct dirent *e;
@@ -108,27 +113,29 @@ int gnuplot_run(const struct fig_target *to, const struct strbuf *gp, const stru
 		const struct strbuf *style)
 {
 	char dir[] = "/tmp/exitlab-gnuplot-XXXXXX";
-	int fd = mkdtemp(dir) ? open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1, err;
+	int fd = -1, err;
 
+	if (mkdtemp(dir))
+		fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0) {
 		log_error("%s: cannot be made for gnuplot: %s", dir, strerror(errno));
 		return -EIO;
 	}
-	err = put(fd, to->stem, ".gp", gp);
+	err = put_file(fd, to->stem, ".gp", gp);
 	if (!err)
-		err = put(fd, to->stem, ".dat", dat);
+		err = put_file(fd, to->stem, ".dat", dat);
 	if (!err)
-		err = put(fd, "style", ".gp", style);
+		err = put_file(fd, "style", ".gp", style);
 	if (!err)
-		err = give(fd, PROC_NOBODY);
+		err = give_folder(fd, PROC_NOBODY);
 	if (err)
 		log_error("%s: cannot be filled for gnuplot: %s", dir, strerror(-err));
 	if (!err)
-		err = draw(dir, to);
-	give(fd, 0);
+		err = draw_figure(dir, to);
+	give_folder(fd, 0);
 	if (!err)
-		err = fetch(fd, to);
-	clear(fd, dir);
+		err = fetch_drawing(fd, to);
+	remove_folder(fd, dir);
 	close(fd);
 	return err;
 }

@@ -5,6 +5,7 @@
 
 #include "analysis/power.h"
 #include "analysis/stats.h"
+#include "base/number.h"
 #include "base/rng.h"
 
 #define REPETITIONS 1000
@@ -29,7 +30,7 @@ double power_log_sd(const double *a, size_t na, const double *b, size_t nb)
 		v[na + i] = log(b[i]);
 	sd = sqrt((sum_of_squares(v, na) + sum_of_squares(v + na, nb)) / df);
 	free(v);
-	return isfinite(sd) ? sd * (1 + 0.5 / df) : NAN;
+	return finite_or(sd * (1 + 0.5 / df), NAN);
 }
 
 static int by_value(const void *a, const void *b)

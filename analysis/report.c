@@ -8,6 +8,7 @@
 #include "analysis/report.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/strlist.h"
 #include "base/table.h"
 #include "results/record.h"
@@ -26,7 +27,7 @@ void report_value(const char *unit, double v, char *buf, size_t size)
 	else if (!strcmp(unit, "%"))
 		snprintf(buf, size, "%.3g %%", v);
 	else if (fabs(v) < 999.5)
-		snprintf(buf, size, "%.3g%s%s", v, *short_unit ? " " : "", short_unit);
+		snprintf(buf, size, "%.3g%s%s", v, text_if(*short_unit, " "), short_unit);
 	else
 		snprintf(buf, size, "%s%s", fmt_si(v), short_unit);
 }
@@ -142,14 +143,14 @@ static void percent_cell(struct doc *d, const char *format, double part, double 
 {
 	char cell[48];
 
-	snprintf(cell, sizeof(cell), format, whole > 0 ? 100 * part / whole : 0);
+	snprintf(cell, sizeof(cell), format, ratio_or(100 * part, whole, 0));
 	doc_cell(d, cell);
 }
 
 static void exit_row(struct doc *d, const struct record_exit *e, double all_ns)
 {
 	doc_cell(d, e->reason);
-	doc_cell(d, *e->device ? e->device : e->key);
+	doc_cell(d, text_or(e->device, e->key));
 	doc_cell(d, fmt_si(e->count));
 	percent_cell(d, "%.1f %%", e->total_ns, all_ns);
 	doc_cell(d, e->count > 0 ? fmt_ns(e->total_ns / e->count) : "");
@@ -213,9 +214,11 @@ static void add_facts(struct doc *d, const char *name, struct strlist *texts)
 {
 	struct strbuf sb = STRBUF_INIT;
 
-	for (size_t i = 0; i < texts->n; i++)
+	for (size_t i = 0; i < texts->n; i++) {
 		if (*texts->v[i])
-			strbuf_addf(&sb, "%s%s", sb.len ? ", " : "", texts->v[i]);
+			strbuf_sep(&sb, ", ");
+		strbuf_adds(&sb, texts->v[i]);
+	}
 	add_fact(d, name, strbuf_str(&sb));
 	strbuf_free(&sb);
 	strlist_free(texts);
@@ -264,7 +267,7 @@ static void add_provenance(struct doc *d, const struct fig_set *set)
 		const char *word;
 
 		for (size_t k = 0; record_text(r.argv, k, &word); k++)
-			strbuf_addf(&argv, "%s%s", k ? " " : "", word);
+			strbuf_addf(&argv, "%s%s", text_if(k, " "), word);
 		doc_cell(d, r.id);
 		doc_cell(d, r.started);
 		doc_cell(d, strbuf_str(&argv));
@@ -315,18 +318,21 @@ static void add_inputs(struct doc *d, const struct fig_set *set)
 static int add_figure(struct doc *d, const struct fig_set *set, const struct report_opts *opts,
 		      const struct figure *fig, const char *stem)
 {
-	static const enum fig_format format_of[] = {
-		[DOC_HTML] = FIG_SVG, [DOC_MD] = FIG_SVG, [DOC_TEX] = FIG_PDF};
-	struct fig_target to = {opts->figure_dir, stem, format_of[d->format],
-				d->format == DOC_TEX ? 3.3 : 7, false};
+	static const struct {
+		enum fig_format format;
+		double width_in;
+	} of[] = {[DOC_HTML] = {FIG_SVG, 7}, [DOC_MD] = {FIG_SVG, 7}, [DOC_TEX] = {FIG_PDF, 3.3}};
+	struct fig_target to = {opts->figure_dir, stem, of[d->format].format, of[d->format].width_in, false};
 	struct strbuf svg = STRBUF_INIT, caption = STRBUF_INIT;
 	const char *ext = figure_format_name(to.format);
 	char *why, *path, *text, *ref;
 	int err = figure_render(fig, set, &to, &why);
 
 	free(why);
+	if (err == -ENODATA)
+		return 0;
 	if (err)
-		return err == -ENODATA ? 0 : err;
+		return err;
 	path = xasprintf("%s/%s.%s", to.dir, stem, ext);
 	text = xasprintf("%s/%s.txt", to.dir, stem);
 	ref = xasprintf("%s/%s.%s", opts->figure_ref, stem, ext);
@@ -376,7 +382,7 @@ static char *title_of(const struct fig_set *set)
 	for (size_t i = 0; i < set->n && i < 8; i++) {
 		char *label = fig_label(set, i, NULL);
 
-		strbuf_addf(&sb, "%s %s", i ? ";" : "", label);
+		strbuf_addf(&sb, "%s %s", text_if(i, ";"), label);
 		free(label);
 	}
 	return strbuf_take(&sb);

@@ -13,8 +13,8 @@ struct list {
 	size_t n;
 };
 
-static void note(struct list *l, const char *fmt, ...) PRINTF(2, 3);
-static void note(struct list *l, const char *fmt, ...)
+static void add_note(struct list *l, const char *fmt, ...) PRINTF(2, 3);
+static void add_note(struct list *l, const char *fmt, ...)
 {
 	char text[600];
 	va_list ap;
@@ -34,7 +34,7 @@ static void failed_samples(struct list *l, const json_t *rec, const char *label)
 
 	for (size_t i = 0; record_sample(samples, i, &s); i++)
 		if (!s.ok)
-			note(l, "%s: sample %zu failed and is left out: %s", label, i, s.error);
+			add_note(l, "%s: sample %zu failed and is left out: %s", label, i, s.error);
 }
 
 static void failed_checks(struct list *l, const json_t *rec, const char *label)
@@ -44,7 +44,7 @@ static void failed_checks(struct list *l, const json_t *rec, const char *label)
 
 	for (size_t i = 0; record_check(checks, i, &c); i++)
 		if (!c.ok)
-			note(l, "%s: check %s failed: %s", label, c.name, c.detail);
+			add_note(l, "%s: check %s failed: %s", label, c.name, c.detail);
 }
 
 static void tagged_samples(struct list *l, const json_t *rec, const char *label)
@@ -55,7 +55,7 @@ static void tagged_samples(struct list *l, const json_t *rec, const char *label)
 
 	for (size_t i = 0; record_sample(samples, i, &s); i++)
 		for (size_t k = 0; record_text(s.tags, k, &tag); k++)
-			note(l, "%s: sample %zu is marked %s", label, i, tag);
+			add_note(l, "%s: sample %zu is marked %s", label, i, tag);
 }
 
 static void odd_builds(struct list *l, const json_t *rec, const char *label)
@@ -65,7 +65,7 @@ static void odd_builds(struct list *l, const json_t *rec, const char *label)
 
 	for (size_t i = 0; record_input(inputs, i, &in); i++)
 		if (!strcmp(in.build, "debug") || !strcmp(in.build, "asan"))
-			note(l, "%s: %s is a %s build: its times say nothing about a release",
+			add_note(l, "%s: %s is a %s build: its times say nothing about a release",
 			     label, in.name, in.build);
 }
 
@@ -74,16 +74,16 @@ static void odd_samples(struct list *l, const json_t *rec, const char *label)
 	double pct = record_of(rec).overhead_pct;
 
 	if (record_ok_samples(rec) < STATS_MIN_N)
-		note(l, "%s: n = %zu is too few boots for an interval; %d or more give one", label,
+		add_note(l, "%s: n = %zu is too few boots for an interval; %d or more give one", label,
 		     record_ok_samples(rec), STATS_MIN_N);
 	if (pct > 5)
-		note(l, "%s: the probes themselves took %.1f %% of the CPU", label, pct);
+		add_note(l, "%s: the probes themselves took %.1f %% of the CPU", label, pct);
 	for (const struct metric_info *m = metric_table; m->name; m++) {
 		size_t n;
 		double *x = record_values(rec, m->name, &n);
 
 		if (n >= STATS_MIN_N && stats_bimodal(x, n))
-			note(l, "%s: %s has two modes over its boots; a median hides that", label,
+			add_note(l, "%s: %s has two modes over its boots; a median hides that", label,
 			     m->name);
 		free(x);
 	}
@@ -104,7 +104,7 @@ static void different_machines(struct list *l, const struct fig_set *set, size_t
 
 	for (size_t f = 0; f < ARRAY_SIZE(facts); f++)
 		if (strcmp(facts[f].a, facts[f].b) != 0)
-			note(l, "runs %s and %s differ in %s: %s, %s", record_of(set->rec[0]).id,
+			add_note(l, "runs %s and %s differ in %s: %s, %s", record_of(set->rec[0]).id,
 			     record_of(set->rec[i]).id, facts[f].name, facts[f].a, facts[f].b);
 }
 

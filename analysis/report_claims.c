@@ -24,7 +24,7 @@ void report_claims(struct doc *d, const struct fig_set *set)
 		doc_cell(d, r[i].claim);
 		doc_cell(d, r[i].published);
 		doc_cell(d, measured ? r[i].ours : "not in these runs");
-		doc_cell(d, measured ? claim_state_text(r[i].state) : "");
+		doc_cell(d, text_if(measured, claim_state_text(r[i].state)));
 		doc_cell(d, r[i].why);
 	}
 	doc_table_end(d);

@@ -108,7 +108,9 @@ static int share_of(const char *header)
 {
 	const char *slash = strrchr(header, '/');
 
-	return slash ? atoi(slash + 1) : 0;
+	if (!slash)
+		return 0;
+	return atoi(slash + 1);
 }
 
 static void tex_column(struct doc *d, const char *header)
@@ -130,12 +132,14 @@ static void table_open(struct doc *d, const char *const *header)
 		strbuf_adds(&d->out, "<div class=\"wide\"><table>\n<thead>");
 	if (d->format != DOC_TEX)
 		return;
+	strbuf_adds(&d->out, "\\par\\noindent");
 	/* A table wider than the page is set smaller rather than cut off. */
-	strbuf_addf(
-		&d->out, "\\par\\noindent%s\\begin{tabular}{@{}",
-		wraps
-			? "{\\footnotesize"
-			: "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{");
+	if (wraps)
+		strbuf_adds(&d->out, "{\\footnotesize");
+	else
+		strbuf_adds(&d->out,
+			    "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{");
+	strbuf_adds(&d->out, "\\begin{tabular}{@{}");
 	for (size_t i = 0; i < d->columns; i++)
 		tex_column(d, header[i]);
 	strbuf_adds(&d->out, "@{}}\n\\toprule\n");
@@ -148,7 +152,7 @@ static void table_rule(struct doc *d, const char *const *header)
 	if (d->format != DOC_MD)
 		return;
 	for (size_t i = 0; i < d->columns; i++)
-		strbuf_adds(&d->out, header[i][0] == ':' ? "---:|" : "---|");
+		strbuf_addf(&d->out, "---%s|", text_if(header[i][0] == ':', ":"));
 	strbuf_addc(&d->out, '\n');
 }
 
@@ -158,13 +162,14 @@ void doc_table_begin(struct doc *d, size_t columns, const char *const *header)
 	d->cell = 0;
 	d->right = 0;
 	for (size_t i = 0; i < columns; i++)
-		d->right |= header[i][0] == ':' ? 1ul << i : 0;
+		d->right |= (unsigned long)(header[i][0] == ':') << i;
 	table_open(d, header);
 	d->header = true;
 	for (size_t i = 0; i < columns; i++) {
-		const char *name = header[i] + (header[i][0] == ':');
-		size_t len = share_of(name) ? (size_t)(strrchr(name, '/') - name) : strlen(name);
-		char *text = xasprintf("%.*s", (int)len, name);
+		char *text = xstrdup(header[i] + (header[i][0] == ':'));
+
+		if (share_of(text))
+			*strrchr(text, '/') = '\0';
 
 		doc_cell(d, text);
 		free(text);
@@ -173,24 +178,28 @@ void doc_table_begin(struct doc *d, size_t columns, const char *const *header)
 	table_rule(d, header);
 }
 
+static const char *html_cell(const struct doc *d)
+{
+	if (d->header || !(d->cell % d->columns))
+		return "th";
+	return "td";
+}
+
 static void cell_open(struct doc *d)
 {
 	size_t column = d->cell % d->columns;
-	const char *align = d->right >> column & 1 ? " class=\"r\"" : "";
 
 	if (!column)
 		add_each(d, "<tr>", "| ", "");
 	if (d->format == DOC_HTML)
-		strbuf_addf(&d->out, "<t%c%s>", d->header || !column ? 'h' : 'd', align);
+		strbuf_addf(&d->out, "<%s%s>", html_cell(d), text_if(d->right >> column & 1, " class=\"r\""));
 }
 
 static void cell_close(struct doc *d)
 {
-	size_t column = d->cell++ % d->columns;
-
 	if (d->format == DOC_HTML)
-		strbuf_adds(&d->out, d->header || !column ? "</th>" : "</td>");
-	if (column == d->columns - 1)
+		strbuf_addf(&d->out, "</%s>", html_cell(d));
+	if (++d->cell % d->columns == 0)
 		add_each(d, "</tr>\n", " |\n", " \\\\\n");
 	else
 		add_each(d, "", " | ", " & ");
@@ -232,8 +241,10 @@ static void add_svg(struct doc *d, const char *svg)
 {
 	static const char *const ids[] = {"gpPat",    "gpPt",	 "gpDot",
 					  "gnuplot_", "textbox", "greybox"};
+	const char *start = strstr(svg, "<svg");
 
-	svg = strstr(svg, "<svg") ? strstr(svg, "<svg") : svg;
+	if (start)
+		svg = start;
 	while (*svg) {
 		for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
 			if (!strncmp(svg, ids[i], strlen(ids[i])))
@@ -251,9 +262,10 @@ void doc_figure(struct doc *d, const char *svg, const char *path, const char *ca
 	add_each(d, "<figure>", "", "\\begin{figure}[htbp]\\centering\n");
 	if (d->format == DOC_HTML)
 		add_svg(d, svg);
+	else if (d->format == DOC_MD)
+		strbuf_addf(&d->out, "![](%s)\n\n", path);
 	else
-		strbuf_addf(&d->out,
-			    d->format == DOC_MD ? "![](%s)\n\n" : "\\includegraphics{%s}\n", path);
+		strbuf_addf(&d->out, "\\includegraphics{%s}\n", path);
 	add_between(d, open, caption, close);
 	add_each(d, "", "", "\\end{figure}\n\n");
 }

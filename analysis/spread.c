@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analysis/spread.h"
+#include "base/number.h"
 #include "results/query.h"
 
 #define TWO_SIDED 1.960 /* standard errors from the middle to the end of a 95 % interval */
@@ -129,8 +130,7 @@ static struct spread spread_of_points(const struct series_point *p, size_t n, co
 		const struct run_build *b = bsearch(p[i].id, builds, n_builds, sizeof(*builds), by_id);
 
 		if (b && p[i].median > 0)
-			run[k++] = (struct spread_run){log(p[i].median), isfinite(error) ? error : 0,
-						       b->build};
+			run[k++] = (struct spread_run){log(p[i].median), finite_or(error, 0), b->build};
 	}
 	if (k)
 		qsort(run, k, sizeof(*run), by_build);

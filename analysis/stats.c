@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analysis/stats.h"
+#include "base/number.h"
 #include "base/rng.h"
 
 static int by_value(const void *a, const void *b)
@@ -68,7 +69,7 @@ double stats_mean(const double *x, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		sum += x[i];
-	return n ? sum / (double)n : NAN;
+	return ratio_or(sum, (double)n, NAN);
 }
 
 static bool all_positive(const double *x, size_t n)
@@ -324,7 +325,7 @@ struct interval stats_hl_ratio_ci(const double *a, size_t na, const double *b, s
 {
 	struct interval ci = {NAN, NAN, NAN, MIN(na, nb)};
 	double *la, *lb, *d;
-	size_t c;
+	size_t c = 0;
 
 	if (!all_positive(a, na) || !all_positive(b, nb))
 		return ci;
@@ -332,7 +333,8 @@ struct interval stats_hl_ratio_ci(const double *a, size_t na, const double *b, s
 	lb = logs(b, nb);
 	d = differences(la, na, lb, nb);
 	ci.point = exp(sorted_quantile(d, na * nb, 0.5));
-	c = ci.n >= STATS_MIN_N ? stats_rank_cut(na, nb, (1 - confidence) / 2) : 0;
+	if (ci.n >= STATS_MIN_N)
+		c = stats_rank_cut(na, nb, (1 - confidence) / 2);
 	if (c) {
 		ci.low = exp(d[c - 1]);
 		ci.high = exp(d[na * nb - c]);
@@ -363,7 +365,7 @@ void stats_lift(double *a, size_t na, double *b, size_t nb)
 			step = fmin(step, above);
 	}
 	for (size_t i = 0; i < na + nb; i++)
-		*value_at(a, na, b, i) += (isfinite(step) ? step / 2 : 1) - least;
+		*value_at(a, na, b, i) += finite_or(step / 2, 1) - least;
 }
 
 double stats_detectable_ratio(const struct interval *ci)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analysis/stats.h"
+#include "base/number.h"
 #include "base/rng.h"
 
 static int by_double(const void *a, const void *b)
@@ -107,11 +108,13 @@ static double permutation_p(double *v, size_t na, size_t n, uint64_t seed)
 
 	for (size_t i = 0; i < n; i++) {
 		total += v[i];
-		sum += i < na ? v[i] : 0;
+		if (i < na)
+			sum += v[i];
 	}
 	observed = distance(sum, total, na, n);
-	return few_permutations(na, n) ? enumerated_p(v, na, n, total, observed)
-				       : drawn_p(v, na, n, total, observed, seed);
+	if (few_permutations(na, n))
+		return enumerated_p(v, na, n, total, observed);
+	return drawn_p(v, na, n, total, observed, seed);
 }
 
 /* Replace values by their ranks, ties by the mean of theirs. O(n^2) is nothing beside the
@@ -199,7 +202,9 @@ double stats_ranksum_least_p(const double *a, size_t na, const double *b, size_t
 	free(v);
 	free(rank);
 	/* Drawn permutations count themselves. */
-	return few_permutations(na, n) ? p : MAX(p, 1.0 / (STATS_RESAMPLES + 1));
+	if (few_permutations(na, n))
+		return p;
+	return MAX(p, 1.0 / (STATS_RESAMPLES + 1));
 }
 
 struct ranked {
@@ -274,7 +279,7 @@ static double best_cut(const double *s, size_t n, size_t *cut)
 			*cut = k;
 		}
 	}
-	return all > 0 ? best / all : 0;
+	return ratio_or(best, all, 0);
 }
 
 bool stats_bimodal(const double *x, size_t n)
