@@ -13,6 +13,7 @@
 #include "base/proc.h"
 #include "base/table.h"
 #include "bench/bench.h"
+#include "bench/cli/vmms_table.h"
 #include "bench/plan/jobfile.h"
 #include "bench/host/paths.h"
 #include "results/query.h"
@@ -33,7 +34,7 @@ static const struct opt sweep_opts[] = {
 	{"reps", 'n', OPT_STR, offsetof(struct sweep_args, reps), "N",
 	 "boots per cell, whatever the file says"},
 	{"judge", 0, OPT_FLAG, offsetof(struct sweep_args, judge), NULL,
-	 "claims: no boots, only the table from the newest stored runs"},
+	 "claims, vmms: no boots, only the table from the newest stored runs"},
 	{"store", 0, OPT_STR, offsetof(struct sweep_args, store), "DIR", "where records are kept"},
 	OPT_END,
 };
@@ -152,16 +153,29 @@ static int print_claims(const struct sweep_args *a)
 	return EXIT_OK;
 }
 
+static int print_vmms(const struct sweep_args *a)
+{
+	return vmms_table_print(a->store);
+}
+
+/* What one of ours says of all its experiments, or NULL. */
+static int (*sweep_summary(const char *name))(const struct sweep_args *a)
+{
+	if (!strcmp(name, "claims"))
+		return print_claims;
+	return strcmp(name, "vmms") ? NULL : print_vmms;
+}
+
 static int sweep_file(const char *name, const struct sweep_args *a)
 {
 	struct sigaction wait = {.sa_handler = let_the_child_end};
-	bool claims = !strcmp(name, "claims");
+	int (*summary)(const struct sweep_args *a) = sweep_summary(name);
 	struct jobfile f;
 	char *path;
 	int status, err;
 
 	if (a->judge)
-		return print_claims(a);
+		return summary(a);
 	path = find_file(name);
 	err = jobfile_read(&f, path);
 	free(path);
@@ -174,9 +188,9 @@ static int sweep_file(const char *name, const struct sweep_args *a)
 	sigaction(SIGINT, &wait, NULL);
 	status = run_all(&f, a);
 	jobfile_free(&f);
-	if (claims && !a->dry_run && status != STATUS_INTERRUPTED) {
+	if (summary && !a->dry_run && status != STATUS_INTERRUPTED) {
 		printf("\n");
-		err = print_claims(a);
+		err = summary(a);
 		if (!status)
 			status = err;
 	}
@@ -194,8 +208,8 @@ static int sweep_main(int argc, char **argv)
 		log_error("sweep: expected one job file or the name of one in experiments/");
 		return EXIT_USAGE;
 	}
-	if (a.judge && strcmp(argv[1], "claims") != 0) {
-		log_error("sweep: --judge is for claims");
+	if (a.judge && !sweep_summary(argv[1])) {
+		log_error("sweep: --judge is for claims and vmms");
 		return EXIT_USAGE;
 	}
 	return sweep_file(argv[1], &a);
@@ -204,13 +218,14 @@ static int sweep_main(int argc, char **argv)
 const struct command cmd_sweep = {
 	.name = "sweep",
 	.args = "FILE.ini | NAME",
-	.summary = "run the experiments of a job file; `claims` judges published figures",
+	.summary = "run the experiments of a job file; `claims` judges published figures, `vmms` compares VMMs",
 	.details =
 		"A job file has a section per experiment, [global] for what they share, and the options of\n"
 		"bench run as keys (flags are on or off); any other key is a --set. kernel is the knob,\n"
 		"guest_kernel the option, probes=off is --no-probes. Lists are a matrix, measured interleaved.\n"
 		"A NAME without dot or slash is experiments/NAME.ini.",
 	.examples = "bench sweep claims --dry-run\nbench sweep claims --judge\n"
+		    "bench sweep vmms --reps=3\n"
 		    "bench sweep experiments/knobs.ini --only=rings --reps=7",
 	.opts = sweep_opts,
 	.run = sweep_main,

@@ -417,6 +417,38 @@ void plan_order(struct plan *p, unsigned reps)
 	free(round);
 }
 
+static const char all_vmms[] = "all";
+
+/* Those whose program is here, for --vmm=all. */
+static size_t vmms_here(char ***vmms)
+{
+	char **w = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; vmm_adapters[i]; i++) {
+		if (!vmm_is_here(vmm_adapters[i]))
+			continue;
+		w = xgrow(w, n, sizeof(*w));
+		w[n++] = xstrdup(vmm_adapters[i]->name);
+	}
+	*vmms = w;
+	return n;
+}
+
+/* What one of all cannot do is left out; of one that was named it is refused. */
+static bool left_out(const struct run_args *args, const struct workload *wl, const char *mode,
+		     const char *vmm)
+{
+	const struct mode *m = mode_find(mode, workload_kinds(wl));
+	const struct vmm_adapter *a = vmm_adapter_find(vmm, strlen(vmm));
+
+	if (!m || !mode_has_vm(m) || !args->vmms || strcmp(args->vmms, all_vmms))
+		return false;
+	if (a->guests && args->guest && !strcmp(args->guest, "micro"))
+		return true;
+	return !vmm_can(a, m);
+}
+
 /* The mode of a workload with a device path, unless one is named. */
 static const char *workload_mode(const struct workload *wl)
 {
@@ -447,10 +479,13 @@ int plan_make(struct plan *p, const char *name, const struct run_args *args)
 		modes = xcalloc(1, sizeof(*modes));
 		modes[n_modes++] = xstrdup("");
 	}
-	n_vmms = list_split(args->vmms ? args->vmms : "builtin", &vmms);
+	if (args->vmms && !strcmp(args->vmms, all_vmms))
+		n_vmms = vmms_here(&vmms);
+	else
+		n_vmms = list_split(text_or(args->vmms, "builtin"), &vmms);
 	for (size_t m = 0; m < n_modes && !err; m++)
 		for (size_t v = 0; v < n_vmms && !err; v++)
-			for (size_t s = 0; s < n_sets && !err; s++)
+			for (size_t s = 0; s < n_sets && !err && !left_out(args, wl, modes[m], vmms[v]); s++)
 				err = add_cell(p, wl, modes[m], vmms[v], s);
 	if (!err && (args->nic || args->vf) && !plan_real_wire(p)) {
 		log_error("--nic, --vf: nothing here goes over a card; add --topology=wire or mode sriov");

@@ -8,7 +8,7 @@
 X(modes, "mode", 'm', STR, 0, "M[,M...]",
   "device paths; see bench list modes")
 X(vmms, "vmm", 0, STR, 0, "V[,V...]",
-  "VMMs: builtin (default) and those of bench list vmms; none is mode host")
+  "VMMs: builtin (default) and those of bench list vmms, NAME:PATH for a build of one; all: that are here; none: mode host")
 X(guest, "guest", 'g', STR, 0, "linux|micro",
   "guest (default: the workload's first)")
 X(on, "on", 0, STR, RUN_OUTER, "auto|host|lab",

@@ -100,6 +100,10 @@ bool vmm_uses_mmio(const struct vmm_adapter *vmm, const struct knobs *ks);
 const char *vmm_guest_module(const struct vmm_adapter *vmm, const struct knobs *ks, const char *module);
 /* The cell's switches of the device as ",NAME=VALUE" each. -ENOTSUP (logged) for one that the VMM has not. */
 int vmm_spell_knobs(const struct vmm_adapter *vmm, const struct knobs *ks, struct strbuf *sb);
+/* Its program is on this machine. */
+bool vmm_is_here(const struct vmm_adapter *vmm);
+/* It has the mode's device, or there is none. */
+bool vmm_can(const struct vmm_adapter *vmm, const struct mode *mode);
 /* The modes that it has, ", " between them. Caller frees. */
 char *vmm_modes(const struct vmm_adapter *vmm);
 /* Of a VMM that has none of the device's switches. */

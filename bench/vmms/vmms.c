@@ -204,21 +204,40 @@ int vmm_check(const struct vmm_adapter *vmm, const char *variant, const struct m
 	return err;
 }
 
-char *vmm_modes(const struct vmm_adapter *vmm)
+bool vmm_can(const struct vmm_adapter *vmm, const struct mode *mode)
 {
 	enum log_level level = log_level();
 	struct knobs none = {NULL, 0};
-	struct strbuf sb = STRBUF_INIT;
+	int err;
 
 	log_set_level(LOG_SILENT);
+	err = vmm_check(vmm, "", mode, &none);
+	log_set_level(level);
+	return !err;
+}
+
+char *vmm_modes(const struct vmm_adapter *vmm)
+{
+	struct strbuf sb = STRBUF_INIT;
+
 	for (const struct mode *const *m = mode_table; *m; m++) {
-		if (!mode_has_vm(*m) || !*(*m)->name || vmm_check(vmm, "", *m, &none))
+		if (!mode_has_vm(*m) || !*(*m)->name || !vmm_can(vmm, *m))
 			continue;
 		strbuf_sep(&sb, ", ");
 		strbuf_adds(&sb, (*m)->name);
 	}
-	log_set_level(level);
 	return strbuf_take(&sb);
+}
+
+bool vmm_is_here(const struct vmm_adapter *vmm)
+{
+	const char *program = vmm_program(vmm, "");
+	char *path = NULL;
+
+	if (program)
+		path = path_program(program);
+	free(path);
+	return path;
 }
 
 int vmm_refuse_variant(const struct vmm_adapter *vmm, const struct vmm_want *want)

@@ -97,3 +97,12 @@ need_kvm() {
 	fails 2 'mem=8M: expected 16M..64G' "$bench" run boot --guest=micro --on=host --set mem=8M
 	fails 2 'mem=lots: expected 16M..64G' "$bench" run boot --guest=micro --on=host --set mem=lots
 }
+
+@test "--vmm=all: every VMM whose program is here, over the paths that it has" {
+	cells() {
+		EXITLAB_KVMTOOL=$1 "$bench" run net-throughput --mode=host,virtio,vhost-user --vmm=all --reps=1 --warmup=0 --dry-run |
+			awk '$3 == 1 { print $2 }' | sort | tr '\n' ' '
+	}
+	[ "$(cells /nonexistent)" = "host vhost-user/builtin vhost-user/microvm vhost-user/qemu virtio/builtin virtio/microvm virtio/qemu " ]
+	[ "$(cells /bin/true)" = "host vhost-user/builtin vhost-user/microvm vhost-user/qemu virtio/builtin virtio/kvmtool virtio/microvm virtio/qemu " ]
+}

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "bench/vmms/vmm.h"
 #include "bench/modes/knobs.h"
@@ -124,6 +125,69 @@ static void versions_are_asked_for(void **state)
 	assert_null(vmm_version(&stranger, ""));
 }
 
+static json_t *firecracker_config(const struct mode *mode, const char *transport, bool *pci)
+{
+	char dir[] = "/tmp/exitlab-adapter-XXXXXX", *file;
+	struct strlist a = STRLIST_INIT;
+	struct device_path path;
+	struct knobs ks = {NULL, 0};
+	struct vmm_want w = {
+		.program = "firecracker",
+		.kernel = "/kernel",
+		.initrd = "/image.cpio",
+		.cmdline = "a=\"b\" c",
+		.path = &path,
+		.knobs = &ks,
+		.variant = "",
+		.cpus = 2,
+		.mem_bytes = 128 * MIB,
+		.log_dir = mkdtemp(dir),
+	};
+	json_t *config;
+
+	knobs_set(&ks, "transport", transport);
+	path_init(&path, mode);
+	strcpy(path.wire.tap, "tap7");
+	strcpy(path.wire.mac, "52:54:00:00:00:01");
+	assert_int_equal(vmm_adapter_find("firecracker", 11)->command(&w, &a), 0);
+	*pci = strlist_has(&a, "--enable-pci");
+	file = xasprintf("%s/firecracker.json", dir);
+	assert_true(strlist_has(&a, file));
+	config = json_load_file(file, 0, NULL);
+	assert_non_null(config);
+	unlink(file);
+	rmdir(dir);
+	free(file);
+	free(ks.k);
+	strlist_free(&a);
+	return config;
+}
+
+/* What it is told stands in a file beside the sample's logs. */
+static void firecracker_reads_a_file(void **state)
+{
+	static const char net[] =
+		"{\"boot-source\": {\"kernel_image_path\": \"/kernel/vmlinux\", \"boot_args\": \"a=\\\"b\\\" c\", "
+		"\"initrd_path\": \"/image.cpio\"}, \"machine-config\": {\"vcpu_count\": 2, \"mem_size_mib\": 128}, "
+		"\"drives\": [], \"network-interfaces\": [{\"iface_id\": \"eth0\", \"host_dev_name\": \"tap7\", "
+		"\"guest_mac\": \"52:54:00:00:00:01\"}]}";
+	json_t *want = json_loads(net, 0, NULL), *config;
+	bool pci;
+
+	(void)state;
+	assert_non_null(want);
+	config = firecracker_config(&mode_virtio, "mmio", &pci);
+	assert_true(json_equal(config, want));
+	assert_false(pci);
+	json_decref(config);
+	json_object_del(want, "network-interfaces");
+	config = firecracker_config(&mode_none, "pci", &pci);
+	assert_true(json_equal(config, want));
+	assert_true(pci);
+	json_decref(config);
+	json_decref(want);
+}
+
 static void why_it_cannot_be_used_is_said(void **state)
 {
 	char *why = vmm_unusable(&stranger, "");
@@ -139,6 +203,7 @@ int main(void)
 		cmocka_unit_test(each_vm_has_its_own_monitor),
 		cmocka_unit_test(the_program_can_be_named),
 		cmocka_unit_test(versions_are_asked_for),
+		cmocka_unit_test(firecracker_reads_a_file),
 		cmocka_unit_test(why_it_cannot_be_used_is_said),
 	};
 

@@ -139,6 +139,7 @@ static char *command_line(const struct vmm_adapter *vmm, const struct mode *mode
 
 	path_init(&path, mode);
 	path.wire.tap_fd[0] = 9;
+	strcpy(path.wire.tap, "tap0");
 	strcpy(path.wire.mac, "52:54:00:00:00:01");
 	path.sriov.vf_addr = (char *)"0000:01:10.0";
 	path.medium.path = (char *)"/dev/d0";
@@ -185,6 +186,29 @@ static void each_vmm_has_each_device(void **state)
 		{"microvm", &mode_virtio, "vhost=off,fd=9 -device virtio-net-device,netdev=n0"},
 		{"microvm", &mode_vhost, "vhost=on,fd=9 -device virtio-net-device,netdev=n0"},
 		{"microvm", &mode_vhost_user, "vhost-user,id=n0,chardev=vu -device virtio-net-device"},
+		{"kvmtool", &mode_none,
+		 " --console serial --cpus 1 --mem 64M --kernel micro.elf/vmlinuz --params  --network mode=none"},
+		{"kvmtool", &mode_virtio,
+		 "--network mode=tap,tapif=tap0,script=none,guest_mac=52:54:00:00:00:01"},
+		{"kvmtool", &mode_vhost,
+		 "--network mode=tap,tapif=tap0,script=none,guest_mac=52:54:00:00:00:01,vhost=1"},
+		{"kvmtool", &mode_sriov, "--network mode=none --vfio-pci 0000:01:10.0"},
+		{"firecracker", &mode_none, " vmm --no-api --level Error --config-file "},
+		{"firecracker", &mode_virtio, "/firecracker.json"},
+		{"cloud-hypervisor", &mode_none,
+		 " vmm --kernel micro.elf/vmlinux --cmdline  --cpus boot=1 --memory size=64M --serial tty --console off"},
+		{"cloud-hypervisor", &mode_virtio, "--net mac=52:54:00:00:00:01,num_queues=2,fd=[9]"},
+		{"cloud-hypervisor", &mode_vhost_user,
+		 "--memory size=64M,shared=on --serial tty --console off "
+		 "--net mac=52:54:00:00:00:01,num_queues=2,vhost_user=true,socket=sock"},
+		{"cloud-hypervisor", &mode_sriov, "--device path=/sys/bus/pci/devices/0000:01:10.0"},
+		{"crosvm", &mode_none,
+		 " vmm run --disable-sandbox --cpus 1 --mem 64 --serial type=stdout,hardware=serial,num=1,console,stdin "
+		 "--params  micro.elf/vmlinux"},
+		{"crosvm", &mode_virtio, "--net tap-fd=9,mac=52:54:00:00:00:01 micro.elf/vmlinux"},
+		{"crosvm", &mode_vhost,
+		 "--net tap-fd=9,mac=52:54:00:00:00:01,vhost-net=[device=/dev/vhost-net] micro.elf/vmlinux"},
+		{"crosvm", &mode_sriov, "--vfio /sys/bus/pci/devices/0000:01:10.0 micro.elf/vmlinux"},
 	};
 
 	(void)state;
@@ -254,6 +278,18 @@ static void what_a_vmm_lacks_is_refused(void **state)
 		{"microvm", "", "cpus", "2", &mode_e1000, -ENOTSUP},
 		{"microvm", "", "cpus", "2", &mode_sriov, -ENOTSUP},
 		{"microvm", "accel=tcg", "cpus", "2", &mode_none, -ENOTSUP},
+		{"kvmtool", "", "transport", "mmio", &mode_virtio, -ENOTSUP},
+		{"kvmtool", "", "ring", "packed", &mode_virtio, -ENOTSUP},
+		{"kvmtool", "", "cpus", "2", &mode_vhost_user, -ENOTSUP},
+		{"kvmtool", "/opt/lkvm", "cpus", "2", &mode_virtio, 0},
+		{"firecracker", "", "transport", "pci", &mode_virtio, 0},
+		{"firecracker", "", "queues", "2", &mode_virtio, -ENOTSUP},
+		{"firecracker", "", "cpus", "2", &mode_vhost, -ENOTSUP},
+		{"firecracker", "", "cpus", "2", &mode_sriov, -ENOTSUP},
+		{"cloud-hypervisor", "", "queues", "2", &mode_virtio, 0},
+		{"cloud-hypervisor", "", "cpus", "2", &mode_vhost, -ENOTSUP},
+		{"crosvm", "", "cpus", "2", &mode_e1000, -ENOTSUP},
+		{"crosvm", "vcpus", "cpus", "2", &mode_none, -ENOTSUP},
 	};
 
 	(void)state;
@@ -275,6 +311,7 @@ static void the_transport_brings_its_driver(void **state)
 	} cases[] = {
 		{"builtin", NULL, "virtio_pci"},   {"qemu", NULL, "virtio_pci"},
 		{"microvm", NULL, "virtio_mmio"},  {"microvm", "pci", "virtio_pci"},
+		{"kvmtool", NULL, "virtio_pci"},   {"firecracker", NULL, "virtio_mmio"},
 		{"microvm", "mmio", "virtio_mmio"},
 	};
 

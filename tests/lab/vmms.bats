@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+# VMMs that are not ours: QEMU's microvm for real, and those that Debian has not by a program that stands in for them.
+load ../helper
+
+store=$BATS_FILE_TMPDIR/store
+
+once() {
+	run "$bench" run "$@" --on=host --reps=1 --warmup=0 --store="$store" --json
+	[ "$status" -eq 0 ] || { echo "$output"; return 1; }
+	"$bench" -q show latest --store="$store" --json >"$BATS_TEST_TMPDIR/json"
+}
+
+@test "microvm: boot, idle and vhost over virtio-mmio, every check ok; one table of them" {
+	once boot --vmm=microvm
+	json 'j["ok"] and j["summary"]["boot_exits"]["median"] > 1000'
+	once idle --vmm=microvm --duration=300ms
+	json 'j["ok"] and j["summary"]["exits"]["median"] > 0'
+	once net-throughput --vmm=microvm --mode=vhost --duration=300ms --set verify=full
+	json 'j["ok"] and all(c["ok"] for c in j["checks"]) and j["summary"]["kicks"]["median"] > 0'
+	json 'any(i["name"] == "microvm" and i["version"][0].isdigit() for i in j["inputs"])'
+	run "$bench" sweep vmms --judge --store="$store"
+	[[ "$output" == *"vhost/microvm "*" s "* ]] || { echo "$output"; false; }
+}
+
+# The stand-in ends with status 1 when the TAP is not there as its VMM takes it.
+@test "one port, the console's: agent told apart, TAP by name or by number, the end by reset" {
+	local v
+	for v in kvmtool firecracker cloud-hypervisor crosvm; do
+		once net-throughput --mode=virtio --vmm="$v:tests/lab/stand_in_vmm" --no-probes
+		json 'j["ok"] and j["vmm"] == "'$v':tests/lab/stand_in_vmm" and j["summary"]["throughput_bps"]["median"] == 1e9'
+		json 'any(i["version"] == "1.2.3" for i in j["inputs"])'
+		grep -q 'half a line of the kernel' "$store"/runs/*/sample-0/agent.log
+	done
+	run "$bench" run boot --vmm=kvmtool:/nonexistent/lkvm --on=host --reps=1 --store="$store"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"/nonexistent/lkvm is not there; build it, and say where it is"* ]] || { echo "$output"; false; }
+}
