@@ -150,7 +150,7 @@ static int check_direct(const char *path, const char *dir)
 	return err;
 }
 
-/* The file has no name, so the kernel frees it whatever ends us. The VMM opens it through our descriptor. */
+/* The file has no name, so the kernel frees it whatever ends us. Others open it through our descriptor. */
 static int open_file(struct medium *m)
 {
 	char *dir = xasprintf("%s/media", path_cache());

@@ -116,16 +116,17 @@ static int handle_frame(struct lab *lab, const struct lab_frame *f, char *data)
 }
 
 /* The emulator prints a banner before the first frame: skip it. */
-static void fall_in_step(struct lab *lab)
+static bool fall_in_step(struct lab *lab)
 {
 	static const char magic[] = LAB_MAGIC;
 	struct strbuf *in = &lab->inbox;
 	char *at = memmem(in->buf, in->len, magic, sizeof(magic));
 
 	if (!at)
-		return;
+		return false;
 	strbuf_cut(in, (size_t)(at - in->buf) + sizeof(magic));
 	lab->in_step = true;
+	return true;
 }
 
 int lab_take_frames(struct lab *lab)
@@ -134,12 +135,11 @@ int lab_take_frames(struct lab *lab)
 	size_t at = 0;
 	int err = 0;
 
-	if (lab->channel == LAB_SPEAKS && !lab->in_step)
-		fall_in_step(lab);
-	if (lab->channel == LAB_SPEAKS && !lab->in_step && in->len > LAB_FRAME_MAX)
-		return -EPROTO;
-	if (lab->channel == LAB_SPEAKS && !lab->in_step)
+	if (lab->channel == LAB_SPEAKS && !lab->in_step && !fall_in_step(lab)) {
+		if (in->len > LAB_FRAME_MAX)
+			return -EPROTO;
 		return 0;
+	}
 	while (!err && in->len - at >= sizeof(struct lab_frame)) {
 		struct lab_frame f;
 
@@ -209,7 +209,7 @@ static void on_signal(struct lab *lab)
 		send_winsize(lab);
 		return;
 	}
-	/* The second Ctrl-C ends the lab without asking. */
+	/* The first signal goes to the command, the second one ends the lab. */
 	if (lab->interrupts++ || !lab->ready || lab->channel != LAB_TALKS) {
 		lab->kill_ns = clock_ns();
 		lab->status = 128 + sig;
