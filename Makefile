@@ -226,6 +226,7 @@ check: setup-tests ## set up, build, and run all tests (TIER=quick: those withou
 soak: all unit-bins ## the long versions: simulations, a regression found, kills, SR-IOV cycles, a store of 10,000 records, equal repetitions
 	$(Q)O=$(O) tests/soak/statistics.sh
 	$(Q)O=$(O) tests/soak/gate.sh
+	$(Q)O=$(O) tests/soak/bisect.sh
 	$(Q)O=$(O) tests/soak/dashboard_scale.sh
 	$(Q)O=$(O) tests/soak/store_scale.sh
 	$(Q)O=$(O) LAB_KILLS=5 tests/soak/kill.sh

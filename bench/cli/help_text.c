@@ -110,7 +110,7 @@ static const char reference_head[] =
 	"| 3 | this substrate cannot: the message says what is missing and what to do |\n"
 	"| 4 | a bug of ours |\n"
 	"| 124 | `bench lab`: the time-out |\n"
-	"| 125 | `bench ab`: undecided |\n"
+	"| 125 | `bench ab`, `bench bisect`: undecided |\n"
 	"| 130 | interrupted; finished samples are kept |\n\n"
 	"| environment | |\n|---|---|\n"
 	"| `EXITLAB_CACHE` | kernels and the lab's images (default `$XDG_CACHE_HOME/exitlab`, `~/.cache/exitlab`) |\n"
