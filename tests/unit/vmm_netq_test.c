@@ -321,6 +321,7 @@ static const struct hdr_case hdr_cases[] = {
 	{"13 bytes", {0}, 13, IP4, 0, false},
 	{"14 bytes", {0}, 14, IP4, 0, true},
 	{"no bytes", {0}, 0, IP4, 0, false},
+	{"bits of flags that nobody knows", {0xfe, 0, 0, 0, 65535, 65535}, 60, IP4, 0, true},
 	{"checksum", {CSUM, 0, 0, 0, 34, 16}, 60, IP4, OFFLOADS, true},
 	{"checksum not negotiated", {CSUM, 0, 0, 0, 34, 16}, 60, IP4, 0, false},
 	{"checksum field ends with the frame", {CSUM, 0, 0, 0, 42, 16}, 60, IP4, OFFLOADS, true},

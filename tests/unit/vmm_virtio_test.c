@@ -5,7 +5,9 @@
  */
 #include <errno.h>
 #include <linux/pci_regs.h>
+#include <linux/virtio_console.h>
 #include <linux/virtio_pci.h>
+#include <linux/virtio_ids.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -630,6 +632,176 @@ static void test_capabilities(void **state)
 	assert_int_equal(dev->msix_cap, 0);
 }
 
+/* ---- what holds of every device on this transport ---- */
+
+static const struct device_case {
+	const struct pci_ops *ops;
+	const char *opts;
+	unsigned id, queues;
+} every_device[] = {
+	{&virtio_net_ops, "mode=recorder,queues=2", VIRTIO_ID_NET, 5},
+	{&virtio_net_ops, "mode=recorder,notify=mmio", VIRTIO_ID_NET, 3},
+	{&virtio_rng_ops, "", VIRTIO_ID_RNG, 1},
+	{&virtio_console_ops, "", VIRTIO_ID_CONSOLE, 2},
+};
+
+static void attach_case(const struct device_case *c)
+{
+	fake_vm_destroy(vm);
+	vm = fake_vm_create(32 * MIB);
+	dev = fake_attach(vm, c->ops, c->opts);
+	assert_non_null(dev);
+}
+
+static uint32_t cfg32(unsigned at)
+{
+	return pci_cfg_read(dev, at, 4);
+}
+
+/* 4.1.4.4: offset, multiplier and length of a notification capability, for queues as many as there are. */
+static void check_notify(unsigned at, unsigned queues)
+{
+	uint32_t offset = cfg32(at + 8), len = cfg32(at + 12), multiplier = cfg32(at + 16);
+
+	assert_int_equal(dev->cfg[at + 2], 20);
+	assert_int_equal(offset % 2, 0);
+	assert_true(!multiplier || (!(multiplier & (multiplier - 1)) && multiplier % 2 == 0));
+	for (unsigned q = 0; q < queues; q++) {
+		wr(VIRTIO_PCI_COMMON_Q_SELECT, 2, q);
+		assert_true(rd(VIRTIO_PCI_COMMON_Q_NOFF, 2) * multiplier + 2 <= len);
+	}
+}
+
+static void test_identity_and_layout(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(every_device); i++) {
+		const struct device_case *c = &every_device[i];
+
+		attach_case(c);
+		assert_int_equal(pci_cfg_read(dev, PCI_VENDOR_ID, 2), 0x1af4);
+		assert_int_equal(pci_cfg_read(dev, PCI_DEVICE_ID, 2), 0x1040 + c->id);
+		assert_true(offered() & V1);
+		assert_int_equal(offered() & (1ull << 37 | 1ull << 41), 0); /* SR_IOV, ADMIN_VQ */
+		for (unsigned type = VIRTIO_PCI_CAP_COMMON_CFG; type <= VIRTIO_PCI_CAP_PCI_CFG; type++) {
+			unsigned at = find_cap((uint8_t)type, 0);
+
+			assert_true(at);
+			for (unsigned n = 0; (at = find_cap((uint8_t)type, n)); n++) {
+				assert_true(dev->cfg[at + 2] >= 16 && dev->cfg[at + 4] < 6);
+				if (type == VIRTIO_PCI_CAP_NOTIFY_CFG)
+					check_notify(at, c->queues);
+				else if (type != VIRTIO_PCI_CAP_PCI_CFG)
+					assert_int_equal(cfg32(at + 8) % 4, 0);
+			}
+		}
+		assert_int_equal((pci_cfg_read(dev, dev->msix_cap + 2, 2) & 0x7ff) + 1, dev->n_vectors);
+		wr(VIRTIO_PCI_COMMON_Q_SELECT, 2, c->queues);
+		assert_int_equal(rd(VIRTIO_PCI_COMMON_Q_SIZE, 2), 0);
+	}
+}
+
+/* 4.1.5.1.2: any event to any vector, and to none. */
+static void test_every_event_to_every_vector(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(every_device); i++) {
+		unsigned regs[] = {VIRTIO_PCI_COMMON_MSIX, VIRTIO_PCI_COMMON_Q_MSIX};
+
+		attach_case(&every_device[i]);
+		assert_true(negotiate(V1));
+		for (unsigned q = 0; q < every_device[i].queues; q++)
+			for (unsigned v = 0; v < 2 * dev->n_vectors; v++) {
+				wr(VIRTIO_PCI_COMMON_Q_SELECT, 2, q);
+				wr(regs[v & 1], 2, v / 2);
+				assert_int_equal(rd(regs[v & 1], 2), v / 2);
+				wr(regs[v & 1], 2, VIRTIO_NO_VECTOR);
+				assert_int_equal(rd(regs[v & 1], 2), VIRTIO_NO_VECTOR);
+			}
+	}
+}
+
+/* 2.4, 4.1.4.3.1, 4.1.5.1.2.1: a reset leaves nothing of what the driver has set up. */
+static void test_reset_leaves_nothing(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(every_device); i++) {
+		const struct device_case *c = &every_device[i];
+		uint16_t size[8];
+
+		attach_case(c);
+		for (unsigned q = 0; q < c->queues; q++) {
+			wr(VIRTIO_PCI_COMMON_Q_SELECT, 2, q);
+			size[q] = (uint16_t)rd(VIRTIO_PCI_COMMON_Q_SIZE, 2);
+			assert_true(size[q] && !(size[q] & (size[q] - 1)));
+		}
+		fake_msix_on(dev, dev->n_vectors);
+		bring_up(RRESET, c->queues);
+		wr(VIRTIO_PCI_COMMON_MSIX, 2, 0);
+		wr(VIRTIO_PCI_COMMON_STATUS, 1, 0);
+		assert_int_equal(get_status(), 0);
+		assert_int_equal(rd(VIRTIO_PCI_COMMON_MSIX, 2), VIRTIO_NO_VECTOR);
+		assert_int_equal(fake_of(vm)->n_ioeventfd, 0);
+		for (unsigned q = 0; q < c->queues; q++) {
+			wr(VIRTIO_PCI_COMMON_Q_SELECT, 2, q);
+			assert_int_equal(rd(VIRTIO_PCI_COMMON_Q_ENABLE, 2), 0);
+			assert_int_equal(rd(RESET_REG, 2), 0);
+			assert_int_equal(rd(VIRTIO_PCI_COMMON_Q_MSIX, 2), VIRTIO_NO_VECTOR);
+			assert_int_equal(rd(VIRTIO_PCI_COMMON_Q_SIZE, 2), size[q]);
+		}
+		assert_int_equal(fake_of(vm)->n_msi, 0);
+	}
+}
+
+/* 2.2.1: whatever is switched off takes along what needs it; any subset that is whole is taken. */
+static void test_offers_are_whole(void **state)
+{
+	static const char *const knobs[] = {"csum",	 "guest_csum", "tso4",	     "tso6",	  "ecn",
+					    "uso",	 "guest_tso4", "guest_tso6", "guest_uso", "mrg_rxbuf",
+					    "status",	 "mtu",	       "announce",   "ctrl_vq",	  "ctrl_rx",
+					    "ctrl_vlan", "ctrl_mac",   "mq",	     "offload"};
+	static const struct {
+		uint64_t of, need;
+	} rule[] = {
+		{F(HOST_TSO4), F(CSUM)}, {F(HOST_TSO6), F(CSUM)}, {1ull << NET_F_HOST_USO, F(CSUM)},
+		{F(HOST_ECN), F(HOST_TSO4) | F(HOST_TSO6)}, {F(GUEST_TSO4), F(GUEST_CSUM)},
+		{F(GUEST_TSO6), F(GUEST_CSUM)}, {F(GUEST_ECN), F(GUEST_TSO4) | F(GUEST_TSO6)},
+		{F(CTRL_RX), F(CTRL_VQ)}, {F(CTRL_VLAN), F(CTRL_VQ)}, {F(GUEST_ANNOUNCE), F(CTRL_VQ)},
+		{F(MQ), F(CTRL_VQ)}, {F(CTRL_MAC_ADDR), F(CTRL_VQ)}, {F(CTRL_GUEST_OFFLOADS), F(CTRL_VQ)},
+	};
+
+	(void)state;
+	for (size_t a = 0; a < ARRAY_SIZE(knobs); a++)
+		for (size_t b = a; b < ARRAY_SIZE(knobs); b++) {
+			char opts[96];
+
+			snprintf(opts, sizeof(opts), "mode=recorder,queues=2,%s=off%s%s%s", knobs[a],
+				 text_if(a != b, ","), text_if(a != b, knobs[b]), text_if(a != b, "=off"));
+			reattach(opts);
+			for (size_t i = 0; i < ARRAY_SIZE(rule); i++)
+				if (offered() & rule[i].of)
+					assert_true(offered() & rule[i].need);
+			assert_true(negotiate(offered()));
+		}
+}
+
+/* 5.3.5.1: before anything is set up. */
+static void test_console_emergency_write(void **state)
+{
+	char opts[32], got;
+	int sock[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock), 0);
+	snprintf(opts, sizeof(opts), "out=fd=%d", sock[1]);
+	attach_case(&(struct device_case){&virtio_console_ops, opts, VIRTIO_ID_CONSOLE, 2});
+	wr(DEVCFG + offsetof(struct virtio_console_config, emerg_wr), 4, '!');
+	assert_int_equal(recv(sock[0], &got, 1, 0), 1);
+	assert_int_equal(got, '!');
+	close(sock[0]);
+	close(sock[1]);
+}
+
 /* ---- the control queue: class 11 ---- */
 
 #define CTRL_ALL                                                                                   \
@@ -708,6 +880,23 @@ static void test_ctrl_commands(void **state)
 	assert_int_equal(ctrl(VIRTIO_NET_CTRL_GUEST_OFFLOADS, VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET,
 			      &offloads, 8),
 			 VIRTIO_NET_ERR);
+}
+
+/* 5.1.6.5.2.1: the next driver finds empty filters. */
+static void test_ctrl_after_reset(void **state)
+{
+	static const uint8_t one_mac[] = {1, 0, 0, 0, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0};
+	uint16_t id = 7;
+
+	(void)state;
+	bring_up(CTRL_ALL, 5);
+	assert_int_equal(ctrl(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, one_mac, sizeof(one_mac)),
+			 VIRTIO_NET_OK);
+	assert_int_equal(ctrl(VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_ADD, &id, 2), VIRTIO_NET_OK);
+	assert_int_equal(rec.filter.n_uni, 1);
+	bring_up(CTRL_ALL, 5);
+	assert_int_equal(rec.filter.n_uni, 0);
+	assert_false(rec.filter.vlan[0]);
 }
 
 static void test_ctrl_mac_tables(void **state)
@@ -1132,6 +1321,12 @@ int main(void)
 		T(test_device_config),
 		T(test_pci_cfg_window),
 		T(test_capabilities),
+		T(test_identity_and_layout),
+		T(test_every_event_to_every_vector),
+		T(test_reset_leaves_nothing),
+		T(test_offers_are_whole),
+		T(test_console_emergency_write),
+		T(test_ctrl_after_reset),
 		T(test_ctrl_commands),
 		T(test_ctrl_mac_tables),
 		T(test_ctrl_short_data),

@@ -186,6 +186,7 @@ static void configuration(void **state)
 	assert_int_equal(512u << c.physical_block_exp, 512u * c.min_io_size);
 	assert_int_equal(c.num_queues, 4);
 	assert_int_equal(c.wce, 1);
+	assert_int_equal(c.unused | c.unused1[0] | c.unused1[1] | c.unused1[2], 0);
 	assert_int_equal(c.max_discard_seg, VBLK_RANGES_MAX);
 	detach();
 }
@@ -197,7 +198,7 @@ static void knobs(void **state)
 		uint64_t gone, there;
 	} t[] = {
 		{"", F(MQ) | F(RO) | F_IN_ORDER | F_PACKED, F(FLUSH) | F_EVENT_IDX | F_INDIRECT},
-		{",flush=off", F(FLUSH), F(CONFIG_WCE)},
+		{",flush=off", F(FLUSH) | F(CONFIG_WCE), F(DISCARD)},
 		{",config_wce=off", F(CONFIG_WCE), F(FLUSH)},
 		{",discard=off", F(DISCARD), F(WRITE_ZEROES)},
 		{",write_zeroes=off", F(WRITE_ZEROES), F(DISCARD)},
@@ -269,6 +270,14 @@ static void refused(void **state)
 		{VIRTIO_BLK_T_OUT, 0, 512, true, VIRTIO_BLK_S_OK}, /* no data to write: nothing is */
 		{VIRTIO_BLK_T_SCSI_CMD, 0, 512, true, VIRTIO_BLK_S_UNSUPP},
 		{VIRTIO_BLK_T_SECURE_ERASE, 0, 16, false, VIRTIO_BLK_S_UNSUPP},
+		/* Zones are not offered: append, report, open, close, finish, reset, reset all. */
+		{15, 0, 512, false, VIRTIO_BLK_S_UNSUPP},
+		{16, 0, 512, true, VIRTIO_BLK_S_UNSUPP},
+		{18, 0, 0, false, VIRTIO_BLK_S_UNSUPP},
+		{20, 0, 0, false, VIRTIO_BLK_S_UNSUPP},
+		{22, 0, 0, false, VIRTIO_BLK_S_UNSUPP},
+		{24, 0, 0, false, VIRTIO_BLK_S_UNSUPP},
+		{26, 0, 0, false, VIRTIO_BLK_S_UNSUPP},
 		{0x80000000, 0, 0, false, VIRTIO_BLK_S_UNSUPP},
 		{UINT32_MAX, UINT64_MAX, 512, true, VIRTIO_BLK_S_UNSUPP},
 	};
@@ -472,12 +481,17 @@ static void write_cache(void **state)
 		{F(FLUSH) | F(CONFIG_WCE), 0, true},
 		{F(FLUSH) | F(CONFIG_WCE), 1, false},
 		{F(FLUSH), 0, false}, /* not negotiated: the register is not there */
+		{F(CONFIG_WCE), -1, true}, /* who cannot flush */
+		{F(CONFIG_WCE), 1, false},
 	};
 
 	(void)state;
 	attach("");
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
 		bring_up(t[i].features, 1);
+		if (t[i].features & F(CONFIG_WCE))
+			assert_int_equal(rd(DEVCFG + offsetof(struct virtio_blk_config, wce), 1),
+					 (t[i].features & F(FLUSH)) != 0);
 		if (t[i].wce >= 0)
 			wr(DEVCFG + offsetof(struct virtio_blk_config, wce), 1, (uint64_t)t[i].wce);
 		assert_int_equal(through(), t[i].through);

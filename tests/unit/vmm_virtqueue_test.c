@@ -308,6 +308,53 @@ static void test_call_flags(void **state)
 	assert_true(complete(1));
 }
 
+/* What is not negotiated is not looked at: the event index, or the flag it replaces (2.7.7.2, 2.7.10). */
+static void test_call_ignores_what_was_not_negotiated(void **state)
+{
+	(void)state;
+	start(SIZE, 0);
+	for (unsigned i = 0; i < 4 * SIZE; i++) {
+		rig.drv.avail->ring[SIZE] = (uint16_t)(i * 7919);
+		assert_true(complete(1));
+	}
+	start(SIZE, F_EVENT_IDX);
+	rig.drv.avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
+	for (unsigned i = 0; i < 4 * SIZE; i++) {
+		rig.drv.avail->ring[SIZE] = rig.drv.seen;
+		assert_true(complete(1));
+		virtq_kicks_off(&rig.vq);
+		assert_int_equal(rig.drv.used->flags, 0);
+		virtq_kicks_on(&rig.vq);
+		assert_int_equal(rig.drv.used->flags, 0);
+	}
+}
+
+/* The table is the driver's (2.7.5.1), and so is one that it points to. */
+static void test_descriptors_are_not_written(void **state)
+{
+	static const uint64_t features[] = {0, F_INDIRECT, F_EVENT_IDX, F_IN_ORDER};
+	const struct drv_seg seg[3] = {
+		{BUF_GPA, 9, false}, {BUF_GPA + 64, 64, true}, {BUF_GPA + 128, 1, true}};
+	struct vring_desc was[SIZE];
+
+	(void)state;
+	for (size_t f = 0; f < ARRAY_SIZE(features); f++) {
+		start(SIZE, features[f]);
+		for (unsigned lap = 0; lap < 4 * SIZE; lap++) {
+			uint32_t len;
+			uint16_t id;
+
+			drv_add(&rig.drv, seg, 3, features[f] & F_INDIRECT);
+			memcpy(was, rig.drv.desc, sizeof(was));
+			assert_int_equal(pop(), 1);
+			virtq_push(&rig.vq, &rig.c, 65);
+			virtq_publish(&rig.vq);
+			assert_memory_equal(was, rig.drv.desc, sizeof(was));
+			assert_true(drv_get(&rig.drv, &id, &len));
+		}
+	}
+}
+
 static void test_kicks(void **state)
 {
 	const struct drv_seg seg = {BUF_GPA, 64, true};
@@ -474,6 +521,7 @@ static const struct bad_indirect bad_indirect[] = {
 	{"one and a bit", 17, 0, TABLE, N, 1, -EBADMSG},
 	{"one short of two", 31, 0, TABLE, N, 1, -EBADMSG},
 	{"with NEXT", 32, N, TABLE, N, 1, -EBADMSG},
+	{"with WRITE, which means nothing there", 32, W, TABLE, N, 1, 1},
 	{"half outside RAM", 32, 0, RAM - 16, 0, 0, -EBADMSG},
 	{"not in RAM", 32, 0, 0xfee00000, 0, 0, -EBADMSG},
 	{"wraps", 32, 0, UINT64_MAX - 15, 0, 0, -EBADMSG},
@@ -892,6 +940,8 @@ int main(void)
 		cmocka_unit_test(test_call_event_idx),
 		cmocka_unit_test(test_call_event_in_batch),
 		cmocka_unit_test(test_call_flags),
+		cmocka_unit_test(test_call_ignores_what_was_not_negotiated),
+		cmocka_unit_test(test_descriptors_are_not_written),
 		cmocka_unit_test(test_kicks),
 		cmocka_unit_test(test_bad_split),
 		cmocka_unit_test(test_bad_packed),

@@ -55,6 +55,8 @@ static int vblk_start(struct virtio_dev *vd)
 {
 	struct vblk *b = vd->priv;
 
+	if (!virtio_has(vd, VIRTIO_BLK_F_FLUSH))
+		b->config.wce = 0; /* 5.2.5.2: a driver that cannot flush finds no write-back cache */
 	set_through(b);
 	for (unsigned i = 0; i < b->n_queues; i++)
 		if (vd->q[i].enabled)
@@ -105,6 +107,8 @@ static int offer_features(struct vblk *b, const struct dev_opts *o)
 	f |= b->n_queues > 1 ? B(MQ) : 0;
 	if (virtio_switch_off(o, knobs, ARRAY_SIZE(knobs), &f))
 		return -EINVAL;
+	if (!(f & B(FLUSH)))
+		f &= ~B(CONFIG_WCE); /* 5.2.5.2: the one is not offered without the other */
 	b->vd.offered = f;
 	return 0;
 }
