@@ -379,6 +379,30 @@ static const char *not_the_same(const struct claim *c, const json_t *rec)
 	return NULL;
 }
 
+/* In virtual time boots are equal, and a value is as sure as an interval. */
+static struct interval sure_interval(const json_t *a, struct interval ci)
+{
+	if (!strcmp(record_str(a, "time_base"), "virtual"))
+		ci.low = ci.high = ci.point;
+	return ci;
+}
+
+/* The whole interval decides: one that holds a value that agrees and one that does not tells nothing. */
+static void judge_interval(struct claim_result *r, const struct claim *c, struct interval ci)
+{
+	r->state = CLAIM_CANNOT_TELL;
+	if (isnan(ci.low))
+		snprintf(r->why, sizeof(r->why), "%zu boot%s: too few for an interval, %d are needed", ci.n,
+			 text_if(ci.n != 1, "s"), STATS_MIN_N);
+	else if (ci.low >= c->low && ci.high <= c->high)
+		r->state = CLAIM_HOLDS;
+	else if (ci.high < c->low || ci.low > c->high)
+		r->state = CLAIM_FAILS;
+	else
+		snprintf(r->why, sizeof(r->why), "the interval reaches beyond %.3g to %.3g: more boots, or a quieter machine",
+			 c->low, c->high);
+}
+
 static void judge(struct claim_result *r, const struct claim *c, json_t *const *rec, size_t n)
 {
 	const json_t *a, *b;
@@ -402,9 +426,7 @@ static void judge(struct claim_result *r, const struct claim *c, json_t *const *
 		return;
 	}
 	describe(r, c, &ci);
-	r->state = CLAIM_FAILS;
-	if (ci.point >= c->low && ci.point <= c->high)
-		r->state = CLAIM_HOLDS;
+	judge_interval(r, c, sure_interval(a, ci));
 	if (not_the_same(c, a)) {
 		snprintf(r->why, sizeof(r->why), "%s", not_the_same(c, a));
 		r->state = CLAIM_CANNOT_TELL;

@@ -7,9 +7,9 @@
 #include "base/util.h"
 
 enum claim_state {
-	CLAIM_HOLDS,
+	CLAIM_HOLDS,	    /* of its whole interval */
 	CLAIM_FAILS,
-	CLAIM_CANNOT_TELL,  /* an absolute time of a substrate whose time is not real */
+	CLAIM_CANNOT_TELL,  /* the interval holds both, or a time of a substrate whose time is not real */
 	CLAIM_NOT_MEASURED, /* no record here says */
 };
 const char *claim_state_text(enum claim_state s); /* "yes", "no", "cannot tell", "not measured" */

@@ -180,6 +180,40 @@ static void several_vms_are_a_case_of_their_own(void **state)
 		json_decref(rec[i]);
 }
 
+/* Of "vhost, exits to userspace per packet", at most 0.01. The median alone would say yes but for one. */
+static void the_interval_decides(void **state)
+{
+	static const struct {
+		double v[8];
+		int n;
+		const char *time_base, *why;
+		enum claim_state state;
+	} cases[] = {
+		{{.001, .002, .003, .004, .005, .006, .007, .008}, 8, "real", "", CLAIM_HOLDS},
+		{{.001, .002, .003, .004, .005, .02, .03, .04},
+		 8,
+		 "real",
+		 "reaches beyond 0 to 0.01",
+		 CLAIM_CANNOT_TELL},
+		{{.02, .03, .02, .03, .02, .03, .02, .03}, 8, "real", "", CLAIM_FAILS},
+		{{.001, .002, .003}, 3, "real", "3 boots: too few", CLAIM_CANNOT_TELL},
+		{{.001}, 1, "real", "1 boot: too few", CLAIM_CANNOT_TELL},
+		{{.001, .001}, 2, "virtual", "", CLAIM_HOLDS},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		json_t *rec = fake_record("vhost", "userspace_exits_per_packet", cases[i].v, cases[i].n);
+		struct claim_result r;
+
+		json_object_set_new(rec, "time_base", json_string(cases[i].time_base));
+		r = judge(&rec, 1, "vhost, exits to userspace per packet");
+		if (r.state != cases[i].state || !strstr(r.why, cases[i].why))
+			fail_msg("case %zu: %s, %s", i, claim_state_text(r.state), r.why);
+		json_decref(rec);
+	}
+}
+
 static void what_cannot_be_measured_says_so(void **state)
 {
 	struct claim_result r = judge(NULL, 0, "exit with its indirect cost");
@@ -201,6 +235,7 @@ int main(void)
 		cmocka_unit_test(sides_of_two_metrics),
 		cmocka_unit_test(boots_that_were_interleaved_come_first),
 		cmocka_unit_test(several_vms_are_a_case_of_their_own),
+		cmocka_unit_test(the_interval_decides),
 		cmocka_unit_test(what_cannot_be_measured_says_so),
 	};
 
