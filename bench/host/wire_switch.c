@@ -66,7 +66,9 @@ static int open_switch(struct wire *w, const char *peer_nic, const char *own_nic
 	w->switch_ns = netns_new();
 	if (w->switch_ns < 0)
 		return w->switch_ns;
-	return own_nic ? wire_take_card(&w->own_card, own_nic, w->switch_ns) : 0;
+	if (!own_nic)
+		return 0;
+	return wire_take_card(&w->own_card, own_nic, w->switch_ns);
 }
 
 int wire_switched(struct wire *w, unsigned queues, const char *peer_nic, const char *own_nic, bool ipv6)

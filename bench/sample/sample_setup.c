@@ -124,5 +124,7 @@ int boot_make_image(struct vm_boot *b)
 	strlist_free(&names);
 	free(dir);
 	free((char *)spec.moddir);
-	return err ? boot_fail(b, err, "the guest's image could not be built: %s", strerror(-err)) : 0;
+	if (err)
+		boot_fail(b, err, "the guest's image could not be built: %s", strerror(-err));
+	return err;
 }

@@ -19,7 +19,9 @@ static int boot_spawn(struct vm_boot *b, struct proc *p, char *const argv[], con
 {
 	int err = proc_spawn_logged(p, argv, o, b->log_dir, log);
 
-	return err ? boot_fail(b, err, "%s: %s", argv[0], strerror(-err)) : 0;
+	if (err)
+		boot_fail(b, err, "%s: %s", argv[0], strerror(-err));
+	return err;
 }
 
 static void job_words(const struct workload_job *job, struct strlist *a)
@@ -35,7 +37,9 @@ static void job_words(const struct workload_job *job, struct strlist *a)
 static int start_remote_peer(struct vm_boot *b)
 {
 	b->remote_fd = peer_connect(b->want->args->peer, &b->token, (unsigned)b->job.port);
-	return b->remote_fd < 0 ? boot_fail(b, b->remote_fd, "no peer at %s", b->want->args->peer) : 0;
+	if (b->remote_fd < 0)
+		return boot_fail(b, b->remote_fd, "no peer at %s", b->want->args->peer);
+	return 0;
 }
 
 int boot_start_peer(struct vm_boot *b)
@@ -113,8 +117,10 @@ static int vmm_argv(struct vm_boot *b, struct strlist *a)
 		w.cmdline = cmdline = linux_cmdline(b->cell->vmm);
 	}
 	err = vmm_there(b);
+	if (!err && !w.kernel)
+		err = -ENOENT;
 	if (!err)
-		err = w.kernel ? b->cell->vmm->command(&w, a) : -ENOENT;
+		err = b->cell->vmm->command(&w, a);
 	free(cmdline);
 	free(console);
 	if (err)
@@ -141,7 +147,9 @@ static int open_probes(struct vm_boot *b, const char *observer)
 		.vcpu = -1,
 	};
 
-	return probes_open(&b->probes, &o) ? boot_fail(b, -ENOTSUP, "the probes could not be attached") : 0;
+	if (probes_open(&b->probes, &o))
+		return boot_fail(b, -ENOTSUP, "the probes could not be attached");
+	return 0;
 }
 
 static int start_observer(struct vm_boot *b)
@@ -155,8 +163,10 @@ static int start_observer(struct vm_boot *b)
 		b->probes = NULL;
 		return err;
 	}
+	if (b->want->args->no_probes && (!name || observer_is_probes(name)))
+		return 0;
 	if (!name || observer_is_probes(name))
-		return b->want->args->no_probes ? 0 : open_probes(b, name);
+		return open_probes(b, name);
 	if (observer_start(&b->observer, name, b->want->log_dir))
 		return boot_fail(b, -ENOTSUP, "%s did not start", name);
 	return 0;
@@ -256,5 +266,7 @@ void boot_pin(struct vm_boot *b)
 
 int boot_start(struct vm_boot *b)
 {
-	return boot_no_vm(b) ? start_host_agent(b) : start_vmm(b);
+	if (boot_no_vm(b))
+		return start_host_agent(b);
+	return start_vmm(b);
 }

@@ -17,7 +17,7 @@ static void add_taps(const struct vmm_want *w, struct strbuf *sb)
 
 	strbuf_addf(sb, ",num_queues=%u,fd=[", 2 * pairs);
 	for (unsigned i = 0; i < pairs; i++)
-		strbuf_addf(sb, "%s%d", i ? "," : "", w->path->wire.tap_fd[i]);
+		strbuf_addf(sb, "%s%d", text_if(i, ","), w->path->wire.tap_fd[i]);
 	strbuf_addc(sb, ']');
 }
 

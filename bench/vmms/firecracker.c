@@ -43,7 +43,7 @@ static int write_config(const struct vmm_want *w, char **path)
 	char *text = json_dumps(config, JSON_INDENT(1));
 	int err = 0;
 
-	*path = xasprintf("%s/firecracker.json", w->log_dir ? w->log_dir : "");
+	*path = xasprintf("%s/firecracker.json", text_or(w->log_dir, ""));
 	if (w->log_dir)
 		err = file_write_atomic(*path, text, strlen(text));
 	if (err)

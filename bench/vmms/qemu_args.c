@@ -21,11 +21,15 @@ static void add_memory(const struct vmm_want *w, bool shared, struct strlist *a)
 
 static void add_cpus_and_memory(const struct vmm_want *w, const char *machine, bool tcg, struct strlist *a)
 {
-	const char *irqchip = knobs_get(w->knobs, "irqchip", NULL);
+	const char *irqchip = knobs_get(w->knobs, "irqchip", NULL), *accel = "kvm", *cpu = "host";
 	bool shared = w->path->mode->server == SERVER_HELPER; /* the helper maps the guest's memory */
 	struct strbuf sb = STRBUF_INIT;
 
-	strbuf_addf(&sb, "%s,accel=%s", machine, tcg ? "tcg" : "kvm");
+	if (tcg) {
+		accel = "tcg";
+		cpu = "max";
+	}
+	strbuf_addf(&sb, "%s,accel=%s", machine, accel);
 	if (irqchip && !tcg)
 		strbuf_addf(&sb, ",kernel-irqchip=%s", strcmp(irqchip, "kernel") ? irqchip : "on");
 	if (shared)
@@ -34,7 +38,7 @@ static void add_cpus_and_memory(const struct vmm_want *w, const char *machine, b
 	strlist_add(a, strbuf_str(&sb));
 	strbuf_free(&sb);
 	strlist_add(a, "-cpu");
-	strlist_add(a, tcg ? "max" : "host");
+	strlist_add(a, cpu);
 	strlist_add(a, "-smp");
 	strlist_addf(a, "%u", w->cpus);
 	add_memory(w, shared, a);
@@ -116,7 +120,7 @@ static int add_virtio_device(const struct vmm_want *w, const struct vmm_adapter 
 		strbuf_adds(&sb, ",csum=off,gso=off,guest_csum=off,guest_tso4=off,guest_tso6=off,guest_ufo=off,"
 				 "host_tso4=off,host_tso6=off,host_ufo=off");
 	if (ring)
-		strbuf_addf(&sb, ",packed=%s", strcmp(ring, "packed") ? "off" : "on");
+		strbuf_addf(&sb, ",packed=%s", on_off(!strcmp(ring, "packed")));
 	err = vmm_spell_knobs(vmm, w->knobs, &sb);
 	if (!err) {
 		strlist_add(a, "-device");
@@ -130,10 +134,9 @@ void qemu_add_tap(const struct vmm_want *w, unsigned queues, bool vhost, struct 
 {
 	struct strbuf sb = STRBUF_INIT;
 
-	strbuf_addf(&sb, "tap,id=n0,vhost=%s", vhost ? "on" : "off");
-	strbuf_adds(&sb, queues > 1 ? ",fds=" : ",fd=");
+	strbuf_addf(&sb, "tap,id=n0,vhost=%s,fd%s=", on_off(vhost), text_if(queues > 1, "s"));
 	for (unsigned i = 0; i < queues; i++)
-		strbuf_addf(&sb, "%s%d", i ? ":" : "", w->path->wire.tap_fd[i]);
+		strbuf_addf(&sb, "%s%d", text_if(i, ":"), w->path->wire.tap_fd[i]);
 	strlist_add(a, "-netdev");
 	strlist_add(a, strbuf_str(&sb));
 	strbuf_free(&sb);
@@ -190,7 +193,7 @@ static int add_disk(const struct vmm_want *w, const struct vmm_adapter *vmm, con
 		     aio);
 	strbuf_addf(&sb, "%s,drive=m0,%s=%u,write-cache=%s", device, queues,
 		    (unsigned)knobs_u64(w->knobs, "queues", 1),
-		    knob_is(w->knobs, "cache", "writethrough") ? "off" : "on");
+		    on_off(!knob_is(w->knobs, "cache", "writethrough")));
 	err = vmm_spell_knobs(vmm, w->knobs, &sb);
 	if (!err) {
 		strlist_add(a, "-device");

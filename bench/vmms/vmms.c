@@ -40,7 +40,7 @@ static const char *own_program(const char *name)
 		strbuf_addc(&sb, (char)(*name == '-' ? '_' : toupper((unsigned char)*name)));
 	program = getenv(strbuf_str(&sb));
 	strbuf_free(&sb);
-	return program && *program ? program : NULL;
+	return text_or(program, NULL);
 }
 
 static bool is_path(const char *given)
@@ -50,7 +50,7 @@ static bool is_path(const char *given)
 
 const char *vmm_variant(const char *given)
 {
-	return is_path(given) ? "" : given;
+	return text_if(!is_path(given), given);
 }
 
 const char *vmm_program(const struct vmm_adapter *vmm, const char *given)
@@ -82,7 +82,9 @@ static char *version_in(const char *text)
 	}
 	while (len && text[len - 1] != ' ')
 		len--;
-	return line > len ? xasprintf("%.*s", (int)(line - len), text + len) : NULL;
+	if (line == len)
+		return NULL;
+	return xasprintf("%.*s", (int)(line - len), text + len);
 }
 
 char *vmm_version(const struct vmm_adapter *vmm, const char *given)
@@ -100,30 +102,33 @@ char *vmm_version(const struct vmm_adapter *vmm, const char *given)
 char *vmm_unusable(const struct vmm_adapter *vmm, const char *given)
 {
 	const char *program = vmm_program(vmm, given);
-	char *path = program ? path_program(program) : NULL;
+	char *path = NULL;
 
+	if (program)
+		path = path_program(program);
 	if (!path)
 		return xasprintf("%s is not there; %s", text_or(program, vmm->name), vmm->get);
 	free(path);
 	if (!file_exists("/dev/kvm") && (!vmm->uses_kvm || vmm->uses_kvm(vmm_variant(given))))
 		return xstrdup("no /dev/kvm; load kvm_intel or kvm_amd, or use --on=lab");
-	return vmm->unusable ? vmm->unusable() : NULL;
+	if (!vmm->unusable)
+		return NULL;
+	return vmm->unusable();
 }
 
 const struct knob_spelling vmm_no_spellings[] = {{NULL, NULL}};
 
 static const struct knob_spelling *spelling_of(const struct vmm_adapter *vmm, const char *knob)
 {
-	const struct knob_spelling *s = vmm->spellings;
-
-	while (s && s->knob && strcmp(s->knob, knob))
-		s++;
-	return s && s->knob ? s : NULL;
+	for (const struct knob_spelling *s = vmm->spellings; s && s->knob; s++)
+		if (!strcmp(s->knob, knob))
+			return s;
+	return NULL;
 }
 
 static const char *transports(const struct vmm_adapter *vmm)
 {
-	return vmm->transports ? vmm->transports : "pci";
+	return text_or(vmm->transports, "pci");
 }
 
 bool vmm_uses_mmio(const struct vmm_adapter *vmm, const struct knobs *ks)
@@ -133,7 +138,9 @@ bool vmm_uses_mmio(const struct vmm_adapter *vmm, const struct knobs *ks)
 
 const char *vmm_guest_module(const struct vmm_adapter *vmm, const struct knobs *ks, const char *module)
 {
-	return vmm_uses_mmio(vmm, ks) && !strcmp(module, "virtio_pci") ? "virtio_mmio" : module;
+	if (vmm_uses_mmio(vmm, ks) && !strcmp(module, "virtio_pci"))
+		return "virtio_mmio";
+	return module;
 }
 
 static int check_transport(const struct vmm_adapter *vmm, const struct knobs *ks)
