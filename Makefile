@@ -255,7 +255,7 @@ install: all ## to PREFIX (default /usr/local), below DESTDIR
 	install -D -m755 $(O)/bench $(DESTDIR)$(PREFIX)/bin/bench
 	install -D -m755 setup.sh $(DESTDIR)$(PREFIX)/libexec/exitlab/setup.sh
 	install -d $(DESTDIR)$(PREFIX)/share/exitlab/experiments $(DESTDIR)$(PREFIX)/share/doc/exitlab
-	install -m644 README.md LICENSE docs/*.md results/SCHEMA.md $(DESTDIR)$(PREFIX)/share/doc/exitlab
+	install -m644 README.md SPECIFICATION.md LICENSE docs/*.md results/SCHEMA.md $(DESTDIR)$(PREFIX)/share/doc/exitlab
 	install -m644 experiments/* $(DESTDIR)$(PREFIX)/share/exitlab/experiments
 	$(O)/bench help --man=$(DESTDIR)$(PREFIX)/share/man/man1
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions

@@ -36,5 +36,8 @@ start=$SECONDS
 status=${PIPESTATUS[0]}
 tail -5 "$dir/log"
 echo "# number $bad: status $status after $((SECONDS - start)) s"
-[ "$status" -eq 0 ] && grep -q "^first bad commit: $wanted number $bad\$" "$dir/out" || { echo "FAILED: not found"; exit 1; }
+if [ "$status" -ne 0 ] || ! grep -q "^first bad commit: $wanted number $bad\$" "$dir/out"; then
+	echo "FAILED: not found"
+	exit 1
+fi
 [ "$(git worktree list | wc -l)" -eq 1 ] || { echo "FAILED: a worktree is left"; exit 1; }
