@@ -61,7 +61,7 @@ need_kvm() {
 		# shellcheck disable=SC2086 # two words
 		record $w --vmm=none --reps=1 | jq -e '.mode == "host" and .vmm == "" and .guest == "none" and .ok'
 	done
-	fails 3 "boot does not run without a guest" "$bench" run boot --mode=host
+	fails 3 "exit-cost does not run without a guest" "$bench" run exit-cost --mode=host
 	fails 2 "has no device path" "$bench" run compute --mode=virtio
 }
 
