@@ -98,7 +98,8 @@ static void *cost_thread(void *arg)
 		poll_names(p);
 		if (clock_ns() >= next) {
 			stop = sample(p);
-			next = c->sampled_ns ? clock_ns() + PERIOD_MS * NSEC_PER_MSEC : 0;
+			if (c->sampled_ns)
+				next = clock_ns() + PERIOD_MS * NSEC_PER_MSEC;
 		}
 		stop = stop || stopped(c, c->sampled_ns ? NAMES_MS : SAMPLE_MS);
 	}

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/number.h"
 #include "base/opts.h"
 #include "base/strlist.h"
 #include "probes/counters.h"
@@ -129,7 +130,7 @@ static void lower(char *s)
 		*s = (char)tolower((unsigned char)*s);
 }
 
-static void collect(const pfm_pmu_info_t *pmu, const pfm_event_info_t *ev, void *ctx)
+static void collect_name(const pfm_pmu_info_t *pmu, const pfm_event_info_t *ev, void *ctx)
 {
 	struct strlist *l = ctx;
 
@@ -142,12 +143,13 @@ static void unknown_event(const char *name, int code)
 {
 	struct strlist l = STRLIST_INIT;
 	char wanted[128];
-	const char *near;
+	const char *near = NULL;
 
 	snprintf(wanted, sizeof(wanted), "%s", name);
 	lower(wanted);
-	each_event(collect, &l);
-	near = l.n ? opts_nearest(wanted, (const char *const *)l.v) : NULL;
+	each_event(collect_name, &l);
+	if (l.n)
+		near = opts_nearest(wanted, (const char *const *)l.v);
 	if (near)
 		log_error("counters: no event %s (%s); did you mean %s?", name, pfm_strerror(code), near);
 	else
@@ -163,7 +165,7 @@ static void print_event(const pfm_pmu_info_t *pmu, const pfm_event_info_t *ev, v
 
 	snprintf(name, sizeof(name), "%s", ev->name);
 	lower(name);
-	fprintf(out, "%-12s %-36s %.80s\n", pmu->name, name, ev->desc ? ev->desc : "");
+	fprintf(out, "%-12s %-36s %.80s\n", pmu->name, name, text_or(ev->desc, ""));
 }
 
 void counters_list(FILE *out)
@@ -199,8 +201,8 @@ static void full_name(const struct counter_spec *s, char *buf, size_t size)
 {
 	bool any = s->user || s->kernel || s->guest || s->host;
 
-	snprintf(buf, size, "%s%s%s%s%s%s", s->name, any ? ":" : "", s->user ? "u" : "", s->kernel ? "k" : "",
-		 s->guest ? "G" : "", s->host ? "H" : "");
+	snprintf(buf, size, "%s%s%s%s%s%s", s->name, text_if(any, ":"), text_if(s->user, "u"),
+		 text_if(s->kernel, "k"), text_if(s->guest, "G"), text_if(s->host, "H"));
 }
 
 /* Of the same group on the same thread, or -1. */
@@ -269,7 +271,9 @@ int counters_open(struct counters **out, const char *list, pid_t pid)
 		err = -EINVAL;
 	}
 	while (!err && (more = counter_spec_next(&list, &group, &s))) {
-		err = more < 0 ? more : open_threads(c, &s, pid);
+		err = more;
+		if (more > 0)
+			err = open_threads(c, &s, pid);
 		if (err == 1 && !said)
 			log_warn(
 				"counters: this machine cannot count %s (no PMU, or not in this mode); software events work",
@@ -287,9 +291,11 @@ int counters_open(struct counters **out, const char *list, pid_t pid)
 
 void counters_close(struct counters *c)
 {
-	for (size_t i = 0; c && i < c->n; i++)
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->n; i++)
 		close(c->counter[i].fd);
-	free(c ? c->counter : NULL);
+	free(c->counter);
 	free(c);
 }
 
@@ -305,13 +311,13 @@ json_t *counters_to_json(struct counters *c)
 
 		if (read(c->counter[i].fd, &v, sizeof(v)) != sizeof(v))
 			continue;
-		share = v.enabled ? (double)v.running / (double)v.enabled : 0;
 		/* Never on the PMU: there is no number to give. */
 		if (v.enabled && !v.running)
 			continue;
+		share = ratio_or((double)v.running, (double)v.enabled, 0);
 		json_array_append_new(out, json_pack("{s:s,s:i,s:I,s:f}", "event", c->counter[i].event, "tid",
 						     (int)c->counter[i].tid, "count",
-						     (json_int_t)(share > 0 ? (double)v.value / share : 0),
+						     (json_int_t)ratio_or((double)v.value, share, 0),
 						     "scale", share));
 	}
 	return out;

@@ -37,7 +37,7 @@ static void thread_name(uint32_t tgid, uint32_t tid, const struct thread_state *
 
 	snprintf(path, sizeof(path), "/proc/%u/task/%u/comm", tgid, tid);
 	now = file_read_line(path);
-	snprintf(name, 17, "%.16s", *now ? now : t->comm);
+	snprintf(name, 17, "%.16s", text_or(now, t->comm));
 	free(now);
 }
 
@@ -68,9 +68,10 @@ static const char *thread_role(struct probes *p, const struct vcpu_state *v, uin
 static uint64_t running_ns(struct probes *p, const struct thread_state *t)
 {
 	const struct window_state *w = &p->skel->bss->window;
-	uint64_t from = MAX(t->on_ns, w->last_open_ns), to = probes_hot(p)->gate ? clock_ns() : w->close_ns;
 
-	return t->on_ns && w->last_open_ns && to > from ? to - from : 0;
+	if (!t->on_ns || !w->last_open_ns)
+		return 0;
+	return sub_floor(probes_counted_until(p), MAX(t->on_ns, w->last_open_ns));
 }
 
 static json_t *thread_to_json(struct probes *p, uint32_t tid, const struct thread_state *t)

@@ -23,7 +23,7 @@ static uint32_t vcpus_used(struct probes *p)
 
 static pid_t last_tid(const struct vcpu_state *v)
 {
-	return (pid_t)(v->tid ? v->tid : v->ended_tid);
+	return (pid_t)or_usual(v->tid, v->ended_tid);
 }
 
 static struct exit_sum sum_of_vcpu(const struct vcpu_state *v, uint32_t reason, uint64_t key)
@@ -66,7 +66,7 @@ static int add_row(struct probes *p, struct exits *e, const struct exit_row *row
 
 static uint64_t between(uint64_t from, uint64_t to)
 {
-	return from && to > from ? to - from : 0;
+	return from ? sub_floor(to, from) : 0;
 }
 
 /*
@@ -76,7 +76,7 @@ static uint64_t between(uint64_t from, uint64_t to)
  */
 static void add_open_exit(struct exit_sum *s, const struct vcpu_state *v, uint64_t now)
 {
-	uint64_t end = v->end_ns ? v->end_ns : now;
+	uint64_t end = or_usual(v->end_ns, now);
 	uint64_t total = between(v->exit_ns, end), user = between(v->user_ns, end);
 	uint64_t off = v->off_ns + between(v->off_from_ns, end);
 	uint64_t user_off = v->user_off_ns + (v->user_ns ? off : 0);
@@ -115,15 +115,14 @@ static int add_open(struct exits *e, size_t rows, const struct vcpu_state *v, ui
 	return 0;
 }
 
-/* Until when what is going on counts. */
-static uint64_t counted_until(struct probes *p)
+uint64_t probes_counted_until(struct probes *p)
 {
 	return probes_hot(p)->gate ? clock_ns() : p->skel->bss->window.close_ns;
 }
 
 int probes_exits(struct probes *p, struct exits *out)
 {
-	uint64_t now = counted_until(p);
+	uint64_t now = probes_counted_until(p);
 	int err = 0;
 
 	*out = (struct exits){NULL, 0, NULL, 0};
@@ -201,8 +200,10 @@ static void add_kind(struct probes *p, struct probes_totals *t, uint32_t reason,
 {
 	enum reason_kind kind = reason_kind(p->backend, reason);
 
-	t->pio += kind == KIND_PIO ? n : 0;
-	t->hlt += kind == KIND_HLT ? n : 0;
+	if (kind == KIND_PIO)
+		t->pio += n;
+	if (kind == KIND_HLT)
+		t->hlt += n;
 }
 
 void probes_totals(struct probes *p, struct probes_totals *t)
@@ -217,7 +218,7 @@ void probes_totals(struct probes *p, struct probes_totals *t)
 		t->mmio += v->user_mmio;
 		t->guest_ns += v->guest_total_ns;
 		if (v->where & IN_GUEST)
-			t->guest_ns += between(v->entry_ns, counted_until(p));
+			t->guest_ns += between(v->entry_ns, probes_counted_until(p));
 		if (v->where & IN_EXIT) /* not in its row yet */
 			add_kind(p, t, v->reason, 1);
 	}

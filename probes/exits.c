@@ -11,7 +11,7 @@ uint64_t exit_sum_kvm_ns(const struct exit_sum *s)
 {
 	uint64_t others = s->fast_ns + s->user_ns + s->wait_ns + s->asleep_ns;
 
-	return s->total_ns > others ? s->total_ns - others : 0;
+	return sub_floor(s->total_ns, others);
 }
 
 void exits_free(struct exits *e)
@@ -54,12 +54,10 @@ int exits_add_bin(struct exits *e, uint32_t slot, uint64_t n)
 int exit_sum_compare(const struct exit_sum *a, const struct exit_sum *b)
 {
 	if (a->serial != b->serial)
-		return a->serial < b->serial ? -1 : 1;
+		return compare_u64(a->serial, b->serial);
 	if (a->reason != b->reason)
-		return a->reason < b->reason ? -1 : 1;
-	if (a->key != b->key)
-		return a->key < b->key ? -1 : 1;
-	return 0;
+		return compare_u64(a->reason, b->reason);
+	return compare_u64(a->key, b->key);
 }
 
 static int compare_sums(const void *a, const void *b)
@@ -90,7 +88,7 @@ void exits_hist(const struct exits *e, const struct exit_sum *s, struct hist *h)
 /* A part of an open exit may become another one when it ends; time does not run backwards. */
 static uint64_t grown(uint64_t now, uint64_t before)
 {
-	return now > before ? now - before : 0;
+	return sub_floor(now, before);
 }
 
 static void sum_since(struct exit_sum *s, const struct exit_sum *before)

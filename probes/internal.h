@@ -25,6 +25,9 @@ struct probes {
 /* Interrupts whose raising was not timed, because another one's was just then: see docs/profile.md. */
 uint64_t probes_untimed(const struct probes *p);
 
+/* Until when what is going on counts. */
+uint64_t probes_counted_until(struct probes *p);
+
 static inline const struct hot_state *probes_hot(const struct probes *p)
 {
 	return &p->skel->data_hot->hot;

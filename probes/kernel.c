@@ -43,11 +43,9 @@ static const struct btf *all_types(const struct kernel *k)
 	return k->kvm ? k->kvm : k->vmlinux;
 }
 
-static int find(const struct kernel *k, const char *name, unsigned kind)
+static int find_type(const struct kernel *k, const char *name, unsigned kind)
 {
-	int id = btf__find_by_name_kind(all_types(k), name, kind);
-
-	return id > 0 ? id : 0;
+	return MAX(btf__find_by_name_kind(all_types(k), name, kind), 0);
 }
 
 /* The module's types as the kernel holds them, to name one of them to it; -1: not to be had. */
@@ -76,7 +74,7 @@ bool kernel_can_hook(const struct kernel *k, const char *name)
 		{.code = BPF_JMP | BPF_EXIT},
 	};
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY);
-	int id = find(k, name, BTF_KIND_FUNC), types_fd = -1, fd;
+	int id = find_type(k, name, BTF_KIND_FUNC), types_fd = -1, fd;
 
 	if (!id)
 		return false;
@@ -104,7 +102,7 @@ static const struct btf_type *prototype(const struct kernel *k, const char *trac
 	int id;
 
 	snprintf(name, sizeof(name), "btf_trace_%s", tracepoint);
-	id = find(k, name, BTF_KIND_TYPEDEF);
+	id = find_type(k, name, BTF_KIND_TYPEDEF);
 	if (!id)
 		return NULL;
 	/* A typedef of a pointer to the function. */

@@ -20,7 +20,7 @@ static __always_inline bool counted(void)
 	return hot.gate && vcpu_current();
 }
 
-static __always_inline int count(enum mmu_count what)
+static __always_inline int count_one(enum mmu_count what)
 {
 	if (counted())
 		__sync_fetch_and_add(&mmu[what], 1);
@@ -60,14 +60,20 @@ int BPF_PROG(on_page_fault_old, unsigned long address, unsigned int code)
 SEC("tp_btf/kvm_mmu_set_spte")
 int BPF_PROG(on_set_spte, int level)
 {
-	return count(level <= 1 ? MMU_MAP_4K : level == 2 ? MMU_MAP_2M : MMU_MAP_1G);
+	enum mmu_count what = MMU_MAP_1G;
+
+	if (level <= 1)
+		what = MMU_MAP_4K;
+	else if (level == 2)
+		what = MMU_MAP_2M;
+	return count_one(what);
 }
 
 #define COUNTER(tracepoint, what)                                                                 \
 	SEC("tp_btf/" #tracepoint)                                                                \
 	int count_##tracepoint(void *ctx)                                                         \
 	{                                                                                         \
-		return count(what);                                                               \
+		return count_one(what);                                                           \
 	}
 
 COUNTER(fast_page_fault, MMU_FAULT_FAST)

@@ -128,7 +128,9 @@ static long mount_of(int fd)
 	close(info);
 	text[MAX(n, 0)] = '\0';
 	at = strstr(text, "mnt_id:");
-	return at ? strtol(at + strlen("mnt_id:"), NULL, 10) : -1;
+	if (!at)
+		return -1;
+	return strtol(at + strlen("mnt_id:"), NULL, 10);
 }
 
 /*
@@ -186,8 +188,11 @@ static int find_page(pid_t tgid)
 /* Regions of a page may move while we copy; a torn one is put right by the next poll. */
 static void take_regions(struct vm_names *vm)
 {
-	struct stats_page *copy = vm->page_fd < 0 ? NULL : malloc(sizeof(*copy));
+	struct stats_page *copy;
 
+	if (vm->page_fd < 0)
+		return;
+	copy = malloc(sizeof(*copy));
 	if (copy && !stats_page_copy(vm->page_fd, copy, offsetof(struct stats_page, now))) {
 		vm->n_regions = copy->n_regions;
 		for (uint32_t i = 0; i < vm->n_regions; i++)
@@ -264,12 +269,19 @@ static bool has_page(struct names *n, pid_t tgid)
 
 static uint64_t suppressed_of(const struct stats_page *page, bool window)
 {
-	const struct stats_counters *to = window && page->close_ns ? &page->at_close : &page->now;
+	const struct stats_counters *to = &page->now;
 	uint64_t sum = 0;
 
-	for (uint32_t q = 0; q < page->n_queues; q++)
-		sum += to->queue[q].suppressed - (window ? page->at_open.queue[q].suppressed : 0);
-	return window && !page->open_ns ? 0 : sum;
+	if (window && !page->open_ns)
+		return 0;
+	if (window && page->close_ns)
+		to = &page->at_close;
+	for (uint32_t q = 0; q < page->n_queues; q++) {
+		sum += to->queue[q].suppressed;
+		if (window)
+			sum -= page->at_open.queue[q].suppressed;
+	}
+	return sum;
 }
 
 bool names_suppressed(struct names *n, bool window, uint64_t *suppressed)
@@ -335,9 +347,10 @@ static void region_name(const struct vm_names *vm, const struct stats_region *r,
 			char name[NAME_MAX_LEN])
 {
 	bool ours = vm->page_fd >= 0;
-	const char *reg = ours || strcmp(r->name, "e1000-mmio") ? NULL
-				: in_table(e1000_regs, ARRAY_SIZE(e1000_regs), addr - r->base);
+	const char *reg = NULL;
 
+	if (!ours && !strcmp(r->name, "e1000-mmio"))
+		reg = in_table(e1000_regs, ARRAY_SIZE(e1000_regs), addr - r->base);
 	if (reg)
 		snprintf(name, NAME_MAX_LEN, "e1000 %s", reg);
 	else if (!ours && nvme_doorbell(r->name, addr - r->base, name))
@@ -385,11 +398,11 @@ const char *names_missing(struct names *n)
 
 		if (!vm->qemu || !vm->unnamed || vm->n_regions)
 			continue;
-		why = vm->has_qmp
-			      ? "QEMU's registers have no names here: its QMP socket did not answer (libvirt or "
-				"another client has it, or QEMU has ended); give it a second one"
-			      : "QEMU's registers have no names here: it has no QMP socket to be asked over; start it "
-				"with -qmp unix:PATH,server=on,wait=off";
+		why = "QEMU's registers have no names here: it has no QMP socket to be asked over; start it "
+		      "with -qmp unix:PATH,server=on,wait=off";
+		if (vm->has_qmp)
+			why = "QEMU's registers have no names here: its QMP socket did not answer (libvirt or "
+			      "another client has it, or QEMU has ended); give it a second one";
 	}
 	pthread_mutex_unlock(&n->lock);
 	return why;

@@ -33,7 +33,7 @@ static char libbpf_last[256];
 
 static int on_libbpf_message(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	char *text, *tail;
+	char *text;
 	int len;
 
 	if (level == LIBBPF_DEBUG)
@@ -43,8 +43,7 @@ static int on_libbpf_message(enum libbpf_print_level level, const char *fmt, va_
 		return 0;
 	if (level == LIBBPF_WARN && !libbpf_last[0])
 		snprintf(libbpf_last, sizeof(libbpf_last), "%.*s", MIN((int)strcspn(text, "\n"), 250), text);
-	tail = len > VERIFIER_TAIL ? text + len - VERIFIER_TAIL : text;
-	log_debug("%s", tail);
+	log_debug("%s", text + sub_floor((uint64_t)len, VERIFIER_TAIL));
 	free(text);
 	return 0;
 }
@@ -95,9 +94,13 @@ static bool may_trace(void)
 /* securityfs tells, where somebody has mounted it; else what the kernel was booted with. */
 static bool locked_down(void)
 {
-	bool mounted = file_exists("/sys/kernel/security/lockdown");
-	char *line = file_read_line(mounted ? "/sys/kernel/security/lockdown" : "/proc/cmdline");
-	bool locked = strstr(line, mounted ? "[confidentiality]" : "lockdown=confidentiality");
+	static const char *const places[][2] = {
+		{"/sys/kernel/security/lockdown", "[confidentiality]"},
+		{"/proc/cmdline", "lockdown=confidentiality"},
+	};
+	const char *const *place = places[!file_exists(places[0][0])];
+	char *line = file_read_line(place[0]);
+	bool locked = strstr(line, place[1]);
 
 	free(line);
 	return locked;
@@ -214,14 +217,15 @@ static void set_filters(struct probes *p)
 
 static int load_failed(int err)
 {
-	if (err == -EPERM)
+	if (err == -EPERM) {
 		log_error(
 			"probes: the kernel refused the BPF programs (%s); raise `ulimit -l` on kernels before 5.11, or "
 			"look for a security module that forbids it; " STILL,
 			libbpf_last);
-	else
-		log_error("probes: this kernel's KVM does not fit the BPF programs: %s; " STILL, libbpf_last);
-	return err == -EPERM ? err : -EOPNOTSUPP;
+		return -EPERM;
+	}
+	log_error("probes: this kernel's KVM does not fit the BPF programs: %s; " STILL, libbpf_last);
+	return -EOPNOTSUPP;
 }
 
 static int map_rows(struct probes *p)
@@ -250,10 +254,11 @@ static int load_and_attach(struct probes *p)
 	cpu_choose(p);
 	mmu_choose(p);
 	err = probes_bpf__load(p->skel);
+	if (!err)
+		err = probes_bpf__attach(p->skel);
 	if (err)
 		return load_failed(err);
-	err = probes_bpf__attach(p->skel);
-	return err ? load_failed(err) : map_rows(p);
+	return map_rows(p);
 }
 
 int probes_open(struct probes **out, const struct probes_opts *opts)
@@ -272,7 +277,9 @@ int probes_open(struct probes **out, const struct probes_opts *opts)
 	p->backend = find_backend();
 	p->kernel = kernel_open();
 	p->names = names_new(!opts->window);
-	err = p->kernel ? load_and_attach(p) : -ENOMEM;
+	err = -ENOMEM;
+	if (p->kernel)
+		err = load_and_attach(p);
 	if (!err && opts->trace)
 		err = trace_open(p);
 	if (!err && opts->counters)
@@ -350,7 +357,9 @@ static uint64_t window_ns(struct probes *p)
 {
 	const struct window_state *w = &p->skel->bss->window;
 
-	return w->total_ns + (probes_hot(p)->gate ? clock_ns() - w->last_open_ns : 0);
+	if (!probes_hot(p)->gate)
+		return w->total_ns;
+	return w->total_ns + clock_ns() - w->last_open_ns;
 }
 
 bool probes_cost_ns(struct probes *p, uint64_t *out)

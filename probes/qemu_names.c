@@ -41,12 +41,15 @@ static bool option(const char *list, const char *key, char *buf, size_t size)
 {
 	size_t len = strlen(key);
 
-	for (const char *o = list; o; o = strchr(o, ',') ? strchr(o, ',') + 1 : NULL)
-		if (!strncmp(o, key, len) && o[len] == '=') {
-			snprintf(buf, size, "%.*s", (int)strcspn(o + len + 1, ","), o + len + 1);
-			return true;
-		}
-	return false;
+	while (strncmp(list, key, len) || list[len] != '=') {
+		list = strchr(list, ',');
+		if (!list)
+			return false;
+		list++;
+	}
+	list += len + 1;
+	snprintf(buf, size, "%.*s", (int)strcspn(list, ","), list);
+	return true;
 }
 
 /* Is there a control monitor on the chardev of this name? */
@@ -93,6 +96,7 @@ bool qemu_socket_of(pid_t tgid, struct qmp_socket *out)
 {
 	struct strbuf args = STRBUF_INIT;
 	char file[64], path[108];
+	const char *from = "cwd/";
 	bool found;
 
 	snprintf(file, sizeof(file), "/proc/%d/cmdline", (int)tgid);
@@ -101,8 +105,9 @@ bool qemu_socket_of(pid_t tgid, struct qmp_socket *out)
 	/* It may live in a container, or have been started elsewhere. */
 	out->tgid = tgid;
 	if (found && !out->abstract) {
-		snprintf(path, sizeof(path), "/proc/%d/%s%.80s", (int)tgid,
-			 out->path[0] == '/' ? "root" : "cwd/", out->path);
+		if (out->path[0] == '/')
+			from = "root";
+		snprintf(path, sizeof(path), "/proc/%d/%s%.80s", (int)tgid, from, out->path);
 		memcpy(out->path, path, sizeof(path));
 	}
 	return found;
@@ -171,11 +176,12 @@ static json_t *answer(struct monitor *m)
 	size_t looked_at = 0;
 
 	for (;;) {
-		char *nl = m->in.len > looked_at
-				   ? memchr(m->in.buf + looked_at, '\n', m->in.len - looked_at)
-				   : NULL;
+		char *nl = NULL;
 		json_t *j;
 		size_t len;
+
+		if (m->in.len > looked_at)
+			nl = memchr(m->in.buf + looked_at, '\n', m->in.len - looked_at);
 
 		looked_at = m->in.len;
 		if (!nl) {
@@ -198,7 +204,9 @@ static json_t *ask(struct monitor *m, const char *command)
 {
 	size_t len = strlen(command);
 
-	return send(m->fd, command, len, MSG_NOSIGNAL) == (ssize_t)len ? answer(m) : NULL;
+	if (send(m->fd, command, len, MSG_NOSIGNAL) != (ssize_t)len)
+		return NULL;
+	return answer(m);
 }
 
 size_t qemu_regions(const struct qmp_socket *s, struct stats_region *out, size_t max)

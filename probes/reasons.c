@@ -196,7 +196,7 @@ const char *backend_name(enum probe_backend backend)
 	return backends[backend].name;
 }
 
-static const struct reason *find(enum probe_backend backend, uint32_t code)
+static const struct reason *reason_of(enum probe_backend backend, uint32_t code)
 {
 	for (size_t i = 0; i < backends[backend].n; i++)
 		if (backends[backend].reason[i].code == code)
@@ -206,7 +206,7 @@ static const struct reason *find(enum probe_backend backend, uint32_t code)
 
 const char *reason_name(enum probe_backend backend, uint32_t code)
 {
-	const struct reason *r = find(backend, code);
+	const struct reason *r = reason_of(backend, code);
 	char *buf;
 
 	if (r)
@@ -226,7 +226,7 @@ int reason_by_name(enum probe_backend backend, const char *name)
 
 enum reason_kind reason_kind(enum probe_backend backend, uint32_t code)
 {
-	const struct reason *r = find(backend, code);
+	const struct reason *r = reason_of(backend, code);
 
 	return r ? r->kind : KIND_PLAIN;
 }
@@ -245,6 +245,7 @@ static void cr_text(char buf[40], uint64_t key)
 const char *key_text(enum probe_backend backend, uint32_t reason, uint64_t key, bool rip)
 {
 	char *buf = ring_buffer();
+	int n = 0;
 
 	buf[0] = '\0';
 	if (key == KEY_OTHER)
@@ -262,11 +263,10 @@ const char *key_text(enum probe_backend backend, uint32_t reason, uint64_t key, 
 			snprintf(buf, 40, "0x%" PRIx64, key);
 		break;
 	case KIND_MSR:
-		snprintf(buf, 40, "%s0x%" PRIx64,
-			 backend != BACKEND_SVM ? ""
-			 : key & KEY_WRITE	? "write "
-						: "read ",
-			 key & 0xffffffff);
+		/* VMX has a reason for each; SVM one for both. */
+		if (backend == BACKEND_SVM)
+			n = snprintf(buf, 40, "%s ", key & KEY_WRITE ? "write" : "read");
+		snprintf(buf + n, 40 - (size_t)n, "0x%" PRIx64, key & 0xffffffff);
 		break;
 	case KIND_HYPERCALL:
 		snprintf(buf, 40, "%" PRIu64, key);

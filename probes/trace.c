@@ -71,7 +71,7 @@ static int on_event(void *ctx, void *data, size_t size)
 	char device[64];
 	struct trace_slice s = {
 		.tgid = (int)v->tgid,
-		.tid = (int)(v->tid ? v->tid : v->ended_tid),
+		.tid = (int)or_usual(v->tid, v->ended_tid),
 		.vcpu = v->vcpu_id,
 		.reason = reason_name(p->backend, e->reason),
 		.key = key_text(p->backend, e->reason, e->key, p->opts.key_rip),

@@ -131,7 +131,8 @@ static __always_inline void vcpu_returns(struct vcpu_state *s)
 int vcpu_switch(__u32 cpu, __u32 prev, __u64 run_delay, __u32 next)
 {
 	/* 0 is nobody's. */
-	struct vcpu_state *from = prev ? vcpu_of_tid(prev) : NULL, *to = next ? vcpu_of_tid(next) : NULL;
+	struct vcpu_state *from = prev ? vcpu_of_tid(prev) : NULL;
+	struct vcpu_state *to = next ? vcpu_of_tid(next) : NULL;
 
 	cpu &= CPU_SLOTS - 1;
 	if (from)
