@@ -108,7 +108,9 @@ static int by_place(const void *a, const void *b)
 		c = strcmp(s->title, t->title);
 	if (!c)
 		c = (s->metric > t->metric) - (s->metric < t->metric);
-	return c ? c : strcmp(s->name, t->name);
+	if (c)
+		return c;
+	return strcmp(s->name, t->name);
 }
 
 static void add_sections(struct strbuf *sb, const struct dash *d)

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/util.h"
+
 #define DRAIN_SECONDS 30
 
 static const struct blk_shape shapes[] = {
@@ -217,8 +219,8 @@ const char *blk_load_init(struct blk_load *l, const struct workload_job *job)
 		return "no such load";
 	if (job->area && job->area / BLK_SECTOR < area)
 		area = job->area / BLK_SECTOR;
-	l->sectors = (unsigned)((job->msg_size ? job->msg_size : l->shape->bytes) / BLK_SECTOR);
-	l->depth = (unsigned)(job->depth ? job->depth : l->shape->depth);
+	l->sectors = (unsigned)(or_usual(job->msg_size, l->shape->bytes) / BLK_SECTOR);
+	l->depth = (unsigned)or_usual(job->depth, l->shape->depth);
 	l->write_pct = (unsigned)job->write_pct;
 	l->verify = job->verify != JOB_VERIFY_OFF && !l->shape->discard;
 	l->corrupt = job->corrupt;

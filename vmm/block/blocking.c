@@ -102,7 +102,7 @@ static int zero_by_hand(struct disk_queue *q, const struct disk_req *req)
 static int sync_now(struct disk_queue *q)
 {
 	q->host_requests++;
-	return fdatasync(q->disk->fd) < 0 ? -errno : 0;
+	return errno_if(fdatasync(q->disk->fd) < 0);
 }
 
 int disk_zero_mode(const struct disk_req *req)
@@ -140,7 +140,7 @@ static int discard_range(struct disk_queue *q, const struct disk_req *req)
 	else
 		r = fallocate(q->disk->fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
 			      (off_t)req->at, (off_t)req->len);
-	return r < 0 && errno != EOPNOTSUPP ? -errno : 0;
+	return errno_if(r < 0 && errno != EOPNOTSUPP);
 }
 
 int disk_blocking(struct disk_queue *q, struct disk_req *req, uint64_t from)

@@ -178,7 +178,7 @@ static int medium_size(const struct disk *d, uint64_t *size)
 	struct stat st;
 
 	if (d->is_device)
-		return ioctl(d->fd, BLKGETSIZE64, size) < 0 ? -errno : 0;
+		return errno_if(ioctl(d->fd, BLKGETSIZE64, size) < 0);
 	if (fstat(d->fd, &st) < 0)
 		return -errno;
 	*size = (uint64_t)st.st_size;

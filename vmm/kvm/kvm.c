@@ -172,7 +172,7 @@ static int kvm_vm_fd(struct vm *vm)
 
 static int vm_ioctl(struct vm *vm, unsigned long request, void *arg)
 {
-	return ioctl(kvm_of(vm)->vm_fd, request, arg) < 0 ? -errno : 0;
+	return errno_if(ioctl(kvm_of(vm)->vm_fd, request, arg) < 0);
 }
 
 static int kvm_ioeventfd(struct vm *vm, const struct ioeventfd *io, bool add)

@@ -260,7 +260,7 @@ static int set_fds(struct channel *ch, int in, int out)
 	if (ch->in < 0)
 		return -errno;
 	ch->out = fcntl(out, F_DUPFD_CLOEXEC, 3);
-	return ch->out < 0 ? -errno : 0;
+	return errno_if(ch->out < 0);
 }
 
 static int open_spec(struct channel *ch, const char *spec)
@@ -288,7 +288,7 @@ static int open_spec(struct channel *ch, const char *spec)
 		return err;
 	}
 	ch->out = open(spec, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	return ch->out < 0 ? -errno : 0;
+	return errno_if(ch->out < 0);
 }
 
 int channel_open(struct channel **out, struct evloop *loop, const char *what, const char *spec)

@@ -191,5 +191,5 @@ int filter_install(enum thread_kind kind, unsigned parts)
 	emit_rules(&p, calls, ARRAY_SIZE(calls), kind, parts);
 	emit_code(&p, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
 	prog.len = p.n;
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) ? -errno : 0;
+	return errno_if(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog));
 }

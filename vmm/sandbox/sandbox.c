@@ -41,10 +41,8 @@ static int empty_root(void)
 		return -errno;
 	if (chdir("/proc") || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
 		return -errno;
-	return mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-		     NULL)
-		       ? -errno
-		       : 0;
+	return errno_if(mount(NULL, "/", NULL,
+			      MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
 }
 
 static int enter_namespaces(void)
@@ -91,7 +89,7 @@ static int drop_capabilities(void)
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[2] = {{0}};
 
-	return syscall(SYS_capset, &header, none) ? -errno : 0;
+	return errno_if(syscall(SYS_capset, &header, none));
 }
 
 struct open_files {

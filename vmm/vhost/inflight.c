@@ -50,7 +50,7 @@ int inflight_map(struct inflight *in, const struct vu_inflight *d, int fd)
 	    S_ISREG(st.st_mode) && st.st_size >= 0 &&
 	    range_ok(d->mmap_offset, d->mmap_size, (uint64_t)st.st_size)) {
 		map = mmap(NULL, d->mmap_offset + need, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		err = map == MAP_FAILED ? -errno : 0;
+		err = errno_if(map == MAP_FAILED);
 	}
 	close_fd(&fd);
 	if (!err)

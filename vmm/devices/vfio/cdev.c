@@ -137,7 +137,7 @@ static int cdev_map(struct vfio_container *c, const struct gmem_region *r)
 			       .length = r->size,
 			       .iova = r->gpa};
 
-	return ioctl(c->fd, IOAS_MAP, &map) ? -errno : 0;
+	return errno_if(ioctl(c->fd, IOAS_MAP, &map));
 }
 
 static void cdev_unmap(struct vfio_container *c, const struct gmem_region *r)

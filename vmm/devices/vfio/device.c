@@ -42,7 +42,7 @@ static void device_call(void *arg)
 {
 	struct device_call *c = arg;
 
-	c->err = ioctl(c->d->fd, c->request, c->arg) ? -errno : 0;
+	c->err = errno_if(ioctl(c->d->fd, c->request, c->arg));
 }
 
 int vfio_ioctl(struct vfio_device *d, unsigned long request, void *arg)
@@ -74,7 +74,7 @@ static unsigned find_cap(const struct vfio_device *d, uint8_t id)
 static int region_info(const struct vfio_device *d, unsigned index, struct vfio_region_info *info)
 {
 	*info = (struct vfio_region_info){.argsz = sizeof(*info), .index = index};
-	return ioctl(d->fd, VFIO_DEVICE_GET_REGION_INFO, info) ? -errno : 0;
+	return errno_if(ioctl(d->fd, VFIO_DEVICE_GET_REGION_INFO, info));
 }
 
 static enum pci_bar_kind bar_kind(uint32_t reg)

@@ -114,7 +114,7 @@ static int group_map(struct vfio_container *c, const struct gmem_region *r)
 		.size = r->size,
 	};
 
-	return ioctl(c->fd, VFIO_IOMMU_MAP_DMA, &map) ? -errno : 0;
+	return errno_if(ioctl(c->fd, VFIO_IOMMU_MAP_DMA, &map));
 }
 
 static void group_unmap(struct vfio_container *c, const struct gmem_region *r)

@@ -258,7 +258,7 @@ static int set_vring_call(struct vu_back *b, struct vu_msg *m)
 		return err;
 	if (fd < 0)
 		fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	err = fd < 0 || dup3(fd, r->call_fd, O_CLOEXEC) < 0 ? -errno : 0;
+	err = errno_if(fd < 0 || dup3(fd, r->call_fd, O_CLOEXEC) < 0);
 	close_fd(&fd);
 	return err;
 }
