@@ -47,7 +47,7 @@ static int load_all(const char *dir, struct fig_set *set)
 	return err;
 }
 
-/* Whole or absent, as what reads it may be a scraper that does not ask. */
+/* The file is written whole or not at all, because a scraper may read it at any time. */
 static int write_out(const struct export_format *format, const struct fig_set *set,
 		     const char *path)
 {

@@ -89,7 +89,7 @@ static int run_again(const json_t *rec, const struct rerun_args *a)
 {
 	struct strlist run = rerun_argv(rec, a->reps, a->store);
 
-	/* For people: the table, not the record, which the last word asks for. */
+	/* The last word is --json; people get the table instead. */
 	free(run.v[--run.n]);
 	run.v[run.n] = NULL;
 	printf("bench");
@@ -121,7 +121,7 @@ static int rerun_main(int argc, char **argv)
 	if (runs_load(a.store, argc, argv, &set))
 		return EXIT_CANNOT;
 	differ = check_inputs(set.rec[0]);
-	/* What the lab's inside says of itself only a lab could compare. */
+	/* Facts about the inside of a lab could be compared only by a bench in a lab. */
 	if (!strcmp(record_of(set.rec[0]).substrate, "host"))
 		differ += check_environment(set.rec[0]);
 	if (!differ)

@@ -40,7 +40,7 @@ static bool has_unit(const char *key)
 	return ends_in(key, "_ns") || ends_in(key, "_bytes");
 }
 
-/* As one would type it; what was left alone (0, false, "") is not worth a word. */
+/* The value as one would type it; NULL for one that was left alone (0, false, ""). */
 static char *setting_text(const char *key, const json_t *v)
 {
 	if (json_is_false(v) || (json_is_number(v) && json_number_value(v) == 0) ||

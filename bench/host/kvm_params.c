@@ -70,7 +70,7 @@ static int param_state(const char *module, const char *name)
 	return state;
 }
 
-/* "ept=1 vpid=1 ..." as they are. */
+/* The module's parameters as they are now: "ept=1 vpid=1 ...". */
 static char *params_now(const char *module)
 {
 	struct strbuf sb = STRBUF_INIT;
@@ -89,7 +89,7 @@ static char *params_now(const char *module)
 	return strbuf_take(&sb);
 }
 
-/* The same with what is wanted behind: of two values the module takes the last. */
+/* The same, followed by what is wanted: of two values for a parameter the module takes the last. */
 static char *params_wanted(const struct kvm_params *p)
 {
 	struct strbuf sb = STRBUF_INIT;
@@ -113,7 +113,7 @@ static int lab_reload(const char *module, const char *params)
 
 /* ---- on a host ---- */
 
-/* Undone in reverse: the module goes, then it comes back as it was. */
+/* The journal undoes in reverse order: it unloads the module, then loads it as it was. */
 static int host_reload(struct kvm_params *p, const char *params)
 {
 	char *unload = xasprintf("modprobe -r %s", p->module);

@@ -13,10 +13,10 @@ struct journal;
 
 struct kvm_param {
 	const char *knob, *on, *off; /* the words of --set */
-	const char *intel, *amd;     /* the modules' own names for it; NULL: that vendor has no such thing */
+	const char *intel, *amd;     /* its name in each module; NULL: that vendor has no such thing */
 };
 
-/* Ends with a NULL knob. Each has a row in bench/modes/knobs.c, too, which tells it to people. */
+/* Ends with a NULL knob. Each also has a row in bench/modes/knobs.c, which holds its help text. */
 extern const struct kvm_param kvm_param_table[];
 const struct kvm_param *kvm_param_find(const char *knob);
 
@@ -31,7 +31,7 @@ struct kvm_params {
 	size_t n;
 	const char *module;      /* kvm_intel or kvm_amd; NULL: nothing is to be set */
 	char *was;               /* the parameters to go back to; NULL: nothing was changed */
-	struct journal *journal; /* on a host */
+	struct journal *journal; /* how a host gets its parameters back; NULL in a lab */
 };
 
 /* One more that is wanted; value is one of the param's two words. */

@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "bench/host/link.h"
 
-/* Namespaces belong to threads: do the work in one that ends, and ours stays where it is. */
+/* A namespace belongs to a thread: the work is done in a thread of its own, and ours stays where it is. */
 struct ns_job {
 	int ns_fd; /* -1: a new namespace, returned here */
 	int (*fn)(void *arg);
@@ -88,7 +88,7 @@ int link_up(const char *name)
 
 	if (err)
 		return err;
-	ifr.ifr_flags |= IFF_UP; /* the others stay: a card keeps its MULTICAST when it goes back */
+	ifr.ifr_flags |= IFF_UP; /* all other flags stay, so a card that goes back keeps its MULTICAST */
 	return link_ioctl(SIOCSIFFLAGS, name, &ifr);
 }
 

@@ -16,14 +16,14 @@ int netns_run(int *ns_fd, int (*fn)(void *arg), void *arg);
 /* A new namespace with its loopback up; fd or -errno (logged). */
 int netns_new(void);
 
-/* In the namespace that the caller is in: */
+/* These act in the namespace that the caller is in. */
 /* A socket that is connected to rtnetlink, or NULL; nl_socket_free takes both. */
 struct nl_sock *link_socket(void);
 int link_up(const char *name);
 bool link_is_up(const char *name);
 /* Address, MAC and state of one interface; for netns_run. */
 struct link_setup {
-	const char *name, *mac; /* mac NULL: its own */
+	const char *name, *mac; /* mac NULL: the interface keeps its own */
 	int host;               /* its number in the nets above */
 };
 int link_setup(void *arg);

@@ -10,10 +10,10 @@
 
 struct outer {
 	const char *lab;     /* the machine that this lab is; NULL: no lab */
-	bool virtual_time;   /* its clock counts instructions */
+	bool virtual_time;   /* the lab's clock counts instructions */
 	bool inner;          /* a bench outside has made the plan, and shows the results */
-	bool terminal;       /* our progress reaches a terminal there */
-	const char *plan_id; /* of the records; NULL: a new one */
+	bool terminal;       /* stderr of the bench outside is a terminal */
+	const char *plan_id; /* the plan ID of the records; NULL: the bench makes a new one */
 };
 
 /* What we were told; its texts live as long as the environment. */

@@ -10,7 +10,7 @@
  * A program or image of ours ("vmm", "agent", "lab-init", "micro.elf"); NULL when it is not there (logged).
  */
 const char *path_tool(const char *name);
-/* The same, without a word when it is not there. */
+/* The same, but nothing is logged when it is not there. */
 const char *path_find(const char *name);
 /* What installs packages and unpacks kernels, as the user would call it. */
 const char *path_setup(void);

@@ -89,7 +89,7 @@ int pin_make(struct pin *p, const char *spec, unsigned vcpus)
 	CPU_ZERO(&set);
 	sched_getaffinity(0, sizeof(set), &set);
 	for (unsigned i = 1; i <= CPU_SETSIZE; i++) {
-		unsigned c = i % CPU_SETSIZE; /* 0 last */
+		unsigned c = i % CPU_SETSIZE; /* CPU 0 comes last */
 
 		if (CPU_ISSET(c, &set) && (!automatic || first_of_core(c)))
 			cpus[n++] = c;

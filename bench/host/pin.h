@@ -14,7 +14,7 @@
 #define PIN_CPUS 64
 
 struct pin {
-	unsigned cpu[PIN_CPUS], n; /* in the order in which they are given away; none: nothing is pinned */
+	unsigned cpu[PIN_CPUS], n; /* the CPUs in the order in which they are used; n 0: nothing is pinned */
 	unsigned vcpus;
 };
 

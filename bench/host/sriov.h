@@ -16,15 +16,15 @@
 struct sriov_want {
 	const char *nic; /* an interface, or "auto" for the first card that can */
 	const char *vf;  /* a function that is there already, "0000:01:10.0"; NULL: make one */
-	const char *mac; /* for one that has none */
+	const char *mac; /* given to a function that has none */
 	struct vf_settings settings;
-	unsigned functions;     /* that the card is to make, one for each VM */
-	bool unsafe_interrupts; /* also where interrupts are not remapped */
+	unsigned functions;     /* how many the card is to make: one for each VM */
+	bool unsafe_interrupts; /* assign also where interrupts are not remapped */
 };
 
 struct sriov {
-	struct journal *journal; /* of all functions of a sample */
-	bool is_next;            /* the journal is the first one's */
+	struct journal *journal; /* one for all functions of a sample */
+	bool is_next;            /* the journal belongs to the first function of the sample */
 	char *pf;       /* interface, "eth0" */
 	char *pf_addr;  /* "0000:01:00.0" */
 	char *vf_addr;  /* "0000:01:10.0" */

@@ -122,7 +122,7 @@ int tune_apply(struct tune **out)
 		}
 		for (size_t k = 0; k < g.gl_pathc; k++)
 			apply_one(t, &settings[i],
-				  g.gl_pathv[k]); /* it said why not; the others are worth it all the same */
+				  g.gl_pathv[k]); /* the journal has logged why; go on with the others */
 		globfree(&g);
 	}
 	if (missing.len)

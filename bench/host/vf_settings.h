@@ -7,9 +7,9 @@
 #include "base/util.h"
 
 struct vf_settings {
-	char mac[18];       /* "": leave it */
-	int vlan;           /* 0: none; -1: leave it, as below */
-	int spoofchk, trust; /* 0, 1 or -1 */
+	char mac[18];       /* "": leave it as it is */
+	int vlan;           /* 0: none; -1: leave it as it is */
+	int spoofchk, trust; /* 0 off, 1 on, -1: leave it as it is */
 };
 
 #define VF_SETTINGS_NONE {"", -1, -1, -1}

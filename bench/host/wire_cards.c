@@ -18,7 +18,7 @@
 
 static const char vlan_name[] = "vlan0";
 
-/* Every card has a link-local address of IPv6: that one says nothing. */
+/* Every card has a link-local address of IPv6, so that one does not count. */
 static bool is_own_address(const struct sockaddr *sa)
 {
 	const struct sockaddr_in6 *in6 = (const void *)sa;

@@ -21,7 +21,7 @@ struct switch_job {
 
 static int make_bridge(struct nl_sock *sk)
 {
-	/* It forwards at once: no spanning tree, no learning delay. */
+	/* The bridge forwards at once: no spanning tree, no learning delay. */
 	if (rtnl_link_bridge_add(sk, "sw0"))
 		return -EOPNOTSUPP;
 	return link_up("sw0");

@@ -35,7 +35,7 @@ struct boot_spec {
 	uint64_t mem_bytes; /* of the machine; below 4 GiB */
 };
 
-/* Into an empty file: 0, or -errno with one message logged. */
+/* Writes the image into an empty file. 0, or -errno with one message logged. */
 int boot_disk_write(int fd, const struct boot_spec *spec);
 
 #endif

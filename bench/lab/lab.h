@@ -13,7 +13,7 @@ struct machine;
 struct lab_spec {
 	const struct machine *machine; /* NULL: the default */
 	char *const *argv;
-	const char *cwd;          /* NULL: here */
+	const char *cwd;          /* the command's working directory; NULL: ours */
 	const char *kernel;       /* "default" or "newer" (NULL: default) */
 	const char *append;       /* more words for its command line, or NULL */
 	const char *out_dir;      /* results: writable in the lab at the same path, or NULL */
@@ -37,7 +37,7 @@ struct lab_spec {
  * -EHOSTDOWN when it was up and then hung, panicked or ended by itself.
  */
 int lab_run(const struct lab_spec *spec, int *status);
-/* Of a record that is made here: "host", or the lab's. */
+/* The substrate of a record that is made here: "host", or that of the lab we are in. */
 const char *lab_substrate(void);
 /*
  * Why there can be no such lab (NULL: the default) on this machine, or NULL; *version of its emulator (may

@@ -17,7 +17,7 @@
 size_t lab_erratum_find(const unsigned char *code, size_t size);
 /* Mend a QEMU that has just been started, if it is one whose code we know. */
 void lab_erratum_mend(pid_t qemu);
-/* Whether the last one was; for the record. */
+/* Whether the QEMU that was started last has been mended; for the record. */
 bool lab_erratum_mended(void);
 
 #endif

@@ -199,7 +199,7 @@ out:
 }
 
 static const char *const modules[] = {
-	"virtio_pci", "virtio_console", "9p", "9pnet_virtio", "overlay", /* its own */
+	"virtio_pci", "virtio_console", "9p", "9pnet_virtio", "overlay", /* what the lab itself needs */
 	"kvm_amd", "vhost_net", "tun", "veth", "bridge", "igb", "vfio_iommu_type1", "vfio-pci",
 	NULL,
 };

@@ -22,11 +22,11 @@ struct path_want {
 	unsigned sample, vm, vms;        /* number of the sample, of this VM, how many VMs */
 	const struct device_path *first; /* of VM 0, whose real wire the others share; NULL for VM 0 itself */
 	const struct knobs *knobs;
-	bool real_wire;        /* through a card, whatever the mode */
+	bool real_wire;        /* the path goes through a card, whatever the mode */
 	bool peer_is_remote;   /* another machine has the other end of the wire */
 	bool ipv6;
 	bool unsafe_interrupts;
-	const char *medium;    /* as --medium has it */
+	const char *medium;    /* the value of --medium */
 	bool overwrite;
 	const char *nic, *vf;  /* the card, its virtual function; NULL: to be found, to be made */
 	const char *log_dir;   /* of this VM */

@@ -106,7 +106,7 @@ int plan_make(struct plan *p, const char *workload, const struct run_args *args)
  * order.
  */
 void plan_order(struct plan *p, unsigned reps);
-/* How long its window is, unless the job's work decides. */
+/* How long the cell's window is, unless the job is a fixed amount of work. */
 uint64_t cell_duration_ns(const struct cell *c, const struct run_args *args);
 /* The job of a cell, without addresses: 0, or -EINVAL (logged) for one that the workload refuses. */
 int cell_job(const struct cell *c, const struct run_args *args, struct workload_job *job);

@@ -265,7 +265,7 @@ static void check_equal(json_t *rec)
 
 /* ---- the plan ---- */
 
-/* A make in between would show as a difference that no measurement explains. */
+/* A make between two repetitions would show as a difference that no measurement explains. */
 static int same_inputs(const json_t *a, const json_t *b)
 {
 	const json_t *inputs = record_of(a).inputs, *others = record_of(b).inputs;

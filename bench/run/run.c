@@ -189,7 +189,7 @@ out:
 	return 0;
 }
 
-/* Refused before the first boot, not by every sample. */
+/* A --pin that does not fit is refused before the first boot, not by every sample. */
 static int check_pins(const struct plan *p)
 {
 	struct pin pin;
@@ -233,7 +233,7 @@ static bool ends_round(const struct plan *p, size_t step)
 	return step + 1 == p->n_steps || p->step[step + 1].rep != p->step[step].rep;
 }
 
-/* What is not carried out is no part of the plan any more. */
+/* Steps that are not carried out leave the plan. */
 static int run_steps(struct running *r, struct plan *p)
 {
 	unsigned look = p->pairs ? look_at_pairs(r, 0) : 0;

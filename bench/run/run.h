@@ -12,22 +12,22 @@ struct tune;
 
 /* How bench run was called, for the records. */
 struct run_call {
-	json_t *argv, *options; /* as typed, as understood */
+	json_t *argv, *options; /* the words that were typed, and the options they set */
 };
 
 /* Where the records of a plan come from. */
 struct run_origin {
 	char plan_id[32], started[32];
 	const char *kernel_dir;
-	const struct tune *tune; /* or NULL */
+	const struct tune *tune; /* NULL without --tune */
 	const struct run_call *call;
 };
 
 struct run_result {
 	json_t *records; /* array, one per cell */
-	bool ok;         /* every sample and check */
+	bool ok;         /* every sample and every check is good */
 	bool interrupted;
-	unsigned labs_lost; /* that hung or ended, and in whose place another began */
+	unsigned labs_lost; /* labs that hung or ended early and were replaced by another */
 };
 
 /* Run every boot of the plan here (not in a lab) and commit one record per cell. 0 or -errno (logged). */

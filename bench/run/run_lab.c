@@ -152,7 +152,7 @@ static int adopt_runs(struct store *store, const char *out_dir, const struct run
 	return err;
 }
 
-/* Generous: it is for a lab that hangs, not for one that is slow. */
+/* The limit is generous, because it is meant for a lab that hangs, not for one that is slow. */
 static uint64_t lab_limit(const struct plan *p)
 {
 	uint64_t window = or_usual(p->args->duration_ns, 10 * NSEC_PER_SEC);

@@ -66,7 +66,7 @@ static int by_total(const void *a, const void *b)
 	return (x < y) - (x > y);
 }
 
-/* The dearest first. */
+/* Sorts exits by their total time, the largest first. */
 static json_t *sort_exits(const json_t *exits)
 {
 	struct exit_row *row = xcalloc(json_array_size(exits), sizeof(*row));
@@ -178,7 +178,7 @@ static const char *topology_of(const struct plan *p, const struct cell *c)
 	return plan_real_wire(p) ? "wire" : "local";
 }
 
-/* What was asked for and shapes the run: `bench rerun` and `bench gate` ask for it again. */
+/* The parameters that shape the run; `bench rerun` and `bench gate` ask for the same again. */
 static json_t *params_json(const struct plan *p, const struct cell *c)
 {
 	const struct run_args *a = p->args;

@@ -95,7 +95,7 @@ static void print_failures(const json_t *rec)
 			print_plain(stdout, "FAILED %s boot %zu: %s\n", row_name(rec), i + 1, s.error);
 }
 
-/* What a faster path could not have been faster than. */
+/* The bottleneck of each record: no faster path could have gone beyond it. */
 static void print_bottlenecks(const json_t *records)
 {
 	const char *sep = "\nbusy in the window: ";

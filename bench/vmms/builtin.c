@@ -35,7 +35,7 @@ static void add_net(const struct vmm_want *w, const char *mode, struct strlist *
 	int fd[PATH_FDS], n = 0;
 
 	strbuf_addf(&sb, "mode=%s,mac=%s", mode, w->path->wire.mac);
-	/* With a helper the TAP is the helper's. */
+	/* The helper, if there is one, has the TAP. */
 	if (w->path->socket)
 		strbuf_addf(&sb, ",path=%s", w->path->socket);
 	else
