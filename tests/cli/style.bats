@@ -28,7 +28,7 @@ setup() {
 }
 
 @test "this tree keeps its rules" {
-	run tests/style/style width arrows state
+	run tests/style/style
 	echo "$output"
 	[ "$status" -eq 0 ]
 }
