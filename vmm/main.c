@@ -193,7 +193,8 @@ static int stats_fd(const struct args *a)
 static int set_up(struct machine *m)
 {
 	const struct args *a = &m->args;
-	const struct platform_opts po = {.console = a->console, .agent = a->agent};
+	const struct platform_opts po = {
+		.console = a->console, .agent = a->agent, .image = &m->image};
 	const struct vm_opts vo = {.mem_bytes = a->mem,
 				   .n_cpus = (unsigned)a->cpus,
 				   .stats_fd = stats_fd(a),

@@ -198,9 +198,85 @@ static void multiboot(void **state)
 				    CODE);
 		assert_true(info[0] & 1 << 6);
 		assert_int_equal(info[2], MEM / KIB - 1024);
-		assert_string_equal(text_at(info[4]), "a=b c");
+		assert_string_equal(text_at(info[4]), "test a=b c");
 		assert_false(info[0] & 1 << 3);
 	}
+}
+
+/* Without a line of its own the name is all of it. */
+static void multiboot_name_alone(void **state)
+{
+	const uint32_t *info = gmem_ptr(gm, BOOT_INFO, 88);
+
+	(void)state;
+	img.kernel = make(BOOT_MULTIBOOT);
+	img.cmdline = "";
+	assert_int_equal(boot_load(gm, &img, &entry), 0);
+	assert_string_equal(text_at(info[4]), "test");
+}
+
+/* A kernel whose header has these addresses, entered at its start. */
+static struct blob low_file(uint32_t load, uint32_t size, uint32_t bss_end)
+{
+	const uint32_t flags = 1u << 16 | 3;
+	const uint32_t head[] = {0x1badb002, flags, -(0x1badb002u + flags), load, load, load + size,
+				 bss_end,    load};
+
+	memset(file, 0, sizeof(file));
+	memcpy(file, head, sizeof(head));
+	memcpy(file + 0x100, CODE, sizeof(CODE));
+	return (struct blob){file, 0x3000};
+}
+
+/* It is not written over by what it is told, nor by the GDT, wherever in conventional memory it lies. */
+static void multiboot_low(void **state)
+{
+	static const struct {
+		uint32_t load, size, bss_end;
+		int err;
+	} cases[] = {
+		{0x8000, 0x3000, 0, 0},
+		{0x7c00, 0x3000, 0x9fc00, 0},
+		{0x1000, 0x3000, 0x90000, 0},
+		{0x600, 0x3000, 0, 0},
+		{0x9cc00, 0x3000, 0, 0},
+		{0x8000, 0x3000, 0x9fc01, -ENOMEM},
+		{0x9d000, 0x3000, 0, -ENOMEM},
+		{0x5ff, 0x3000, 0, -ENOMEM},
+		{0, 0x3000, 0, -ENOMEM},
+		{0xfffff, 0x3000, 0, -ENOMEM},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const uint32_t *info;
+
+		img.kernel = low_file(cases[i].load, cases[i].size, cases[i].bss_end);
+		assert_int_equal(boot_load(gm, &img, &entry), cases[i].err);
+		if (cases[i].err)
+			continue;
+		assert_int_equal(entry.rip, cases[i].load);
+		assert_memory_equal(gmem_ptr(gm, cases[i].load, cases[i].size), file, cases[i].size);
+		assert_true(cases[i].load > BOOT_GDT + 6 * 8);
+		info = gmem_ptr(gm, entry.rbx, 88);
+		assert_true(entry.rbx >= BOOT_KERNEL_START);
+		assert_true(info[4] >= BOOT_KERNEL_START && info[12] >= BOOT_KERNEL_START);
+		assert_string_equal(text_at(info[4]), "test a=b c");
+		assert_int_equal(info[2], MEM / KIB - 1024);
+	}
+}
+
+/* Of the other formats none may. */
+static void low_is_multiboots(void **state)
+{
+	Elf64_Phdr p;
+
+	(void)state;
+	img.kernel = make(BOOT_PVH);
+	memcpy(&p, file + 64, sizeof(p));
+	p.p_paddr = 0x8000;
+	memcpy(file + 64, &p, sizeof(p));
+	assert_int_equal(boot_load(gm, &img, &entry), -ENOMEM);
 }
 
 static void multiboot_elf64(void **state)
@@ -427,6 +503,9 @@ int main(void)
 		cmocka_unit_test(pvh),
 		cmocka_unit_test(multiboot),
 		cmocka_unit_test(multiboot_elf64),
+		cmocka_unit_test(multiboot_name_alone),
+		cmocka_unit_test(multiboot_low),
+		cmocka_unit_test(low_is_multiboots),
 		cmocka_unit_test(bzimage),
 		cmocka_unit_test(flat),
 		cmocka_unit_test(memory_map),

@@ -89,13 +89,20 @@ size_t e820_build(const struct gmem *gm, struct e820_range map[E820_MAX])
 	return n;
 }
 
+static bool may_lie(const struct boot_image *img, gpa_t dst, uint64_t size)
+{
+	if (dst >= BOOT_KERNEL_START)
+		return true;
+	return img->low && dst >= BOOT_LOW_START && range_ok(dst, size, BOOT_LOW_END);
+}
+
 int boot_put(struct gmem *gm, const struct boot_image *img, gpa_t dst, const void *data,
 	     uint64_t size, uint64_t mem_size)
 {
 	uint64_t total = MAX(size, mem_size);
 	uint8_t *p = NULL;
 
-	if (dst >= BOOT_KERNEL_START)
+	if (may_lie(img, dst, total))
 		p = gmem_ptr(gm, dst, total);
 	if (!p && total) {
 		log_error("kernel %s: wants %" PRIu64 " bytes at 0x%" PRIx64
@@ -132,16 +139,24 @@ int boot_put_initrd(struct gmem *gm, const struct boot_image *img, gpa_t kernel_
 	return gmem_write(gm, *at, img->initrd.data, img->initrd.size);
 }
 
-int boot_put_cmdline(struct gmem *gm, const struct boot_image *img)
+int boot_put_text(struct gmem *gm, gpa_t gpa, const char *first, const char *rest)
 {
-	size_t len = strlen(img->cmdline) + 1;
+	size_t n = strlen(first), len = n + strlen(rest) + 1;
+	int err;
 
 	if (len > BOOT_CMDLINE_MAX) {
-		log_error("command line of %zu bytes: at most %" PRIu64, len,
-			  (uint64_t)BOOT_CMDLINE_MAX);
+		log_error("command line of %zu bytes: at most %" PRIu64, len, (uint64_t)BOOT_CMDLINE_MAX);
 		return -E2BIG;
 	}
-	return gmem_write(gm, BOOT_CMDLINE, img->cmdline, len);
+	err = gmem_write(gm, gpa, first, n);
+	if (err)
+		return err;
+	return gmem_write(gm, gpa + n, rest, len - n);
+}
+
+int boot_put_cmdline(struct gmem *gm, const struct boot_image *img)
+{
+	return boot_put_text(gm, BOOT_CMDLINE, "", img->cmdline);
 }
 
 static enum boot_format detect_format(const struct blob *b)

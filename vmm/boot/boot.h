@@ -3,19 +3,23 @@
  * Loaders: from a kernel's file to guest memory and the state of the first vCPU. Files are hostile:
  * every offset and size in them is checked. They work on guest memory alone, so they need no KVM.
  *
- *      0x1000  GDT                         0x4000  page tables (4 GiB mapped 1:1)
+ *       0x500  GDT                         0x4000  page tables (4 GiB mapped 1:1)
  *      0x2000  what the protocol hands over (start_info, boot_params, multiboot info)
  *      0x3000  its lists (memory map, modules)
  *     0x20000  command line (64 KiB)
  *     0xe0000  ACPI tables
  *    0x100000  kernels, from here up; the initrd ends at the top of the memory below the hole
+ *
+ * A multiboot kernel may lie anywhere in conventional memory, too, above the GDT. What is handed over to it
+ * is then behind it, from 1 MiB up.
  */
 #ifndef VMM_BOOT_BOOT_H
 #define VMM_BOOT_BOOT_H
 
 #include "vmm/core/gmem.h"
 
-#define BOOT_GDT          0x1000ull
+#define BOOT_GDT          0x500ull
+#define BOOT_LOW_START    0x600ull /* of conventional memory that a kernel may lie in */
 #define BOOT_INFO         0x2000ull
 #define BOOT_LISTS        0x3000ull
 #define BOOT_LISTS_SIZE   0x1000ull
@@ -41,6 +45,7 @@ struct boot_image {
 	struct blob initrd; /* size 0: none */
 	const char *cmdline;
 	gpa_t rsdp;
+	bool low; /* it may lie in conventional memory */
 };
 
 struct boot_entry {
@@ -77,8 +82,14 @@ struct e820_range {
 /* The memory map that every protocol hands over. */
 size_t e820_build(const struct gmem *gm, struct e820_range map[E820_MAX]);
 
-/* Load the PT_LOAD segments; entry point and the first address above them. */
-int elf_load(struct gmem *gm, const struct boot_image *img, uint64_t *entry, gpa_t *end);
+/* What a kernel's file said: its lowest address, the first above it, where it is entered. */
+struct loaded {
+	gpa_t start, end;
+	uint64_t entry;
+};
+
+/* Load the PT_LOAD segments. */
+int elf_load(struct gmem *gm, const struct boot_image *img, struct loaded *out);
 bool elf_is(const struct blob *b);
 /* The 32-bit entry point of a Xen note, or false. */
 bool elf_pvh_entry(const struct blob *b, uint64_t *entry);
@@ -88,8 +99,10 @@ bool elf_pvh_entry(const struct blob *b, uint64_t *entry);
 int boot_put_initrd(struct gmem *gm, const struct boot_image *img, gpa_t kernel_end, uint64_t limit,
 		    gpa_t *at);
 int boot_put_cmdline(struct gmem *gm, const struct boot_image *img);
-/* The kernel's own bytes: dst must be RAM at or above BOOT_KERNEL_START; the rest up to mem_size is
- * zeroed. */
+/* One text behind the other at gpa; -E2BIG (logged) beyond BOOT_CMDLINE_MAX. */
+int boot_put_text(struct gmem *gm, gpa_t gpa, const char *first, const char *rest);
+/* The kernel's own bytes: dst must be RAM at or above BOOT_KERNEL_START, or with img->low in conventional
+ * memory; the rest up to mem_size is zeroed. */
 int boot_put(struct gmem *gm, const struct boot_image *img, gpa_t dst, const void *data,
 	     uint64_t size, uint64_t mem_size);
 int boot_damaged(const struct boot_image *img, const char *what);

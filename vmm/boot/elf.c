@@ -80,7 +80,7 @@ static struct segment segment_at(const struct blob *b, const struct elf_info *in
 }
 
 static int load_segment(struct gmem *gm, const struct boot_image *img, const struct segment *s,
-			gpa_t *end)
+			struct loaded *out)
 {
 	/* Of nothing but zeros the offset may be anything. */
 	const void *data = blob_at(&img->kernel, s->offset, s->filesz);
@@ -89,27 +89,28 @@ static int load_segment(struct gmem *gm, const struct boot_image *img, const str
 	if (s->filesz > s->memsz || (s->filesz && !data))
 		return boot_damaged(img, "the ELF file is truncated or damaged");
 	err = boot_put(gm, img, s->paddr, data, s->filesz, s->memsz);
-	if (!err)
-		*end = MAX(*end, s->paddr + s->memsz);
-	return err;
+	if (err)
+		return err;
+	out->start = MIN(out->start, s->paddr);
+	out->end = MAX(out->end, s->paddr + s->memsz);
+	return 0;
 }
 
-int elf_load(struct gmem *gm, const struct boot_image *img, uint64_t *entry, gpa_t *end)
+int elf_load(struct gmem *gm, const struct boot_image *img, struct loaded *out)
 {
 	struct elf_info info;
 	int err = 0;
 
 	if (!elf_parse(&img->kernel, &info))
 		return boot_damaged(img, "not an ELF file for x86, or a damaged one");
-	*entry = info.entry;
-	*end = 0;
+	*out = (struct loaded){.start = UINT64_MAX, .entry = info.entry};
 	for (unsigned i = 0; i < info.phnum && !err; i++) {
 		struct segment s = segment_at(&img->kernel, &info, i);
 
 		if (s.type == PT_LOAD && s.memsz)
-			err = load_segment(gm, img, &s, end);
+			err = load_segment(gm, img, &s, out);
 	}
-	if (!err && !*end)
+	if (!err && !out->end)
 		return boot_damaged(img, "the ELF file has nothing to load");
 	return err;
 }

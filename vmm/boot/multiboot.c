@@ -2,8 +2,10 @@
 /* Multiboot 0.6.96 kernels, ELF32 or ELF64 or with addresses in the header, and flat images entered
  * the same way. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "vmm/boot/boot.h"
 
 #define HEADER_MAGIC    0x1badb002u
@@ -72,7 +74,7 @@ bool multiboot_is(const struct blob *b)
 
 /* The header itself says what goes where; it lies at header_addr. */
 static int load_addresses(struct gmem *gm, const struct boot_image *img, const struct mb_header *h,
-			  uint64_t at, gpa_t *end)
+			  uint64_t at, struct loaded *out)
 {
 	uint64_t before = (uint64_t)h->header_addr - h->load_addr, start = at - before, size, mem;
 
@@ -87,13 +89,28 @@ static int load_addresses(struct gmem *gm, const struct boot_image *img, const s
 	if ((h->load_end && h->load_end < h->load_addr) ||
 	    (h->bss_end && h->bss_end < h->load_addr) || !blob_at(&img->kernel, start, size))
 		return boot_damaged(img, "truncated, or its multiboot header is damaged");
-	*end = h->load_addr + MAX(size, mem);
+	*out = (struct loaded){h->load_addr, h->load_addr + MAX(size, mem), h->entry};
 	return boot_put(gm, img, h->load_addr, img->kernel.data + start, size, mem);
 }
 
-static int put_info(struct gmem *gm, const struct boot_image *img, gpa_t initrd)
+/* Where the kernel finds what it is told. */
+struct handover {
+	gpa_t info, lists, cmdline, end;
+};
+
+/* Low, as ever; behind a kernel that is there itself. */
+static struct handover handover_place(gpa_t kernel_start, gpa_t kernel_end)
 {
-	const gpa_t lists_at = BOOT_LISTS;
+	const gpa_t info = MAX(align_up(kernel_end, 4096), BOOT_KERNEL_START);
+	const gpa_t lists = info + BOOT_LISTS - BOOT_INFO, cmdline = lists + BOOT_LISTS_SIZE;
+
+	if (kernel_start >= BOOT_KERNEL_START)
+		return (struct handover){BOOT_INFO, BOOT_LISTS, BOOT_CMDLINE, kernel_end};
+	return (struct handover){info, lists, cmdline, cmdline + BOOT_CMDLINE_MAX};
+}
+
+static int put_info(struct gmem *gm, const struct boot_image *img, const struct handover *to, gpa_t initrd)
+{
 	struct mb_lists lists = {.name = "exitlab"};
 	struct mb_info info = {.flags = INFO_MEM | INFO_CMDLINE | INFO_MMAP | INFO_NAME};
 	struct e820_range map[E820_MAX];
@@ -108,47 +125,62 @@ static int put_info(struct gmem *gm, const struct boot_image *img, gpa_t initrd)
 						 map[i].size, map[i].type};
 	lists.module =
 		(struct mb_module){(uint32_t)initrd, (uint32_t)(initrd + img->initrd.size),
-				   (uint32_t)(lists_at + offsetof(struct mb_lists, empty)), 0};
+				   (uint32_t)(to->lists + offsetof(struct mb_lists, empty)), 0};
 	info.mem_lower = BOOT_LOW_END / KIB;
 	info.mem_upper = (uint32_t)((r[0].size - BOOT_KERNEL_START) / KIB);
-	info.cmdline = BOOT_CMDLINE;
+	info.cmdline = (uint32_t)to->cmdline;
 	info.mmap_length = (uint32_t)(n * sizeof(struct mb_mmap));
-	info.mmap_addr = (uint32_t)(lists_at + offsetof(struct mb_lists, mmap));
-	info.loader_name = (uint32_t)(lists_at + offsetof(struct mb_lists, name));
+	info.mmap_addr = (uint32_t)(to->lists + offsetof(struct mb_lists, mmap));
+	info.loader_name = (uint32_t)(to->lists + offsetof(struct mb_lists, name));
 	if (initrd) {
 		info.flags |= INFO_MODS;
 		info.mods_count = 1;
-		info.mods_addr = (uint32_t)lists_at;
+		info.mods_addr = (uint32_t)to->lists;
 	}
-	err = gmem_write(gm, lists_at, &lists, sizeof(lists));
+	err = gmem_write(gm, to->lists, &lists, sizeof(lists));
 	if (err)
 		return err;
-	return gmem_write(gm, BOOT_INFO, &info, sizeof(info));
+	return gmem_write(gm, to->info, &info, sizeof(info));
 }
 
-static int finish_load(struct gmem *gm, const struct boot_image *img, uint64_t rip, gpa_t end,
+/* As GRUB and QEMU give it: the image's name, then what was asked for. */
+static int put_cmdline(struct gmem *gm, const struct boot_image *img, gpa_t at)
+{
+	char *name = xasprintf("%s%s", img->name, text_if(*img->cmdline, " "));
+	int err = boot_put_text(gm, at, name, img->cmdline);
+
+	free(name);
+	return err;
+}
+
+static int finish_load(struct gmem *gm, const struct boot_image *img, const struct loaded *k,
 		       struct boot_entry *entry)
 {
+	struct handover to = handover_place(k->start, k->end);
 	gpa_t initrd;
 	int err;
 
-	if (rip < BOOT_KERNEL_START || rip >= end)
+	if (k->entry < k->start || k->entry >= k->end)
 		return boot_damaged(img, "its entry point lies outside of it");
-	err = boot_put_initrd(gm, img, end, UINT64_MAX, &initrd);
+	if (!gmem_ptr(gm, to.info, to.end - to.info)) {
+		log_error("kernel %s: no room behind it for what it is told; give the guest more with --mem", img->name);
+		return -ENOMEM;
+	}
+	err = boot_put_initrd(gm, img, to.end, UINT64_MAX, &initrd);
 	if (!err)
-		err = boot_put_cmdline(gm, img);
+		err = put_cmdline(gm, img, to.cmdline);
 	if (!err)
-		err = put_info(gm, img, initrd);
-	*entry = (struct boot_entry){.rip = rip, .rax = LOADER_MAGIC, .rbx = BOOT_INFO};
+		err = put_info(gm, img, &to, initrd);
+	*entry = (struct boot_entry){.rip = k->entry, .rax = LOADER_MAGIC, .rbx = to.info};
 	return err;
 }
 
 int boot_multiboot(struct gmem *gm, const struct boot_image *img, struct boot_entry *entry)
 {
+	struct boot_image low = *img;
+	struct loaded k = {0};
 	struct mb_header h;
 	int64_t at = find_header(&img->kernel, &h);
-	uint64_t rip = 0;
-	gpa_t end = 0;
 	int err;
 
 	if (at < 0)
@@ -156,22 +188,23 @@ int boot_multiboot(struct gmem *gm, const struct boot_image *img, struct boot_en
 	if (h.flags & FLAGS_MANDATORY & ~FLAGS_KNOWN)
 		return boot_damaged(
 			img, "it wants a multiboot feature that is not supported yet (video mode)");
-	if (h.flags & FLAG_ADDRESSES) {
-		rip = h.entry;
-		err = load_addresses(gm, img, &h, (uint64_t)at, &end);
-	} else {
-		err = elf_load(gm, img, &rip, &end);
-	}
+	low.low = true;
+	if (h.flags & FLAG_ADDRESSES)
+		err = load_addresses(gm, &low, &h, (uint64_t)at, &k);
+	else
+		err = elf_load(gm, &low, &k);
 	if (err)
 		return err;
-	return finish_load(gm, img, rip, end, entry);
+	return finish_load(gm, img, &k, entry);
 }
 
 int boot_flat(struct gmem *gm, const struct boot_image *img, struct boot_entry *entry)
 {
-	int err = boot_put(gm, img, BOOT_KERNEL_START, img->kernel.data, img->kernel.size, 0);
+	const gpa_t at = BOOT_KERNEL_START;
+	const struct loaded k = {.start = at, .end = at + img->kernel.size, .entry = at};
+	int err = boot_put(gm, img, at, img->kernel.data, img->kernel.size, 0);
 
 	if (err)
 		return err;
-	return finish_load(gm, img, BOOT_KERNEL_START, BOOT_KERNEL_START + img->kernel.size, entry);
+	return finish_load(gm, img, &k, entry);
 }

@@ -57,19 +57,20 @@ static int put_info(struct gmem *gm, const struct boot_image *img, gpa_t initrd)
 
 int boot_pvh(struct gmem *gm, const struct boot_image *img, struct boot_entry *entry)
 {
-	uint64_t elf_entry, pvh_entry;
-	gpa_t end, initrd;
+	struct loaded k;
+	uint64_t pvh_entry;
+	gpa_t initrd;
 	int err;
 
 	if (!elf_pvh_entry(&img->kernel, &pvh_entry))
 		return boot_damaged(img,
 				    "no PVH note: build it with CONFIG_PVH, or use its bzImage");
-	err = elf_load(gm, img, &elf_entry, &end);
+	err = elf_load(gm, img, &k);
 	if (err)
 		return err;
-	if (pvh_entry >= end)
+	if (pvh_entry >= k.end)
 		return boot_damaged(img, "its PVH entry point lies outside of it");
-	err = boot_put_initrd(gm, img, end, UINT64_MAX, &initrd);
+	err = boot_put_initrd(gm, img, k.end, UINT64_MAX, &initrd);
 	if (!err)
 		err = boot_put_cmdline(gm, img);
 	if (!err)

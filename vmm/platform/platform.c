@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "vmm/platform/channel.h"
+#include "vmm/platform/fw_cfg.h"
 #include "vmm/platform/platform.h"
 #include "vmm/platform/pm.h"
 #include "vmm/platform/ports.h"
@@ -20,6 +21,7 @@ struct platform {
 	struct pm *pm;
 	struct rtc *rtc;
 	struct i8042 *i8042;
+	struct fw_cfg *fw_cfg;
 };
 
 static int add_serial(struct platform *p, struct vm *vm, int i, const char *what, const char *spec)
@@ -57,6 +59,8 @@ int platform_create(struct platform **out, struct vm *vm, const struct platform_
 	if (!err)
 		err = i8042_create(&p->i8042, vm);
 	if (!err)
+		err = fw_cfg_create(&p->fw_cfg, vm, opts->image);
+	if (!err)
 		err = ports_init(vm);
 	if (err) {
 		platform_destroy(p);
@@ -73,6 +77,7 @@ void platform_reset(struct platform *p)
 	pm_reset(p->pm);
 	rtc_reset(p->rtc);
 	i8042_reset(p->i8042);
+	fw_cfg_reset(p->fw_cfg);
 }
 
 void platform_flush(struct platform *p)
@@ -94,6 +99,7 @@ void platform_destroy(struct platform *p)
 	pm_destroy(p->pm);
 	rtc_destroy(p->rtc);
 	i8042_destroy(p->i8042);
+	fw_cfg_destroy(p->fw_cfg);
 	evloop_destroy(p->loop);
 	terminal_restore();
 	free(p);

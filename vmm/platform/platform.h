@@ -6,11 +6,13 @@
 
 #include "vmm/core/machine.h"
 
+struct boot_image;
 struct platform;
 
 struct platform_opts {
 	const char *console; /* "stdio", a file, "none" */
 	const char *agent;   /* COM2: "none", "stdio", "fd=N", "unix:PATH", a file */
+	const struct boot_image *image; /* for fw_cfg; NULL: nothing is loaded */
 };
 
 /* All of them; no KVM needed. 0 or -errno (logged). */

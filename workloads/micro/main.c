@@ -129,19 +129,16 @@ void sort_u64(uint64_t *v, unsigned n)
 	}
 }
 
-/* The line, without the image's path that some loaders put in front. */
+/* The line behind the image's path, with which every loader begins it. */
 static const char *job_line(void)
 {
-	const char *s = "", *end;
+	const char *s = "";
 
 	if (multiboot_info->flags & MULTIBOOT_HAS_CMDLINE)
-		s = (const char *)(uint64_t)multiboot_info->cmdline;
-	end = strchr(s, ' ');
-	if (!end)
-		return strchr(s, '=') ? s : "";
-	if (!memchr(s, '=', (size_t)(end - s)))
-		s = end + 1;
-	return s;
+		s = strchr((const char *)(uint64_t)multiboot_info->cmdline, ' ');
+	if (!s)
+		return "";
+	return s + (*s == ' ');
 }
 
 static int run_job(void)
