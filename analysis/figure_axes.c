@@ -5,35 +5,23 @@
 #include <string.h>
 
 #include "analysis/figure.h"
+#include "base/escape.h"
 
-/*
- * Between double quotes gnuplot runs what stands in backquotes and replaces @NAME; as octal numbers those
- * are characters like any other, in a script and in a data file, and so are the quote and the backslash.
- */
-static void quote(struct strbuf *sb, const char *s, const char *twice)
+static void add_quoted(struct strbuf *sb, enum language language, const char *s)
 {
 	strbuf_addc(sb, '"');
-	for (; *s; s++) {
-		if (strchr(twice, *s))
-			strbuf_addc(sb, *s);
-		if (*s == '\n')
-			strbuf_adds(sb, "\\n");
-		else if (strchr("\"\\`@", *s))
-			strbuf_addf(sb, "\\%03o", (unsigned char)*s);
-		else
-			strbuf_addc(sb, (unsigned char)*s < ' ' ? '?' : *s);
-	}
+	escape_text(sb, language, s);
 	strbuf_addc(sb, '"');
 }
 
 void fig_quote(struct strbuf *sb, const char *s)
 {
-	quote(sb, s, "");
+	add_quoted(sb, LANGUAGE_GNUPLOT, s);
 }
 
 void fig_quote_tic(struct strbuf *sb, const char *s)
 {
-	quote(sb, s, "%");
+	add_quoted(sb, LANGUAGE_GNUPLOT_TIC, s);
 }
 
 void fig_num(struct strbuf *sb, double v)

@@ -247,14 +247,6 @@ void gate_write_markdown(const struct gate *g, const struct gate_names *names, F
 		write_legend(g, out);
 }
 
-static void xml(const char *s, FILE *out)
-{
-	struct strbuf sb = STRBUF_INIT;
-
-	escape_text(&sb, LANGUAGE_HTML, s);
-	fputs(strbuf_str(&sb), out);
-	strbuf_free(&sb);
-}
 
 static size_t count_results(const struct gate *g, enum gate_result result)
 {
@@ -281,9 +273,9 @@ void gate_write_junit(const struct gate *g, const struct gate_names *names, FILE
 
 		fill_cells(&c, g, r);
 		fprintf(out, " <testcase classname=\"");
-		xml(names->series, out);
+		print_escaped(out, LANGUAGE_HTML, names->series);
 		fprintf(out, "\" name=\"");
-		xml(r->metric, out);
+		print_escaped(out, LANGUAGE_HTML, r->metric);
 		fprintf(out, "\">");
 		if (r->result == GATE_TRIPPED)
 			fprintf(out, "<failure message=\"%s to %s: %s; confirmed %s; floor %s\"/>",

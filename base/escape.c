@@ -32,8 +32,31 @@ static const struct escape tex[] = {
 	{'>', "\\textgreater{}"},
 	{0, NULL},
 };
-static const struct escape *const escapes[] = {
-	[LANGUAGE_HTML] = html, [LANGUAGE_MD] = markdown, [LANGUAGE_TEX] = tex};
+static const struct escape csv[] = {{'"', "\"\""}, {0, NULL}};
+static const struct escape openmetrics[] = {{'\n', "\\n"}, {'\\', "\\\\"}, {'"', "\\\""}, {0, NULL}};
+
+/*
+ * Between double quotes gnuplot runs what stands in backquotes and replaces @NAME; as octal numbers those
+ * are characters like any other, in a script and in a data file, and so are the quote and the backslash.
+ */
+#define GNUPLOT_ESCAPES \
+	{'\n', "\\n"}, {'\t', " "}, {'"', "\\042"}, {'\\', "\\134"}, {'`', "\\140"}, {'@', "\\100"}
+static const struct escape gnuplot[] = {GNUPLOT_ESCAPES, {0, NULL}};
+static const struct escape gnuplot_tic[] = {GNUPLOT_ESCAPES, {'%', "%%"}, {0, NULL}};
+
+static const struct {
+	const struct escape *escapes;
+	void (*clean)(char *text);
+	const char *quoted; /* what holds one of these is written in quotes */
+} languages[] = {
+	[LANGUAGE_HTML] = {html, str_one_line, ""},
+	[LANGUAGE_MD] = {markdown, str_one_line, ""},
+	[LANGUAGE_TEX] = {tex, str_one_line, ""},
+	[LANGUAGE_CSV] = {csv, str_one_line, ",\""},
+	[LANGUAGE_OPENMETRICS] = {openmetrics, str_printable, ""},
+	[LANGUAGE_GNUPLOT] = {gnuplot, str_printable, ""},
+	[LANGUAGE_GNUPLOT_TIC] = {gnuplot_tic, str_printable, ""},
+};
 
 /* A character beyond Latin 1 (first byte from here on) is an error to pdflatex. */
 #define TEX_KNOWS 0xc4
@@ -47,13 +70,29 @@ static const char *tex_unknown(struct strbuf *sb, const char *s)
 	return s;
 }
 
+/* Spreadsheets compute what begins so, from whomever the file comes; a number may. */
+static bool is_formula(const char *s)
+{
+	char *end;
+
+	if (!*s || !strchr("=+-@", *s))
+		return false;
+	strtod(s, &end);
+	return end == s || *end;
+}
+
 void escape_text(struct strbuf *sb, enum language language, const char *text)
 {
 	char *line = xstrdup(text);
+	const char *quote;
 
-	str_one_line(line);
+	languages[language].clean(line);
+	quote = text_if(strpbrk(line, languages[language].quoted), "\"");
+	strbuf_adds(sb, quote);
+	if (language == LANGUAGE_CSV && is_formula(line))
+		strbuf_addc(sb, '\'');
 	for (const char *s = line; *s; s++) {
-		const struct escape *e = escapes[language];
+		const struct escape *e = languages[language].escapes;
 
 		while (e->c && e->c != *s)
 			e++;
@@ -64,7 +103,17 @@ void escape_text(struct strbuf *sb, enum language language, const char *text)
 		else
 			strbuf_addc(sb, *s);
 	}
+	strbuf_adds(sb, quote);
 	free(line);
+}
+
+void print_escaped(FILE *out, enum language language, const char *text)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	escape_text(&sb, language, text);
+	fputs(strbuf_str(&sb), out);
+	strbuf_free(&sb);
 }
 
 void print_plain(FILE *out, const char *fmt, ...)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/escape.h"
 #include "results/export.h"
 
 /* What tells one configuration from another, in every format under the same name. */
@@ -36,17 +37,8 @@ static void write_json(json_t *const *rec, size_t n, FILE *out)
 
 static void csv_field(const char *s, FILE *out)
 {
-	if (!strpbrk(s, ",\"\n\r")) {
-		fputs(s, out);
-		return;
-	}
-	fputc('"', out);
-	for (; *s; s++) {
-		if (*s == '"')
-			fputc('"', out);
-		fputc(*s, out);
-	}
-	fputc('"', out);
+	print_escaped(out, LANGUAGE_CSV, s);
+	fputc(',', out);
 }
 
 struct csv_run {
@@ -62,13 +54,13 @@ static void csv_row(const struct csv_run *run, size_t sample, const char *metric
 
 	read_labels(&run->r, label);
 	csv_field(run->r.id, run->out);
-	fprintf(run->out, ",%s,", run->r.started);
-	for (size_t i = 0; i < LABELS; i++) {
+	csv_field(run->r.started, run->out);
+	for (size_t i = 0; i < LABELS; i++)
 		csv_field(label[i], run->out);
-		fputc(',', run->out);
-	}
 	csv_field(run->knobs, run->out);
-	fprintf(run->out, ",%zu,%s,%s,%s\n", sample, metric, value, info ? info->unit : "");
+	fprintf(run->out, "%zu,", sample);
+	csv_field(metric, run->out);
+	fprintf(run->out, "%s,%s\n", value, info ? info->unit : "");
 }
 
 static void csv_record(const json_t *rec, FILE *out)
@@ -105,18 +97,6 @@ static void write_csv(json_t *const *rec, size_t n, FILE *out)
 
 /* ---- openmetrics ---- */
 
-static void label_value(const char *s, FILE *out)
-{
-	for (; *s; s++) {
-		if (*s == '\n') {
-			fputs("\\n", out);
-			continue;
-		}
-		if (*s == '\\' || *s == '"')
-			fputc('\\', out);
-		fputc(*s, out);
-	}
-}
 
 /* Its names know no dot: exit_cost_ns.cpuid is exitlab_exit_cost_ns_cpuid. */
 static void family_name(const char *metric, FILE *out)
@@ -149,13 +129,13 @@ static void openmetrics_point(const json_t *rec, const char *metric, const char 
 	read_labels(&r, label);
 	family_name(metric, out);
 	fputs("{run=\"", out);
-	label_value(r.id, out);
+	print_escaped(out, LANGUAGE_OPENMETRICS, r.id);
 	for (size_t i = 0; i < LABELS; i++) {
 		fprintf(out, "\",%s=\"", label_names[i]);
-		label_value(label[i], out);
+		print_escaped(out, LANGUAGE_OPENMETRICS, label[i]);
 	}
 	fputs("\",knobs=\"", out);
-	label_value(knobs, out);
+	print_escaped(out, LANGUAGE_OPENMETRICS, knobs);
 	fprintf(out, "\",stat=\"%s\"} %.17g", stat, value);
 	if (!isnan(at))
 		fprintf(out, " %.0f", at);

@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: MIT
+/*
+ * libkmod would not do: it finds nothing by the text indexes alone, which are what a sealed lab carries (it
+ * reads depmod's binary ones), and has no function that gives the unpacked content of a compressed module,
+ * which an image needs. What would be left to it is the order of loading, where it goes by the host's own
+ * modprobe.d, while an image shall be the same on every host.
+ */
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>

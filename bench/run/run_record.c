@@ -10,6 +10,7 @@
 
 #include "analysis/stats.h"
 #include "base/clock.h"
+#include "base/escape.h"
 #include "base/file.h"
 #include "base/strlist.h"
 #include "bench/host/environment.h"
@@ -285,10 +286,14 @@ static void csv_exits(struct strbuf *sb, size_t index, const json_t *exits)
 {
 	struct record_exit e;
 
-	for (size_t i = 0; record_exit(exits, i, &e); i++)
-		strbuf_addf(sb, "%zu,%s,%s,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f\n", index, e.reason,
-			    e.key, e.count, e.total_ns, e.p50_ns, e.p99_ns, e.kvm_ns, e.user_ns, e.wait_ns,
-			    e.asleep_ns);
+	for (size_t i = 0; record_exit(exits, i, &e); i++) {
+		strbuf_addf(sb, "%zu,", index);
+		escape_text(sb, LANGUAGE_CSV, e.reason);
+		strbuf_addc(sb, ',');
+		escape_text(sb, LANGUAGE_CSV, e.key);
+		strbuf_addf(sb, ",%.0f,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f\n", e.count, e.total_ns, e.p50_ns,
+			    e.p99_ns, e.kvm_ns, e.user_ns, e.wait_ns, e.asleep_ns);
+	}
 }
 
 static void csv_hist(struct strbuf *sb, size_t index, const json_t *json)
