@@ -5,6 +5,7 @@
 
 #include "analysis/ab_report.h"
 #include "analysis/gate_report.h"
+#include "base/escape.h"
 #include "base/strbuf.h"
 #include "base/table.h"
 #include "results/record.h"
@@ -72,9 +73,9 @@ static void write_legend(const struct ab *ab, const struct ab_opts *o, FILE *out
 
 static void write_head(const struct ab_names *names, FILE *out)
 {
-	fprintf(out, "%s\n", names->series);
+	print_plain(out, "%s\n", names->series);
 	for (int i = 0; i < 2; i++)
-		fprintf(out, "%c: %s, run %s\n", 'A' + i, names->side[i], names->run[i]);
+		print_plain(out, "%c: %s, run %s\n", 'A' + i, names->side[i], names->run[i]);
 	fputc('\n', out);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/audit.h"
 #include "analysis/report.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -398,6 +399,7 @@ int report_write(const struct fig_set *set, const struct report_opts *opts, stru
 	doc_heading(&d, "Anomalies");
 	if (!report_anomalies(&d, set))
 		doc_para(&d, "None: every sample and check passed, and no noise was flagged.");
+	audit_report(&d, set, opts->headline);
 	add_results(&d, set);
 	doc_heading(&d, "Exits");
 	doc_para(

@@ -12,6 +12,7 @@ struct report_opts {
 				   DOC_HTML */
 	const char *figure_ref; /* the same folder as the document refers to it */
 	bool figures;
+	const char *(*headline)(const char *workload); /* its metrics; NULL: not known */
 };
 
 /* The document as text into out. 0 or -errno, logged. */

@@ -8,6 +8,7 @@
 
 #include "analysis/ab_report.h"
 #include "analysis/gate_report.h"
+#include "base/escape.h"
 #include "bench/bench.h"
 #include "bench/cli/runs.h"
 #include "bench/host/outer.h"
@@ -156,8 +157,7 @@ static struct ab_names names_of(const struct ab_run *r, const json_t *a, const j
 /* Takes it over. */
 static void print_json(json_t *out)
 {
-	json_dumpf(out, stdout, JSON_INDENT(2));
-	putchar('\n');
+	json_print(out, stdout, JSON_INDENT(2));
 	json_decref(out);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/escape.h"
 #include "base/file.h"
 #include "base/proc.h"
 #include "base/strbuf.h"
@@ -362,7 +363,8 @@ static void print_result(const struct hunt *h)
 
 	print_table(h);
 	if (is_found(h, &bad)) {
-		printf("\nfirst bad commit: %s %s\n", h->commits.v[bad].id, h->commits.v[bad].subject);
+		print_plain(stdout, "\nfirst bad commit: %s %s\n", h->commits.v[bad].id,
+			    h->commits.v[bad].subject);
 		return;
 	}
 	printf("\nnot found: those before %.10s were skipped; it is that or one of them\n", h->commits.v[bad].id);
@@ -389,8 +391,7 @@ static void print_json(const struct hunt *h)
 		first = json_string(h->commits.v[bad].id);
 	out = json_pack("{s:s, s:s, s:o, s:o}", "good", h->commits.good, "metric", h->metric, "commits", list,
 			"first_bad", first);
-	json_dumpf(out, stdout, JSON_INDENT(2));
-	putchar('\n');
+	json_print(out, stdout, JSON_INDENT(2));
 	json_decref(out);
 }
 

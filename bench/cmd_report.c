@@ -70,7 +70,8 @@ static int write_report(const struct report_args *a, const struct fig_set *set)
 	const char *path = text_or(a->out, usual);
 	char temp[] = "/tmp/exitlab-report-XXXXXX", *dir, *slash;
 	struct strbuf text = STRBUF_INIT;
-	struct report_opts opts = {.format = format, .figures = !a->no_figures};
+	struct report_opts opts = {.format = format, .figures = !a->no_figures,
+				   .headline = workload_headline};
 	bool keep = format != DOC_HTML && strcmp(path, "-");
 	int err = 0;
 
