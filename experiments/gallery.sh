@@ -39,4 +39,6 @@ plan load load net-latency --mode=virtio,vhost --set rate=200,400,800,1600 --dur
 plan size message-size net-throughput --mode=virtio,vhost --set msg_size=64,512,4096,16384,65536 --duration=1s
 plan queues scaling-queues net-throughput --mode=virtio,vhost --set queues=1,2 --set cpus=2 --duration=1s
 plan vms scaling-vms net-throughput --mode=virtio,vhost --set vms=1,2,3 --duration=1s
+plan disks io-exits blk-iops --mode=virtio-blk,nvme --vmm=builtin,qemu --duration=1s
+plan depths depth blk-iops --mode=host,virtio-blk,nvme --set depth=1,4,16,64 --duration=500ms
 plan kinds exit-kinds exit-cost
