@@ -63,7 +63,7 @@ static bool is_doorbell(struct probes *p, const struct exit_sum *s)
 
 	return names_find(p->names, s->tgid, p->backend, s->reason, s->key, name, sizeof(name)) &&
 	       (strstr(name, "kick") || strstr(name, "notify") || strstr(name, " TDT") ||
-		strstr(name, " tail"));
+		strstr(name, " tail") || strstr(name, " command"));
 }
 
 static uint64_t kicks_userspace(struct probes *p)

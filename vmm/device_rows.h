@@ -4,6 +4,7 @@
  * devices/. Included with X defined.
  */
 X(e1000)
+X(ide)
 X(nvme)
 X(virtio_blk)
 X(virtio_net)

@@ -74,7 +74,7 @@ static char *disk_text(const char *text)
 /* The mode is the name of the device. */
 static int add_disk(struct vm *vm, const struct args *a, const char *text)
 {
-	static const char *const modes[] = {"virtio-blk", "nvme", NULL};
+	static const char *const modes[] = {"virtio-blk", "nvme", "ide", NULL};
 	char *full = disk_text(text);
 	struct dev_opts *o;
 	int mode = 0, err = dev_opts_parse(&o, full);

@@ -221,6 +221,8 @@ const char *blk_load_init(struct blk_load *l, const struct workload_job *job)
 		area = job->area / BLK_SECTOR;
 	l->sectors = (unsigned)(or_usual(job->msg_size, l->shape->bytes) / BLK_SECTOR);
 	l->depth = (unsigned)or_usual(job->depth, l->shape->depth);
+	if (!job->depth && l->depth > l->blk->slots)
+		l->depth = l->blk->slots; /* one that takes one at a time */
 	l->write_pct = (unsigned)job->write_pct;
 	l->verify = job->verify != JOB_VERIFY_OFF && !l->shape->discard;
 	l->corrupt = job->corrupt;

@@ -5,7 +5,7 @@
 
 #include "bench/modes/path.h"
 
-#define BLOCK_KNOBS "queues ioeventfd poll_us engine cache"
+#define BLOCK_KNOBS "poll_us engine cache"
 
 /* mode->make: the medium of --medium. */
 int block_make(struct device_path *p, const struct path_want *want);

@@ -34,6 +34,7 @@ const struct knob_info knob_table[] = {
 	{"cache", KNOB_DEVICE, "writeback|writethrough",
 	 "whether a disk's writes wait for its flush (default writeback)"},
 	{"shadow", KNOB_DEVICE, "on|off", "nvme: doorbells in memory, rung when the controller asks (default on)"},
+	{"dma", KNOB_DEVICE, "on|off", "ide: the disk moves data itself, or the processor word by word (default on)"},
 	{"vlan", KNOB_CARD, "1..4094",
 	 "VLAN that the card puts the virtual function into; its peer is in it too"},
 	{"spoofchk", KNOB_CARD, "on|off",

@@ -23,6 +23,7 @@ enum front_end {
 	FRONT_VIRTIO_NET,
 	FRONT_VIRTIO_BLK,
 	FRONT_NVME,
+	FRONT_IDE,
 	FRONT_VFIO, /* a function of a device of this host */
 };
 

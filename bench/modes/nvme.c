@@ -11,6 +11,6 @@ const struct mode mode_nvme = {
 	.front = FRONT_NVME,
 	.server = SERVER_VMM,
 	.modules = nvme_modules,
-	.knobs = BLOCK_KNOBS " shadow",
+	.knobs = BLOCK_KNOBS " queues ioeventfd shadow",
 	.make = block_make,
 };

@@ -11,6 +11,6 @@ const struct mode mode_virtio_blk = {
 	.front = FRONT_VIRTIO_BLK,
 	.server = SERVER_VMM,
 	.modules = virtio_blk_modules,
-	.knobs = BLOCK_KNOBS " ring event_idx indirect in_order irq notify",
+	.knobs = BLOCK_KNOBS " queues ioeventfd ring event_idx indirect in_order irq notify",
 	.make = block_make,
 };

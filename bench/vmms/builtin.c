@@ -48,6 +48,23 @@ static void add_net(const struct vmm_want *w, const char *mode, struct strlist *
 	strbuf_free(&sb);
 }
 
+/* The same of --disk mode=. */
+static const char *builtin_disk_mode(const struct mode *mode)
+{
+	if (mode->server != SERVER_VMM)
+		return NULL;
+	switch (mode->front) {
+	case FRONT_VIRTIO_BLK:
+		return "virtio-blk";
+	case FRONT_NVME:
+		return "nvme";
+	case FRONT_IDE:
+		return "ide";
+	default:
+		return NULL;
+	}
+}
+
 static int add_disk(const struct vmm_want *w, const char *mode, struct strlist *a)
 {
 	const char *ioeventfd = knobs_get(w->knobs, "ioeventfd", NULL);
@@ -85,10 +102,8 @@ static int add_device(const struct vmm_want *w, struct strlist *a)
 	const struct mode *mode = w->path->mode;
 	const char *net = builtin_net_mode(mode);
 
-	if (mode->server == SERVER_VMM && mode->front == FRONT_VIRTIO_BLK)
-		return add_disk(w, "virtio-blk", a);
-	if (mode->server == SERVER_VMM && mode->front == FRONT_NVME)
-		return add_disk(w, "nvme", a);
+	if (builtin_disk_mode(mode))
+		return add_disk(w, builtin_disk_mode(mode), a);
 	if (mode->front == FRONT_VFIO)
 		strlist_addf(a, "--vfio=%s", w->path->sriov.vf_addr);
 	else if (net)

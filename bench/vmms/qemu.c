@@ -39,6 +39,7 @@ static int add_device(const struct vmm_want *w, struct strlist *a)
 		return qemu_add_virtio_net(w, &adapter_qemu, a);
 	case FRONT_VIRTIO_BLK:
 	case FRONT_NVME:
+	case FRONT_IDE:
 		return qemu_add_disk(w, &adapter_qemu, a);
 	case FRONT_VFIO:
 		strlist_add(a, "-device");

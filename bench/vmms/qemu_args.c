@@ -176,7 +176,7 @@ static bool knob_is(const struct knobs *ks, const char *name, const char *value)
 	return !strcmp(knobs_get(ks, name, ""), value);
 }
 
-/* The medium past the page cache, and what both disks are told. */
+/* The medium past the page cache, and what all disks are told. queues: the property, or NULL. */
 static int add_disk(const struct vmm_want *w, const struct vmm_adapter *vmm, const char *device,
 		    const char *queues, struct strlist *a)
 {
@@ -191,9 +191,10 @@ static int add_disk(const struct vmm_want *w, const struct vmm_adapter *vmm, con
 	strlist_add(a, "-blockdev");
 	strlist_addf(a, "driver=%s,node-name=m0,filename=%s,cache.direct=on,aio=%s", driver, w->path->medium.path,
 		     aio);
-	strbuf_addf(&sb, "%s,drive=m0,%s=%u,write-cache=%s", device, queues,
-		    (unsigned)knobs_u64(w->knobs, "queues", 1),
-		    on_off(!knob_is(w->knobs, "cache", "writethrough")));
+	strbuf_addf(&sb, "%s,drive=m0", device);
+	if (queues)
+		strbuf_addf(&sb, ",%s=%u", queues, (unsigned)knobs_u64(w->knobs, "queues", 1));
+	strbuf_addf(&sb, ",write-cache=%s", on_off(!knob_is(w->knobs, "cache", "writethrough")));
 	err = vmm_spell_knobs(vmm, w->knobs, &sb);
 	if (!err) {
 		strlist_add(a, "-device");
@@ -223,11 +224,20 @@ static int add_virtio_blk(const struct vmm_want *w, const struct vmm_adapter *vm
 	return err;
 }
 
+static int add_ide(const struct vmm_want *w, const struct vmm_adapter *vmm, struct strlist *a)
+{
+	strlist_add(a, "-device");
+	strlist_add(a, "piix3-ide,id=piix");
+	return add_disk(w, vmm, "ide-hd,bus=piix.0", NULL, a);
+}
+
 int qemu_add_disk(const struct vmm_want *w, const struct vmm_adapter *vmm, struct strlist *a)
 {
 	if (w->path->mode->server != SERVER_VMM)
 		return vmm_refuse_mode(vmm, w->path->mode);
 	if (w->path->mode->front == FRONT_VIRTIO_BLK)
 		return add_virtio_blk(w, vmm, a);
+	if (w->path->mode->front == FRONT_IDE)
+		return add_ide(w, vmm, a);
 	return add_disk(w, vmm, "nvme,serial=exitlab", "max_ioqpairs", a);
 }

@@ -115,6 +115,8 @@ static void knobs_belong_to_modes(void **state)
 		{"ring", "packed", &mode_nvme, -EINVAL},
 		{"shadow", "off", &mode_nvme, 0},
 		{"engine", "sync", &mode_virtio, -EINVAL},
+		{"queues", "2", &mode_ide, -EINVAL},
+		{"dma", "off", &mode_ide, 0},
 		{"ring", "packed", &mode_host, -EINVAL},
 		{"ring", "round", &mode_vhost, -EINVAL},
 	};
@@ -171,6 +173,7 @@ static void each_vmm_has_each_device(void **state)
 		{"builtin", &mode_sriov, "--vfio=0000:01:10.0"},
 		{"builtin", &mode_virtio_blk, "--disk file=/dev/d0,mode=virtio-blk"},
 		{"builtin", &mode_nvme, "--disk file=/dev/d0,mode=nvme"},
+		{"builtin", &mode_ide, "--disk file=/dev/d0,mode=ide"},
 		{"qemu", &mode_e1000, "vhost=off,fd=9 -device e1000,"},
 		{"qemu", &mode_virtio, "vhost=off,fd=9 -device virtio-net-pci,"},
 		{"qemu", &mode_vhost, "vhost=on,fd=9 -device virtio-net-pci,"},
@@ -209,6 +212,8 @@ static void each_vmm_has_each_device(void **state)
 		{"crosvm", &mode_vhost,
 		 "--net tap-fd=9,mac=52:54:00:00:00:01,vhost-net=[device=/dev/vhost-net] micro.elf/vmlinux"},
 		{"crosvm", &mode_sriov, "--vfio /sys/bus/pci/devices/0000:01:10.0 micro.elf/vmlinux"},
+		{"qemu", &mode_ide, "-device piix3-ide,id=piix -blockdev driver=host_device,"},
+		{"qemu", &mode_ide, "-device ide-hd,bus=piix.0,drive=m0,write-cache=on"},
 	};
 
 	(void)state;
@@ -263,6 +268,8 @@ static void what_a_vmm_lacks_is_refused(void **state)
 		{"qemu", "", "ioeventfd", "on", &mode_nvme, 0},
 		{"qemu", "", "poll_us", "0", &mode_virtio_blk, -ENOTSUP},
 		{"qemu", "", "shadow", "off", &mode_nvme, -ENOTSUP},
+		{"qemu", "", "dma", "off", &mode_ide, -ENOTSUP},
+		{"builtin", "", "dma", "off", &mode_ide, 0},
 		{"builtin", "", "ioeventfd", "on", &mode_nvme, -ENOTSUP},
 		{"builtin", "", "ioeventfd", "on", &mode_virtio_blk, 0},
 		{"qemu", "accel=tcg", "cpus", "2", &mode_none, 0},

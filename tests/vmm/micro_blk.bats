@@ -63,6 +63,18 @@ blk() {
 	done
 }
 
+@test "ide: every load by DMA with each engine; by PIO, word by word" {
+	for engine in io_uring sync; do
+		blk blk-latency mode=ide,direct=off,engine=$engine
+		blk blk-throughput mode=ide,direct=off,engine=$engine msg_size=65536
+		blk blk-sync mode=ide,direct=off,engine=$engine
+		[ "$(metric flushes)" -gt 0 ]
+	done
+	# Each double word that is written is an exit: two sectors are enough.
+	blk blk-latency mode=ide,direct=off,dma=off "area=2048 msg_size=1024 work=2"
+	blk blk-sync mode=ide,direct=off,dma=off "area=1024 msg_size=512 work=1"
+}
+
 @test "a sector that was damaged on its way fails the sample" {
 	run micro_vmm "workload=blk-iops duration_ns=100000000 area=262144 write_pct=50 corrupt=on" --disk "$disk,direct=off"
 	[ "$status" -eq 3 ]

@@ -14,7 +14,7 @@ struct latencies {
 
 int blk_open(struct blk *b)
 {
-	static bool (*const init[])(struct blk *b) = {virtio_blk_init, nvme_init};
+	static bool (*const init[])(struct blk *b) = {virtio_blk_init, nvme_init, ide_init};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(init); i++) {
 		memset(b, 0, sizeof(*b));

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The IDE function on a machine without KVM: a driver that reads and writes by PIO and by DMA, and one
+ * that says what no driver should.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "tests/unit/fake.h"
+#include "vmm/core/bus.h"
+#include "vmm/devices.h"
+#include "vmm/devices/ide/ide.h"
+
+#define DISK_BYTES (4 * MIB)
+#define SECTORS	   (DISK_BYTES / 512)
+#define RAM	   (8 * MIB)
+#define TABLE_AT   0x10000
+#define DATA_AT	   0x100000
+#define PORTS	   0x1f0
+#define CONTROL	   0x3f6
+
+enum { DATA, FEATURE, COUNT, LBA0, LBA1, LBA2, DEVICE, COMMAND };
+
+static int medium;
+static struct vm *vm;
+static struct pci_dev *dev;
+
+static uint64_t in(unsigned port, unsigned len)
+{
+	return bus_read(&vm->pio, port, len);
+}
+
+static void out(unsigned port, unsigned len, uint64_t val)
+{
+	bus_write(&vm->pio, port, len, val);
+}
+
+static void open_disk(const char *options)
+{
+	char opts[128];
+
+	medium = memfd_create("disk", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(medium, DISK_BYTES), 0);
+	snprintf(opts, sizeof(opts), "file=/proc/self/fd/%d,direct=off,engine=sync,poll_us=0%s", medium, options);
+	vm = fake_vm_create(RAM);
+	dev = fake_attach(vm, &ide_ops, opts);
+	assert_non_null(dev);
+}
+
+static void close_disk(void)
+{
+	fake_vm_destroy(vm);
+	close(medium);
+}
+
+/* Not busy any more; the status. */
+static uint8_t ready(void)
+{
+	uint64_t end = clock_ns() + 10 * NSEC_PER_SEC;
+
+	while (in(CONTROL, 1) & ATA_BSY)
+		if (clock_ns() > end)
+			fail_msg("the disk stays busy");
+	return (uint8_t)in(PORTS + COMMAND, 1);
+}
+
+static void address(uint64_t sector, unsigned sectors)
+{
+	out(PORTS + COUNT, 1, sectors >> 8 & 0xff);
+	out(PORTS + COUNT, 1, sectors & 0xff);
+	for (unsigned i = 0; i < 3; i++) {
+		out(PORTS + LBA0 + i, 1, sector >> (24 + 8 * i) & 0xff);
+		out(PORTS + LBA0 + i, 1, sector >> 8 * i & 0xff);
+	}
+	out(PORTS + DEVICE, 1, 0x40);
+}
+
+static uint8_t command(uint8_t c)
+{
+	out(PORTS + COMMAND, 1, c);
+	return ready();
+}
+
+static uint8_t *data(void)
+{
+	return gmem_ptr(vm_gmem(vm), DATA_AT, MIB);
+}
+
+/* All of a read by PIO, in accesses of len bytes. */
+static void pio_in(uint8_t *buf, unsigned sectors, unsigned block, unsigned len)
+{
+	for (unsigned left = sectors; left;) {
+		unsigned now = MIN(left, block);
+
+		assert_int_equal(ready() & (ATA_DRQ | ATA_ERR), ATA_DRQ);
+		for (unsigned i = 0; i < now * 512; i += len, buf += len) {
+			uint64_t v = in(PORTS, len);
+
+			memcpy(buf, &v, len);
+		}
+		left -= now;
+	}
+	assert_int_equal(ready() & (ATA_DRQ | ATA_ERR), 0);
+}
+
+static void pio_out(const uint8_t *buf, unsigned sectors, unsigned block, unsigned len)
+{
+	for (unsigned left = sectors; left;) {
+		unsigned now = MIN(left, block);
+
+		assert_int_equal(ready() & (ATA_DRQ | ATA_ERR), ATA_DRQ);
+		for (unsigned i = 0; i < now * 512; i += len, buf += len) {
+			uint64_t v = 0;
+
+			memcpy(&v, buf, len);
+			out(PORTS, len, v);
+		}
+		left -= now;
+	}
+	assert_int_equal(ready() & (ATA_DRQ | ATA_ERR), 0);
+}
+
+static void fill(uint8_t *buf, size_t len, unsigned seed)
+{
+	for (size_t i = 0; i < len; i++)
+		buf[i] = (uint8_t)(i * 7 + i / 512 + seed);
+}
+
+/* Starts the bus master with the table as it is; the status of both. */
+static uint8_t dma(uint8_t c, bool to_memory, uint8_t *bm)
+{
+	fake_write(dev, 4, 4, 4, TABLE_AT);
+	fake_write(dev, 4, 2, 1, BM_ERROR | BM_IRQ);
+	fake_write(dev, 4, 0, 1, to_memory ? BM_TO_MEMORY : 0);
+	out(PORTS + COMMAND, 1, c);
+	fake_write(dev, 4, 0, 1, BM_START | (to_memory ? BM_TO_MEMORY : 0));
+	c = ready();
+	*bm = (uint8_t)fake_read(dev, 4, 2, 1);
+	fake_write(dev, 4, 0, 1, 0);
+	return c;
+}
+
+static void put_prd(unsigned i, uint32_t base, uint16_t bytes, bool end)
+{
+	uint32_t entry[2] = {base, bytes | (end ? 0x80000000u : 0)};
+
+	assert_int_equal(gmem_write(vm_gmem(vm), TABLE_AT + 8 * i, entry, 8), 0);
+}
+
+static void the_disk_says_what_it_is(void **state)
+{
+	static const struct {
+		const char *options;
+		bool dma, cache;
+	} cases[] = {{"", true, true}, {",dma=off", false, true}, {",cache=writethrough", true, false}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint16_t w[256];
+
+		open_disk(cases[i].options);
+		assert_int_equal(ready(), ATA_DRDY | ATA_DSC);
+		assert_int_equal(in(PORTS + COUNT, 1) | in(PORTS + LBA0, 1) << 8 | in(PORTS + LBA1, 1) << 16,
+				 0x101);
+		assert_int_equal(command(0xec) & ATA_DRQ, ATA_DRQ);
+		pio_in((uint8_t *)w, 1, 1, 2);
+		assert_int_equal(w[60] | w[61] << 16, SECTORS);
+		assert_int_equal(w[100] | w[101] << 16, SECTORS);
+		assert_int_equal(!!(w[49] & 0x100), cases[i].dma);
+		assert_int_equal(!!(w[82] & 0x20), cases[i].cache);
+		/* There is no second disk. */
+		out(PORTS + DEVICE, 1, 0x10);
+		assert_int_equal(in(PORTS + COMMAND, 1), 0);
+		close_disk();
+	}
+}
+
+static void every_way_moves_the_same(void **state)
+{
+	static const struct {
+		uint8_t write, read;
+		unsigned sectors, block, len;
+		uint64_t sector;
+	} cases[] = {
+		{0x30, 0x20, 1, 1, 2, 0},
+		{0x34, 0x24, 3, 1, 4, 77},
+		{0xc5, 0xc4, 5, 4, 2, 8},
+		{0x39, 0x29, 256, 4, 4, SECTORS - 256},
+	};
+	static uint8_t want[256 * 512], got[256 * 512];
+
+	(void)state;
+	open_disk("");
+	out(PORTS + COUNT, 1, 4);
+	assert_int_equal(command(0xc6) & ATA_ERR, 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		size_t bytes = cases[i].sectors * 512;
+
+		fill(want, bytes, i);
+		address(cases[i].sector, cases[i].sectors);
+		out(PORTS + COMMAND, 1, cases[i].write);
+		pio_out(want, cases[i].sectors, cases[i].block, cases[i].len);
+		assert_int_equal(pread(medium, got, bytes, (off_t)cases[i].sector * 512), bytes);
+		assert_memory_equal(got, want, bytes);
+		memset(got, 0, bytes);
+		address(cases[i].sector, cases[i].sectors);
+		out(PORTS + COMMAND, 1, cases[i].read);
+		pio_in(got, cases[i].sectors, cases[i].block, cases[i].len);
+		assert_memory_equal(got, want, bytes);
+	}
+	close_disk();
+}
+
+static void dma_follows_its_table(void **state)
+{
+	static uint8_t got[128 * 512];
+	uint8_t bm;
+
+	(void)state;
+	open_disk("");
+	fill(data(), 128 * 512, 3);
+	/* 64 KiB in one entry (0), then three unequal ones. */
+	put_prd(0, DATA_AT, 0, true);
+	address(16, 128);
+	assert_int_equal(dma(0x35, false, &bm) & ATA_ERR, 0);
+	assert_int_equal(bm & (BM_ACTIVE | BM_ERROR | BM_IRQ), BM_IRQ);
+	assert_int_equal(pread(medium, got, sizeof(got), 16 * 512), sizeof(got));
+	assert_memory_equal(got, data(), sizeof(got));
+	put_prd(0, DATA_AT + 0x20000, 512, false);
+	put_prd(1, DATA_AT + 0x30000, 1024, false);
+	put_prd(2, DATA_AT + 0x40000, 512, true);
+	address(16, 4);
+	assert_int_equal(dma(0x25, true, &bm) & ATA_ERR, 0);
+	assert_memory_equal(data() + 0x20000, got, 512);
+	assert_memory_equal(data() + 0x30000, got + 512, 1024);
+	assert_memory_equal(data() + 0x40000, got + 1536, 512);
+	/* Flush: with a cache, it reaches the medium and is counted. */
+	assert_int_equal(command(0xea) & ATA_ERR, 0);
+	assert_int_equal(((struct ide *)dev->priv)->stats->flushes, 1);
+	assert_int_equal(((struct ide *)dev->priv)->stats->descs, 3);
+	close_disk();
+}
+
+/* What no driver should ask for ends with the error that a disk gives, and touches nothing. */
+static void nonsense_ends_with_an_error(void **state)
+{
+	static const struct {
+		const char *what;
+		uint8_t command, error;
+		uint64_t sector;
+		unsigned count;
+		uint8_t feature;
+	} cases[] = {
+		{"beyond the end", 0x24, ATA_IDNF, SECTORS, 1, 0},
+		{"across the end", 0x34, ATA_IDNF, SECTORS - 1, 2, 0},
+		{"a sector number that wraps", 0x24, ATA_IDNF, 0xffffffffffff, 65535, 0},
+		{"blocks of several before their number", 0x29, ATA_ABRT, 0, 8, 0},
+		{"too many in a block", 0xc6, ATA_ABRT, 0, 32, 0},
+		{"no number of a block", 0xc6, ATA_ABRT, 0, 3, 0},
+		{"a command that is none", 0x00, ATA_ABRT, 0, 1, 0},
+		{"packets", 0xa1, ATA_ABRT, 0, 1, 0},
+		{"a feature that is none", 0xef, ATA_ABRT, 0, 1, 0x99},
+	};
+
+	(void)state;
+	open_disk("");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		address(cases[i].sector, cases[i].count);
+		out(PORTS + FEATURE, 1, cases[i].feature);
+		if (!(command(cases[i].command) & ATA_ERR) || in(PORTS + FEATURE, 1) != cases[i].error)
+			fail_msg("%s: error %lx", cases[i].what, in(PORTS + FEATURE, 1));
+	}
+	/* Without LBA mode a sector has no number here. */
+	address(0, 1);
+	out(PORTS + DEVICE, 1, 0);
+	assert_true(command(0x24) & ATA_ERR);
+	close_disk();
+}
+
+static void tables_that_lead_nowhere(void **state)
+{
+	uint8_t bm;
+
+	(void)state;
+	open_disk("");
+	put_prd(0, 0xfffff000, 4096, true); /* no memory */
+	address(0, 8);
+	assert_true(dma(0x25, true, &bm) & ATA_ERR);
+	assert_int_equal(bm & (BM_ACTIVE | BM_ERROR), BM_ERROR);
+	put_prd(0, DATA_AT, 512, true); /* shorter than the transfer */
+	address(0, 8);
+	assert_true(dma(0x25, true, &bm) & ATA_ERR);
+	put_prd(0, DATA_AT, 4096, true);
+	dev->cfg[4] &= (uint8_t)~4; /* no bus master */
+	address(0, 8);
+	assert_true(dma(0x25, true, &bm) & ATA_ERR);
+	dev->cfg[4] |= 4;
+	address(0, 8);
+	assert_int_equal(dma(0x25, true, &bm) & ATA_ERR, 0);
+	close_disk();
+}
+
+static void the_interrupt_is_the_drivers(void **state)
+{
+	struct fake *f;
+
+	(void)state;
+	open_disk("");
+	f = fake_of(vm);
+	command(0xe5);
+	assert_false(f->line[14]); /* the status was read */
+	out(PORTS + COMMAND, 1, 0xe5);
+	assert_true(f->line[14]);
+	in(CONTROL, 1);
+	assert_true(f->line[14]); /* the other status takes nothing back */
+	in(PORTS + COMMAND, 1);
+	assert_false(f->line[14]);
+	out(CONTROL, 1, ATA_NIEN);
+	out(PORTS + COMMAND, 1, 0xe5);
+	assert_false(f->line[14]);
+	out(CONTROL, 1, 0);
+	assert_true(f->line[14]);
+	close_disk();
+}
+
+/* In the middle of a write: the disk is as after power-on, and the rest of the write is nobody's. */
+static void a_reset_ends_everything(void **state)
+{
+	uint8_t sector[512];
+
+	(void)state;
+	open_disk("");
+	address(5, 2);
+	out(PORTS + COMMAND, 1, 0x34);
+	for (unsigned i = 0; i < 100; i++)
+		out(PORTS, 2, 0xffff);
+	out(CONTROL, 1, ATA_SRST);
+	out(CONTROL, 1, 0);
+	assert_int_equal(ready(), ATA_DRDY | ATA_DSC);
+	assert_int_equal(in(PORTS + COUNT, 1), 1);
+	out(PORTS, 2, 0xffff);
+	assert_int_equal(pread(medium, sector, 512, 5 * 512), 512);
+	for (unsigned i = 0; i < 512; i++)
+		assert_int_equal(sector[i], 0);
+	/* Amid a command of the thread's, too. */
+	for (unsigned i = 0; i < 50; i++) {
+		address(0, 128);
+		out(PORTS + COMMAND, 1, 0x24);
+		out(CONTROL, 1, ATA_SRST);
+		out(CONTROL, 1, 0);
+		assert_int_equal(ready(), ATA_DRDY | ATA_DSC);
+	}
+	close_disk();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_disk_says_what_it_is),
+		cmocka_unit_test(every_way_moves_the_same),
+		cmocka_unit_test(dma_follows_its_table),
+		cmocka_unit_test(nonsense_ends_with_an_error),
+		cmocka_unit_test(tables_that_lead_nowhere),
+		cmocka_unit_test(the_interrupt_is_the_drivers),
+		cmocka_unit_test(a_reset_ends_everything),
+	};
+
+	log_init("test", LOG_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
