@@ -178,6 +178,10 @@ FUZZ_S   ?= 60
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 $(O)/fuzz/vmm_%_fuzz: $(O)/obj/tests/fuzz/vmm_%_fuzz.o $(FAKE_OBJ) $(O)/libvmm.a $(O)/libbase.a
 	$(LINK) -fsanitize=fuzzer $^ $(VMM_LIBS)
+$(O)/fuzz/workloads_%_fuzz: $(O)/obj/tests/fuzz/workloads_%_fuzz.o $(O)/libagent.a $(O)/libbench.a $(O)/libbase.a
+	$(LINK) -fsanitize=fuzzer $^ $(BENCH_LIBS)
+$(O)/fuzz/analysis_%_fuzz: $(O)/obj/tests/fuzz/analysis_%_fuzz.o $(GOLDEN_OBJ) $(O)/libbench.a $(O)/libbase.a
+	$(LINK) -fsanitize=fuzzer $^ $(BENCH_LIBS)
 $(O)/fuzz/%_fuzz: $(O)/obj/tests/fuzz/%_fuzz.o $(O)/libbench.a $(O)/libbase.a
 	$(LINK) -fsanitize=fuzzer $^ $(BENCH_LIBS)
 .PHONY: fuzz-bins fuzz-build

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+/*
+ * libFuzzer: a kernel whose vhost-net answers what the input says. The first 8 bytes are its features;
+ * each further byte is one ioctl (odd: it fails) or the base that a ring reports. The backend is opened,
+ * started, its pairs and rings are changed, and it is stopped: no file is left open.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vhost.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "tests/unit/fake.h"
+#include "vmm/devices.h"
+#include "vmm/devices/virtio_net/net.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const uint8_t *input;
+static size_t left;
+
+static uint8_t next_byte(void)
+{
+	if (!left)
+		return 0;
+	left--;
+	return *input++;
+}
+
+/* In the place of the C library's: vhost's requests are type 0xaf, a TAP's 'T'. */
+int ioctl(int on, unsigned long request, ...)
+{
+	va_list ap;
+	void *arg;
+
+	va_start(ap, request);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	if (_IOC_TYPE(request) != VHOST_VIRTIO && _IOC_TYPE(request) != 'T')
+		return (int)syscall(SYS_ioctl, on, request, arg);
+	if (request == VHOST_GET_FEATURES) {
+		for (unsigned i = 0; i < 8; i++)
+			((uint8_t *)arg)[i] = next_byte();
+		((uint8_t *)arg)[4] |= 1; /* virtio 1.0, or it is not used */
+		return 0;
+	}
+	errno = EIO;
+	if (next_byte() & 1)
+		return -1;
+	if (request == VHOST_GET_VRING_BASE)
+		((struct vhost_vring_state *)arg)->num = next_byte() * 0x01010101u;
+	return 0;
+}
+
+/* The same, for the device that this machine need not have. */
+int open(const char *path, int flags, ...)
+{
+	if (!strcmp(path, "/dev/vhost-net") || !strcmp(path, "/dev/net/tun"))
+		return memfd_create("device", MFD_CLOEXEC);
+	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, 0600);
+}
+
+static int count_files(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 128; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+#define BAR 4
+
+static void use(struct pci_dev *dev)
+{
+	struct vnet *net = dev->priv;
+	struct net_backend *be = &net->be;
+
+	for (unsigned i = 0; i < 4; i++)
+		be->rings[i] = (struct net_ring){
+			.layout = {.size = 64, .desc = 0x1000, .driver = 0x2000, .device = 0x3000},
+			.ready = true,
+			.kick_fd = net->vd.q[i].kick_fd,
+			.call_fd = net->vd.q[i].kick_fd,
+		};
+	if (be->ops->start(be, be->features, 4))
+		return;
+	while (left) {
+		uint8_t r = next_byte();
+
+		if (r & 1)
+			be->ops->set_pairs(be, 1 + (r >> 1 & 1));
+		else if (r & 2)
+			be->ops->ring_stop(be, r >> 2 & 3);
+		else
+			be->ops->ring_start(be, r >> 2 & 3);
+	}
+	be->ops->stop(be);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	int files = count_files();
+	struct pci_dev *dev;
+	struct vm *vm;
+
+	log_init("fuzz", -1);
+	input = data;
+	left = size;
+	vm = fake_vm_create(MIB);
+	dev = fake_attach(vm, &virtio_net_ops, "mode=vhost,queues=2");
+	if (dev)
+		use(dev);
+	fake_vm_destroy(vm);
+	if (count_files() != files)
+		abort();
+	return 0;
+}
