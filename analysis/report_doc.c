@@ -42,7 +42,7 @@ void doc_begin(struct doc *d, enum doc_format format, const char *title)
 			&d->out,
 			"\\documentclass[10pt]{article}\n\\usepackage[utf8]{inputenc}\n"
 			"\\IfFileExists{lmodern.sty}{\\usepackage{lmodern}\\usepackage[T1]{fontenc}}{}\n"
-			"\\usepackage{array}\\usepackage{booktabs}\n\\usepackage{graphicx}\n"
+			"\\usepackage{array}\\usepackage{booktabs}\\usepackage{longtable}\n\\usepackage{graphicx}\n"
 			"\\usepackage[margin=2.5cm]{geometry}\n"
 			"\\DeclareUnicodeCharacter{00D7}{\\ensuremath{\\times}}\n"
 			"\\setlength{\\parindent}{0pt}\\setlength{\\parskip}{4pt}\n");
@@ -124,22 +124,20 @@ static void tex_column(struct doc *d, const char *header)
 
 static void table_open(struct doc *d, const char *const *header)
 {
-	bool wraps = false;
-
+	d->wraps = false;
 	for (size_t i = 0; i < d->columns; i++)
-		wraps |= share_of(header[i]) > 0;
+		d->wraps |= share_of(header[i]) > 0;
 	if (d->format == DOC_HTML)
 		strbuf_adds(&d->out, "<div class=\"wide\"><table>\n<thead>");
 	if (d->format != DOC_TEX)
 		return;
-	strbuf_adds(&d->out, "\\par\\noindent");
-	/* A table wider than the page is set smaller rather than cut off. */
-	if (wraps)
-		strbuf_adds(&d->out, "{\\footnotesize");
+	/* A table wider than the page is set smaller rather than cut off; one that wraps goes on on the next. */
+	if (d->wraps)
+		strbuf_adds(&d->out, "{\\footnotesize\\begin{longtable}[l]{@{}");
 	else
-		strbuf_adds(&d->out,
-			    "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{");
-	strbuf_adds(&d->out, "\\begin{tabular}{@{}");
+		strbuf_adds(&d->out, "\\par\\noindent"
+				     "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{"
+				     "\\begin{tabular}{@{}");
 	for (size_t i = 0; i < d->columns; i++)
 		tex_column(d, header[i]);
 	strbuf_adds(&d->out, "@{}}\n\\toprule\n");
@@ -149,6 +147,8 @@ static void table_open(struct doc *d, const char *const *header)
 static void table_rule(struct doc *d, const char *const *header)
 {
 	add_each(d, "</thead>\n<tbody>\n", "|", "\\midrule\n");
+	if (d->format == DOC_TEX && d->wraps)
+		strbuf_adds(&d->out, "\\endhead\n");
 	if (d->format != DOC_MD)
 		return;
 	for (size_t i = 0; i < d->columns; i++)
@@ -232,8 +232,11 @@ void doc_table_end(struct doc *d)
 {
 	while (d->cell % d->columns)
 		doc_cell(d, "");
-	add_each(d, "</tbody></table></div>\n", "\n",
-		 "\\bottomrule\n\\end{tabular}}\\par\\bigskip\n\n");
+	add_each(d, "</tbody></table></div>\n", "\n", "\\bottomrule\n");
+	if (d->format == DOC_TEX && d->wraps)
+		strbuf_adds(&d->out, "\\end{longtable}}\n\n");
+	else if (d->format == DOC_TEX)
+		strbuf_adds(&d->out, "\\end{tabular}}\\par\\bigskip\n\n");
 }
 
 /* Several drawings in one page must not share ids. */

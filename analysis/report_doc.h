@@ -14,7 +14,7 @@ struct doc {
 	unsigned figures;
 	/* The table being written. */
 	size_t columns, cell;
-	bool header;
+	bool header, wraps;
 	unsigned long right; /* bit per column */
 };
 
