@@ -334,26 +334,53 @@ static void report_table(struct doc *d, const struct fig_set *set, struct audit_
 	free(header);
 }
 
+/* "host, e1000": those from i on that have this answer for the same reason. Caller frees. */
+static char *labels_of(const struct fig_set *set, struct audit_row (*rows)[AUDIT_QUESTIONS], size_t q,
+		       size_t i)
+{
+	const char *detail = rows[i][q].detail;
+	struct strbuf sb = STRBUF_INIT;
+
+	for (; i < set->n; i++) {
+		char *label;
+
+		if (rows[i][q].answer == AUDIT_YES || strcmp(rows[i][q].detail, detail) != 0)
+			continue;
+		label = fig_label(set, i, NULL);
+		strbuf_sep(&sb, "; ");
+		strbuf_adds(&sb, label);
+		free(label);
+	}
+	return strbuf_take(&sb);
+}
+
+static bool is_told(struct audit_row (*rows)[AUDIT_QUESTIONS], size_t q, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (rows[k][q].answer != AUDIT_YES && !strcmp(rows[k][q].detail, rows[i][q].detail))
+			return true;
+	return false;
+}
+
 static void report_reasons(struct doc *d, const struct fig_set *set,
 			   struct audit_row (*rows)[AUDIT_QUESTIONS])
 {
 	bool any = false;
 
-	for (size_t i = 0; i < set->n; i++) {
-		for (size_t q = 0; q < AUDIT_QUESTIONS; q++) {
-			char *label, *text;
+	for (size_t k = 0; k < set->n * AUDIT_QUESTIONS; k++) {
+		size_t q = k / set->n, i = k % set->n;
+		char *labels, *text;
 
-			if (rows[i][q].answer == AUDIT_YES)
-				continue;
-			if (!any)
-				doc_item_begin(d);
-			any = true;
-			label = fig_label(set, i, NULL);
-			text = xasprintf("%s: %s %s", label, rows[i][q].question, rows[i][q].detail);
-			doc_item(d, text);
-			free(text);
-			free(label);
-		}
+		if (rows[i][q].answer == AUDIT_YES || is_told(rows, q, i))
+			continue;
+		if (!any)
+			doc_item_begin(d);
+		any = true;
+		labels = labels_of(set, rows, q, i);
+		text = xasprintf("%s %s: %s", rows[i][q].question, labels, rows[i][q].detail);
+		doc_item(d, text);
+		free(text);
+		free(labels);
 	}
 	if (any)
 		doc_item_end(d);

@@ -131,7 +131,7 @@ static void table_open(struct doc *d, const char *const *header)
 		strbuf_adds(&d->out, "<div class=\"wide\"><table>\n<thead>");
 	if (d->format != DOC_TEX)
 		return;
-	/* A table wider than the page is set smaller rather than cut off; one that wraps goes on on the next. */
+	/* Wider than the page: set smaller rather than cut off, or, where texts wrap, over several pages. */
 	if (d->wraps)
 		strbuf_adds(&d->out, "{\\footnotesize\\begin{longtable}[l]{@{}");
 	else
