@@ -93,6 +93,13 @@ static const struct fixed_name e1000_regs[] = {
 	{0x3810, 4, "TDH"}, {0x3818, 4, "TDT"},
 };
 
+/* virtio 1.3, 4.2.2. */
+static const struct fixed_name virtio_mmio_regs[] = {
+	{0x0, 0x10, "identity"}, {0x10, 0x18, "features"}, {0x30, 4, "QueueSel"},
+	{0x50, 4, "QueueNotify"}, {0x60, 4, "InterruptStatus"}, {0x64, 4, "InterruptACK"},
+	{0x70, 4, "Status"}, {0x34, 0x7c, "queue"}, {0xfc, 4, "ConfigGeneration"}, {0x100, 0xf00, "config"},
+};
+
 struct names *names_new(bool ask_early)
 {
 	struct names *n = calloc(1, sizeof(struct names));
@@ -252,6 +259,19 @@ void names_poll(struct names *n, pid_t tgid)
 	pthread_mutex_unlock(&n->lock);
 }
 
+void names_add(struct names *n, pid_t tgid, const struct stats_region *region)
+{
+	struct vm_names *vm;
+
+	if (!n)
+		return;
+	pthread_mutex_lock(&n->lock);
+	vm = vm_of(n, tgid);
+	if (vm && vm->page_fd < 0 && !vm->qemu && vm->n_regions < MAX_REGIONS)
+		vm->region[vm->n_regions++] = *region;
+	pthread_mutex_unlock(&n->lock);
+}
+
 /* Is it ours, with its own statistics page? */
 static bool has_page(struct names *n, pid_t tgid)
 {
@@ -339,6 +359,20 @@ static bool nvme_doorbell(const char *region, uint64_t off, char name[NAME_MAX_L
 	return true;
 }
 
+/* As a guest says it of its VMM: "virtio-net0-mmio". */
+static bool virtio_mmio_reg(const struct stats_region *r, uint64_t off, char name[NAME_MAX_LEN])
+{
+	static const char end[] = "-mmio";
+	size_t len = strnlen(r->name, STATS_NAME), device = len - strlen(end);
+	const char *reg = in_table(virtio_mmio_regs, ARRAY_SIZE(virtio_mmio_regs), off);
+
+	if (!reg || len <= strlen(end) || strncmp(r->name, "virtio-", 7) ||
+	    strncmp(r->name + device, end, strlen(end)))
+		return false;
+	snprintf(name, NAME_MAX_LEN, "%.*s %s", (int)device, r->name, reg);
+	return true;
+}
+
 /*
  * QEMU names what it maps as one: a register is then told by its offset, an e1000's and an nvme's doorbell by
  * its name as we call it.
@@ -353,6 +387,8 @@ static void region_name(const struct vm_names *vm, const struct stats_region *r,
 		reg = in_table(e1000_regs, ARRAY_SIZE(e1000_regs), addr - r->base);
 	if (reg)
 		snprintf(name, NAME_MAX_LEN, "e1000 %s", reg);
+	else if (!ours && virtio_mmio_reg(r, addr - r->base, name))
+		return;
 	else if (!ours && nvme_doorbell(r->name, addr - r->base, name))
 		return;
 	else if (ours || r->len <= 4)

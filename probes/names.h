@@ -3,13 +3,15 @@
  * What an address or a port belongs to: "virtio-net0 txq0 kick", "e1000 TDT", "COM1", "local APIC".
  *
  * Our own VMM publishes its regions in its statistics page, a memfd that is found among the fds of the
- * process. A QEMU is asked (qemu_names.h). For any other VMM there are the addresses that every PC has.
+ * process. A QEMU is asked (qemu_names.h). For any other VMM there is what the caller knows from its guest
+ * (names_add), and the addresses that every PC has.
  */
 #ifndef PROBES_NAMES_H
 #define PROBES_NAMES_H
 
 #include <sys/types.h>
 #include "probes/state.h"
+#include "vmm/stats_page.h"
 
 struct names;
 
@@ -20,6 +22,8 @@ struct names *names_new(bool ask_early);
  * gone.
  */
 void names_poll(struct names *n, pid_t tgid);
+/* A region of a process that is neither ours nor a QEMU; of "...-mmio" the registers are virtio-mmio's. */
+void names_add(struct names *n, pid_t tgid, const struct stats_region *region);
 void names_free(struct names *n);
 /* True with the name in buf. n may be NULL. Safe against names_poll in another thread. */
 bool names_find(struct names *n, pid_t tgid, enum probe_backend backend, uint32_t reason, uint64_t key,

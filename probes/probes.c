@@ -374,6 +374,11 @@ const char *probes_backend_text(struct probes *p)
 	return backend_name(p->backend);
 }
 
+void probes_name_region(struct probes *p, pid_t tgid, const struct stats_region *region)
+{
+	names_add(p->names, tgid, region);
+}
+
 int probes_read(struct probes *p, json_t **out)
 {
 	uint64_t lost = probes_lost(p), own_ns;

@@ -35,6 +35,10 @@ struct probes_opts {
 int probes_open(struct probes **out, const struct probes_opts *opts);
 void probes_close(struct probes *p);
 
+/* What the guest of a VMM that has no names itself says of its registers, before probes_read. */
+struct stats_region;
+void probes_name_region(struct probes *p, pid_t tgid, const struct stats_region *region);
+
 /* A new object; probes/data.h lists what is in it. */
 int probes_read(struct probes *p, json_t **out);
 

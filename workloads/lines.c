@@ -112,6 +112,34 @@ static int parse_hist(const char *s, struct agent_line *out)
 	return parse_slots(s, h);
 }
 
+static int parse_hex(const char *s, const char **rest, uint64_t *out)
+{
+	char word[32], *end;
+
+	*rest = next_word(s, word, sizeof(word));
+	if (!*rest || strspn(word, "0123456789abcdef") != strlen(word) || strlen(word) > 16)
+		return -EBADMSG;
+	*out = strtoull(word, &end, 16);
+	return 0;
+}
+
+static int parse_region(const char *s, struct agent_line *out)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+	char space[8];
+
+	s = next_word(s, space, sizeof(space));
+	if (!s || (strcmp(space, "mmio") && strcmp(space, "pio")))
+		return -EBADMSG;
+	out->pio = !strcmp(space, "pio");
+	if (parse_hex(s, &s, &out->base) || parse_hex(s, &s, &out->len))
+		return -EBADMSG;
+	s = next_word(s, out->name, sizeof(out->name));
+	if (!s || out->name[strspn(out->name, allowed)] || !out->len || out->base + out->len < out->base)
+		return -EBADMSG;
+	return 0;
+}
+
 static int parse_hello(const char *s, struct agent_line *out)
 {
 	if (parse_double(s, &s, &out->value) || !next_word(s, out->name, sizeof(out->name)))
@@ -141,6 +169,7 @@ static const struct {
 } kinds[] = {
 	{"hello", LINE_HELLO, parse_hello},    {"ready", LINE_READY, parse_nothing},
 	{"metric", LINE_METRIC, parse_metric}, {"hist", LINE_HIST, parse_hist},
+	{"region", LINE_REGION, parse_region},
 	{"note", LINE_NOTE, parse_text},       {"fail", LINE_FAIL, parse_text},
 	{"done", LINE_DONE, parse_nothing},
 };

@@ -13,6 +13,7 @@ enum line_kind {
 	LINE_READY,
 	LINE_METRIC,
 	LINE_HIST,
+	LINE_REGION,
 	LINE_NOTE,
 	LINE_FAIL,
 	LINE_DONE,
@@ -20,9 +21,11 @@ enum line_kind {
 
 struct agent_line {
 	enum line_kind kind;
-	char name[48];	/* metric, hist: name; hello: the guest's kernel version */
+	char name[48];	/* metric, hist, region: name; hello: the guest's kernel version */
 	double value;	/* metric: value; hello: protocol version */
 	char text[256]; /* note, fail */
+	uint64_t base, len; /* region */
+	bool pio;
 	struct hist hist;
 };
 

@@ -17,6 +17,10 @@
  *        exitlab ready                     link up, peer reachable; the workload starts
  *        exitlab metric NAME VALUE         a number of the closed window (design names, unit in the name)
  *        exitlab hist NAME COUNT SUM MIN MAX SLOT:N,SLOT:N,...    a base/hist.h histogram
+ *        exitlab region mmio|pio BASE LEN DEVICE
+ *                                          where a device's registers are (hexadecimal), for a VMM that says
+ *                                          nothing of it; DEVICE as virtio-net0, or virtio-net0-mmio where
+ *                                          the registers are those of virtio-mmio
  *        exitlab note TEXT                 for the log
  *        exitlab fail TEXT                 the sample is void, and why
  *        exitlab done                      all said; the guest powers off next

@@ -84,7 +84,7 @@ static char *linux_cmdline(const struct vmm_adapter *vmm)
 	return xasprintf("console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0 random.trust_cpu=on "
 			 "cryptomgr.notests%s%s%s",
 			 text_if(vmm->cmdline, " "), text_if(vmm->cmdline, vmm->cmdline),
-			 text_if(vmm->channel == AGENT_STDIO, " " VMM_ONE_PORT));
+			 text_if(vmm->channel == AGENT_STDIO, " " VMM_ONE_PORT " " VMM_GUEST_NAMES));
 }
 
 static int vmm_argv(struct vm_boot *b, struct strlist *a)

@@ -109,6 +109,15 @@ static void keep_value(struct vm_boot *b, json_t *values, const char *name, json
 	json_object_set_new(values, name, value);
 }
 
+static void on_region(struct vm_boot *b, const struct agent_line *l)
+{
+	struct stats_region r = {.base = l->base, .len = l->len, .is_pio = l->pio};
+
+	snprintf(r.name, sizeof(r.name), "%.*s", (int)sizeof(r.name) - 1, l->name);
+	if (b->probes && !b->cell->vmm->ours)
+		probes_name_region(b->probes, b->vmm.pid, &r);
+}
+
 static void on_line(struct vm_boot *b, const char *text)
 {
 	static struct agent_line l;
@@ -126,6 +135,8 @@ static void on_line(struct vm_boot *b, const char *text)
 		keep_value(b, b->metrics, l.name, json_real(l.value));
 	else if (l.kind == LINE_HIST)
 		keep_value(b, b->hists, l.name, hist_to_json(&l.hist));
+	else if (l.kind == LINE_REGION)
+		on_region(b, &l);
 	else if (l.kind == LINE_FAIL)
 		boot_fail(b, -EIO, "the guest says: %s", l.text);
 	else if (l.kind == LINE_NOTE)

@@ -49,6 +49,8 @@ enum agent_channel {
 /* Kernel parameters for the agent, as process 1: only a reset ends this VMM; it has one port. */
 #define VMM_RESET "exitlab_end=reset"
 #define VMM_ONE_PORT "exitlab_port=console"
+/* Nobody but the guest says where its devices have their registers. */
+#define VMM_GUEST_NAMES "exitlab_names=guest"
 
 struct vmm_adapter {
 	const char *name, *summary;

@@ -66,6 +66,52 @@ static void a_page(void **state)
 	close(fd);
 }
 
+#define MMIO_REASON 0x400 /* SVM: a nested page fault */
+
+/* What a guest says of a VMM that has no page and is no QEMU. */
+static void a_guests_word(void **state)
+{
+	static const struct stats_region regions[] = {
+		{.name = "virtio-net0-mmio", .base = 0xc0001000, .len = 0x1000},
+		{.name = "virtio-blk1", .base = 0xe0000000, .len = 0x4000},
+		{.name = "-mmio", .base = 0xe1000000, .len = 0x100},
+		{.name = "virtio-net0", .base = 0x6200, .len = 0x100, .is_pio = 1},
+	};
+	static const struct {
+		uint32_t reason;
+		uint64_t key;
+		const char *name;
+	} cases[] = {
+		{MMIO_REASON, 0xc0001050, "virtio-net0 QueueNotify"},
+		{MMIO_REASON, 0xc0001064, "virtio-net0 InterruptACK"},
+		{MMIO_REASON, 0xc0001044, "virtio-net0 queue"},
+		{MMIO_REASON, 0xc0001100, "virtio-net0 config"},
+		{MMIO_REASON, 0xe0003000, "virtio-blk1+0x3000"},
+		{MMIO_REASON, 0xe1000050, "-mmio+0x50"},
+		{MMIO_REASON, 0xe0004000, NULL},
+		{PIO_REASON, 0x6210, "virtio-net0+0x10"},
+	};
+	struct names *n = names_new(false);
+	char name[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(regions); i++)
+		names_add(n, getpid(), &regions[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		bool found = names_find(n, getpid(), BACKEND_SVM, cases[i].reason, cases[i].key, name,
+					sizeof(name));
+
+		assert_int_equal(found, !!cases[i].name);
+		if (found)
+			assert_string_equal(name, cases[i].name);
+	}
+	/* As many as a hostile guest likes. */
+	for (unsigned i = 0; i < 10000; i++)
+		names_add(n, getpid(), &regions[1]);
+	names_free(n);
+	names_add(NULL, getpid(), &regions[0]);
+}
+
 /* Mapped, its next read was a SIGBUS. */
 static void a_page_that_is_cut(void **state)
 {
@@ -240,6 +286,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_page),
+		cmocka_unit_test(a_guests_word),
 		cmocka_unit_test(a_page_that_is_cut),
 		cmocka_unit_test(a_page_that_lies),
 		cmocka_unit_test(a_pipe_of_that_name),

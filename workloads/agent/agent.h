@@ -68,6 +68,10 @@ int report_await(void);
 void agent_say_fail(const char *fmt, ...) PRINTF(1, 2);
 bool agent_failed(void);
 
+/* ---- regions.c ---- */
+/* Where the virtio devices have their registers. */
+void report_regions(void);
+
 /* ---- marker.c ---- */
 /* Through /dev/port; keeps it open. */
 int marker_write(enum marker_op op);

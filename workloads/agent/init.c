@@ -143,8 +143,11 @@ int init_main(void)
 	say_hello(booted_ns);
 	if (marked)
 		agent_fail(marked, "the marker port cannot be written: %s", strerror(-marked));
-	if (!agent_failed() && !read_job(&a.job) && !load_modules())
+	if (!agent_failed() && !read_job(&a.job) && !load_modules()) {
+		if (kernel_says("exitlab_names", "guest"))
+			report_regions();
 		agent_run(&a);
+	}
 	report_line("done");
 	report_flush();
 	reboot(kernel_says("exitlab_end", "reset") ? RB_AUTOBOOT : RB_POWER_OFF);
