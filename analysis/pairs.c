@@ -7,12 +7,6 @@
 
 #define ENUMERATED 100 /* pairs; beyond, W is normal enough */
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
 
 /*
  * The magnitudes' ranks, twice as large so that mid-ranks are whole, of those that are not 0; how many, and
@@ -126,7 +120,7 @@ static double *walsh_means(const double *a, const double *b, size_t n)
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = i; j < n; j++)
 			w[k++] = (log(b[i] / a[i]) + log(b[j] / a[j])) / 2;
-	qsort(w, k, sizeof(*w), by_value);
+	qsort(w, k, sizeof(*w), stats_by_value);
 	return w;
 }
 

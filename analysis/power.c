@@ -33,12 +33,6 @@ double power_log_sd(const double *a, size_t na, const double *b, size_t nb)
 	return finite_or(sd * (1 + 0.5 / df), NAN);
 }
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
 
 static void draw_normal(struct rng *r, double *x, size_t n)
 {
@@ -52,7 +46,7 @@ static void pair_differences(double *d, const double *a, size_t na, const double
 	for (size_t i = 0; i < na; i++)
 		for (size_t j = 0; j < nb; j++)
 			d[i * nb + j] = a[i] - b[j];
-	qsort(d, na * nb, sizeof(*d), by_value);
+	qsort(d, na * nb, sizeof(*d), stats_by_value);
 }
 
 /* The efficiency of the rank sum test is 3 / pi of that of the means. */

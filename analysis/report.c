@@ -35,34 +35,18 @@ void report_value(const char *unit, double v, char *buf, size_t size)
 
 /* ---- header of every table over the records ---- */
 
-struct header {
-	const char **name;
-	char **owned;
-	size_t n;
-};
-
-static struct header header_of(const struct fig_set *set, const char *first)
+static struct strlist header_of(const struct fig_set *set, const char *first)
 {
-	struct header h = {xcalloc(set->n + 1, sizeof(*h.name)),
-			   xcalloc(set->n + 1, sizeof(*h.owned)), set->n + 1};
+	struct strlist names = STRLIST_INIT;
 
-	h.name[0] = first;
+	strlist_add(&names, first);
 	for (size_t i = 0; i < set->n; i++) {
 		char *label = fig_label(set, i, NULL);
 
-		h.owned[i] = xasprintf(":%s", label);
-		h.name[i + 1] = h.owned[i];
+		strlist_addf(&names, ":%s", label);
 		free(label);
 	}
-	return h;
-}
-
-static void header_free(struct header *h)
-{
-	for (size_t i = 0; i < h->n; i++)
-		free(h->owned[i]);
-	free(h->owned);
-	free(h->name);
+	return names;
 }
 
 /* ---- sections ---- */
@@ -112,14 +96,14 @@ static void metric_rows(struct doc *d, const struct fig_set *set, const struct m
 
 static void add_results(struct doc *d, const struct fig_set *set)
 {
-	struct header h = header_of(set, "metric");
+	struct strlist header = header_of(set, "metric");
 
 	doc_heading(d, "Results");
 	doc_para(
 		d,
 		"Medians over boots with their 95 % intervals; no interval where there are fewer "
 		"than 6 boots.");
-	doc_table_begin(d, h.n, h.name);
+	doc_table_begin(d, header.n, (const char *const *)header.v);
 	for (const struct metric_info *m = metric_table; m->name; m++)
 		metric_rows(d, set, m);
 	doc_cell(d, "boots (n)");
@@ -130,7 +114,7 @@ static void add_results(struct doc *d, const struct fig_set *set)
 		doc_cell(d, n);
 	}
 	doc_table_end(d);
-	header_free(&h);
+	strlist_free(&header);
 }
 
 static int by_total(const void *a, const void *b)

@@ -8,7 +8,7 @@
 #include "base/number.h"
 #include "base/rng.h"
 
-static int by_value(const void *a, const void *b)
+int stats_by_value(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
 
@@ -21,7 +21,7 @@ static double *sorted_copy(const double *x, size_t n)
 
 	if (n) {
 		memcpy(s, x, n * sizeof(*s));
-		qsort(s, n, sizeof(*s), by_value);
+		qsort(s, n, sizeof(*s), stats_by_value);
 	}
 	return s;
 }
@@ -121,7 +121,7 @@ static double *differences(const double *a, size_t na, const double *b, size_t n
 		for (size_t j = 0; j < nb; j++)
 			d[i * nb + j] = b[j] - a[i];
 	if (na && nb)
-		qsort(d, na * nb, sizeof(*d), by_value);
+		qsort(d, na * nb, sizeof(*d), stats_by_value);
 	return d;
 }
 
@@ -181,7 +181,7 @@ static double resampled_median(const double *s, size_t n, uint32_t *count, struc
 
 static void take_quantiles(struct interval *ci, double *t, size_t n)
 {
-	qsort(t, n, sizeof(*t), by_value);
+	qsort(t, n, sizeof(*t), stats_by_value);
 	ci->low = sorted_quantile(t, n, 0.025);
 	ci->high = sorted_quantile(t, n, 0.975);
 }
@@ -249,7 +249,7 @@ static double nested_median(const struct stats_nested *v, double *buf, struct rn
 		for (size_t k = 0; k < windows; k++)
 			buf[n++] = v->x[first + (r ? rng_below(r, (uint32_t)windows) : k)];
 	}
-	qsort(buf, n, sizeof(*buf), by_value);
+	qsort(buf, n, sizeof(*buf), stats_by_value);
 	return sorted_quantile(buf, n, 0.5);
 }
 

@@ -13,6 +13,8 @@
 
 /* NAN when n is 0. */
 double stats_mean(const double *x, size_t n);
+/* For qsort of doubles: the least first. */
+int stats_by_value(const void *a, const void *b);
 double stats_median(const double *x, size_t n);
 double stats_quantile(const double *x, size_t n, double q); /* type 7, as R's default */
 /* Median absolute deviation from the median, not scaled (1.4826 times it estimates sigma of a

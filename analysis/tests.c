@@ -8,12 +8,6 @@
 #include "base/number.h"
 #include "base/rng.h"
 
-static int by_double(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
 
 /* Sums within 1e-12 of each other are the same sum added up in another order. */
 static bool at_least(double v, double bound)
@@ -177,7 +171,7 @@ static double least_of_ranks(double *rank, size_t na, size_t n)
 {
 	double total = sum_of(rank, n), ways = 0, low, high;
 
-	qsort(rank, n, sizeof(*rank), by_double);
+	qsort(rank, n, sizeof(*rank), stats_by_value);
 	low = distance(sum_of(rank, na), total, na, n);
 	high = distance(sum_of(rank + n - na, na), total, na, n);
 	if (at_least(low, high))
@@ -293,7 +287,7 @@ bool stats_bimodal(const double *x, size_t n)
 	if (n < STATS_MIN_N)
 		return false;
 	s = joined(x, n, NULL, 0);
-	qsort(s, n, sizeof(*s), by_double);
+	qsort(s, n, sizeof(*s), stats_by_value);
 	logs = s[0] > 0;
 	for (size_t i = 0; logs && i < n; i++)
 		s[i] = log(s[i]);

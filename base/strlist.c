@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/strlist.h"
 
-static void strlist_take(struct strlist *l, char *s)
+void strlist_take(struct strlist *l, char *s)
 {
 	l->v = xgrow(l->v, l->n + 1, sizeof(*l->v));
 	l->v[l->n++] = s;

@@ -14,6 +14,8 @@ struct strlist {
 
 /* A copy of s. */
 void strlist_add(struct strlist *l, const char *s);
+/* s itself, which the list frees from now on. */
+void strlist_take(struct strlist *l, char *s);
 void strlist_addf(struct strlist *l, const char *fmt, ...) PRINTF(2, 3);
 bool strlist_has(const struct strlist *l, const char *s);
 /* A copy of s unless it is there. */

@@ -7,20 +7,20 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/strlist.h"
 #include "base/table.h"
 
 struct table {
-	size_t columns, cells;
+	size_t columns;
 	bool *right;
-	char **cell; /* the header is the first row */
+	struct strlist cells; /* the header is the first row */
 };
 
 /* What stands in a cell may come from a stranger's record. */
 static void table_push(struct table *t, char *text)
 {
 	str_one_line(text);
-	t->cell = xgrow(t->cell, t->cells, sizeof(*t->cell));
-	t->cell[t->cells++] = text;
+	strlist_take(&t->cells, text);
 }
 
 static void add_column(struct table *t, const char *name)
@@ -94,10 +94,10 @@ static size_t *table_layout(struct table *t)
 {
 	size_t *width = xcalloc(t->columns, sizeof(*width));
 
-	while (t->cells % t->columns)
+	while (t->cells.n % t->columns)
 		table_push(t, xstrdup(""));
-	for (size_t i = 0; i < t->cells; i++)
-		width[i % t->columns] = MAX(width[i % t->columns], text_width(t->cell[i]));
+	for (size_t i = 0; i < t->cells.n; i++)
+		width[i % t->columns] = MAX(width[i % t->columns], text_width(t->cells.v[i]));
 	return width;
 }
 
@@ -106,17 +106,16 @@ void table_print(struct table *t, FILE *out)
 	size_t *width = table_layout(t);
 	bool bold = term_colour(fileno(out));
 
-	for (size_t i = 0; i < t->cells; i++) {
+	for (size_t i = 0; i < t->cells.n; i++) {
 		size_t col = i % t->columns;
 
 		if (bold && !i)
 			fputs("\033[1m", out);
-		print_cell(out, t->cell[i], width[col], t->right[col], col == t->columns - 1);
+		print_cell(out, t->cells.v[i], width[col], t->right[col], col == t->columns - 1);
 		if (col == t->columns - 1)
 			fprintf(out, "%s\n", text_if(bold && i == col, "\033[0m"));
-		free(t->cell[i]);
 	}
-	free(t->cell);
+	strlist_free(&t->cells);
 	free(t->right);
 	free(width);
 	free(t);
@@ -134,12 +133,12 @@ static size_t room(FILE *out)
 static void transpose(struct table *t, size_t rows)
 {
 	size_t columns = t->columns;
-	char **old = t->cell;
+	struct strlist old = t->cells;
 
-	t->cell = xcalloc(t->cells, sizeof(*t->cell));
-	for (size_t i = 0; i < t->cells; i++)
-		t->cell[i % columns * rows + i / columns] = old[i];
-	free(old);
+	t->cells.v = xcalloc(old.n + 1, sizeof(*old.v));
+	for (size_t i = 0; i < t->cells.n; i++)
+		t->cells.v[i % columns * rows + i / columns] = old.v[i];
+	free(old.v);
 	t->columns = rows;
 	t->right = xrealloc(t->right, rows * sizeof(*t->right));
 	for (size_t i = 0; i < rows; i++)
@@ -148,7 +147,7 @@ static void transpose(struct table *t, size_t rows)
 
 void table_print_fit(struct table *t, FILE *out)
 {
-	size_t *width = table_layout(t), sum = 0, rows = t->cells / t->columns;
+	size_t *width = table_layout(t), sum = 0, rows = t->cells.n / t->columns;
 
 	for (size_t i = 0; i < t->columns; i++)
 		sum += width[i] + 2;

@@ -10,6 +10,8 @@
 #include "base/strbuf.h"
 #include "results/store_impl.h"
 
+static const struct run_filter any_run;
+
 static int query_error(struct store *s, sqlite3_stmt *st)
 {
 	log_error("store %s: index: %s; delete index.sqlite, it will be built anew", s->dir,
@@ -33,7 +35,8 @@ static void add_conditions(struct strbuf *sql, const struct run_filter *f)
 		strbuf_adds(sql, " AND ok");
 }
 
-static int prepare_query(struct store *s, sqlite3_stmt **st, const char *sql, const struct run_filter *f)
+/* Takes the text over. */
+static int prepare_query(struct store *s, sqlite3_stmt **st, struct strbuf *sql, const struct run_filter *f)
 {
 	const char *const value[] = {f->workload,  f->mode,   f->vmm,
 				     f->substrate, f->series, f->since};
@@ -43,12 +46,22 @@ static int prepare_query(struct store *s, sqlite3_stmt **st, const char *sql, co
 		log_error("since %s: expected a date or the beginning of one, as 2026-03-14 or 2026-03", f->since);
 		return -EINVAL;
 	}
-	code = sqlite3_prepare_v2(s->db, sql, -1, st, NULL);
+	code = sqlite3_prepare_v2(s->db, strbuf_str(sql), -1, st, NULL);
+	strbuf_free(sql);
 	for (size_t i = 0; i < ARRAY_SIZE(value) && code == SQLITE_OK; i++)
 		if (value[i])
 			code = sqlite3_bind_text(*st, (int)i + 1, value[i], -1, SQLITE_STATIC);
 	if (code != SQLITE_OK)
 		return query_error(s, *st);
+	return 0;
+}
+
+/* After the last row. */
+static int finish_query(struct store *s, sqlite3_stmt *st, int code)
+{
+	if (code != SQLITE_DONE)
+		return query_error(s, st);
+	sqlite3_finalize(st);
 	return 0;
 }
 
@@ -76,7 +89,6 @@ static void read_row(sqlite3_stmt *st, struct run_row *r)
 
 int store_list(struct store *s, const struct run_filter *f, struct run_row **rows, size_t *n)
 {
-	static const struct run_filter any;
 	struct strbuf sql = STRBUF_INIT;
 	sqlite3_stmt *st = NULL;
 	int err, code;
@@ -84,7 +96,7 @@ int store_list(struct store *s, const struct run_filter *f, struct run_row **row
 	*rows = NULL;
 	*n = 0;
 	if (!f)
-		f = &any;
+		f = &any_run;
 	strbuf_adds(
 		&sql,
 		"SELECT * FROM (SELECT id, ord, started, workload, mode, vmm, guest, substrate, "
@@ -94,18 +106,14 @@ int store_list(struct store *s, const struct run_filter *f, struct run_row **row
 	if (f->last && f->last < INT32_MAX)
 		strbuf_addf(&sql, " LIMIT %lld", (long long)f->last);
 	strbuf_adds(&sql, ") ORDER BY ord");
-	err = prepare_query(s, &st, strbuf_str(&sql), f);
-	strbuf_free(&sql);
+	err = prepare_query(s, &st, &sql, f);
 	if (err)
 		return err;
 	while ((code = sqlite3_step(st)) == SQLITE_ROW) {
 		*rows = xgrow(*rows, *n, sizeof(**rows));
 		read_row(st, &(*rows)[(*n)++]);
 	}
-	if (code != SQLITE_DONE)
-		return query_error(s, st);
-	sqlite3_finalize(st);
-	return 0;
+	return finish_query(s, st, code);
 }
 
 void run_rows_free(struct run_row *rows, size_t n)
@@ -156,7 +164,6 @@ static double double_or_nan(sqlite3_stmt *st, int i)
 int store_series(struct store *s, const struct run_filter *f, const char *metric,
 		 struct series_point **points, size_t *n)
 {
-	static const struct run_filter any;
 	struct strbuf sql = STRBUF_INIT;
 	sqlite3_stmt *st = NULL;
 	int err, code;
@@ -164,7 +171,7 @@ int store_series(struct store *s, const struct run_filter *f, const char *metric
 	*points = NULL;
 	*n = 0;
 	if (!f)
-		f = &any;
+		f = &any_run;
 	strbuf_adds(&sql, "SELECT run.id, ord, series, name, median, low, high, n, accepted.metric "
 			  "FROM run JOIN metric ON metric.run=run.id LEFT JOIN accepted ON "
 			  "accepted.run=run.id AND accepted.metric=metric.name");
@@ -172,8 +179,7 @@ int store_series(struct store *s, const struct run_filter *f, const char *metric
 	if (metric)
 		strbuf_adds(&sql, " AND name=?7");
 	strbuf_adds(&sql, " ORDER BY series, name, ord");
-	err = prepare_query(s, &st, strbuf_str(&sql), f);
-	strbuf_free(&sql);
+	err = prepare_query(s, &st, &sql, f);
 	if (err)
 		return err;
 	if (metric && sqlite3_bind_text(st, 7, metric, -1, SQLITE_STATIC) != SQLITE_OK)
@@ -193,10 +199,7 @@ int store_series(struct store *s, const struct run_filter *f, const char *metric
 		p->n = sqlite3_column_int(st, 7);
 		p->accepted = sqlite3_column_type(st, 8) != SQLITE_NULL;
 	}
-	if (code != SQLITE_DONE)
-		return query_error(s, st);
-	sqlite3_finalize(st);
-	return 0;
+	return finish_query(s, st, code);
 }
 
 int store_accept(struct store *s, const char *ref, const char *metric, const char *why)

@@ -53,6 +53,8 @@ int peer_main(struct agent *a);
 void report_open(int fd);
 void report_metric(const char *name, double value);
 void report_hist(const char *name, const struct hist *h);
+/* Quantiles of a latency, its maximum, and the histogram. */
+void report_latency(const struct hist *h);
 void report_note(const char *fmt, ...) PRINTF(1, 2);
 void report_line(const char *line);
 void report_flush(void);

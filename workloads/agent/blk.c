@@ -111,21 +111,6 @@ static void keep_latency(void *hist, uint64_t ns)
 	hist_add(hist, ns);
 }
 
-static void report_latency(const struct hist *h)
-{
-	static const struct {
-		const char *name;
-		double q;
-	} quantile[] = {{"latency_ns", 0.5},
-			{"latency_p90_ns", 0.9},
-			{"latency_p99_ns", 0.99},
-			{"latency_p999_ns", 0.999}};
-
-	for (size_t i = 0; i < ARRAY_SIZE(quantile); i++)
-		report_metric(quantile[i].name, (double)hist_quantile(h, quantile[i].q));
-	report_metric("latency_max_ns", (double)h->max);
-	report_hist("latency_ns", h);
-}
 
 /* What does not count has counted nothing at all, ever: then it is the requests that were made. */
 static bool device_counts(const struct disk_count *after)

@@ -72,21 +72,10 @@ static int run_for(struct pinger *p, uint64_t rate, uint64_t ns, uint64_t work, 
 	return err;
 }
 
-static void report_latency(struct agent *a, const struct window *w, const struct hist *h)
+static void report_transactions(struct agent *a, const struct window *w, const struct hist *h)
 {
-	static const struct {
-		const char *name;
-		double q;
-	} quantile[] = {{"latency_ns", 0.5},
-			{"latency_p90_ns", 0.9},
-			{"latency_p99_ns", 0.99},
-			{"latency_p999_ns", 0.999}};
-
 	report_metric("transactions_per_s", (double)h->count * 1e9 / (double)window_ns(w));
-	for (size_t i = 0; i < ARRAY_SIZE(quantile); i++)
-		report_metric(quantile[i].name, (double)hist_quantile(h, quantile[i].q));
-	report_metric("latency_max_ns", (double)h->max);
-	report_hist("latency_ns", h);
+	report_latency(h);
 	window_report(a, w, h->count);
 }
 
@@ -106,7 +95,7 @@ static int measure_latency(struct agent *a, struct pinger *p)
 		err = run_for(p, a->job.rate, a->job.duration_ns, a->job.work, &h);
 	window_close(a, &w);
 	if (!err)
-		report_latency(a, &w, &h);
+		report_transactions(a, &w, &h);
 	return err;
 }
 

@@ -34,6 +34,22 @@ void report_hist(const char *name, const struct hist *h)
 	line_add_hist(&lines, name, h);
 }
 
+void report_latency(const struct hist *h)
+{
+	static const struct {
+		const char *name;
+		double q;
+	} quantile[] = {{"latency_ns", 0.5},
+			{"latency_p90_ns", 0.9},
+			{"latency_p99_ns", 0.99},
+			{"latency_p999_ns", 0.999}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(quantile); i++)
+		report_metric(quantile[i].name, (double)hist_quantile(h, quantile[i].q));
+	report_metric("latency_max_ns", (double)h->max);
+	report_hist("latency_ns", h);
+}
+
 static void add_text(const char *kind, const char *fmt, va_list ap)
 {
 	char text[224];
