@@ -8,7 +8,7 @@
 #include "workloads/table.h"
 
 #define MAX_REQUEST (16 * MIB)
-#define AREA	    (16 * MIB)
+#define AREA	    (8 * MIB)
 
 static void blk_defaults(struct workload_job *job)
 {

@@ -58,6 +58,7 @@ static void add_pci_root(struct strbuf *out)
 	add_number(&dev, "_UID", 0);
 	res_window(&crs, RES_BUS, 0, 0);
 	res_io(&crs, 0xcf8, 8);
+	res_window(&crs, RES_IO, 0, 0xcf7); /* where functions of old answer: IDE at 0x1f0 */
 	res_window(&crs, RES_IO, PCI_IO_START, PCI_IO_END - 1);
 	res_window(&crs, RES_MEMORY, PCI_MEM32_START, PCI_MEM32_END - 1);
 	res_window(&crs, RES_MEMORY, PCI_MEM64_START, PCI_MEM64_END - 1);
