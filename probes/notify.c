@@ -8,6 +8,7 @@
 #include "probes/internal.h"
 #include "probes/kernel.h"
 #include "probes/names.h"
+#include "probes/reasons.h"
 #include "probes/notify.h"
 
 static void choose_kick(struct probes *p)
@@ -61,6 +62,8 @@ static bool is_doorbell(struct probes *p, const struct exit_sum *s)
 {
 	char name[64];
 
+	if (reason_kind(p->backend, s->reason) == KIND_PIO && s->key & KEY_IN)
+		return false; /* IDE's command is its status when it is read */
 	return names_find(p->names, s->tgid, p->backend, s->reason, s->key, name, sizeof(name)) &&
 	       (strstr(name, "kick") || strstr(name, "notify") || strstr(name, " TDT") ||
 		strstr(name, " tail") || strstr(name, " command"));
