@@ -179,16 +179,9 @@ static const char breakdown_sums[] =
 /* In which the longest time has one to four digits. */
 static double time_unit(double max_ns, const char **name)
 {
-	static const char *const names[] = {"ns", "us", "ms"};
-	double unit = 1;
-	size_t i = 0;
+	static const char *const names[] = {"ns", "us", "ms", NULL};
 
-	while (max_ns / unit >= 2e3 && i < ARRAY_SIZE(names) - 1) {
-		unit *= 1e3;
-		i++;
-	}
-	*name = names[i];
-	return unit;
+	return fig_scale(max_ns, 2e3, names, name);
 }
 
 int fig_exit_breakdown(const struct fig_set *set, struct fig_doc *doc)

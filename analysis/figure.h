@@ -84,6 +84,8 @@ void fig_quote(struct strbuf *sb, const char *s);
 void fig_quote_tic(struct strbuf *sb, const char *s);
 /* A number, or "NaN" as gnuplot reads it. */
 void fig_num(struct strbuf *sb, double v);
+/* The power of 1000 that brings max below the limit, or the last, and its name; names end with NULL. */
+double fig_scale(double max, double limit, const char *const *names, const char **name);
 /* 1, 1e3, 1e6 ... for an axis that reaches max, and the SI prefix that goes with it. */
 double fig_si(double max, const char **prefix);
 /* The key of stacked parts: at the side and in their order where there is room, else above. */

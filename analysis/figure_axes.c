@@ -41,18 +41,21 @@ void fig_stack_key(struct fig_doc *doc, const char *more)
 	strbuf_addf(&doc->gp, "set key outside %s%s\n", where, more);
 }
 
+double fig_scale(double max, double limit, const char *const *names, const char **name)
+{
+	double scale = 1;
+
+	for (; max / scale >= limit && names[1]; names++)
+		scale *= 1000;
+	*name = *names;
+	return scale;
+}
+
 double fig_si(double max, const char **prefix)
 {
-	static const char *const names[] = {"", "k", "M", "G", "T"};
-	double scale = 1;
-	size_t p = 0;
+	static const char *const names[] = {"", "k", "M", "G", "T", NULL};
 
-	while (max / scale >= 1000 && p < ARRAY_SIZE(names) - 1) {
-		scale *= 1000;
-		p++;
-	}
-	*prefix = names[p];
-	return scale;
+	return fig_scale(max, 1000, names, prefix);
 }
 
 #define CHAR_IN	 0.053 /* mean width of a letter at 7 pt */
