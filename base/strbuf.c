@@ -57,7 +57,7 @@ void strbuf_addf(struct strbuf *sb, const char *fmt, ...)
 
 const char *strbuf_str(const struct strbuf *sb)
 {
-	return text_or(sb->buf, "");
+	return sb->buf ? sb->buf : ""; /* the bytes may begin with a 0 */
 }
 
 char *strbuf_take(struct strbuf *sb)

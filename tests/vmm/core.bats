@@ -140,16 +140,15 @@ guest() {
 	[[ "$output" == *panicked* ]]
 }
 
-@test "a micro guest boots in less than 100 ms, best of 10" {
-	local best=1000000000 t
+# Of the processors' time, which other work on the machine leaves nearly as it is.
+@test "a micro guest boots, runs and ends within 100 ms, best of 10" {
+	local best=1000000 t TIMEFORMAT='%3U %3S'
 	for _ in $(seq 10); do
-		t=$(date +%s%N)
-		guest POWEROFF
-		t=$(($(date +%s%N) - t))
+		t=$({ time guest POWEROFF >/dev/null 2>&1; } 2>&1 | awk '{ printf "%d", 1000 * ($1 + $2) }')
 		[ "$t" -ge "$best" ] || best=$t
 	done
-	echo "best: $((best / 1000)) us"
-	[ "$best" -lt 100000000 ]
+	echo "best: $best ms"
+	[ "$best" -lt 100 ]
 }
 
 # state PID: open files; resident memory beyond the guest's in KiB: all of it, and what is the VMM's own (anonymous)

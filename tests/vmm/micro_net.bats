@@ -67,18 +67,22 @@ throughput() {
 
 @test "micro virtio-net: the card's thread gets no CPU for a second at the window's end; the result comes all the same" {
 	python3 tests/vmm/stall_thread.py virtio-net0-q0 2 3>&- &
-	throughput virtio tx --set event_idx=off --duration=1s
+	throughput virtio tx --set event_idx=off --duration=2s
 	wait $!
 }
 
 @test "every value of every knob of a card boots, as does a guest of another size" {
-	local name values of n=0
+	local name values of n=0 workload=()
 	while read -r name values of; do
-		"$bench" -q run net-throughput --mode="${of%% *}" --guest=micro --on=host --reps=1 --no-probes --duration=30ms \
+		case ${of%% *} in
+		e1000 | virtio) workload=(net-throughput) ;;
+		*) workload=(blk-iops --medium=file) ;;
+		esac
+		"$bench" -q run "${workload[@]}" --mode="${of%% *}" --guest=micro --on=host --reps=1 --no-probes --duration=30ms \
 			--store="$BATS_TEST_TMPDIR/store" --set "$name=${values//|/,}" </dev/null
 		n=$((n + 1))
 	done < <("$bench" list knobs --json |
-		jq -r '.[] | select((.values | contains("|")) and (.of | test("e1000|virtio"))) | "\(.name) \(.values) \(.of)"')
+		jq -r '.[] | select((.values | contains("|")) and (.of | test("^(e1000|virtio|virtio-blk|nvme)( |$)"))) | "\(.name) \(.values) \(.of)"')
 	[ "$n" -ge 10 ]
 	"$bench" -q run null --guest=micro --on=host --reps=1 --no-probes --store="$BATS_TEST_TMPDIR/store" --set mem=64M
 }
