@@ -240,11 +240,13 @@ bool vmm_is_here(const struct vmm_adapter *vmm)
 {
 	const char *program = vmm_program(vmm, "");
 	char *path = NULL;
+	bool here;
 
 	if (program)
 		path = path_program(program);
+	here = path;
 	free(path);
-	return path;
+	return here;
 }
 
 int vmm_refuse_variant(const struct vmm_adapter *vmm, const struct vmm_want *want)
