@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "workloads/agent/confine.h"
 #include "workloads/agent/peer.h"
 #include "workloads/agent/throughput.h"
 #include "workloads/dgram.h"
@@ -168,10 +169,15 @@ static void serve_sessions(int listen_fd)
  * there already. */
 int peer_main(struct agent *a)
 {
-	int fd = listen_on(a->job.port);
+	int fd = listen_on(a->job.port), err;
 
 	if (fd < 0) {
 		log_error("port %llu: cannot listen: %s", (unsigned long long)a->job.port, strerror(-fd));
+		return EXIT_CANNOT;
+	}
+	err = confine_peer(); /* while there is one thread: the others have what it has */
+	if (err) {
+		log_error("the peer cannot give up its privileges: %s", strerror(-err));
 		return EXIT_CANNOT;
 	}
 	if (peer_dgram_start(a->job.port))
