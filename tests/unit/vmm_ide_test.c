@@ -263,6 +263,7 @@ static void nonsense_ends_with_an_error(void **state)
 		{"across the end", 0x34, ATA_IDNF, SECTORS - 1, 2, 0},
 		{"a sector number that wraps", 0x24, ATA_IDNF, 0xffffffffffff, 65535, 0},
 		{"blocks of several before their number", 0x29, ATA_ABRT, 0, 8, 0},
+		{"the same, to be written", 0x39, ATA_ABRT, 0, 8, 0},
 		{"too many in a block", 0xc6, ATA_ABRT, 0, 32, 0},
 		{"no number of a block", 0xc6, ATA_ABRT, 0, 3, 0},
 		{"a command that is none", 0x00, ATA_ABRT, 0, 1, 0},
@@ -298,6 +299,8 @@ static void tables_that_lead_nowhere(void **state)
 	put_prd(0, DATA_AT, 512, true); /* shorter than the transfer */
 	address(0, 8);
 	assert_true(dma(0x25, true, &bm) & ATA_ERR);
+	assert_int_equal(bm & (BM_ACTIVE | BM_ERROR), BM_ERROR);
+	assert_int_equal(((struct ide *)dev->priv)->stats->bad, 2);
 	put_prd(0, DATA_AT, 4096, true);
 	dev->cfg[4] &= (uint8_t)~4; /* no bus master */
 	address(0, 8);
@@ -342,6 +345,8 @@ static void a_reset_ends_everything(void **state)
 	out(PORTS + COMMAND, 1, 0x34);
 	for (unsigned i = 0; i < 100; i++)
 		out(PORTS, 2, 0xffff);
+	out(PORTS + COMMAND, 1, 0xe5); /* a disk that is at something takes no command */
+	assert_true(in(CONTROL, 1) & ATA_DRQ);
 	out(CONTROL, 1, ATA_SRST);
 	out(CONTROL, 1, 0);
 	assert_int_equal(ready(), ATA_DRDY | ATA_DSC);
