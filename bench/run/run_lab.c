@@ -36,7 +36,8 @@ char **run_inner_argv(const struct plan *p, const char *out_dir)
 
 	inner.on = "host";
 	inner.store = out_dir;
-	inner.reps = p->reps;
+	if (!p->pairs) /* which have a limit instead */
+		inner.reps = p->reps;
 	inner.seed = p->seed;
 	strlist_add(&l, path_self());
 	if (log_level() < LOG_INFO)
