@@ -118,12 +118,14 @@ static bool device_counts(const struct disk_count *after)
 	return after->sectors;
 }
 
+/* Linux counts a flush that carries no data as a write of nothing, besides the flush that the disk gets. */
 static void report_device(const struct blk_load *l, const struct disk_count *a, const struct disk_count *b)
 {
 	uint64_t moved = b->reads - a->reads + b->writes - a->writes + b->discards - a->discards;
 	uint64_t flushes = b->flushes - a->flushes;
 	bool counts = device_counts(b);
 
+	moved = sub_floor(moved, l->flushes);
 	report_metric("ios", (double)(counts ? moved + flushes : l->ios));
 	report_metric("flushes", (double)(counts ? flushes : l->flushes));
 	if (moved)

@@ -93,13 +93,14 @@ static int report_fio(const struct window *w, const struct disk_count *c,
 	static const char iops[] = "\"iops\" :", median[] = "\"50.000000\" :", p99[] = "\"99.000000\" :";
 	double reads = fio_number(json, "\"read\" :", iops), writes = fio_number(json, "\"write\" :", iops);
 	const char *most = reads > writes ? "\"read\" :" : "\"write\" :";
-	double ns = (double)window_ns(w), counted = (double)(c->reads + c->writes);
+	double ns = (double)window_ns(w), counted = (double)(c->reads + c->writes - c->flushes);
 
 	if (reads + writes <= 0)
 		return agent_fail(-EIO, "fio: %.160s", json);
 	report_metric("iops", counted > 0 ? counted * 1e9 / ns : reads + writes);
 	if (counted > 0) {
-		report_metric("ios", (double)requests(c));
+		/* A flush counts as a write of nothing, too: see report_device of blk.c. */
+		report_metric("ios", (double)(requests(c) - c->flushes));
 		report_metric("flushes", (double)c->flushes);
 		report_metric("throughput_bps", (double)(c->sectors * BLK_SECTOR) * 8e9 / ns);
 	}
