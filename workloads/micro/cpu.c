@@ -27,6 +27,7 @@ struct frame {
 	uint64_t vector, error, rip, cs, rflags, rsp, ss;
 };
 
+#define VEC_NMI        2
 #define GATE_INTERRUPT 0x8e /* present, interrupts off inside */
 #define TSS_AVAILABLE  0x89
 
@@ -89,6 +90,11 @@ static void idt_build(void)
 		set_gate(VEC_IRQ_BASE + i, gate_irqs + i * GATE_SIZE, GATE_INTERRUPT);
 	set_gate(VEC_RESCUE, gate_rescue, GATE_INTERRUPT);
 	set_gate(VEC_SPURIOUS, gate_spurious, GATE_INTERRUPT);
+}
+
+void nmi_ignore(void)
+{
+	set_gate(VEC_NMI, gate_spurious, GATE_INTERRUPT);
 }
 
 static bool in_ring0(void)

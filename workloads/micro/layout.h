@@ -19,6 +19,10 @@
 #define SEL_TSS         0x30 /* 16 bytes per CPU */
 #define GDT_SIZE        (0x30 + 16 * MAX_CPUS)
 
+/* In the table of every_exit.c, which begins as this one does up to SEL_BOOT_CODE. */
+#define TASK_FIRST 0x30
+#define TASK_NEXT  0x38
+
 #define AP_TRAMPOLINE 0x8000 /* below 1 MiB, page aligned: the start-up IPI's vector is its page */
 
 #define GATE_SIZE     16 /* bytes of code per gate stub */

@@ -39,6 +39,7 @@ static const struct micro_job jobs[] = {
 	{"blk-sync", job_blk},
 	{"blk-discard", job_blk},
 	{"hostile", job_hostile},
+	{"every-exit", job_every_exit},
 	{"timer", job_timer},
 	{"ipi", job_ipi},
 	{"memory", job_memory},

@@ -94,6 +94,8 @@ uint64_t msr_write(uint32_t msr, uint64_t value);
 /* Make [pa, pa + len) accessible beyond the first 4 GiB, uncached. */
 void map_high(uint64_t pa, uint64_t len);
 
+/* From now on an NMI returns to where it came; until then it is an exception. */
+void nmi_ignore(void);
 /* Start the second CPU and run fn(arg) there, in ring 3, once. 0 or -ETIMEDOUT when there is none. */
 int cpu_start(void (*fn)(void *arg), void *arg);
 
@@ -174,6 +176,7 @@ int job_compute(const struct workload_job *job);
 int job_net_throughput(const struct workload_job *job);
 int job_blk(const struct workload_job *job);
 int job_hostile(const struct workload_job *job);
+int job_every_exit(const struct workload_job *job);
 
 /* op is empty or names this part. */
 bool op_wanted(const struct workload_job *job, const char *part);
