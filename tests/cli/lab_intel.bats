@@ -65,6 +65,7 @@ needs_bochs() {
 # One boot, ten guests: with EPT and APICv, without either, without both.
 @test "VT-x: counts are the tracepoint's and KVM's own, every reason has its name, every row its key" {
 	needs_bochs
+	mkdir "$BATS_TEST_TMPDIR/out"
 	"$bench" lab exec --lab=intel --carry="$PWD/tests/cli/lab_intel_exits.sh" --out="$BATS_TEST_TMPDIR/out" -- \
 		sh "$PWD/tests/cli/lab_intel_exits.sh" "$O" "$BATS_TEST_TMPDIR/out"
 	tests/cli/lab_intel_exits.py "$BATS_TEST_TMPDIR/out"
