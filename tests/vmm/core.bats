@@ -37,7 +37,7 @@ guest() {
 	fails 2 'irqchip=both' "$vmm" --kernel "$GUESTS/EXIT" --irqchip=both
 	fails 2 'format=elf' "$vmm" --kernel "$GUESTS/EXIT" --format=elf
 	fails 2 'no medium; want file=PATH' "$vmm" --kernel "$GUESTS/EXIT" --disk path=x
-	fails 2 'no device floppy; there are e1000, nvme, virtio-blk, virtio-net' "$vmm" --kernel "$GUESTS/EXIT" --device floppy
+	fails 2 'no device floppy; there are e1000, ide, nvme, virtio-blk, virtio-net' "$vmm" --kernel "$GUESTS/EXIT" --device floppy
 	fails 2 'stats=' "$vmm" --kernel "$GUESTS/EXIT" --stats 5
 	fails 2 'not an option' "$vmm" --kernel "$GUESTS/EXIT" extra
 }
