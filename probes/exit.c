@@ -250,7 +250,7 @@ json_t *window_to_json(struct probes *p)
 
 	if (!p->opts.window)
 		return json_pack("{s:b,s:b,s:I,s:I}", "opened", 1, "closed", 0, "open_ns",
-				 (json_int_t)p->open_ns, "close_ns", (json_int_t)clock_ns());
+				 (json_int_t)p->open_ns, "close_ns", (json_int_t)probes_counted_until(p));
 	return json_pack("{s:b,s:b,s:I,s:I,s:I}", "opened", (int)(w->opened > 0), "closed",
 			 (int)(w->closed > 0 && !probes_hot(p)->gate), "open_ns", (json_int_t)w->open_ns,
 			 "close_ns", (json_int_t)w->close_ns, "total_ns", (json_int_t)w->total_ns);

@@ -379,6 +379,17 @@ void probes_name_region(struct probes *p, pid_t tgid, const struct stats_region 
 	names_add(p->names, tgid, region);
 }
 
+void probes_stop(struct probes *p)
+{
+	struct window_state *w = &p->skel->bss->window;
+
+	if (p->opts.window || !probes_hot(p)->gate)
+		return;
+	w->close_ns = clock_ns();
+	w->total_ns += w->close_ns - w->last_open_ns;
+	__atomic_store_n(&p->skel->data_hot->hot.gate, 0, __ATOMIC_RELEASE);
+}
+
 int probes_read(struct probes *p, json_t **out)
 {
 	uint64_t lost = probes_lost(p), own_ns;

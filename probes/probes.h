@@ -39,6 +39,9 @@ void probes_close(struct probes *p);
 struct stats_region;
 void probes_name_region(struct probes *p, pid_t tgid, const struct stats_region *region);
 
+/* Without a window: nothing is counted from now on, so that what is read later is all of one moment. */
+void probes_stop(struct probes *p);
+
 /* A new object; probes/data.h lists what is in it. */
 int probes_read(struct probes *p, json_t **out);
 

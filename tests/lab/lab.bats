@@ -28,4 +28,7 @@ load ../helper
 @test "boot: builtin and qemu reach the agent" {
 	run "$bench" run boot --on=host --vmm=builtin,qemu --reps=1 --json --store=/tmp/store-boot
 	[ "$status" -eq 0 ] || { echo "$output"; false; }
+	# The exits are those until the agent is there, and the rows are all of them.
+	jq -s -e 'all(.[]; .samples[0] | .metrics.exits > 1000 and .metrics.exits == ([.exits[].count] | add))' \
+		/tmp/store-boot/runs/*/record.json
 }
