@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# alone
 # The probes against programs whose exits are known: truth.c.
 load ../helper
 
