@@ -66,11 +66,3 @@ no_medium_left() {
 		jq -e '.ok and .summary.flushes.median == 10 and .summary.kicks_per_io.median == 1'
 	no_medium_left
 }
-
-@test "bench run: a flush for each write on the path alone; fio in the guest" {
-	"$bench" run blk-sync --mode=nvme --work=50 --on=host --reps=1 --store="$BATS_TEST_TMPDIR/store" --json |
-		jq -e '.ok and .params.medium == "null" and .summary.flushes.median == 50 and .summary.ios.median == 100'
-	"$bench" run blk-latency --mode=virtio-blk --tool=fio --duration=200ms --on=host --reps=1 --store="$BATS_TEST_TMPDIR/store" --json |
-		jq -e '.ok and .summary.iops.median > 0 and .summary.exits_per_io.median > 0'
-	no_medium_left
-}

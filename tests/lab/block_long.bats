@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+# long
+# Disks on null_blk, and fio in the guest, whose libraries make its image large.
+load ../helper
+
+no_medium_left() {
+	[ ! -d /sys/module/brd ] && [ ! -d /sys/module/null_blk ]
+}
+
+@test "bench run: a flush for each write on the path alone; fio in the guest" {
+	"$bench" run blk-sync --mode=nvme --work=50 --on=host --reps=1 --store="$BATS_TEST_TMPDIR/store" --json |
+		jq -e '.ok and .params.medium == "null" and .summary.flushes.median == 50 and .summary.ios.median == 100'
+	"$bench" run blk-latency --mode=virtio-blk --tool=fio --duration=200ms --on=host --reps=1 --store="$BATS_TEST_TMPDIR/store" --json |
+		jq -e '.ok and .summary.iops.median > 0 and .summary.exits_per_io.median > 0'
+	no_medium_left
+}
