@@ -58,19 +58,13 @@ static void audit_runs(const struct fig_set *set, bool json)
 
 static int audit_main(int argc, char **argv)
 {
-	char last[] = "last";
-	char *newest[] = {argv[0], last, NULL};
 	struct audit_args a = {0};
 	struct fig_set set;
 	int status;
 
 	if (!bench_parse(&cmd_audit, &argc, argv, &a, &status))
 		return status;
-	if (argc < 2) {
-		argv = newest;
-		argc = 2;
-	}
-	if (runs_load(a.store, argc, argv, &set))
+	if (runs_load_or_newest(a.store, argc, argv, &set))
 		return EXIT_CANNOT;
 	audit_runs(&set, a.json);
 	runs_free(&set);

@@ -254,19 +254,13 @@ static void print_json(const struct fig_set *set)
 
 static int show_main(int argc, char **argv)
 {
-	static char last[] = "last";
-	char *newest[] = {argv[0], last, NULL};
 	struct show_args a = {0};
 	struct fig_set set;
 	int status;
 
 	if (!bench_parse(&cmd_show, &argc, argv, &a, &status))
 		return status;
-	if (argc < 2) {
-		argv = newest;
-		argc = 2;
-	}
-	if (runs_load(a.store, argc, argv, &set))
+	if (runs_load_or_newest(a.store, argc, argv, &set))
 		return EXIT_CANNOT;
 	if (a.json)
 		print_json(&set);

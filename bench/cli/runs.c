@@ -27,6 +27,15 @@ int runs_load(const char *store_dir, int argc, char **argv, struct fig_set *out)
 	return err;
 }
 
+int runs_load_or_newest(const char *store_dir, int argc, char **argv, struct fig_set *out)
+{
+	char last[] = "last", *newest[] = {argv[0], last, NULL};
+
+	if (argc < 2)
+		return runs_load(store_dir, 2, newest, out);
+	return runs_load(store_dir, argc, argv, out);
+}
+
 void runs_free(struct fig_set *set)
 {
 	for (size_t i = 0; i < set->n; i++)

@@ -9,6 +9,8 @@
 /* Load argv[1..argc-1] from the store (NULL: the default one). 0, or -errno logged; free with
  * runs_free. */
 int runs_load(const char *store_dir, int argc, char **argv, struct fig_set *out);
+/* The same; without a name the newest record. */
+int runs_load_or_newest(const char *store_dir, int argc, char **argv, struct fig_set *out);
 void runs_free(struct fig_set *set);
 
 /* `bench list runs`: the table of what the store holds, or JSON. Exit status. */

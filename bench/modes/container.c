@@ -58,16 +58,12 @@ static int make_cgroup(struct device_path *p, const struct path_want *want)
 
 static int make_over_card(struct device_path *p, const struct path_want *want)
 {
-	char *own = net_own_card(want), *peer = NULL;
-	int err;
+	struct net_cards c;
+	int err = net_find_cards(want, &c);
 
-	if (!own)
-		return -ENODEV;
-	err = net_peer_card(want, own, &peer);
 	if (!err)
-		err = wire_container(&p->wire, peer, own, want->ipv6);
-	free(peer);
-	free(own);
+		err = wire_container(&p->wire, c.peer, c.own, want->ipv6);
+	net_free_cards(&c);
 	return err;
 }
 

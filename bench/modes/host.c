@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* No VM: agent and peer in two network namespaces, joined by a veth pair or by the cards' wire. */
-#include <errno.h>
-#include <stdlib.h>
-
 #include "bench/modes/net.h"
 
 static const char *const host_modules[] = {NULL};
@@ -10,16 +7,12 @@ static const char *const host_modules[] = {NULL};
 /* The card itself: the baseline of the modes that reach it through a switch or a function. */
 static int host_make_card(struct device_path *p, const struct path_want *want)
 {
-	char *own = net_own_card(want), *peer = NULL;
-	int err;
+	struct net_cards c;
+	int err = net_find_cards(want, &c);
 
-	if (!own)
-		return -ENODEV;
-	err = net_peer_card(want, own, &peer);
 	if (!err)
-		err = wire_cards(&p->wire, peer, own, 0, want->ipv6);
-	free(peer);
-	free(own);
+		err = wire_cards(&p->wire, c.peer, c.own, 0, want->ipv6);
+	net_free_cards(&c);
 	return err;
 }
 

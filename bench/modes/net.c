@@ -26,7 +26,8 @@ static char *wait_for_card(const char *not_this)
 	return nic;
 }
 
-char *net_own_card(const struct path_want *want)
+/* NULL: there is none (logged). */
+static char *own_card(const struct path_want *want)
 {
 	char *nic;
 
@@ -51,22 +52,32 @@ int net_peer_card(const struct path_want *want, const char *pf, char **nic)
 	return -ENODEV;
 }
 
+int net_find_cards(const struct path_want *want, struct net_cards *c)
+{
+	*c = (struct net_cards){.own = own_card(want)};
+	if (!c->own)
+		return -ENODEV;
+	return net_peer_card(want, c->own, &c->peer);
+}
+
+void net_free_cards(struct net_cards *c)
+{
+	free(c->own);
+	free(c->peer);
+}
+
 /* Every mode through the same card to the same peer, here with a switch to it. */
 static int net_make_switch(struct device_path *p, const struct path_want *want, unsigned queues)
 {
-	char *own, *peer = NULL;
+	struct net_cards c;
 	int err;
 
 	if (want->first)
 		return wire_join(&p->wire, &want->first->wire, want->vm, queues, want->ipv6);
-	own = net_own_card(want);
-	if (!own)
-		return -ENODEV;
-	err = net_peer_card(want, own, &peer);
+	err = net_find_cards(want, &c);
 	if (!err)
-		err = wire_switched(&p->wire, queues, peer, own, want->ipv6);
-	free(peer);
-	free(own);
+		err = wire_switched(&p->wire, queues, c.peer, c.own, want->ipv6);
+	net_free_cards(&c);
 	return err;
 }
 
