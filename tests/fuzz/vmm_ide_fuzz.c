@@ -5,68 +5,34 @@
  * written; 9: bus master command, 10: its status, 11: its table, 12: paste to the table, 13: many words of
  * data read, 14: written), then four bytes of value.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/log.h"
-#include "tests/unit/fake.h"
+#include "tests/fuzz/disk.h"
 #include "vmm/core/bus.h"
-#include "vmm/devices.h"
 #include "vmm/devices/ide/ide.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define RAM	   (1 * MIB)
-#define DISK_BYTES (256 * KIB)
 #define TABLE	   0x10000
 #define PORTS	   0x1f0
 #define CONTROL	   0x3f6
 
-static struct vm *vm;
-static struct pci_dev *dev;
-static int medium;
-
-static void set_up(void)
-{
-	char opts[128];
-
-	if (vm)
-		return;
-	log_init("fuzz", LOG_ERROR);
-	medium = memfd_create("disk", MFD_CLOEXEC);
-	if (medium < 0 || ftruncate(medium, DISK_BYTES) < 0)
-		abort();
-	snprintf(opts, sizeof(opts), "file=/proc/self/fd/%d,direct=off,engine=sync,poll_us=0", medium);
-	vm = fake_vm_create(RAM);
-	dev = vm ? fake_attach(vm, &ide_ops, opts) : NULL;
-	if (!dev)
-		abort();
-}
-
-static void nothing(void *arg)
-{
-	(void)arg;
-}
+static struct fuzz_disk disk;
 
 static void serve(void)
 {
-	struct ide *d = dev->priv;
+	struct ide *d = disk.dev->priv;
 
-	io_thread_call(d->thread, nothing, NULL);
-	io_thread_call(d->thread, nothing, NULL);
+	disk_serve(d->thread);
 }
 
 static void many_words(bool write, uint32_t val)
 {
 	for (unsigned i = 0; i < 1 + val % 4096; i++) {
 		if (write)
-			bus_write(&vm->pio, PORTS, 2, val + i);
+			bus_write(&disk.vm->pio, PORTS, 2, val + i);
 		else
-			bus_read(&vm->pio, PORTS, 1u << val % 3);
+			bus_read(&disk.vm->pio, PORTS, 1u << val % 3);
 	}
 }
 
@@ -76,13 +42,14 @@ static void one_record(uint8_t what, uint32_t val)
 
 	what %= 15;
 	if (what < 8)
-		bus_write(&vm->pio, PORTS + what, what ? 1 : 2, val);
+		bus_write(&disk.vm->pio, PORTS + what, what ? 1 : 2, val);
 	else if (what == 8)
-		bus_write(&vm->pio, CONTROL, 1, val);
+		bus_write(&disk.vm->pio, CONTROL, 1, val);
 	else if (what < 12)
-		fake_write(dev, 4, bm[what - 9], what == 11 ? 4 : 1, what == 11 ? TABLE + val % 256 : val);
+		fake_write(disk.dev, 4, bm[what - 9], what == 11 ? 4 : 1,
+			   what == 11 ? TABLE + val % 256 : val);
 	else if (what == 12)
-		gmem_write(vm_gmem(vm), TABLE + 4 * (val >> 24), &val, 4);
+		gmem_write(vm_gmem(disk.vm), TABLE + 4 * (val >> 24), &val, 4);
 	else
 		many_words(what == 14, val);
 	serve();
@@ -90,21 +57,17 @@ static void one_record(uint8_t what, uint32_t val)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct stat st;
-
-	set_up();
-	bus_write(&vm->pio, CONTROL, 1, ATA_SRST);
-	bus_write(&vm->pio, CONTROL, 1, 0);
-	memset(gmem_ptr(vm_gmem(vm), TABLE, 4096), 0, 4096);
+	disk_set_up(&disk, &ide_ops, "");
+	bus_write(&disk.vm->pio, CONTROL, 1, ATA_SRST);
+	bus_write(&disk.vm->pio, CONTROL, 1, 0);
+	memset(gmem_ptr(vm_gmem(disk.vm), TABLE, 4096), 0, 4096);
 	for (size_t at = 0; at + 5 <= size; at += 5) {
 		uint32_t val;
 
 		memcpy(&val, data + at + 1, sizeof(val));
 		one_record(data[at], val);
-		bus_read(&vm->pio, PORTS + (val & 7), val & 7 ? 1 : 2);
+		bus_read(&disk.vm->pio, PORTS + (val & 7), val & 7 ? 1 : 2);
 	}
-	/* Whatever was asked for, nothing went outside of the medium. */
-	if (fstat(medium, &st) < 0 || st.st_size != DISK_BYTES)
-		abort();
+	disk_check(&disk);
 	return 0;
 }

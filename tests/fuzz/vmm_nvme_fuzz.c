@@ -5,70 +5,36 @@
  * (2 bytes), how long (1 byte), and so many bytes to paste there, or, with length 0, a register (the
  * where) and a value (4 bytes) to write into it.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/log.h"
-#include "tests/unit/fake.h"
-#include "vmm/devices.h"
+#include "tests/fuzz/disk.h"
 #include "vmm/devices/nvme/nvme.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define RAM	   (1 * MIB)
-#define DISK_BYTES (256 * KIB)
 #define BASE	   0x10000 /* admin queues, the pair, shadows, lists: a page each */
 #define REACH	   0x8000
 #define BELLS	   0x1000
 
-static struct vm *vm;
-static struct pci_dev *dev;
-static int medium;
-
-static void set_up(void)
-{
-	char opts[128];
-
-	if (vm)
-		return;
-	log_init("fuzz", LOG_ERROR);
-	medium = memfd_create("disk", MFD_CLOEXEC);
-	if (medium < 0 || ftruncate(medium, DISK_BYTES) < 0)
-		abort();
-	snprintf(opts, sizeof(opts), "file=/proc/self/fd/%d,direct=off,engine=sync,poll_us=0,queues=2", medium);
-	vm = fake_vm_create(RAM);
-	dev = vm ? fake_attach(vm, &nvme_ops, opts) : NULL;
-	if (!dev)
-		abort();
-}
+static struct fuzz_disk disk;
 
 static void wr(unsigned off, uint32_t val)
 {
-	fake_write(dev, 0, off, 4, val);
-}
-
-static void nothing(void *arg)
-{
-	(void)arg;
+	fake_write(disk.dev, 0, off, 4, val);
 }
 
 static void serve(void)
 {
-	struct nvme *n = dev->priv;
+	struct nvme *n = disk.dev->priv;
 
-	io_thread_call(n->thread, nothing, NULL);
-	io_thread_call(n->thread, nothing, NULL);
+	disk_serve(n->thread);
 }
 
 static void admin(unsigned tail, uint8_t opcode, uint64_t prp1, uint64_t prp2, uint32_t dw10, uint32_t dw11)
 {
 	struct nvme_cmd c = {.opcode = opcode, .prp1 = prp1, .prp2 = prp2, .cdw10 = dw10, .cdw11 = dw11};
 
-	gmem_write(vm_gmem(vm), BASE + 64 * (tail - 1), &c, sizeof(c));
+	gmem_write(vm_gmem(disk.vm), BASE + 64 * (tail - 1), &c, sizeof(c));
 	wr(BELLS, tail);
 	serve();
 }
@@ -90,10 +56,8 @@ static void bring_up(bool shadow)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct stat st;
-
-	set_up();
-	memset(gmem_ptr(vm_gmem(vm), BASE, REACH), 0, REACH);
+	disk_set_up(&disk, &nvme_ops, ",queues=2");
+	memset(gmem_ptr(vm_gmem(disk.vm), BASE, REACH), 0, REACH);
 	if (size)
 		bring_up(data[0] & 1);
 	for (size_t at = 1; at + 3 <= size;) {
@@ -106,14 +70,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		memcpy(&val, data + at, 4 < need ? 4 : need);
 		if (len)
-			gmem_write(vm_gmem(vm), BASE + where % (REACH - 256), data + at, len);
+			gmem_write(vm_gmem(disk.vm), BASE + where % (REACH - 256), data + at, len);
 		else
 			wr(where & 0x3ffc, val);
 		at += need;
 		serve();
 	}
-	/* Whatever was asked for, nothing went outside of the medium. */
-	if (fstat(medium, &st) < 0 || st.st_size != DISK_BYTES)
-		abort();
+	disk_check(&disk);
 	return 0;
 }

@@ -5,57 +5,25 @@
  * and so many bytes to paste there, or, with length 0, a width and a value (1 + 4 bytes) to write
  * into that register. The device serves after each.
  */
-#include <fcntl.h>
 #include <linux/virtio_pci.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/log.h"
+#include "tests/fuzz/disk.h"
 #include "tests/unit/drv_ring.h"
-#include "tests/unit/fake.h"
-#include "vmm/devices.h"
 #include "vmm/devices/virtio_blk/blk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define RAM	   (1 * MIB)
-#define DISK_BYTES (256 * KIB)
-#define SIZE	   16
 #define RING	   0x1000 /* and the buffers behind it: what the input can reach */
 #define REACH	   0x2000
 #define BAR	   4
 #define NOTIFY	   0x3000
 
-static struct vm *vm;
-static struct pci_dev *dev;
-static int medium;
-
-static void set_up(void)
-{
-	char opts[128];
-
-	if (vm)
-		return;
-	log_init("fuzz", LOG_ERROR);
-	medium = memfd_create("disk", MFD_CLOEXEC);
-	if (medium < 0 || ftruncate(medium, DISK_BYTES) < 0)
-		abort();
-	snprintf(opts, sizeof(opts),
-		 "file=/proc/self/fd/%d,direct=off,engine=sync,ring=packed,in_order=on,size=%d,poll_us=0",
-		 medium, SIZE);
-	vm = fake_vm_create(RAM);
-	dev = vm ? fake_attach(vm, &virtio_blk_ops, opts) : NULL;
-	if (!dev)
-		abort();
-}
+static struct fuzz_disk disk;
 
 static void wr(unsigned off, unsigned len, uint64_t val)
 {
-	fake_write(dev, BAR, off, len, val);
+	fake_write(disk.dev, BAR, off, len, val);
 }
 
 static uint64_t features_of(uint8_t b)
@@ -91,19 +59,12 @@ static void bring_up(uint64_t features)
 	wr(VIRTIO_PCI_COMMON_STATUS, 1, 0xf);
 }
 
-static void nothing(void *arg)
-{
-	(void)arg;
-}
-
-/* Two turns of the thread: what was there before is served. */
 static void serve(void)
 {
-	struct vblk *b = dev->priv;
+	struct vblk *b = disk.dev->priv;
 
 	wr(NOTIFY, 2, 0);
-	io_thread_call(b->q[0].thread, nothing, NULL);
-	io_thread_call(b->q[0].thread, nothing, NULL);
+	disk_serve(b->q[0].thread);
 }
 
 static void write_register(unsigned off, const uint8_t *data)
@@ -116,10 +77,8 @@ static void write_register(unsigned off, const uint8_t *data)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct stat st;
-
-	set_up();
-	memset(gmem_ptr(vm_gmem(vm), RING, REACH), 0, REACH);
+	disk_set_up(&disk, &virtio_blk_ops, ",ring=packed,in_order=on,size=16");
+	memset(gmem_ptr(vm_gmem(disk.vm), RING, REACH), 0, REACH);
 	if (size)
 		bring_up(features_of(data[0]));
 	for (size_t at = 1; at + 3 <= size;) {
@@ -130,14 +89,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (at + need > size)
 			break;
 		if (len)
-			gmem_write(vm_gmem(vm), RING + where % (REACH - 256), data + at, len);
+			gmem_write(vm_gmem(disk.vm), RING + where % (REACH - 256), data + at, len);
 		else
 			write_register(where, data + at);
 		at += need;
 		serve();
 	}
-	/* Whatever was asked for, nothing went outside of the medium. */
-	if (fstat(medium, &st) < 0 || st.st_size != DISK_BYTES)
-		abort();
+	disk_check(&disk);
 	return 0;
 }
