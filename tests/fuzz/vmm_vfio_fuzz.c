@@ -16,43 +16,15 @@
 
 #include "base/log.h"
 #include "tests/unit/fake.h"
+#include "tests/unit/fake_vfio.h"
 #include "vmm/devices.h"
-#include "vmm/devices/vfio/vfio.h"
 #include "vmm/pci/regs.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define CONFIG_AT (2 * MIB)
 #define OWN_AT	  0x40
 
-static int file = -1;
 static uint8_t moods; /* a bit for each ioctl that fails, taken from the right */
-
-/* In the place of container.c. */
-int vfio_open(struct vfio_device *d, struct vm *vm, bool unsafe)
-{
-	(void)vm;
-	(void)unsafe;
-	d->fd = dup(file);
-	return d->fd < 0 ? -errno : 0;
-}
-
-void vfio_close(struct vfio_device *d)
-{
-	close_fd(&d->fd);
-}
-
-static int region_info(struct vfio_region_info *r)
-{
-	static const struct {
-		uint64_t size, offset;
-	} regions[] = {{0x10000, 0}, {0, 0}, {0, 0}, {0x4000, MIB}, {0, 0}, {0, 0}, {0, 0}, {256, CONFIG_AT}};
-
-	r->size = regions[r->index % ARRAY_SIZE(regions)].size;
-	r->offset = regions[r->index % ARRAY_SIZE(regions)].offset;
-	r->flags = r->index < 6 ? VFIO_REGION_INFO_FLAG_MMAP : 0;
-	return 0;
-}
 
 /* In the place of the C library's. */
 int ioctl(int on, unsigned long request, ...)
@@ -68,7 +40,7 @@ int ioctl(int on, unsigned long request, ...)
 		((struct vfio_device_info *)arg)->flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET;
 		return 0;
 	case VFIO_DEVICE_GET_REGION_INFO:
-		return region_info(arg);
+		return fake_vfio_region(arg);
 	case VFIO_DEVICE_GET_IRQ_INFO:
 		((struct vfio_irq_info *)arg)->count = moods & 1;
 		return 0;
@@ -120,14 +92,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(config + OWN_AT, data, sizeof(config) - OWN_AT);
 	data += sizeof(config) - OWN_AT;
 	size -= sizeof(config) - OWN_AT + 1;
-	file = memfd_create("device", MFD_CLOEXEC);
-	if (file < 0 || ftruncate(file, 3 * MIB) || pwrite(file, config, sizeof(config), CONFIG_AT) < 0)
+	vfio_file = memfd_create("device", MFD_CLOEXEC);
+	if (vfio_file < 0 || ftruncate(vfio_file, 3 * MIB) ||
+	    pwrite(vfio_file, config, sizeof(config), CONFIG_AT) < 0)
 		abort();
 	vm = fake_vm_create(MIB);
 	dev = fake_attach(vm, &vfio_ops, "host=0000:01:10.0");
 	for (; dev && size >= 4; data += 4, size -= 4)
 		serve(dev, vm, data);
 	fake_vm_destroy(vm);
-	close_fd(&file);
+	close_fd(&vfio_file);
 	return 0;
 }

@@ -18,46 +18,15 @@
 
 #include "base/log.h"
 #include "tests/unit/fake.h"
+#include "tests/unit/fake_vfio.h"
 #include "vmm/devices.h"
 #include "vmm/pci/regs.h"
-#include "vmm/devices/vfio/vfio.h"
 
-#define BAR0      0x10000
-#define BAR3      0x4000
-#define BAR3_AT   MIB
-#define CONFIG_AT (2 * MIB)
 #define VECTORS   3
 #define ONES      0xffffffffu
 
 static uint8_t config[256];
-static int fd = -1;
 static unsigned resets, msix_calls;
-
-/* In the place of container.c. */
-int vfio_open(struct vfio_device *d, struct vm *vm, bool unsafe)
-{
-	(void)vm;
-	(void)unsafe;
-	d->fd = dup(fd);
-	return d->fd < 0 ? -errno : 0;
-}
-
-void vfio_close(struct vfio_device *d)
-{
-	close_fd(&d->fd);
-}
-
-static int region_info(struct vfio_region_info *r)
-{
-	static const struct {
-		uint64_t size, offset;
-	} regions[] = {{BAR0, 0}, {0, 0}, {0, 0}, {BAR3, BAR3_AT}, {0, 0}, {0, 0}, {0, 0}, {256, CONFIG_AT}};
-
-	r->size = regions[r->index].size;
-	r->offset = regions[r->index].offset;
-	r->flags = r->index < 6 ? VFIO_REGION_INFO_FLAG_MMAP : 0;
-	return 0;
-}
 
 /* In the place of the C library's. */
 int ioctl(int on, unsigned long request, ...)
@@ -73,7 +42,7 @@ int ioctl(int on, unsigned long request, ...)
 		((struct vfio_device_info *)arg)->flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET;
 		return 0;
 	case VFIO_DEVICE_GET_REGION_INFO:
-		return region_info(arg);
+		return fake_vfio_region(arg);
 	case VFIO_DEVICE_GET_IRQ_INFO:
 		((struct vfio_irq_info *)arg)->count = 0;
 		return 0;
@@ -112,15 +81,15 @@ static struct vm *attach(struct pci_dev **dev)
 {
 	struct vm *vm = fake_vm_create(16 * MIB);
 
-	fd = memfd_create("device", MFD_CLOEXEC);
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, 3 * MIB), 0);
-	assert_int_equal(pwrite(fd, config, sizeof(config), CONFIG_AT), sizeof(config));
+	vfio_file = memfd_create("device", MFD_CLOEXEC);
+	assert_true(vfio_file >= 0);
+	assert_int_equal(ftruncate(vfio_file, 3 * MIB), 0);
+	assert_int_equal(pwrite(vfio_file, config, sizeof(config), CONFIG_AT), sizeof(config));
 	*dev = fake_attach(vm, &vfio_ops, "host=0000:01:10.0");
 	if (*dev)
 		return vm;
 	fake_vm_destroy(vm);
-	close_fd(&fd);
+	close_fd(&vfio_file);
 	return NULL;
 }
 
@@ -139,14 +108,14 @@ static struct vm *attach_card(void **state, struct pci_dev **dev)
 static void detach(struct vm *vm)
 {
 	fake_vm_destroy(vm);
-	close_fd(&fd);
+	close_fd(&vfio_file);
 }
 
 static uint16_t device_command(void)
 {
 	uint8_t v[2];
 
-	assert_int_equal(pread(fd, v, 2, CONFIG_AT + PCI_COMMAND), 2);
+	assert_int_equal(pread(vfio_file, v, 2, CONFIG_AT + PCI_COMMAND), 2);
 	return cfg_get16(v);
 }
 
@@ -189,7 +158,7 @@ static void test_memory_switched_off(void **state)
 	struct pci_dev *dev;
 	struct vm *vm = attach_card(state, &dev);
 
-	assert_int_equal(pwrite(fd, &value, 4, 8), 4);
+	assert_int_equal(pwrite(vfio_file, &value, 4, 8), 4);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(fake_read(dev, 0, 8, 4), value);
 		pci_cfg_write(dev, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
@@ -229,7 +198,7 @@ static void test_table_is_not_the_devices(void **state)
 	fake_msix_on(dev, VECTORS);
 	assert_int_equal(msix_calls, 1);
 	assert_int_equal(fake_read(dev, 3, 16 + 8, 4), 0x4001);
-	assert_int_equal(pread(fd, &on_device, 4, BAR3_AT + 16 + 8), 4);
+	assert_int_equal(pread(vfio_file, &on_device, 4, BAR3_AT + 16 + 8), 4);
 	assert_int_equal(on_device, 0);
 	for (unsigned v = 0; v < 100; v++) {
 		fake_write(dev, 3, 12, 4, v & 1);
