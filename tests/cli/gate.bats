@@ -19,7 +19,9 @@ setup() {
 }
 
 @test "twice the exits of the baseline: confirmed by a fresh sample of twice the boots, then tripped" {
-	jq --arg id "${id%??????}ffffff" '.id = $id | .samples[].metrics.boot_exits /= 2 | del(.order)' \
+	# Half of the fewest, in every boot: a machine that is busy adds exits to a boot now and then, and one such boot of six would hide the change.
+	jq --arg id "${id%??????}ffffff" \
+		'.id = $id | ([.samples[].metrics.boot_exits] | min / 2) as $half | .samples[].metrics.boot_exits = $half | del(.order)' \
 		"$BATS_TEST_TMPDIR/baseline.json" >"$BATS_TEST_TMPDIR/half.json"
 	"$bench" -q import "$BATS_TEST_TMPDIR/half.json" --store "$store"
 	run "$bench" -q gate --baseline="${id%??????}ffffff" --metric=boot_exits --store "$store" --junit="$BATS_TEST_TMPDIR/gate.xml"
