@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "tests/unit/fake.h"
 #include "vmm/pci/regs.h"
@@ -192,4 +195,14 @@ void fake_msix_on(struct pci_dev *dev, unsigned vectors)
 		fake_write(dev, dev->msix_bar, entry + 8, 4, 0x4000 + v);
 		fake_write(dev, dev->msix_bar, entry + 12, 4, 0);
 	}
+}
+
+int fake_medium_no_holes(off_t size, char text[64])
+{
+	int fd = memfd_create("no-holes", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd >= 0 && (ftruncate(fd, size) || fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE)))
+		close_fd(&fd);
+	snprintf(text, 64, "/proc/self/fd/%d", fd);
+	return fd;
 }

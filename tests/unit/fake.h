@@ -60,5 +60,10 @@ uint64_t fake_read(struct pci_dev *dev, int bar, uint64_t off, unsigned len);
 void fake_write(struct pci_dev *dev, int bar, uint64_t off, unsigned len, uint64_t val);
 /* Switch MSI-X on and program vector v with addr 0xfee00000, data 0x4000 + v, unmasked. */
 void fake_msix_on(struct pci_dev *dev, unsigned vectors);
+/*
+ * A disk's file in memory in which no holes can be made (it is sealed against writing): its
+ * descriptor, and its path in text. -1 when there is none to be had.
+ */
+int fake_medium_no_holes(off_t size, char text[64]);
 
 #endif

@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "tests/unit/fake.h"
 #include "vmm/block/disk_priv.h"
 #include "vmm/block/io_thread.h"
 #include "vmm/core/threads.h"
@@ -292,6 +293,29 @@ static void ranges(void **state)
 			stop();
 		}
 	}
+}
+
+/* A file in which no hole can be made, as on 9p or ramfs, is a disk that cannot discard. */
+static void no_holes(void **state)
+{
+	char text[128], medium[64];
+	int fd = fake_medium_no_holes(SIZE, medium);
+
+	(void)state;
+	for (size_t e = 0; e < ARRAY_SIZE(engines); e++) {
+		snprintf(text, sizeof(text), "file=%s,direct=off,engine=%s", medium, engines[e]);
+		assert_int_equal(disk_new(&disk, text), 0);
+		assert_int_equal(disk_queue_open(&queue, disk, DEPTH), 0);
+		assert_int_equal(disk_info(disk)->discard, 0);
+		assert_int_equal(run(DISK_DISCARD, 0, 4096, NULL), -EOPNOTSUPP);
+		disk->info.discard = 4096; /* one that loses it later says so, too */
+		assert_int_equal(run(DISK_DISCARD, 0, 4096, NULL), -EPERM);
+		stop();
+	}
+	close(fd);
+	start("sync", "");
+	assert_true(disk_info(disk)->discard >= 512);
+	stop();
 }
 
 /* ---- a medium that is not what it was ---- */
@@ -571,6 +595,7 @@ int main(void)
 		cmocka_unit_test(bounds),	cmocka_unit_test(limits),
 		cmocka_unit_test(data),		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(ranges),	cmocka_unit_test(shrunken),
+		cmocka_unit_test(no_holes),
 		cmocka_unit_test(host_errors),	cmocka_unit_test(read_only),
 		cmocka_unit_test(refused),	cmocka_unit_test(sizes),
 		cmocka_unit_test(locks),	cmocka_unit_test(thread_sleeps),

@@ -131,16 +131,21 @@ static void bring_up(bool shadow)
 	ring[1].shadow = shadow;
 }
 
-static void attach(const char *opts)
+static void attach_medium(const char *medium, const char *opts)
 {
 	char text[256];
 
-	assert_int_equal(truncate(path, 0), 0);
-	assert_int_equal(truncate(path, DISK_BYTES), 0);
-	snprintf(text, sizeof(text), "file=%s,direct=off%s", path, opts);
+	snprintf(text, sizeof(text), "file=%s,direct=off%s", medium, opts);
 	vm = fake_vm_create(32 * MIB);
 	dev = fake_attach(vm, &nvme_ops, text);
 	assert_non_null(dev);
+}
+
+static void attach(const char *opts)
+{
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(truncate(path, DISK_BYTES), 0);
+	attach_medium(path, opts);
 }
 
 static uint16_t move(uint8_t opcode, uint64_t lba, unsigned blocks, gpa_t prp1, gpa_t prp2)
@@ -294,6 +299,41 @@ static void ranges(void **state)
 	fake_vm_destroy(vm);
 }
 
+static unsigned optional_commands(void)
+{
+	uint16_t oncs;
+
+	assert_int_equal(command(0, &(struct nvme_cmd){.opcode = 6, .prp1 = DATA_AT, .cdw10 = 1}), 0);
+	memcpy(&oncs, mem(DATA_AT + 520, 2), 2);
+	return oncs;
+}
+
+/* Dataset management is there where the medium can discard, and only there. */
+static void no_discard(void **state)
+{
+	static const struct nvme_cmd dataset = {.opcode = 9, .nsid = 1, .prp1 = LIST_AT, .cdw11 = 4};
+	uint32_t range[4] = {0, 8, 0, 0};
+	char medium[64];
+	int fd;
+
+	(void)state;
+	attach("");
+	bring_up(false);
+	assert_int_equal(optional_commands(), 0xc);
+	memcpy(mem(LIST_AT, sizeof(range)), range, sizeof(range));
+	assert_int_equal(command(1, &dataset), NVME_OK);
+	fake_vm_destroy(vm);
+	fd = fake_medium_no_holes(DISK_BYTES, medium);
+	attach_medium(medium, "");
+	bring_up(false);
+	assert_int_equal(optional_commands(), 8);
+	memcpy(mem(LIST_AT, sizeof(range)), range, sizeof(range));
+	assert_int_equal(command(1, &dataset), NVME_INVALID_OPCODE);
+	assert_int_equal(command(1, &(struct nvme_cmd){.opcode = 9, .nsid = 1}), NVME_INVALID_OPCODE);
+	fake_vm_destroy(vm);
+	close(fd);
+}
+
 static void admin(void **state)
 {
 	static const struct {
@@ -428,6 +468,7 @@ int main(void)
 		cmocka_unit_test(data_pointers),   cmocka_unit_test(refused),
 		cmocka_unit_test(lists_that_loop), cmocka_unit_test(ranges),
 		cmocka_unit_test(admin),	   cmocka_unit_test(doorbells),
+		cmocka_unit_test(no_discard),
 		cmocka_unit_test(bad_enable),	   cmocka_unit_test(reset_in_flight),
 	};
 

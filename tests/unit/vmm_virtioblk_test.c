@@ -29,17 +29,22 @@ static char path[64]; /* of a file in memory */
 
 /* ---- one request at a time ---- */
 
-static void attach(const char *opts)
+static void attach_medium(const char *medium, const char *opts)
 {
 	char text[256];
 
-	assert_int_equal(truncate(path, 0), 0);
-	assert_int_equal(truncate(path, DISK_BYTES), 0);
-	snprintf(text, sizeof(text), "file=%s,direct=off%s", path, opts);
+	snprintf(text, sizeof(text), "file=%s,direct=off%s", medium, opts);
 	vm = fake_vm_create(32 * MIB);
 	assert_non_null(vm);
 	dev = fake_attach(vm, &virtio_blk_ops, text);
 	assert_non_null(dev);
+}
+
+static void attach(const char *opts)
+{
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(truncate(path, DISK_BYTES), 0);
+	attach_medium(path, opts);
 }
 
 static void detach(void)
@@ -458,6 +463,23 @@ static void many_ranges(void **state)
 	detach();
 }
 
+/* A medium that cannot discard is a disk that does not offer it, nor do it. */
+static void no_discard(void **state)
+{
+	char medium[64];
+	int fd = fake_medium_no_holes(DISK_BYTES, medium);
+
+	(void)state;
+	attach_medium(medium, "");
+	assert_int_equal(offered() & F(DISCARD), 0);
+	assert_int_equal(rd(DEVCFG + offsetof(struct virtio_blk_config, write_zeroes_may_unmap), 1), 0);
+	bring_up(0, 1);
+	put_range(0, 0, 8, 0);
+	assert_int_equal(request(VIRTIO_BLK_T_DISCARD, 0, 16, false), VIRTIO_BLK_S_UNSUPP);
+	detach();
+	close(fd);
+}
+
 /* ---- durability ---- */
 
 static bool through(void)
@@ -686,7 +708,8 @@ int main(void)
 		cmocka_unit_test(read_and_write),  cmocka_unit_test(refused),
 		cmocka_unit_test(framing),	   cmocka_unit_test(no_request_at_all),
 		cmocka_unit_test(identity),	   cmocka_unit_test(ranges),
-		cmocka_unit_test(many_ranges),	   cmocka_unit_test(write_cache),
+		cmocka_unit_test(many_ranges),	   cmocka_unit_test(no_discard),
+		cmocka_unit_test(write_cache),
 		cmocka_unit_test(read_only),	   cmocka_unit_test(medium_shrinks),
 		cmocka_unit_test(batches),	   cmocka_unit_test(reset_in_flight),
 		cmocka_unit_test(queue_reset),	   cmocka_unit_test(heads_twice),

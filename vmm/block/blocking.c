@@ -128,7 +128,6 @@ static int zero_range(struct disk_queue *q, const struct disk_req *req)
 	return 0;
 }
 
-/* Advice: a file system that cannot take it has done no harm. */
 static int discard_range(struct disk_queue *q, const struct disk_req *req)
 {
 	uint64_t range[2] = {req->at, req->len};
@@ -140,7 +139,7 @@ static int discard_range(struct disk_queue *q, const struct disk_req *req)
 	else
 		r = fallocate(q->disk->fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
 			      (off_t)req->at, (off_t)req->len);
-	return errno_if(r < 0 && errno != EOPNOTSUPP);
+	return errno_if(r < 0);
 }
 
 int disk_blocking(struct disk_queue *q, struct disk_req *req, uint64_t from)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -230,6 +231,21 @@ static void probe_device(struct disk *d, const struct stat *st)
 		d->info.discard = (uint32_t)MIN(sysfs_number(a, b, "queue/discard_granularity"), GIB);
 }
 
+/* Tried out behind the end, where there is nothing to lose. */
+static bool can_punch(const struct disk *d, const struct stat *st)
+{
+	off_t end = (off_t)align_up((uint64_t)st->st_size, BLOCK_MAX);
+
+	return !fallocate(d->fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, end, BLOCK_MAX);
+}
+
+static void probe_file(struct disk *d, const struct stat *st)
+{
+	d->info.physical = (uint32_t)st->st_blksize;
+	if (can_punch(d, st))
+		d->info.discard = (uint32_t)st->st_blksize;
+}
+
 static int probe_medium(struct disk *d)
 {
 	struct stat st;
@@ -239,12 +255,10 @@ static int probe_medium(struct disk *d)
 		return err;
 	if (fstat(d->fd, &st) < 0)
 		return medium_error(d, errno, "");
-	if (d->is_device) {
+	if (d->is_device)
 		probe_device(d, &st);
-	} else {
-		d->info.physical = (uint32_t)st.st_blksize;
-		d->info.discard = (uint32_t)st.st_blksize;
-	}
+	else
+		probe_file(d, &st);
 	if (!is_pow2(d->info.physical) || d->info.physical < d->info.block ||
 	    d->info.physical > PHYSICAL_MAX)
 		d->info.physical = d->info.block;

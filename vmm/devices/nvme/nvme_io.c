@@ -31,6 +31,8 @@ static uint16_t status_of(const struct disk_req *io, int err)
 		return NVME_CAPACITY;
 	case -EINVAL:
 		return NVME_INVALID_FIELD;
+	case -EOPNOTSUPP:
+		return NVME_INVALID_OPCODE;
 	}
 	return io->op == DISK_READ ? NVME_READ_ERROR : NVME_WRITE_FAULT;
 }
@@ -181,8 +183,8 @@ static void on_range(struct disk_req *io, int err)
 {
 	struct nvme_req *req = (struct nvme_req *)io;
 
-	/* Advice: what cannot be discarded stays, and a range of nothing is none. */
-	if (err == -EOPNOTSUPP || (err == -EINVAL && !io->len))
+	/* A range of nothing is none. */
+	if (err == -EINVAL && !io->len)
 		err = 0;
 	if (err || ++req->range == req->n_ranges || !req->sq->n->running)
 		nvme_req_end(req, status_of(io, err));
@@ -195,6 +197,8 @@ static uint16_t begin_dataset(struct nvme_req *req, const struct nvme_cmd *cmd)
 	uint64_t at = 0;
 	uint16_t status;
 
+	if (!disk_info(req->sq->n->disk)->discard)
+		return NVME_INVALID_OPCODE; /* not offered */
 	if (!(cmd->cdw11 & AD))
 		return NVME_OK;
 	req->range = 0;
