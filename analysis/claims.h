@@ -21,8 +21,15 @@ struct claim_result {
 	char why[192]; /* why it cannot be told, or the command that would measure it */
 };
 
-/* One result per claim of the table; of several records that fit, the last given counts. The caller
+enum claim_section {
+	CLAIMS_GUESTS,	 /* device paths and guests as a whole */
+	CLAIMS_HARDWARE, /* what one assistance of the processor does, by counts */
+	CLAIM_SECTIONS,
+};
+const char *claim_section_text(enum claim_section s); /* a heading */
+
+/* One result per claim of the section; of several records that fit, the last given counts. The caller
  * frees *out. */
-size_t claims_judge(json_t *const *rec, size_t n, struct claim_result **out);
+size_t claims_judge(json_t *const *rec, size_t n, enum claim_section section, struct claim_result **out);
 
 #endif

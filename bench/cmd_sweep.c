@@ -13,6 +13,7 @@
 #include "base/proc.h"
 #include "base/table.h"
 #include "bench/bench.h"
+#include "bench/cli/vendors_table.h"
 #include "bench/cli/vmms_table.h"
 #include "bench/plan/jobfile.h"
 #include "bench/host/paths.h"
@@ -34,7 +35,7 @@ static const struct opt sweep_opts[] = {
 	{"reps", 'n', OPT_STR, offsetof(struct sweep_args, reps), "N",
 	 "boots per cell, whatever the file says"},
 	{"judge", 0, OPT_FLAG, offsetof(struct sweep_args, judge), NULL,
-	 "claims, vmms: no boots, only the table from the newest stored runs"},
+	 "claims, hardware, vmms: no boots, only the table from the newest stored runs"},
 	{"store", 0, OPT_STR, offsetof(struct sweep_args, store), "DIR", "where records are kept"},
 	OPT_END,
 };
@@ -116,15 +117,30 @@ static int run_all(const struct jobfile *f, const struct sweep_args *a)
 	return worst;
 }
 
-static int print_claims(const struct sweep_args *a)
+static void claims_section(json_t *const *rec, size_t n, enum claim_section section)
 {
-	struct run_filter newest = {.last = CLAIMS_LOOK_BACK};
 	struct table *t = table_new(5, "claim:", "published:", "ours:", "holds:", "why:");
 	struct claim_result *r;
+	size_t claims = claims_judge(rec, n, section, &r);
+
+	for (size_t i = 0; i < claims; i++) {
+		table_cell(t, "%s", r[i].claim);
+		table_cell(t, "%s", r[i].published);
+		table_cell(t, "%s", text_or(r[i].ours, "-"));
+		table_cell(t, "%s", claim_state_text(r[i].state));
+		table_cell(t, "%s", r[i].why);
+	}
+	table_print(t, stdout);
+	free(r);
+}
+
+static int judge_newest(const struct sweep_args *a, void (*print)(json_t *const *rec, size_t n))
+{
+	struct run_filter newest = {.last = CLAIMS_LOOK_BACK};
 	struct run_row *rows;
 	struct store *store;
 	json_t **rec;
-	size_t n, claims;
+	size_t n;
 
 	if (store_open(&store, a->store))
 		return EXIT_CANNOT;
@@ -135,22 +151,34 @@ static int print_claims(const struct sweep_args *a)
 	rec = xcalloc(n, sizeof(json_t *));
 	for (size_t i = 0; i < n; i++)
 		rec[i] = store_load(store, rows[i].id);
-	claims = claims_judge(rec, n, &r);
-	for (size_t i = 0; i < claims; i++) {
-		table_cell(t, "%s", r[i].claim);
-		table_cell(t, "%s", r[i].published);
-		table_cell(t, "%s", text_or(r[i].ours, "-"));
-		table_cell(t, "%s", claim_state_text(r[i].state));
-		table_cell(t, "%s", r[i].why);
-	}
-	table_print(t, stdout);
+	print(rec, n);
 	for (size_t i = 0; i < n; i++)
 		json_decref(rec[i]);
 	free(rec);
-	free(r);
 	run_rows_free(rows, n);
 	store_close(store);
 	return EXIT_OK;
+}
+
+static void claims_of_guests(json_t *const *rec, size_t n)
+{
+	claims_section(rec, n, CLAIMS_GUESTS);
+}
+
+static void claims_of_hardware(json_t *const *rec, size_t n)
+{
+	vendors_table_print(rec, n);
+	claims_section(rec, n, CLAIMS_HARDWARE);
+}
+
+static int print_claims(const struct sweep_args *a)
+{
+	return judge_newest(a, claims_of_guests);
+}
+
+static int print_hardware(const struct sweep_args *a)
+{
+	return judge_newest(a, claims_of_hardware);
 }
 
 static int print_vmms(const struct sweep_args *a)
@@ -161,9 +189,15 @@ static int print_vmms(const struct sweep_args *a)
 /* What one of ours says of all its experiments, or NULL. */
 static int (*sweep_summary(const char *name))(const struct sweep_args *a)
 {
-	if (!strcmp(name, "claims"))
-		return print_claims;
-	return strcmp(name, "vmms") ? NULL : print_vmms;
+	static const struct {
+		const char *name;
+		int (*print)(const struct sweep_args *a);
+	} ours[] = {{"claims", print_claims}, {"hardware", print_hardware}, {"vmms", print_vmms}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+		if (!strcmp(name, ours[i].name))
+			return ours[i].print;
+	return NULL;
 }
 
 static int sweep_file(const char *name, const struct sweep_args *a)
@@ -209,7 +243,7 @@ static int sweep_main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (a.judge && !sweep_summary(argv[1])) {
-		log_error("sweep: --judge is for claims and vmms");
+		log_error("sweep: --judge is for claims, hardware and vmms");
 		return EXIT_USAGE;
 	}
 	return sweep_file(argv[1], &a);
@@ -218,7 +252,7 @@ static int sweep_main(int argc, char **argv)
 const struct command cmd_sweep = {
 	.name = "sweep",
 	.args = "FILE.ini | NAME",
-	.summary = "run the experiments of a job file; `claims` judges published figures, `vmms` compares VMMs",
+	.summary = "run the experiments of a job file; `claims` judges published figures, `hardware` what VT-x and SVM do, `vmms` compares VMMs",
 	.details =
 		"A job file has a section per experiment, [global] for what they share, and the options of\n"
 		"bench run as keys (flags are on or off); any other key is a --set. kernel is the knob,\n"
@@ -226,6 +260,7 @@ const struct command cmd_sweep = {
 		"A NAME without dot or slash is experiments/NAME.ini.",
 	.examples = "bench sweep claims --dry-run\nbench sweep claims --judge\n"
 		    "bench sweep vmms --reps=3\n"
+		    "bench sweep hardware --judge\n"
 		    "bench sweep experiments/knobs.ini --only=rings --reps=7",
 	.opts = sweep_opts,
 	.run = sweep_main,

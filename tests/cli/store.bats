@@ -144,6 +144,27 @@ record() {
 	fails 2 "workload= is missing" "$bench" sweep "$BATS_TEST_TMPDIR/bad.ini"
 }
 
+@test "sweep hardware: the boots of both vendors side by side, and what each extension does" {
+	boot='.workload = "boot" | .mode = "" | .time_base = "virtual" | .substrate = '
+	record b-1 virtio 1 "$boot"'"lab-intel" | .knobs.paging = "shadow" | .exits = [{reason: "invlpg", key: "", count: 999}]'
+	record b-2 virtio 1 "$boot"'"lab-intel" | .knobs.paging = "shadow" | .summary.boot_exits = .summary.exits |
+		.exits = [{reason: "invlpg", key: "", count: 70}, {reason: "io_instruction", key: "", count: 9},
+			{reason: "wbinvd", key: "", count: 1}] | .samples[].metrics.boot_exits = 80'
+	record b-3 virtio 1 "$boot"'"lab-intel" | .knobs.paging = "nested" |
+		.exits = [{reason: "io_instruction", key: "", count: 9}] | .samples[].metrics.boot_exits = 9'
+	record b-4 virtio 1 "$boot"'"lab" |
+		.exits = [{reason: "io", key: "", count: 8}, {reason: "write_cr0", key: "", count: 2}]'
+	run "$bench" sweep hardware --judge --store "$store"
+	[ "$status" -eq 0 ]
+	grep -Eq 'lab-intel, shadow +lab-intel, nested +lab, nested' <<<"$output"
+	grep -Eq '^ports +9 +9 +8$' <<<"$output"
+	grep -Eq '^INVLPG, INVPCID +70 +0 +0$' <<<"$output"
+	grep -Eq '^control registers +0 +0 +2$' <<<"$output"
+	grep -Eq '^others +1 +0 +0$' <<<"$output"
+	grep -Eq '^all +80 +9 +10$' <<<"$output"
+	grep -Eq '^EPT, exits of a Linux boot .* 0.113x.* no' <<<"$output"
+}
+
 @test "a store that is full, or on a read-only file system: one line, and what is there can be read" {
 	unshare -rm true 2>/dev/null || skip "no user namespaces here"
 	record a-1 virtio 1e9
