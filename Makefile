@@ -187,11 +187,20 @@ $(O)/fuzz/%_fuzz: $(O)/obj/tests/fuzz/%_fuzz.o $(O)/libbench.a $(O)/libbase.a
 .PHONY: fuzz-bins fuzz-build
 fuzz-bins: $(FUZZ_BIN)
 fuzz-build:
-	$(Q)$(MAKE) --no-print-directory CC=$(CLANG) O=$(O)/clang-fuzz SAN=fuzzer-no-link,address,undefined fuzz-bins
+	$(Q)$(MAKE) --no-print-directory "CC=$(CLANG)" O=$(O)/clang-fuzz SAN=fuzzer-no-link,address,undefined fuzz-bins
 
 .PHONY: fuzz
 fuzz: fuzz-build ## the fuzzers, FUZZ_S seconds each (clang)
 	$(Q)O=$(O) tests/fuzz/run $(FUZZ_S)
+
+# What the fuzzers' inputs reach is counted without their sanitizers, which would count themselves.
+COVERAGE_BIN := $(patsubst tests/%.c,$(O)/tests/%,$(filter tests/unit/vmm_%,$(UNIT_SRC))) $(filter $(O)/fuzz/vmm_%,$(FUZZ_BIN))
+.PHONY: coverage coverage-bins
+coverage-bins: $(COVERAGE_BIN)
+coverage: ## lines of the devices' code that unit tests and fuzzers' inputs reach (clang; inputs: make fuzz before)
+	$(Q)$(MAKE) --no-print-directory "CC=$(CLANG)" O=$(O)/coverage OPT='-O1 -g' HARDEN= LDFLAGS=-fprofile-instr-generate \
+		CFLAGS='-fprofile-instr-generate -fcoverage-mapping -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION' coverage-bins
+	$(Q)O=$(O) tests/coverage
 
 .PHONY: mutants
 mutants: ## take out one check after the other: a test must notice each (5 minutes)
@@ -274,4 +283,4 @@ clean: ## remove $(O)
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
--include $(shell find $(O) -name '*.d' -not -path '$(O)/asan/*' -not -path '$(O)/clang*/*' 2>/dev/null)
+-include $(shell find $(O) -name '*.d' -not -path '$(O)/asan/*' -not -path '$(O)/clang*/*' -not -path '$(O)/coverage/*' 2>/dev/null)
