@@ -2,11 +2,14 @@
 /*
  * libFuzzer: a kernel whose vhost-net answers what the input says. The first 8 bytes are its features;
  * each further byte is one ioctl (odd: it fails) or the base that a ring reports. The backend is opened,
- * started, its pairs and rings are changed, and it is stopped: no file is left open.
+ * started, its pairs and rings are changed, and it is stopped: no file is left open, and nothing fails while
+ * the kernel does not.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <linux/vhost.h>
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const uint8_t *input;
 static size_t left;
+static uint64_t features;
+static bool kernel_failed;
 
 static uint8_t next_byte(void)
 {
@@ -33,7 +38,16 @@ static uint8_t next_byte(void)
 	return *input++;
 }
 
-/* In the place of the C library's: vhost's requests are type 0xaf, a TAP's 'T'. */
+static uint64_t next_word(void)
+{
+	uint64_t v = 0;
+
+	for (unsigned i = 0; i < 8; i++)
+		v |= (uint64_t)next_byte() << 8 * i;
+	return v;
+}
+
+/* In the place of the C library's: vhost's requests are type 0xaf, a TAP's 'T', an interface's 0x89. */
 int ioctl(int on, unsigned long request, ...)
 {
 	va_list ap;
@@ -42,17 +56,19 @@ int ioctl(int on, unsigned long request, ...)
 	va_start(ap, request);
 	arg = va_arg(ap, void *);
 	va_end(ap);
-	if (_IOC_TYPE(request) != VHOST_VIRTIO && _IOC_TYPE(request) != 'T')
-		return (int)syscall(SYS_ioctl, on, request, arg);
-	if (request == VHOST_GET_FEATURES) {
-		for (unsigned i = 0; i < 8; i++)
-			((uint8_t *)arg)[i] = next_byte();
-		((uint8_t *)arg)[4] |= 1; /* virtio 1.0, or it is not used */
+	if (request == SIOCGIFMTU || request == SIOCGIFFLAGS) {
+		*(struct ifreq *)arg = (struct ifreq){.ifr_mtu = 1500};
 		return 0;
 	}
+	if (_IOC_TYPE(request) != VHOST_VIRTIO && _IOC_TYPE(request) != 'T')
+		return (int)syscall(SYS_ioctl, on, request, arg);
 	errno = EIO;
-	if (next_byte() & 1)
+	if (next_byte() & 1) {
+		kernel_failed = true;
 		return -1;
+	}
+	if (request == VHOST_GET_FEATURES)
+		*(uint64_t *)arg = features;
 	if (request == VHOST_GET_VRING_BASE)
 		((struct vhost_vring_state *)arg)->num = next_byte() * 0x01010101u;
 	return 0;
@@ -89,8 +105,11 @@ static void use(struct pci_dev *dev)
 			.kick_fd = net->vd.q[i].kick_fd,
 			.call_fd = net->vd.q[i].kick_fd,
 		};
-	if (be->ops->start(be, be->features, 4))
+	if (be->ops->start(be, be->features, 4)) {
+		if (!kernel_failed)
+			abort();
 		return;
+	}
 	while (left) {
 		uint8_t r = next_byte();
 
@@ -113,8 +132,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	log_init("fuzz", -1);
 	input = data;
 	left = size;
+	kernel_failed = false;
+	features = next_word() | 1ull << VIRTIO_F_VERSION_1; /* or it is not used */
 	vm = fake_vm_create(MIB);
-	dev = fake_attach(vm, &virtio_net_ops, "mode=vhost,queues=2");
+	dev = fake_attach(vm, &virtio_net_ops, "mode=vhost,queues=2,tap=fuzz");
+	if (!dev && !kernel_failed)
+		abort();
 	if (dev)
 		use(dev);
 	fake_vm_destroy(vm);
