@@ -59,6 +59,10 @@ X(exit_kinds, "exit-kinds", 0.80, true, NULL,
   "Round trip of each kind of exit, seen from the guest",
   "samples[].hists.exit_cost_ns.KIND",
   "bench run exit-cost --guest=micro")
+X(assistance, "assistance", 0.80, false, fig_has_exits,
+  "What each extension of the processor removed",
+  "exits[] of two records that differ in paging, apicv, vpid or another switch of KVM's, and in nothing else",
+  "bench run boot --lab=intel --set paging=nested,shadow")
 X(scaling_vms, "scaling-vms", 0.74, false, NULL,
   "Scaling in virtual machines",
   "two or more records that differ in vms, with throughput_bps",

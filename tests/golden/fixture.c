@@ -277,15 +277,18 @@ static void add_names(json_t *rec, const struct fixture *f)
 
 static json_t *frame(const struct fixture *f)
 {
-	json_t *params = json_pack("{s:I}", "duration_ns", (json_int_t)WINDOW);
+	json_t *params = json_pack("{s:I}", "duration_ns", (json_int_t)WINDOW), *knobs = json_object();
+	char name[32], value[32];
 
 	if (f->setting)
 		json_object_set_new(params, f->setting, json_real(f->value));
+	if (f->knob && sscanf(f->knob, "%31[^=]=%31s", name, value) == 2)
+		json_object_set_new(knobs, name, json_string(value));
 	return json_pack(
-		"{s:i, s:[s], s:s, s:s, s:s, s:s, s:s, s:s, s:{}, s:o, s:{s:i, s:[], s:i, s:i}, s:{s:s, s:s, s:i}}",
+		"{s:i, s:[s], s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:{s:i, s:[], s:i, s:i}, s:{s:s, s:s, s:i}}",
 		"schema", RECORD_SCHEMA, "argv", "synthetic", "workload", f->workload, "mode",
 		f->mode, "vmm", strcmp(f->mode, "host") ? "builtin" : "", "guest", "linux",
-		"substrate", "host", "time_base", "real", "knobs", "params", params, "plan", "seed",
+		"substrate", "host", "time_base", "real", "knobs", knobs, "params", params, "plan", "seed",
 		1, "order", "reps", f->samples, "warmup", 0, "environment", "cpu",
 		"synthetic", "kernel", "0.0.0-synthetic", "cpus", 4);
 }
@@ -330,15 +333,15 @@ json_t *fixture_record(const struct fixture *f)
 
 #define NET(mode, setting, value, seed)                                                            \
 	{                                                                                          \
-		"net-throughput", mode, setting, value, 10, 0, seed, 0, NULL                       \
+		"net-throughput", mode, setting, value, 10, 0, seed, 0, NULL, NULL                 \
 	}
 #define LAT(mode, setting, value, seed)                                                            \
 	{                                                                                          \
-		"net-latency", mode, setting, value, 10, 0, seed, 0, NULL                          \
+		"net-latency", mode, setting, value, 10, 0, seed, 0, NULL, NULL                    \
 	}
 #define END                                                                                        \
 	{                                                                                          \
-		NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL                                              \
+		NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL                                        \
 	}
 
 const struct fixture fixture_modes[] = {
@@ -386,19 +389,19 @@ const struct fixture fixture_queues[] = {COUNTS("queues", "virtio", 110),
 					 COUNTS("queues", "vhost", 115), END};
 
 const struct fixture fixture_few[] = {
-	{"net-throughput", "virtio", NULL, 0, 3, 0, 121, 0, NULL},
-	{"net-throughput", "vhost", NULL, 0, 3, 0, 122, 0, NULL},
+	{"net-throughput", "virtio", NULL, 0, 3, 0, 121, 0, NULL, NULL},
+	{"net-throughput", "vhost", NULL, 0, 3, 0, 122, 0, NULL, NULL},
 	END,
 };
 
 const struct fixture fixture_costs[] = {
-	{"exit-cost", "", NULL, 0, 6, 0, 131, 0, NULL},
+	{"exit-cost", "", NULL, 0, 6, 0, 131, 0, NULL, NULL},
 	END,
 };
 
 #define DISK(mode, setting, value, seed)                                                           \
 	{                                                                                          \
-		"blk-iops", mode, setting, value, 10, 0, seed, 0, NULL                             \
+		"blk-iops", mode, setting, value, 10, 0, seed, 0, NULL, NULL                       \
 	}
 const struct fixture fixture_disks[] = {
 	DISK("virtio-blk", NULL, 0, 141),
@@ -411,3 +414,15 @@ const struct fixture fixture_disks[] = {
 		DISK(mode, "depth", 16, seed + 2), DISK(mode, "depth", 64, seed + 3)
 const struct fixture fixture_depths[] = {DEPTHS("host", 150), DEPTHS("virtio-blk", 160), DEPTHS("nvme", 170),
 					 END};
+
+#define SWITCHED(mode, factor, seed, knob)                                                         \
+	{                                                                                          \
+		"net-throughput", mode, NULL, 0, 10, factor, seed, 0, NULL, knob                   \
+	}
+const struct fixture fixture_assistance[] = {
+	SWITCHED("virtio", 1, 181, "paging=nested"),
+	SWITCHED("virtio", 0.1, 182, "paging=shadow"),
+	SWITCHED("e1000", 1, 183, "apicv=on"),
+	SWITCHED("e1000", 0.9, 184, "apicv=off"),
+	END,
+};

@@ -20,12 +20,14 @@ struct fixture {
 	uint64_t seed;
 	int64_t started;     /* seconds since 1970 */
 	const char *version; /* of the VMM; NULL: "synthetic" */
+	const char *knob;    /* "paging=shadow"; NULL: none was set */
 };
 
 json_t *fixture_record(const struct fixture *f);
 
 /* Sets that between them have the data of every figure; each ends with a NULL workload. */
 extern const struct fixture fixture_modes[], fixture_sizes[], fixture_latency[], fixture_loads[],
-	fixture_vms[], fixture_queues[], fixture_few[], fixture_costs[], fixture_disks[], fixture_depths[];
+	fixture_vms[], fixture_queues[], fixture_few[], fixture_costs[], fixture_disks[], fixture_depths[],
+	fixture_assistance[];
 
 #endif

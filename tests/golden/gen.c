@@ -107,7 +107,8 @@ static int nightly(const char *dir, long nights)
 					    factor_on(nightly_modes[m], night, nights),
 					    (uint64_t)(night * 16 + (long)m + 1),
 					    1700000000 + night * 86400 + (long)m * 300,
-					    version};
+					    version,
+					    NULL};
 			json_t *rec = fixture_record(&f);
 
 			if (store_import_dir(s, NULL, rec) || put_exits(dir, rec))

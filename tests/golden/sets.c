@@ -18,6 +18,7 @@ const struct golden_set golden_sets[] = {
 	{"exit-cost", fixture_modes, 2, 1},
 	{"exit-breakdown", fixture_modes, 2, 1},
 	{"exit-kinds", fixture_costs, 0, 0},
+	{"assistance", fixture_assistance, 0, 0},
 	{"scaling-vms", fixture_vms, 0, 0},
 	{"scaling-queues", fixture_queues, 0, 0},
 	{"timeline", fixture_modes, 1, 0},

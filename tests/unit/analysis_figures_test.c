@@ -125,9 +125,9 @@ static void few_boots_draw_no_interval(void **state)
 static void slow_loads_are_drawn_in_ms(void **state)
 {
 	static const struct fixture slow[] = {
-		{"net-latency", "virtio", "rate", 1000, 10, 0, 1, 0, NULL},
-		{"net-latency", "virtio", "rate", 1.6e6, 10, 0, 2, 0, NULL},
-		{NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL},
+		{"net-latency", "virtio", "rate", 1000, 10, 0, 1, 0, NULL, NULL},
+		{"net-latency", "virtio", "rate", 1.6e6, 10, 0, 2, 0, NULL, NULL},
+		{NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL},
 	};
 	struct golden_set g = {"load", slow, 0, 0};
 	struct fig_target to = {dir, "slow", FIG_PDF, 3.3, true};
@@ -277,6 +277,38 @@ static void time_in_kvm_is_not_drawn_as_nothing(void **state)
 }
 
 /* A run without a mode (exit-cost) has no comma in front of nothing. */
+/* A pair differs in one extension and in nothing else; what it did not change is not drawn. */
+static void pairs_differ_in_one_extension(void **state)
+{
+	static const char with[] = "[{\"reason\": \"io\", \"key\": \"\", \"count\": 50}]";
+	static const char without[] =
+		"[{\"reason\": \"io\", \"key\": \"\", \"count\": 50},"
+		" {\"reason\": \"msr_write\", \"key\": \"0x80b\", \"count\": 20},"
+		" {\"reason\": \"invlpg\", \"key\": \"0x1000\", \"count\": 4},"
+		" {\"reason\": \"invlpg\", \"key\": \"0x2000\", \"count\": 26}]";
+	struct golden_set g = {"assistance", fixture_assistance, 0, 2};
+	struct fig_target to = {dir, "pair", FIG_PDF, 3.3, true};
+	struct strbuf dat = STRBUF_INIT;
+	struct fig_set set;
+	char *why, *path = xasprintf("%s/pair.dat", dir);
+
+	(void)state;
+	golden_load(&g, &set);
+	json_object_set_new(set.rec[0], "exits", json_loads(with, 0, NULL));
+	json_object_set_new(set.rec[1], "exits", json_loads(without, 0, NULL));
+	assert_int_equal(figure_render(figure_find("assistance"), &set, &to, &why), 0);
+	assert_int_equal(file_read(path, &dat), 0);
+	assert_string_equal(strchr(strbuf_str(&dat), '\n'), "\n1 100 50 100 50 \"all exits\"\n"
+							    "2 30 0 30 0.3 \"invlpg\"\n"
+							    "3 20 0 20 0.3 \"msr_write 0x80b\"\n");
+	strbuf_free(&dat);
+	json_object_set_new(json_object_get(set.rec[0], "knobs"), "apicv", json_string("on"));
+	assert_int_equal(figure_render(figure_find("assistance"), &set, &to, &why), -ENODATA);
+	free(why);
+	free(path);
+	golden_free(&set);
+}
+
 static void captions_name_the_run(void **state)
 {
 	struct golden_set g = {"exit-cost", fixture_modes, 2, 1};
@@ -494,6 +526,7 @@ int main(void)
 		cmocka_unit_test(runs_without_the_data_are_left_out),
 		cmocka_unit_test(halts_are_no_price),
 		cmocka_unit_test(time_in_kvm_is_not_drawn_as_nothing),
+		cmocka_unit_test(pairs_differ_in_one_extension),
 		cmocka_unit_test(captions_name_the_run),
 		cmocka_unit_test(widths),
 		cmocka_unit_test(substrates_do_not_mix),
