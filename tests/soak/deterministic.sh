@@ -3,10 +3,13 @@
 # --deterministic: five repetitions agree in every count and every virtual time, one of them while both cores are kept
 # busy; and one port read added per transaction in the guest is found as exactly so many exits.
 #
-#   tests/soak/deterministic.sh [NAME...]     boot, paths, sriov, latency, extra (default: all)
+#   tests/soak/deterministic.sh [NAME...]               boot, paths, sriov, latency, extra (default: all)
+#   tests/soak/deterministic.sh --lab=intel [NAME...]   boot and memory under both kinds of paging, cost, paths (default: all)
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 : "${O:=build}" "${REPS:=5}"
+where=--deterministic cases='boot paths sriov latency extra' paging=
+[ "${1:-}" != --lab=intel ] || { where=$1 cases='boot cost memory paths' paging='--set=paging=nested,shadow'; shift; }
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 failed=0
@@ -33,7 +36,7 @@ same() {
 	shift
 	: >"$log"
 	disturb "$log" 2>/dev/null &
-	"$O"/bench run "$@" --deterministic --reps="$REPS" --store="$dir/store" --json >"$dir/$name.json" 2>"$log" ||
+	"$O"/bench run "$@" "$where" --reps="$REPS" --store="$dir/store" --json >"$dir/$name.json" 2>"$log" ||
 		complain "$name: $(grep -E 'error|FAILED' "$log" | head -3)"
 	touch "$log.done"
 	wait $! 2>/dev/null
@@ -59,16 +62,17 @@ extra() {
 	[ "$found" = "0 $work" ] || complain "extra: expected 0 and $work"
 }
 
-for what in "${@:-boot paths sriov latency extra}"; do
-	for w in $what; do
-		case $w in
-		boot) same boot boot ;;
-		paths) same paths net-throughput --mode=e1000,virtio,vhost --work=4M ;;
-		sriov) same sriov net-throughput --mode=sriov --work=4M ;;
-		latency) same latency net-latency --mode=virtio --work=200 ;;
-		extra) extra ;;
-		*) echo "deterministic: no case $w" >&2; exit 2 ;;
-		esac
-	done
+# shellcheck disable=SC2086 # lists
+for w in ${*:-$cases}; do
+	case $w in
+	boot) same boot boot $paging ;;
+	cost) same cost exit-cost $paging ;;
+	memory) same memory memory $paging ;;
+	paths) same paths net-throughput --mode=e1000,virtio,vhost --work=4M ;;
+	sriov) same sriov net-throughput --mode=sriov --work=4M ;;
+	latency) same latency net-latency --mode=virtio --work=200 ;;
+	extra) extra ;;
+	*) echo "deterministic: no case $w" >&2; exit 2 ;;
+	esac
 done
 [ $failed -eq 0 ]
