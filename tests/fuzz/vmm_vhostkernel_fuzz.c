@@ -99,7 +99,7 @@ static void use(struct pci_dev *dev)
 	struct net_backend *be = &net->be;
 
 	for (unsigned i = 0; i < 4; i++)
-		be->rings[i] = (struct net_ring){
+		be->rings[i] = (struct served_ring){
 			.layout = {.size = 64, .desc = 0x1000, .driver = 0x2000, .device = 0x3000},
 			.ready = true,
 			.kick_fd = net->vd.q[i].kick_fd,

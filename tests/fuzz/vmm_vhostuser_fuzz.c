@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "vmm/devices/virtio_net/user_back.h"
+#include "vmm/devices/virtio_net/net_back.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -52,7 +52,7 @@ static const struct net_backend_ops sink = {
 
 static struct net_backend be = {
 	.ops = &sink, .dev_name = "fuzz", .pairs = 2, .features = NET_BACKEND_FEATURES};
-static struct vu_back back;
+static struct net_back back;
 static int fds[4];
 
 static int count_files(void)
@@ -76,7 +76,7 @@ static void set_up(void)
 	fds[1] = eventfd(0, EFD_NONBLOCK);
 	fds[2] = open("/dev/null", O_RDWR);
 	fds[3] = fds[0];
-	if (ftruncate(fds[0], 1 << 20) || vu_back_init(&back, &be))
+	if (ftruncate(fds[0], 1 << 20) || net_back_init(&back, &be))
 		abort();
 }
 
@@ -115,19 +115,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	files_before = count_files();
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		abort();
-	vu_back_connect(&back, pair[1]);
+	vu_back_connect(&back.vu, pair[1]);
 	while (size >= 4) {
 		size_t n = take(data, size, &m);
 
 		data += n;
 		size -= n;
-		if (vu_send(pair[0], &m, NSEC_PER_SEC) || vu_back_serve(&back) <= 0)
+		if (vu_send(pair[0], &m, NSEC_PER_SEC) || vu_back_serve(&back.vu) <= 0)
 			break;
 		drain(pair[0]);
 	}
 	close(pair[0]);
-	vu_back_hang_up(&back);
-	if (started || back.mem.n || count_files() != files_before)
+	vu_back_hang_up(&back.vu);
+	if (started || back.vu.mem.n || count_files() != files_before)
 		abort();
 	return 0;
 }

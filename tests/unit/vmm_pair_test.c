@@ -62,7 +62,7 @@ static void start(uint64_t hold_ns, uint64_t poll_ns)
 	rig.be = (struct net_backend){
 		.dev_name = "test", .threads = &running, .gm = rig.gm, .pairs = 1, .front_ops = &front_ops};
 	for (unsigned i = 0; i < 2; i++)
-		rig.be.rings[i] = (struct net_ring){.ready = true,
+		rig.be.rings[i] = (struct served_ring){.ready = true,
 						    .layout = i ? rig.tx.l : rig.rx.l,
 						    .kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
 						    .call_fd = -1,

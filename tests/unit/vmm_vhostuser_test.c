@@ -21,7 +21,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "tests/unit/held_fd.h"
-#include "vmm/devices/virtio_net/user_back.h"
+#include "vmm/devices/virtio_net/net_back.h"
 
 #define BIT(n) (1ull << (n))
 #define PACKED BIT(34)
@@ -90,7 +90,7 @@ static const struct net_backend_ops fake_ops = {
 /* ---- both ends ---- */
 
 static struct net_backend be;
-static struct vu_back back;
+static struct net_back back;
 static int sock = -1; /* the front-end's end */
 static int memfd = -1;
 
@@ -100,12 +100,12 @@ static void join(void)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	sock = pair[0];
-	vu_back_connect(&back, pair[1]);
+	vu_back_connect(&back.vu, pair[1]);
 }
 
 static void part(void)
 {
-	vu_back_hang_up(&back);
+	vu_back_hang_up(&back.vu);
 	close_fd(&sock);
 }
 
@@ -118,7 +118,7 @@ static int setup(void **state)
 				  .pairs = 2,
 				  .features = FEATURES,
 				  .mtu = 1500};
-	assert_int_equal(vu_back_init(&back, &be), 0);
+	assert_int_equal(net_back_init(&back, &be), 0);
 	memfd = memfd_create("test", MFD_CLOEXEC);
 	assert_int_equal(ftruncate(memfd, MEM_SIZE), 0);
 	join();
@@ -129,7 +129,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	part();
-	vu_back_exit(&back);
+	vu_back_exit(&back.vu);
 	close_fd(&memfd);
 	return 0;
 }
@@ -142,7 +142,7 @@ static int ask(struct vu_msg m)
 
 	m.flags |= VU_FLAG_NEED_REPLY;
 	assert_int_equal(vu_send(sock, &m, NSEC_PER_SEC), 0);
-	r = vu_back_serve(&back);
+	r = vu_back_serve(&back.vu);
 	if (r <= 0)
 		return r ? r : -EPIPE;
 	assert_int_equal(vu_recv_reply(sock, &m, &reply, NSEC_PER_SEC), 1);
@@ -154,7 +154,7 @@ static struct vu_msg get(struct vu_msg m)
 	struct vu_msg reply;
 
 	assert_int_equal(vu_send(sock, &m, NSEC_PER_SEC), 0);
-	assert_int_equal(vu_back_serve(&back), 1);
+	assert_int_equal(vu_back_serve(&back.vu), 1);
 	assert_int_equal(vu_recv_reply(sock, &m, &reply, NSEC_PER_SEC), 1);
 	return reply;
 }
@@ -285,11 +285,11 @@ static void test_old_front_end(void **state)
 
 	(void)state;
 	assert_int_equal(vu_send(sock, &m, NSEC_PER_SEC), 0);
-	assert_int_equal(vu_back_serve(&back), 1);
-	assert_true(back.ring[0].enabled);
+	assert_int_equal(vu_back_serve(&back.vu), 1);
+	assert_true(back.vu.ring[0].enabled);
 	m = vu_msg_state(VU_SET_VRING_NUM, 99, 256);
 	assert_int_equal(vu_send(sock, &m, NSEC_PER_SEC), 0);
-	assert_int_equal(vu_back_serve(&back), -EINVAL);
+	assert_int_equal(vu_back_serve(&back.vu), -EINVAL);
 }
 
 /*
@@ -417,7 +417,7 @@ static void test_bad_memory(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		assert_int_equal(ask(mem_msg(cases[i], memfd)), 1);
 		assert_int_equal(ask(with_fd(reg_msg(VU_ADD_MEM_REG, cases[i]), memfd)), 1);
-		assert_int_equal(back.mem.n, 0);
+		assert_int_equal(back.vu.mem.n, 0);
 	}
 	/* No memory at all. */
 	assert_int_equal(pipe(p), 0);
@@ -440,7 +440,7 @@ static void test_overlapping_memory(void **state)
 	assert_int_equal(ask(with_fd(reg_msg(VU_ADD_MEM_REG, whole), memfd)), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		assert_int_equal(ask(with_fd(reg_msg(VU_ADD_MEM_REG, cases[i]), memfd)), 1);
-	assert_int_equal(back.mem.n, 1);
+	assert_int_equal(back.vu.mem.n, 1);
 	/* All slots, and one more. */
 	for (unsigned i = 1; i <= VU_SLOTS; i++) {
 		struct vu_region r = {MEM_SIZE * i, 4096, USER + MEM_SIZE * i, 0};
@@ -579,7 +579,7 @@ static void test_not_a_message(void **state)
 		memcpy(buf, cases[i].hdr, 12);
 		memcpy(buf + 12, zeros, cases[i].body);
 		send_raw(buf, 12 + cases[i].body, cases[i].fds, memfd);
-		assert_int_equal(vu_back_serve(&back), cases[i].result);
+		assert_int_equal(vu_back_serve(&back.vu), cases[i].result);
 		part();
 		join();
 		assert_int_equal(open_fds(), before);
@@ -598,11 +598,11 @@ static void test_fds_at_odd_places(void **state)
 	for (int i = 0; i < 100; i++) {
 		send_raw(hdr, 12, 0, 0);
 		send_raw(&features, 8, 250, memfd);
-		assert_int_equal(vu_back_serve(&back), 1);
+		assert_int_equal(vu_back_serve(&back.vu), 1);
 		send_raw(hdr, 6, 0, 0);
 		send_raw((char *)hdr + 6, 6, 250, memfd);
 		send_raw(&features, 8, 0, 0);
-		assert_int_equal(vu_back_serve(&back), -EPROTO);
+		assert_int_equal(vu_back_serve(&back.vu), -EPROTO);
 		part();
 		join();
 	}
@@ -621,7 +621,7 @@ static void test_hangs_up_in_a_message(void **state)
 		if (len)
 			send_raw(buf, len, 0, 0);
 		close_fd(&sock);
-		assert_int_equal(vu_back_serve(&back), len ? -EPIPE : 0);
+		assert_int_equal(vu_back_serve(&back.vu), len ? -EPIPE : 0);
 		part();
 		join();
 	}
@@ -636,7 +636,7 @@ static void test_stalled_message(void **state)
 
 	(void)state;
 	send_raw(hdr, 12, 0, 0);
-	assert_int_equal(vu_recv(back.sock, VU_FROM_FRONT, &m, 20 * NSEC_PER_MSEC), -ETIMEDOUT);
+	assert_int_equal(vu_recv(back.vu.sock, VU_FROM_FRONT, &m, 20 * NSEC_PER_MSEC), -ETIMEDOUT);
 	assert_true(clock_ns() - start < 2 * NSEC_PER_SEC);
 }
 
@@ -703,7 +703,7 @@ static void test_flat_under_random_messages(void **state)
 			start_ring(0);
 		}
 		assert_int_equal(vu_send(sock, &m, NSEC_PER_SEC), 0);
-		served += vu_back_serve(&back) > 0;
+		served += vu_back_serve(&back.vu) > 0;
 		drain();
 		if (round % 50 == 49) {
 			part();

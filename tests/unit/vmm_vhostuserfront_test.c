@@ -21,7 +21,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "tests/unit/held_fd.h"
-#include "vmm/devices/virtio_net/user_back.h"
+#include "vmm/devices/virtio_net/net_back.h"
 #include "vmm/core/eventfd.h"
 #include "vmm/core/threads.h"
 
@@ -129,7 +129,7 @@ static struct {
 	bool stop;
 	enum bad bad;
 	struct net_backend be;
-	struct vu_back back;
+	struct net_back back;
 } peer;
 
 /* An answer to m as the kind of badness wants it; false: hang up. */
@@ -209,13 +209,13 @@ static void *peer_main(void *arg)
 {
 	(void)arg;
 	while (!LOAD(peer.stop)) {
-		int sock = peer.back.sock;
+		int sock = peer.back.vu.sock;
 		struct pollfd p[] = {{peer.listener, POLLIN, 0}, {sock, POLLIN, 0}};
 
 		if (poll(p, 2, 10) <= 0)
 			continue;
-		if (p[1].revents && vu_back_serve(&peer.back) <= 0)
-			vu_back_hang_up(&peer.back);
+		if (p[1].revents && vu_back_serve(&peer.back.vu) <= 0)
+			vu_back_hang_up(&peer.back.vu);
 		if (!p[0].revents)
 			continue;
 		sock = accept4(peer.listener, NULL, NULL, SOCK_CLOEXEC);
@@ -224,9 +224,9 @@ static void *peer_main(void *arg)
 		if (peer.bad)
 			serve_badly(sock);
 		else
-			vu_back_connect(&peer.back, sock);
+			vu_back_connect(&peer.back.vu, sock);
 	}
-	vu_back_exit(&peer.back);
+	vu_back_exit(&peer.back.vu);
 	return NULL;
 }
 
@@ -246,7 +246,7 @@ static void peer_start(enum bad bad)
 				       .pairs = 2,
 				       .features = ALL,
 				       .mtu = 1400};
-	assert_int_equal(vu_back_init(&peer.back, &peer.be), 0);
+	assert_int_equal(net_back_init(&peer.back, &peer.be), 0);
 	assert_int_equal(pthread_create(&peer.thread, NULL, peer_main, NULL), 0);
 }
 
@@ -389,7 +389,7 @@ static void test_eventfds_held_by_the_back_end(void **state)
 	peer_start(GOOD);
 	assert_int_equal(open_front(1), 0);
 	assert_int_equal(be.ops->start(&be, FEATURES | BIT(32), 2), 0);
-	err = peer.back.ring[1].err_fd;
+	err = peer.back.vu.ring[1].err_fd;
 	held_empty(err);
 	for (unsigned i = 0; i < 2000; i++) { /* seen, and gone before it is read */
 		eventfd_signal(err);

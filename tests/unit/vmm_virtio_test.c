@@ -34,7 +34,7 @@ static struct {
 	uint64_t features, offloads;
 	struct net_filter filter;
 	struct net_backend *be;
-	struct net_ring rings[NET_RINGS_MAX];
+	struct served_ring rings[NET_RINGS_MAX];
 } rec;
 
 static int rec_open(struct net_backend *be, const struct dev_opts *opts)

@@ -26,28 +26,12 @@
 #include "vmm/core/dev_opts.h"
 #include "vmm/core/vm.h"
 #include "vmm/net/net_hdr.h"
-#include "vmm/virtq/virtqueue.h"
+#include "vmm/virtq/served_ring.h"
 
 #define NET_PAIRS_MAX 8
 #define NET_RINGS_MAX (2 * NET_PAIRS_MAX)
 
 struct net_backend;
-
-/*
- * One ring as the front half hands it over. The fds stay the front half's, and live from before start to
- * after stop.
- */
-struct net_ring {
-	bool ready;          /* the driver has set it up; the others are left alone */
-	struct virtq_layout layout;
-	uint32_t base;       /* virtq_base(): given to start, filled in by stop */
-	int kick_fd;         /* eventfd, non-blocking: readable when the guest has rung */
-	/* eventfd: a write interrupts the guest (MSI-X: an irqfd, so it costs no exit) */
-	int call_fd;
-	/* for a successor of this process to go on with a packed ring; or NULL */
-	struct virtq_progress *progress;
-	struct stats_queue *stats; /* a backend that sees the packets keeps it; "kicks" too */
-};
 
 struct net_front_ops {
 	/*
@@ -124,7 +108,7 @@ struct net_backend {
 	uint64_t features;
 	uint16_t mtu; /* 0: unknown, VIRTIO_NET_F_MTU is not offered */
 	/* Set by the front half before start. */
-	struct net_ring rings[NET_RINGS_MAX];
+	struct served_ring rings[NET_RINGS_MAX];
 };
 
 /* Bits that depend on the backend. */

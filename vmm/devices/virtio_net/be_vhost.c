@@ -138,7 +138,7 @@ static int set_poll(struct vhost_net *v, unsigned ring)
 
 static int ring_set_up(struct vhost_net *v, unsigned ring)
 {
-	const struct net_ring *r = &v->be->rings[ring];
+	const struct served_ring *r = &v->be->rings[ring];
 	struct vhost_vring_state size = {ring & 1, r->layout.size}, base = {ring & 1, r->base};
 	int err;
 

@@ -1,170 +1,154 @@
 // SPDX-License-Identifier: MIT
-/* mode=vhost-user as a backend of virtio-net (front.h). */
-#include "vmm/devices/virtio_net/front.h"
-
+/* mode=vhost-user of virtio-net: another process moves the packets (vmm/vhost/front.h). */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
+#include "vmm/devices/virtio_net/backend.h"
+#include "vmm/vhost/front.h"
 
 #define BIT(n) (1ull << (n))
 
-static struct front *front_new(struct net_backend *be)
-{
-	struct front *f = calloc(1, sizeof(*f));
+/* MTU and link status of the back-end. */
+#define CONFIG_LEN (offsetof(struct virtio_net_config, mtu) + sizeof(uint16_t))
 
-	if (!f)
+struct be_user {
+	struct vu_front front;
+	struct net_backend *be;
+	unsigned active_pairs;
+};
+
+static int on_joined(struct vu_front *f, bool again)
+{
+	struct be_user *u = f->priv;
+
+	(void)again;
+	if (f->link.pairs >= u->be->pairs)
+		return 0;
+	log_error("%s: vhost-user: the back-end at %s serves %u queue pairs; %u are asked for", f->dev_name,
+		  f->path, f->link.pairs, u->be->pairs);
+	return -EOPNOTSUPP;
+}
+
+static void on_link(struct vu_front *f, bool up)
+{
+	struct be_user *u = f->priv;
+
+	u->be->front_ops->link(u->be->front, up);
+}
+
+static void on_config_changed(struct vu_front *f)
+{
+	struct virtio_net_config c;
+
+	if (vu_front_read_config(f, &c, CONFIG_LEN))
+		on_link(f, c.status & VIRTIO_NET_S_LINK_UP);
+}
+
+static bool on_wants(struct vu_front *f, unsigned ring)
+{
+	struct be_user *u = f->priv;
+
+	return ring / 2 < __atomic_load_n(&u->active_pairs, __ATOMIC_RELAXED);
+}
+
+static void on_ring_broken(struct vu_front *f, unsigned ring)
+{
+	struct be_user *u = f->priv;
+
+	u->be->front_ops->ring_broken(u->be->front, ring);
+}
+
+static const struct vu_front_ops front_ops = {
+	on_joined, on_link, on_config_changed, on_wants, on_ring_broken,
+};
+
+static struct be_user *user_new(struct net_backend *be)
+{
+	struct be_user *u = calloc(1, sizeof(*u));
+
+	if (!u)
 		return NULL;
-	f->be = be;
-	f->link = (struct vu_link)VU_LINK_INIT;
-	f->link.who = be->dev_name;
-	f->broker = (struct vu_broker)VU_BROKER_INIT;
-	f->timer_fd = f->channel = f->inflight_fd = -1;
-	pthread_mutex_init(&f->lock, NULL);
-	for (unsigned i = 0; i < NET_RINGS_MAX; i++)
-		f->ring[i] = (struct front_ring){.f = f, .index = i, .err_fd = -1};
-	return f;
+	vu_front_init(&u->front);
+	u->be = be;
+	u->front.ops = &front_ops;
+	u->front.priv = u;
+	u->front.dev_name = be->dev_name;
+	u->front.without = "the guest's link is down";
+	u->front.threads = be->threads;
+	u->front.gm = be->gm;
+	u->front.rings = be->rings;
+	u->front.max_rings = 2 * be->pairs;
+	return u;
 }
 
 static int be_open(struct net_backend *be, const struct dev_opts *opts)
 {
-	struct front *f = be->priv = front_new(be);
-	const char *path = dev_opts_str(opts, "path", NULL);
+	struct be_user *u = be->priv = user_new(be);
 	struct virtio_net_config c;
 	int err;
 
-	if (!f)
+	if (!u)
 		return -ENOMEM;
-	if (!path) {
-		log_error("%s: mode=vhost-user needs path=SOCKET of the back-end", be->dev_name);
-		return -EINVAL;
-	}
-	if (gmem_fd(be->gm) < 0) {
-		log_error(
-			"%s: mode=vhost-user: guest memory is private to this process; add --share-memory",
-			be->dev_name);
-		return -EINVAL;
-	}
-	f->path = strdup(path);
-	if (!f->path)
-		return -ENOMEM;
-	err = vu_broker_start(&f->broker, f->path);
-	if (!err)
-		err = front_open_watch(f);
+	err = vu_front_open(&u->front, opts);
 	if (err)
 		return err;
-	pthread_mutex_lock(&f->lock);
-	err = front_join(f, false);
-	if (!err) {
-		/* Offloads cannot be changed over this protocol once the features are set. */
-		be->features = f->link.features & NET_BACKEND_FEATURES &
-			       ~BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
-		if (front_read_config(f, &c))
-			be->mtu = c.mtu;
-	}
-	pthread_mutex_unlock(&f->lock);
-	return err == -ENOENT || err == -ECONNREFUSED || err == -EACCES ? -ENODEV : err;
+	pthread_mutex_lock(&u->front.lock);
+	/* Offloads cannot be changed over this protocol once the features are set. */
+	be->features = u->front.link.features & NET_BACKEND_FEATURES & ~BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS);
+	u->front.promised = be->features;
+	if (vu_front_read_config(&u->front, &c, CONFIG_LEN))
+		be->mtu = c.mtu;
+	pthread_mutex_unlock(&u->front.lock);
+	return 0;
 }
 
 static void be_close(struct net_backend *be)
 {
-	struct front *f = be->priv;
+	struct be_user *u = be->priv;
 
-	if (!f)
+	if (!u)
 		return;
-	evloop_destroy(f->watch);
-	vu_broker_stop(&f->broker);
-	vu_link_close(&f->link);
-	close_fd(&f->channel);
-	close_fd(&f->timer_fd);
-	front_drop_inflight(f);
-	for (unsigned i = 0; i < NET_RINGS_MAX; i++)
-		close_fd(&f->ring[i].err_fd);
-	pthread_mutex_destroy(&f->lock);
-	free(f->path);
-	free(f);
+	vu_front_close(&u->front);
+	free(u);
 	be->priv = NULL;
-}
-
-/* While there is no back-end everything succeeds, and is handed over when it comes. */
-static int unless_gone(int err)
-{
-	return err == -ENOTCONN ? 0 : err;
 }
 
 static int be_start(struct net_backend *be, uint64_t features, unsigned n)
 {
-	struct front *f = be->priv;
-	int err;
+	struct be_user *u = be->priv;
 
-	pthread_mutex_lock(&f->lock);
-	f->started = true;
-	f->features = features;
-	f->n_rings = n;
-	f->active_pairs = 1;
-	for (unsigned i = 0; i < n; i++) {
-		f->ring[i].broken = false;
-		f->ring[i].running =
-			be->rings[i].ready; /* also when it has to wait for a back-end */
-	}
-	err = unless_gone(front_hand_over(f));
-	pthread_mutex_unlock(&f->lock);
-	return err;
+	__atomic_store_n(&u->active_pairs, 1, __ATOMIC_RELAXED);
+	return vu_front_start(&u->front, features, n);
 }
 
 static void be_stop(struct net_backend *be)
 {
-	struct front *f = be->priv;
+	struct be_user *u = be->priv;
 
-	pthread_mutex_lock(&f->lock);
-	for (unsigned i = 0; i < f->n_rings; i++)
-		front_ring_take_back(f, i);
-	f->started = false;
-	front_drop_inflight(f);
-	pthread_mutex_unlock(&f->lock);
+	vu_front_stop(&u->front);
 }
 
 static int be_ring_start(struct net_backend *be, unsigned ring)
 {
-	struct front *f = be->priv;
-	int err = 0;
+	struct be_user *u = be->priv;
 
-	pthread_mutex_lock(&f->lock);
-	f->ring[ring].broken = false;
-	f->ring[ring].running = be->rings[ring].ready;
-	/* The next back-end would believe the region, which knows the ring before its reset. */
-	if (f->link.sock < 0 && f->inflight_fd >= 0)
-		front_ring_break(f, ring,
-				 "a packed ring that was reset while there was no back-end");
-	if (f->ring[ring].running)
-		err = unless_gone(front_ring_hand_over(f, ring));
-	pthread_mutex_unlock(&f->lock);
-	return err;
+	return vu_front_ring_start(&u->front, ring);
 }
 
 static void be_ring_stop(struct net_backend *be, unsigned ring)
 {
-	struct front *f = be->priv;
+	struct be_user *u = be->priv;
 
-	pthread_mutex_lock(&f->lock);
-	front_ring_take_back(f, ring);
-	pthread_mutex_unlock(&f->lock);
+	vu_front_ring_stop(&u->front, ring);
 }
 
 static int be_set_pairs(struct net_backend *be, unsigned pairs)
 {
-	struct front *f = be->priv;
-	int err = 0;
+	struct be_user *u = be->priv;
 
-	pthread_mutex_lock(&f->lock);
-	f->active_pairs = pairs;
-	for (unsigned i = 0; i < f->n_rings && !err; i++)
-		if (f->ring[i].running)
-			err = front_ring_enable(f, i);
-	pthread_mutex_unlock(&f->lock);
-	return unless_gone(err);
+	__atomic_store_n(&u->active_pairs, pairs, __ATOMIC_RELAXED);
+	return vu_front_enable(&u->front);
 }
 
 /* The back-end has them in SET_FEATURES; CTRL_GUEST_OFFLOADS is not offered. */

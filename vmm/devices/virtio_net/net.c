@@ -156,7 +156,7 @@ static int prepare_ring(struct vnet *net, unsigned i)
 {
 	const struct virtio_queue *q = &net->vd.q[i];
 
-	net->be.rings[i] = (struct net_ring){
+	net->be.rings[i] = (struct served_ring){
 		.ready = q->enabled,
 		.layout = q->layout,
 		.base = virtq_base_new(net->vd.features),

@@ -44,7 +44,7 @@ struct pair {
 	uint64_t held_until; /* q.tx_held: when its interrupt goes out at the latest */
 };
 
-static struct net_ring *ring_of(struct pair *p, bool tx)
+static struct served_ring *ring_of(struct pair *p, bool tx)
 {
 	return &p->be->rings[2 * p->index + tx];
 }
@@ -189,7 +189,7 @@ static int64_t pair_poll(void *arg)
 
 static int start_direction(struct pair *p, bool tx, uint64_t features)
 {
-	struct net_ring *r = ring_of(p, tx);
+	struct served_ring *r = ring_of(p, tx);
 	struct kick *k = &p->kick[tx];
 	int err;
 

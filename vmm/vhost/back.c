@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/core/eventfd.h"
-#include "vmm/devices/virtio_net/back_priv.h"
+#include "vmm/vhost/back_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,44 +58,31 @@ int vu_back_serve(struct vu_back *b)
 	return 1;
 }
 
-/* ---- callbacks of the net_backend, on its threads ---- */
+/* ---- what the device says ---- */
 
-static void on_call(void *front, unsigned ring)
+void vu_back_call(struct vu_back *b, unsigned ring)
 {
-	struct vu_back *b = front;
-
 	eventfd_signal(b->ring[ring].call_fd);
 }
 
-static void on_broken(void *front, unsigned ring)
+void vu_back_broken(struct vu_back *b, unsigned ring)
 {
-	struct vu_back *b = front;
-
 	log_guest("vhost-user: ring %u is broken", ring);
 	if (b->ring[ring].err_fd >= 0)
 		eventfd_signal(b->ring[ring].err_fd);
 }
 
-static void on_link(void *front, bool up)
-{
-	(void)front;
-	(void)up;
-}
-
-static const struct net_front_ops front_ops = {
-	.call = on_call, .ring_broken = on_broken, .link = on_link};
-
 /* ---- life ---- */
 
-int vu_back_init(struct vu_back *b, struct net_backend *be)
+int vu_back_init(struct vu_back *b, struct vu_device *dev)
 {
 	*b = (struct vu_back){
-		.be = be, .sock = -1, .own_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC)};
-	be->front_ops = &front_ops;
-	be->front = b;
-	for (unsigned i = 0; i < NET_RINGS_MAX; i++)
+		.dev = dev, .sock = -1, .own_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+	for (unsigned i = 0; i < VU_RINGS_MAX; i++) {
 		b->ring[i].kick_fd = b->ring[i].call_fd = b->ring[i].err_fd = -1;
-	for (unsigned i = 0; i < vu_n_rings(b); i++) {
+		b->ring[i].stats = &b->ring[i].own_stats;
+	}
+	for (unsigned i = 0; i < b->dev->n_rings; i++) {
 		b->ring[i].call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		if (b->ring[i].call_fd < 0)
 			return -errno;
@@ -112,7 +99,7 @@ void vu_back_connect(struct vu_back *b, int sock)
 void vu_back_hang_up(struct vu_back *b)
 {
 	vu_device_stop(b);
-	for (unsigned i = 0; i < vu_n_rings(b); i++) {
+	for (unsigned i = 0; i < b->dev->n_rings; i++) {
 		int none = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
 		vu_ring_reset(&b->ring[i]);
@@ -132,6 +119,6 @@ void vu_back_exit(struct vu_back *b)
 {
 	vu_back_hang_up(b);
 	close_fd(&b->own_fds);
-	for (unsigned i = 0; i < vu_n_rings(b); i++)
+	for (unsigned i = 0; i < b->dev->n_rings; i++)
 		close_fd(&b->ring[i].call_fd);
 }

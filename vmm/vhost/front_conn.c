@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* The connection to a vhost-user back-end: made, watched, and made again when a new one listens. */
 #include "vmm/core/eventfd.h"
-#include "vmm/devices/virtio_net/front.h"
+#include "vmm/vhost/front.h"
 
 #include <errno.h>
+#include <linux/virtio_config.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -19,7 +20,7 @@
 
 #define BIT(n) (1ull << (n))
 
-static void arm_timer(struct front *f, uint64_t ns)
+static void arm_timer(struct vu_front *f, uint64_t ns)
 {
 	struct timespec ts = {(time_t)(ns / NSEC_PER_SEC), (long)(ns % NSEC_PER_SEC)};
 	struct itimerspec t = {ts, ts};
@@ -28,7 +29,7 @@ static void arm_timer(struct front *f, uint64_t ns)
 }
 
 /* On the watch thread. */
-static void connection_lost(struct front *f)
+static void connection_lost(struct vu_front *f)
 {
 	evloop_del(f->watch, f->link.sock);
 	vu_link_close(&f->link);
@@ -37,45 +38,42 @@ static void connection_lost(struct front *f)
 	close_fd(&f->channel);
 	for (unsigned i = 0; i < f->n_rings && f->started; i++)
 		if (f->ring[i].running)
-			front_ring_recover(f, i);
+			vu_front_ring_recover(f, i);
 	arm_timer(f, RETRY_NS);
 }
 
 static void on_socket(void *arg, uint32_t events)
 {
-	struct front *f = arg;
+	struct vu_front *f = arg;
 
 	(void)events;
 	pthread_mutex_lock(&f->lock);
-	log_warn(
-		"%s: the vhost-user back-end at %s is gone; the guest's link is down until it is back",
-		f->be->dev_name, f->path);
+	log_warn("%s: the vhost-user back-end at %s is gone; %s until it is back", f->dev_name, f->path,
+		 f->without);
 	connection_lost(f);
-	f->be->front_ops->link(f->be->front, false);
+	f->ops->link(f, false);
 	pthread_mutex_unlock(&f->lock);
 }
 
-bool front_read_config(struct front *f, struct virtio_net_config *c)
+bool vu_front_read_config(struct vu_front *f, void *config, uint32_t len)
 {
 	struct vu_msg m = vu_msg_empty(VU_GET_CONFIG);
-	uint32_t len = offsetof(struct virtio_net_config, mtu) + sizeof(c->mtu);
 
-	memset(c, 0, sizeof(*c));
+	memset(config, 0, len);
 	if (!vu_link_has(&f->link, VU_P_CONFIG))
 		return false;
 	m.size = 12 + len;
 	m.p.config.size = len;
 	if (vu_link_get(&f->link, &m) || m.size < 12 + len)
 		return false;
-	memcpy(c, m.p.config.data, len);
+	memcpy(config, m.p.config.data, len);
 	return true;
 }
 
 /* The back-end's own requests: only that its configuration changed. */
 static void on_channel(void *arg, uint32_t events)
 {
-	struct front *f = arg;
-	struct virtio_net_config c;
+	struct vu_front *f = arg;
 	struct vu_msg m;
 	int r;
 
@@ -89,8 +87,8 @@ static void on_channel(void *arg, uint32_t events)
 			ack.flags |= VU_FLAG_REPLY;
 			vu_send(f->channel, &ack, NSEC_PER_SEC);
 		}
-		if (r > 0 && front_read_config(f, &c))
-			f->be->front_ops->link(f->be->front, c.status & VIRTIO_NET_S_LINK_UP);
+		if (r > 0)
+			f->ops->config_changed(f);
 		vu_close_fds(&m);
 	} else {
 		evloop_del(f->watch, f->channel);
@@ -99,7 +97,7 @@ static void on_channel(void *arg, uint32_t events)
 	pthread_mutex_unlock(&f->lock);
 }
 
-static int open_channel(struct front *f)
+static int open_channel(struct vu_front *f)
 {
 	struct vu_msg m = vu_msg_empty(VU_SET_BACKEND_REQ_FD);
 	int pair[2], err;
@@ -116,7 +114,7 @@ static int open_channel(struct front *f)
 	return err;
 }
 
-int front_join(struct front *f, bool again)
+int vu_front_join(struct vu_front *f, bool again)
 {
 	uint64_t want = BIT(VIRTIO_F_VERSION_1);
 	int err = vu_link_open(&f->link, &f->broker, f->path, again);
@@ -124,19 +122,18 @@ int front_join(struct front *f, bool again)
 	if (err)
 		return err;
 	if (again)
-		want |= f->be->features;
-	if (want & ~f->link.features || f->link.pairs < f->be->pairs) {
-		log_error(
-			"%s: vhost-user: the back-end at %s serves %u queue pairs and lacks the features 0x%llx; %u pairs "
-			"are asked for",
-			f->be->dev_name, f->path, f->link.pairs,
-			(unsigned long long)(want & ~f->link.features), f->be->pairs);
+		want |= f->promised;
+	if (want & ~f->link.features) {
+		log_error("%s: vhost-user: the back-end at %s lacks the features 0x%llx", f->dev_name, f->path,
+			  (unsigned long long)(want & ~f->link.features));
 		err = -EOPNOTSUPP;
 	}
 	if (!err)
+		err = f->ops->joined(f, again);
+	if (!err)
 		err = open_channel(f);
 	if (!err && f->started)
-		err = front_hand_over(f);
+		err = vu_front_hand_over(f);
 	if (!err)
 		err = evloop_add(f->watch, f->link.sock, EPOLLRDHUP, on_socket, f);
 	/* This comes last: what fails after it would have to wait for its callback while holding the lock. */
@@ -159,7 +156,7 @@ static uint64_t next_try_ns(int err)
 
 static void on_timer(void *arg, uint32_t events)
 {
-	struct front *f = arg;
+	struct vu_front *f = arg;
 	uint64_t count;
 	int err;
 
@@ -167,28 +164,28 @@ static void on_timer(void *arg, uint32_t events)
 	if (read(f->timer_fd, &count, sizeof(count)) < 0)
 		return;
 	pthread_mutex_lock(&f->lock);
-	err = front_join(f, true);
+	err = vu_front_join(f, true);
 	arm_timer(f, next_try_ns(err));
 	if (!err) {
-		log_info("%s: the vhost-user back-end at %s is back", f->be->dev_name, f->path);
+		log_info("%s: the vhost-user back-end at %s is back", f->dev_name, f->path);
 		if (f->started)
-			front_wake_rings(f);
-		f->be->front_ops->link(f->be->front, true);
+			vu_front_wake_rings(f);
+		f->ops->link(f, true);
 	}
 	pthread_mutex_unlock(&f->lock);
 }
 
 static void on_error(void *arg, uint32_t events)
 {
-	struct front_ring *r = arg;
+	struct vu_front_ring *r = arg;
 
 	(void)events;
 	if (!eventfd_drain(r->err_fd))
 		return;
 	pthread_mutex_lock(&r->f->lock);
 	if (r->running) {
-		front_ring_take_back(r->f, r->index);
-		front_ring_break(r->f, r->index, "found broken by the back-end");
+		vu_front_ring_take_back(r->f, r->index);
+		vu_front_ring_break(r->f, r->index, "found broken by the back-end");
 	}
 	pthread_mutex_unlock(&r->f->lock);
 }
@@ -201,23 +198,23 @@ static int watch_fd(struct evloop *l, int fd, evloop_fn fn, void *arg)
 	return evloop_add(l, fd, EPOLLIN, fn, arg);
 }
 
-int front_open_watch(struct front *f)
+int vu_front_open_watch(struct vu_front *f)
 {
 	char name[16];
 	int err;
 
-	snprintf(name, sizeof(name), "%.10s-ctl", f->be->dev_name);
-	err = evloop_create(&f->watch, f->be->threads, THREAD_IO, name);
+	snprintf(name, sizeof(name), "%.10s-ctl", f->dev_name);
+	err = evloop_create(&f->watch, f->threads, THREAD_IO, name);
 	if (err)
 		return err;
 	f->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	err = watch_fd(f->watch, f->timer_fd, on_timer, f);
-	for (unsigned i = 0; i < 2 * f->be->pairs && !err; i++) {
+	for (unsigned i = 0; i < f->max_rings && !err; i++) {
 		f->ring[i].err_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		err = watch_fd(f->watch, f->ring[i].err_fd, on_error, &f->ring[i]);
 	}
 	if (err)
-		log_error("%s: vhost-user: cannot set up the watch: %s", f->be->dev_name,
+		log_error("%s: vhost-user: cannot set up the watch: %s", f->dev_name,
 			  strerror(-err));
 	return err;
 }

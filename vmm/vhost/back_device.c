@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The vhost-user back-end's device: it starts, changes and stops with what the front-end has told so far. */
-#include "vmm/devices/virtio_net/back_priv.h"
+#include "vmm/vhost/back_priv.h"
 
 #include <linux/virtio_config.h>
 
@@ -48,7 +48,7 @@ static void resume_ring(struct vu_back *b, unsigned i, const struct virtq_layout
 
 static void fill_ring(struct vu_back *b, unsigned i)
 {
-	struct net_ring *n = &b->be->rings[i];
+	struct served_ring *n = &b->dev->rings[i];
 	struct vu_back_ring *r = &b->ring[i];
 
 	n->ready = r->running;
@@ -59,30 +59,17 @@ static void fill_ring(struct vu_back *b, unsigned i)
 	n->progress = inflight_progress(&b->inflight, i, r->num);
 	n->kick_fd = r->kick_fd;
 	n->call_fd = r->call_fd;
-	n->stats = &r->stats;
-}
-
-/* The pairs that the guest uses are those up to the last running ring. */
-static int set_pairs(struct vu_back *b)
-{
-	unsigned pairs = 1;
-
-	for (unsigned i = 0; i < vu_n_rings(b); i++)
-		if (b->ring[i].running)
-			pairs = i / 2 + 1;
-	if (b->be->ops->set_pairs)
-		return b->be->ops->set_pairs(b->be, pairs);
-	return 0;
+	n->stats = r->stats;
 }
 
 void vu_device_stop(struct vu_back *b)
 {
 	if (b->started)
-		b->be->ops->stop(b->be);
+		b->dev->ops->stop(b->dev);
 	b->started = false;
-	for (unsigned i = 0; i < vu_n_rings(b); i++)
+	for (unsigned i = 0; i < b->dev->n_rings; i++)
 		if (b->ring[i].running)
-			b->ring[i].base = b->be->rings[i].base;
+			b->ring[i].base = b->dev->rings[i].base;
 }
 
 int vu_device_update(struct vu_back *b)
@@ -91,20 +78,16 @@ int vu_device_update(struct vu_back *b)
 	int err;
 
 	vu_device_stop(b);
-	for (unsigned i = 0; i < vu_n_rings(b); i++) {
+	for (unsigned i = 0; i < b->dev->n_rings; i++) {
 		b->ring[i].running = ring_runnable(b, i);
 		any |= b->ring[i].running;
 		fill_ring(b, i);
 	}
 	if (!any)
 		return 0;
-	b->be->gm = b->gm;
+	b->dev->gm = b->gm;
 	b->started = true;
-	err = b->be->ops->start(b->be, b->features, vu_n_rings(b));
-	if (!err)
-		err = b->be->ops->set_offloads(b->be, b->features);
-	if (!err)
-		err = set_pairs(b);
+	err = b->dev->ops->start(b->dev, b->features);
 	if (err)
 		vu_device_stop(b);
 	return err;

@@ -6,15 +6,10 @@
  *      back_requests.c  what each request does
  *      back_device.c    when rings run, on which memory, from where
  */
-#ifndef VMM_DEVICES_VIRTIO_NET_BACK_PRIV_H
-#define VMM_DEVICES_VIRTIO_NET_BACK_PRIV_H
+#ifndef VMM_VHOST_BACK_PRIV_H
+#define VMM_VHOST_BACK_PRIV_H
 
-#include "vmm/devices/virtio_net/user_back.h"
-
-static inline unsigned vu_n_rings(const struct vu_back *b)
-{
-	return 2 * b->be->pairs;
-}
+#include "vmm/vhost/back.h"
 
 /* All rings, their bases kept. */
 void vu_device_stop(struct vu_back *b);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* What each request of a front-end does to the vhost-user back-end. */
-#include "vmm/devices/virtio_net/back_priv.h"
+#include "vmm/vhost/back_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/virtio_net.h>
+#include <linux/virtio_config.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -19,10 +19,7 @@
 
 static uint64_t features_offered(const struct vu_back *b)
 {
-	/* No message of the protocol changes offloads after SET_FEATURES. */
-	return (b->be->features & ~BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS)) | BIT(VIRTIO_F_VERSION_1) |
-	       BIT(VU_F_PROTOCOL_FEATURES) | bits_if(b->be->pairs > 1, BIT(VIRTIO_NET_F_MQ)) |
-	       bits_if(b->be->mtu, BIT(VIRTIO_NET_F_MTU));
+	return b->dev->features | BIT(VIRTIO_F_VERSION_1) | BIT(VU_F_PROTOCOL_FEATURES);
 }
 
 /* ---- negotiation ---- */
@@ -40,7 +37,7 @@ static int set_features(struct vu_back *b, struct vu_msg *m)
 	vu_device_stop(b);
 	b->features = m->p.u64;
 	/* Without the protocol features rings need no enabling. */
-	for (unsigned i = 0; i < vu_n_rings(b) && !(b->features & BIT(VU_F_PROTOCOL_FEATURES)); i++)
+	for (unsigned i = 0; i < b->dev->n_rings && !(b->features & BIT(VU_F_PROTOCOL_FEATURES)); i++)
 		b->ring[i].enabled = true;
 	return vu_device_update(b);
 }
@@ -71,14 +68,14 @@ static int reset_device(struct vu_back *b, struct vu_msg *m)
 {
 	(void)m;
 	vu_device_stop(b);
-	for (unsigned i = 0; i < vu_n_rings(b); i++)
+	for (unsigned i = 0; i < b->dev->n_rings; i++)
 		vu_ring_reset(&b->ring[i]);
 	return 0;
 }
 
 static int get_queue_num(struct vu_back *b, struct vu_msg *m)
 {
-	*m = vu_msg_u64(m->request, b->be->pairs);
+	*m = vu_msg_u64(m->request, b->dev->queues);
 	return 0;
 }
 
@@ -146,7 +143,7 @@ static int rem_mem_reg(struct vu_back *b, struct vu_msg *m)
 
 static struct vu_back_ring *ring_of(struct vu_back *b, uint64_t index)
 {
-	if (index < vu_n_rings(b))
+	if (index < b->dev->n_rings)
 		return &b->ring[index];
 	log_guest("vhost-user: there is no ring %llu", (unsigned long long)index);
 	return NULL;
@@ -310,7 +307,7 @@ static int set_inflight_fd(struct vu_back *b, struct vu_msg *m)
 	int err;
 
 	vu_device_stop(b);
-	for (unsigned i = 0; i < vu_n_rings(b); i++)
+	for (unsigned i = 0; i < b->dev->n_rings; i++)
 		b->ring[i].resume = true;
 	err = inflight_map(&b->inflight, &m->p.inflight, vu_take_fd(m, 0));
 	if (err)
@@ -320,28 +317,35 @@ static int set_inflight_fd(struct vu_back *b, struct vu_msg *m)
 
 /* ---- configuration ---- */
 
+/* Does the message hold the bytes that it speaks of, and the configuration too? */
+static bool config_ok(const struct vu_back *b, const struct vu_msg *m)
+{
+	const struct vu_config *q = &m->p.config;
+
+	return m->size >= 12 && m->size - 12 == q->size && range_ok(q->offset, q->size, b->dev->config_len);
+}
+
 static int get_config(struct vu_back *b, struct vu_msg *m)
 {
-	struct virtio_net_config c = {
-		.status = VIRTIO_NET_S_LINK_UP,
-		.max_virtqueue_pairs = (uint16_t)b->be->pairs,
-		.mtu = b->be->mtu,
-	};
 	struct vu_config *q = &m->p.config;
 
 	/* An answer without payload says no. */
-	if (m->size < 12 || m->size - 12 != q->size || !range_ok(q->offset, q->size, sizeof(c)))
-		m->size = 0;
+	if (config_ok(b, m))
+		memcpy(q->data, (const char *)b->dev->config + q->offset, q->size);
 	else
-		memcpy(q->data, (char *)&c + q->offset, q->size);
+		m->size = 0;
 	return 0;
 }
 
 static int set_config(struct vu_back *b, struct vu_msg *m)
 {
-	(void)b;
-	(void)m;
-	return -EOPNOTSUPP; /* virtio 1.x: nothing in it is writable */
+	const struct vu_config *q = &m->p.config;
+
+	if (!b->dev->ops->config_write)
+		return -EOPNOTSUPP;
+	if (!config_ok(b, m))
+		return -EINVAL;
+	return b->dev->ops->config_write(b->dev, q->offset, q->data, q->size);
 }
 
 /* ---- the table ---- */

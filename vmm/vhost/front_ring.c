@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* The rings of a vhost-user front-end: handed over, taken back, recovered from a back-end that died. */
 #include "vmm/core/eventfd.h"
-#include "vmm/devices/virtio_net/front.h"
+#include "vmm/vhost/front.h"
 
 #include <errno.h>
+#include <linux/virtio_config.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -11,29 +12,29 @@
 
 #define BIT(n) (1ull << (n))
 
-static bool packed(const struct front *f)
+static bool packed(const struct vu_front *f)
 {
 	return f->features & BIT(VIRTIO_F_RING_PACKED);
 }
 
-static int set_addresses(struct front *f, unsigned ring)
+static int set_addresses(struct vu_front *f, unsigned ring)
 {
-	const struct virtq_layout *l = &f->be->rings[ring].layout;
+	const struct virtq_layout *l = &f->rings[ring].layout;
 	struct vu_msg m = vu_msg_empty(VU_SET_VRING_ADDR);
 
 	m.size = sizeof(m.p.addr);
 	m.p.addr = (struct vu_vring_addr){
 		.index = ring,
-		.desc = (uintptr_t)gmem_ptr(f->be->gm, l->desc, 16ull * l->size),
-		.avail = (uintptr_t)gmem_ptr(f->be->gm, l->driver, virtq_driver_bytes(packed(f), l->size)),
-		.used = (uintptr_t)gmem_ptr(f->be->gm, l->device, virtq_device_bytes(packed(f), l->size)),
+		.desc = (uintptr_t)gmem_ptr(f->gm, l->desc, 16ull * l->size),
+		.avail = (uintptr_t)gmem_ptr(f->gm, l->driver, virtq_driver_bytes(packed(f), l->size)),
+		.used = (uintptr_t)gmem_ptr(f->gm, l->device, virtq_device_bytes(packed(f), l->size)),
 	};
 	if (!m.p.addr.desc || !m.p.addr.avail || !m.p.addr.used)
 		return -EFAULT;
 	return vu_link_do(&f->link, &m);
 }
 
-static int set_state(struct front *f, enum vu_request request, unsigned ring, uint32_t num)
+static int set_state(struct vu_front *f, enum vu_request request, unsigned ring, uint32_t num)
 {
 	struct vu_msg m = vu_msg_state(request, ring, num);
 
@@ -41,16 +42,16 @@ static int set_state(struct front *f, enum vu_request request, unsigned ring, ui
 }
 
 /* Without the protocol features a ring is enabled from its start. */
-int front_ring_enable(struct front *f, unsigned ring)
+int vu_front_ring_enable(struct vu_front *f, unsigned ring)
 {
 	if (!(f->link.features & BIT(VU_F_PROTOCOL_FEATURES)))
 		return 0;
-	return set_state(f, VU_SET_VRING_ENABLE, ring, ring / 2 < f->active_pairs);
+	return set_state(f, VU_SET_VRING_ENABLE, ring, !f->ops->wants || f->ops->wants(f, ring));
 }
 
-static int ring_describe(struct front *f, unsigned ring)
+static int ring_describe(struct vu_front *f, unsigned ring)
 {
-	const struct net_ring *r = &f->be->rings[ring];
+	const struct served_ring *r = &f->rings[ring];
 	int err = set_state(f, VU_SET_VRING_NUM, ring, r->layout.size);
 
 	if (!err)
@@ -65,43 +66,55 @@ static int ring_describe(struct front *f, unsigned ring)
 		err = vu_link_set_fd(&f->link, VU_SET_VRING_KICK, ring, r->kick_fd);
 	if (err)
 		return err;
-	return front_ring_enable(f, ring);
+	return vu_front_ring_enable(f, ring);
 }
 
-void front_ring_break(struct front *f, unsigned ring, const char *why)
+void vu_front_ring_break(struct vu_front *f, unsigned ring, const char *why)
 {
 	if (f->ring[ring].broken)
 		return;
-	log_guest("%s: ring %u: %s", f->be->dev_name, ring, why);
+	log_guest("%s: ring %u: %s", f->dev_name, ring, why);
 	f->ring[ring].broken = true;
 	f->ring[ring].running = false;
-	f->be->front_ops->ring_broken(f->be->front, ring);
+	f->ops->ring_broken(f, ring);
 }
 
-int front_ring_hand_over(struct front *f, unsigned ring)
+int vu_front_ring_hand_over(struct vu_front *f, unsigned ring)
 {
 	int err = ring_describe(f, ring);
 
 	if (err == -EFAULT)
-		front_ring_break(f, ring, "not in memory");
+		vu_front_ring_break(f, ring, "not in memory");
 	else if (err == -EREMOTEIO)
-		front_ring_break(f, ring, "refused by the back-end");
+		vu_front_ring_break(f, ring, "refused by the back-end");
 	return f->link.dead ? -ENOTCONN : 0;
 }
 
-void front_ring_recover(struct front *f, unsigned ring)
+/* Of a split ring: all that was made available has been used. */
+static bool ring_idle(const struct vu_front *f, unsigned ring)
 {
-	struct net_ring *r = &f->be->rings[ring];
+	const struct virtq_layout *l = &f->rings[ring].layout;
+	uint16_t avail, used;
+
+	return !gmem_read(f->gm, l->driver + 2, &avail, sizeof(avail)) &&
+	       !gmem_read(f->gm, l->device + 2, &used, sizeof(used)) && avail == used;
+}
+
+void vu_front_ring_recover(struct vu_front *f, unsigned ring)
+{
+	struct served_ring *r = &f->rings[ring];
 	uint16_t used = 0;
 
 	if (packed(f) && f->inflight_fd < 0)
-		front_ring_break(f, ring,
+		vu_front_ring_break(f, ring,
 				 "a packed ring does not tell where the lost back-end was");
-	else if (!packed(f) && !gmem_read(f->be->gm, r->layout.device + 2, &used, sizeof(used)))
+	else if (!packed(f) && f->any_order && f->inflight_fd < 0 && !ring_idle(f, ring))
+		vu_front_ring_break(f, ring, "nothing tells which requests the lost back-end had ended");
+	else if (!packed(f) && !gmem_read(f->gm, r->layout.device + 2, &used, sizeof(used)))
 		r->base = used;
 }
 
-void front_ring_take_back(struct front *f, unsigned ring)
+void vu_front_ring_take_back(struct vu_front *f, unsigned ring)
 {
 	struct vu_msg m = vu_msg_state(VU_GET_VRING_BASE, ring, 0);
 
@@ -109,12 +122,12 @@ void front_ring_take_back(struct front *f, unsigned ring)
 		return;
 	f->ring[ring].running = false;
 	if (vu_link_get(&f->link, &m) == 0)
-		f->be->rings[ring].base = m.p.state.num;
-	else if (!packed(f))
-		front_ring_recover(f, ring);
+		f->rings[ring].base = m.p.state.num;
+	else if (!packed(f) && !f->any_order)
+		vu_front_ring_recover(f, ring);
 }
 
-static int set_features(struct front *f)
+static int set_features(struct vu_front *f)
 {
 	uint64_t keep = f->features | BIT(VU_F_PROTOCOL_FEATURES);
 	struct vu_msg m = vu_msg_u64(VU_SET_FEATURES, keep & f->link.features);
@@ -122,12 +135,12 @@ static int set_features(struct front *f)
 	return vu_link_do(&f->link, &m);
 }
 
-void front_drop_inflight(struct front *f)
+void vu_front_drop_inflight(struct vu_front *f)
 {
 	close_fd(&f->inflight_fd);
 }
 
-static int get_inflight(struct front *f)
+static int get_inflight(struct vu_front *f)
 {
 	struct vu_msg m = vu_msg_empty(VU_GET_INFLIGHT_FD);
 	int err;
@@ -135,7 +148,7 @@ static int get_inflight(struct front *f)
 	m.size = sizeof(m.p.inflight);
 	m.p.inflight.queues = (uint16_t)f->n_rings;
 	for (unsigned i = 0; i < f->n_rings; i++)
-		m.p.inflight.queue_size = MAX(m.p.inflight.queue_size, f->be->rings[i].layout.size);
+		m.p.inflight.queue_size = MAX(m.p.inflight.queue_size, f->rings[i].layout.size);
 	err = vu_link_get(&f->link, &m);
 	if (err)
 		return err;
@@ -144,17 +157,17 @@ static int get_inflight(struct front *f)
 	return 0;
 }
 
-static int hand_over_inflight(struct front *f)
+static int hand_over_inflight(struct vu_front *f)
 {
 	struct vu_msg m = vu_msg_empty(VU_SET_INFLIGHT_FD);
 	bool has = vu_link_has(&f->link, VU_P_INFLIGHT_SHMFD);
 	int err;
 
-	if (!packed(f))
+	if (!packed(f) && !f->any_order)
 		return 0;
 	for (unsigned i = 0; i < f->n_rings && !has && f->inflight_fd >= 0; i++)
 		if (f->ring[i].running)
-			front_ring_break(f, i, "this back-end cannot take over a packed ring");
+			vu_front_ring_break(f, i, "this back-end cannot go on where the lost one was");
 	if (!has)
 		return 0;
 	if (f->inflight_fd < 0) {
@@ -169,26 +182,26 @@ static int hand_over_inflight(struct front *f)
 	return vu_link_do(&f->link, &m);
 }
 
-int front_hand_over(struct front *f)
+int vu_front_hand_over(struct vu_front *f)
 {
 	int err = set_features(f);
 
 	if (!err)
-		err = vu_link_set_memory(&f->link, f->be->gm);
+		err = vu_link_set_memory(&f->link, f->gm);
 	if (!err)
 		err = hand_over_inflight(f);
 	for (unsigned i = 0; i < f->n_rings && !err; i++)
 		if (f->ring[i].running)
-			err = front_ring_hand_over(f, i);
+			err = vu_front_ring_hand_over(f, i);
 	return err;
 }
 
-void front_wake_rings(struct front *f)
+void vu_front_wake_rings(struct vu_front *f)
 {
 	for (unsigned i = 0; i < f->n_rings; i++) {
 		if (!f->ring[i].running)
 			continue;
-		eventfd_signal(f->be->rings[i].kick_fd);
-		eventfd_signal(f->be->rings[i].call_fd);
+		eventfd_signal(f->rings[i].kick_fd);
+		eventfd_signal(f->rings[i].call_fd);
 	}
 }
