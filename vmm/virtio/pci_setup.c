@@ -165,12 +165,12 @@ static int parse_knobs(struct virtio_dev *vd, const struct dev_opts *o)
 	return 0;
 }
 
-int virtio_ring_size(const struct pci_dev *pci, const struct dev_opts *opts, uint64_t *size)
+int virtio_ring_size(const char *dev_name, const struct dev_opts *opts, uint64_t *size)
 {
 	if (dev_opts_u64(opts, "size", size, 16, VIRTQ_SIZE_MAX))
 		return -EINVAL;
 	if (!is_pow2(*size)) {
-		log_error("%s: size=%u: a ring has a power of two of entries", pci->name, (unsigned)*size);
+		log_error("%s: size=%u: a ring has a power of two of entries", dev_name, (unsigned)*size);
 		return -EINVAL;
 	}
 	return 0;

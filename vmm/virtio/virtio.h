@@ -99,7 +99,7 @@ struct virtio_dev {
 int virtio_init(struct virtio_dev *vd, struct pci_dev *pci, const struct dev_opts *opts);
 void virtio_exit(struct virtio_dev *vd);
 /* size= of the device's rings, *size when it is not given. 0 or -EINVAL (logged). */
-int virtio_ring_size(const struct pci_dev *pci, const struct dev_opts *opts, uint64_t *size);
+int virtio_ring_size(const char *dev_name, const struct dev_opts *opts, uint64_t *size);
 /* Knobs that take features away when they are off: n of them out of *features. 0 or -EINVAL (logged). */
 struct virtio_knob {
 	const char *key;

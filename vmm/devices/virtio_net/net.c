@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include "vmm/core/eventfd.h"
 #include "vmm/devices/virtio_net/net.h"
 
 #include <errno.h>
@@ -7,11 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "vmm/core/evloop.h"
 #include "vmm/net/mac.h"
 #include "vmm/devices/virtio_net/netq.h"
 
@@ -126,32 +123,6 @@ static const struct net_front_ops front_ops = {front_call, front_broken, front_l
 
 /* ---- start and stop ---- */
 
-static void on_intx_fd(void *arg, uint32_t events)
-{
-	struct intx_watch *w = arg;
-
-	(void)events;
-	if (eventfd_drain(w->net->vd.q[w->ring].intx_fd))
-		virtio_call(&w->net->vd, w->ring);
-}
-
-/*
- * Without an MSI-X vector nothing in the kernel turns call_fd into an interrupt: we do. Our own backend has
- * no need.
- */
-static int watch_intx(struct vnet *net, unsigned ring)
-{
-	struct intx_watch *w = &net->watch[ring];
-	int fd = net->vd.q[ring].intx_fd, err;
-
-	if (net->be.ops == &net_backend_virtio || net->be.rings[ring].call_fd != fd || w->on)
-		return 0;
-	*w = (struct intx_watch){net, ring, false};
-	err = evloop_add(net->calls, fd, EPOLLIN, on_intx_fd, w);
-	w->on = !err;
-	return err;
-}
-
 static int prepare_ring(struct vnet *net, unsigned i)
 {
 	const struct virtio_queue *q = &net->vd.q[i];
@@ -164,7 +135,7 @@ static int prepare_ring(struct vnet *net, unsigned i)
 		.call_fd = virtio_call_fd(&net->vd, i),
 		.stats = q->stats,
 	};
-	return watch_intx(net, i);
+	return virtio_intx_watch(&net->intx, i, net->be.rings[i].call_fd);
 }
 
 static int start_ctrl(struct vnet *net, unsigned i)
@@ -195,13 +166,6 @@ static int vnet_queue_start(struct virtio_dev *vd, unsigned i)
 	return net->be.ops->ring_start(&net->be, i);
 }
 
-static void unwatch_intx(struct vnet *net, unsigned ring)
-{
-	if (net->watch[ring].on)
-		evloop_del(net->calls, net->vd.q[ring].intx_fd);
-	net->watch[ring].on = false;
-}
-
 static void vnet_queue_stop(struct virtio_dev *vd, unsigned i)
 {
 	struct vnet *net = vd->priv;
@@ -209,7 +173,7 @@ static void vnet_queue_stop(struct virtio_dev *vd, unsigned i)
 	if ((int)i == vnet_ctrl_queue(net) || i >= rings_in_use(net))
 		return;
 	net->be.ops->ring_stop(&net->be, i);
-	unwatch_intx(net, i);
+	virtio_intx_unwatch(&net->intx, i);
 	net->be.rings[i].ready = false;
 }
 
@@ -237,7 +201,7 @@ static void vnet_stop(struct virtio_dev *vd)
 
 	net->be.ops->stop(&net->be);
 	for (unsigned i = 0; i < NET_RINGS_MAX; i++)
-		unwatch_intx(net, i);
+		virtio_intx_unwatch(&net->intx, i);
 	vd->sync_queue = -1;
 }
 
@@ -330,7 +294,8 @@ static int parse_sizes(struct vnet *net, const struct dev_opts *o, uint64_t *siz
 {
 	uint64_t pairs = 1;
 
-	if (dev_opts_u64(o, "queues", &pairs, 1, NET_PAIRS_MAX) || virtio_ring_size(net->vd.pci, o, size))
+	if (dev_opts_u64(o, "queues", &pairs, 1, NET_PAIRS_MAX) ||
+	    virtio_ring_size(net->vd.pci->name, o, size))
 		return -EINVAL;
 	net->pairs = (unsigned)pairs;
 	return 0;
@@ -368,7 +333,7 @@ static int vnet_init(struct pci_dev *pci, const struct dev_opts *opts)
 	if (!err)
 		err = offer_features(net, opts);
 	if (!err && net->be.ops != &net_backend_virtio)
-		err = evloop_create(&net->calls, vm_threads(pci->vm), THREAD_IO, "virtio-net-intx");
+		err = virtio_intx_open(&net->intx, &net->vd, "virtio-net-intx"); /* ours calls by itself */
 	if (err)
 		return err;
 	net->vd.ops = net->be.ops->ring_stop ? &vnet_ops : &vnet_ops_no_reset;
@@ -388,7 +353,7 @@ static void vnet_exit(struct pci_dev *pci)
 	if (!net)
 		return;
 	virtio_exit(&net->vd);
-	evloop_destroy(net->calls);
+	virtio_intx_close(&net->intx);
 	if (net->be.ops)
 		net->be.ops->close(&net->be);
 	free(net);

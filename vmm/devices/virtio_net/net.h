@@ -5,7 +5,7 @@
 
 #include <linux/virtio_net.h>
 #include "vmm/devices/virtio_net/backend.h"
-#include "vmm/virtio/virtio.h"
+#include "vmm/virtio/intx.h"
 
 #define NET_CTRL_SIZE 64
 
@@ -16,12 +16,7 @@ struct vnet {
 	unsigned pairs;
 	struct virtq ctrl;
 	struct net_filter filter;
-	struct evloop *calls; /* answers call_fds that are not irqfds; made when first needed */
-	struct intx_watch {
-		struct vnet *net;
-		unsigned ring;
-		bool on;
-	} watch[NET_RINGS_MAX];
+	struct virtio_intx intx;
 	char q_name[VIRTIO_QUEUES_MAX][8];
 };
 
