@@ -10,7 +10,7 @@
 
 #include "tests/fuzz/disk.h"
 #include "tests/unit/drv_ring.h"
-#include "vmm/devices/virtio_blk/blk.h"
+#include "vmm/devices/virtio_blk/blk_pci.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -61,10 +61,10 @@ static void bring_up(uint64_t features)
 
 static void serve(void)
 {
-	struct vblk *b = disk.dev->priv;
+	struct vblk_pci *d = disk.dev->priv;
 
 	wr(NOTIFY, 2, 0);
-	disk_serve(b->q[0].thread);
+	disk_serve(d->blk.q[0].thread);
 }
 
 static void write_register(unsigned off, const uint8_t *data)

@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "tests/unit/drv_virtio.h"
 #include "vmm/devices.h"
-#include "vmm/devices/virtio_blk/blk.h"
+#include "vmm/devices/virtio_blk/blk_pci.h"
 
 #define DISK_BYTES (4 * MIB)
 #define SECTORS	   (DISK_BYTES / 512)
@@ -484,9 +484,9 @@ static void no_discard(void **state)
 
 static bool through(void)
 {
-	struct vblk *b = dev->priv;
+	struct vblk_pci *d = dev->priv;
 
-	return b->through;
+	return d->blk.through;
 }
 
 /* 5.2.6.2: who decides whether a write may stay in a cache. */
@@ -566,12 +566,12 @@ static void batches(void **state)
 {
 	(void)state;
 	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
-		struct vblk *b;
+		struct vblk_pci *d;
 		uint16_t id, ids[16];
 		uint32_t len;
 
 		attach(kinds[k].opts);
-		b = dev->priv;
+		d = dev->priv;
 		fake_msix_on(dev, 2);
 		bring_up(kinds[k].features, 1);
 		for (unsigned round = 0; round < 20; round++) {
@@ -591,11 +591,11 @@ static void batches(void **state)
 			for (unsigned i = 0; i < 16; i++)
 				assert_int_equal(status_at(i), VIRTIO_BLK_S_OK);
 		}
-		assert_int_equal(b->q[0].stats->descs, 320);
-		assert_int_equal(b->q[0].stats->bytes, 320 * 4096);
-		assert_int_equal(b->q[0].stats->host_requests, 320);
-		assert_true(b->q[0].stats->depth_sum >= 320);
-		assert_true(b->q[0].stats->interrupts >= 1 && b->q[0].stats->interrupts <= 320);
+		assert_int_equal(d->blk.q[0].stats->descs, 320);
+		assert_int_equal(d->blk.q[0].stats->bytes, 320 * 4096);
+		assert_int_equal(d->blk.q[0].stats->host_requests, 320);
+		assert_true(d->blk.q[0].stats->depth_sum >= 320);
+		assert_true(d->blk.q[0].stats->interrupts >= 1 && d->blk.q[0].stats->interrupts <= 320);
 		detach();
 	}
 }

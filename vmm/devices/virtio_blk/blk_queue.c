@@ -7,11 +7,6 @@
 #include "base/log.h"
 #include "vmm/devices/virtio_blk/blk.h"
 
-static struct virtio_dev *vd_of(struct vblk_queue *q)
-{
-	return &q->blk->vd;
-}
-
 /* ---- requests ---- */
 
 static struct vblk_req *req_at(const struct vblk_queue *q, unsigned i)
@@ -44,8 +39,8 @@ static void give_back(struct vblk_req *req)
 	req_free(q, req);
 }
 
-/* IN_ORDER: those that are done wait for the ones before them. */
-static void give_back_in_order(struct vblk_queue *q)
+/* Those that are done wait for the ones before them. */
+static void give_back_in_turn(struct vblk_queue *q)
 {
 	struct vblk_req *req;
 
@@ -67,8 +62,8 @@ void vblk_req_end(struct vblk_req *req, uint8_t status)
 		stats_count(&q->stats->errors, 1);
 	*req->status = status;
 	req->ended = true;
-	if (q->vq.in_order)
-		give_back_in_order(q);
+	if (q->in_turn)
+		give_back_in_turn(q);
 	else
 		give_back(req);
 }
@@ -79,7 +74,7 @@ static void queue_broken(struct vblk_queue *q)
 {
 	stats_count(&q->stats->bad, 1);
 	q->vq.broken = true;
-	virtio_broken(vd_of(q), q->index);
+	q->blk->ops->broken(q->blk, q->index);
 }
 
 /* 1: a request was begun; 0: there is none; -EBADMSG */
@@ -96,7 +91,7 @@ static int queue_take_one(struct vblk_queue *q)
 	q->free = req->next;
 	req->ended = false;
 	req->next = NULL;
-	if (q->vq.in_order) {
+	if (q->in_turn) {
 		*q->newest = req;
 		q->newest = &req->next;
 	}
@@ -137,7 +132,7 @@ static void queue_publish(struct vblk_queue *q)
 	virtq_publish(&q->vq);
 	if (virtq_should_call(&q->vq)) {
 		stats_count(&s->interrupts, 1);
-		virtio_call(vd_of(q), q->index);
+		q->blk->ops->call(q->blk, q->index);
 	} else {
 		stats_count(&s->suppressed, 1);
 	}
@@ -186,7 +181,7 @@ static bool queue_arm(void *arg)
 
 static int requests_alloc(struct vblk_queue *q)
 {
-	unsigned n = vd_of(q)->q[q->index].max_size;
+	unsigned n = q->blk->ring_max;
 
 	q->req_size = align_up(sizeof(struct vblk_req) + n * sizeof(struct iovec), 64);
 	q->reqs = calloc(n, q->req_size);
@@ -200,23 +195,22 @@ static int requests_alloc(struct vblk_queue *q)
 int vblk_queue_open(struct vblk_queue *q, uint64_t poll_ns)
 {
 	static const struct io_thread_ops ops = {queue_serve, queue_arm};
-	struct virtio_dev *vd = vd_of(q);
+	const struct vblk *b = q->blk;
 	char name[32]; /* the loop takes 15 characters of it */
 	int err = requests_alloc(q), fd;
 
-	snprintf(name, sizeof(name), "%s-q%u", vd->pci->name, q->index);
+	snprintf(name, sizeof(name), "%s-q%u", b->name, q->index);
 	if (!err)
-		err = disk_queue_open(&q->disk, q->blk->disk, vd->q[q->index].max_size);
+		err = disk_queue_open(&q->disk, b->disk, b->ring_max);
 	if (!err)
-		err = io_thread_create(&q->thread, vm_threads(vd->pci->vm), name, poll_ns, &ops, q);
+		err = io_thread_create(&q->thread, b->threads, name, poll_ns, &ops, q);
 	if (err)
 		return err;
 	fd = disk_queue_fd(q->disk);
-	err = io_thread_watch(q->thread, vd->q[q->index].kick_fd, &q->stats->kicks);
-	if (!err && fd >= 0)
+	if (fd >= 0)
 		err = io_thread_watch(q->thread, fd, NULL);
 	if (err)
-		log_error("%s: out of file descriptors", vd->pci->name);
+		log_error("%s: out of file descriptors", b->name);
 	return err;
 }
 
@@ -228,36 +222,74 @@ void vblk_queue_close(struct vblk_queue *q)
 	*q = (struct vblk_queue){.blk = q->blk};
 }
 
+struct queue_call {
+	struct vblk_queue *q;
+	const struct served_ring *ring;
+};
+
 static void start_here(void *arg)
 {
-	struct vblk_queue *q = arg;
-	struct virtio_dev *vd = vd_of(q);
+	const struct queue_call *c = arg;
+	const struct served_ring *r = c->ring;
+	struct vblk_queue *q = c->q;
 
-	if (virtq_start(&q->vq, vd->pci->gm, &vd->q[q->index].layout, vd->features,
-			virtq_base_new(vd->features))) {
-		log_guest("%s: a queue is misaligned or not in memory", vd->pci->name);
+	q->stats = r->stats;
+	if (virtq_start(&q->vq, q->blk->gm, &r->layout, q->blk->features, r->base)) {
+		log_guest("%s: a queue is misaligned or not in memory", q->blk->name);
 		queue_broken(q);
 		return;
 	}
+	if (io_thread_watch(q->thread, r->kick_fd, &q->stats->kicks)) {
+		queue_broken(q);
+		return;
+	}
+	virtq_track(&q->vq, r->progress);
+	q->kick_fd = r->kick_fd;
+	q->in_turn = q->vq.in_order || q->blk->keep_order;
 	all_free(q);
 	q->armed = true;
 	q->running = true;
 }
 
-void vblk_queue_start(struct vblk_queue *q)
+void vblk_queue_start(struct vblk_queue *q, const struct served_ring *ring)
 {
-	io_thread_call(q->thread, start_here, q);
+	struct queue_call c = {q, ring};
+
+	io_thread_call(q->thread, start_here, &c);
+}
+
+static void end_here(struct vblk_queue *q)
+{
+	if (q->running)
+		io_thread_unwatch(q->thread, q->kick_fd);
+	q->running = false;
 }
 
 static void stop_here(void *arg)
 {
 	struct vblk_queue *q = arg;
 
-	q->running = false;
+	end_here(q);
 	disk_drain(q->disk);
 }
 
 void vblk_queue_stop(struct vblk_queue *q)
 {
 	io_thread_call(q->thread, stop_here, q);
+}
+
+static void finish_here(void *arg)
+{
+	struct vblk_queue *q = arg;
+
+	disk_drain(q->disk);
+	if (q->running)
+		queue_publish(q);
+	end_here(q);
+}
+
+uint32_t vblk_queue_finish(struct vblk_queue *q)
+{
+	io_thread_call(q->thread, finish_here, q);
+	return virtq_base(&q->vq);
 }
