@@ -126,6 +126,11 @@ $(O)/tests/replay: $(O)/obj/tests/bpf/replay.o $(O)/libbase.a
 	$(LINK) $^ -lbpf -lelf -lz -lmd -lm
 all: $(O)/tests/replay
 
+# kill -9 of a VMM on a disk that loses what was not flushed: tests/soak/disk_kill.sh.
+$(O)/tests/disk_kill: $(call obj,tests/soak/disk_kill.c tests/soak/lossy.c) $(O)/libbase.a
+	$(LINK) $^ -lmd -lm
+all: $(O)/tests/disk_kill
+
 # ---- the micro guest: freestanding, multiboot ELF32 with 64-bit code inside -------------------
 MICRO_SRC := $(wildcard workloads/micro/*.c workloads/micro/*.S) workloads/job.c workloads/blk_load.c
 MICRO_OBJ := $(patsubst %,$(O)/micro/%.o,$(basename $(MICRO_SRC)))
@@ -243,6 +248,7 @@ soak: all unit-bins ## the long versions: simulations, a regression found, kills
 	$(Q)O=$(O) tests/soak/dashboard_scale.sh
 	$(Q)O=$(O) tests/soak/store_scale.sh
 	$(Q)O=$(O) LAB_KILLS=5 tests/soak/kill.sh
+	$(Q)O=$(O) tests/soak/disk_kill.sh
 	$(Q)O=$(O) tests/soak/rebind.sh
 	$(Q)O=$(O) tests/soak/sriov.sh
 	$(Q)O=$(O) tests/soak/deterministic.sh

@@ -120,6 +120,15 @@ static void end_op(struct blk_load *l, struct blk_slot *s, unsigned slot)
 	l->free[l->n_free++] = (uint16_t)slot;
 }
 
+/* The disk says that the slot's write is safe, and whatever had ended before; that is not looked at. */
+static void note_durable(struct blk_load *l, const struct blk_slot *s)
+{
+	uint64_t place = s->sector / l->sectors;
+
+	if (l->durable)
+		__atomic_store_n(&l->durable[place], l->written[place], __ATOMIC_RELEASE);
+}
+
 static void on_done(void *arg, unsigned slot, bool ok)
 {
 	struct blk_load *l = arg;
@@ -129,6 +138,8 @@ static void on_done(void *arg, unsigned slot, bool ok)
 		void_load(l, "the device reports an error", s->sector);
 	if (ok && s->op == BLK_READ && l->verify)
 		check_buffer(l, s);
+	if (ok && s->op == BLK_FLUSH && l->flush_each)
+		note_durable(l, s);
 	if (ok && s->op == BLK_WRITE && l->flush_each)
 		begin_request(l, slot, BLK_FLUSH);
 	else
@@ -178,6 +189,14 @@ void blk_load_run(struct blk_load *l, uint64_t ticks, uint64_t ops)
 	drain_slots(l);
 }
 
+static void flush_prepared(struct blk_load *l)
+{
+	begin_request(l, l->free[--l->n_free], BLK_FLUSH);
+	drain_slots(l);
+	for (uint64_t i = 0; i < l->places && l->durable && !l->wrong; i++)
+		l->durable[i] = l->written[i];
+}
+
 void blk_load_prepare(struct blk_load *l)
 {
 	l->flush_each = false;
@@ -192,6 +211,8 @@ void blk_load_prepare(struct blk_load *l)
 		l->blk->ops->turn(l->blk, UINT64_MAX, on_done, l);
 	}
 	drain_slots(l);
+	if (l->shape->sync && !l->wrong)
+		flush_prepared(l);
 }
 
 static const char *load_fault(const struct blk_load *l, const struct workload_job *job, uint64_t area)

@@ -64,6 +64,7 @@ struct blk_load {
 	uint64_t places; /* operations that fit side by side into what is used of the disk */
 	bool verify, corrupt, flush_each;
 	uint64_t *written; /* the caller's, with verify: a word a place, its last write */
+	uint64_t *durable; /* the caller's, may be NULL: a word a place, its last write that was flushed */
 	/* The clock: ticks, and how many a second has; every latency in the window. */
 	uint64_t (*now)(void);
 	uint64_t second;
@@ -84,7 +85,7 @@ struct blk_load {
 const struct blk_shape *blk_shape_find(const char *workload);
 /* Zeroed but for blk and the clock: NULL, or why the job cannot be done with this disk. */
 const char *blk_load_init(struct blk_load *l, const struct workload_job *job);
-/* Every place that will be read is written. */
+/* Every place that will be read is written; and flushed, where the load flushes. */
 void blk_load_prepare(struct blk_load *l);
 /* Until so many operations have been done, or (0) for so many ticks. */
 void blk_load_run(struct blk_load *l, uint64_t ticks, uint64_t ops);

@@ -180,6 +180,45 @@ static void what_is_asked_for(void **state)
 	}
 }
 
+static const struct blk_load *told; /* whose list of what is safe must not run ahead of the disk */
+
+static bool all_durable(const struct blk_load *l)
+{
+	return !memcmp(l->durable, l->written, l->places * sizeof(*l->written));
+}
+
+/* Before the disk has said that a flush is done, its write is not in the list. */
+static void turn_told(struct blk *b, uint64_t until, blk_done_fn fn, void *arg)
+{
+	const struct request *r = &disk.pending[0];
+	uint64_t place = r->sector / told->sectors;
+
+	if (disk.n && told->flush_each)
+		assert_true(told->durable[place] < told->written[place]);
+	turn(b, until, fn, arg);
+}
+
+static void what_is_safe_is_what_was_flushed(void **state)
+{
+	static const struct blk_ops ops_told = {"fake", start, turn_told};
+	static struct blk_load l;
+
+	(void)state;
+	open_load(&l, "workload=blk-sync area=262144");
+	l.durable = calloc(l.places, sizeof(*l.durable));
+	assert_non_null(l.durable);
+	blk_load_prepare(&l);
+	assert_int_equal(disk.count[BLK_FLUSH], 1);
+	assert_true(l.written[1] && all_durable(&l));
+	told = &l;
+	blk.ops = &ops_told;
+	run_measured(&l, 0, 200);
+	assert_null(l.wrong);
+	assert_true(all_durable(&l));
+	free(l.durable);
+	close_load(&l);
+}
+
 /* Each fault of the last of 40 writes, which reads then find. */
 static void faults_are_found(void **state)
 {
@@ -269,6 +308,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_asked_for),
+		cmocka_unit_test(what_is_safe_is_what_was_flushed),
 		cmocka_unit_test(faults_are_found),
 		cmocka_unit_test(what_was_never_written_is_not_ours),
 		cmocka_unit_test(an_open_loop_counts_from_when_it_was_due),

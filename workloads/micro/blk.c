@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "workloads/blk_ledger.h"
+
 #define MAX_SAMPLES 65536
 
 /* Of the window, in ticks; those beyond are not kept. */
@@ -45,7 +47,23 @@ static int open_load(struct blk_load *l, const struct workload_job *job)
 		l->slot[i].buf = mem_alloc((uint64_t)l->sectors * BLK_SECTOR, 4096);
 	if (l->verify)
 		l->written = mem_alloc(l->places * sizeof(*l->written), 64);
+	if (l->verify && l->shape->sync)
+		l->durable = mem_alloc(l->places * sizeof(*l->durable), 64);
 	return report_failed() ? -1 : 0;
+}
+
+static void open_ledger(const struct blk_load *l)
+{
+	struct blk_ledger *ledger = mem_alloc(sizeof(*ledger), 4096);
+
+	if (!ledger)
+		return;
+	*ledger = (struct blk_ledger){.at = (uint64_t)ledger,
+				      .places = l->places,
+				      .sectors = l->sectors,
+				      .written = (uint64_t)l->written,
+				      .durable = (uint64_t)l->durable};
+	__atomic_store_n(&ledger->magic, BLK_LEDGER_MAGIC, __ATOMIC_RELEASE);
 }
 
 static void say_load(const struct blk_load *l, struct latencies *lat, uint64_t kicks)
@@ -83,6 +101,8 @@ static int measure_load(struct blk_load *l, const struct workload_job *job, stru
 		    l->depth, l->sectors * BLK_SECTOR);
 	if (l->verify)
 		blk_load_prepare(l);
+	if (l->durable && !l->wrong)
+		open_ledger(l);
 	if (!l->wrong)
 		blk_load_run(l, ns_to_tsc(job->warmup_ns), 0);
 	report("ready");

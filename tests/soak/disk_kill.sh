@@ -1,0 +1,30 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# kill -9 of the VMM amid blk-sync, KILLS times for each device, on a disk whose power fails with it; then the same with a
+# VMM that does not pass flushes on, and on a disk that tears sectors: both must be found. tests/soak/disk_kill.c says how.
+#
+#   KILLS=200 SEED=N tests/soak/disk_kill.sh [MODE[,KNOB=VALUE...]...]      (default: ide nvme virtio-blk)
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+: "${O:=build}" "${KILLS:=200}" "${SEED:=$RANDOM}"
+export O
+failed=0
+[ $# -gt 0 ] || set -- ide nvme virtio-blk
+
+for disk in "$@"; do
+	"$O/tests/disk_kill" --kills="$KILLS" --seed="$SEED" "$disk"
+	status=$?
+	[ $status -ne 77 ] || exit 0
+	[ $status -eq 0 ] || failed=1
+	for fault in flush tear; do
+		out=$("$O/tests/disk_kill" --kills=5 --seed="$SEED" --fault=$fault "$disk")
+		status=$?
+		case $fault in
+		flush) found=$(sed -n 's/.*: \([0-9]*\) acknowledged sectors missing.*/\1/p' <<<"$out") ;;
+		tear) found=$(sed -n 's/.* \([0-9]*\) torn, .*/\1/p' <<<"$out") ;;
+		esac
+		echo "$disk: with fault $fault: ${found:-no} sectors found"
+		[ $status -eq 1 ] && [ "${found:-0}" -gt 0 ] || { echo "$out"; failed=1; }
+	done
+done
+exit $failed
