@@ -70,6 +70,8 @@ static const struct rule calls[] = {
 	{SYS_recvmsg, MAIN, SANDBOX_SERVER},
 	{SYS_accept4, MAIN, SANDBOX_SERVER},
 	{SYS_dup3, MAIN, SANDBOX_SERVER},
+	{SYS_memfd_create, MAIN, SANDBOX_SERVER}, /* the inflight region */
+	{SYS_ftruncate, MAIN, SANDBOX_SERVER},
 	{SYS_shutdown, ALL, SANDBOX_SERVER | SANDBOX_VHOST_USER},
 	{SYS_mmap, ALL, SANDBOX_SERVER}, /* a front-end's memory; a page in place of one that has vanished */
 	{SYS_munmap, MAIN, SANDBOX_SERVER},

@@ -54,19 +54,28 @@ static void remove_stale(const char *path)
 	unlink(path);
 }
 
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
 /*
  * A child removes the socket when we are gone, whichever way: we shall not be able to. One that another
- * server has made meanwhile stays.
+ * server has made meanwhile stays. It does not ask by connecting: of what a process holds the pipe may be
+ * closed before the listener.
  */
 static void start_janitor(const char *path)
 {
+	struct stat ours, now;
 	int alive[2];
 
-	if (pipe2(alive, O_CLOEXEC) < 0 || fork())
+	if (lstat(path, &ours) < 0 || pipe2(alive, O_CLOEXEC) < 0 || fork())
 		return;
 	proc_stand_in(alive[0], STDIN_FILENO);
 	proc_wait_hangup(STDIN_FILENO);
-	remove_stale(path);
+	if (lstat(path, &now) == 0 && same_file(&ours, &now))
+		unlink(path);
 	_exit(EXIT_OK);
 }
 
