@@ -73,10 +73,12 @@ $(O)/vmm: $(O)/obj/vmm/main.o $(O)/libvmm.a $(O)/libbase.a
 $(O)/bench: $(O)/obj/bench/main.o $(O)/libbench.a $(O)/libbase.a
 	$(LINK) $^ $(BENCH_LIBS)
 
-# The stand-alone vhost-user back-end.
+# The stand-alone vhost-user back-ends.
 $(O)/vhost-user-net: $(O)/obj/vmm/devices/virtio_net/vhost_user_net_main.o $(O)/libvmm.a $(O)/libbase.a
 	$(LINK) $^ $(VMM_LIBS)
-all: $(O)/vhost-user-net
+$(O)/vhost-user-blk: $(O)/obj/vmm/devices/virtio_blk/vhost_user_blk_main.o $(O)/libvmm.a $(O)/libbase.a
+	$(LINK) $^ $(VMM_LIBS)
+all: $(O)/vhost-user-net $(O)/vhost-user-blk
 
 # Files embedded in the program (ASSET in assets.c).
 $(O)/obj/analysis/assets.o: $(wildcard analysis/*.gp analysis/*.html analysis/*.css analysis/*.js)
@@ -279,7 +281,7 @@ install: all ## to PREFIX (default /usr/local), below DESTDIR
 	$(O)/bench help --man=$(DESTDIR)$(PREFIX)/share/man/man1
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	$(O)/bench help --completion > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bench
-	install -m755 $(addprefix $(O)/,vmm agent lab-init vhost-user-net micro.elf) $(DESTDIR)$(PREFIX)/libexec/exitlab
+	install -m755 $(addprefix $(O)/,vmm agent lab-init vhost-user-net vhost-user-blk micro.elf) $(DESTDIR)$(PREFIX)/libexec/exitlab
 
 .PHONY: clean
 clean: ## remove $(O)

@@ -32,7 +32,7 @@ static const struct opt opts[] = {
 	 "--vfio also where interrupts are not remapped"},
 	{"device", 'd', OPT_LIST, offsetof(struct args, device), "NAME[,K=V]", "any PCI device by its name"},
 	{"disk", 0, OPT_LIST, offsetof(struct args, disk), "FILE[,K=V]",
-	 "disk on a raw image or block device: mode=virtio-blk|nvme|ide and its knobs"},
+	 "disk on a raw image or block device, mode=virtio-blk|nvme|ide, or mode=vhost-user-blk; and its knobs"},
 	{"console", 0, OPT_STR, offsetof(struct args, console), "WHERE",
 	 "COM1: stdio (default; Ctrl-A x ends the guest), none or a file"},
 	{"agent", 0, OPT_STR, offsetof(struct args, agent), "WHERE",
@@ -76,13 +76,22 @@ enum boot_format args_format(const struct args *a)
 	return (enum boot_format)i;
 }
 
+static bool list_has(const struct opt_list *l, const char *text)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (strstr(l->item[i], text))
+			return true;
+	return false;
+}
+
+bool args_vhost_user(const struct args *a)
+{
+	return list_has(&a->net, "mode=vhost-user") || list_has(&a->disk, "mode=vhost-user-blk");
+}
+
 bool args_share_memory(const struct args *a)
 {
-	bool shared = a->share_memory;
-
-	for (size_t i = 0; i < a->net.n; i++)
-		shared |= strstr(a->net.item[i], "mode=vhost-user") != NULL;
-	return shared;
+	return a->share_memory || args_vhost_user(a);
 }
 
 static int parse_stats(struct args *a)

@@ -20,6 +20,8 @@ void args_free(struct args *a);
 
 enum boot_format args_format(const struct args *a);
 /* vhost-user hands guest memory to another process: only a memfd can be. */
+/* Is there a device that another process serves? */
+bool args_vhost_user(const struct args *a);
 bool args_share_memory(const struct args *a);
 
 #endif

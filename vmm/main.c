@@ -14,6 +14,7 @@
 #include "base/end.h"
 #include "base/log.h"
 #include "vmm/args.h"
+#include "vmm/block/disk.h"
 #include "vmm/kvm/enter.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/devices.h"
@@ -62,20 +63,11 @@ static int add_net(struct vm *vm, const struct args *a, const char *text)
 	return add_device(vm, e1000 ? "e1000" : "virtio-net", text);
 }
 
-/* "PATH,..." is "file=PATH,...". */
-static char *disk_text(const char *text)
-{
-	const char *comma = strchrnul(text, ',');
-	bool bare = !memchr(text, '=', (size_t)(comma - text));
-
-	return xasprintf("%s%s", bare ? "file=" : "", text);
-}
-
 /* The mode is the name of the device. */
 static int add_disk(struct vm *vm, const struct args *a, const char *text)
 {
-	static const char *const modes[] = {"virtio-blk", "nvme", "ide", NULL};
-	char *full = disk_text(text);
+	static const char *const modes[] = {"virtio-blk", "nvme", "ide", "vhost-user-blk", NULL};
+	char *full = disk_opts_text(text);
 	struct dev_opts *o;
 	int mode = 0, err = dev_opts_parse(&o, full);
 
@@ -278,9 +270,8 @@ static unsigned sandbox_parts(const struct args *a)
 {
 	unsigned parts = a->vfio.n ? SANDBOX_VFIO : 0;
 
-	for (size_t i = 0; i < a->net.n; i++)
-		if (strstr(a->net.item[i], "mode=vhost-user"))
-			parts |= SANDBOX_VHOST_USER;
+	if (args_vhost_user(a))
+		parts |= SANDBOX_VHOST_USER;
 	if (a->disk.n)
 		parts |= SANDBOX_DISK;
 	return parts;

@@ -125,3 +125,72 @@ sys.stdin.read()' "$disk" 3>&-; }
 		rm "$disk"
 	done
 }
+
+# until_true CMD...: ten seconds at most.
+until_true() {
+	for _ in $(seq 200); do
+		"$@" && return
+		sleep 0.05
+	done
+	return 1
+}
+
+# back_start [K=V,...]: our back-end at $sock on the disk; a second one takes over from the first.
+back_start() {
+	"$O/vhost-user-blk" --socket "$sock" --disk "$disk,direct=off${1:+,$1}" 2>>"$BATS_TEST_TMPDIR/back.log" 3>&- &
+	back=$!
+	until_true test -S "$sock"
+}
+
+back_stop() {
+	kill "$1" "$back"
+	wait "$back" || true
+	until_true test ! -e "$sock"
+}
+
+# user_blk WORKLOAD KNOBS [JOB KEYS]: as blk, over vhost-user.
+user_blk() {
+	run micro_vmm "workload=$1 duration_ns=50000000 warmup_ns=1000000 area=1048576 write_pct=50 $3" --disk "mode=vhost-user-blk,path=$sock,$2"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$(metric ios)" -gt 0 ]
+}
+
+@test "vhost-user-blk: every load with each engine, each kind of ring, and without a vector" {
+	sock=$BATS_TEST_TMPDIR/blk.sock
+	for engine in io_uring sync; do
+		back_start engine=$engine,queues=2
+		for load in blk-latency blk-iops blk-throughput blk-sync blk-discard; do
+			user_blk $load ring=split msg_size=32768
+		done
+		user_blk blk-iops ring=packed
+		user_blk blk-iops ring=packed,in_order=on,event_idx=off
+		user_blk blk-iops irq=intx,size=64,queues=2
+		back_stop -TERM
+	done
+}
+
+# back_again N: the VMM has joined a back-end again so many times.
+back_again() {
+	[ "$(grep -c 'is back' "$BATS_TEST_TMPDIR/err")" -ge "$1" ]
+}
+
+@test "vhost-user-blk: the back-end killed under verified requests; they go on with the next" {
+	sock=$BATS_TEST_TMPDIR/blk.sock
+	for ring in split packed; do
+		back_start
+		micro_vmm "workload=blk-iops work=60000 area=1048576 write_pct=50" --disk "mode=vhost-user-blk,path=$sock,ring=$ring" \
+			>"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+		guest=$!
+		until_true grep -q 'exitlab ready' "$BATS_TEST_TMPDIR/out"
+		for n in 1 2 3; do
+			back_stop -KILL
+			back_start
+			until_true back_again $n
+		done
+		wait "$guest"
+		output=$(cat "$BATS_TEST_TMPDIR/out")
+		[ "$(metric ios)" -eq 60000 ]
+		back_stop -TERM
+	done
+}

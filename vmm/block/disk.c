@@ -50,6 +50,14 @@ static int parse_options(struct disk *d, const struct dev_opts *o)
 	return err;
 }
 
+char *disk_opts_text(const char *text)
+{
+	const char *comma = strchrnul(text, ',');
+	bool bare = !memchr(text, '=', (size_t)(comma - text));
+
+	return xasprintf("%s%s", text_if(bare, "file="), text);
+}
+
 int disk_open(struct disk **out, const struct dev_opts *opts, const char *dev_name)
 {
 	struct disk *d = calloc(1, sizeof(*d));

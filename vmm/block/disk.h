@@ -55,6 +55,8 @@ struct disk_req {
 	int result; /* of the host's kernel: bytes or -errno */
 };
 
+/* Of a command line's text: "PATH,..." is "file=PATH,...". To be freed. */
+char *disk_opts_text(const char *text);
 /*
  * Options: file=PATH, readonly=, direct=, cache=writeback|writethrough, engine=io_uring|sync,
  * serial=. The medium is locked against other writers until disk_close. 0, or -errno after a

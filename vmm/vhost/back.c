@@ -108,6 +108,8 @@ void vu_back_hang_up(struct vu_back *b)
 			dup3(none, b->ring[i].call_fd, O_CLOEXEC);
 		close_fd(&none);
 	}
+	if (b->dev->ops->reset)
+		b->dev->ops->reset(b->dev);
 	gmem_destroy(b->gm);
 	b->gm = NULL;
 	vu_mem_clear(&b->mem);

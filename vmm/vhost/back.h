@@ -32,6 +32,8 @@ struct vu_device_ops {
 	void (*stop)(struct vu_device *d);
 	/* Bytes of its configuration, which lie within it. 0 or -errno. NULL: nothing in it is writable. */
 	int (*config_write)(struct vu_device *d, uint32_t off, const uint8_t *data, uint32_t len);
+	/* The front-end is gone: what it has written is forgotten. NULL: there is nothing. */
+	void (*reset)(struct vu_device *d);
 };
 
 /* What is served; but for gm and the rings' content it is filled in before vu_back_init. */

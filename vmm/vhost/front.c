@@ -138,14 +138,10 @@ int vu_front_enable(struct vu_front *f)
 
 int vu_front_config_write(struct vu_front *f, uint32_t off, uint8_t val)
 {
-	struct vu_msg m = vu_msg_empty(VU_SET_CONFIG);
-	int err = -EOPNOTSUPP;
+	int err;
 
-	m.size = 12 + 1;
-	m.p.config = (struct vu_config){.offset = off, .size = 1, .data = {val}};
 	pthread_mutex_lock(&f->lock);
-	if (vu_link_has(&f->link, VU_P_CONFIG))
-		err = vu_link_do(&f->link, &m);
+	err = vu_front_write_config(f, off, val);
 	pthread_mutex_unlock(&f->lock);
 	return unless_gone(err);
 }

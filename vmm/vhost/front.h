@@ -94,7 +94,7 @@ int vu_front_ring_start(struct vu_front *f, unsigned ring);
 void vu_front_ring_stop(struct vu_front *f, unsigned ring);
 /* What ops->wants says has changed. */
 int vu_front_enable(struct vu_front *f);
-/* A byte of the back-end's configuration. */
+/* vu_front_write_config, for who has not the lock. */
 int vu_front_config_write(struct vu_front *f, uint32_t off, uint8_t val);
 
 /* ---- front_conn.c ---- */
@@ -105,6 +105,8 @@ int vu_front_open_watch(struct vu_front *f);
 int vu_front_join(struct vu_front *f, bool again);
 /* The first len bytes of the back-end's configuration. False when it does not tell; they are zero then. */
 bool vu_front_read_config(struct vu_front *f, void *config, uint32_t len);
+/* One byte of it. 0 or -errno. */
+int vu_front_write_config(struct vu_front *f, uint32_t off, uint8_t val);
 
 /* ---- front_ring.c ---- */
 

@@ -70,6 +70,17 @@ bool vu_front_read_config(struct vu_front *f, void *config, uint32_t len)
 	return true;
 }
 
+int vu_front_write_config(struct vu_front *f, uint32_t off, uint8_t val)
+{
+	struct vu_msg m = vu_msg_empty(VU_SET_CONFIG);
+
+	if (!vu_link_has(&f->link, VU_P_CONFIG))
+		return -EOPNOTSUPP;
+	m.size = 12 + 1;
+	m.p.config = (struct vu_config){.offset = off, .size = 1, .data = {val}};
+	return vu_link_do(&f->link, &m);
+}
+
 /* The back-end's own requests: only that its configuration changed. */
 static void on_channel(void *arg, uint32_t events)
 {
