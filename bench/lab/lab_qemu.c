@@ -84,6 +84,7 @@ static void add_share(struct strlist *a, struct strbuf *config, const char *dir,
  */
 static const char machine_common[] =
 	"-machine q35 -nodefaults -no-user-config -display none -no-reboot "
+	"-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny "
 	"-device intel-iommu,intremap=on,caching-mode=on "
 	"-device pcie-root-port,id=rp1,slot=1,chassis=1 -netdev hubport,hubid=1,id=n0 -device igb,netdev=n0,bus=rp1 "
 	"-device pcie-root-port,id=rp2,slot=2,chassis=2 -netdev hubport,hubid=1,id=n1 -device igb,netdev=n1,bus=rp2 "

@@ -46,6 +46,7 @@ load lab
 		>"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" </dev/null 3>&- &
 	pid=$!
 	eventually 60 grep -q up "$BATS_TEST_TMPDIR/out"
+	grep -q '^Seccomp:.2' "/proc/$(tail -1 "$BATS_TEST_TMPDIR/pids")/status"
 	kill -INT $pid
 	eventually 20 grep -q first "$BATS_TEST_TMPDIR/out"
 	kill -INT $pid
