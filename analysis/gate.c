@@ -51,6 +51,7 @@ static void measure_ratio(struct gate_row *r, const json_t *base, const json_t *
 	       *b = compare_boot_values(rec, r->metric, &nb);
 
 	*value = stats_median(b, nb);
+	r->bimodal |= stats_bimodal(a, na) || stats_bimodal(b, nb);
 	t->p = t->least_p = NAN;
 	if (MIN(na, nb) >= STATS_MIN_N) {
 		t->p = stats_ranksum_p(a, na, b, nb, 1);

@@ -62,6 +62,7 @@ struct gate_row {
 	double screen_value, confirm_value;
 	struct gate_floor floor;
 	bool suspect;
+	bool bimodal; /* a sample's boots fall into two groups: its median may name neither */
 	enum gate_result result;
 };
 

@@ -158,7 +158,8 @@ static void write_sampled(const struct gate *g, FILE *out)
 		table_cell(t, "%s", c.floor);
 		table_cell(t, "%s", c.between);
 		table_cell(t, "%s", c.detectable);
-		table_cell(t, "%s", gate_result_text(g->row[i].result));
+		table_cell(t, "%s%s", gate_result_text(g->row[i].result),
+			   text_if(g->row[i].bimodal, " (two modes)"));
 	}
 	table_print(t, out);
 }

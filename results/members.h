@@ -52,6 +52,7 @@
 	M(S, TEXT, nic, MAY)                                                                      \
 	M(S, TEXT, vf, MAY)                                                                       \
 	M(S, TEXT, peer, MAY)                                                                     \
+	M(S, TEXT, condition, MAY)                                                                \
 	M(S, FLAG, tune, MAY)                                                                     \
 	M(S, FLAG, no_probes, MAY)                                                                \
 	M(S, FLAG, unsafe_interrupts, MAY)
@@ -78,6 +79,7 @@
 	M(S, TEXT, clocksource, MAY)                                                              \
 	M(S, TEXT, qemu, MAY)                                                                     \
 	M(S, TEXT, exitlab, MAY)                                                                  \
+	M(S, INT, calibration_ns, MAY)                                                            \
 	M(S, MAP, tune, MAY)                                                                      \
 	M(S, MAP, lab, MAY)
 
@@ -87,6 +89,7 @@
 	M(S, BOOL, mended, MAY)                                                                   \
 	M(S, TEXT, host_kernel, MAY)                                                              \
 	M(S, TEXT, host_cpu, MAY)                                                                 \
+	M(S, INT, host_calibration_ns, MAY)                                                       \
 	M(S, COUNT, lost, MAY)
 
 #define INPUT_MEMBERS(M, S)                                                                       \

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "bench/host/condition.h"
 #include "bench/host/environment.h"
 #include "bench/host/programs.h"
 #include "results/record.h"
@@ -65,6 +66,7 @@ json_t *environment_json(void)
 		version = xstrdup("");
 	add_line(env, KEY(qemu), version);
 	json_object_set_new(env, KEY(exitlab), json_string(EXITLAB_VERSION));
+	json_object_set_new(env, KEY(calibration_ns), json_integer((json_int_t)condition_calibrate()));
 	return env;
 }
 

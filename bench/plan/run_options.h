@@ -51,6 +51,8 @@ X(pin, "pin", 0, STR, RUN_REPLAY, "WHERE",
   "auto (default: a core for each vCPU, the rest for the others), none, or CPUs: for vCPUs, I/O, peer")
 X(tune, "tune", 0, FLAG, RUN_REPLAY, NULL,
   "governor performance, no turbo, no SMT for as long as it runs; put back afterwards")
+X(condition, "condition", 0, STR, RUN_REPLAY, "free|slow|busy|one-core",
+  "a machine made worse on purpose: half of the CPU time, one CPU shared with a busy process, or one CPU alone")
 X(seed, "seed", 0, COUNT, RUN_OUTER, "N",
   "of the order of boots (default: the clock)")
 X(no_probes, "no-probes", 0, FLAG, RUN_REPLAY, NULL,

@@ -8,6 +8,7 @@
 
 #include "base/journal.h"
 #include "base/log.h"
+#include "bench/host/condition.h"
 #include "bench/host/outer.h"
 #include "bench/run/deterministic.h"
 #include "bench/lab/lab.h"
@@ -157,14 +158,21 @@ static int exit_status(int err, const struct run_result *r)
 
 static int run_stored(const struct plan *p, bool lab, const struct run_call *call, struct run_result *result)
 {
+	/* The bench outside a lab has made the machine worse already. */
+	const char *condition = outer_told().inner ? NULL : p->args->condition;
+	struct condition c;
 	struct store *store = NULL;
 	int err;
 
 	journal_recover();
+	err = condition_begin(&c, condition);
+	if (err)
+		return exit_status(err, result);
 	err = store_open(&store, p->args->store);
 	if (!err)
 		err = run_somewhere(p, lab, store, call, result);
 	store_close(store);
+	condition_end(&c);
 	return exit_status(err, result);
 }
 

@@ -71,6 +71,7 @@ void run_complete_record(json_t *rec, const struct machine *machine, const struc
 		.mended = lab_erratum_mended(),
 		.host_kernel = e.kernel,
 		.host_cpu = e.cpu,
+		.host_calibration_ns = e.calibration_ns,
 		.lost = labs_lost,
 	};
 	json_object_set(rec, MEMBER_KEY(struct record, argv), call->argv);

@@ -198,6 +198,7 @@ static json_t *params_json(const struct plan *p, const struct cell *c)
 		.nic = a->nic,
 		.vf = a->vf,
 		.peer = a->peer,
+		.condition = a->condition,
 		.tune = a->tune,
 		.no_probes = a->no_probes,
 		.unsafe_interrupts = a->unsafe_interrupts,

@@ -12,7 +12,9 @@
 #include "bench/sample/bottleneck.h"
 #include "bench/run/run.h"
 
-#define METRICS_MAX 16 /* columns of the table */
+#define METRICS_MAX      16 /* columns of the table */
+#define SPREAD_MIN_BOOTS 4
+#define SPREAD_LIMIT_PCT 10 /* below it nobody would look twice */
 
 static bool has(const json_t *rec, const char *metric)
 {
@@ -113,6 +115,65 @@ static void print_bottlenecks(const json_t *records)
 	}
 }
 
+/* The deviation of the boots from their median in percent of it, or NAN. */
+static double spread_pct(const json_t *rec, const char *metric)
+{
+	size_t n;
+	double *x = record_values(rec, metric, &n), pct = NAN;
+
+	if (n >= SPREAD_MIN_BOOTS && stats_median(x, n) > 0)
+		pct = 100 * stats_mad(x, n) / stats_median(x, n);
+	free(x);
+	return pct;
+}
+
+/* The middle one of the other records' spreads, or NAN. */
+static double peers_spread_pct(const json_t *records, size_t but, const char *metric)
+{
+	double *pct = xcalloc(json_array_size(records), sizeof(*pct)), middle = NAN;
+	size_t n = 0, i;
+	json_t *rec;
+
+	json_array_foreach(records, i, rec) {
+		double p = spread_pct(rec, metric);
+
+		if (i != but && !isnan(p))
+			pct[n++] = p;
+	}
+	if (n)
+		middle = stats_median(pct, n);
+	free(pct);
+	return middle;
+}
+
+static bool has_two_modes(const json_t *rec, const char *metric)
+{
+	size_t n;
+	double *x = record_values(rec, metric, &n);
+	bool two = stats_bimodal(x, n);
+
+	free(x);
+	return two;
+}
+
+/* Records whose median may be no good word for their boots. */
+static void print_unsteady(const json_t *records, const char *metric)
+{
+	json_t *rec;
+	size_t i;
+
+	json_array_foreach(records, i, rec) {
+		double pct = spread_pct(rec, metric), peers = peers_spread_pct(records, i, metric);
+
+		if (has_two_modes(rec, metric))
+			print_plain(stdout, "TWO MODES %s: its boots fall into two groups by %s; the median may name neither\n",
+				    row_name(rec), metric);
+		else if (pct > SPREAD_LIMIT_PCT && pct > 2 * peers)
+			print_plain(stdout, "UNSTEADY %s: its boots lie %.0f %% off their median (%s), those of the other rows %.0f %%\n",
+				    row_name(rec), pct, metric, peers);
+	}
+}
+
 static size_t count_repeated(const json_t *rec)
 {
 	const json_t *samples = record_of(rec).samples;
@@ -198,6 +259,7 @@ void run_print_table(const json_t *records, const struct workload *wl)
 	table_print_fit(t, stdout);
 	json_array_foreach(records, i, rec)
 		print_failures(rec);
+	print_unsteady(records, metric[0]);
 	print_footer(records);
 	for (i = 0; i < n; i++)
 		free(metric[i]);

@@ -36,12 +36,18 @@ need_kvm() {
 	plan() {
 		record exit-cost --guest=micro --reps=2 --seed=7 --set op=pio_user |
 			jq -S 'def shape: if type == "object" then map_values(shape) elif type == "array" then map(shape) else type end;
-				del(.id, .plan_id, .order, .started, .finished, .summary, .exits, .checks, .overhead_pct) |
+				del(.id, .plan_id, .order, .started, .finished, .summary, .exits, .checks, .overhead_pct, .environment.calibration_ns) |
 				.samples |= map({index, boot, ok, placement, keys: (keys - ["tags"]), metrics: (.metrics | del(.overhead_pct) | shape)})'
 	}
 	a=$(plan)
 	b=$(plan)
 	[ -n "$a" ] && [ "$a" = "$b" ] || { diff <(echo "$a") <(echo "$b"); false; }
+}
+
+@test "a condition is in the record and in its series" {
+	record null --mode=host --reps=1 --condition=busy | jq -e '.params.condition == "busy" and .environment.calibration_ns > 0'
+	"$bench" list runs --store="$store" --json | grep -q 'condition=busy'
+	fails 2 "expected free|slow|busy|one-core" "$bench" run null --mode=host --condition=lazy
 }
 
 @test "what the runner adds to a boot and its window: at most one second a sample" {
