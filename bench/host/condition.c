@@ -71,7 +71,7 @@ static struct controller find_controller(void)
 	return c;
 }
 
-/* The group that we are in, by a line "NUMBER:CONTROLLERS:PATH". Caller frees; NULL: not this controller's. */
+/* The group that we are in, by a line "NUMBER:CONTROLLERS:PATH". NULL: another controller's. Caller frees. */
 static char *line_group(char *line, const struct controller *c)
 {
 	char *list = strchr(line, ':'), *path = list ? strchr(list + 1, ':') : NULL;

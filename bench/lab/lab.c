@@ -13,8 +13,7 @@
 #include "bench/lab/lab_impl.h"
 #include "bench/host/paths.h"
 
-#define BOOT_TIMEOUT_NS (90 * NSEC_PER_SEC)
-#define POWER_OFF_NS    (10 * NSEC_PER_SEC)
+#define POWER_OFF_NS (10 * NSEC_PER_SEC)
 
 const char *lab_substrate(void)
 {

@@ -9,10 +9,14 @@
 #include <signal.h>
 #include <termios.h>
 
+#include "base/clock.h"
 #include "base/proc.h"
 #include "base/strbuf.h"
 #include "bench/lab/lab.h"
 #include "bench/lab/machine.h"
+
+#define BOOT_TIMEOUT_NS (90 * NSEC_PER_SEC)
+#define BOOT_WAIT_NS    (5 * BOOT_TIMEOUT_NS) /* beyond that even a busy machine has failed */
 
 struct lab {
 	const struct lab_spec *spec;

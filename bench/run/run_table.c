@@ -100,19 +100,21 @@ static void print_failures(const json_t *rec)
 /* The bottleneck of each record: no faster path could have gone beyond it. */
 static void print_bottlenecks(const json_t *records)
 {
-	const char *sep = "\nbusy in the window: ";
+	struct strbuf all = STRBUF_INIT;
 	json_t *rec;
 	size_t i;
 
 	json_array_foreach(records, i, rec) {
-		struct strbuf sb = STRBUF_INIT;
+		struct strbuf one = STRBUF_INIT;
 
-		if (bottleneck_text(record_of(rec).samples, &sb)) {
-			print_plain(stdout, "%s%s: %s", sep, row_name(rec), strbuf_str(&sb));
-			sep = "; ";
-		}
-		strbuf_free(&sb);
+		if (bottleneck_text(record_of(rec).samples, &one))
+			strbuf_addf(&all, "%s%s: %s", text_if(all.len, "; "), row_name(rec),
+				    strbuf_str(&one));
+		strbuf_free(&one);
 	}
+	if (all.len)
+		print_plain(stdout, "\nbusy in the window: %s", strbuf_str(&all));
+	strbuf_free(&all);
 }
 
 /* The deviation of the boots from their median in percent of it, or NAN. */

@@ -18,9 +18,11 @@ static json_t *record_with(const char *cell, const double *x, size_t n)
 	json_t *samples = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(samples, json_pack("{s:b, s:{s:f}}", "ok", 1, "metrics", "throughput_bps", x[i]));
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:{s:s}}", "id", "20260101-000000-abcdef", "workload", "net-throughput",
-			 "substrate", "host", "time_base", "real", "samples", samples, "plan", "cell", cell);
+		json_array_append_new(
+			samples, json_pack("{s:b, s:{s:f}}", "ok", 1, "metrics", "throughput_bps", x[i]));
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:{s:s}}", "id", "20260101-000000-abcdef", "workload",
+			 "net-throughput", "substrate", "host", "time_base", "real", "samples", samples,
+			 "plan", "cell", cell);
 }
 
 /* What run_print_table says about two rows: steady ones of 100, 101, ... and x. */
