@@ -19,6 +19,7 @@ test_packages="libcmocka-dev llvm bats strace sqlite3 busybox-static cpio acpica
 	clang-format clang-tidy cppcheck libclang-rt-14-dev chromium texlive-latex-recommended"
 qemu_package=qemu-system-x86
 qemu_min=1:8.0 # the igb SR-IOV card
+storage_daemon_package=qemu-utils
 
 home=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)} # as base/home.c has it
 cache=${EXITLAB_CACHE:-${XDG_CACHE_HOME:-$home/.cache}/exitlab}
@@ -93,15 +94,20 @@ install_packages() {
 		fail "apt-get could not install the packages above"
 }
 
+# What tests serve disks with; it comes with the QEMU of the same release.
+storage_daemon_ok() { [ -z "$tests" ] || [ -x /usr/bin/qemu-storage-daemon ]; }
+
 install_qemu() {
-	local cand
+	local cand names=$qemu_package
 	cand=$(apt-cache policy $qemu_package | sed -n 's/^ *Candidate: //p')
 	say "installing QEMU"
+	[ -z "$tests" ] || names="$qemu_package $storage_daemon_package"
+	# shellcheck disable=SC2086
 	if dpkg --compare-versions "$cand" ge $qemu_min; then
-		apt install -y --no-install-recommends $qemu_package >/dev/null
+		apt install -y --no-install-recommends $names >/dev/null
 	else
 		add_backports
-		apt install -y --no-install-recommends -t "$(codename)-backports" $qemu_package >/dev/null
+		apt install -y --no-install-recommends -t "$(codename)-backports" $names >/dev/null
 	fi
 	qemu_ok || fail "QEMU is still older than ${qemu_min#*:}, which lacks the igb SR-IOV card"
 }
@@ -209,7 +215,7 @@ trap 'rm -rf "$tmp"' EXIT
 need=$(missing_packages)
 # A package that the release lacks was said once; remember it.
 [ -z "$need" ] || [ ! -e "$cache/absent" ] || need=$(printf '%s\n' $need | grep -vxFf "$cache/absent" || true)
-qemu_ok && need_qemu= || need_qemu=1
+{ qemu_ok && storage_daemon_ok; } && need_qemu= || need_qemu=1
 kernel_ok default && need_kernel= || need_kernel=1
 { [ -z "$newer" ] || kernel_ok newer; } && need_newer= || need_newer=1
 { [ -z "$intel" ] || bochs_ok; } && need_bochs= || need_bochs=1
@@ -217,7 +223,7 @@ kernel_ok default && need_kernel= || need_kernel=1
 [ -n "$need$need_qemu$need_kernel$need_newer$need_bochs" ] || exit 0
 
 if [ $mode = check ] || { [ "$(id -u)" != 0 ] && [ -n "$need$need_qemu" ]; }; then
-	[ -z "$need$need_qemu" ] || say "missing packages:" $need ${need_qemu:+"$qemu_package (>= ${qemu_min#*:})"}
+	[ -z "$need$need_qemu" ] || say "missing packages:" $need ${need_qemu:+"$qemu_package (>= ${qemu_min#*:})${tests:+ and its $storage_daemon_package}"}
 	[ -z "$need_kernel" ] || say "missing: the unpacked kernel in $cache/kernels"
 	[ -z "$need_bochs" ] || say "missing: the Intel lab's emulator in $cache/bochs"
 	fail "run this once as root: $PWD/setup.sh${tests:+ --tests}${newer:+ --newer}${intel:+ --intel}"

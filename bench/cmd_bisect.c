@@ -25,7 +25,7 @@
 /* ccache where it is there: most of two commits is the same. */
 #define BUILD_COMMAND                                                                                        \
 	"make -s -j$(nproc) CC=\"$(command -v ccache >/dev/null && echo 'ccache ')${CC:-gcc}\" build/vmm "     \
-	"build/vhost-user-net"
+	"build/vhost-user-net $(grep -q vhost-user-blk Makefile && echo build/vhost-user-blk)"
 
 struct bisect_args {
 	const char *repo, *build;

@@ -212,7 +212,7 @@ static int run_build(const struct commits *c, const char *command)
 /* Those of the last commit are none of this one. */
 static void remove_builds(const struct commits *c)
 {
-	static const char *const program[] = {"vmm", "vhost-user-net"};
+	static const char *const program[] = {"vmm", "vhost-user-net", "vhost-user-blk"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(program); i++) {
 		char *path = xasprintf("%s/build/%s", c->tree, program[i]);
@@ -236,7 +236,7 @@ int commits_build(struct commits *c, const char *id, const char *command)
 
 int commits_keep(struct commits *c)
 {
-	char *line = xasprintf("mkdir -p %s && cp build/vmm %s/ && { [ ! -e build/vhost-user-net ] || cp build/vhost-user-net %s/; }",
+	char *line = xasprintf("mkdir -p %s && cp build/vmm %s/ && for f in build/vhost-user-*; do [ ! -x $f ] || cp $f %s/; done",
 			       c->kept, c->kept, c->kept);
 	char *there = xasprintf("cd %s && %s", c->tree, line);
 	int status = proc_run((char *[]){(char *)"sh", (char *)"-c", there, NULL}, NULL, GIT_LIMIT_NS);

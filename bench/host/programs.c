@@ -15,6 +15,11 @@ const char *tool_program(const char *tool)
 	return strcmp(tool, "fio") ? NULL : "/usr/bin/fio";
 }
 
+const char *storage_daemon_program(void)
+{
+	return "/usr/bin/qemu-storage-daemon";
+}
+
 const char *qemu_program(void)
 {
 	return text_or(getenv("EXITLAB_QEMU"), "qemu-system-x86_64");

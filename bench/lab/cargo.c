@@ -60,16 +60,31 @@ int cargo_add_modules(struct cargo *c, const char *kernel_dir, const struct strl
 	return err;
 }
 
-void cargo_add_ours(struct cargo *c, const char *kernel_dir, const char *bin_dir, const char *vmm,
-		    const char *helper)
+static void add_helper(struct cargo *c, const char *dir, const char *name)
 {
+	char *path;
+
+	if (!dir) {
+		cargo_add_program(c, path_find(name));
+		return;
+	}
+	path = xasprintf("%s/%s", dir, name); /* a build from before there was the program has none */
+	cargo_add_program(c, path);
+	free(path);
+}
+
+void cargo_add_ours(struct cargo *c, const char *kernel_dir, const char *bin_dir, const char *vmm,
+		    const char *helper_dir)
+{
+	static const char *const helpers[] = {"vhost-user-net", "vhost-user-blk"};
 	const char *micro = path_find("micro.elf");
 	char *path;
 
 	cargo_add_program(c, path_self());
 	cargo_add_program(c, text_or(vmm, path_find("vmm")));
 	cargo_add_program(c, path_find("agent"));
-	cargo_add_program(c, text_or(helper, path_find("vhost-user-net")));
+	for (size_t i = 0; i < ARRAY_SIZE(helpers); i++)
+		add_helper(c, helper_dir, helpers[i]);
 	if (micro && !bin_dir)
 		cargo_add_file(c, micro, micro, 0644);
 	if (micro && bin_dir) {

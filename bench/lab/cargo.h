@@ -29,10 +29,10 @@ void cargo_add_kernel_file(struct cargo *c, const char *kernel_dir, const char *
 int cargo_add_modules(struct cargo *c, const char *kernel_dir, const struct strlist *names);
 /*
  * Our own programs, the micro guest beside them, and the kernel for Linux guests; bin_dir: where they will
- * lie; vmm and helper: instead of the usual ones, or NULL.
+ * lie; vmm, and the directory of our helpers: instead of the usual ones, or NULL.
  */
 void cargo_add_ours(struct cargo *c, const char *kernel_dir, const char *bin_dir, const char *vmm,
-		    const char *helper);
+		    const char *helper_dir);
 /* A shell with the usual tools as /bin/sh: busybox', or this host's without them. */
 void cargo_add_shell(struct cargo *c);
 /* A program as the shell would find it, a directory with what is in it, a file. 0 or -errno (logged). */

@@ -7,6 +7,8 @@
 
 #define BLOCK_KNOBS "poll_us engine cache"
 
+extern const char *const virtio_blk_modules[];
+
 /* mode->make: the medium of --medium. */
 int block_make(struct device_path *p, const struct path_want *want);
 

@@ -33,6 +33,8 @@ const struct knob_info knob_table[] = {
 	{"engine", KNOB_DEVICE, "io_uring|sync", "how a disk's requests reach the host's kernel"},
 	{"cache", KNOB_DEVICE, "writeback|writethrough",
 	 "whether a disk's writes wait for its flush (default writeback)"},
+	{"backend", KNOB_DEVICE, "builtin|qemu",
+	 "vhost-user-blk: who serves it, our program or qemu-storage-daemon (default builtin)"},
 	{"shadow", KNOB_DEVICE, "on|off", "nvme: doorbells in memory, rung when the controller asks (default on)"},
 	{"dma", KNOB_DEVICE, "on|off", "ide: the disk moves data itself, or the processor word by word (default on)"},
 	{"vlan", KNOB_CARD, "1..4094",

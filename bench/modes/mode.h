@@ -37,6 +37,7 @@ enum server {
 
 struct device_path;
 struct path_want;
+struct knobs;
 
 struct mode {
 	const char *name;
@@ -52,12 +53,15 @@ struct mode {
 	const char *const *modules;
 	/* Its switches, blank-separated: rows of knobs.c, beside those that all modes have. */
 	const char *knobs;
+	const char *helper_knobs; /* those of them that the helper is told, and not the VMM; NULL: none */
 	bool apart; /* without a VM: the agent is in namespaces and a cgroup of its own */
 	/*
 	 * On this machine, before the VMM starts: 0 or -errno (logged). NULL: nothing to do. What the kernel
 	 * does not clean up by itself when we are killed goes through base/journal.h.
 	 */
 	int (*make)(struct device_path *path, const struct path_want *want);
+	/* The program of others that would be path->helper, for a lab that has to carry it; NULL: none. */
+	const char *(*helper_program)(const struct knobs *knobs);
 	/* Starts path->helper. */
 	int (*serve)(struct device_path *path, const struct path_want *want);
 	/* Undoes what path_undo does not, after the VMM's end and when make has failed half-way. */

@@ -8,6 +8,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/journal.h"
+#include "bench/host/paths.h"
+
+#define SOCKET_WAIT_NS (5 * NSEC_PER_SEC)
 
 void path_init(struct device_path *p, const struct mode *mode)
 {
@@ -48,4 +51,33 @@ void path_undo(struct device_path *p)
 		unlink(p->socket);
 	free(p->socket);
 	p->socket = NULL;
+}
+
+char *path_helper_program(const struct path_want *want, const char *name)
+{
+	if (want->helper_dir)
+		return xasprintf("%s/%s", want->helper_dir, name);
+	if (!path_tool(name))
+		return NULL;
+	return xstrdup(path_tool(name));
+}
+
+int path_make_socket(struct device_path *p, const struct path_want *want)
+{
+	int err = dir_make_all(journal_dir());
+
+	if (!err)
+		p->socket = xasprintf("%s/vu-%d-%u-%u.sock", journal_dir(), getpid(), want->sample, want->vm);
+	return err;
+}
+
+int path_start_helper(struct device_path *p, const struct path_want *want, char *const *argv,
+		      const struct proc_opts *opts, const char *log)
+{
+	uint64_t until = clock_ns() + SOCKET_WAIT_NS;
+	int err = proc_spawn_logged(&p->helper, argv, opts, want->log_dir, log);
+
+	while (!err && !file_exists(p->socket) && clock_ns() < until)
+		clock_sleep_ns(10 * NSEC_PER_MSEC);
+	return err;
 }

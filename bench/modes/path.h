@@ -30,7 +30,8 @@ struct path_want {
 	bool overwrite;
 	const char *nic, *vf;  /* the card, its virtual function; NULL: to be found, to be made */
 	const char *log_dir;   /* of this VM */
-	const char *helper;    /* the program that serves it, when it is not the usual one; NULL */
+	const char *helper_dir; /* of our program that serves it, when it is not the usual one; NULL */
+	int stats_fd;          /* the VMM's statistics page, or -1 */
 };
 
 struct journal;
@@ -43,6 +44,7 @@ struct device_path {
 	struct iommu_watch faults; /* DMA that the IOMMU stopped */
 	struct proc helper;
 	char *socket;              /* of the helper */
+	bool foreign_helper;       /* it is not ours, and counts nothing that we could read */
 	int cgroup_fd;             /* that the agent starts in, or -1 */
 	struct journal *journal;   /* of what the kernel does not clean up by itself */
 };
@@ -51,5 +53,15 @@ void path_init(struct device_path *p, const struct mode *mode);
 /* The fds that the VMM is given, into fd[PATH_FDS]; how many. */
 int path_fds(const struct device_path *p, int *fd);
 void path_undo(struct device_path *p);
+
+/* ---- helpers ---- */
+
+/* Our own program NAME, or the other build's; NULL: it is not there (logged). Caller frees. */
+char *path_helper_program(const struct path_want *want, const char *name);
+/* Choose p->socket, at which the helper is to listen. 0 or -errno. */
+int path_make_socket(struct device_path *p, const struct path_want *want);
+/* Start it, its messages in LOG, and wait until the socket is there. */
+int path_start_helper(struct device_path *p, const struct path_want *want, char *const *argv,
+		      const struct proc_opts *opts, const char *log);
 
 #endif

@@ -2,8 +2,6 @@
 /* virtio-blk, served by the VMM. */
 #include "bench/modes/block.h"
 
-static const char *const virtio_blk_modules[] = {"virtio_pci", "virtio_blk", NULL};
-
 const struct mode mode_virtio_blk = {
 	.name = "virtio-blk",
 	.kind = MODE_BLOCK,

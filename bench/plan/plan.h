@@ -17,7 +17,7 @@
 
 /* Instead of the usual ones, for bench ab; NULL: the usual one. */
 struct cell_programs {
-	const char *vmm, *helper; /* paths */
+	const char *vmm, *helper_dir; /* paths */
 	const char *kernel;       /* name of the guest's */
 };
 

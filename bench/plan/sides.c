@@ -33,7 +33,7 @@ static int side_take_program(struct side *s, const struct vmm_adapter *vmm, cons
 	if (is_dir(real) && vmm->ours) {
 		free(program);
 		program = xasprintf("%s/vmm", real);
-		s->programs.helper = xasprintf("%s/vhost-user-net", real);
+		s->programs.helper_dir = xstrdup(real);
 	}
 	if (access(program, X_OK) || is_dir(program)) {
 		log_error("%s: %s is no program; give its path%s", vmm->name, program,
@@ -112,7 +112,7 @@ void side_free(struct side *s)
 		free((char *)s->args.set.item[i]);
 	free(s->args.set.item);
 	free((char *)s->programs.vmm);
-	free((char *)s->programs.helper);
+	free((char *)s->programs.helper_dir);
 	free(s->text);
 	*s = (struct side){0};
 }

@@ -76,9 +76,13 @@ static int load_cargo(struct cargo *c, const struct plan *p, const char *kernel_
 	const char *ip = "/usr/sbin/ip";
 	bool tools = false;
 
-	cargo_add_ours(c, kernel_dir, SEALED_BIN, other->vmm, other->helper);
+	cargo_add_ours(c, kernel_dir, SEALED_BIN, other->vmm, other->helper_dir);
 	for (size_t i = 0; i < p->n_cells; i++) {
+		const struct mode *mode = p->cell[i].mode;
+
 		cargo_add_program(c, tool_program(knobs_get(&p->cell[i].knobs, "tool", "engine")));
+		if (mode->helper_program)
+			cargo_add_program(c, mode->helper_program(&p->cell[i].knobs));
 		tools |= !!observer_program(knobs_get(&p->cell[i].knobs, "observer", ""));
 	}
 	for (size_t i = 0; tools && observer_names[i]; i++)

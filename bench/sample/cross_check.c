@@ -149,7 +149,8 @@ bool measure_disk_check(const struct observed *o, json_t *checks)
 	char detail[160];
 	bool ok;
 
-	if (!o->stats || !o->stats->close_ns || o->open_ends || !json_object_get(o->agent, "ios"))
+	if (!o->stats || !o->stats->close_ns || o->open_ends || o->foreign_helper ||
+	    !json_object_get(o->agent, "ios"))
 		return true;
 	for (uint32_t i = 0; i < MIN(o->stats->n_queues, STATS_QUEUES); i++) {
 		const struct stats_queue *a = &o->stats->at_open.queue[i], *b = &o->stats->at_close.queue[i];

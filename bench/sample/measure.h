@@ -15,6 +15,7 @@ struct observed {
 	uint64_t boot_ns;               /* power-on to the agent's first word; 0: not seen */
 	bool whole_boot;                /* the window is the boot */
 	bool open_ends;                 /* the load was in flight at the window's edges */
+	bool foreign_helper; /* who serves the disk counts nothing for us */
 	bool contained; /* no VM, but namespaces: no exits, which the table says */
 };
 

@@ -51,7 +51,8 @@ static struct path_want path_wanted(const struct vm_boot *b)
 		.nic = args->nic,
 		.vf = args->vf,
 		.log_dir = b->log_dir,
-		.helper = b->cell->programs.helper,
+		.helper_dir = b->cell->programs.helper_dir,
+		.stats_fd = b->stats_fd,
 	};
 }
 

@@ -42,7 +42,7 @@ static void add_net(const struct vmm_want *w, const char *mode, struct strlist *
 		n = path_fds(w->path, fd);
 	for (int i = 0; i < n; i++)
 		strbuf_addf(&sb, "%s%d", i ? ":" : ",fd=", fd[i]);
-	vmm_spell_knobs(&adapter_builtin, w->knobs, &sb); /* has them all */
+	vmm_spell_knobs(&adapter_builtin, w, &sb); /* has them all */
 	strlist_add(a, "--net");
 	strlist_add(a, strbuf_str(&sb));
 	strbuf_free(&sb);
@@ -51,6 +51,8 @@ static void add_net(const struct vmm_want *w, const char *mode, struct strlist *
 /* The same of --disk mode=. */
 static const char *builtin_disk_mode(const struct mode *mode)
 {
+	if (mode->front == FRONT_VIRTIO_BLK && mode->server == SERVER_HELPER)
+		return "vhost-user-blk";
 	if (mode->server != SERVER_VMM)
 		return NULL;
 	switch (mode->front) {
@@ -74,8 +76,12 @@ static int add_disk(const struct vmm_want *w, const char *mode, struct strlist *
 		log_error("--set ioeventfd=%s: builtin's nvme has no such switch: a doorbell needs its value; see shadow=", ioeventfd);
 		return -ENOTSUP;
 	}
-	strbuf_addf(&sb, "file=%s,mode=%s", w->path->medium.path, mode);
-	vmm_spell_knobs(&adapter_builtin, w->knobs, &sb); /* has them all */
+	/* The helper, if there is one, has the medium. */
+	if (w->path->mode->server == SERVER_HELPER)
+		strbuf_addf(&sb, "mode=%s,path=%s", mode, w->path->socket);
+	else
+		strbuf_addf(&sb, "file=%s,mode=%s", w->path->medium.path, mode);
+	vmm_spell_knobs(&adapter_builtin, w, &sb); /* has them all */
 	strlist_add(a, "--disk");
 	strlist_add(a, strbuf_str(&sb));
 	strbuf_free(&sb);

@@ -35,7 +35,7 @@ static int add_net(const struct vmm_want *w, struct strlist *a)
 	else
 		err = vmm_refuse_mode(&adapter_cloud_hypervisor, w->path->mode);
 	if (!err)
-		err = vmm_spell_knobs(&adapter_cloud_hypervisor, w->knobs, &sb);
+		err = vmm_spell_knobs(&adapter_cloud_hypervisor, w, &sb);
 	strlist_add(a, "--net");
 	strlist_add(a, strbuf_str(&sb));
 	strbuf_free(&sb);

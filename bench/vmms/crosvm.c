@@ -21,7 +21,7 @@ static int add_net(const struct vmm_want *w, struct strlist *a)
 	else if (w->path->mode->server != SERVER_VMM)
 		err = vmm_refuse_mode(&adapter_crosvm, w->path->mode);
 	if (!err)
-		err = vmm_spell_knobs(&adapter_crosvm, w->knobs, &sb);
+		err = vmm_spell_knobs(&adapter_crosvm, w, &sb);
 	strlist_add(a, "--net");
 	strlist_add(a, strbuf_str(&sb));
 	strbuf_free(&sb);

@@ -63,7 +63,7 @@ static int firecracker_check(const struct vmm_want *w)
 		return -ENOTSUP;
 	if (!net && mode->front != FRONT_NONE)
 		return vmm_refuse_mode(&adapter_firecracker, mode);
-	return vmm_spell_knobs(&adapter_firecracker, w->knobs, &none);
+	return vmm_spell_knobs(&adapter_firecracker, w, &none);
 }
 
 static int firecracker_command(const struct vmm_want *w, struct strlist *a)

@@ -25,7 +25,7 @@ static int kvmtool_add_net(const struct vmm_want *w, struct strlist *a)
 	else if (w->path->mode->server != SERVER_VMM)
 		err = vmm_refuse_mode(&adapter_kvmtool, w->path->mode);
 	if (!err)
-		err = vmm_spell_knobs(&adapter_kvmtool, w->knobs, &sb);
+		err = vmm_spell_knobs(&adapter_kvmtool, w, &sb);
 	strlist_add(a, "--network");
 	strlist_add(a, strbuf_str(&sb));
 	strbuf_free(&sb);

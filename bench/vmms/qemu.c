@@ -20,7 +20,7 @@ static int add_e1000(const struct vmm_want *w, struct strlist *a)
 		log_error("--set offload=off: qemu's e1000 has no such switch; --set tso=off has the guest not use it");
 		return -ENOTSUP;
 	}
-	if (vmm_spell_knobs(&adapter_qemu, w->knobs, &none))
+	if (vmm_spell_knobs(&adapter_qemu, w, &none))
 		return -ENOTSUP;
 	qemu_add_tap(w, 1, false, a);
 	strlist_add(a, "-device");

@@ -121,7 +121,7 @@ static int add_virtio_device(const struct vmm_want *w, const struct vmm_adapter 
 				 "host_tso4=off,host_tso6=off,host_ufo=off");
 	if (ring)
 		strbuf_addf(&sb, ",packed=%s", on_off(!strcmp(ring, "packed")));
-	err = vmm_spell_knobs(vmm, w->knobs, &sb);
+	err = vmm_spell_knobs(vmm, w, &sb);
 	if (!err) {
 		strlist_add(a, "-device");
 		strlist_add(a, strbuf_str(&sb));
@@ -195,13 +195,22 @@ static int add_disk(const struct vmm_want *w, const struct vmm_adapter *vmm, con
 	if (queues)
 		strbuf_addf(&sb, ",%s=%u", queues, (unsigned)knobs_u64(w->knobs, "queues", 1));
 	strbuf_addf(&sb, ",write-cache=%s", on_off(!knob_is(w->knobs, "cache", "writethrough")));
-	err = vmm_spell_knobs(vmm, w->knobs, &sb);
+	err = vmm_spell_knobs(vmm, w, &sb);
 	if (!err) {
 		strlist_add(a, "-device");
 		strlist_add(a, strbuf_str(&sb));
 	}
 	strbuf_free(&sb);
 	return err;
+}
+
+/* The switches of a virtio device that every VMM spells in its own way. */
+static void add_virtio_switches(const struct vmm_want *w, struct strbuf *sb)
+{
+	if (knob_is(w->knobs, "irq", "intx"))
+		strbuf_adds(sb, ",vectors=0");
+	if (knob_is(w->knobs, "ring", "packed"))
+		strbuf_adds(sb, ",packed=on");
 }
 
 static int add_virtio_blk(const struct vmm_want *w, const struct vmm_adapter *vmm, struct strlist *a)
@@ -215,11 +224,30 @@ static int add_virtio_blk(const struct vmm_want *w, const struct vmm_adapter *vm
 		strbuf_adds(&sb, "virtio-blk-device,iothread=io0");
 	else
 		strbuf_adds(&sb, "virtio-blk-pci,iothread=io0,disable-legacy=on");
-	if (knob_is(w->knobs, "irq", "intx"))
-		strbuf_adds(&sb, ",vectors=0");
-	if (knob_is(w->knobs, "ring", "packed"))
-		strbuf_adds(&sb, ",packed=on");
+	add_virtio_switches(w, &sb);
 	err = add_disk(w, vmm, strbuf_str(&sb), "num-queues", a);
+	strbuf_free(&sb);
+	return err;
+}
+
+static int add_vhost_user_blk(const struct vmm_want *w, const struct vmm_adapter *vmm, struct strlist *a)
+{
+	struct strbuf sb = STRBUF_INIT;
+	int err;
+
+	strlist_add(a, "-chardev");
+	strlist_addf(a, "socket,id=vu,path=%s", w->path->socket);
+	if (vmm_uses_mmio(vmm, w->knobs))
+		strbuf_adds(&sb, "vhost-user-blk,chardev=vu");
+	else
+		strbuf_adds(&sb, "vhost-user-blk-pci,chardev=vu,disable-legacy=on");
+	strbuf_addf(&sb, ",num-queues=%u", (unsigned)knobs_u64(w->knobs, "queues", 1));
+	add_virtio_switches(w, &sb);
+	err = vmm_spell_knobs(vmm, w, &sb);
+	if (!err) {
+		strlist_add(a, "-device");
+		strlist_add(a, strbuf_str(&sb));
+	}
 	strbuf_free(&sb);
 	return err;
 }
@@ -233,11 +261,15 @@ static int add_ide(const struct vmm_want *w, const struct vmm_adapter *vmm, stru
 
 int qemu_add_disk(const struct vmm_want *w, const struct vmm_adapter *vmm, struct strlist *a)
 {
-	if (w->path->mode->server != SERVER_VMM)
-		return vmm_refuse_mode(vmm, w->path->mode);
-	if (w->path->mode->front == FRONT_VIRTIO_BLK)
+	const struct mode *mode = w->path->mode;
+
+	if (mode->front == FRONT_VIRTIO_BLK && mode->server == SERVER_HELPER)
+		return add_vhost_user_blk(w, vmm, a);
+	if (mode->server != SERVER_VMM)
+		return vmm_refuse_mode(vmm, mode);
+	if (mode->front == FRONT_VIRTIO_BLK)
 		return add_virtio_blk(w, vmm, a);
-	if (w->path->mode->front == FRONT_IDE)
+	if (mode->front == FRONT_IDE)
 		return add_ide(w, vmm, a);
 	return add_disk(w, vmm, "nvme,serial=exitlab", "max_ioqpairs", a);
 }

@@ -101,7 +101,7 @@ bool vmm_uses_mmio(const struct vmm_adapter *vmm, const struct knobs *ks);
 /* A driver of a mode, or in its place the one for the transport that the cell has. */
 const char *vmm_guest_module(const struct vmm_adapter *vmm, const struct knobs *ks, const char *module);
 /* The cell's switches of the device as ",NAME=VALUE" each. -ENOTSUP (logged) for one that the VMM has not. */
-int vmm_spell_knobs(const struct vmm_adapter *vmm, const struct knobs *ks, struct strbuf *sb);
+int vmm_spell_knobs(const struct vmm_adapter *vmm, const struct vmm_want *w, struct strbuf *sb);
 /* Its program is on this machine. */
 bool vmm_is_here(const struct vmm_adapter *vmm);
 /* It has the mode's device, or there is none. */

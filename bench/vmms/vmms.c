@@ -158,14 +158,17 @@ static int check_transport(const struct vmm_adapter *vmm, const struct knobs *ks
 	return 0;
 }
 
-int vmm_spell_knobs(const struct vmm_adapter *vmm, const struct knobs *ks, struct strbuf *sb)
+int vmm_spell_knobs(const struct vmm_adapter *vmm, const struct vmm_want *w, struct strbuf *sb)
 {
+	const char *helper = text_or(w->path->mode->helper_knobs, "");
+	const struct knobs *ks = w->knobs;
+
 	for (size_t i = 0; i < ks->n; i++) {
 		const struct knob_info *k = knob_find(ks->k[i].name);
 		const struct knob_spelling *s;
 		const char *name = ks->k[i].name;
 
-		if (!k || k->home != KNOB_DEVICE)
+		if (!k || k->home != KNOB_DEVICE || knob_word_in(helper, ' ', name))
 			continue;
 		s = spelling_of(vmm, name);
 		if (vmm->spellings && !s) {

@@ -33,11 +33,11 @@ need_kvm() {
 	[ "$(ls -A "$media" | grep -v "^test")" = "" ]
 }
 
-@test "the micro guest on virtio-blk and nvme: what the guest asks for is what the VMM's queues get" {
+@test "the micro guest on virtio-blk, nvme and vhost-user-blk: what the guest asks for is what the VMM's queues get" {
 	need_kvm
-	blk blk-iops --guest=micro --mode=virtio-blk,nvme --medium=file --duration=20ms --set write_pct=30 |
+	blk blk-iops --guest=micro --mode=virtio-blk,nvme,vhost-user-blk --medium=file --duration=20ms --set write_pct=30 |
 		jq -e '[.records[] | .ok and .summary.ios.median > 0 and .summary.iops.median > 0 and .summary.queue_depth.median > 1
-			and (.checks[] | select(.name == "disk_requests") | .ok)] == [true, true]'
+			and (.checks[] | select(.name == "disk_requests") | .ok)] == [true, true, true]'
 	blk blk-sync --guest=micro --mode=nvme --medium=file --work=30 --set shadow=off |
 		jq -e '.summary.ios.median == 60 and .summary.flushes.median == 30'
 	blk blk-discard --guest=micro --mode=virtio-blk --medium=file --work=30 --set engine=sync | jq -e '.summary.ios.median == 30'
