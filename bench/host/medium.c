@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/mounts.h"
 #include "base/proc.h"
 #include "base/strbuf.h"
 #include "bench/host/paths.h"
@@ -207,13 +208,24 @@ static int check_empty(const char *path)
 	return err;
 }
 
+static void say_busy(const char *path)
+{
+	char where[MOUNT_PATH];
+	struct stat st;
+
+	if (!stat(path, &st) && S_ISBLK(st.st_mode) && mounted_on(st.st_rdev, where))
+		log_error("--medium=%s: mounted on %s; unmount it first", path, where);
+	else
+		log_error("--medium=%s: in use (another program, swap, RAID or device mapper)", path);
+}
+
 static int open_named(struct medium *m, const struct medium_want *want)
 {
 	struct stat st;
 	int fd = open(want->name, O_RDWR | O_CLOEXEC | O_EXCL), err = errno_if(fd < 0);
 
 	if (err == -EBUSY)
-		log_error("--medium=%s: mounted or in use", want->name);
+		say_busy(want->name);
 	else if (err)
 		log_error("--medium=%s: %s", want->name, strerror(-err));
 	if (!err && want->units > 1) {

@@ -13,9 +13,16 @@ setup() {
 	file=$BATS_TEST_TMPDIR/disk
 }
 
-@test "virtio-blk: a disk, its geometry, read, write, discard" {
+# A device of which the second half cannot be read or written: 1 MiB each.
+bad_disk() {
+	modprobe dm-zero
+	printf '0 2048 zero\n2048 2048 error\n' | dmsetup --noudevsync create bad
+}
+
+@test "virtio-blk: a disk, its geometry, read, write, discard; disks with sectors that fail" {
 	truncate -s 64M "$file"
-	guest_run --disk "$file,direct=off" <<-'EOF'
+	bad_disk
+	guest_run --disk "$file,direct=off" --disk /dev/dm-0 <<-'EOF'
 		cd /sys/block/vda
 		grep . size ro queue/{logical_block_size,physical_block_size,max_segments,write_cache,discard_max_bytes} serial
 		dd if=/dev/urandom of=/tmp/data bs=1M count=8
@@ -23,9 +30,15 @@ setup() {
 		echo 3 >/proc/sys/vm/drop_caches
 		dd if=/dev/vda of=/tmp/back bs=1M skip=3 count=8
 		cmp /tmp/data /tmp/back && echo same
-		sha256sum /tmp/data
+		for at in 0 2040 2048 4088; do
+			for way in "if=/dev/vdb iflag=direct skip=$at of=/tmp/sectors" "of=/dev/vdb oflag=direct seek=$at if=/tmp/data"; do
+				dd $way bs=512 count=8 2>/dev/null && echo "$at good" || echo "$at bad"
+			done
+		done
 	EOF
+	dmsetup --noudevsync remove bad
 	grep -q '^same' <<<"$output"
+	grep '^[0-9]* [gb][oa]*d' <<<"$output" | uniq -c | tr -s ' \r\n' ' ' | grep -q '^ 2 0 good 2 2040 good 2 2048 bad 2 4088 bad'
 }
 
 @test "nvme: Debian's driver, its queues, read, write, flush, discard" {

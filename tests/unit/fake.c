@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tests/unit/fake.h"
+#include "vmm/block/disk_priv.h"
 #include "vmm/pci/regs.h"
 
 struct fake *fake_of(struct vm *vm)
@@ -205,4 +206,21 @@ int fake_medium_no_holes(off_t size, char text[64])
 		close_fd(&fd);
 	snprintf(text, 64, "/proc/self/fd/%d", fd);
 	return fd;
+}
+
+static int disk_error;
+
+static void failing_start(struct disk_queue *q, struct disk_req *req)
+{
+	disk_ended(q, req, disk_error);
+}
+
+void fake_disk_error(struct disk *d, int err)
+{
+	static struct disk_engine failing;
+
+	failing = disk_engine_sync;
+	failing.start = failing_start;
+	disk_error = err;
+	d->engine = err ? &failing : &disk_engine_sync;
 }

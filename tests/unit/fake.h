@@ -65,5 +65,11 @@ void fake_msix_on(struct pci_dev *dev, unsigned vectors);
  * descriptor, and its path in text. -1 when there is none to be had.
  */
 int fake_medium_no_holes(off_t size, char text[64]);
+/*
+ * From now on what a disk (engine=sync) asks of the host's kernel ends with this: -EIO, -ENOSPC, ...
+ * 0: as before.
+ */
+struct disk;
+void fake_disk_error(struct disk *d, int err);
 
 #endif

@@ -3,6 +3,7 @@
  * The IDE function on a machine without KVM: a driver that reads and writes by PIO and by DMA, and one
  * that says what no driver should.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -286,6 +287,78 @@ static void nonsense_ends_with_an_error(void **state)
 	close_disk();
 }
 
+static uint64_t named_sector(void)
+{
+	uint64_t sector = 0;
+
+	for (unsigned i = 0; i < 3; i++)
+		sector |= in(PORTS + LBA0 + i, 1) << 8 * i;
+	out(CONTROL, 1, ATA_HOB);
+	for (unsigned i = 0; i < 3; i++)
+		sector |= in(PORTS + LBA0 + i, 1) << (24 + 8 * i);
+	out(CONTROL, 1, 0);
+	return sector;
+}
+
+/* What the host says becomes what a disk says, with the sector; the bus master has done nothing wrong. */
+static void errors_of_the_medium(void **state)
+{
+	static const struct {
+		int err;
+		uint8_t read, write;
+	} cases[] = {
+		{-EIO, ATA_UNC, ATA_ABRT},    {-ENOSPC, ATA_UNC, ATA_ABRT}, {-ENODEV, ATA_UNC, ATA_ABRT},
+		{-EROFS, ATA_ABRT, ATA_ABRT}, {-ERANGE, ATA_IDNF, ATA_IDNF},
+	};
+	struct disk *disk;
+	uint8_t bm;
+
+	(void)state;
+	open_disk("");
+	disk = ((struct ide *)dev->priv)->disk;
+	put_prd(0, DATA_AT, 512, true);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		fake_disk_error(disk, cases[i].err);
+		address(77, 1);
+		assert_true(dma(0x25, true, &bm) & ATA_ERR);
+		assert_int_equal(in(PORTS + FEATURE, 1), cases[i].read);
+		assert_int_equal(bm & (BM_ACTIVE | BM_ERROR | BM_IRQ), BM_IRQ);
+		assert_int_equal(named_sector(), 77);
+		address(78, 1);
+		assert_true(dma(0x35, false, &bm) & ATA_ERR);
+		assert_int_equal(in(PORTS + FEATURE, 1), cases[i].write);
+		/* By PIO: a read before its data, a write after it. */
+		address(79, 1);
+		assert_true(command(0x24) & ATA_ERR);
+		assert_int_equal(in(PORTS + FEATURE, 1), cases[i].read);
+		assert_int_equal(named_sector(), 79);
+		address(80, 1);
+		assert_int_equal(command(0x34) & (ATA_DRQ | ATA_ERR), ATA_DRQ);
+		for (unsigned n = 0; n < 128; n++)
+			out(PORTS, 4, n);
+		assert_int_equal(ready() & (ATA_DRQ | ATA_ERR), ATA_ERR);
+		assert_int_equal(in(PORTS + FEATURE, 1), cases[i].write);
+		assert_true(command(0xea) & ATA_ERR);
+	}
+	/* The third of five, each by an interrupt of its own. */
+	fake_disk_error(disk, 0);
+	address(4711, 5);
+	out(PORTS + COMMAND, 1, 0x24);
+	for (unsigned n = 0; n < 2 * 256; n++) {
+		assert_int_equal(ready() & (ATA_DRQ | ATA_ERR), ATA_DRQ);
+		if (n == 256)
+			fake_disk_error(disk, -EIO);
+		in(PORTS, 2);
+	}
+	assert_int_equal(ready() & (ATA_DRQ | ATA_ERR), ATA_ERR);
+	assert_int_equal(named_sector(), 4711 + 2);
+	fake_disk_error(disk, 0);
+	address(77, 1);
+	assert_int_equal(dma(0x35, false, &bm) & ATA_ERR, 0);
+	assert_int_equal(command(0xea) & ATA_ERR, 0);
+	close_disk();
+}
+
 static void tables_that_lead_nowhere(void **state)
 {
 	uint8_t bm;
@@ -373,6 +446,7 @@ int main(void)
 		cmocka_unit_test(every_way_moves_the_same),
 		cmocka_unit_test(dma_follows_its_table),
 		cmocka_unit_test(nonsense_ends_with_an_error),
+		cmocka_unit_test(errors_of_the_medium),
 		cmocka_unit_test(tables_that_lead_nowhere),
 		cmocka_unit_test(the_interrupt_is_the_drivers),
 		cmocka_unit_test(a_reset_ends_everything),

@@ -3,6 +3,7 @@
  * The NVMe controller on a machine without KVM: a driver that brings it up and moves data with
  * every shape of its pointers, and one that says what no driver should.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -299,6 +300,45 @@ static void ranges(void **state)
 	fake_vm_destroy(vm);
 }
 
+/* Each error of the host has its own word here. */
+static void medium_errors(void **state)
+{
+	static const struct {
+		int err;
+		uint16_t read, write, flush;
+	} t[] = {
+		{-EIO, NVME_READ_ERROR, NVME_WRITE_FAULT, NVME_WRITE_FAULT},
+		{-ENODEV, NVME_READ_ERROR, NVME_WRITE_FAULT, NVME_WRITE_FAULT},
+		{-ENOSPC, NVME_CAPACITY, NVME_CAPACITY, NVME_CAPACITY},
+		{-EFBIG, NVME_CAPACITY, NVME_CAPACITY, NVME_CAPACITY},
+		{-EROFS, NVME_READ_ONLY, NVME_READ_ONLY, NVME_READ_ONLY},
+		{0, NVME_OK, NVME_OK, NVME_OK},
+	};
+
+	(void)state;
+	attach(",engine=sync");
+	bring_up(false);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		fake_disk_error(((struct nvme *)dev->priv)->disk, t[i].err);
+		assert_int_equal(move(2, 0, 1, DATA_AT, 0), t[i].read);
+		assert_int_equal(move(1, 0, 1, DATA_AT, 0), t[i].write);
+		assert_int_equal(command(1, &(struct nvme_cmd){.opcode = 0, .nsid = 1}), t[i].flush);
+	}
+	fake_vm_destroy(vm);
+	attach(",readonly=on");
+	bring_up(false);
+	assert_int_equal(move(1, 0, 1, DATA_AT, 0), NVME_READ_ONLY);
+	assert_int_equal(command(1, &(struct nvme_cmd){.opcode = 8, .nsid = 1}), NVME_READ_ONLY);
+	assert_int_equal(move(2, 0, 1, DATA_AT, 0), NVME_OK);
+	fake_vm_destroy(vm);
+	attach("");
+	bring_up(false);
+	assert_int_equal(truncate(path, DISK_BYTES / 2), 0);
+	assert_int_equal(move(2, BLOCKS - 1, 1, DATA_AT, 0), NVME_READ_ERROR);
+	assert_int_equal(move(1, 0, 1, DATA_AT, 0), NVME_WRITE_FAULT); /* from then on, all of it */
+	fake_vm_destroy(vm);
+}
+
 static unsigned optional_commands(void)
 {
 	uint16_t oncs;
@@ -469,6 +509,7 @@ int main(void)
 		cmocka_unit_test(lists_that_loop), cmocka_unit_test(ranges),
 		cmocka_unit_test(admin),	   cmocka_unit_test(doorbells),
 		cmocka_unit_test(no_discard),
+		cmocka_unit_test(medium_errors),
 		cmocka_unit_test(bad_enable),	   cmocka_unit_test(reset_in_flight),
 	};
 

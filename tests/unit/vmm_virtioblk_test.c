@@ -560,6 +560,33 @@ static void medium_shrinks(void **state)
 	detach();
 }
 
+/* What the host says comes through as the only word that virtio has for it, and nothing of the data. */
+static void medium_errors(void **state)
+{
+	static const int errors[] = {-EIO, -ENOSPC, -EFBIG, -ENODEV, -EROFS, -ENOMEM};
+	struct vblk_pci *d;
+
+	(void)state;
+	attach(",engine=sync");
+	bring_up(F(FLUSH), 1);
+	d = dev->priv;
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		fake_disk_error(d->blk.disk, errors[i]);
+		memset(mem(DATA_GPA, 512), 0x77, 512);
+		assert_int_equal(read_at(0, 512), VIRTIO_BLK_S_IOERR);
+		assert_int_equal(used_len, 513);
+		assert_true(all(mem(DATA_GPA, 512), 512, 0));
+		assert_int_equal(write_at(0, 512), VIRTIO_BLK_S_IOERR);
+		assert_int_equal(request(VIRTIO_BLK_T_FLUSH, 0, 0, false), VIRTIO_BLK_S_IOERR);
+		assert_int_equal(d->blk.q[0].stats->errors, 3 * (i + 1));
+	}
+	fake_disk_error(d->blk.disk, 0);
+	assert_int_equal(write_at(0, 512), VIRTIO_BLK_S_OK);
+	assert_int_equal(request(VIRTIO_BLK_T_FLUSH, 0, 0, false), VIRTIO_BLK_S_OK);
+	assert_int_equal(get_status(), 0xf);
+	detach();
+}
+
 /* ---- many requests, and the end of a device ---- */
 
 static void batches(void **state)
@@ -711,6 +738,7 @@ int main(void)
 		cmocka_unit_test(many_ranges),	   cmocka_unit_test(no_discard),
 		cmocka_unit_test(write_cache),
 		cmocka_unit_test(read_only),	   cmocka_unit_test(medium_shrinks),
+		cmocka_unit_test(medium_errors),
 		cmocka_unit_test(batches),	   cmocka_unit_test(reset_in_flight),
 		cmocka_unit_test(queue_reset),	   cmocka_unit_test(heads_twice),
 		cmocka_unit_test(bad_options),

@@ -107,6 +107,48 @@ sys.stdin.read()' "$disk" 3>&-; }
 	wait "$holder_PID"
 }
 
+# Mounts of a test's own go with it.
+need_mounts() {
+	unshare -m true 2>/dev/null || skip "no right to mount"
+}
+
+@test "a disk that is mounted is refused, and the mount is named" {
+	need_mounts
+	local dir=$BATS_TEST_TMPDIR/mount
+	mkdir "$dir"
+	PATH=$PATH:/sbin mkfs.ext4 -q "$disk"
+	cat >"$BATS_TEST_TMPDIR/try" <<-'EOF'
+		mount -o loop "$1" "$2" || exit 77
+		dev=$(findmnt -n -o SOURCE "$2")
+		"$3" --kernel "$4" --disk "$dev"
+		echo "vmm $?"
+		"$5" run blk-iops --mode=host --medium="$dev" --on=host --reps=1 --no-probes --store="$2/../store"
+		echo "bench $?"
+	EOF
+	run unshare -m sh "$BATS_TEST_TMPDIR/try" "$disk" "$dir" "$vmm" "$O/micro.elf" "$bench"
+	[ "$status" -ne 77 ] || skip "no loop device"
+	grep -q "^vmm: error: .*is mounted on $dir; unmount it" <<<"$output"
+	grep -q '^vmm 3' <<<"$output"
+	grep -q "^bench: error: .*: mounted on $dir; unmount it" <<<"$output"
+	grep -q '^bench 1' <<<"$output"
+}
+
+@test "a full file system: each device gives the guest an error, and the VMM lives" {
+	need_mounts
+	mkdir "$BATS_TEST_TMPDIR/full"
+	for mode in virtio-blk nvme ide; do
+		for engine in io_uring sync; do
+			run timeout 60 unshare -m sh -c 'mount -t tmpfs -o size=64k none "$1" && truncate -s 16M "$1/disk" && cd "$1" && shift && exec "$@"' - \
+				"$BATS_TEST_TMPDIR/full" "$vmm" --kernel "$PWD/$O/micro.elf" --mem 64M --console none --agent stdio \
+				--cmdline "workload=blk-sync duration_ns=20000000000 verify=off area=1048576" --disk "disk,direct=off,mode=$mode,engine=$engine"
+			echo "$output"
+			[ "$status" -eq 3 ]
+			grep -q '^exitlab fail disk: sector [0-9]*: the device reports an error' <<<"$output"
+			grep -q '^exitlab done' <<<"$output"
+		done
+	done
+}
+
 @test "a file that is cut while in use: the guest gets an error, the VMM lives" {
 	for engine in io_uring sync; do
 		truncate -s 16M "$disk"

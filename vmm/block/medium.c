@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mounts.h"
 #include "vmm/block/disk_priv.h"
 
 #define BLOCK_MIN    512u
@@ -55,47 +56,9 @@ static uint64_t sysfs_number(unsigned major, unsigned minor, const char *name)
 	return found ? value : 0;
 }
 
-/* Is a:b the device dev, or one of its partitions? */
-static bool is_part_of(unsigned a, unsigned b, dev_t dev)
-{
-	unsigned whole_major = 0, whole_minor = 0;
-	char path[128];
-	FILE *f;
-
-	if (a == major(dev) && b == minor(dev))
-		return true;
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", a, b);
-	f = fopen(path, "re");
-	if (!f)
-		return false;
-	if (fscanf(f, "%u:%u", &whole_major, &whole_minor) != 2)
-		whole_major = 0;
-	fclose(f);
-	return whole_major == major(dev) && whole_minor == minor(dev);
-}
-
-/* Says where the device, or a part of it, is mounted; false when it is not. */
-static bool mounted_on(dev_t dev, char where[256])
-{
-	FILE *f = fopen("/proc/self/mountinfo", "re");
-	char line[4096];
-	bool found = false;
-
-	if (!f)
-		return false;
-	while (!found && fgets(line, sizeof(line), f)) {
-		unsigned a, b;
-
-		found = sscanf(line, "%*u %*u %u:%u %*s %255s", &a, &b, where) == 3 &&
-			is_part_of(a, b, dev);
-	}
-	fclose(f);
-	return found;
-}
-
 static int medium_busy(const struct disk *d, dev_t dev)
 {
-	char where[256];
+	char where[MOUNT_PATH];
 
 	if (!d->is_device)
 		log_error("%s: %s is in use by another virtual machine", d->dev_name, d->path);

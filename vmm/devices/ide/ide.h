@@ -54,6 +54,7 @@ struct ide {
 	/* The command. */
 	enum ata_phase phase;
 	enum disk_op op;
+	bool ext;	  /* its address has 48 bits */
 	bool dma, wanted; /* wanted: the thread is to begin */
 	unsigned block;	  /* sectors of a block of PIO */
 	uint64_t sector;
@@ -75,6 +76,8 @@ void ide_kick(struct ide *d);
 /* The registers say what a disk says after a reset. */
 void ata_reset(struct ide *d);
 void ata_command(struct ide *d, uint8_t command);
+/* The registers name the sector, as after an error there (ATA-7, 6.2). */
+void ata_name_sector(struct ide *d, uint64_t sector, bool ext);
 /* The command ends: 0, or bits of the error register. */
 void ata_end(struct ide *d, uint8_t error);
 /* The bus master was started. */

@@ -65,6 +65,16 @@ void ata_end(struct ide *d, uint8_t error)
 	ide_irq(d, true);
 }
 
+void ata_name_sector(struct ide *d, uint64_t sector, bool ext)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		d->lba[i][0] = (uint8_t)(sector >> 8 * i);
+		d->lba[i][1] = (uint8_t)(sector >> (24 + 8 * i));
+	}
+	if (!ext)
+		d->device = (uint8_t)((d->device & 0xf0) | (sector >> 24 & 15));
+}
+
 /* ---- what a command says of its data ---- */
 
 static void take_lba28(struct ide *d)
@@ -87,6 +97,7 @@ static void take_lba48(struct ide *d)
 /* False: it has ended with an error. */
 static bool range_taken(struct ide *d, bool ext)
 {
+	d->ext = ext;
 	if (ext)
 		take_lba48(d);
 	else
@@ -274,12 +285,7 @@ static void native_max(struct ide *d, bool ext)
 
 	if (!ext)
 		last = MIN(last, (uint64_t)LBA28 - 1);
-	for (unsigned i = 0; i < 3; i++) {
-		d->lba[i][0] = (uint8_t)(last >> 8 * i);
-		d->lba[i][1] = (uint8_t)(last >> (24 + 8 * i));
-	}
-	if (!ext)
-		d->device = (uint8_t)((d->device & 0xf0) | (last >> 24 & 15));
+	ata_name_sector(d, last, ext);
 	ata_end(d, 0);
 }
 

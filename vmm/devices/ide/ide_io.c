@@ -63,6 +63,8 @@ static void io_done(struct disk_req *io, int err)
 	pthread_mutex_lock(&d->lock);
 	if (d->phase != ATA_BUSY)
 		goto out;
+	if (err && d->op != DISK_FLUSH)
+		ata_name_sector(d, d->sector, d->ext);
 	d->sector += d->under_way;
 	d->left -= d->under_way;
 	if (err || d->dma || d->op == DISK_FLUSH || (d->op == DISK_WRITE && !d->left)) {
