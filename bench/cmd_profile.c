@@ -23,7 +23,7 @@
 struct profile_args {
 	uint64_t pid, duration_ns, interval_ns, rows;
 	const char *name, *vcpu, *sort, *key, *trace, *symbols, *counters;
-	bool all, histogram, json, window, mmu;
+	bool all, histogram, json, folded, window, mmu;
 };
 
 #define ARG(name) offsetof(struct profile_args, name)
@@ -47,6 +47,8 @@ static const struct opt profile_opts[] = {
 	 "hardware or software events, e.g. cycles:G,cycles:H,page-faults"},
 	{"mmu", 0, OPT_FLAG, ARG(mmu), NULL, "page faults and page-table work as well"},
 	{"window", 0, OPT_FLAG, ARG(window), NULL, "count only between the guest's own marker writes"},
+	{"folded", 0, OPT_FLAG, ARG(folded), NULL,
+	 "stacks for a flame graph instead of tables: exits;REASON;DEVICE;PART NANOSECONDS"},
 	{"json", 0, OPT_FLAG, ARG(json), NULL, "JSON on stdout; with --interval one object per line"},
 	OPT_END,
 };
@@ -99,6 +101,10 @@ static int choose_vm(struct profile *p, int argc, char **argv)
 
 	if (ways > 1) {
 		log_error("profile: --pid, --name, --all and a command exclude one another");
+		return EXIT_USAGE;
+	}
+	if (a->folded && (a->json || a->interval_ns)) {
+		log_error("profile: --folded is one output, without --json and --interval");
 		return EXIT_USAGE;
 	}
 	if (argc > 1)
@@ -177,6 +183,10 @@ static void show_table(struct profile *p, const json_t *all)
 	if (probes_exits(p->probes, &exits))
 		return;
 	view_build(&v, p->probes, &exits, p->key, p->sort, p->symbols);
+	if (p->args->folded) {
+		view_print_folded(&v, stdout);
+		goto out;
+	}
 	profile_print_head(p->probes, &p->vm, seconds);
 	putchar('\n');
 	view_print(&v, seconds, p->args->rows, stdout);
@@ -185,6 +195,7 @@ static void show_table(struct profile *p, const json_t *all)
 	for (size_t i = 0; p->args->histogram && i < MIN(v.n, or_usual(p->args->rows, v.n)); i++)
 		view_print_hist(&v.row[i], stdout);
 	profile_print_rest(all, seconds > 0 ? seconds : 1);
+out:
 	view_free(&v);
 	exits_free(&exits);
 }
@@ -314,6 +325,7 @@ const struct command cmd_profile = {
 		"bench profile --pid=4711 --key=device --interval=1s\n"
 		"bench profile --key=rip --symbols=System.map --duration=5s\n"
 		"bench profile --trace=run.json -- qemu-system-x86_64 -accel kvm -kernel bzImage\n"
+		"bench profile --name=web --duration=10s --folded\n"
 		"bench profile --all --json --duration=5s",
 	.opts = profile_opts,
 	.run = profile_main,

@@ -289,6 +289,47 @@ void view_print(const struct view *v, double seconds, size_t rows, FILE *out)
 		fprintf(out, "(%zu more rows; --rows=0 shows all)\n", v->n - n);
 }
 
+/* A frame's name ends at a semicolon. Registers of a QEMU have the names that it gives them. */
+static void print_frame(const char *name, FILE *out)
+{
+	char text[sizeof(((struct view_row *)0)->device)];
+
+	snprintf(text, sizeof(text), "%s", name);
+	str_one_line(text);
+	for (char *c = strchr(text, ';'); c; c = strchr(c, ';'))
+		*c = ',';
+	fprintf(out, ";%s", text);
+}
+
+static void print_stack(const struct view_row *r, const char *part, uint64_t ns, FILE *out)
+{
+	const char *of = text_or(r->device, r->key);
+
+	if (!ns)
+		return;
+	fputs("exits", out);
+	print_frame(r->reason, out);
+	if (*of)
+		print_frame(of, out);
+	print_frame(part, out);
+	fprintf(out, " %llu\n", (unsigned long long)ns);
+}
+
+void view_print_folded(const struct view *v, FILE *out)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		const struct view_row *r = &v->row[i];
+
+		if (r->hlt)
+			continue;
+		print_stack(r, "KVM fast path", r->fast_ns, out);
+		print_stack(r, "KVM", view_row_kvm_ns(r), out);
+		print_stack(r, "userspace", r->user_ns, out);
+		print_stack(r, "waiting", r->wait_ns, out);
+		print_stack(r, "asleep", r->asleep_ns, out);
+	}
+}
+
 void view_print_hist(const struct view_row *r, FILE *out)
 {
 	uint64_t bucket[64] = {0}, most = 0;

@@ -55,6 +55,11 @@ void view_print(const struct view *v, double seconds, size_t rows, FILE *out);
  * asleep_ns, hlt}.
  */
 json_t *view_to_json(const struct view *v);
+/*
+ * For flame graphs, a line for each part of a row's time: "exits;REASON;DEVICE OR KEY;PART NANOSECONDS".
+ * Halts are left out: a halted guest has nothing to do.
+ */
+void view_print_folded(const struct view *v, FILE *out);
 /* Bars of powers of two. */
 void view_print_hist(const struct view_row *r, FILE *out);
 

@@ -5,6 +5,7 @@ load ../helper
 @test "profile: ways to choose a virtual machine exclude one another" {
 	fails 2 'exclude one another' "$bench" profile --pid=1 --all
 	fails 2 'exclude one another' "$bench" profile --all -- true
+	fails 2 'folded is one output' "$bench" profile --all --folded --json
 }
 
 @test "profile: no such process, no such virtual machine, no such program" {
