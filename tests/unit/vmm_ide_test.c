@@ -439,6 +439,62 @@ static void a_reset_ends_everything(void **state)
 	close_disk();
 }
 
+/*
+ * A write that a reset ends goes where it was to go, or nowhere: never to the sector that the registers name
+ * afterwards.
+ */
+static void a_reset_moves_no_write(void **state)
+{
+	uint8_t sector[512];
+
+	(void)state;
+	open_disk("");
+	memset(data(), 0x5a, 8 * 512);
+	put_prd(0, DATA_AT, 8 * 512, true);
+	for (unsigned i = 0; i < 100; i++) {
+		fake_write(dev, 4, 4, 4, TABLE_AT);
+		address(1000, 8);
+		if (i % 2) /* the bus master waits for the command, or it for the bus master */
+			fake_write(dev, 4, 0, 1, BM_START);
+		out(PORTS + COMMAND, 1, 0x35);
+		if (i % 4 == 2)
+			fake_write(dev, 4, 0, 1, BM_START);
+		out(CONTROL, 1, ATA_SRST);
+		out(CONTROL, 1, 0);
+		fake_write(dev, 4, 0, 1, BM_START);
+		assert_int_equal(ready(), ATA_DRDY | ATA_DSC);
+		fake_write(dev, 4, 0, 1, 0);
+	}
+	for (unsigned i = 0; i < 16; i++) {
+		assert_int_equal(pread(medium, sector, 512, i * 512), 512);
+		for (unsigned b = 0; b < 512; b++)
+			assert_int_equal(sector[b], 0);
+	}
+	close_disk();
+}
+
+/* A bus master that runs while the disk talks by PIO has nothing to move, and the disk goes on. */
+static void a_bus_master_without_a_transfer(void **state)
+{
+	static uint8_t got[512];
+
+	(void)state;
+	open_disk("");
+	put_prd(0, DATA_AT, 512, true);
+	memset(data(), 0x5a, 512);
+	fake_write(dev, 4, 4, 4, TABLE_AT);
+	fake_write(dev, 4, 0, 1, BM_START | BM_TO_MEMORY);
+	for (unsigned i = 0; i < 10; i++) {
+		address(i, 1);
+		out(PORTS + COMMAND, 1, 0x24);
+		pio_in(got, 1, 1, 4);
+		assert_int_equal(command(0xe5) & ATA_ERR, 0);
+		assert_int_equal(command(0xea) & ATA_ERR, 0);
+	}
+	assert_int_equal(data()[0], 0x5a);
+	close_disk();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -450,6 +506,8 @@ int main(void)
 		cmocka_unit_test(tables_that_lead_nowhere),
 		cmocka_unit_test(the_interrupt_is_the_drivers),
 		cmocka_unit_test(a_reset_ends_everything),
+		cmocka_unit_test(a_reset_moves_no_write),
+		cmocka_unit_test(a_bus_master_without_a_transfer),
 	};
 
 	log_init("test", LOG_ERROR);

@@ -112,9 +112,8 @@ static void enable(void)
 	assert_int_equal(fake_read(dev, 0, CSTS, 4), 1);
 }
 
-static void bring_up(bool shadow)
+static void make_queues(bool shadow)
 {
-	enable();
 	if (shadow)
 		assert_int_equal(
 			command(0, &(struct nvme_cmd){.opcode = 0x7c, .prp1 = SHADOW_AT, .prp2 = EVENT_AT}),
@@ -130,6 +129,12 @@ static void bring_up(bool shadow)
 						       .cdw11 = 1 << 16 | 1}),
 			 0);
 	ring[1].shadow = shadow;
+}
+
+static void bring_up(bool shadow)
+{
+	enable();
+	make_queues(shadow);
 }
 
 static void attach_medium(const char *medium, const char *opts)
@@ -227,6 +232,7 @@ static void refused(void **state)
 		{{.opcode = 2, .nsid = 1, .prp1 = DATA_AT, .prp2 = 1ull << 40, .cdw12 = 31}, NVME_DATA_ERROR},
 		{{.opcode = 2, .nsid = 1, .flags = 0x40, .prp1 = DATA_AT}, NVME_INVALID_FIELD},
 		{{.opcode = 2, .nsid = 2, .prp1 = DATA_AT}, NVME_INVALID_NS},
+		{{.opcode = 2, .nsid = 0, .prp1 = DATA_AT}, NVME_INVALID_NS},
 		{{.opcode = 2, .nsid = UINT32_MAX, .prp1 = DATA_AT}, NVME_INVALID_NS},
 		{{.opcode = 0x80, .nsid = 1}, NVME_INVALID_OPCODE},
 		{{.opcode = 8, .nsid = 1, .cdw10 = BLOCKS}, NVME_LBA_RANGE},
@@ -466,6 +472,28 @@ static void reset_in_flight(void **state)
 	}
 }
 
+/* 5.7: a reset ends them. Their pages are the driver's again, and who has not asked for new ones rings. */
+static void shadow_doorbells_end_with_a_reset(void **state)
+{
+	(void)state;
+	attach("");
+	bring_up(true);
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(move(2, i, 1, DATA_AT, 0), 0);
+	wr(CC, 4, 0);
+	enable();
+	memset(mem(SHADOW_AT, NVME_PAGE), 0x99, NVME_PAGE);
+	memset(mem(EVENT_AT, NVME_PAGE), 0x99, NVME_PAGE);
+	make_queues(false);
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(move(2, i, 1, DATA_AT, 0), 0);
+	for (unsigned i = 0; i < NVME_PAGE; i++) {
+		assert_int_equal(*(uint8_t *)mem(SHADOW_AT + i, 1), 0x99);
+		assert_int_equal(*(uint8_t *)mem(EVENT_AT + i, 1), 0x99);
+	}
+	fake_vm_destroy(vm);
+}
+
 /* Admin queues that are no memory, too small or misaligned; page sizes that we have not. */
 static void bad_enable(void **state)
 {
@@ -509,6 +537,7 @@ int main(void)
 		cmocka_unit_test(lists_that_loop), cmocka_unit_test(ranges),
 		cmocka_unit_test(admin),	   cmocka_unit_test(doorbells),
 		cmocka_unit_test(no_discard),
+		cmocka_unit_test(shadow_doorbells_end_with_a_reset),
 		cmocka_unit_test(medium_errors),
 		cmocka_unit_test(bad_enable),	   cmocka_unit_test(reset_in_flight),
 	};
