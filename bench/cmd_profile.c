@@ -12,6 +12,8 @@
 #include "bench/bench.h"
 #include "bench/profile/exit_view.h"
 #include "bench/host/paths.h"
+#include "bench/profile/listener.h"
+#include "bench/profile/metrics_page.h"
 #include "bench/profile/profile_print.h"
 #include "bench/profile/symbols.h"
 #include "bench/profile/vm_find.h"
@@ -22,7 +24,7 @@
 
 struct profile_args {
 	uint64_t pid, duration_ns, interval_ns, rows;
-	const char *name, *vcpu, *sort, *key, *trace, *symbols, *counters;
+	const char *name, *vcpu, *sort, *key, *trace, *symbols, *counters, *listen;
 	bool all, histogram, json, folded, window, mmu;
 };
 
@@ -49,6 +51,8 @@ static const struct opt profile_opts[] = {
 	{"window", 0, OPT_FLAG, ARG(window), NULL, "count only between the guest's own marker writes"},
 	{"folded", 0, OPT_FLAG, ARG(folded), NULL,
 	 "stacks for a flame graph instead of tables: exits;REASON;DEVICE;PART NANOSECONDS"},
+	{"listen", 0, OPT_STR, ARG(listen), "ADDR:PORT",
+	 "serve what has been counted so far as OpenMetrics, at http://ADDR:PORT/metrics (:PORT: this machine only)"},
 	{"json", 0, OPT_FLAG, ARG(json), NULL, "JSON on stdout; with --interval one object per line"},
 	OPT_END,
 };
@@ -62,6 +66,7 @@ struct profile {
 	struct proc child;
 	struct vm vm; /* pid 0: all */
 	struct exits before; /* at the start of the interval */
+	struct listener *listener;
 	uint64_t start_ns, interval_start_ns;
 };
 
@@ -216,6 +221,22 @@ static void show_end(struct profile *p)
 	dump_line(all, p->args->interval_ns ? JSON_COMPACT : JSON_INDENT(2));
 }
 
+/* What a collector gets. */
+static void write_page(void *ctx, struct strbuf *out)
+{
+	struct profile *p = ctx;
+	struct metrics_vm *vms;
+	struct exits exits;
+	size_t n;
+
+	if (probes_exits(p->probes, &exits))
+		return;
+	n = metrics_vms(p->probes, &exits, &vms);
+	metrics_page(vms, n, probes_lost(p->probes), out);
+	metrics_vms_free(vms, n);
+	exits_free(&exits);
+}
+
 /* ---- running ---- */
 
 static bool vm_gone(struct profile *p)
@@ -236,7 +257,7 @@ static void watch(struct profile *p)
 
 		if (p->args->interval_ns)
 			pause = MIN(pause, p->interval_start_ns + p->args->interval_ns - now);
-		usleep((useconds_t)(pause / 1000 + 1));
+		listener_serve(p->listener, pause, write_page, p);
 		trace_poll(p->probes);
 		if (vm_gone(p))
 			break;
@@ -278,10 +299,14 @@ static int profile(struct profile *p, int argc, char **argv)
 	struct sigaction sa = {.sa_handler = on_stop};
 	int status = choose_vm(p, argc, argv);
 
+	if (!status && p->args->listen)
+		status = listener_open(&p->listener, p->args->listen) ? EXIT_USAGE : EXIT_OK;
 	if (!status)
 		status = open_all(p);
 	if (status)
 		return status;
+	if (p->listener)
+		log_info("metrics are at port %u", listener_port(p->listener));
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	p->start_ns = p->interval_start_ns = clock_ns();
@@ -304,6 +329,7 @@ static int profile_main(int argc, char **argv)
 	p.sort = (enum view_sort)view_sort_parse(a.sort);
 	status = profile(&p, argc, argv);
 	probes_close(p.probes);
+	listener_close(p.listener);
 	proc_end(&p.child, 2 * NSEC_PER_SEC);
 	symbols_free(p.symbols);
 	exits_free(&p.before);
@@ -326,6 +352,7 @@ const struct command cmd_profile = {
 		"bench profile --key=rip --symbols=System.map --duration=5s\n"
 		"bench profile --trace=run.json -- qemu-system-x86_64 -accel kvm -kernel bzImage\n"
 		"bench profile --name=web --duration=10s --folded\n"
+		"bench profile --all --listen=127.0.0.1:9464\n"
 		"bench profile --all --json --duration=5s",
 	.opts = profile_opts,
 	.run = profile_main,

@@ -27,6 +27,26 @@ profile_micro() {
 	json 'sum(e["total_ns"] != e["hist"]["sum"] for e in j["exits"]) <= 1'
 }
 
+@test "profile --listen: what has been counted, for a collector" {
+	local port page=$BATS_TEST_TMPDIR/page
+	"$bench" profile --all --listen=127.0.0.1:0 >/dev/null 2>"$BATS_TEST_TMPDIR/err" &
+	until port=$(sed -n 's/.*metrics are at port //p' "$BATS_TEST_TMPDIR/err") && [ -n "$port" ]; do
+		kill -0 $! || { cat "$BATS_TEST_TMPDIR/err"; return 1; }
+		sleep 0.1
+	done
+	timeout 60 "$vmm" --kernel "$O/micro.elf" --cmdline "workload=exit-cost duration_ns=200000000" --mem 64M \
+		--console none --agent none
+	curl -sf "http://127.0.0.1:$port/metrics" >"$page"
+	curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/" | grep -qx 404
+	kill $!
+	wait $!
+	[ "$(tail -1 "$page")" = "# EOF" ]
+	# The marker is written as often as the guest says, and each exit of a reason is in its histogram.
+	grep '^kvm_exits_total{.*key="out 0xe10"' "$page" | grep -q ' 3$'
+	awk '/^kvm_exit_duration_seconds_bucket.*le="\+Inf"/ { n += $NF } /^kvm_exits_total/ { all += $NF }
+		END { exit !(n > 100 && all - n >= 0 && all - n <= 8) }' "$page"
+}
+
 @test "probes: the guest's markers open and close the window in the kernel" {
 	profile_micro "workload=exit-cost duration_ns=200000000" --window
 	json 'j["window"]["opened"] and j["window"]["closed"]'
