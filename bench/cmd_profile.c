@@ -18,7 +18,6 @@
 #include "bench/profile/symbols.h"
 #include "bench/profile/vm_find.h"
 #include "probes/data.h"
-#include "probes/trace.h"
 
 #define TICK_NS (100 * NSEC_PER_MSEC)
 
@@ -258,7 +257,7 @@ static void watch(struct profile *p)
 		if (p->args->interval_ns)
 			pause = MIN(pause, p->interval_start_ns + p->args->interval_ns - now);
 		listener_serve(p->listener, pause, write_page, p);
-		trace_poll(p->probes);
+		probes_poll(p->probes);
 		if (vm_gone(p))
 			break;
 		if (p->args->interval_ns && clock_ns() >= p->interval_start_ns + p->args->interval_ns)

@@ -102,6 +102,7 @@ static void run_screen(struct top *t, const struct top_args *a)
 	while (!stop) {
 		int c;
 
+		probes_poll(t->probes);
 		now = clock_ns();
 		if (a->duration_ns && now - start >= a->duration_ns)
 			return;

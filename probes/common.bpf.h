@@ -34,6 +34,22 @@ int window_marker(__u32 value, __u32 slot, __u64 now);
 enum detail { PLAIN, FULL };
 
 
+/* A number that was handed back, or -1. A few tries, for another CPU may be quicker. */
+static __noinline __attribute__((unused)) int free_take(struct free_numbers *f)
+{
+	if (!f)
+		return -1;
+	for (int i = 0; i < 8; i++) {
+		__u32 at = f->taken;
+
+		if (at == *(volatile __u32 *)&f->put)
+			return -1;
+		if (__sync_val_compare_and_swap(&f->taken, at, at + 1) == at)
+			return f->number[at & (FREE_NUMBERS - 1)];
+	}
+	return -1;
+}
+
 static __always_inline struct vcpu_state *vcpu_slot(int slot)
 {
 	return slot < 0 ? NULL : &hot.vcpu[slot & (PROBE_VCPUS - 1)];

@@ -45,7 +45,7 @@ static void poll_names(struct probes *p)
 {
 	pid_t last = 0, tgid;
 
-	for (uint32_t i = 1; i < MIN(p->skel->data->n_vcpus, PROBE_VCPUS); i++) {
+	for (uint32_t i = 1; i < probes_vcpus_used(p); i++) {
 		tgid = (pid_t)probes_hot(p)->vcpu[i].tgid;
 		if (tgid && tgid != last)
 			names_poll(p->names, tgid);

@@ -22,10 +22,12 @@ __u64 softirq_from[CPU_SLOTS];
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
+	__uint(max_entries, PROBE_THREADS);
 	__type(key, __u32);
 	__type(value, struct thread_state);
 } threads SEC(".maps");
+
+__u32 n_threads; /* ever put into it */
 
 static __noinline bool is_vhost(struct task_struct *task)
 {
@@ -67,7 +69,8 @@ static __always_inline struct thread_state *thread_get(struct task_struct *task)
 	if (!cfg_tgid)
 		fresh.last_sum = task->se.sum_exec_runtime;
 	bpf_probe_read_kernel(fresh.comm, sizeof(fresh.comm), task->comm);
-	bpf_map_update_elem(&threads, &tid, &fresh, BPF_NOEXIST);
+	if (!bpf_map_update_elem(&threads, &tid, &fresh, BPF_NOEXIST))
+		__sync_fetch_and_add(&n_threads, 1);
 	return bpf_map_lookup_elem(&threads, &tid);
 }
 

@@ -7,5 +7,8 @@
 
 void cpu_choose(struct probes *p);
 json_t *cpu_to_json(struct probes *p);
+/* A vCPU's thread has ended, or when there are many whichever have: their time is a row's for their role. */
+void cpu_give_up(struct probes *p, uint32_t tgid, uint32_t tid);
+void cpu_prune(struct probes *p);
 
 #endif

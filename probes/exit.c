@@ -11,16 +11,6 @@
 #include "probes/names.h"
 #include "probes/reasons.h"
 
-static uint32_t rows_used(struct probes *p)
-{
-	return MIN(p->skel->bss->n_rows, ROWS_DEFAULT);
-}
-
-static uint32_t vcpus_used(struct probes *p)
-{
-	return MIN(p->skel->data->n_vcpus, PROBE_VCPUS);
-}
-
 static pid_t last_tid(const struct vcpu_state *v)
 {
 	return (pid_t)or_usual(v->tid, v->ended_tid);
@@ -29,7 +19,7 @@ static pid_t last_tid(const struct vcpu_state *v)
 static struct exit_sum sum_of_vcpu(const struct vcpu_state *v, uint32_t reason, uint64_t key)
 {
 	return (struct exit_sum){
-		.serial = v->slot,
+		.serial = v->serial,
 		.tgid = (pid_t)v->tgid,
 		.tid = last_tid(v),
 		.vcpu = v->vcpu_id,
@@ -64,33 +54,6 @@ static int add_row(struct probes *p, struct exits *e, const struct exit_row *row
 	return 0;
 }
 
-static uint64_t between(uint64_t from, uint64_t to)
-{
-	return from ? sub_floor(to, from) : 0;
-}
-
-/*
- * A vCPU that sits in an exit now (a halted one, most often) has not reached its row yet: the exit
- * happened and takes its time. What its thread is off the CPU for is known when it is back; until then it
- * sleeps.
- */
-static void add_open_exit(struct exit_sum *s, const struct vcpu_state *v, uint64_t now)
-{
-	uint64_t end = or_usual(v->end_ns, now);
-	uint64_t total = between(v->exit_ns, end), user = between(v->user_ns, end);
-	uint64_t off = v->off_ns + between(v->off_from_ns, end);
-	uint64_t user_off = v->user_off_ns + (v->user_ns ? off : 0);
-
-	user -= MIN(user, user_off);
-	off = MIN(off + v->asleep_ns, total - MIN(total, user + v->wait_ns));
-	s->count++;
-	s->guest_ns += v->guest_ns;
-	s->total_ns += total;
-	s->user_ns += user;
-	s->wait_ns += v->wait_ns;
-	s->asleep_ns += off;
-}
-
 static int add_open(struct exits *e, size_t rows, const struct vcpu_state *v, uint64_t now)
 {
 	struct exit_sum like = sum_of_vcpu(v, v->reason, v->key), *s = NULL;
@@ -99,7 +62,7 @@ static int add_open(struct exits *e, size_t rows, const struct vcpu_state *v, ui
 		/* Belongs to an exit that is still to come. */
 		like.reason = REASON_NONE;
 		like.key = KEY_NONE;
-		like.guest_ns = between(v->entry_ns, now);
+		like.guest_ns = sub_floor(now, v->entry_ns);
 		return exits_add(e, &like) ? 0 : -ENOMEM;
 	}
 	if (!(v->where & IN_EXIT))
@@ -111,7 +74,7 @@ static int add_open(struct exits *e, size_t rows, const struct vcpu_state *v, ui
 		s = exits_add(e, &like);
 	if (!s)
 		return -ENOMEM;
-	add_open_exit(s, v, now);
+	exit_sum_add_open(s, v, now);
 	return 0;
 }
 
@@ -126,9 +89,10 @@ int probes_exits(struct probes *p, struct exits *out)
 	int err = 0;
 
 	*out = (struct exits){NULL, 0, NULL, 0};
-	for (uint32_t i = 0; i < rows_used(p) && !err; i++)
-		err = add_row(p, out, &p->rows[i]);
-	for (uint32_t i = 1, rows = (uint32_t)out->n; i < vcpus_used(p) && !err; i++)
+	for (uint32_t i = 0; i < probes_rows_used(p) && !err; i++)
+		if (p->rows[i].count || p->rows[i].untraced) /* one that was handed back is empty */
+			err = add_row(p, out, &p->rows[i]);
+	for (uint32_t i = 1, rows = (uint32_t)out->n; i < probes_vcpus_used(p) && !err; i++)
 		err = add_open(out, rows, &probes_hot(p)->vcpu[i], now);
 	if (err)
 		exits_free(out);
@@ -209,7 +173,8 @@ static void add_kind(struct probes *p, struct probes_totals *t, uint32_t reason,
 void probes_totals(struct probes *p, struct probes_totals *t)
 {
 	*t = (struct probes_totals){.lost = p->skel->bss->window.lost};
-	for (uint32_t i = 1; i < vcpus_used(p); i++) {
+	/* With nobody's slot: of vCPUs whose own are others' by now. */
+	for (uint32_t i = 0; i < probes_vcpus_used(p); i++) {
 		const struct vcpu_state *v = &probes_hot(p)->vcpu[i];
 
 		t->exits += v->exits + v->untraced;
@@ -218,11 +183,11 @@ void probes_totals(struct probes *p, struct probes_totals *t)
 		t->mmio += v->user_mmio;
 		t->guest_ns += v->guest_total_ns;
 		if (v->where & IN_GUEST)
-			t->guest_ns += between(v->entry_ns, probes_counted_until(p));
+			t->guest_ns += sub_floor(probes_counted_until(p), v->entry_ns);
 		if (v->where & IN_EXIT) /* not in its row yet */
 			add_kind(p, t, v->reason, 1);
 	}
-	for (uint32_t i = 0; i < rows_used(p); i++) {
+	for (uint32_t i = 0; i < probes_rows_used(p); i++) {
 		const struct exit_row *row = &p->rows[i];
 
 		t->fast += row->fast_count + row->untraced;

@@ -51,6 +51,28 @@ int exits_add_bin(struct exits *e, uint32_t slot, uint64_t n)
 	return 0;
 }
 
+static uint64_t between(uint64_t from, uint64_t to)
+{
+	return from ? sub_floor(to, from) : 0;
+}
+
+void exit_sum_add_open(struct exit_sum *s, const struct vcpu_state *v, uint64_t until)
+{
+	uint64_t end = or_usual(v->end_ns, until);
+	uint64_t total = between(v->exit_ns, end), user = between(v->user_ns, end);
+	uint64_t off = v->off_ns + between(v->off_from_ns, end);
+	uint64_t user_off = v->user_off_ns + (v->user_ns ? off : 0);
+
+	user -= MIN(user, user_off);
+	off = MIN(off + v->asleep_ns, total - MIN(total, user + v->wait_ns));
+	s->count++;
+	s->guest_ns += v->guest_ns;
+	s->total_ns += total;
+	s->user_ns += user;
+	s->wait_ns += v->wait_ns;
+	s->asleep_ns += off;
+}
+
 int exit_sum_compare(const struct exit_sum *a, const struct exit_sum *b)
 {
 	if (a->serial != b->serial)
@@ -132,7 +154,96 @@ static int bins_since(struct exits *out, const struct exits *now, const struct e
 	return 0;
 }
 
-int exits_since(struct exits *out, const struct exits *now, const struct exits *before)
+/* Is this vCPU among them? They are in order. */
+static bool exits_have(const struct exits *e, uint32_t serial)
+{
+	size_t low = 0, high = e->n;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (e->sum[mid].serial < serial)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < e->n && e->sum[low].serial == serial;
+}
+
+static void sum_merge(struct exit_sum *into, const struct exit_sum *s)
+{
+	into->count += s->count;
+	into->untraced += s->untraced;
+	into->fast_count += s->fast_count;
+	into->user_count += s->user_count;
+	into->total_ns += s->total_ns;
+	into->fast_ns += s->fast_ns;
+	into->user_ns += s->user_ns;
+	into->wait_ns += s->wait_ns;
+	into->asleep_ns += s->asleep_ns;
+	into->guest_ns += s->guest_ns;
+	into->timed += s->timed;
+	into->timed_ns += s->timed_ns;
+	into->min_ns = MIN(into->min_ns, s->min_ns);
+	into->max_ns = MAX(into->max_ns, s->max_ns);
+}
+
+/* The n sums of e from `first` on, which are of the same vCPU, reason and key, as one. */
+static int exits_add_merged(struct exits *out, const struct exits *e, size_t first, size_t n)
+{
+	uint64_t slots[HIST_SLOTS] = {0};
+	struct exit_sum *to = exits_add(out, &e->sum[first]);
+
+	if (!to)
+		return -ENOMEM;
+	for (size_t i = first; i < first + n; i++) {
+		if (i > first)
+			sum_merge(to, &e->sum[i]);
+		for (size_t k = 0; k < e->sum[i].n_bins; k++) {
+			const struct exit_bin *bin = &e->bin[e->sum[i].first_bin + k];
+
+			slots[bin->slot] += bin->n;
+		}
+	}
+	for (uint32_t slot = 0; slot < HIST_SLOTS; slot++)
+		if (slots[slot] && exits_add_bin(out, slot, slots[slot]))
+			return -ENOMEM;
+	return 0;
+}
+
+/*
+ * `before`, but what vCPUs had that have been given up since is nobody's there as well (recycle.h): else it
+ * would seem to have come within the interval.
+ */
+static int exits_give_up(struct exits *out, const struct exits *before, const struct exits *now)
+{
+	struct exits e = *before;
+	int err = 0;
+
+	*out = (struct exits){NULL, 0, NULL, 0};
+	e.sum = malloc(MAX(before->n, 1) * sizeof(*e.sum));
+	if (!e.sum)
+		return -ENOMEM;
+	for (size_t i = 0; i < e.n; i++) {
+		e.sum[i] = before->sum[i];
+		if (exits_have(now, e.sum[i].serial))
+			continue;
+		e.sum[i].serial = 0;
+		e.sum[i].key = KEY_OTHER;
+	}
+	exits_sort(&e);
+	for (size_t i = 0, n; i < e.n && !err; i += n) {
+		for (n = 1; i + n < e.n && !exit_sum_compare(&e.sum[i], &e.sum[i + n]); n++)
+			;
+		err = exits_add_merged(out, &e, i, n);
+	}
+	free(e.sum);
+	if (err)
+		exits_free(out);
+	return err;
+}
+
+static int exits_subtract(struct exits *out, const struct exits *now, const struct exits *before)
 {
 	static const struct exit_sum none;
 	size_t k = 0;
@@ -157,4 +268,16 @@ int exits_since(struct exits *out, const struct exits *now, const struct exits *
 no_memory:
 	exits_free(out);
 	return -ENOMEM;
+}
+
+int exits_since(struct exits *out, const struct exits *now, const struct exits *before)
+{
+	struct exits known;
+	int err = exits_give_up(&known, before, now);
+
+	if (err)
+		return err;
+	err = exits_subtract(out, now, &known);
+	exits_free(&known);
+	return err;
 }

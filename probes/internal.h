@@ -6,13 +6,14 @@
 #include "probes/probes.h"
 #include "probes/state.h"
 #include "probes/probes.skel.h"
+#include "probes/recycle.h"
 
 struct probes {
 	struct probes_opts opts;
 	struct probes_bpf *skel;
 	enum probe_backend backend;
 	struct kernel *kernel;
-	const struct exit_row *rows; /* the map itself, read-only */
+	struct exit_row *rows; /* the map itself; written by recycle.c alone */
 	size_t rows_size;
 	bool kicks_seen; /* this kernel lets us hook eventfd_signal */
 	uint64_t open_ns;
@@ -20,6 +21,7 @@ struct probes {
 	struct trace *trace;
 	struct cost *cost;
 	struct names *names;
+	struct ended ended; /* what has been given up: see recycle.h */
 };
 
 /* Interrupts whose raising was not timed, because another one's was just then: see docs/profile.md. */
@@ -27,6 +29,17 @@ uint64_t probes_untimed(const struct probes *p);
 
 /* Until when what is going on counts. */
 uint64_t probes_counted_until(struct probes *p);
+
+/* How many rows and slots have been in use; those handed back since are empty. */
+static inline uint32_t probes_rows_used(const struct probes *p)
+{
+	return MIN(p->skel->bss->n_rows, ROWS_DEFAULT);
+}
+
+static inline uint32_t probes_vcpus_used(const struct probes *p)
+{
+	return MIN(p->skel->data->n_vcpus, PROBE_VCPUS);
+}
 
 static inline const struct hot_state *probes_hot(const struct probes *p)
 {

@@ -69,10 +69,21 @@ static bool is_doorbell(struct probes *p, const struct exit_sum *s)
 		strstr(name, " tail") || strstr(name, " command"));
 }
 
+uint64_t notify_kicks_of(struct probes *p, const struct exit_row *row)
+{
+	const struct exit_sum s = {
+		.tgid = (pid_t)probes_hot(p)->vcpu[row->vcpu].tgid,
+		.reason = row->reason,
+		.key = row->key,
+	};
+
+	return row->user_count && is_doorbell(p, &s) ? row->user_count : 0;
+}
+
 static uint64_t kicks_userspace(struct probes *p)
 {
+	uint64_t kicks = p->ended.kicks;
 	struct exits exits;
-	uint64_t kicks = 0;
 
 	if (!p->opts.exits || probes_exits(p, &exits))
 		return 0;

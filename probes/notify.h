@@ -7,5 +7,8 @@
 
 void notify_choose(struct probes *p);
 json_t *notify_to_json(struct probes *p);
+struct exit_row;
+/* Kicks among what a row has counted. */
+uint64_t notify_kicks_of(struct probes *p, const struct exit_row *row);
 
 #endif

@@ -233,7 +233,7 @@ static int map_rows(struct probes *p)
 	void *rows;
 
 	p->rows_size = (size_t)ROWS_DEFAULT * sizeof(struct exit_row);
-	rows = mmap(NULL, p->rows_size, PROT_READ, MAP_SHARED, bpf_map__fd(p->skel->maps.rows), 0);
+	rows = mmap(NULL, p->rows_size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(p->skel->maps.rows), 0);
 	if (rows == MAP_FAILED)
 		return -errno;
 	p->rows = rows;
@@ -307,7 +307,7 @@ void probes_close(struct probes *p)
 	trace_close(p);
 	counters_close(p->counters);
 	if (p->rows)
-		munmap((void *)p->rows, p->rows_size);
+		munmap(p->rows, p->rows_size);
 	probes_bpf__destroy(p->skel);
 	kernel_close(p->kernel);
 	names_free(p->names);
@@ -377,6 +377,12 @@ const char *probes_backend_text(struct probes *p)
 void probes_name_region(struct probes *p, pid_t tgid, const struct stats_region *region)
 {
 	names_add(p->names, tgid, region);
+}
+
+void probes_poll(struct probes *p)
+{
+	trace_poll(p);
+	recycle(p);
 }
 
 void probes_stop(struct probes *p)

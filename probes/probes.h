@@ -39,6 +39,9 @@ void probes_close(struct probes *p);
 struct stats_region;
 void probes_name_region(struct probes *p, pid_t tgid, const struct stats_region *region);
 
+/* Call it a few times a second while you watch: a trace is written out, and room is made for who comes. */
+void probes_poll(struct probes *p);
+
 /* Without a window: nothing is counted from now on, so that what is read later is all of one moment. */
 void probes_stop(struct probes *p);
 

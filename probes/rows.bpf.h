@@ -16,11 +16,6 @@ struct {
 	__uint(max_entries, 4096);
 } trace_ring SEC(".maps");
 
-struct row_id {
-	__u32 slot, reason;
-	__u64 key;
-};
-
 /* Number + 1 of a row. Asked only when the vCPU's recent rows do not know. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -29,10 +24,25 @@ struct {
 	__type(value, __u32);
 } row_numbers SEC(".maps");
 
-__u32 n_rows;
+__u32 n_rows; /* in use so far */
+struct free_numbers free_rows;
 __u64 trace_dropped;
 
 /* ---- rows ---- */
+
+/* The number of a row that is all zeroes, while fewer than `limit` are in use; -1: no room. */
+static __noinline int row_take(__u32 limit)
+{
+	int number;
+
+	if (n_rows - (free_rows.put - free_rows.taken) >= limit)
+		return -1;
+	number = free_take(&free_rows);
+	if (number >= 0)
+		return number;
+	/* Asked first: a number that only grows would come round again. */
+	return n_rows < cfg_rows ? __sync_fetch_and_add(&n_rows, 1) : -1;
+}
 
 /* Number + 1 of the row, made when new and fewer than `limit` are used; 0: no room. */
 static __noinline __u32 row_find(__u32 slot, __u32 reason, __u64 key, __u32 limit)
@@ -43,9 +53,7 @@ static __noinline __u32 row_find(__u32 slot, __u32 reason, __u64 key, __u32 limi
 
 	if (known)
 		return *known;
-	if (n_rows >= limit)
-		return 0;
-	number = __sync_fetch_and_add(&n_rows, 1);
+	number = row_take(limit);
 	row = bpf_map_lookup_elem(&rows, &number);
 	if (!row)
 		return 0;

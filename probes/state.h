@@ -14,6 +14,8 @@
  * Rows come from one pool. The last ROWS_RESERVED that vCPUs may have are kept for (reason, KEY_OTHER), and
  * behind those ROWS_SHARED for rows that all vCPUs share, one for each reason: a guest that touches
  * thousands of addresses loses the addresses, a crowd of vCPUs loses which of them it was, never the counts.
+ * When room gets short, what vCPUs that have ended hold is added to the rows of nobody, and their slots and
+ * rows are given to new ones (recycle.h).
  */
 #ifndef PROBES_STATE_H
 #define PROBES_STATE_H
@@ -22,12 +24,23 @@
 #include "base/hist.h"
 
 #define PROBE_VCPUS   1024 /* at once */
+#define PROBE_THREADS 4096 /* at once, of those whose CPU time is counted */
 #define CPU_SLOTS     512
 #define TID_SLOTS     512
 #define ROWS_DEFAULT  1280
 #define RECENT_ROWS   8
 #define ROWS_RESERVED 128
 #define ROWS_SHARED   256 /* more than there are reasons */
+
+/*
+ * Numbers that are handed back: userspace puts them in, the programs take them out, and what a number stands
+ * for is all zeroes by then. Larger than what can be handed back, so it never runs over.
+ */
+#define FREE_NUMBERS 2048
+struct free_numbers {
+	__u32 put, taken; /* so many in all, ever */
+	__u16 number[FREE_NUMBERS];
+};
 
 /* Back ends; the order is that of backend_name(). */
 enum probe_backend {
@@ -88,6 +101,7 @@ struct vcpu_state {
 	__u64 user_exits;
 	__u64 user_mmio;
 	__u64 guest_total_ns;
+	__u32 serial;    /* of this vCPU, from 1 on: no other one's, as its slot may be */
 };
 
 struct hot_state {
@@ -125,6 +139,12 @@ struct exit_row {
 	__u64 count, sum, min, max;
 	__u64 slots[HIST_SLOTS];
 } __attribute__((aligned(4096)));
+
+/* What a row is found by. Slot 0 is nobody's: the rows that all vCPUs share. */
+struct row_id {
+	__u32 slot, reason;
+	__u64 key;
+};
 
 /* The measured window. All times CLOCK_MONOTONIC. */
 struct window_state {

@@ -14,7 +14,7 @@
 struct trace {
 	FILE *file;
 	struct ring_buffer *ring;
-	bool has_track[PROBE_VCPUS];
+	uint32_t track[PROBE_VCPUS]; /* whose each slot's is: a vCPU's serial */
 };
 
 /* ---- the format ---- */
@@ -67,7 +67,7 @@ static int on_event(void *ctx, void *data, size_t size)
 	struct probes *p = ctx;
 	const struct exit_event *e = data;
 	const struct vcpu_state *v = &probes_hot(p)->vcpu[e->vcpu % PROBE_VCPUS];
-	bool *has_track = &p->trace->has_track[e->vcpu % PROBE_VCPUS];
+	uint32_t *track = &p->trace->track[e->vcpu % PROBE_VCPUS];
 	char device[64];
 	struct trace_slice s = {
 		.tgid = (int)v->tgid,
@@ -87,9 +87,9 @@ static int on_event(void *ctx, void *data, size_t size)
 	if (!p->opts.key_rip &&
 	    names_find(p->names, s.tgid, p->backend, e->reason, e->key, device, sizeof(device)))
 		s.key = device;
-	if (!*has_track)
+	if (*track != v->serial)
 		trace_write_track(p->trace->file, s.tgid, s.tid, s.vcpu);
-	*has_track = true;
+	*track = v->serial;
 	trace_write_exit(p->trace->file, &s);
 	return 0;
 }

@@ -14,7 +14,7 @@
 #define TRACE_RING_BYTES (8u << 20)
 
 int trace_open(struct probes *p);
-/* Write out what has come; call it a few times a second. */
+/* Write out what has come: probes_poll. */
 void trace_poll(struct probes *p);
 /* Poll once more and finish the file. Fine when there is none. */
 void trace_close(struct probes *p);

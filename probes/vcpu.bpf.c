@@ -14,7 +14,9 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 const volatile bool cfg_vcpu_ends = false; /* on_vcpu_end runs */
 
 volatile __u64 cpu_scratch[CPU_SLOTS];
-__u32 n_vcpus = 1;
+__u32 n_vcpus = 1;   /* slots in use so far, with that of nobody */
+__u32 vcpus_seen;
+struct free_numbers free_slots;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -31,14 +33,23 @@ struct {
 	__type(value, __u32);
 } slot_of_tid SEC(".maps");
 
-static int slot_new(__u64 vcpu)
+/* A slot that nobody has had yet, or one that was handed back; PROBE_VCPUS: there is none. */
+static __noinline __u32 slot_take(void)
 {
-	__u32 slot = PROBE_VCPUS;
-	struct vcpu_state *s;
+	int number;
 
 	/* Asked first: a number that only grows would come round again. */
 	if (n_vcpus < PROBE_VCPUS)
-		slot = __sync_fetch_and_add(&n_vcpus, 1);
+		return __sync_fetch_and_add(&n_vcpus, 1);
+	number = free_take(&free_slots);
+	return number < 0 ? PROBE_VCPUS : number;
+}
+
+static int slot_new(__u64 vcpu)
+{
+	__u32 slot = slot_take();
+	struct vcpu_state *s;
+
 	if (slot >= PROBE_VCPUS) {
 		__sync_fetch_and_add(&window.lost, 1);
 		return -1;
@@ -47,6 +58,8 @@ static int slot_new(__u64 vcpu)
 	s->slot = slot;
 	s->vcpu_id = BPF_CORE_READ((struct kvm_vcpu *)vcpu, vcpu_id);
 	s->vcpu = vcpu;
+	barrier(); /* who has a number and no vCPU has ended */
+	s->serial = __sync_fetch_and_add(&vcpus_seen, 1) + 1;
 	bpf_map_update_elem(&slot_of_vcpu, &vcpu, &slot, BPF_ANY);
 	return slot;
 }
@@ -172,9 +185,30 @@ static __always_inline void vcpu_end(struct vcpu_state *s)
 	bpf_map_delete_elem(&slot_of_vcpu, &vcpu);
 }
 
+/* A vCPU that this thread ran last, or -1. */
+__noinline int vcpu_with_tid(__u32 tid)
+{
+	for (int i = 1; i < PROBE_VCPUS; i++)
+		if (hot.vcpu[i].tid == tid)
+			return i;
+	return -1;
+}
+
+__noinline int vcpu_loses_thread(__u32 slot)
+{
+	struct vcpu_state *s = &hot.vcpu[slot & (PROBE_VCPUS - 1)];
+
+	if (cfg_vcpu_ends)
+		thread_unbind(s);
+	else
+		vcpu_end(s);
+	return 0;
+}
+
 /*
  * Threads end while we look, and the kernel may give their numbers to others. A vCPU may outlive the thread
- * that ran it; where its own end cannot be seen, it is taken to end with it.
+ * that ran it; where its own end cannot be seen, it is taken to end with it. One that ran many by turns may
+ * have more than we go through: their last exits then go on until their VM ends.
  */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_thread_end, struct task_struct *task)
@@ -184,10 +218,13 @@ int BPF_PROG(on_thread_end, struct task_struct *task)
 
 	if (!known)
 		return 0;
-	if (cfg_vcpu_ends)
-		thread_unbind(&hot.vcpu[*known & (PROBE_VCPUS - 1)]);
-	else
-		vcpu_end(&hot.vcpu[*known & (PROBE_VCPUS - 1)]);
+	for (int i = 0; i < 64; i++) {
+		int slot = vcpu_with_tid(tid);
+
+		if (slot < 0)
+			break;
+		vcpu_loses_thread(slot);
+	}
 	return 0;
 }
 

@@ -9,6 +9,7 @@
  *
  *   user_ns      between a return of KVM_RUN and the call that enters the guest again; after the last one,
  *                till the thread ends
+ *   off_ns       off the CPU in those calls: KVM sleeps where a vCPU comes from another thread
  *   user_cpu_ns  the part of it that the thread was on a CPU; where one thread does it all
  *   call_ns      the part of it in calls of KVM_RUN that return without entering the guest
  *   inside_ns    in calls of KVM_RUN that entered it: what the probes call userspace begins and ends there
@@ -52,7 +53,8 @@ struct vcpu {
 	int fd;
 	struct kvm_run *run;
 	uint64_t returned_ns, returned_cpu_ns; /* of the last KVM_RUN; 0: none yet */
-	uint64_t exits, user_ns, user_cpu_ns;
+	uint64_t exits, user_ns, user_cpu_ns, off_ns;
+	pid_t tid;
 };
 
 static int kvm;
@@ -115,6 +117,9 @@ static void say(const char *name, uint64_t value)
 /* "in al, dx" for ever; ten ports one after the other, then hlt; one port, then nothing. */
 #define READS(port) "\xba" port "\xec\xeb\xfd"
 #define TEN_PORTS   "\xba\xf0\x02\xb9\x0a\x00\xec\x42\xe2\xfc\xf4"
+/* "in al, dx" so often, then hlt. */
+#define READS_100(port) "\xba" port "\xb9\x64\x00\xec\xe2\xfd\xf4"
+#define READS_210(port) "\xba" port "\xb9\xd2\x00\xec\xe2\xfd\xf4"
 #define SPINS       "\xba\xf0\x02\xec\xeb\xfe"
 /* One port; mov cx, 100; mov ax, 0x2000; again: mov ds, ax; mov bl, [0]; add ax, 0x100; loop again; hlt */
 #define TOUCHES                                                                                            \
@@ -167,18 +172,23 @@ static void vcpu_end(struct vcpu *v)
 /* Into the guest; the time since the last return was userspace's. False: a signal ended it. */
 static bool run(struct vcpu *v)
 {
-	uint64_t from;
+	bool first = !v->returned_ns;
+	uint64_t from, from_cpu, off;
 	int ret;
 
-	if (v->returned_ns) {
+	if (!first) {
 		v->user_cpu_ns += cpu_ns() - v->returned_cpu_ns;
 		v->user_ns += now_ns() - v->returned_ns;
 	}
+	from_cpu = cpu_ns();
 	from = now_ns();
 	ret = ioctl(v->fd, KVM_RUN, 0);
 	v->returned_ns = now_ns();
-	inside_ns += v->returned_ns - from;
 	v->returned_cpu_ns = cpu_ns();
+	inside_ns += v->returned_ns - from;
+	off = v->returned_ns - from - (v->returned_cpu_ns - from_cpu);
+	if (!first && (int64_t)off > 0)
+		v->off_ns += off;
 	if (ret && errno != EINTR)
 		fail("KVM_RUN");
 	v->exits += !ret;
@@ -264,6 +274,7 @@ static void say_user(const struct vcpu *v)
 {
 	say("exits", v->exits);
 	say("user_ns", v->user_ns);
+	say("off_ns", v->off_ns);
 	say("call_ns", call_ns);
 }
 
@@ -286,23 +297,18 @@ static void case_twice(void)
 /* Two VMs, one thread: by turns, each with its own port. One's turn is the other's time in userspace. */
 static void case_two_vms(void)
 {
-	struct vm a = VM(READS("\xf0\x02")), b = VM(READS("\xf1\x02"));
+	struct vm a = VM(READS_100("\xf0\x02")), b = VM(READS_100("\xf1\x02"));
 	struct vcpu va = vcpu_new(&a, 0), vb = vcpu_new(&b, 0);
-	uint64_t from;
 
 	for (unsigned turn = 0; turn < 10; turn++) {
 		reads(&va, 10);
 		reads(&vb, 10);
 	}
-	finish(&va);
-	finish(&vb);
+	run_expecting(&va, KVM_EXIT_HLT);
+	run_expecting(&vb, KVM_EXIT_HLT);
 	say_user(&va);
 	say("b_user_ns", vb.user_ns);
-	/* The other one's last exit is over when its VM is. */
-	from = now_ns();
-	vcpu_end(&va);
-	vm_end(&a);
-	say("closing_ns", now_ns() - from);
+	say("b_off_ns", vb.off_ns);
 }
 
 /* One vCPU that threads hand on. */
@@ -325,7 +331,7 @@ static void *handed(void *arg)
 
 static void case_handover(void)
 {
-	struct vm vm = VM(READS("\xf0\x02"));
+	struct vm vm = VM(READS_210("\xf0\x02"));
 	pthread_t thread[N(hand.turn)];
 
 	hand.vcpu = vcpu_new(&vm, 0);
@@ -335,7 +341,7 @@ static void case_handover(void)
 		pthread_create(&thread[i], NULL, handed, (void *)(uintptr_t)i);
 	for (unsigned i = 0; i < N(hand.turn); i++)
 		pthread_join(thread[i], NULL);
-	finish(&hand.vcpu);
+	run_expecting(&hand.vcpu, KVM_EXIT_HLT);
 	say_user(&hand.vcpu);
 }
 
@@ -466,6 +472,7 @@ static void *ten_ports(void *arg)
 {
 	struct vcpu *v = arg;
 
+	v->tid = (pid_t)syscall(SYS_gettid);
 	for (unsigned i = 0; i < 10; i++)
 		run_expecting(v, KVM_EXIT_IO);
 	run_expecting(v, KVM_EXIT_HLT);
@@ -492,10 +499,11 @@ static void case_crowd(void)
 	say("exits", exits);
 }
 
-static void short_vms(bool own_thread)
+/* So many VMs one after the other, one vCPU each, a pause before the next. */
+static void short_vms(unsigned n, bool own_thread, long pause_ns)
 {
-	uint64_t exits = 0;
-	unsigned n = 300;
+	struct timespec pause = {.tv_nsec = pause_ns};
+	uint64_t exits = 0, last = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct vm vm = VM(TEN_PORTS);
@@ -509,23 +517,32 @@ static void short_vms(bool own_thread)
 			ten_ports(&v);
 		}
 		exits += v.exits;
+		last = (uint64_t)v.tid;
 		vcpu_end(&v);
 		vm_end(&vm);
+		nanosleep(&pause, NULL);
 	}
 	say("vcpus", n);
 	say("exits", exits);
+	say("last_tid", last);
 }
 
-/* VMs one after the other, each vCPU in a thread of its own. */
+/* Each vCPU in a thread of its own. */
 static void case_short(void)
 {
-	short_vms(true);
+	short_vms(300, true, 0);
 }
 
 /* The same in one thread. */
 static void case_short_one(void)
 {
-	short_vms(false);
+	short_vms(300, false, 0);
+}
+
+/* More than there are slots and rows for, a few hundred a second. */
+static void case_many(void)
+{
+	short_vms(1500, true, 2000000);
 }
 
 static const struct {
@@ -535,6 +552,7 @@ static const struct {
 	{"twice", case_twice}, {"two_vms", case_two_vms}, {"handover", case_handover},
 	{"hog", case_hog}, {"sleeps", case_sleeps}, {"faults", case_faults},
 	{"crowd", case_crowd}, {"short", case_short}, {"short_one", case_short_one},
+	{"many", case_many},
 };
 
 static void *run_case(void *arg)

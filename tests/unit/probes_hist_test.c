@@ -180,6 +180,39 @@ static void test_parts_move(void **state)
 	exits_free(&before);
 }
 
+/*
+ * vCPUs 4 and 5 have been given up between two readings, and what they had is nobody's now: the interval holds
+ * what they did in it, not what they ever did.
+ */
+static void test_given_up(void **state)
+{
+	const uint64_t value[] = {1000, 64000}, n4[] = {10, 1}, n5[] = {20, 0}, all[] = {33, 1};
+	const struct exit_sum stays = {.serial = 3, .reason = 7, .key = 1, .min_ns = UINT64_MAX};
+	struct exit_sum four = stays, five = stays, nobody = stays;
+	struct exits before = {0}, now = {0}, added;
+
+	(void)state;
+	four.serial = 4;
+	five.serial = 5;
+	nobody.serial = 0;
+	nobody.key = KEY_OTHER;
+	add(&before, stays, value, n5, 2);
+	add(&before, four, value, n4, 2);
+	add(&before, five, value, n5, 2);
+	add(&now, nobody, value, all, 2);
+	add(&now, stays, value, n5, 2);
+	assert_int_equal(exits_since(&added, &now, &before), 0);
+	assert_int_equal(added.n, 2);
+	assert_int_equal(added.sum[0].count, 3);
+	assert_int_equal(added.sum[0].total_ns, 3000);
+	assert_int_equal(added.sum[0].n_bins, 1);
+	assert_int_equal(added.bin[added.sum[0].first_bin].n, 3);
+	assert_int_equal(added.sum[1].count, 0);
+	exits_free(&added);
+	exits_free(&now);
+	exits_free(&before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +220,7 @@ int main(void)
 		cmocka_unit_test(test_row_slots),
 		cmocka_unit_test(test_interval),
 		cmocka_unit_test(test_parts_move),
+		cmocka_unit_test(test_given_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

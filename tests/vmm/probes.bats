@@ -125,6 +125,25 @@ ours() {
 	every_vcpu_is_counted
 }
 
+@test "probes: 1,500 short VMs: all exits counted, the last vCPUs visible, an interval holds what was in it" {
+	gcc -D_GNU_SOURCE -O1 -pthread -o "$BATS_TEST_TMPDIR/truth" tests/lab/truth.c
+	timeout 120 "$bench" profile --interval=300ms --json -- "$BATS_TEST_TMPDIR/truth" many "$BATS_TEST_TMPDIR/truth.json" \
+		>"$BATS_TEST_TMPDIR/lines"
+	python3 - "$BATS_TEST_TMPDIR" <<-'EOP'
+		import json, sys
+		lines = [json.loads(l) for l in open(sys.argv[1] + "/lines")]
+		t, end = json.load(open(sys.argv[1] + "/truth.json")), lines.pop()
+		assert end["lost"] == 0 and end["totals"]["exits"] == sum(e["count"] for e in end["exits"]) == t["exits"] == 16500
+		assert end["totals"]["pio"] == 15000, end["totals"]
+		last = {e["key"] for e in end["exits"] if e["tid"] == t["last_tid"]}
+		assert {f"in {port:#x}" for port in range(0x2f0, 0x2fa)} <= last, last
+		ended = [th for th in end["threads"] if th["name"] == "(ended)" and th["role"] == "vcpu"]
+		assert ended and ended[0]["ended"] > 500, end["threads"][:3]
+		counts = [sum(r["count"] for r in l["rows"]) for l in lines]
+		assert sum(counts) <= 16500 and max(counts) < 10000, counts
+	EOP
+}
+
 # Two virtual machines that live for so many seconds; their processes are $one and $two.
 two_vms() {
 	python3 tests/vmm/bare_vm.py "$1" >/dev/null &
