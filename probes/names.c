@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +21,7 @@
 
 #define NAME_MAX_LEN (STATS_NAME + 24)
 #define STATS_LINK "/memfd:exitlab-stats"
-#define MAX_PAGES  16
+#define MAX_VMS    256 /* processes, each of which may hold an fd of ours */
 #define MAX_REGIONS 256
 #define MAX_FDS     4096 /* of a process, among which its page is looked for */
 #define LAPIC_BASE 0xfee00000
@@ -30,6 +32,7 @@ struct vm_names {
 	int page_fd; /* -1: not our VMM */
 	bool qemu, has_qmp;
 	bool unnamed; /* something was looked up in vain */
+	bool gone;    /* the process has ended; the kernel may give its number to another one */
 	struct qmp_socket qmp;
 	uint64_t seen_ns, asked_ns; /* asked_ns 0: never */
 	struct stats_region region[MAX_REGIONS]; /* as last seen mapped */
@@ -38,7 +41,7 @@ struct vm_names {
 
 struct names {
 	pthread_mutex_t lock;
-	struct vm_names vm[MAX_PAGES];
+	struct vm_names *vm[MAX_VMS];
 	unsigned n;
 	bool ask_early;
 };
@@ -113,8 +116,10 @@ struct names *names_new(bool ask_early)
 
 void names_free(struct names *n)
 {
-	for (unsigned i = 0; n && i < n->n; i++)
-		close_fd(&n->vm[i].page_fd);
+	for (unsigned i = 0; n && i < n->n; i++) {
+		close_fd(&n->vm[i]->page_fd);
+		free(n->vm[i]);
+	}
 	if (n)
 		pthread_mutex_destroy(&n->lock);
 	free(n);
@@ -209,22 +214,61 @@ static void take_regions(struct vm_names *vm)
 	free(copy);
 }
 
+static bool process_gone(pid_t tgid)
+{
+	return kill(tgid, 0) && errno == ESRCH;
+}
+
+static void vm_meet(struct vm_names *vm, pid_t tgid)
+{
+	*vm = (struct vm_names){.tgid = tgid, .seen_ns = clock_ns()};
+	vm->page_fd = find_page(tgid);
+	vm->qemu = vm->page_fd < 0 && qemu_is(tgid);
+	vm->has_qmp = vm->page_fd < 0 && qemu_socket_of(tgid, &vm->qmp);
+}
+
+/* A place for one more: a new one, or that of the process that was met first of those that have ended. */
+static struct vm_names *vm_place(struct names *n)
+{
+	struct vm_names *vm = NULL;
+
+	if (n->n < MAX_VMS) {
+		vm = calloc(1, sizeof(*vm));
+		if (vm)
+			n->vm[n->n++] = vm;
+		return vm;
+	}
+	for (unsigned i = 0; i < n->n; i++)
+		if ((!vm || n->vm[i]->seen_ns < vm->seen_ns) && process_gone(n->vm[i]->tgid))
+			vm = n->vm[i];
+	if (vm)
+		close_fd(&vm->page_fd);
+	return vm;
+}
+
 static struct vm_names *vm_of(struct names *n, pid_t tgid)
 {
 	struct vm_names *vm;
 
 	for (unsigned i = 0; i < n->n; i++)
-		if (n->vm[i].tgid == tgid)
-			return &n->vm[i];
-	if (n->n == MAX_PAGES)
-		return NULL;
-	vm = &n->vm[n->n++];
-	vm->tgid = tgid;
-	vm->seen_ns = clock_ns();
-	vm->page_fd = find_page(tgid);
-	vm->qemu = vm->page_fd < 0 && qemu_is(tgid);
-	vm->has_qmp = vm->page_fd < 0 && qemu_socket_of(tgid, &vm->qmp);
+		if (n->vm[i]->tgid == tgid)
+			return n->vm[i];
+	vm = vm_place(n);
+	if (vm)
+		vm_meet(vm, tgid);
 	return vm;
+}
+
+/* What lives under the number of a process that has ended is another one. */
+static void vm_look_again(struct vm_names *vm)
+{
+	bool gone = process_gone(vm->tgid);
+
+	if (vm->gone && !gone) {
+		close_fd(&vm->page_fd);
+		vm_meet(vm, vm->tgid);
+	}
+	vm->gone = gone;
 }
 
 static void ask_qemu(struct vm_names *vm)
@@ -248,6 +292,8 @@ void names_poll(struct names *n, pid_t tgid)
 		return;
 	pthread_mutex_lock(&n->lock);
 	vm = vm_of(n, tgid);
+	if (vm)
+		vm_look_again(vm);
 	if (vm)
 		take_regions(vm);
 	/*
@@ -316,7 +362,7 @@ bool names_suppressed(struct names *n, bool window, uint64_t *suppressed)
 	}
 	pthread_mutex_lock(&n->lock);
 	for (unsigned i = 0; i < n->n; i++) {
-		if (n->vm[i].page_fd < 0 || stats_page_copy(n->vm[i].page_fd, copy, sizeof(*copy)))
+		if (n->vm[i]->page_fd < 0 || stats_page_copy(n->vm[i]->page_fd, copy, sizeof(*copy)))
 			continue;
 		any = true;
 		*suppressed += suppressed_of(copy, window);
@@ -430,7 +476,7 @@ const char *names_missing(struct names *n)
 		return NULL;
 	pthread_mutex_lock(&n->lock);
 	for (unsigned i = 0; i < n->n && !why; i++) {
-		const struct vm_names *vm = &n->vm[i];
+		const struct vm_names *vm = n->vm[i];
 
 		if (!vm->qemu || !vm->unnamed || vm->n_regions)
 			continue;

@@ -112,6 +112,31 @@ static void a_guests_word(void **state)
 	names_add(NULL, getpid(), &regions[0]);
 }
 
+#define NO_PID 0x400000 /* one above the highest that Linux gives */
+
+/* A host on which VMs come and go: whoever lives has names, however many there were before. */
+static void many_vms(void **state)
+{
+	static const struct stats_region region = {
+		.name = "virtio-blk0", .base = PORT, .len = 4, .is_pio = 1};
+	struct names *n = names_new(false);
+	int fd = make_page(0);
+	char name[64];
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		names_add(n, NO_PID + i, &region);
+	assert_true(names_find(n, NO_PID + 999, BACKEND_SVM, PIO_REASON, PORT, name, sizeof(name)));
+	assert_string_equal(name, "virtio-blk0");
+	names_poll(n, getpid());
+	for (int i = 1000; i < 2000; i++)
+		names_add(n, NO_PID + i, &region);
+	assert_true(names_find(n, getpid(), BACKEND_SVM, PIO_REASON, PORT, name, sizeof(name)));
+	assert_string_equal(name, "card ?]0;x??? ??");
+	names_free(n);
+	close(fd);
+}
+
 /* Mapped, its next read was a SIGBUS. */
 static void a_page_that_is_cut(void **state)
 {
@@ -287,6 +312,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_page),
 		cmocka_unit_test(a_guests_word),
+		cmocka_unit_test(many_vms),
 		cmocka_unit_test(a_page_that_is_cut),
 		cmocka_unit_test(a_page_that_lies),
 		cmocka_unit_test(a_pipe_of_that_name),
