@@ -120,6 +120,7 @@ static void say(const char *name, uint64_t value)
 /* "in al, dx" so often, then hlt. */
 #define READS_100(port) "\xba" port "\xb9\x64\x00\xec\xe2\xfd\xf4"
 #define READS_210(port) "\xba" port "\xb9\xd2\x00\xec\xe2\xfd\xf4"
+#define READS_51(port)  "\xba" port "\xb9\x33\x00\xec\xe2\xfd\xf4"
 #define SPINS       "\xba\xf0\x02\xec\xeb\xfe"
 /* One port; mov cx, 100; mov ax, 0x2000; again: mov ds, ax; mov bl, [0]; add ax, 0x100; loop again; hlt */
 #define TOUCHES                                                                                            \
@@ -402,7 +403,7 @@ static void case_hog(void)
 static void case_sleeps(void)
 {
 	struct timespec pause = {.tv_nsec = 3 * HANDLER_NS};
-	struct vm vm = VM(READS("\xf0\x02"));
+	struct vm vm = VM(READS_51("\xf0\x02"));
 	struct vcpu v = vcpu_new(&vm, 0);
 	struct account from;
 
@@ -414,10 +415,184 @@ static void case_sleeps(void)
 		nanosleep(&pause, NULL);
 		run_expecting(&v, KVM_EXIT_IO);
 	}
+	run_expecting(&v, KVM_EXIT_HLT);
 	say_account(&from);
-	finish(&v);
 	say_user(&v);
 	say("user_cpu_ns", v.user_cpu_ns);
+}
+
+/* ---- interrupts ---- */
+
+#define VECTOR  0x40
+#define HANDLER 0x1100
+
+/* A VM with APICs, whose vCPU has its registers at DS, and what it does at VECTOR. */
+static struct vcpu vcpu_with_apic(struct vm *vm, const char *code, size_t len, const char *handler,
+				  size_t handler_len)
+{
+	struct kvm_lapic_state apic;
+	struct kvm_sregs sregs;
+	struct vcpu v;
+
+	*vm = vm_new(code, len);
+	memcpy(vm->memory + HANDLER, handler, handler_len);
+	vm->memory[4 * VECTOR + 1] = HANDLER >> 8;
+	ask(vm->fd, KVM_CREATE_IRQCHIP, NULL, "KVM_CREATE_IRQCHIP");
+	v = vcpu_new(vm, 0);
+	ask(v.fd, KVM_GET_SREGS, &sregs, "KVM_GET_SREGS");
+	sregs.ds.base = 0xfee00000;
+	ask(v.fd, KVM_SET_SREGS, &sregs, "KVM_SET_SREGS");
+	ask(v.fd, KVM_GET_LAPIC, &apic, "KVM_GET_LAPIC");
+	apic.regs[0xf1] |= 1; /* spurious vector register: enabled */
+	ask(v.fd, KVM_SET_LAPIC, &apic, "KVM_SET_LAPIC");
+	return v;
+}
+
+static void raise_irq(const struct vm *vm)
+{
+	const struct kvm_msi msi = {.address_lo = 0xfee00000, .data = VECTOR};
+
+	if (ask(vm->fd, KVM_SIGNAL_MSI, &msi, "KVM_SIGNAL_MSI") != 1)
+		fail("KVM_SIGNAL_MSI: not delivered");
+}
+
+/*
+ * Two VMs whose vCPUs have the same number and whose interrupts have the same vector: one has its interrupts
+ * off for 100 ms while the other takes twenty.
+ */
+static void case_two_irqs(void)
+{
+	/* cli; mov dx, 0x2f0; in al, dx; in al, dx; sti; nop; jmp $ and: mov dx, 0x2f1; in al, dx */
+	static const char waits[] = "\xfa\xba\xf0\x02\xec\xec\xfb\x90\xeb\xfe", comes[] = "\xba\xf1\x02\xec";
+	/* sti; mov dx, 0x2f2; again: in al, dx; jmp again */
+	static const char takes[] = "\xfb\xba\xf2\x02\xec\xeb\xfd";
+	/* mov dx, 0x2f3; in al, dx; mov dword [0xb0], 0 (end of interrupt); mov dx, 0x2f2; iret */
+	static const char ends[] =
+		"\xba\xf3\x02\xec\x66\xc7\x06\xb0\x00\x00\x00\x00\x00\xba\xf2\x02\xcf";
+	struct timespec pause = {.tv_nsec = 100000000};
+	struct vm a, b;
+	struct vcpu va = vcpu_with_apic(&a, waits, sizeof(waits) - 1, comes, sizeof(comes) - 1);
+	struct vcpu vb = vcpu_with_apic(&b, takes, sizeof(takes) - 1, ends, sizeof(ends) - 1);
+	uint64_t from;
+
+	run_expecting(&va, KVM_EXIT_IO);
+	raise_irq(&a);
+	from = now_ns();
+	nanosleep(&pause, NULL);
+	for (unsigned i = 0; i < 20; i++) {
+		run_expecting(&vb, KVM_EXIT_IO);
+		raise_irq(&b);
+		run_expecting(&vb, KVM_EXIT_IO);
+	}
+	run_expecting(&va, KVM_EXIT_IO);
+	run_expecting(&va, KVM_EXIT_IO);
+	say("longest_ns", now_ns() - from);
+	say("interrupts", 21);
+}
+
+/* A vCPU that halts inside KVM for a second, until a signal comes. */
+static void case_halts(void)
+{
+	static const char halts[] = "\xba\xf0\x02\xec\xf4";
+	struct itimerspec in = {.it_value = {.tv_sec = 1}};
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1};
+	struct sigaction action = {.sa_handler = on_alarm};
+	struct vm vm;
+	struct vcpu v = vcpu_with_apic(&vm, halts, sizeof(halts) - 1, "", 1);
+	timer_t timer;
+
+	sigaction(SIGUSR1, &action, NULL);
+	event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+	run_expecting(&v, KVM_EXIT_IO);
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) || timer_settime(timer, 0, &in, NULL))
+		fail("timer");
+	while (run(&v))
+		;
+	say("halted_ns", inside_ns);
+}
+
+/* ---- a guest that is a hypervisor ---- */
+
+#define VMCB_AT  0x3000
+#define INNER_AT 0x4000
+#define HSAVE_AT 0x5000
+#define PAGES_AT 0x6000
+
+static void put(uint8_t *at, uint64_t value, size_t len)
+{
+	memcpy(at, &value, len);
+}
+
+/* Flat 32-bit segments, no paging: the state in which both run. AMD64 APM volume 2, appendix B. */
+static void write_vmcb(uint8_t *vmcb)
+{
+	static const uint16_t attributes[] = {0xc93, 0xc9b, 0xc93, 0xc93}; /* ES, CS, SS, DS */
+
+	put(vmcb + 0x0c, 1u << 18, 4); /* intercepts: CPUID */
+	put(vmcb + 0x10, 1, 4);	       /* and VMRUN, which has to be */
+	put(vmcb + 0x58, 1, 4);	       /* ASID */
+	for (size_t i = 0; i < N(attributes); i++) {
+		put(vmcb + 0x400 + 16 * i + 2, attributes[i], 2);
+		put(vmcb + 0x400 + 16 * i + 4, 0xffffffff, 4);
+	}
+	put(vmcb + 0x4d0, 0x1000, 8); /* EFER.SVME */
+	put(vmcb + 0x558, 0x11, 8);   /* CR0: PE, ET */
+	put(vmcb + 0x560, 0x400, 8);
+	put(vmcb + 0x568, 0xffff0ff0, 8);
+	put(vmcb + 0x570, 2, 8); /* RFLAGS */
+	put(vmcb + 0x578, INNER_AT, 8);
+}
+
+static void allow_svm(const struct vcpu *v)
+{
+	static struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entries[256];
+	} cpuid = {.head.nent = 256};
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} hsave = {.head.nmsrs = 1, .entry = {.index = 0xc0010117, .data = HSAVE_AT}};
+	struct kvm_segment code = {.limit = 0xffffffff, .selector = 8, .type = 11, .present = 1, .db = 1, .s = 1, .g = 1};
+	struct kvm_segment data = {.limit = 0xffffffff, .selector = 16, .type = 3, .present = 1, .db = 1, .s = 1, .g = 1};
+	struct kvm_sregs sregs;
+
+	ask(kvm, KVM_GET_SUPPORTED_CPUID, &cpuid, "KVM_GET_SUPPORTED_CPUID");
+	ask(v->fd, KVM_SET_CPUID2, &cpuid, "KVM_SET_CPUID2");
+	ask(v->fd, KVM_GET_SREGS, &sregs, "KVM_GET_SREGS");
+	sregs.cs = code;
+	sregs.ds = sregs.es = sregs.ss = data;
+	/* KVM wants a hypervisor to have paging: the first 4 MiB where they are. */
+	sregs.cr0 = 0x80000011;
+	sregs.cr3 = PAGES_AT;
+	sregs.cr4 = 0x10;
+	sregs.efer = 0x1000;
+	ask(v->fd, KVM_SET_SREGS, &sregs, "KVM_SET_SREGS");
+	ask(v->fd, KVM_SET_MSRS, &hsave, "KVM_SET_MSRS");
+}
+
+/* Fifty rounds: the inner guest reads a port twice and asks for CPUID; then the outer one reads another port. */
+static void case_nested(void)
+{
+	/*
+	 * mov ebx, 50; again: mov eax, VMCB; vmrun; mov edx, 0x2f0; in al, dx; add dword [its rip], 2 (the
+	 * CPUID); dec ebx; jnz again; hlt
+	 */
+	static const char outer[] = "\xbb\x32\x00\x00\x00\xb8\x00\x30\x00\x00\x0f\x01\xd8\xba\xf0\x02\x00\x00"
+				    "\xec\x83\x05\x78\x35\x00\x00\x02\x4b\x75\xe7\xf4";
+	/* again: mov edx, 0x2f3; in al, dx; in al, dx; cpuid; jmp again */
+	static const char inner[] = "\xba\xf3\x02\x00\x00\xec\xec\x0f\xa2\xeb\xf5";
+	struct vm vm = vm_new(outer, sizeof(outer) - 1);
+	struct vcpu v = vcpu_new(&vm, 0);
+
+	memcpy(vm.memory + INNER_AT, inner, sizeof(inner) - 1);
+	put(vm.memory + PAGES_AT, 0x83, 4);
+	write_vmcb(vm.memory + VMCB_AT);
+	allow_svm(&v);
+	for (unsigned i = 0; i < 150; i++)
+		run_expecting(&v, KVM_EXIT_IO);
+	run_expecting(&v, KVM_EXIT_HLT);
+	say("exits", v.exits);
 }
 
 /* ---- memory that comes late ---- */
@@ -552,7 +727,7 @@ static const struct {
 	{"twice", case_twice}, {"two_vms", case_two_vms}, {"handover", case_handover},
 	{"hog", case_hog}, {"sleeps", case_sleeps}, {"faults", case_faults},
 	{"crowd", case_crowd}, {"short", case_short}, {"short_one", case_short_one},
-	{"many", case_many},
+	{"many", case_many}, {"two_irqs", case_two_irqs}, {"halts", case_halts}, {"nested", case_nested},
 };
 
 static void *run_case(void *arg)
