@@ -58,6 +58,8 @@ const struct metric_info metric_table[] = {
 	{"interrupts", "1", LOWER, "interrupts from device to guest"},
 	{"interrupts_per_packet", "1", LOWER, "interrupts from device to guest, per packet"},
 	{"guest_kicks", "1", NEITHER, "doorbells that the micro guest rang"},
+	{"guest_kicks_per_packet", "1", LOWER, "the same per packet: where KVM shows no kicks as well"},
+	{"guest_kicks_per_io", "1", LOWER, "the same per request of the disk"},
 	{"vmm_kicks", "1", NEITHER, "kicks that the queues of our VMM were woken by"},
 	{"vmm_spurious_kicks", "1", NEITHER, "kicks of them that found nothing to do"},
 	{"vmm_interrupts", "1", NEITHER, "interrupts that its queues raised"},

@@ -35,7 +35,7 @@ const struct workload workload_net_throughput = {
 	.flags = WORKLOAD_NET | WORKLOAD_PEER,
 	.duration_ns = 2 * NSEC_PER_SEC,
 	.metrics =
-		"throughput_bps exits_per_s exits_per_packet kicks_per_packet interrupts_per_packet cpu_ns_per_packet "
-		"latency_ns",
+		"throughput_bps exits_per_s exits_per_packet kicks_per_packet guest_kicks_per_packet "
+		"interrupts_per_packet cpu_ns_per_packet latency_ns",
 	.check = check_throughput_job,
 };

@@ -297,6 +297,8 @@ static json_t *metrics_of(const struct observed *o, double ns)
 		metric_put(m, "boot_ns", (double)o->boot_ns);
 	exit_metrics(o, m, &unit, ns);
 	cpu_metrics(o, m, &unit, ns);
+	if (json_object_get(o->agent, "guest_kicks"))
+		metric_per(m, "guest_kicks", number(o->agent, "guest_kicks"), &unit);
 	queue_metrics(o, m);
 	disk_metrics(o, m);
 	if (!isnan(overhead_ns) && ns > 0)

@@ -107,7 +107,8 @@ static void unseen_is_absent(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char text[256], *why = NULL;
-		struct observed o = {.agent = json_pack("{s:i, s:i}", "packets", 10, "window_ns", 1000)};
+		struct observed o = {.agent = json_pack("{s:i, s:i, s:i}", "packets", 10, "window_ns", 1000,
+							"guest_kicks", 4)};
 		struct record_sample s = {.ok = true};
 		json_t *m;
 
@@ -120,6 +121,8 @@ static void unseen_is_absent(void **state)
 		m = s.metrics;
 		assert_int_equal(json_object_get(m, "kicks") != NULL, cases[i].kicks);
 		assert_int_equal(json_object_get(m, "kicks_per_packet") != NULL, cases[i].kicks);
+		/* The guest knows its own, whatever the kernel shows. */
+		assert_true(number(m, "guest_kicks_per_packet") == 0.4);
 		assert_int_equal(json_object_get(m, "cpu_guest_pct") != NULL, cases[i].split);
 		assert_non_null(json_object_get(m, "cpu_pct"));
 		json_decref(members_write(&sample_members, &s));
