@@ -233,7 +233,8 @@ static int map_rows(struct probes *p)
 	void *rows;
 
 	p->rows_size = (size_t)ROWS_DEFAULT * sizeof(struct exit_row);
-	rows = mmap(NULL, p->rows_size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(p->skel->maps.rows), 0);
+	rows = mmap(NULL, p->rows_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		    bpf_map__fd(p->skel->maps.rows), 0);
 	if (rows == MAP_FAILED)
 		return -errno;
 	p->rows = rows;

@@ -553,8 +553,10 @@ static void allow_svm(const struct vcpu *v)
 		struct kvm_msrs head;
 		struct kvm_msr_entry entry;
 	} hsave = {.head.nmsrs = 1, .entry = {.index = 0xc0010117, .data = HSAVE_AT}};
-	struct kvm_segment code = {.limit = 0xffffffff, .selector = 8, .type = 11, .present = 1, .db = 1, .s = 1, .g = 1};
-	struct kvm_segment data = {.limit = 0xffffffff, .selector = 16, .type = 3, .present = 1, .db = 1, .s = 1, .g = 1};
+	struct kvm_segment code = {
+		.limit = 0xffffffff, .selector = 8, .type = 11, .present = 1, .db = 1, .s = 1, .g = 1};
+	struct kvm_segment data = {
+		.limit = 0xffffffff, .selector = 16, .type = 3, .present = 1, .db = 1, .s = 1, .g = 1};
 	struct kvm_sregs sregs;
 
 	ask(kvm, KVM_GET_SUPPORTED_CPUID, &cpuid, "KVM_GET_SUPPORTED_CPUID");
@@ -571,7 +573,7 @@ static void allow_svm(const struct vcpu *v)
 	ask(v->fd, KVM_SET_MSRS, &hsave, "KVM_SET_MSRS");
 }
 
-/* Fifty rounds: the inner guest reads a port twice and asks for CPUID; then the outer one reads another port. */
+/* Fifty rounds: the inner guest reads a port twice and asks for CPUID; then the outer one reads another. */
 static void case_nested(void)
 {
 	/*

@@ -181,8 +181,8 @@ static void test_parts_move(void **state)
 }
 
 /*
- * vCPUs 4 and 5 have been given up between two readings, and what they had is nobody's now: the interval holds
- * what they did in it, not what they ever did.
+ * vCPUs 4 and 5 have been given up between two readings, and what they had is nobody's now: the interval
+ * holds what they did in it, not what they ever did.
  */
 static void test_given_up(void **state)
 {
