@@ -16,7 +16,7 @@ PREFIX ?= /usr/local
 Q      := $(if $(V),,@)
 SHELL  := /bin/bash
 # Remember which commit a binary was built from; records name it.
-VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)$(if $(SLOWDOWN),-slowdown)
+VERSION := $(shell git describe --always --dirty 2>/dev/null || cat VERSION 2>/dev/null || echo unknown)$(if $(SLOWDOWN),-slowdown)
 
 # KVM's ioctl structures end in arrays; clang does not like them wrapped with their storage.
 WARN   := -Wno-gnu-variable-sized-type-not-at-end -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef $(if $(filter 0,$(WERROR)),,-Werror)
@@ -277,11 +277,22 @@ install: all ## to PREFIX (default /usr/local), below DESTDIR
 	install -D -m755 setup.sh $(DESTDIR)$(PREFIX)/libexec/exitlab/setup.sh
 	install -d $(DESTDIR)$(PREFIX)/share/exitlab/experiments $(DESTDIR)$(PREFIX)/share/doc/exitlab
 	install -m644 README.md SPECIFICATION.md LICENSE docs/*.md results/SCHEMA.md $(DESTDIR)$(PREFIX)/share/doc/exitlab
-	install -m644 experiments/* $(DESTDIR)$(PREFIX)/share/exitlab/experiments
+	install -m644 experiments/*.ini experiments/floors $(DESTDIR)$(PREFIX)/share/exitlab/experiments
+	install -m755 experiments/*.sh $(DESTDIR)$(PREFIX)/share/exitlab/experiments
 	$(O)/bench help --man=$(DESTDIR)$(PREFIX)/share/man/man1
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	$(O)/bench help --completion > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bench
 	install -m755 $(addprefix $(O)/,vmm agent lab-init vhost-user-net vhost-user-blk micro.elf) $(DESTDIR)$(PREFIX)/libexec/exitlab
+
+.PHONY: version deb dist-bin
+version: ## what bench says of its build
+	@echo $(VERSION)
+deb: all ## a Debian package, in $(O)/deb
+	$(Q)O=$(O) VERSION=$(VERSION) debian/make-deb
+dist-bin: all ## what is installed as a tar file that runs from where it is unpacked, in $(O)/dist
+	$(Q)rm -rf $(O)/dist && mkdir -p $(O)/dist
+	$(Q)$(MAKE) --no-print-directory -s install O=$(O) DESTDIR= PREFIX=$(abspath $(O))/dist/exitlab-$(VERSION) >/dev/null
+	$(Q)tar -C $(O)/dist -cJf $(O)/dist/exitlab-$(VERSION)-amd64.tar.xz exitlab-$(VERSION)
 
 .PHONY: clean
 clean: ## remove $(O)

@@ -16,7 +16,7 @@ build_packages="build-essential clang pkg-config git bpftool libbpf-dev libelf-d
 	liblzma-dev libzstd-dev liburing-dev libmd-dev"
 run_packages="gnuplot-nox fonts-liberation iproute2 ethtool kmod xz-utils iperf3 fio procps"
 test_packages="libcmocka-dev llvm bats strace sqlite3 busybox-static cpio acpica-tools poppler-utils linux-perf trace-cmd tcpdump curl shellcheck python3 tmux
-	dmsetup clang-format clang-tidy cppcheck libclang-rt-14-dev chromium texlive-latex-recommended"
+	dmsetup clang-format clang-tidy cppcheck libclang-rt-14-dev chromium texlive-latex-recommended debhelper"
 qemu_package=qemu-system-x86
 qemu_min=1:8.0 # the igb SR-IOV card
 storage_daemon_package=qemu-utils
