@@ -129,9 +129,9 @@ $(O)/tests/replay: $(O)/obj/tests/bpf/replay.o $(O)/libbase.a
 all: $(O)/tests/replay
 
 # kill -9 of a VMM on a disk that loses what was not flushed: tests/soak/disk_kill.sh.
-$(O)/tests/disk_kill: $(call obj,tests/soak/disk_kill.c tests/soak/lossy.c) $(O)/libbase.a
+$(O)/tests/disk_kill $(O)/tests/power_cut: $(O)/tests/%: $(O)/obj/tests/soak/%.o $(call obj,tests/soak/lossy.c) $(O)/libbase.a
 	$(LINK) $^ -lmd -lm
-all: $(O)/tests/disk_kill
+all: $(O)/tests/disk_kill $(O)/tests/power_cut
 
 # ---- the micro guest: freestanding, multiboot ELF32 with 64-bit code inside -------------------
 MICRO_SRC := $(wildcard workloads/micro/*.c workloads/micro/*.S) workloads/job.c workloads/blk_load.c

@@ -278,7 +278,7 @@ static int one_kill(struct campaign *c, uint64_t kill_no)
 	struct victim v;
 	int err;
 
-	lossy_wipe(c->lossy);
+	lossy_load(c->lossy, NULL);
 	err = start_vm(c, &v, uring);
 	if (!err)
 		err = wait_acknowledged(&v, next_random(c, ACKS));

@@ -31,6 +31,7 @@ struct lossy {
 	pthread_cond_t closed;
 	unsigned n_open, ragged;
 	unsigned cached; /* atomic: sectors that are dirty */
+	uint64_t writes; /* atomic */
 	uint64_t bytes;
 	bool cut;		 /* there is no power */
 	uint8_t *cache, *medium; /* all of the disk: as it is read, and as it is when power fails */
@@ -85,6 +86,7 @@ static int disk_write(struct lossy *l, struct request *r)
 		return -EINVAL;
 	if (l->cut)
 		return -EIO;
+	__atomic_fetch_add(&l->writes, 1, __ATOMIC_RELAXED);
 	memcpy(l->cache + w->offset, w + 1, w->size);
 	for (uint64_t i = 0; i < w->size / LOSSY_SECTOR; i++)
 		set_dirty(l, w->offset / LOSSY_SECTOR + i, true);
@@ -331,12 +333,15 @@ const uint8_t *lossy_medium(const struct lossy *l)
 	return l->medium;
 }
 
-void lossy_wipe(struct lossy *l)
+void lossy_load(struct lossy *l, const void *data)
 {
 	pthread_mutex_lock(&l->lock);
 	l->cut = false;
-	memset(l->cache, 0, l->bytes);
-	memset(l->medium, 0, l->bytes);
+	if (data)
+		memcpy(l->medium, data, l->bytes);
+	else
+		memset(l->medium, 0, l->bytes);
+	memcpy(l->cache, l->medium, l->bytes);
 	for (uint64_t i = 0; i < l->bytes / LOSSY_SECTOR; i++)
 		set_dirty(l, i, false);
 	pthread_mutex_unlock(&l->lock);
@@ -350,4 +355,9 @@ unsigned lossy_ragged(const struct lossy *l)
 unsigned lossy_cached(const struct lossy *l)
 {
 	return __atomic_load_n(&l->cached, __ATOMIC_RELAXED);
+}
+
+uint64_t lossy_writes(const struct lossy *l)
+{
+	return __atomic_load_n(&l->writes, __ATOMIC_RELAXED);
 }

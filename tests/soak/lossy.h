@@ -27,7 +27,7 @@ void lossy_close(struct lossy *l);
 const char *lossy_path(const struct lossy *l);
 /* Until nobody has the file open and all that was asked has been done; -ETIMEDOUT. */
 int lossy_wait_closed(struct lossy *l);
-/* Power fails: until lossy_wipe nothing is written or flushed, and all who ask for it get EIO. */
+/* Power fails: until lossy_load nothing is written or flushed, and all who ask for it get EIO. */
 void lossy_cut(struct lossy *l);
 /*
  * What that leaves, once nobody has it open. tear: the medium breaks its promise, and the sectors of the
@@ -36,11 +36,12 @@ void lossy_cut(struct lossy *l);
 struct lossy_loss lossy_settle(struct lossy *l, uint64_t *random, bool tear);
 /* What is on the medium. */
 const uint8_t *lossy_medium(const struct lossy *l);
-/* Nothing is on it, and it has power. */
-void lossy_wipe(struct lossy *l);
+/* It has power, and this is on it, all of it; NULL: zeroes. Nobody may have it open. */
+void lossy_load(struct lossy *l, const void *data);
 /* Requests for parts of sectors, or outside of the file, that came. */
 unsigned lossy_ragged(const struct lossy *l);
-/* Sectors that would be lost now; safe at any time. */
+/* Sectors that would be lost now, and writes so far; safe at any time. */
 unsigned lossy_cached(const struct lossy *l);
+uint64_t lossy_writes(const struct lossy *l);
 
 #endif
