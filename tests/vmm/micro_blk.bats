@@ -75,6 +75,23 @@ blk() {
 	blk blk-sync mode=ide,direct=off,dma=off "area=1024 msg_size=512 work=1"
 }
 
+# pio WRITE_PCT WORK: blocks of 4 KiB by PIO; the exits of one, a register each, the polls of the alternate status left out.
+pio() {
+	"$bench" run blk-latency --guest=micro --mode=ide --set dma=off --medium=file --set area=64K --set verify=off --set write_pct="$1" --work="$2" \
+		--on=host --reps=1 --warmup=0 --store="$BATS_TEST_TMPDIR/store" --json |
+		jq -c --argjson n "$2" '[.exits[] | select(.key | test("x1f")) | {(.key): (.count / $n)}] | add'
+}
+
+@test "ide by PIO: the exits of 4 KiB are those of ATA's handshake, register by register" {
+	[ "$(id -u)" -eq 0 ] || skip "not root"
+	[ -r /sys/kernel/btf/vmlinux ] || skip "the kernel has no BTF"
+	dd if=/dev/zero of="$disk" oflag=direct bs=4096 count=1 conv=notrunc status=none || skip "no I/O past the page cache here"
+	# docs/block.md derives them: the address, the command, the status; KVM fetches 1,024 bytes of a string input at a time.
+	local handshake='"out 0x1f2": 2, "out 0x1f3": 2, "out 0x1f4": 2, "out 0x1f5": 2, "out 0x1f6": 1, "out 0x1f7": 1, "in 0x1f7": 1'
+	pio 0 20 | tee "$BATS_TEST_TMPDIR/read" | jq -e ". == {$handshake, \"in 0x1f0\": 4}" || { cat "$BATS_TEST_TMPDIR/read"; false; }
+	pio 100 2 | tee "$BATS_TEST_TMPDIR/write" | jq -e ". == {$handshake, \"out 0x1f0\": 1024}" || { cat "$BATS_TEST_TMPDIR/write"; false; }
+}
+
 @test "a sector that was damaged on its way fails the sample" {
 	run micro_vmm "workload=blk-iops duration_ns=100000000 area=262144 write_pct=50 corrupt=on" --disk "$disk,direct=off"
 	[ "$status" -eq 3 ]
