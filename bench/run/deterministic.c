@@ -327,9 +327,52 @@ static void date(json_t *rec, const char *id, const char *started, const struct 
 	json_object_set_new(rec, KEY(plan_id), json_string(plan_id));
 }
 
-static int commit(struct store *store, json_t *rec, const struct plan *p, const struct run_call *call,
+/* A plan that is being carried out. */
+struct sealed {
+	const struct plan *p;
+	struct cargo cargo;
+	json_t **merged;	 /* a record per cell */
+	struct lab_out *rep; /* what each repetition left */
+	unsigned n_reps;
+};
+
+/* Where a repetition's files of a cell are, once its record was found. */
+static char *cell_dir(const struct lab_out *out, size_t cell)
+{
+	return xasprintf("%s/cell-%zu", out->path, cell);
+}
+
+/* The logs of a boot, and those of one that was lost before it. */
+static int keep_logs(const struct sealed *s, size_t cell, const char *dir)
+{
+	static const char *const kinds[] = {"", "-lost"};
+	int err = 0;
+
+	for (unsigned i = 0; i < s->n_reps * ARRAY_SIZE(kinds) && !err; i++) {
+		unsigned rep = i / ARRAY_SIZE(kinds);
+		const char *kind = kinds[i % ARRAY_SIZE(kinds)];
+		char *cell_path = cell_dir(&s->rep[rep], cell);
+		char *from = xasprintf("%s/sample-0%s", cell_path, kind);
+		char *to = xasprintf("%s/sample-%u%s", dir, rep, kind);
+
+		if (file_exists(from))
+			err = dir_make_all(to);
+		if (!err && file_exists(from))
+			err = dir_copy_all(from, to);
+		free(cell_path);
+		free(from);
+		free(to);
+	}
+	if (err)
+		log_error("%s: the logs of its boots: %s", dir, strerror(-err));
+	return err;
+}
+
+static int commit(struct store *store, const struct sealed *s, size_t cell, const struct run_call *call,
 		  const char *started, struct run_result *out)
 {
+	const struct plan *p = s->p;
+	json_t *rec = s->merged[cell];
 	char id[32], *dir;
 	int err = store_begin(store, id, &dir);
 
@@ -343,6 +386,8 @@ static int commit(struct store *store, json_t *rec, const struct plan *p, const 
 	check_equal(rec);
 	err = run_write_csv(dir, rec);
 	if (!err)
+		err = keep_logs(s, cell, dir);
+	if (!err)
 		err = store_commit(store, id, rec);
 	if (err)
 		store_abort(store, id);
@@ -354,55 +399,79 @@ static int commit(struct store *store, json_t *rec, const struct plan *p, const 
 	return err;
 }
 
-static int repetition(const struct plan *p, const struct cargo *cargo, unsigned rep,
-		      json_t **merged)
+static int take_record(struct sealed *s, size_t cell, json_t *records, unsigned rep)
 {
-	struct lab_out dir;
+	const char *label = s->p->cell[cell].label;
+	json_t *rec = record_of_cell(records, label);
+	char *from, *to;
+	int err;
+
+	if (!rec) {
+		log_error("repetition %u gave no record of %s", rep + 1, label);
+		return -EIO;
+	}
+	from = xasprintf("%s/runs/%s", s->rep[rep].path, record_of(rec).id);
+	to = cell_dir(&s->rep[rep], cell);
+	err = errno_if(rename(from, to));
+	if (err)
+		log_error("%s: %s", from, strerror(-err));
+	else
+		err = join_records(&s->merged[cell], rec, rep);
+	free(from);
+	free(to);
+	return err;
+}
+
+static int repetition(struct sealed *s)
+{
+	unsigned rep = s->n_reps;
 	json_t *records;
 	uint64_t start = clock_ns();
-	int err = lab_out_make(&dir);
+	int err = lab_out_make(&s->rep[rep]);
 
 	if (err)
 		return err;
-	err = one_lab(p, cargo, dir.path);
-	records = load_records(dir.path);
-	for (size_t i = 0; i < p->n_cells && !err; i++) {
-		json_t *rec = record_of_cell(records, p->cell[i].label);
-
-		if (rec) {
-			err = join_records(&merged[i], rec, rep);
-			continue;
-		}
-		log_error("repetition %u gave no record of %s", rep + 1, p->cell[i].label);
-		err = -EIO;
-	}
+	s->n_reps++;
+	err = one_lab(s->p, &s->cargo, s->rep[rep].path);
+	records = load_records(s->rep[rep].path);
+	for (size_t i = 0; i < s->p->n_cells && !err; i++)
+		err = take_record(s, i, records, rep);
 	if (!err)
-		log_info("repetition %u of %u: %s", rep + 1, p->reps, fmt_ns((double)(clock_ns() - start)));
+		log_info("repetition %u of %u: %s", rep + 1, s->p->reps,
+			 fmt_ns((double)(clock_ns() - start)));
 	json_decref(records);
-	lab_out_remove(&dir);
 	return err;
+}
+
+static void sealed_free(struct sealed *s)
+{
+	for (size_t i = 0; i < s->p->n_cells; i++)
+		json_decref(s->merged[i]);
+	while (s->n_reps--)
+		lab_out_remove(&s->rep[s->n_reps]);
+	free(s->merged);
+	free(s->rep);
+	cargo_free(&s->cargo);
 }
 
 static int run_sealed(const struct plan *p, struct store *store, const struct run_call *call,
 		      struct run_result *out)
 {
 	char *kernel_dir = path_kernel(cell_kernel(&p->cell[0], p->args), "");
-	json_t **merged = xcalloc(p->n_cells, sizeof(*merged));
-	struct cargo cargo = {.n_files = 0};
+	struct sealed s = {.p = p,
+			   .merged = xcalloc(p->n_cells, sizeof(*s.merged)),
+			   .rep = xcalloc(p->reps, sizeof(*s.rep))};
 	int err = -ENOENT;
 	char started[32];
 
 	clock_iso8601(time(NULL), started, sizeof(started));
 	if (kernel_dir)
-		err = load_cargo(&cargo, p, kernel_dir);
-	for (unsigned rep = 0; rep < p->reps && !err; rep++)
-		err = repetition(p, &cargo, rep, merged);
+		err = load_cargo(&s.cargo, p, kernel_dir);
+	while (s.n_reps < p->reps && !err)
+		err = repetition(&s);
 	for (size_t i = 0; i < p->n_cells && !err; i++)
-		err = commit(store, merged[i], p, call, started, out);
-	for (size_t i = 0; i < p->n_cells; i++)
-		json_decref(merged[i]);
-	free(merged);
-	cargo_free(&cargo);
+		err = commit(store, &s, i, call, started, out);
+	sealed_free(&s);
 	free(kernel_dir);
 	return err;
 }

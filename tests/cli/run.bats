@@ -95,6 +95,8 @@ need_kvm() {
 	[ -n "${FULL:-}" ] || skip "two minutes; FULL=1 runs it, tests/soak/deterministic.sh more"
 	"$bench" run net-latency --mode=virtio --work=50 --deterministic --reps=2 --store="$store" --json 2>"$BATS_TEST_TMPDIR/err" |
 		jq -e '.ok and (.checks[] | select(.name == "deterministic") | .ok)' || { cat "$BATS_TEST_TMPDIR/err"; false; }
+	# What each boot said came back with it.
+	[ -e "$(echo "$store"/runs/*/sample-0/console.log)" ] && [ -e "$(echo "$store"/runs/*/sample-1/console.log)" ]
 }
 
 @test "--set mem: a size within bounds reaches the guest, others are refused" {
