@@ -11,6 +11,7 @@ cd "$(dirname "$0")/../.." || exit 1
 where=--deterministic cases='boot paths sriov latency extra' paging=
 [ "${1:-}" != --lab=intel ] || { where=$1 cases='boot cost memory paths' paging='--set=paging=nested,shadow'; shift; }
 dir=$(mktemp -d)
+: "${STORE:=$dir/store}"
 trap 'rm -rf "$dir"' EXIT
 failed=0
 
@@ -36,7 +37,7 @@ same() {
 	shift
 	: >"$log"
 	disturb "$log" 2>/dev/null &
-	"$O"/bench run "$@" "$where" --reps="$REPS" --store="$dir/store" --json >"$dir/$name.json" 2>"$log" ||
+	"$O"/bench run "$@" "$where" --reps="$REPS" --store="$STORE" --json >"$dir/$name.json" 2>"$log" ||
 		complain "$name: $(grep -E 'error|FAILED' "$log" | head -3)"
 	touch "$log.done"
 	wait $! 2>/dev/null
@@ -55,7 +56,7 @@ extra() {
 	make -s O="$O/extra" CFLAGS=-DEXTRA_PORT_READ all >"$dir/make.log" 2>&1 || { complain "extra: $(tail -3 "$dir/make.log")"; return; }
 	for build in "$O" "$O/extra"; do
 		"$build"/bench run net-latency --mode=virtio --work=$work --set warmup_ns=0 --deterministic --reps=1 --json \
-			--store="$dir/store" >"$dir/extra-${build##*/}.json" 2>"$dir/log"
+			--store="$STORE" >"$dir/extra-${build##*/}.json" 2>"$dir/log"
 	done
 	found="$(port_reads "$dir/extra-${O##*/}.json") $(port_reads "$dir/extra-extra.json")"
 	echo "extra: exits of the added port read, without and with it: $found"
