@@ -21,6 +21,7 @@ SEEN = {
 KEYED = {0, 18, 28, 29, 30, 31, 32, 44, 45, 49, 56}
 GUESTS = ("named", "cost", "every", "triple", "task", "cost_no_apicv", "every_no_apicv",
           "cost_shadow", "every_shadow", "cost_neither")
+ENDED = ("triple", "task")  # they do not say goodbye
 NUMBER = {name: n for n, name in SEEN.items()}
 
 
@@ -47,12 +48,21 @@ def totals_differ(totals, path):
     return [f"totals: ours {totals['exits']}, by the fast path {totals['fast']}, KVM's {kvm}"]
 
 
+def failed(path):
+    """What the guest itself has to say."""
+    said = open(path).read().splitlines()
+    bad = [line for line in said if line.startswith("exitlab fail")]
+    return bad if said[-1:] == ["exitlab done"] else bad + ["did not end"]
+
+
 def check(directory, guest, seen):
     profile = json.load(open(f"{directory}/{guest}.json"))
     theirs, own = tracepoint(f"{directory}/{guest}.hist"), ours(profile)
     bad = [f"{SEEN.get(r, r)}: ours {own.get(r, 0)}, the tracepoint's {theirs.get(r, 0)}"
            for r in sorted(set(own) | set(theirs), key=str) if own.get(r) != theirs.get(r)]
     bad += totals_differ(profile["totals"], f"{directory}/{guest}.kvm")
+    if guest not in ENDED:
+        bad += failed(f"{directory}/{guest}.agent")
     if profile["lost"]:
         bad.append(f"lost {profile['lost']}")
     bad += [f"no key: {row['reason']} {row['count']}" for row in profile["exits"]

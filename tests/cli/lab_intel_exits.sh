@@ -16,7 +16,7 @@ kvm() {
 count() {
 	echo 'hist:keys=exit_reason' >$hist/trigger
 	"$build/bench" profile --json -- sh -c 'page=$1; shift; exec "$@" 7<>"$page"' sh "$out/page" "$build/vmm" --kernel "$build/micro.elf" \
-		--mem 64M --console none --agent none --no-reboot --device exitlab-testdev --cmdline "duration_ns=20000000 $2" ${3:+"$3"} \
+		--mem 64M --console none --agent "$out/$1.agent" --no-reboot --device exitlab-testdev --cmdline "duration_ns=20000000 $2" ${3:+"$3"} \
 		>"$out/$1.json" 2>"$out/$1.err"
 	cat $hist/hist >"$out/$1.hist"
 	echo '!hist:keys=exit_reason' >$hist/trigger

@@ -102,6 +102,40 @@ static uint64_t do_window(uint64_t page)
 	return 0;
 }
 
+extern uint64_t pdpt[];
+
+/* Tables of their own for the first GiB, in three pages; the rest is shared. */
+static uint64_t copy_tables(uint64_t pages)
+{
+	uint64_t *pml4 = (uint64_t *)pages, *directories = pml4 + 512, *directory = directories + 512;
+
+	memset(pml4, 0, 4096);
+	memcpy(directories, pdpt, 4096);
+	memcpy(directory, (void *)(pdpt[0] & ~0xfffull), 4096);
+	pml4[0] = (uint64_t)directories | 7;
+	directories[0] = (uint64_t)directory | 7;
+	return pages;
+}
+
+/*
+ * An interrupt comes right after new page tables: under shadow paging its delivery is what touches the IDT
+ * and the stack first, and ends in an exit half way.
+ */
+static uint64_t do_delivery(uint64_t pages)
+{
+	uint64_t old, tables = copy_tables(pages);
+	uint32_t seen = irq_seen(IRQ);
+
+	apic_ipi(apic_id(), VEC);
+	__asm__ volatile("mov %%cr3, %0; mov %1, %%cr3; sti; nop; cli; mov %0, %%cr3"
+			 : "=&r"(old)
+			 : "r"(tables)
+			 : "memory");
+	if (irq_seen(IRQ) != seen + 1)
+		report_fail("an interrupt was lost or came twice on its way through new page tables");
+	return 0;
+}
+
 /* An interrupt comes that the task priority holds back. */
 static uint64_t do_priority(uint64_t page)
 {
@@ -199,6 +233,7 @@ static const struct op ops[] = {
 	{"invept", do_invept},	 {"invvpid", do_invvpid},   {"vmfunc", do_vmfunc},
 	{"pause", do_pause},	 {"xsetbv", do_xsetbv},	    {"umip", do_umip},
 	{"window", do_window},	 {"priority", do_priority}, {"eoi", do_eoi},
+	{"delivery", do_delivery},
 };
 
 /* These end the machine, so only those are run that are asked for. */
@@ -238,7 +273,7 @@ static void run_xapic(void)
 
 int job_every_exit(const struct workload_job *job)
 {
-	uint64_t page = (uint64_t)mem_alloc(4096, 4096);
+	uint64_t page = (uint64_t)mem_alloc(3 * 4096, 4096);
 	unsigned refused = 0;
 
 	if (!page)
