@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: MIT
 /* The filters of system calls, one for each kind of thread: what is not in these tables is not done. */
-#include <errno.h>
-#include <linux/audit.h>
 #include <linux/fs.h>
-#include <linux/filter.h>
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
-#include <linux/seccomp.h>
 #include <linux/vfio.h>
 #include <linux/vhost.h>
-#include <stdint.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
-#include "base/util.h"
+#include "base/call_filter.h"
 #include "vmm/sandbox/filter.h"
 #include "vmm/sandbox/sandbox.h"
 
@@ -138,60 +131,26 @@ static const struct rule ioctls[] = {
 	{(uint32_t)BLKGETSIZE64, IO, SANDBOX_DISK},
 };
 
-#define PROGRAM_MAX (2 * (ARRAY_SIZE(calls) + ARRAY_SIZE(ioctls)) + 8)
-
-struct program {
-	struct sock_filter code[PROGRAM_MAX];
-	unsigned short n;
-};
-
-static void emit_code(struct program *p, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
-{
-	p->code[p->n++] = (struct sock_filter){code, jt, jf, k};
-}
-
 static bool rule_holds(const struct rule *r, enum thread_kind kind, unsigned parts)
 {
 	return r->kinds >> kind & 1 && (!r->parts || r->parts & parts);
 }
 
-/* What is loaded equals the number of a rule: allowed. */
-static void emit_rules(struct program *p, const struct rule *rules, size_t n, enum thread_kind kind,
-		       unsigned parts)
+int filter_install(enum thread_kind kind, const char *who, unsigned parts)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (!rule_holds(&rules[i], kind, parts))
-			continue;
-		emit_code(p, BPF_JMP | BPF_JEQ | BPF_K, rules[i].number, 0, 1);
-		emit_code(p, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+	uint32_t requests[ARRAY_SIZE(ioctls)];
+	struct call_filter f;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ioctls); i++) {
+		if (rule_holds(&ioctls[i], kind, parts))
+			requests[n++] = ioctls[i].number;
 	}
-}
-
-/*
- *      the architecture is not ours: kill
- *      ioctl: its request is in the table or trap
- *      any other: its number is in the table or trap
- *
- * A trap, because the handler can say what it was; the thread cannot install another handler.
- */
-int filter_install(enum thread_kind kind, unsigned parts)
-{
-	struct program p = {.n = 0};
-	struct sock_fprog prog = {.filter = p.code};
-	unsigned at;
-
-	emit_code(&p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
-	emit_code(&p, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
-	emit_code(&p, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
-	emit_code(&p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
-	at = p.n;
-	emit_code(&p, BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 0); /* false: over the ioctls, set below */
-	emit_code(&p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1]), 0, 0);
-	emit_rules(&p, ioctls, ARRAY_SIZE(ioctls), kind, parts);
-	emit_code(&p, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
-	p.code[at].jf = (uint8_t)(p.n - at - 1);
-	emit_rules(&p, calls, ARRAY_SIZE(calls), kind, parts);
-	emit_code(&p, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
-	prog.len = p.n;
-	return errno_if(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog));
+	call_filter_begin(&f);
+	call_filter_allow_with(&f, SYS_ioctl, 1, requests, n);
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		if (rule_holds(&calls[i], kind, parts))
+			call_filter_allow(&f, calls[i].number);
+	}
+	return call_filter_install(&f, who);
 }

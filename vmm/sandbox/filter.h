@@ -5,7 +5,7 @@
 
 #include "vmm/core/threads.h"
 
-/* On the calling thread, for good. parts: enum sandbox_part. 0 or -errno. */
-int filter_install(enum thread_kind kind, unsigned parts);
+/* On the calling thread, which is who (base/call_filter.h). parts: enum sandbox_part. 0 or -errno. */
+int filter_install(enum thread_kind kind, const char *who, unsigned parts);
 
 #endif

@@ -19,7 +19,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -149,94 +148,6 @@ static int enter_landlock(void)
 	return err;
 }
 
-/* ---- the filter's messages ---- */
-
-/* A handler may call next to nothing: the line is put together here and written once. */
-struct line {
-	char text[160];
-	size_t n;
-};
-
-static void add_text(struct line *l, const char *text)
-{
-	while (*text && l->n < sizeof(l->text))
-		l->text[l->n++] = *text++;
-}
-
-static void add_number(struct line *l, uint64_t n, unsigned base)
-{
-	char digits[24], *at = digits + sizeof(digits) - 1;
-
-	*at = '\0';
-	do {
-		*--at = "0123456789abcdef"[n % base];
-		n /= base;
-	} while (n);
-	add_text(l, at);
-}
-
-/* Those that an intruder would begin with, by name. */
-static const struct {
-	int number;
-	const char *name;
-} names[] = {
-	{SYS_ioctl, "ioctl"},
-	{SYS_openat, "openat"},
-	{SYS_open, "open"},
-	{SYS_execve, "execve"},
-	{SYS_execveat, "execveat"},
-	{SYS_socket, "socket"},
-	{SYS_connect, "connect"},
-	{SYS_clone, "clone"},
-	{SYS_clone3, "clone3"},
-	{SYS_fork, "fork"},
-	{SYS_vfork, "vfork"},
-	{SYS_ptrace, "ptrace"},
-	{SYS_mmap, "mmap"},
-	{SYS_mprotect, "mprotect"},
-	{SYS_kill, "kill"},
-	{SYS_process_vm_readv, "process_vm_readv"},
-	{SYS_process_vm_writev, "process_vm_writev"},
-	{SYS_bpf, "bpf"},
-	{SYS_io_uring_setup, "io_uring_setup"},
-};
-
-static void add_call(struct line *l, int number)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (names[i].number == number) {
-			add_text(l, names[i].name);
-			return;
-		}
-	}
-	add_text(l, "number ");
-	add_number(l, (uint64_t)number, 10);
-}
-
-/* Set before the filter, under which a thread cannot ask for its name. */
-static _Thread_local const char *thread_words;
-
-static void on_trap(int sig, siginfo_t *si, void *context)
-{
-	const ucontext_t *at = context;
-	struct line line = {.n = 0};
-
-	(void)sig;
-	add_text(&line, "sandbox: ");
-	add_text(&line, thread_words);
-	add_text(&line, " made the system call ");
-	add_call(&line, si->si_syscall);
-	if (si->si_syscall == SYS_ioctl) {
-		add_text(&line, " 0x");
-		add_number(&line, (uint32_t)at->uc_mcontext.gregs[REG_RSI], 16);
-	}
-	add_text(&line, ", which it may not: ended\n");
-	if (write(STDERR_FILENO, line.text, line.n) < 0) {
-		/* Nobody reads it; the process ends all the same. */
-	}
-	syscall(SYS_exit_group, 128 + SIGSYS); /* not _exit: a sanitizer has its own, which looks for leaks */
-}
-
 /* ---- what the programs call ---- */
 
 /*
@@ -245,13 +156,10 @@ static void on_trap(int sig, siginfo_t *si, void *context)
  */
 static void warm_up(void)
 {
-	struct sigaction sa = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO};
-
 	tzset();
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_MMAP_MAX, 0);
 	mallopt(M_TRIM_THRESHOLD, INT32_MAX);
-	sigaction(SIGSYS, &sa, NULL);
 }
 
 int sandbox_enter(void)
@@ -294,10 +202,8 @@ void sandbox_thread(void *parts, enum thread_kind kind)
 		[THREAD_IO] = "an I/O thread",
 		[THREAD_CONTROL] = "the control thread",
 	};
-	int err;
+	int err = filter_install(kind, words[kind], (unsigned)(uintptr_t)parts);
 
-	thread_words = words[kind];
-	err = filter_install(kind, (unsigned)(uintptr_t)parts);
 	if (err)
 		die(EXIT_CANNOT, "sandbox: filter of %s: %s; --sandbox=off does without it", words[kind], strerror(-err));
 }
