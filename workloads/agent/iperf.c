@@ -6,13 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "workloads/agent/peer.h"
+#include "workloads/agent/peer_tools.h"
 #include "workloads/agent/throughput.h"
 #include "workloads/agent/tool.h"
 
@@ -20,58 +19,18 @@
 
 /* ---- peer ---- */
 
-/* " LOCAL:PORT REMOTE:0000 0A ...": state 0A is LISTEN. */
-static bool listening_row(const char *at_port)
-{
-	const char *row_end = at_port + strcspn(at_port, "\n");
-	const char *state = strstr(at_port, ":0000 0A ");
-
-	return state && state < row_end;
-}
-
-static bool port_listens(uint64_t port)
-{
-	static const char *const tables[] = {"/proc/net/tcp6", "/proc/net/tcp"};
-	char local[8];
-	bool found = false;
-
-	snprintf(local, sizeof(local), ":%04X ", (unsigned)port);
-	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
-		struct strbuf sb = STRBUF_INIT;
-
-		file_read(tables[i], &sb);
-		for (const char *p = strstr(strbuf_str(&sb), local); p; p = strstr(p + 1, local))
-			found |= listening_row(p);
-		strbuf_free(&sb);
-	}
-	return found;
-}
-
 int peer_iperf(struct session *s)
 {
-	char port[24], line[64];
-	char *argv[] = {(char *)"iperf3", (char *)"-s", (char *)"-1", (char *)"-p", port, NULL};
-	uint64_t deadline = clock_ns() + 3 * NSEC_PER_SEC;
-	bool up = false;
-	pid_t pid;
-	int err;
+	char line[64];
+	int err = tools_serve(s->tools, (uint16_t)(s->job.port + 1));
 
-	snprintf(port, sizeof(port), "%" PRIu64, s->job.port + 1);
-	pid = tool_start(argv, -1);
-	while (!up && clock_ns() < deadline && waitpid(pid, NULL, WNOHANG) == 0) {
-		clock_sleep_ns(5 * NSEC_PER_MSEC);
-		up = port_listens(s->job.port + 1);
-	}
-	if (!up) {
+	if (err)
 		talk_say(s->control, "err iperf3 does not start here; install Debian's iperf3");
-		err = -ENOENT;
-	} else {
+	else
 		err = talk_say(s->control, "ok");
-		while (!err && talk_line(s->control, line, sizeof(line)) >= 0)
-			; /* until the agent closes */
-	}
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	while (!err && talk_line(s->control, line, sizeof(line)) >= 0)
+		; /* until the agent closes */
+	tools_end(s->tools);
 	return err;
 }
 

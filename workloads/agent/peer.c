@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "workloads/agent/confine.h"
 #include "workloads/agent/peer.h"
+#include "workloads/agent/peer_tools.h"
 #include "workloads/agent/throughput.h"
 #include "workloads/dgram.h"
 
@@ -144,14 +145,14 @@ static void no_stall_limit(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
 }
 
-static void serve_sessions(int listen_fd)
+static void serve_sessions(int listen_fd, int tools)
 {
 	for (;;) {
 		static struct session s;
 		struct talk_hello hello = {0};
 		int err = -EPROTO;
 
-		s = (struct session){.listen_fd = listen_fd, .job.workload = "session"};
+		s = (struct session){.listen_fd = listen_fd, .tools = tools, .job.workload = "session"};
 		s.control = accept_hello(listen_fd, -1, &hello, &s.from, -1);
 		if (s.control < 0)
 			continue;
@@ -165,26 +166,50 @@ static void serve_sessions(int listen_fd)
 	}
 }
 
+/* The sanitizers need system calls of their own. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FILTERED false
+#else
+#define FILTERED true
+#endif
+
+/* While there is one thread: the others have what it has. The tools' channel, or -errno. */
+static int give_up_privileges(void)
+{
+	int err = confine_peer(), tools = -1;
+
+	if (err) {
+		log_error("the peer cannot give up its privileges: %s", strerror(-err));
+		return err;
+	}
+	tools = tools_start();
+	if (tools >= 0 && FILTERED)
+		err = confine_peer_calls();
+	if (tools < 0 || err) {
+		log_error("the peer cannot give up system calls: %s", strerror(-MIN(err, tools)));
+		return MIN(err, tools);
+	}
+	return tools;
+}
+
 /* Of the job only the port is ours: address and interface are the agent's, our side of the wire is
  * there already. */
 int peer_main(struct agent *a)
 {
-	int fd = listen_on(a->job.port), err;
+	int fd = listen_on(a->job.port), tools;
 
 	if (fd < 0) {
 		log_error("port %llu: cannot listen: %s", (unsigned long long)a->job.port, strerror(-fd));
 		return EXIT_CANNOT;
 	}
-	err = confine_peer(); /* while there is one thread: the others have what it has */
-	if (err) {
-		log_error("the peer cannot give up its privileges: %s", strerror(-err));
+	tools = give_up_privileges();
+	if (tools < 0)
 		return EXIT_CANNOT;
-	}
 	if (peer_dgram_start(a->job.port))
 		log_warn("UDP port %llu: cannot be bound; the micro guest's traffic will not be answered",
 			 (unsigned long long)a->job.port + DGRAM_PORT_OFFSET);
 	report_line("ready");
 	report_flush();
-	serve_sessions(fd);
+	serve_sessions(fd, tools);
 	return EXIT_OK;
 }

@@ -9,6 +9,7 @@
 struct session {
 	struct workload_job job;
 	int listen_fd, control;
+	int tools; /* peer_tools.h */
 	union talk_addr from; /* the agent */
 	uint64_t cpu_ns, wall_ns;
 };
