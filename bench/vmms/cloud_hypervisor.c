@@ -21,41 +21,17 @@ static void add_taps(const struct vmm_want *w, struct strbuf *sb)
 	strbuf_addc(sb, ']');
 }
 
-static int add_net(const struct vmm_want *w, struct strlist *a)
+static int net_text(const struct vmm_want *w, struct strbuf *sb)
 {
-	struct strbuf sb = STRBUF_INIT;
-	int err = 0;
-
-	strbuf_addf(&sb, "mac=%s", w->path->wire.mac);
+	strbuf_addf(sb, "mac=%s", w->path->wire.mac);
 	if (w->path->mode->server == SERVER_VMM)
-		add_taps(w, &sb);
+		add_taps(w, sb);
 	else if (w->path->mode->server == SERVER_HELPER)
-		strbuf_addf(&sb, ",num_queues=%u,vhost_user=true,socket=%s",
+		strbuf_addf(sb, ",num_queues=%u,vhost_user=true,socket=%s",
 			    2 * (unsigned)knobs_u64(w->knobs, "queues", 1), w->path->socket);
 	else
-		err = vmm_refuse_mode(&adapter_cloud_hypervisor, w->path->mode);
-	if (!err)
-		err = vmm_spell_knobs(&adapter_cloud_hypervisor, w, &sb);
-	strlist_add(a, "--net");
-	strlist_add(a, strbuf_str(&sb));
-	strbuf_free(&sb);
-	return err;
-}
-
-static int add_device(const struct vmm_want *w, struct strlist *a)
-{
-	switch (w->path->mode->front) {
-	case FRONT_NONE:
-		return 0;
-	case FRONT_VIRTIO_NET:
-		return add_net(w, a);
-	case FRONT_VFIO:
-		strlist_add(a, "--device");
-		strlist_addf(a, "path=/sys/bus/pci/devices/%s", w->path->sriov.vf_addr);
-		return 0;
-	default:
 		return vmm_refuse_mode(&adapter_cloud_hypervisor, w->path->mode);
-	}
+	return 0;
 }
 
 static int cloud_hypervisor_command(const struct vmm_want *w, struct strlist *a)
@@ -82,7 +58,7 @@ static int cloud_hypervisor_command(const struct vmm_want *w, struct strlist *a)
 	strlist_add(a, "tty");
 	strlist_add(a, "--console");
 	strlist_add(a, "off");
-	return add_device(w, a);
+	return vmm_add_card(&adapter_cloud_hypervisor, w, a, net_text, (const char *[]){"--device", "path="});
 }
 
 static const struct knob_spelling cloud_hypervisor_spellings[] = {{"queues", NULL}, {NULL, NULL}};

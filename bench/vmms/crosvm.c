@@ -10,38 +10,14 @@ static const char *crosvm_program(void)
 	return "crosvm";
 }
 
-static int add_net(const struct vmm_want *w, struct strlist *a)
+static int net_text(const struct vmm_want *w, struct strbuf *sb)
 {
-	struct strbuf sb = STRBUF_INIT;
-	int err = 0;
-
-	strbuf_addf(&sb, "tap-fd=%d,mac=%s", w->path->wire.tap_fd[0], w->path->wire.mac);
+	strbuf_addf(sb, "tap-fd=%d,mac=%s", w->path->wire.tap_fd[0], w->path->wire.mac);
 	if (w->path->mode->server == SERVER_KERNEL)
-		strbuf_adds(&sb, ",vhost-net=[device=/dev/vhost-net]");
+		strbuf_adds(sb, ",vhost-net=[device=/dev/vhost-net]");
 	else if (w->path->mode->server != SERVER_VMM)
-		err = vmm_refuse_mode(&adapter_crosvm, w->path->mode);
-	if (!err)
-		err = vmm_spell_knobs(&adapter_crosvm, w, &sb);
-	strlist_add(a, "--net");
-	strlist_add(a, strbuf_str(&sb));
-	strbuf_free(&sb);
-	return err;
-}
-
-static int add_device(const struct vmm_want *w, struct strlist *a)
-{
-	switch (w->path->mode->front) {
-	case FRONT_NONE:
-		return 0;
-	case FRONT_VIRTIO_NET:
-		return add_net(w, a);
-	case FRONT_VFIO:
-		strlist_add(a, "--vfio");
-		strlist_addf(a, "/sys/bus/pci/devices/%s", w->path->sriov.vf_addr);
-		return 0;
-	default:
 		return vmm_refuse_mode(&adapter_crosvm, w->path->mode);
-	}
+	return 0;
 }
 
 static int crosvm_command(const struct vmm_want *w, struct strlist *a)
@@ -65,7 +41,7 @@ static int crosvm_command(const struct vmm_want *w, struct strlist *a)
 	}
 	strlist_add(a, "--params");
 	strlist_add(a, w->cmdline);
-	err = add_device(w, a);
+	err = vmm_add_card(&adapter_crosvm, w, a, net_text, (const char *[]){"--vfio", ""});
 	strlist_addf(a, "%s/vmlinux", w->kernel);
 	return err;
 }

@@ -35,12 +35,9 @@ static int microvm_command(const struct vmm_want *w, struct strlist *a)
 }
 
 static const char *const microvm_carry[] = {
-	"/usr/bin/qemu-system-x86_64",
+	QEMU_CARRY,
 	"/usr/share/seabios/bios-microvm.bin",
 	"/usr/share/qemu/bios-microvm.bin",
-	"/usr/share/qemu/linuxboot_dma.bin",
-	"/usr/share/qemu/pvh.bin",
-	"/usr/share/qemu/multiboot_dma.bin",
 	NULL,
 };
 

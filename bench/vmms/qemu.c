@@ -67,13 +67,10 @@ static int qemu_command(const struct vmm_want *w, struct strlist *a)
 
 /* Its firmware it finds in directories of its own. */
 static const char *const qemu_carry[] = {
-	"/usr/bin/qemu-system-x86_64",
+	QEMU_CARRY,
 	"/usr/share/seabios/bios-256k.bin",
-	"/usr/share/qemu/kvmvapic.bin",
-	"/usr/share/qemu/linuxboot_dma.bin",
-	"/usr/share/qemu/pvh.bin",
 	"/usr/share/qemu/bios-256k.bin",
-	"/usr/share/qemu/multiboot_dma.bin",
+	"/usr/share/qemu/kvmvapic.bin",
 	NULL,
 };
 

@@ -5,6 +5,11 @@
 
 #include "bench/vmms/vmm.h"
 
+/* What each of its machines loads to boot a kernel, beside the machine's own firmware. */
+#define QEMU_CARRY                                                                                \
+	"/usr/bin/qemu-system-x86_64", "/usr/share/qemu/linuxboot_dma.bin", "/usr/share/qemu/pvh.bin", \
+		"/usr/share/qemu/multiboot_dma.bin"
+
 extern const struct knob_spelling qemu_spellings[];
 
 /*

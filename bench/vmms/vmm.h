@@ -108,6 +108,13 @@ bool vmm_is_here(const struct vmm_adapter *vmm);
 bool vmm_can(const struct vmm_adapter *vmm, const struct mode *mode);
 /* The modes that it has, ", " between them. Caller frees. */
 char *vmm_modes(const struct vmm_adapter *vmm);
+/*
+ * The path's device for a VMM that has a virtio card and functions of real ones, and takes "--net TEXT" for
+ * the first: net_text writes it but for the knobs. vfio: the option for the others, and what stands before
+ * the device's directory. 0, or -ENOTSUP (logged).
+ */
+int vmm_add_card(const struct vmm_adapter *vmm, const struct vmm_want *w, struct strlist *a,
+		 int (*net_text)(const struct vmm_want *w, struct strbuf *sb), const char *const vfio[2]);
 /* Of a VMM that has none of the device's switches. */
 extern const struct knob_spelling vmm_no_spellings[];
 /* 0, or -ENOTSUP (logged) for a variant: this VMM has none. */
