@@ -132,8 +132,9 @@ static bool ledger_is_at(struct victim *v, uint64_t at)
 {
 	struct blk_ledger *l = &v->ledger;
 
-	return pread(v->ram, l, sizeof(*l), (off_t)at) == sizeof(*l) && l->magic == BLK_LEDGER_MAGIC &&
-	       l->at == at;
+	if (pread(v->ram, l, sizeof(*l), (off_t)at) != sizeof(*l))
+		return false;
+	return l->magic == BLK_LEDGER_MAGIC && l->at == at && l->places && l->sectors;
 }
 
 static bool find_ledger(struct campaign *c, struct victim *v)
@@ -182,6 +183,8 @@ static uint64_t newest_of(const struct victim *v, const uint64_t *list)
 {
 	uint64_t newest = 0;
 
+	if (!v->ledger.sectors)
+		return 0; /* it never came so far */
 	for (uint64_t i = 0; i < v->ledger.places; i++)
 		newest = MAX(newest, list[i]);
 	return newest / v->ledger.sectors;

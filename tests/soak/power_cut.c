@@ -45,7 +45,8 @@ static pid_t start_program(const struct lossy *l, char **argv)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (char **a = argv; *a; a++)
 		*a = with_path(*a, lossy_path(l));
-	execv(argv[0], argv);
+	if (argv[0])
+		execv(argv[0], argv);
 	_exit(127);
 }
 
