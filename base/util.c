@@ -15,7 +15,7 @@ void *xcalloc(size_t n, size_t size)
 	void *p = calloc(MAX(n, 1), MAX(size, 1));
 
 	if (!p)
-		die(EXIT_CANNOT, "out of memory (%zu x %zu bytes)", n, size);
+		die(EXIT_CANNOT, "out of memory (%zu x %zu bytes); free some and try again", n, size);
 	return p;
 }
 
@@ -24,7 +24,7 @@ void *xrealloc(void *old, size_t size)
 	void *p = realloc(old, MAX(size, 1));
 
 	if (!p)
-		die(EXIT_CANNOT, "out of memory (%zu bytes)", size);
+		die(EXIT_CANNOT, "out of memory (%zu bytes); free some and try again", size);
 	return p;
 }
 
@@ -40,7 +40,7 @@ char *xstrdup(const char *s)
 	char *p = strdup(s);
 
 	if (!p)
-		die(EXIT_CANNOT, "out of memory");
+		die(EXIT_CANNOT, "out of memory; free some and try again");
 	return p;
 }
 
@@ -49,7 +49,7 @@ char *xvasprintf(const char *fmt, va_list ap)
 	char *s;
 
 	if (vasprintf(&s, fmt, ap) < 0)
-		die(EXIT_CANNOT, "out of memory");
+		die(EXIT_CANNOT, "out of memory; free some and try again");
 	return s;
 }
 

@@ -101,7 +101,7 @@ static void import_file(struct store *store, const char *path, struct tally *t)
 	size_t i;
 
 	if (!doc)
-		log_error("%s: %s", path, e.text);
+		log_error("%s: %s", path, text_or(e.text, "out of memory; free some and try again"));
 	if (!json_is_array(records)) {
 		import_record(store, NULL, doc, t);
 	} else {

@@ -37,8 +37,11 @@ static int index_error(sqlite3 *db, const char *what)
 			  what);
 		return -ENOSPC;
 	case SQLITE_READONLY:
-		log_error("store index: %s: read-only", what);
+		log_error("store index: %s: read-only; make it writable, the index completes itself then", what);
 		return -EROFS;
+	case SQLITE_NOMEM:
+		log_error("store index: %s: out of memory; free some and try again, the store is whole", what);
+		return -ENOMEM;
 	case SQLITE_BUSY:
 		log_error("store index: %s: another bench has held it for 10 s; try again", what);
 		return -EBUSY;

@@ -24,7 +24,8 @@ static int find_ids(struct store *s, const char *sql, const char *text, int64_t 
 		snprintf(id[n++], 32, "%s", (const char *)sqlite3_column_text(st, 0));
 	sqlite3_finalize(st);
 	if (code != SQLITE_OK) {
-		log_error("store %s: index: %s", s->dir, sqlite3_errmsg(s->db));
+		log_error("store %s: index: %s; try again, or delete index.sqlite, it will be built anew", s->dir,
+			  sqlite3_errmsg(s->db));
 		return -EIO;
 	}
 	return n;

@@ -202,9 +202,40 @@ int store_series(struct store *s, const struct run_filter *f, const char *metric
 	return finish_query(s, st, code);
 }
 
+/* What is marked already; an empty object when nothing is, NULL when it cannot be read. */
+static json_t *marks_load(const char *path)
+{
+	json_error_t e;
+	json_t *marks;
+
+	if (!file_exists(path))
+		return json_object();
+	marks = json_load_file(path, 0, &e);
+	if (!json_is_object(marks)) {
+		log_error("%s: %s; nothing is marked, or the marks that are there would be lost", path,
+			  text_or(e.text, "cannot be read"));
+		json_decref(marks);
+		return NULL;
+	}
+	return marks;
+}
+
+static int marks_save(struct store *s, const char *path, const json_t *marks)
+{
+	char *text = json_dumps(marks, JSON_INDENT(1) | JSON_SORT_KEYS);
+	int err = -ENOMEM;
+
+	if (text)
+		err = file_write_atomic(path, text, strlen(text));
+	if (err)
+		store_fail(s, "mark a run", err);
+	free(text);
+	return err;
+}
+
 int store_accept(struct store *s, const char *ref, const char *metric, const char *why)
 {
-	char *path, *text, id[32];
+	char *path, id[32];
 	struct interval iv;
 	json_t *rec, *marks;
 	bool known;
@@ -226,20 +257,14 @@ int store_accept(struct store *s, const char *ref, const char *metric, const cha
 		return -ENOENT;
 	}
 	path = xasprintf("%s/%s/accepted.json", s->runs, id);
-	marks = json_load_file(path, 0, NULL);
-	if (!marks)
-		marks = json_object();
-	json_object_set_new(marks, metric, json_string(why));
-	text = json_dumps(marks, JSON_INDENT(1) | JSON_SORT_KEYS);
-	if (text)
-		err = file_write_atomic(path, text, strlen(text));
-	else
-		err = -EINVAL;
-	if (err)
-		store_fail(s, "mark a run", err);
-	else
+	marks = marks_load(path);
+	err = -EIO;
+	if (marks) {
+		json_object_set_new(marks, metric, json_string(why));
+		err = marks_save(s, path, marks);
+	}
+	if (!err)
 		err = index_add_dir(s->db, s->runs, id);
-	free(text);
 	free(path);
 	json_decref(marks);
 	return err;

@@ -39,6 +39,10 @@ static const char *reason(int err)
 	case EACCES:
 	case EPERM:
 		return "read-only; choose a writable one with --store DIR";
+	case EIO:
+		return "the disk failed to write; look at the kernel's log, and choose another with --store DIR";
+	case ENOMEM:
+		return "out of memory; free some and try again";
 	default:
 		return strerror(-err);
 	}

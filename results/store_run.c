@@ -158,7 +158,7 @@ int store_write_record(const char *dir, json_t *record)
 	char *path = xasprintf("%s/record.json", dir);
 	char *text = json_dumps(record, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	int err = -EINVAL;
+	int err = -ENOMEM;
 
 	if (fd < 0)
 		err = -errno;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -216,6 +217,84 @@ static void test_nothing_changed_without_a_note(void **state)
 	assert_int_not_equal(journal_open(&j), 0);
 }
 
+/* ---- each write fails once ---- */
+
+static int writes_left; /* until the one that fails; 0: none does */
+
+static bool write_fails(void)
+{
+	if (!writes_left || --writes_left)
+		return false;
+	errno = ENOSPC;
+	return true;
+}
+
+/* In the place of the C library's, for all that this program is made of. */
+ssize_t write(int fd, const void *data, size_t n)
+{
+	return write_fails() ? -1 : syscall(SYS_write, fd, data, n);
+}
+
+int fsync(int fd)
+{
+	return write_fails() ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+/* Two changes by a process that is killed after them. True: its k-th write failed. */
+static bool changes_in_child(int k)
+{
+	pid_t pid = fork();
+	struct journal *j;
+	int status;
+	bool went;
+
+	if (pid) {
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		return WEXITSTATUS(status);
+	}
+	writes_left = k;
+	went = !journal_open(&j);
+	went = went && !journal_write(j, a, "new-a", NULL);
+	went = went && !journal_write(j, b, "new-b", NULL);
+	_exit(!went);
+}
+
+static void test_each_write_fails(void **state)
+{
+	int k = 0;
+	bool failed;
+
+	(void)state;
+	do {
+		assert_int_equal(set_up(NULL), 0);
+		failed = changes_in_child(++k);
+		assert_true(journal_recover() >= 0);
+		holds(a, "old-a");
+		holds(b, "old-b");
+		assert_int_equal(tear_down(NULL), 0);
+	} while (failed);
+	assert_int_equal(k, 7); /* note, its fsync and the change, twice; then none was left to fail */
+}
+
+/* Putting back may fail as well: what is left stands in the journal for the next start. */
+static void test_each_write_of_recovery_fails(void **state)
+{
+	(void)state;
+	for (int k = 1; k <= 2; k++) {
+		assert_int_equal(set_up(NULL), 0);
+		assert_false(changes_in_child(0));
+		holds(b, "new-b");
+		writes_left = k;
+		journal_recover();
+		assert_int_equal(writes_left, 0);
+		assert_true(journal_recover() >= 0);
+		holds(a, "old-a");
+		holds(b, "old-b");
+		assert_int_equal(tear_down(NULL), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +307,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_torn_line, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_failed_step, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_nothing_changed_without_a_note, set_up, tear_down),
+		cmocka_unit_test(test_each_write_fails),
+		cmocka_unit_test(test_each_write_of_recovery_fails),
 	};
 
 	log_init("test", LOG_ERROR);
