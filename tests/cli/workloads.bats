@@ -37,6 +37,31 @@ host() {
 	done
 }
 
+# stall BENCH WHO SECONDS: this agent of that run, peer or run, stands still for so long, in mid-traffic.
+stall() {
+	local pid= runner=$1 switched=0
+	until [ "$switched" -gt 60 ]; do
+		kill -0 "$runner" || return 1
+		pid=$(pgrep -P "$runner" -f "agent $2 " || true)
+		[ -z "$pid" ] || switched=$(sed -n 's/^voluntary_ctxt_switches:\t//p' "/proc/$pid/status")
+	done
+	kill -STOP "$pid"
+	sleep "$3"
+	kill -CONT "$pid"
+}
+
+# 200 transactions a second for 2 s: a stall of 300 ms holds up 60 and more, of which 40 wait for 100 ms and longer.
+@test "latency counts from when a transaction was due: all that a stall holds up are late, not the first alone" {
+	for who in peer run; do
+		"$bench" run net-latency --set rate=200 --duration=2s --mode=host --on=host --reps=1 --warmup=0 --no-probes \
+			--store="$store" --json >"$BATS_TEST_TMPDIR/json" &
+		stall $! $who 0.3
+		wait $!
+		json 'j["summary"]["latency_max_ns"]["median"] > 280e6 and j["summary"]["latency_p90_ns"]["median"] > 60e6'
+		json 'j["summary"]["transactions_per_s"]["median"] > 190'
+	done
+}
+
 @test "damaged payload: status 1, no number" {
 	host net-throughput --work=2000000 --set corrupt=on
 	[ "$status" -eq 1 ]
