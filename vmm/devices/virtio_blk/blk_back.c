@@ -78,8 +78,6 @@ static int blk_config_write(struct vu_device *d, uint32_t off, const uint8_t *da
 
 	if (!(b->blk.offered & VIRTIO_BIT(VIRTIO_BLK_F_CONFIG_WCE)))
 		return -EOPNOTSUPP;
-	if (len != 1)
-		return -EINVAL;
 	return vblk_config_write(&b->blk, off, len, data[0]);
 }
 
