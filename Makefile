@@ -254,6 +254,7 @@ soak: all unit-bins ## the long versions: simulations, a regression found, kills
 	$(Q)O=$(O) tests/soak/rebind.sh
 	$(Q)O=$(O) tests/soak/sriov.sh
 	$(Q)O=$(O) tests/soak/deterministic.sh
+	$(Q)O=$(O) tests/soak/deterministic.sh --lab=intel
 	$(Q)O=$(O) tests/soak/probes.sh
 	$(Q)O=$(O) tests/soak/iommufd.sh
 
