@@ -14,6 +14,7 @@
 	M(S, MAP, window, MUST)                                                                   \
 	M(S, LIST, exits, MAY)                                                                    \
 	M(S, MAP, totals, MAY)                                                                    \
+	M(S, LIST, laps, MAY) /* exits up to each edge that the guest marked in its window */     \
 	M(S, TEXT, names_note, MAY) /* why a QEMU's registers have no names */                    \
 	M(S, MAP, notify, MAY)                                                                    \
 	M(S, LIST, threads, MAY)                                                                  \

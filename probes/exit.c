@@ -220,3 +220,13 @@ json_t *window_to_json(struct probes *p)
 			 (int)(w->closed > 0 && !probes_hot(p)->gate), "open_ns", (json_int_t)w->open_ns,
 			 "close_ns", (json_int_t)w->close_ns, "total_ns", (json_int_t)w->total_ns);
 }
+
+json_t *laps_to_json(struct probes *p)
+{
+	const struct window_state *w = &p->skel->bss->window;
+	json_t *laps = json_array();
+
+	for (uint32_t i = 0; i < MIN(w->laps, WINDOW_LAPS); i++)
+		json_array_append_new(laps, json_integer((json_int_t)w->lap[i]));
+	return laps;
+}

@@ -65,15 +65,19 @@ struct probes_totals {
 };
 void probes_totals(struct probes *p, struct probes_totals *t);
 
-/* Exits that no row holds, and events that the kernel did not call the programs for. */
+/*
+ * Exits that no row holds, edges of a window's parts beyond the last, and events that the kernel did not
+ * call the programs for.
+ */
 uint64_t probes_lost(struct probes *p);
 /* What the probes themselves cost in the window so far; false when it was too short to tell. */
 bool probes_cost_ns(struct probes *p, uint64_t *out);
 enum probe_backend probes_backend(struct probes *p);
 
-/* probes_read()'s "exits", "totals" and "window". */
+/* probes_read()'s "exits", "totals", "window" and "laps". */
 json_t *exits_to_json(struct probes *p);
 json_t *totals_to_json(struct probes *p);
 json_t *window_to_json(struct probes *p);
+json_t *laps_to_json(struct probes *p);
 
 #endif

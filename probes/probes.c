@@ -346,7 +346,9 @@ static uint64_t missed_runs(struct probes *p)
 
 uint64_t probes_lost(struct probes *p)
 {
-	return p->skel->bss->window.lost + missed_runs(p);
+	const struct window_state *w = &p->skel->bss->window;
+
+	return w->lost + sub_floor(w->laps, WINDOW_LAPS) + missed_runs(p);
 }
 
 uint64_t probes_untimed(const struct probes *p)
@@ -408,6 +410,7 @@ int probes_read(struct probes *p, json_t **out)
 	if (p->opts.exits) {
 		json_object_set_new(j, "exits", exits_to_json(p));
 		json_object_set_new(j, "totals", totals_to_json(p));
+		json_object_set_new(j, "laps", laps_to_json(p));
 		missing = names_missing(p->names); /* after the rows, which ask for names */
 		if (missing)
 			json_object_set_new(j, "names_note", json_string(missing));

@@ -31,6 +31,7 @@
 #define RECENT_ROWS   8
 #define ROWS_RESERVED 128
 #define ROWS_SHARED   256 /* more than there are reasons */
+#define WINDOW_LAPS   64  /* a power of two */
 
 /*
  * Numbers that are handed back: userspace puts them in, the programs take them out, and what a number stands
@@ -153,6 +154,8 @@ struct window_state {
 	__u64 total_ns;          /* sum of the closed windows */
 	__u64 last_open_ns;
 	__u64 lost;              /* exits of vCPUs beyond PROBE_VCPUS, or without any row */
+	__u32 laps;              /* edges that the guest has marked; those beyond WINDOW_LAPS are lost */
+	__u64 lap[WINDOW_LAPS];  /* at each: the exits so far of the vCPU that marked it, its own included */
 };
 
 /* A histogram of the other probes, in the order of base/hist.h. */

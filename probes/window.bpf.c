@@ -36,6 +36,17 @@ static __always_inline void window_close(struct vcpu_state *s, __u64 now)
 	s->take_user = 1;
 }
 
+static __always_inline void window_lap(const struct vcpu_state *s)
+{
+	__u32 n = window.laps;
+
+	if (!hot.gate)
+		return;
+	if (n < WINDOW_LAPS)
+		window.lap[n & (WINDOW_LAPS - 1)] = s->exits + s->untraced;
+	window.laps = n + 1;
+}
+
 int window_marker(__u32 value, __u32 slot, __u64 now)
 {
 	struct vcpu_state *s = &hot.vcpu[slot & (PROBE_VCPUS - 1)];
@@ -44,6 +55,8 @@ int window_marker(__u32 value, __u32 slot, __u64 now)
 		window_open(s, now);
 	else if (value == MARKER_VALUE(MARKER_CLOSE))
 		window_close(s, now);
+	else if (value == MARKER_VALUE(MARKER_LAP))
+		window_lap(s);
 	return 0;
 }
 

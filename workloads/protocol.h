@@ -43,6 +43,11 @@ enum marker_op {
 	MARKER_BOOTED = 1, /* first act of the agent (or of the micro guest's ring-0 entry) */
 	MARKER_OPEN = 2,   /* window opens: count from here */
 	MARKER_CLOSE = 3,  /* window closes */
+	/*
+	 * An edge of a part of the window: two per part, before and behind it. Of each part the agent says
+	 * "metric ops.NAME N", how many operations it was, in the order of the parts.
+	 */
+	MARKER_LAP = 4,
 };
 
 #define MARKER_VALUE(op) (MARKER_MAGIC << 4 | (op))

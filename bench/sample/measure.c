@@ -301,6 +301,7 @@ static json_t *metrics_of(const struct observed *o, double ns)
 		metric_per(m, "guest_kicks", number(o->agent, "guest_kicks"), &unit);
 	queue_metrics(o, m);
 	disk_metrics(o, m);
+	measure_laps(o, m);
 	if (!isnan(overhead_ns) && ns > 0)
 		metric_put(m, "overhead_pct", 100 * overhead_ns / ns);
 	return m;
@@ -321,6 +322,8 @@ int measure_sample(const struct observed *o, struct record_sample *s, char **why
 		failed = "disk_requests";
 	if (!measure_cross_check(o, s->checks))
 		failed = "cross_check";
+	if (!measure_laps_check(o, s->checks))
+		failed = "laps";
 	if (!check_lost(o, s->checks))
 		failed = "lost_events";
 	if (failed) {

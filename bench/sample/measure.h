@@ -49,4 +49,14 @@ bool measure_cross_check(const struct observed *o, json_t *checks);
  */
 bool measure_disk_check(const struct observed *o, json_t *checks);
 
+/* ---- laps.c ---- */
+
+/*
+ * exits_per_op.KIND of each kind of operation that the agent tells of (ops.KIND), from the edges that it
+ * marked in its window. Nothing without probes, and 0 in a container.
+ */
+void measure_laps(const struct observed *o, json_t *metrics);
+/* Two edges for each kind. Adds the check where there are edges or kinds; false: the sample is void. */
+bool measure_laps_check(const struct observed *o, json_t *checks);
+
 #endif

@@ -188,6 +188,50 @@ static void requests_of_a_disk(void **state)
 	}
 }
 
+/* Of each part the exits between its edges, without the edge's own; where edges are missing, no numbers. */
+static void parts_of_a_window(void **state)
+{
+	static const struct {
+		const char *laps;
+		bool contained;
+		int err;
+		double first, second; /* exits per operation; -1: no number */
+	} cases[] = {
+		{"[100, 101, 150, 191]", false, 0, 0, 2},
+		{"[100, 301, 302, 303]", false, 0, 2, 0},
+		{"[100, 101, 150]", false, -EIO, -1, -1},
+		{"[1, 2, 3, 4, 5, 6]", false, -EIO, -1, -1},
+		{"[]", false, -EIO, -1, -1},
+		{NULL, true, 0, 0, 0},
+		{NULL, false, 0, -1, -1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct observed o = {.contained = cases[i].contained};
+		struct record_sample s = {.ok = true};
+		const json_t *first, *second;
+		char *why = NULL;
+
+		o.agent = json_pack("{s:i, s:i, s:f, s:i}", "window_ns", 1000, "ops.syscall", 100,
+				    "op_ns.syscall", 5.0, "ops.fork", 20);
+		if (cases[i].laps)
+			o.probes = json_pack("{s:s, s:{s:i}, s:o}", "backend", "svm", "totals", "exits", 500,
+					     "laps", json_loads(cases[i].laps, 0, NULL));
+		if (measure_sample(&o, &s, &why) != cases[i].err)
+			fail_msg("case %zu: %s", i, why);
+		first = json_object_get(s.metrics, "exits_per_op.syscall");
+		second = json_object_get(s.metrics, "exits_per_op.fork");
+		assert_int_equal(!!first, cases[i].first >= 0);
+		assert_true(!first || json_number_value(first) == cases[i].first);
+		assert_true(!second || json_number_value(second) == cases[i].second);
+		json_decref(members_write(&sample_members, &s));
+		json_decref(o.probes);
+		json_decref(o.agent);
+		free(why);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +239,7 @@ int main(void)
 		cmocka_unit_test(rows_become_one),
 		cmocka_unit_test(unseen_is_absent),
 		cmocka_unit_test(requests_of_a_disk),
+		cmocka_unit_test(parts_of_a_window),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
