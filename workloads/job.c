@@ -140,6 +140,24 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+bool job_wants(const struct workload_job *job, const char *part)
+{
+	const char *p = job->op;
+
+	if (!*p)
+		return true;
+	for (; p; p = strchr(p, ',')) {
+		size_t n = 0;
+
+		p += *p == ',';
+		while (part[n] && p[n] == part[n])
+			n++;
+		if (!part[n] && (!p[n] || p[n] == ','))
+			return true;
+	}
+	return false;
+}
+
 static int set_pair(struct workload_job *job, char *word)
 {
 	char *eq = strchr(word, '=');

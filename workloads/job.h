@@ -27,7 +27,7 @@ enum job_verify { JOB_VERIFY_OFF, JOB_VERIFY_SAMPLE, JOB_VERIFY_FULL };
 
 struct workload_job {
 	char workload[24];
-	char op[64]; /* comma list for workloads that consist of several (micro: exit-cost) */
+	char op[64]; /* comma list for workloads that consist of several */
 	uint64_t duration_ns, warmup_ns;
 	uint64_t work; /* > 0: fixed work (bytes, transactions, iterations) instead of a duration */
 	uint64_t seed;
@@ -79,6 +79,8 @@ void job_defaults(struct workload_job *job);
 int job_set(struct workload_job *job, const char *key, const char *value);
 /* The same for people: "8M", "250ms" (job_text.c; not for the micro guest). */
 int job_set_text(struct workload_job *job, const char *key, const char *value);
+/* Of a workload that consists of several parts: op is empty or names this one. */
+bool job_wants(const struct workload_job *job, const char *part);
 /*
  * Defaults, then every key of the line. On error bad (if not NULL, 64 bytes) holds the offending
  * word. Words without '=' are errors; blanks and a final newline separate.

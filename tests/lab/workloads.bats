@@ -17,6 +17,15 @@ once() {
 	once ipi --set cpus=2 --work=300
 }
 
+@test "kernel-ops: a port write and CPUID exit each time, a system call and a pipe do not" {
+	once kernel-ops
+	# The timer's exits come on top, more of them on a busy machine.
+	jq -e '.samples[0].metrics | .["exits_per_op.port_write"] >= 1 and .["exits_per_op.cpuid"] >= 1 and
+		.["exits_per_op.syscall"] < 0.5 and .["exits_per_op.pipe"] < 0.5 and .["op_ns.fork"] < .["op_ns.exec"]' \
+		"$BATS_TEST_TMPDIR"/store/runs/*/record.json ||
+		{ jq '.samples[0].metrics' "$BATS_TEST_TMPDIR"/store/runs/*/record.json; false; }
+}
+
 @test "net-throughput: every payload byte verified, both directions, IPv6, two streams" {
 	once net-throughput --mode=virtio --duration=500ms --set verify=full --set direction=both
 	once net-throughput --mode=virtio --duration=500ms --set verify=full --set streams=2 --ipv6

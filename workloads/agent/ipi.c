@@ -6,43 +6,21 @@
  * wakes an idle CPU (HLT, IPI, wake-up)
  */
 #include <errno.h>
-#include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "workloads/agent/agent.h"
+#include "workloads/agent/turns.h"
 
 struct pair {
 	uint32_t turn; /* whose move it is; a futex */
 	uint32_t beat; /* grows while the spinner has its CPU */
 	bool stop;
 };
-
-static int pin_self(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET((size_t)cpu, &set);
-	return errno_if(sched_setaffinity(0, sizeof(set), &set));
-}
-
-static void hand_over(struct pair *p, uint32_t to)
-{
-	__atomic_store_n(&p->turn, to, __ATOMIC_RELEASE);
-	syscall(SYS_futex, &p->turn, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-}
-
-static void wait_turn(struct pair *p, uint32_t mine)
-{
-	while (__atomic_load_n(&p->turn, __ATOMIC_ACQUIRE) != mine)
-		syscall(SYS_futex, &p->turn, FUTEX_WAIT_PRIVATE, 1 - mine, NULL, NULL, 0);
-}
 
 static void *spinner(void *arg)
 {
@@ -60,10 +38,10 @@ static void *echo_turns(void *arg)
 
 	pin_self(1);
 	for (;;) {
-		wait_turn(p, 1);
+		turn_await(&p->turn, 1);
 		if (__atomic_load_n(&p->stop, __ATOMIC_RELAXED))
 			return NULL;
-		hand_over(p, 0);
+		turn_give(&p->turn, 0);
 	}
 }
 
@@ -99,12 +77,12 @@ static void wake_idle(uint64_t n, struct hist *h)
 	for (uint64_t i = 0; i < n; i++) {
 		uint64_t t0 = clock_ns();
 
-		hand_over(&p, 1);
-		wait_turn(&p, 0);
+		turn_give(&p.turn, 1);
+		turn_await(&p.turn, 0);
 		hist_add(h, clock_ns() - t0);
 	}
 	__atomic_store_n(&p.stop, true, __ATOMIC_RELAXED);
-	hand_over(&p, 1);
+	turn_give(&p.turn, 1);
 	pthread_join(t, NULL);
 }
 

@@ -56,6 +56,9 @@ int main(int argc, char **argv)
 {
 	static struct agent a;
 
+	/* The program that kernel-ops starts. */
+	if (argc == 2 && !strcmp(argv[1], "nothing"))
+		return EXIT_OK;
 	signal(SIGPIPE, SIG_IGN);
 	/* As process 1 of a container it has a command. */
 	if (getpid() == 1 && (argc < 2 || strcmp(argv[1], "run") != 0))

@@ -281,16 +281,16 @@ int job_every_exit(const struct workload_job *job)
 	report("ready");
 	window_open();
 	for (unsigned i = 0; *job->op && i < ARRAY_SIZE(last); i++)
-		if (op_wanted(job, last[i].name))
+		if (job_wants(job, last[i].name))
 			ring0(last[i].fn, page);
 	for (unsigned i = 0; i < ARRAY_SIZE(ops); i++)
-		if (op_wanted(job, ops[i].name))
+		if (job_wants(job, ops[i].name))
 			refused += ring0_try(ops[i].fn, page) == (uint64_t)TRY_FAULTED;
-	if (op_wanted(job, "nmi"))
+	if (job_wants(job, "nmi"))
 		ring0(do_nmi, page);
-	if (op_wanted(job, "timer"))
+	if (job_wants(job, "timer"))
 		run_timer();
-	if (op_wanted(job, "xapic"))
+	if (job_wants(job, "xapic"))
 		run_xapic();
 	window_close();
 	report_note("every-exit: %u of %u operations refused", refused, (unsigned)ARRAY_SIZE(ops));

@@ -323,12 +323,12 @@ int job_exit_cost(const struct workload_job *job)
 	report("ready");
 	window_open();
 	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (op_wanted(job, kinds[i].name))
+		if (job_wants(job, kinds[i].name))
 			measure_kind(&kinds[i], &results[i], job);
 	window_close();
 	__atomic_store_n(&m.stop, true, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
-		if (!op_wanted(job, kinds[i].name))
+		if (!job_wants(job, kinds[i].name))
 			continue;
 		report_kind(&kinds[i], &results[i]);
 		any = true;

@@ -115,7 +115,7 @@ int job_hostile(const struct workload_job *job)
 	window_open();
 	for (unsigned i = 0; i < ARRAY_SIZE(all); i++) {
 		for (const struct hostile_class *c = all[i]; c->name; c++) {
-			if (!op_wanted(job, c->name))
+			if (!job_wants(job, c->name))
 				continue;
 			ran++;
 			if (run_class(job, c))

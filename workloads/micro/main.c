@@ -93,24 +93,6 @@ void *mem_alloc(uint64_t size, uint64_t align)
 	return p;
 }
 
-bool op_wanted(const struct workload_job *job, const char *part)
-{
-	const char *p = job->op;
-
-	if (!*p)
-		return true;
-	for (; p; p = strchr(p, ',')) {
-		size_t n = 0;
-
-		p += *p == ',';
-		while (part[n] && p[n] == part[n])
-			n++;
-		if (!part[n] && (!p[n] || p[n] == ','))
-			return true;
-	}
-	return false;
-}
-
 /* Shell sort: a few thousand samples in well under a millisecond, and no stack. */
 void sort_u64(uint64_t *v, unsigned n)
 {

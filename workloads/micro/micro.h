@@ -178,8 +178,6 @@ int job_blk(const struct workload_job *job);
 int job_hostile(const struct workload_job *job);
 int job_every_exit(const struct workload_job *job);
 
-/* op is empty or names this part. */
-bool op_wanted(const struct workload_job *job, const char *part);
 /* Ascending, in place. */
 void sort_u64(uint64_t *v, unsigned n);
 
