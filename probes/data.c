@@ -29,6 +29,11 @@ struct probed_notify probed_notify_of(const json_t *read)
 	READ(notify, PROBED_NOTIFY_MEMBERS, probed_notify, probed_of(read).notify);
 }
 
+struct probed_grants probed_grants_of(const json_t *read)
+{
+	READ(grants, PROBED_GRANTS_MEMBERS, probed_grants, probed_of(read).grants);
+}
+
 bool probed_counter(const json_t *counters, size_t i, struct probed_counter *c)
 {
 	static const struct member rows[] = {PROBED_COUNTER_MEMBERS(MEMBER_ROW, struct probed_counter)};

@@ -17,6 +17,7 @@
 	M(S, LIST, laps, MAY) /* exits up to each edge that the guest marked in its window */     \
 	M(S, TEXT, names_note, MAY) /* why a QEMU's registers have no names */                    \
 	M(S, MAP, notify, MAY)                                                                    \
+	M(S, MAP, grants, MAY) /* of a Xen back end in the VMM */                                \
 	M(S, LIST, threads, MAY)                                                                  \
 	M(S, MAP, mmu, MAY)                                                                       \
 	M(S, LIST, counters, MAY)                                                                 \
@@ -39,6 +40,7 @@
 	M(S, OR_ZERO, pio, MUST)                                                                  \
 	M(S, OR_ZERO, mmio, MUST)                                                                 \
 	M(S, OR_ZERO, hlt, MUST)                                                                  \
+	M(S, OR_ZERO, hypercalls, MAY)                                                            \
 	M(S, OR_ZERO, injected, MUST)                                                             \
 	M(S, OR_ZERO, userspace_exits, MUST)                                                      \
 	M(S, OR_ZERO, guest_ns, MUST)
@@ -58,6 +60,10 @@
 	M(S, MAP, kick_to_service, MAY)                                                           \
 	M(S, MAP, raise_to_injection, MUST)
 
+#define PROBED_GRANTS_MEMBERS(M, S)                                                               \
+	M(S, OR_ZERO, maps, MUST)                                                                 \
+	M(S, OR_ZERO, copies, MUST)
+
 #define PROBED_COUNTER_MEMBERS(M, S)                                                              \
 	M(S, TEXT, event, MUST)                                                                   \
 	M(S, INT, tid, MUST)                                                                      \
@@ -76,6 +82,9 @@ struct probed_totals {
 struct probed_notify {
 	PROBED_NOTIFY_MEMBERS(MEMBER_FIELD, )
 };
+struct probed_grants {
+	PROBED_GRANTS_MEMBERS(MEMBER_FIELD, )
+};
 struct probed_counter {
 	PROBED_COUNTER_MEMBERS(MEMBER_FIELD, )
 };
@@ -85,6 +94,7 @@ struct probed probed_of(const json_t *read);
 struct probed_window probed_window_of(const json_t *read);
 struct probed_totals probed_totals_of(const json_t *read);
 struct probed_notify probed_notify_of(const json_t *read);
+struct probed_grants probed_grants_of(const json_t *read);
 bool probed_counter(const json_t *counters, size_t i, struct probed_counter *c);
 
 #endif

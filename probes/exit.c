@@ -168,6 +168,8 @@ static void add_kind(struct probes *p, struct probes_totals *t, uint32_t reason,
 		t->pio += n;
 	if (kind == KIND_HLT)
 		t->hlt += n;
+	if (kind == KIND_HYPERCALL)
+		t->hypercalls += n;
 }
 
 void probes_totals(struct probes *p, struct probes_totals *t)
@@ -201,11 +203,12 @@ json_t *totals_to_json(struct probes *p)
 	struct probes_totals t;
 
 	probes_totals(p, &t);
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "exits", (json_int_t)t.exits,
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "exits", (json_int_t)t.exits,
 			 "untraced", (json_int_t)t.untraced, "fast", (json_int_t)t.fast, "pio",
 			 (json_int_t)t.pio, "mmio", (json_int_t)t.mmio, "hlt", (json_int_t)t.hlt,
-			 "injected", (json_int_t)t.injected, "userspace_exits",
-			 (json_int_t)t.userspace_exits, "guest_ns", (json_int_t)t.guest_ns);
+			 "hypercalls", (json_int_t)t.hypercalls, "injected", (json_int_t)t.injected,
+			 "userspace_exits", (json_int_t)t.userspace_exits, "guest_ns",
+			 (json_int_t)t.guest_ns);
 }
 
 /* Without a gate the window is the time from open to now. */

@@ -60,7 +60,7 @@ bool probes_device(struct probes *p, const struct exit_sum *s, char *buf, size_t
 bool probes_hlt(struct probes *p, const struct exit_sum *s);
 
 struct probes_totals {
-	uint64_t exits, untraced, fast, pio, mmio, hlt, injected, userspace_exits, guest_ns;
+	uint64_t exits, untraced, fast, pio, mmio, hlt, hypercalls, injected, userspace_exits, guest_ns;
 	uint64_t lost;
 };
 void probes_totals(struct probes *p, struct probes_totals *t);

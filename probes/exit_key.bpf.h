@@ -16,6 +16,24 @@ struct vmcb_exit {
 	__u64 code, info1, info2;
 };
 
+/* KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL of <linux/kvm.h>. */
+#define XEN_INTERCEPT_HCALL 2
+
+/* Of a VM that is one of Xen's the call and, in 64-bit mode, which of a family of calls: RDI. */
+static __always_inline __u64 hypercall_key(struct kvm_vcpu *vcpu)
+{
+	__u64 nr = vcpu->arch.regs[0];
+	struct kvm *kvm = vcpu->kvm;
+	__u32 flags = 0;
+
+	/* It lies too far into struct kvm for an offset of a load. */
+	if (bpf_core_field_exists(kvm->arch.xen_hvm_config))
+		bpf_core_read(&flags, sizeof(flags), &kvm->arch.xen_hvm_config.flags);
+	if (flags & XEN_INTERCEPT_HCALL)
+		return KEY_XEN | (nr & 0xffff) | (vcpu->arch.regs[7] & 0xffff) << 16;
+	return nr & ~KEY_XEN;
+}
+
 static __always_inline __u64 svm_key(struct vcpu_state *s, struct kvm_vcpu *vcpu, const struct vmcb_exit *e)
 {
 	switch ((__u32)e->code) {
@@ -24,7 +42,7 @@ static __always_inline __u64 svm_key(struct vcpu_state *s, struct kvm_vcpu *vcpu
 	case SVM_MSR:
 		return (__u32)vcpu->arch.regs[1] | (e->info1 & 1 ? KEY_WRITE : 0);
 	case SVM_VMMCALL:
-		return vcpu->arch.regs[0];
+		return hypercall_key(vcpu);
 	case SVM_NPF:
 		s->gpa = e->info2;
 		return e->info1 & PFERR_RSVD ? e->info2 : KEY_NONE;
@@ -97,7 +115,7 @@ static __always_inline void read_vmx(struct vcpu_state *s, struct kvm_vcpu *vcpu
 	if (s->reason == VMX_RDMSR || s->reason == VMX_WRMSR)
 		s->key = (__u32)vcpu->arch.regs[1];
 	else if (s->reason == VMX_VMCALL)
-		s->key = vcpu->arch.regs[0];
+		s->key = hypercall_key(vcpu);
 }
 
 /*

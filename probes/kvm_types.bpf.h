@@ -21,8 +21,17 @@ struct pt_regs___sys {
 	unsigned long di, si;
 };
 
+struct kvm_xen_hvm_config {
+	__u32 flags;
+};
+
+struct kvm_arch {
+	struct kvm_xen_hvm_config xen_hvm_config;
+};
+
 struct kvm {
 	int userspace_pid;
+	struct kvm_arch arch;
 };
 
 struct kvm_vcpu_arch {

@@ -5,6 +5,7 @@
 
 #include "base/hist_json.h"
 #include "probes/exit.h"
+#include "probes/hypercalls.h"
 #include "probes/internal.h"
 #include "probes/kernel.h"
 #include "probes/names.h"
@@ -62,6 +63,8 @@ static bool is_doorbell(struct probes *p, const struct exit_sum *s)
 {
 	char name[64];
 
+	if (reason_kind(p->backend, s->reason) == KIND_HYPERCALL)
+		return hypercall_is_send(s->key);
 	if (reason_kind(p->backend, s->reason) == KIND_PIO && s->key & KEY_IN)
 		return false; /* IDE's command is its status when it is read */
 	return names_find(p->names, s->tgid, p->backend, s->reason, s->key, name, sizeof(name)) &&

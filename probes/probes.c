@@ -15,6 +15,7 @@
 #include "probes/counters.h"
 #include "probes/cpu.h"
 #include "probes/exit.h"
+#include "probes/grants.h"
 #include "probes/internal.h"
 #include "probes/kernel.h"
 #include "probes/mmu.h"
@@ -254,11 +255,13 @@ static int load_and_attach(struct probes *p)
 	notify_choose(p);
 	cpu_choose(p);
 	mmu_choose(p);
+	grants_choose(p);
 	err = probes_bpf__load(p->skel);
 	if (!err)
 		err = probes_bpf__attach(p->skel);
 	if (err)
 		return load_failed(err);
+	grants_attach(p);
 	return map_rows(p);
 }
 
@@ -402,7 +405,7 @@ void probes_stop(struct probes *p)
 int probes_read(struct probes *p, json_t **out)
 {
 	uint64_t lost = probes_lost(p), own_ns;
-	json_t *j = json_object();
+	json_t *j = json_object(), *grants;
 	const char *missing;
 
 	json_object_set_new(j, "backend", json_string(probes_backend_text(p)));
@@ -419,6 +422,9 @@ int probes_read(struct probes *p, json_t **out)
 		json_object_set_new(j, "notify", notify_to_json(p));
 	if (p->opts.cpu)
 		json_object_set_new(j, "threads", cpu_to_json(p));
+	grants = grants_to_json(p);
+	if (grants)
+		json_object_set_new(j, "grants", grants);
 	if (p->opts.mmu)
 		json_object_set_new(j, "mmu", mmu_to_json(p));
 	if (p->opts.counters)

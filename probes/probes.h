@@ -25,6 +25,7 @@ struct probes_opts {
 	bool exits, notify, cpu, mmu; /* which probes */
 	/* do not sample their own run time: while that is done they cost twice as much */
 	bool no_cost;
+	const char *grants;   /* the VMM's program, whose Xen back end is looked at; NULL */
 	const char *counters; /* libpfm4 event list, or NULL */
 	const char *trace;    /* Chrome/Perfetto trace file, or NULL */
 	int vcpu;             /* -1: all */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probes/hypercalls.h"
 #include "probes/reasons.h"
 
 struct reason {
@@ -269,7 +270,7 @@ const char *key_text(enum probe_backend backend, uint32_t reason, uint64_t key, 
 		snprintf(buf + n, 40 - (size_t)n, "0x%" PRIx64, key & 0xffffffff);
 		break;
 	case KIND_HYPERCALL:
-		snprintf(buf, 40, "%" PRIu64, key);
+		hypercall_text(key, buf, 40);
 		break;
 	case KIND_VECTOR:
 		/* A page fault under shadow paging whose address turned out to be a register's. */

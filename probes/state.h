@@ -57,6 +57,7 @@ enum probe_backend {
 #define KEY_OTHER  (~0ull)      /* too many keys */
 #define KEY_IN     (1ull << 16) /* I/O: bits 0-15 the port */
 #define KEY_WRITE  (1ull << 32) /* MSR: bits 0-31 the register; APIC: 0-11 */
+#define KEY_XEN    (1ull << 62) /* a hypercall of Xen's: bits 0-15 its number, 16-31 its first argument */
 #define KEY_SOME   (1ull << 33) /* what is keyed may be number 0: CR, DR, APIC's register */
 
 /*
@@ -177,6 +178,11 @@ struct notify_state {
 	__u64 wakeups, block_ns;              /* wake-ups after sleeping */
 	__u64 timer_waits;
 	struct plain_hist kick_to_service, raise_to_injection;
+};
+
+/* What a Xen back end in the VMM did with pages of its guest. */
+struct grant_state {
+	__u64 maps, copies;
 };
 
 /* One thread that serves the VM. */

@@ -86,6 +86,16 @@ static bool has_kvm(void)
 	return host_kvm_backend() != KVM_NONE;
 }
 
+static bool has_kvm_xen(void)
+{
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC), has = 0;
+
+	if (fd >= 0)
+		has = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_XEN_HVM);
+	close_fd(&fd);
+	return has > 0 && has & KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL;
+}
+
 static bool has_vhost(void)
 {
 	return access("/dev/vhost-net", R_OK | W_OK) == 0;
@@ -123,6 +133,7 @@ unsigned host_lacks(unsigned needs, char **why)
 	} table[] = {
 		{NEED_KVM, has_kvm, "no usable /dev/kvm"},
 		{NEED_KVM_LINUX, kvm_runs_linux, "its KVM cannot run Linux guests"},
+		{NEED_KVM_XEN, has_kvm_xen, "its kernel is built without CONFIG_KVM_XEN, or before 5.12"},
 		{NEED_ROOT, has_root, "not root"},
 		{NEED_TAP, tap_works, "no /dev/net/tun"},
 		{NEED_VHOST, has_vhost, "no /dev/vhost-net"},

@@ -24,6 +24,7 @@ enum front_end {
 	FRONT_VIRTIO_BLK,
 	FRONT_NVME,
 	FRONT_IDE,
+	FRONT_XEN_NET, /* the VM is one of Xen's, KVM takes its hypercalls */
 	FRONT_VFIO, /* a function of a device of this host */
 };
 

@@ -504,7 +504,7 @@ void plan_free(struct plan *p)
 	free(p->step);
 }
 
-static bool cell_uses_kvm(const struct cell *c)
+bool cell_uses_kvm(const struct cell *c)
 {
 	return c->vmm && (!c->vmm->uses_kvm || c->vmm->uses_kvm(vmm_variant(c->variant)));
 }
@@ -531,6 +531,12 @@ unsigned plan_needs(const struct plan *p)
 	if (plan_real_wire(p) && !p->args->nic && !p->args->peer)
 		needs |= NEED_VFIO;
 	return needs;
+}
+
+/* Debian's usual kernel is built without CONFIG_KVM_XEN. */
+const char *plan_lab_kernel(const struct plan *p)
+{
+	return plan_needs(p) & NEED_KVM_XEN ? "newer" : NULL;
 }
 
 bool plan_real_wire(const struct plan *p)

@@ -117,6 +117,8 @@ static inline const char *cell_vmm_given(const struct cell *c)
 {
 	return text_or(c->programs.vmm, c->variant);
 }
+/* It has a VM, and that needs this machine's KVM. */
+bool cell_uses_kvm(const struct cell *c);
 /* The program that its VMM is, a path or a name in PATH; NULL when it is not there (logged). */
 const char *cell_vmm_program(const struct cell *c);
 /* Where its threads run: 0, or -EINVAL (logged) for a --pin that is none. */
@@ -124,6 +126,8 @@ int cell_pin(const struct cell *c, const struct run_args *args, struct pin *pin)
 void plan_free(struct plan *p);
 /* What the cells need of the machine that runs them (needs bits of the workload, of modes and of VMMs). */
 unsigned plan_needs(const struct plan *p);
+/* The kernel of a lab that can run them; NULL: the usual one. */
+const char *plan_lab_kernel(const struct plan *p);
 /* A comparison that includes sriov goes over the real wire in all its modes, unless told otherwise. */
 bool plan_real_wire(const struct plan *p);
 void plan_print(const struct plan *p, FILE *out);

@@ -131,6 +131,7 @@ static int one_lab(const struct plan *p, const struct cargo *cargo, const char *
 {
 	struct lab_spec spec = {
 		.machine = machine_find(p->args->lab),
+		.kernel = plan_lab_kernel(p),
 		.cwd = "/",
 		.deterministic = true,
 		.tell = {.inner = true, .plan_id = "deterministic"},

@@ -165,7 +165,8 @@ static uint64_t lab_limit(const struct plan *p)
 static int run_in_one_lab(const struct plan *p, struct store *store, const struct run_call *call,
 			  struct run_result *out)
 {
-	struct lab_spec spec = {.timeout_ns = or_usual(p->args->timeout_ns, lab_limit(p))};
+	struct lab_spec spec = {.timeout_ns = or_usual(p->args->timeout_ns, lab_limit(p)),
+				.kernel = plan_lab_kernel(p)};
 	struct lab_out dir;
 	int status, adopted = 0, err = lab_out_make(&dir);
 

@@ -176,6 +176,24 @@ static void no_exits(json_t *m, const struct unit *u)
 	metric_per(m, "exits", 0, u);
 }
 
+/* By its hypercalls a guest of Xen's is served, and its back end through grants. */
+static void xen_metrics(const struct observed *o, json_t *m, const struct unit *u)
+{
+	struct probed_totals t = probed_totals_of(o->probes);
+	struct probed_grants g = probed_grants_of(o->probes);
+
+	if (t.hypercalls > 0) {
+		metric_put(m, "hypercalls", t.hypercalls);
+		metric_per(m, "hypercalls", t.hypercalls, u);
+	}
+	if (!probed_of(o->probes).grants)
+		return;
+	metric_put(m, "grant_maps", g.maps);
+	metric_put(m, "grant_copies", g.copies);
+	metric_per(m, "grant_maps", g.maps, u);
+	metric_per(m, "grant_copies", g.copies, u);
+}
+
 static void exit_metrics(const struct observed *o, json_t *m, const struct unit *u, double ns)
 {
 	struct probed d = probed_of(o->probes);
@@ -194,6 +212,7 @@ static void exit_metrics(const struct observed *o, json_t *m, const struct unit 
 	metric_per(m, "exits", t.exits, u);
 	per_unit(m, "exits_per_op", t.exits, number(o->agent, "ops"));
 	metric_per(m, "userspace_exits", t.userspace_exits, u);
+	xen_metrics(o, m, u);
 	kick_metrics(o, m, u);
 	if (d.notify)
 		metric_per(m, "interrupts", probed_notify_of(o->probes).injected, u);

@@ -146,8 +146,14 @@ static int open_probes(struct vm_boot *b, const char *observer)
 		.no_cost = observer,
 		.vcpu = -1,
 	};
+	char *program = NULL;
+	int err;
 
-	if (probes_open(&b->probes, &o))
+	if (b->cell->mode->front == FRONT_XEN_NET)
+		o.grants = program = path_program(cell_vmm_program(b->cell));
+	err = probes_open(&b->probes, &o);
+	free(program);
+	if (err)
 		return boot_fail(b, -ENOTSUP, "the probes could not be attached");
 	return 0;
 }

@@ -28,6 +28,18 @@ static int add_e1000(const struct vmm_want *w, struct strlist *a)
 	return 0;
 }
 
+static int add_xen_net(const struct vmm_want *w, struct strlist *a)
+{
+	if (!qemu_uses_kvm(w->variant)) {
+		log_error("--vmm=qemu:%s: mode xen needs KVM, which takes the hypercalls", w->variant);
+		return -ENOTSUP;
+	}
+	qemu_add_tap(w, 1, false, a);
+	strlist_add(a, "-device");
+	strlist_addf(a, "xen-net-device,netdev=n0,mac=%s", w->path->wire.mac);
+	return 0;
+}
+
 static int add_device(const struct vmm_want *w, struct strlist *a)
 {
 	switch (w->path->mode->front) {
@@ -35,6 +47,8 @@ static int add_device(const struct vmm_want *w, struct strlist *a)
 		return 0;
 	case FRONT_E1000:
 		return add_e1000(w, a);
+	case FRONT_XEN_NET:
+		return add_xen_net(w, a);
 	case FRONT_VIRTIO_NET:
 		return qemu_add_virtio_net(w, &adapter_qemu, a);
 	case FRONT_VIRTIO_BLK:

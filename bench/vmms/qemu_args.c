@@ -19,18 +19,30 @@ static void add_memory(const struct vmm_want *w, bool shared, struct strlist *a)
 	strlist_addf(a, "%llu", mib);
 }
 
+/* An option of its own: -machine takes no properties of it. QEMU wants the IOAPIC for itself. */
+static void add_xen_accel(struct strlist *a)
+{
+	strlist_add(a, "-accel");
+	strlist_add(a, "kvm,xen-version=0x40011,kernel-irqchip=split");
+}
+
 static void add_cpus_and_memory(const struct vmm_want *w, const char *machine, bool tcg, struct strlist *a)
 {
 	const char *irqchip = knobs_get(w->knobs, "irqchip", NULL), *accel = "kvm", *cpu = "host";
 	bool shared = w->path->mode->server == SERVER_HELPER; /* the helper maps the guest's memory */
+	bool xen = w->path->mode->front == FRONT_XEN_NET;
 	struct strbuf sb = STRBUF_INIT;
 
 	if (tcg) {
 		accel = "tcg";
 		cpu = "max";
 	}
-	strbuf_addf(&sb, "%s,accel=%s", machine, accel);
-	if (irqchip && !tcg)
+	strbuf_adds(&sb, machine);
+	if (xen)
+		add_xen_accel(a);
+	else
+		strbuf_addf(&sb, ",accel=%s", accel);
+	if (irqchip && !tcg && !xen)
 		strbuf_addf(&sb, ",kernel-irqchip=%s", strcmp(irqchip, "kernel") ? irqchip : "on");
 	if (shared)
 		strbuf_adds(&sb, ",memory-backend=mem");

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The probes at length: a million exits a second for a minute; the cross-checks of tests/lab/probes.bats on the newer kernel as
-# well; kernels that are locked down.
+# well; the hypercalls of a
+# guest of Xen's against the kernel's own tracepoint; kernels that are locked down.
 #
-#   tests/soak/probes.sh [rate] [newer] [lockdown]
+#   tests/soak/probes.sh [rate] [newer] [xen] [lockdown]
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 : "${O:=build}"
@@ -19,6 +20,13 @@ newer() {
 		fail "the newer kernel (./setup.sh --newer): status $?"
 }
 
+# A kernel that finds no root ends its VM; until then it has called Xen a thousand times.
+xen() {
+	local out
+	out=$(timeout 300 "$bench" lab exec --kernel=newer --timeout=280s -- sh tests/soak/xen_hypercalls.sh "$bench") ||
+		fail "hypercalls of a guest of Xen's: status $?: $out"
+}
+
 # locked MODE STATUS PATTERN: what the profiler says there.
 locked() {
 	local mode=$1 want=$2 pattern=$3 out status=0
@@ -32,7 +40,7 @@ lockdown() {
 	locked integrity 0 'io .*in 0x2ff'
 }
 
-for what in "${@:-rate newer lockdown}"; do
+for what in "${@:-rate newer xen lockdown}"; do
 	for w in $what; do "$w"; done
 done
 [ $failed -eq 0 ] && echo "probes: passed"

@@ -131,6 +131,33 @@ static void unseen_is_absent(void **state)
 	}
 }
 
+/* Hypercalls and grants are numbers where there are any, and not 0 where nobody looks at them. */
+static void xen_is_counted(void **state)
+{
+	struct observed o = {.agent = json_pack("{s:i, s:i}", "packets", 10, "window_ns", 1000)};
+	struct record_sample s = {.ok = true};
+	char *why = NULL;
+
+	(void)state;
+	o.probes = json_pack("{s:{s:i, s:i}, s:{s:i, s:i}}", "totals", "exits", 50, "hypercalls", 20,
+			     "grants", "maps", 15, "copies", 0);
+	assert_int_equal(measure_sample(&o, &s, &why), 0);
+	assert_true(number(s.metrics, "hypercalls") == 20);
+	assert_true(number(s.metrics, "hypercalls_per_packet") == 2);
+	assert_true(number(s.metrics, "grant_maps_per_packet") == 1.5);
+	assert_true(json_is_real(json_object_get(s.metrics, "grant_copies_per_packet")));
+	json_decref(members_write(&sample_members, &s));
+	json_decref(o.probes);
+	s = (struct record_sample){.ok = true};
+	o.probes = json_pack("{s:{s:i}}", "totals", "exits", 50);
+	assert_int_equal(measure_sample(&o, &s, &why), 0);
+	assert_null(json_object_get(s.metrics, "hypercalls"));
+	assert_null(json_object_get(s.metrics, "grant_maps_per_packet"));
+	json_decref(members_write(&sample_members, &s));
+	json_decref(o.probes);
+	json_decref(o.agent);
+}
+
 /* A disk's costs are shared among its requests; what our VMM's queues got must be what the guest gave. */
 static void requests_of_a_disk(void **state)
 {
@@ -240,6 +267,7 @@ int main(void)
 		cmocka_unit_test(unseen_is_absent),
 		cmocka_unit_test(requests_of_a_disk),
 		cmocka_unit_test(parts_of_a_window),
+		cmocka_unit_test(xen_is_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

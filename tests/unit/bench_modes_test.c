@@ -221,7 +221,9 @@ static void each_vmm_has_each_device(void **state)
 		{"crosvm", &mode_vhost,
 		 "--net tap-fd=9,mac=52:54:00:00:00:01,vhost-net=[device=/dev/vhost-net] micro.elf/vmlinux"},
 		{"crosvm", &mode_sriov, "--vfio /sys/bus/pci/devices/0000:01:10.0 micro.elf/vmlinux"},
-		{"qemu", &mode_ide, "-device piix3-ide,id=piix -blockdev driver=host_device,"},
+		{"qemu", &mode_xen, "-accel kvm,xen-version=0x40011,kernel-irqchip=split -machine q35 -cpu host"},
+		{"qemu", &mode_xen, "-device xen-net-device,netdev=n0,mac=52:54:00:00:00:01"},
+{"qemu", &mode_ide, "-device piix3-ide,id=piix -blockdev driver=host_device,"},
 		{"qemu", &mode_ide, "-device ide-hd,bus=piix.0,drive=m0,write-cache=on"},
 	};
 
@@ -285,6 +287,10 @@ static void what_a_vmm_lacks_is_refused(void **state)
 		{"builtin", "", "ioeventfd", "on", &mode_virtio_blk, 0},
 		{"qemu", "accel=tcg", "cpus", "2", &mode_none, 0},
 		{"qemu", "accel=hvf", "cpus", "2", &mode_none, -ENOTSUP},
+		{"qemu", "accel=tcg", "cpus", "2", &mode_xen, -ENOTSUP},
+		{"qemu", "", "cpus", "2", &mode_xen, 0},
+		{"builtin", "", "cpus", "2", &mode_xen, -ENOTSUP},
+		{"microvm", "", "cpus", "2", &mode_xen, -ENOTSUP},
 		{"builtin", "accel=tcg", "cpus", "2", &mode_none, -ENOTSUP},
 		{"builtin", "/opt/vmm", "cpus", "2", &mode_none, 0},
 		{"builtin", "", "transport", "mmio", &mode_virtio, -ENOTSUP},
