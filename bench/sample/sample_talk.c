@@ -286,6 +286,16 @@ static bool all_over(const struct vm_boot *boots, unsigned n)
 	return true;
 }
 
+/* A guest whose every instruction is translated takes ten times as long. */
+static uint64_t boot_limit_ns(const struct vm_boot *b)
+{
+	const struct cell *c = b->cell;
+
+	if (c->vmm && !cell_uses_kvm(c))
+		return 10 * b->limits->boot_ns;
+	return b->limits->boot_ns;
+}
+
 int boot_converse(struct vm_boot *boots, unsigned n)
 {
 	struct pollfd *p = xcalloc(2 * n, sizeof(*p));
@@ -293,7 +303,7 @@ int boot_converse(struct vm_boot *boots, unsigned n)
 	int err = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		boots[i].deadline_ns = boots[i].stage_ns[STAGE_BOOT] + boots[i].limits->boot_ns;
+		boots[i].deadline_ns = boots[i].stage_ns[STAGE_BOOT] + boot_limit_ns(&boots[i]);
 		boots[i].open = true;
 	}
 	while (!err && !all_over(boots, n)) {
