@@ -30,12 +30,18 @@ struct fig_doc {
 	struct strbuf missing; /* why it could not be drawn */
 };
 
+enum figure_how {
+	FIG_ALL,   /* of all records together, which are of one substrate */
+	FIG_EACH,  /* of one record: several give several files */
+	FIG_MIXED, /* of all, each beside the bare metal of its own substrate */
+};
+
 struct figure {
 	const char *name, *title;
 	const char *needs;  /* what the records must hold */
 	const char *supply; /* a command that supplies it */
 	double aspect;	    /* height by width at column width */
-	bool each;	    /* draws one record: several give several files */
+	enum figure_how how;
 	/* 0, or -ENODATA with doc->missing set. */
 	int (*draw)(const struct fig_set *set, struct fig_doc *doc);
 	/* Records without the data are left out (mode host has no exits) rather than drawn as
@@ -136,6 +142,7 @@ bool fig_has_events(const json_t *rec);
 bool fig_has_batch(const json_t *rec);
 bool fig_has_threads(const json_t *rec);
 bool fig_has_latency(const json_t *rec);
+bool fig_has_operations(const json_t *rec);
 
 #define X(symbol, ...) int fig_##symbol(const struct fig_set *set, struct fig_doc *doc);
 #include "analysis/figure_rows.h"

@@ -4,11 +4,11 @@
 
 #include "analysis/figure.h"
 
-#define X(symbol, name, aspect, each, has, title, needs, supply) \
-	{name, title, needs, supply, aspect, each, fig_##symbol, has},
+#define X(symbol, name, aspect, how, has, title, needs, supply) \
+	{name, title, needs, supply, aspect, how, fig_##symbol, has},
 const struct figure figure_table[] = {
 #include "analysis/figure_rows.h"
-	{NULL, NULL, NULL, NULL, 0, false, NULL, NULL},
+	{NULL, NULL, NULL, NULL, 0, FIG_ALL, NULL, NULL},
 };
 #undef X
 

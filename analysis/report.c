@@ -344,7 +344,7 @@ static int add_figures(struct doc *d, const struct fig_set *set, const struct re
 
 	doc_heading(d, "Figures");
 	for (const struct figure *f = figure_table; !err && f->name; f++) {
-		if (!f->each) {
+		if (f->how != FIG_EACH) {
 			err = add_figure(d, set, opts, f, f->name);
 			continue;
 		}

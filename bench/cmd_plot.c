@@ -109,7 +109,7 @@ static int draw_figure(const struct plot_args *a, const struct figure *fig,
 	place_figure(a, fig, alone, &dir, &stem);
 	to->dir = dir;
 	to->stem = stem;
-	if (fig->each && set->n > 1)
+	if (fig->how == FIG_EACH && set->n > 1)
 		err = draw_each(fig, set, to, &why);
 	else
 		err = draw_set(fig, set, to, &why);
@@ -171,6 +171,13 @@ static int read_args(const struct plot_args *a, struct fig_target *to)
 	return 0;
 }
 
+static bool all_mix(const struct figure **list, size_t n)
+{
+	while (n && list[n - 1]->how == FIG_MIXED)
+		n--;
+	return !n;
+}
+
 static int draw_all(const struct plot_args *a, const struct fig_set *set, struct fig_target *to,
 		    const struct figure **list, size_t n)
 {
@@ -178,7 +185,7 @@ static int draw_all(const struct plot_args *a, const struct fig_set *set, struct
 	size_t drawn = 0;
 	int status = EXIT_OK;
 
-	if (!figure_set_comparable(set, &what) && !a->force) {
+	if (!a->force && !all_mix(list, n) && !figure_set_comparable(set, &what)) {
 		log_error(
 			"plot: the runs differ in %s; their times do not compare. Give runs of "
 			"one, or --force",

@@ -13,6 +13,7 @@
 #include "base/proc.h"
 #include "base/table.h"
 #include "bench/bench.h"
+#include "bench/cli/evolution_table.h"
 #include "bench/cli/vendors_table.h"
 #include "bench/cli/vmms_table.h"
 #include "bench/plan/jobfile.h"
@@ -35,7 +36,7 @@ static const struct opt sweep_opts[] = {
 	{"reps", 'n', OPT_STR, offsetof(struct sweep_args, reps), "N",
 	 "boots per cell, whatever the file says"},
 	{"judge", 0, OPT_FLAG, offsetof(struct sweep_args, judge), NULL,
-	 "claims, hardware, vmms: no boots, only the table from the newest stored runs"},
+	 "claims, hardware, vmms, evolution: no boots, only the table from the newest stored runs"},
 	{"store", 0, OPT_STR, offsetof(struct sweep_args, store), "DIR", "where records are kept"},
 	OPT_END,
 };
@@ -186,13 +187,19 @@ static int print_vmms(const struct sweep_args *a)
 	return vmms_table_print(a->store);
 }
 
+static int print_evolution(const struct sweep_args *a)
+{
+	return evolution_table_print(a->store);
+}
+
 /* What one of ours says of all its experiments, or NULL. */
 static int (*sweep_summary(const char *name))(const struct sweep_args *a)
 {
 	static const struct {
 		const char *name;
 		int (*print)(const struct sweep_args *a);
-	} ours[] = {{"claims", print_claims}, {"hardware", print_hardware}, {"vmms", print_vmms}};
+	} ours[] = {{"claims", print_claims}, {"hardware", print_hardware}, {"vmms", print_vmms},
+		    {"evolution", print_evolution}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
 		if (!strcmp(name, ours[i].name))
@@ -243,7 +250,7 @@ static int sweep_main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (a.judge && !sweep_summary(argv[1])) {
-		log_error("sweep: --judge is for claims, hardware and vmms");
+		log_error("sweep: --judge is for claims, hardware, vmms and evolution");
 		return EXIT_USAGE;
 	}
 	return sweep_file(argv[1], &a);
@@ -252,7 +259,7 @@ static int sweep_main(int argc, char **argv)
 const struct command cmd_sweep = {
 	.name = "sweep",
 	.args = "FILE.ini | NAME",
-	.summary = "run the experiments of a job file; `claims` judges published figures, `hardware` what VT-x and SVM do, `vmms` compares VMMs",
+	.summary = "run the experiments of a job file; `claims` judges published figures, `hardware` what VT-x and SVM do, `vmms` compares VMMs, `evolution` ways of virtualising",
 	.details =
 		"A job file has a section per experiment, [global] for what they share, and the options of\n"
 		"bench run as keys (flags are on or off); any other key is a --set. kernel is the knob,\n"
@@ -261,6 +268,7 @@ const struct command cmd_sweep = {
 	.examples = "bench sweep claims --dry-run\nbench sweep claims --judge\n"
 		    "bench sweep vmms --reps=3\n"
 		    "bench sweep hardware --judge\n"
+		    "bench sweep evolution\n"
 		    "bench sweep experiments/knobs.ini --only=rings --reps=7",
 	.opts = sweep_opts,
 	.run = sweep_main,

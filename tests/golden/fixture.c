@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/evolution.h"
 #include "analysis/stats.h"
 #include "base/clock.h"
 #include "results/record.h"
@@ -187,6 +188,15 @@ static void put_throughput(const struct fixture *f, const struct level *l, struc
 	put(m, "interrupts_per_packet", l->irqs * noise(r, 0.02));
 }
 
+/* Later operations suffer more. */
+static void put_operations(const struct fixture *f, struct rng *r, json_t *m)
+{
+	const char *metric;
+
+	for (size_t i = 0; (metric = evolution_metric(i)); i++)
+		put(m, metric, 200 * (double)(i + 1) * pow(f->factor, 0.3 + (double)i / 10) * noise(r, 0.01));
+}
+
 static json_t *sample_json(const struct fixture *f, const struct level *l, struct rng *r, int index)
 {
 	json_t *m = json_object(), *hists = json_object();
@@ -197,6 +207,8 @@ static json_t *sample_json(const struct fixture *f, const struct level *l, struc
 		put_requests(f, l, r, m);
 	else if (!strcmp(f->workload, "exit-cost"))
 		put_costs(r, m, hists);
+	else if (!strcmp(f->workload, "kernel-ops"))
+		put_operations(f, r, m);
 	else
 		put_throughput(f, l, r, m);
 	put(m, "window_ns", WINDOW);
@@ -424,5 +436,17 @@ const struct fixture fixture_assistance[] = {
 	SWITCHED("virtio", 0.1, 182, "paging=shadow"),
 	SWITCHED("e1000", 1, 183, "apicv=on"),
 	SWITCHED("e1000", 0.9, 184, "apicv=off"),
+	END,
+};
+
+#define OPERATIONS(mode, factor, seed)                                                             \
+	{                                                                                          \
+		"kernel-ops", mode, NULL, 0, 6, factor, seed, 0, NULL, NULL                           \
+	}
+const struct fixture fixture_operations[] = {
+	OPERATIONS("host", 1, 191),
+	OPERATIONS("container", 1.02, 192),
+	OPERATIONS("virtio", 1.3, 193),
+	OPERATIONS("e1000", 60, 194),
 	END,
 };

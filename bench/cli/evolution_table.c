@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+#include "bench/cli/evolution_table.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/evolution.h"
+#include "base/log.h"
+#include "base/number.h"
+#include "base/table.h"
+#include "results/query.h"
+
+#define LOOK_BACK 300 /* newest runs */
+#define STEPS	  16  /* at most */
+
+/* The newest record of each step in virtual time, NULL where there is none. */
+struct evolution {
+	json_t *rec[STEPS];
+	size_t n;
+};
+
+static void keep_newest(struct evolution *e, json_t *rec)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		if (!e->rec[i] && evolution_is(&evolution_steps[i], rec))
+			e->rec[i] = json_incref(rec);
+	}
+	json_decref(rec);
+}
+
+static int load_evolution(struct evolution *e, const char *store_dir)
+{
+	struct run_filter filter = {.workload = "kernel-ops", .ok_only = true, .last = LOOK_BACK};
+	struct run_row *rows;
+	struct store *store;
+	size_t n;
+	int err;
+
+	*e = (struct evolution){.n = 0};
+	while (e->n < STEPS && evolution_steps[e->n].name)
+		e->n++;
+	err = store_open(&store, store_dir);
+	if (err)
+		return err;
+	err = store_list(store, &filter, &rows, &n);
+	if (!err) {
+		/* Rows are oldest first. */
+		for (size_t i = n; i-- > 0;)
+			if (!strcmp(rows[i].time_base, "virtual"))
+				keep_newest(e, store_load(store, rows[i].id));
+		run_rows_free(rows, n);
+	}
+	store_close(store);
+	return err;
+}
+
+static const json_t *base_of(const struct evolution *e, const json_t *rec)
+{
+	json_t *there[STEPS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < e->n; i++)
+		if (e->rec[i])
+			there[n++] = e->rec[i];
+	return evolution_base(rec, there, n);
+}
+
+/* Bare metal in its time, all others relative to it. */
+static void add_cost(struct table *t, const json_t *rec, const json_t *base, const char *metric)
+{
+	double ratio = evolution_ratio(rec, base, metric);
+	struct interval iv;
+
+	if (rec == base && record_summary(rec, metric, &iv))
+		table_cell(t, "%s", metric_text(metric, iv.point));
+	else if (ratio > 0)
+		table_cell(t, "%.2f", ratio);
+	else
+		table_cell(t, "-");
+}
+
+static void add_exits(struct table *t, const json_t *rec, const char *metric)
+{
+	char *name = xasprintf("exits_per_op.%s", evolution_operation(metric));
+	struct interval iv;
+
+	if (record_summary(rec, name, &iv))
+		table_cell(t, "%.2f", iv.point);
+	else
+		table_cell(t, "-");
+	free(name);
+}
+
+/* Steps are columns, operations rows. */
+static struct table *step_table(const struct evolution *e)
+{
+	const char *titles[STEPS + 2] = {"operation:"};
+	char *title[STEPS];
+	struct table *t;
+	size_t n = 0;
+
+	for (size_t i = 0; i < e->n; i++)
+		if (e->rec[i])
+			title[n++] = xasprintf(":%s", evolution_steps[i].name);
+	for (size_t i = 0; i < n; i++)
+		titles[i + 1] = title[i];
+	t = table_new_from(titles);
+	for (size_t i = 0; i < n; i++)
+		free(title[i]);
+	return t;
+}
+
+static void print_costs(const struct evolution *e)
+{
+	struct table *t = step_table(e);
+	const char *metric;
+
+	for (size_t m = 0; (metric = evolution_metric(m)); m++) {
+		table_cell(t, "%s", evolution_operation(metric));
+		for (size_t i = 0; i < e->n; i++)
+			if (e->rec[i])
+				add_cost(t, e->rec[i], base_of(e, e->rec[i]), metric);
+	}
+	table_print(t, stdout);
+}
+
+static void print_exits(const struct evolution *e)
+{
+	struct table *t = step_table(e);
+	const char *metric;
+
+	for (size_t m = 0; (metric = evolution_metric(m)); m++) {
+		table_cell(t, "%s", evolution_operation(metric));
+		for (size_t i = 0; i < e->n; i++)
+			if (e->rec[i])
+				add_exits(t, e->rec[i], metric);
+	}
+	table_print(t, stdout);
+}
+
+static void print_missing(const struct evolution *e)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		const char *why = "not measured yet";
+
+		if (e->rec[i])
+			continue;
+		if (!evolution_steps[i].substrate)
+			why = "not supported yet";
+		printf("%s: %s\n", evolution_steps[i].name, why);
+	}
+}
+
+int evolution_table_print(const char *store_dir)
+{
+	struct evolution e;
+
+	if (load_evolution(&e, store_dir))
+		return EXIT_CANNOT;
+	printf("time of an operation; beside bare metal of the same machine as a multiple of it\n");
+	print_costs(&e);
+	printf("\nexits per operation\n");
+	print_exits(&e);
+	printf("\n");
+	print_missing(&e);
+	for (size_t i = 0; i < e.n; i++)
+		json_decref(e.rec[i]);
+	return EXIT_OK;
+}
