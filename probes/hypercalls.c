@@ -32,7 +32,9 @@ static const char *const grant_table_ops[] = {
 	"map", "unmap", "setup_table", "dump_table", "transfer", "copy", "query_size", "unmap_and_replace",
 	"set_version", "get_status_frames", "get_version", "swap_grant_ref", "cache_flush",
 };
-static const char *const hvm_ops[] = {"set_param", "get_param", "set_pci_intx_level", "set_isa_irq_level"};
+static const char *const hvm_ops[] = {
+	[0] = "set_param", [1] = "get_param", [9] = "pagetable_dying", [23] = "set_evtchn_upcall_vector",
+};
 
 #define FAMILY(name, which) {name, which, ARRAY_SIZE(which)}
 
@@ -46,6 +48,7 @@ static const struct call_names calls[] = {
 	[17] = {"xen_version", NULL, 0},
 	[18] = {"console_io", NULL, 0},
 	[20] = FAMILY("grant_table_op", grant_table_ops),
+	[21] = {"vm_assist", NULL, 0},
 	[23] = {"iret", NULL, 0},
 	[24] = FAMILY("vcpu_op", vcpu_ops),
 	[26] = {"mmuext_op", NULL, 0},
