@@ -79,3 +79,15 @@ no_medium_left() {
 		jq -e '.ok and .summary.flushes.median == 10 and .summary.kicks_per_io.median == 1'
 	no_medium_left
 }
+
+@test "bench run: vhost-user-blk, each back-end behind each front end, each block compared" {
+	local run=$BATS_TEST_TMPDIR/run.json
+	"$bench" run blk-iops --mode=vhost-user-blk --vmm=builtin,qemu --set backend=builtin,qemu --medium=ram --set area=1M --set write_pct=30 --duration=200ms \
+		--on=host --reps=1 --store="$BATS_TEST_TMPDIR/store" --json >"$run"
+	jq -c '.records[] | [.vmm, .knobs, .ok, .summary.iops.median, .summary.exits_per_io.median, .summary.kicks_per_io.median]' "$run"
+	jq -e '[.records[] | .ok] == [true, true, true, true]' "$run"
+	# Our back-end counts in our VMM's page what the guest's kernel counts; its threads have their part of the CPU time.
+	jq -e '[.records[].checks[] | select(.name == "disk_requests") | .ok] == [true]' "$run"
+	jq -e '[.records[] | .samples[0].threads | map(select(.role == "backend" and .cpu_ns > 0)) | length > 0] == [true, true, true, true]' "$run"
+	no_medium_left
+}

@@ -42,8 +42,22 @@ static struct {
 	pthread_t thread;
 	int listener;
 	bool stop;
+	bool no_region; /* it says that it has no inflight region */
 	struct blk_back back;
 } peer;
+
+static bool says_no_region(int sock)
+{
+	const uint64_t protocol = 1ull << VU_P_REPLY_ACK | 1ull << VU_P_CONFIG;
+	struct vu_msg m;
+
+	if (!peer.no_region || recv(sock, &m.request, 12, MSG_PEEK) != 12 ||
+	    m.request != VU_GET_PROTOCOL_FEATURES || vu_recv(sock, VU_FROM_FRONT, &m, NSEC_PER_SEC) != 1)
+		return false;
+	m = vu_msg_u64(VU_GET_PROTOCOL_FEATURES, protocol);
+	m.flags |= VU_FLAG_REPLY;
+	return !vu_send(sock, &m, NSEC_PER_SEC);
+}
 
 static void *peer_main(void *arg)
 {
@@ -56,7 +70,7 @@ static void *peer_main(void *arg)
 
 		if (poll(p, 2, 10) <= 0)
 			continue;
-		if (p[1].revents && vu_back_serve(b) <= 0)
+		if (p[1].revents && !says_no_region(b->sock) && vu_back_serve(b) <= 0)
 			vu_back_hang_up(b);
 		if (!p[0].revents)
 			continue;
@@ -297,6 +311,37 @@ static void requests_outlive_the_back_end(void **state)
 
 /* ---- what must not ---- */
 
+static bool status_becomes(uint8_t want)
+{
+	for (int i = 0; i < 10000 && get_status() != want; i++)
+		clock_sleep_ns(NSEC_PER_MSEC);
+	return get_status() == want;
+}
+
+/* Where nothing tells which requests have ended, none may be done twice: only an idle ring goes on. */
+static void without_a_region(void **state)
+{
+	(void)state;
+	peer.no_region = true;
+	peer_start(",poll_us=0");
+	assert_non_null(attach_front(""));
+	bring_up(F(FLUSH), 1);
+	assert_int_equal(write_block(0, 3), VIRTIO_BLK_S_OK);
+	peer_kill();
+	peer_start(",poll_us=0");
+	assert_true(block_is(0, 3));
+	assert_int_equal(get_status(), 0xf);
+	add(0, 0, VIRTIO_BLK_T_OUT, 0); /* nobody has kicked */
+	peer_kill();
+	assert_true(status_becomes(0xf | VIRTIO_CONFIG_S_NEEDS_RESET));
+	peer_start("");
+	bring_up(F(FLUSH), 1);
+	assert_int_equal(write_block(0, 4), VIRTIO_BLK_S_OK);
+	detach();
+	peer_kill();
+	peer.no_region = false;
+}
+
 static void another_disk_is_not_taken(void **state)
 {
 	(void)state;
@@ -473,6 +518,7 @@ int main(void)
 		cmocka_unit_test(configuration_is_the_back_ends),
 		cmocka_unit_test(what_does_not_suit_is_refused),
 		cmocka_unit_test(requests_outlive_the_back_end),
+		cmocka_unit_test(without_a_region),
 		cmocka_unit_test(another_disk_is_not_taken),
 		cmocka_unit_test(medium_shrinks),
 		cmocka_unit_test(cache_follows_the_guest),
