@@ -213,13 +213,13 @@ build_bochs() {
 	mkdir -p "$dir"
 	mv "$tmp/bochs/src/bochs" "$dir/bochs.tmp"
 	mv "$dir/bochs.tmp" "$dir/bochs"
-	bochs_recipe >"$dir/recipe"
+	bochs_recipe >"$dir/bochs.recipe"
 	rm -rf "$tmp/bochs"
 }
 
 # By what it was built: another recipe is another emulator.
 bochs_recipe() { { declare -f fetch_bochs mend_bochs compile_bochs replace && echo "$bochs_suite $bochs_options"; } | sha256sum; }
-bochs_ok() { [ -x "$cache/bochs/bochs" ] && [ "$(cat "$cache/bochs/recipe" 2>/dev/null)" = "$(bochs_recipe)" ]; }
+bochs_ok() { [ -x "$cache/bochs/bochs" ] && [ "$(cat "$cache/bochs/bochs.recipe" 2>/dev/null)" = "$(bochs_recipe)" ]; }
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT

@@ -36,6 +36,18 @@ static char *bochs_program(void)
 	return xasprintf("%s/bochs/bochs", path_cache());
 }
 
+/* setup.sh says what it was built by: another recipe is another processor. */
+static char *bochs_version(const char *program)
+{
+	char *path = xasprintf("%s.recipe", program);
+	char *recipe = file_read_line(path), *version;
+
+	version = xasprintf("3.0%s%.7s", text_if(recipe, ", recipe "), text_if(recipe, recipe));
+	free(recipe);
+	free(path);
+	return version;
+}
+
 static char *bochs_missing(char **version)
 {
 	char *program = bochs_program(), *why = NULL;
@@ -47,7 +59,7 @@ static char *bochs_missing(char **version)
 	if (version && why)
 		*version = NULL;
 	else if (version)
-		*version = xstrdup("3.0");
+		*version = bochs_version(program);
 	free(program);
 	return why;
 }
