@@ -3,7 +3,7 @@
  * kill -9 of a VMM amid its guest's writes and flushes, and the power of its disk fails with it: what the
  * disk had said to be flushed must be there, and no sector may be half of one thing and half of another.
  *
- *      disk_kill [--kills=N] [--seed=N] [--fault=flush|tear] MODE[,KNOB=VALUE...]
+ *      disk_kill [--kills=N] [--depth=N] [--seed=N] [--fault=flush|tear] MODE[,KNOB=VALUE...]
  *
  * The guest is the micro guest with blk-sync; the disk loses what was not flushed (lossy.h); what was
  * written and what the disk said is read from the guest's own memory after its death
@@ -49,7 +49,7 @@ enum fault { SOUND, NO_FLUSH, TEARS };
 
 struct campaign {
 	const char *vmm, *micro, *disk;
-	uint64_t kills, seed, random;
+	uint64_t kills, depth, seed, random;
 	enum fault fault;
 	struct lossy *lossy;
 	int log;
@@ -92,8 +92,9 @@ static void become_vmm(const struct campaign *c, bool uring)
 {
 	char *disk = xasprintf("file=%s,mode=%s,engine=%s", lossy_path(c->lossy), c->disk,
 			       uring ? "io_uring" : "sync");
-	char *job = xasprintf("workload=blk-sync duration_ns=%llu area=%llu seed=%llu", 3600 * NSEC_PER_SEC,
-			      (unsigned long long)AREA, (unsigned long long)c->random >> 40);
+	char *job = xasprintf("workload=blk-sync duration_ns=%llu area=%llu depth=%llu seed=%llu",
+			      3600 * NSEC_PER_SEC, (unsigned long long)AREA, (unsigned long long)c->depth,
+			      (unsigned long long)c->random >> 40);
 	char *mem = xasprintf("%lluM", (unsigned long long)(RAM / MIB));
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -332,10 +333,10 @@ static int say_result(const struct campaign *c)
 {
 	unsigned ragged = lossy_ragged(c->lossy);
 
-	printf("%s: %llu kills, %llu of them with a write under way; %llu writes acknowledged, %llu sectors in the cache of "
+	printf("%s: depth %llu, %llu kills, %llu of them with a write under way; %llu writes acknowledged, %llu sectors in the cache of "
 	       "%llu power failures, %llu of them lost with it: %llu acknowledged sectors missing, %llu torn, %u ragged requests, "
 	       "%llu runs failed (seed %llu)\n",
-	       c->disk, N(kills), N(under_way), N(acknowledged), N(cached), N(with_cache), N(lost),
+	       c->disk, N(depth), N(kills), N(under_way), N(acknowledged), N(cached), N(with_cache), N(lost),
 	       N(missing), N(torn), ragged, N(failed), N(seed));
 	return c->missing || c->torn || ragged || c->failed;
 }
@@ -343,6 +344,7 @@ static int say_result(const struct campaign *c)
 static int parse_arguments(struct campaign *c, int argc, char **argv)
 {
 	static const struct option options[] = {{"kills", required_argument, NULL, 'k'},
+						{"depth", required_argument, NULL, 'd'},
 						{"seed", required_argument, NULL, 's'},
 						{"fault", required_argument, NULL, 'f'},
 						{0}};
@@ -351,6 +353,8 @@ static int parse_arguments(struct campaign *c, int argc, char **argv)
 	while (!err && (o = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (o == 'k')
 			err = parse_u64(optarg, &c->kills);
+		else if (o == 'd')
+			err = parse_u64(optarg, &c->depth);
 		else if (o == 's')
 			err = parse_u64(optarg, &c->seed);
 		else if (o == 'f' && !strcmp(optarg, "flush"))
@@ -368,13 +372,13 @@ static int parse_arguments(struct campaign *c, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct campaign c = {.kills = 10, .seed = clock_ns(), .log = -1};
+	struct campaign c = {.kills = 10, .depth = 1, .seed = clock_ns(), .log = -1};
 	const char *out = text_or(getenv("O"), "build");
 	int err;
 
 	if (parse_arguments(&c, argc, argv)) {
 		fprintf(stderr,
-			"usage: disk_kill [--kills=N] [--seed=N] [--fault=flush|tear] MODE[,KNOB=VALUE...]\n");
+			"usage: disk_kill [--kills=N] [--depth=N] [--seed=N] [--fault=flush|tear] MODE[,KNOB=VALUE...]\n");
 		return 2;
 	}
 	c.random = c.seed;

@@ -5,7 +5,7 @@ load micro
 
 @test "killed amid writes: what was flushed is there, each device; a VMM that flushes nothing and a disk that tears are found" {
 	need_kvm
-	run env O="$O" KILLS=6 SEED=1 tests/soak/disk_kill.sh
+	run env O="$O" KILLS=5 SEED=1 tests/soak/disk_kill.sh 1:ide 1:nvme 8:virtio-blk
 	echo "$output"
 	[ "$status" -eq 0 ]
 	grep -q 'skipped' <<<"$output" && skip "$output"
