@@ -71,6 +71,10 @@ X(scaling_queues, "scaling-queues", 0.74, FIG_ALL, NULL,
   "Scaling in queue pairs",
   "two or more records that differ in queues, with throughput_bps",
   "bench run net-throughput --mode=virtio,vhost --set queues=1,2,4")
+X(life, "life", 1.3, FIG_EACH, fig_has_life,
+  "The life of one packet",
+  "samples[].life",
+  "bench run net-latency --mode=virtio --set observer=life --deterministic --reps=1")
 X(timeline, "timeline", 0.62, FIG_ALL, NULL,
   "Samples in the order in which they ran",
   "samples[] with metrics",

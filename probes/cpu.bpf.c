@@ -7,13 +7,11 @@
  */
 #include "probes/common.bpf.h"
 #include "probes/notify.bpf.h"
+#include "probes/serves.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-#define PF_KTHREAD 0x00200000
-
-extern const volatile char cfg_vhost[16];
-const volatile __u32 cfg_backend = 0, cfg_peer = 0; /* processes beside the VMM's; 0: none */
+const volatile __u32 cfg_backend = 0, cfg_peer = 0;
 const volatile bool cfg_threads = false;            /* CPU time of threads is asked for */
 
 /* The thread that serves and is on this CPU, or 0; and since when a softirq runs on top of it. */
@@ -28,31 +26,6 @@ struct {
 } threads SEC(".maps");
 
 __u32 n_threads; /* ever put into it */
-
-static __noinline bool is_vhost(struct task_struct *task)
-{
-	char name[16];
-
-	bpf_probe_read_kernel(name, sizeof(name), task->comm);
-	for (int i = 0; i < 16; i++) {
-		if (name[i] != cfg_vhost[i])
-			return false;
-		if (!name[i])
-			break;
-	}
-	return true;
-}
-
-/* "vhost-" and the VMM's number; without a filter every process that runs a vCPU and every vhost thread. */
-static __always_inline bool serves(struct task_struct *task)
-{
-	if (task->flags & PF_KTHREAD)
-		return task->comm[0] == 'v' && task->comm[1] == 'h' && (!cfg_tgid || is_vhost(task));
-	if (!cfg_tgid)
-		return vcpu_find_tid(task->pid) >= 0;
-	return task->tgid == cfg_tgid || (cfg_backend && task->tgid == cfg_backend) ||
-	       (cfg_peer && task->tgid == cfg_peer);
-}
 
 static __always_inline struct thread_state *thread_get(struct task_struct *task)
 {

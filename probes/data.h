@@ -20,6 +20,7 @@
 	M(S, MAP, grants, MAY) /* of a Xen back end in the VMM */                                \
 	M(S, LIST, threads, MAY)                                                                  \
 	M(S, MAP, mmu, MAY)                                                                       \
+	M(S, MAP, life, MAY)                                                                      \
 	M(S, LIST, counters, MAY)                                                                 \
 	M(S, TEXT, counters_note, MAY)                                                            \
 	M(S, OR_ZERO, lost, MUST)                                                                 \

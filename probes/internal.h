@@ -19,6 +19,7 @@ struct probes {
 	uint64_t open_ns;
 	struct counters *counters;
 	struct trace *trace;
+	struct life *life;
 	struct cost *cost;
 	struct names *names;
 	struct ended ended; /* what has been given up: see recycle.h */

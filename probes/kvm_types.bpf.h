@@ -18,7 +18,7 @@
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct pt_regs___sys {
-	unsigned long di, si;
+	unsigned long di, si, orig_ax;
 };
 
 struct kvm_xen_hvm_config {
@@ -113,6 +113,31 @@ struct task_struct {
 	struct sched_entity se;
 	struct sched_info sched_info;
 	struct files_struct *files;
+};
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct net_device {
+	possible_net_t nd_net;
+};
+
+struct sk_buff {
+	unsigned int len;
+	struct net_device *dev;
+};
+
+struct irqaction {
+	const char *name;
 };
 
 #pragma clang attribute pop

@@ -18,10 +18,12 @@
 #include "probes/grants.h"
 #include "probes/internal.h"
 #include "probes/kernel.h"
+#include "probes/life.h"
 #include "probes/mmu.h"
 #include "probes/names.h"
 #include "probes/notify.h"
 #include "probes/reasons.h"
+#include "probes/steps.h"
 #include "probes/trace.h"
 
 #define STILL "the VMM's own statistics, throughput and latency still work"
@@ -140,7 +142,7 @@ static int check_machine(void)
 /* Of the programs that count exits those of this back end, this kernel's prototype, the detail asked for. */
 static void choose_exits(struct probes *p)
 {
-	bool full = p->opts.key_rip || p->opts.trace;
+	bool full = p->opts.key_rip || p->opts.trace || p->opts.life;
 	bool reason_first = kernel_tracepoint_arg(p->kernel, "kvm_exit", "kvm_vcpu") == 1;
 	struct probes_bpf *s = p->skel;
 	const struct {
@@ -203,7 +205,7 @@ static void set_filters(struct probes *p)
 	s->rodata->cfg_vcpu = p->opts.vcpu;
 	if (p->opts.key_rip)
 		s->data_hot->hot.flags |= HOT_RIP;
-	if (p->opts.trace)
+	if (p->opts.trace || p->opts.life)
 		s->data_hot->hot.flags |= HOT_TRACE;
 	if (p->opts.window)
 		s->data_hot->hot.flags |= HOT_WINDOW;
@@ -212,7 +214,7 @@ static void set_filters(struct probes *p)
 	s->data_hot->hot.vcpu[0].tgid = (uint32_t)p->opts.pid;
 	s->data_hot->hot.vcpu[0].vcpu_id = -1;
 	snprintf((char *)s->rodata->cfg_vhost, sizeof(s->rodata->cfg_vhost), "vhost-%d", (int)p->opts.pid);
-	if (p->opts.trace)
+	if (p->opts.trace || p->opts.life)
 		bpf_map__set_max_entries(s->maps.trace_ring, TRACE_RING_BYTES);
 }
 
@@ -256,6 +258,7 @@ static int load_and_attach(struct probes *p)
 	cpu_choose(p);
 	mmu_choose(p);
 	grants_choose(p);
+	steps_choose(p);
 	err = probes_bpf__load(p->skel);
 	if (!err)
 		err = probes_bpf__attach(p->skel);
@@ -286,6 +289,8 @@ int probes_open(struct probes **out, const struct probes_opts *opts)
 		err = load_and_attach(p);
 	if (!err && opts->trace)
 		err = trace_open(p);
+	if (!err && opts->life)
+		err = life_open(p);
 	if (!err && opts->counters)
 		err = counters_open(&p->counters, opts->counters, opts->pid);
 	if (err) {
@@ -309,6 +314,7 @@ void probes_close(struct probes *p)
 		return;
 	cost_stop(p);
 	trace_close(p);
+	life_close(p);
 	counters_close(p->counters);
 	if (p->rows)
 		munmap(p->rows, p->rows_size);
@@ -427,6 +433,8 @@ int probes_read(struct probes *p, json_t **out)
 		json_object_set_new(j, "grants", grants);
 	if (p->opts.mmu)
 		json_object_set_new(j, "mmu", mmu_to_json(p));
+	if (p->opts.life)
+		json_object_set_new(j, "life", life_to_json(p));
 	if (p->opts.counters)
 		json_object_set_new(j, "counters", counters_to_json(p->counters));
 	if (p->opts.counters && p->opts.window)

@@ -28,6 +28,7 @@ struct probes_opts {
 	const char *grants;   /* the VMM's program, whose Xen back end is looked at; NULL */
 	const char *counters; /* libpfm4 event list, or NULL */
 	const char *trace;    /* Chrome/Perfetto trace file, or NULL */
+	bool life;            /* the life of one packet: probes/life.h; not with a trace */
 	int vcpu;             /* -1: all */
 	bool key_rip;
 };

@@ -3,6 +3,8 @@
 #ifndef PROBES_ROWS_BPF_H
 #define PROBES_ROWS_BPF_H
 
+#include "probes/steps.bpf.h"
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -11,10 +13,7 @@ struct {
 	__type(value, struct exit_row);
 } rows SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4096);
-} trace_ring SEC(".maps");
+struct trace_ring_map trace_ring SEC(".maps");
 
 /* Number + 1 of a row. Asked only when the vCPU's recent rows do not know. */
 struct {
@@ -183,6 +182,8 @@ static __always_inline void trace_exit(struct vcpu_state *s, __u64 now)
 	e->key = s->key;
 	e->reason = s->reason;
 	e->vcpu = s->slot;
+	e->cpu = bpf_get_smp_processor_id();
+	e->tid = (__u32)bpf_get_current_pid_tgid();
 	bpf_ringbuf_submit(e, 0);
 }
 

@@ -204,11 +204,37 @@ enum mmu_count {
 	MMU_ASYNC_PF, MMU_DIRTY_RING, MMU_UNMAP_RANGE, MMU_COUNTS
 };
 
-/* One exit for --trace. */
+/* One exit for --trace and `bench life`. */
 struct exit_event {
 	__u64 exit_ns, user_ns, entry_ns, key;
 	__u64 guest_ns; /* in the guest before, 0: not known */
 	__u32 vcpu, reason;
+	__u32 cpu, tid; /* at the entry */
+};
+
+/* What else happens on the way of a packet: steps.bpf.c. What arg is stands beside each. */
+enum step_kind {
+	STEP_SWITCH,      /* tid leaves the CPU; the thread that gets it */
+	STEP_WAKE,        /* the thread that is woken */
+	STEP_SIGNAL,      /* an eventfd: a kick, or an interrupt on its way to KVM */
+	STEP_SYSCALL,     /* its number */
+	STEP_SYSRET,      /* the same */
+	STEP_XMIT,        /* a frame is given to a device of the peer's namespace; its length */
+	STEP_RECV,        /* a frame comes up from one; its length */
+	STEP_COPY,        /* a frame's bytes are copied to where they were waited for; their number */
+	STEP_SOFTIRQ,     /* which one */
+	STEP_SOFTIRQ_END,
+	STEP_IRQ,         /* the first 8 bytes of its name */
+	STEP_IRQ_END,
+	STEP_RAISE,       /* in a virtual local APIC; vector */
+	STEP_INJECT,      /* the same */
+	STEP_EOI,
+};
+
+struct step_event {
+	__u64 ns, arg;
+	__u32 tid; /* of the thread that runs, or below the interrupt that does; 0: idle */
+	__u16 cpu, kind;
 };
 
 #endif

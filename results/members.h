@@ -115,6 +115,7 @@
 	M(S, MAP, hists, MAY)                                                                     \
 	M(S, LIST, threads, MAY)                                                                  \
 	M(S, MAP, bottleneck, MAY)                                                                \
+	M(S, MAP, life, MAY)                                                                      \
 	M(S, LIST, checks, MAY)                                                                   \
 	M(S, MAP, stage_ns, MAY)                                                                  \
 	M(S, MAP, placement, MAY)                                                                 \
@@ -139,6 +140,25 @@
 	M(S, TEXT, name, MAY)                                                                     \
 	M(S, NUMBER, busy_pct, MAY)                                                               \
 	M(S, BOOL, saturated, MAY)
+
+#define LIFE_MEMBERS(M, S)                                                                        \
+	M(S, INT, trips, MAY)                                                                     \
+	M(S, INT, unclear, MAY)                                                                   \
+	M(S, INT, ns, MAY)                                                                        \
+	M(S, LIST, steps, MAY)                                                                    \
+	M(S, TEXT, missing, MAY)                                                                  \
+	M(S, INT, events, MAY)                                                                    \
+	M(S, INT, dropped, MAY)
+
+#define STEP_MEMBERS(M, S)                                                                        \
+	M(S, TEXT, part, MUST)                                                                    \
+	M(S, TEXT, lane, MUST)                                                                    \
+	M(S, TEXT, who, MUST)                                                                     \
+	M(S, INT, cpu, MUST)                                                                      \
+	M(S, TEXT, what, MUST)                                                                    \
+	M(S, NUMBER, ns, MUST)                                                                    \
+	M(S, NUMBER, at_ns, MUST)                                                                 \
+	M(S, FLAG, waits, MAY)
 
 #define STAGES_MEMBERS(M, S)                                                                      \
 	M(S, INT, setup, MAY)                                                                     \

@@ -22,6 +22,8 @@ TABLE(sample, SAMPLE_MEMBERS, record_sample);
 TABLE(vm, VM_MEMBERS, record_vm);
 TABLE(thread, THREAD_MEMBERS, record_thread);
 TABLE(bottleneck, BOTTLENECK_MEMBERS, record_bottleneck);
+TABLE(life, LIFE_MEMBERS, record_life);
+TABLE(step, STEP_MEMBERS, record_step);
 TABLE(stages, STAGES_MEMBERS, record_stages);
 TABLE(noise, NOISE_MEMBERS, record_noise);
 TABLE(summary, SUMMARY_MEMBERS, record_summary);
@@ -41,6 +43,8 @@ const struct record_part record_parts[] = {
 	{".samples[].threads[]", &thread_members},
 	{".samples[].bottleneck", &bottleneck_members},
 	{".samples[].checks[]", &check_members},
+	{".samples[].life", &life_members},
+	{".samples[].life.steps[]", &step_members},
 	{".samples[].stage_ns", &stages_members},
 	{".samples[].noise", &noise_members},
 	{".summary.METRIC", &summary_members},

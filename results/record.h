@@ -43,6 +43,12 @@ struct record_thread {
 struct record_bottleneck {
 	BOTTLENECK_MEMBERS(MEMBER_FIELD, )
 };
+struct record_life {
+	LIFE_MEMBERS(MEMBER_FIELD, )
+};
+struct record_step {
+	STEP_MEMBERS(MEMBER_FIELD, )
+};
 struct record_stages {
 	STAGES_MEMBERS(MEMBER_FIELD, )
 };
@@ -61,8 +67,8 @@ struct record_check {
 
 /* How each of them is written and checked (members_write, members_wrong), and where it stands in a record. */
 extern const struct members record_members, params_members, plan_members, environment_members, lab_members,
-	input_members, sample_members, vm_members, thread_members, bottleneck_members, stages_members,
-	noise_members, summary_members, exit_members, check_members;
+	input_members, sample_members, vm_members, thread_members, bottleneck_members, life_members,
+	step_members, stages_members, noise_members, summary_members, exit_members, check_members;
 struct record_part {
 	const char *path; /* ".samples[].threads[]"; "" is the record */
 	const struct members *members;
@@ -83,6 +89,7 @@ struct record_plan record_plan_of(const json_t *rec);
 struct record_environment record_environment_of(const json_t *rec);
 struct record_sample record_sample_of(const json_t *sample);
 struct record_bottleneck record_bottleneck_of(const struct record_sample *s);
+struct record_life record_life_of(const struct record_sample *s);
 
 /*
  * The i-th of such a list; false behind its end:
@@ -92,6 +99,7 @@ struct record_bottleneck record_bottleneck_of(const struct record_sample *s);
 bool record_sample(const json_t *samples, size_t i, struct record_sample *s);
 bool record_exit(const json_t *exits, size_t i, struct record_exit *e);
 bool record_thread(const json_t *threads, size_t i, struct record_thread *t);
+bool record_step(const json_t *steps, size_t i, struct record_step *s);
 bool record_check(const json_t *checks, size_t i, struct record_check *c);
 bool record_input(const json_t *inputs, size_t i, struct record_input *in);
 bool record_text(const json_t *texts, size_t i, const char **text);

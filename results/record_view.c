@@ -59,6 +59,14 @@ struct record_bottleneck record_bottleneck_of(const struct record_sample *s)
 	return b;
 }
 
+struct record_life record_life_of(const struct record_sample *s)
+{
+	struct record_life l;
+
+	members_read(&life_members, s->life, &l);
+	return l;
+}
+
 static bool read_item(const struct members *m, const json_t *list, size_t i, void *to)
 {
 	const json_t *item = json_array_get(list, i);
@@ -88,6 +96,11 @@ bool record_exit(const json_t *exits, size_t i, struct record_exit *e)
 bool record_thread(const json_t *threads, size_t i, struct record_thread *t)
 {
 	return read_item(&thread_members, threads, i, t);
+}
+
+bool record_step(const json_t *steps, size_t i, struct record_step *s)
+{
+	return read_item(&step_members, steps, i, s);
 }
 
 bool record_check(const json_t *checks, size_t i, struct record_check *c)

@@ -65,8 +65,8 @@ const struct knob_info knob_table[] = {
 	{"vls", KNOB_KVM, "on|off", "VMLOAD and VMSAVE of the guest cost no exit (AMD)"},
 	{"kernel", KNOB_MACHINE, "vmlinux|bzimage",
 	 "image to boot (default: builtin vmlinux through PVH, qemu bzimage)"},
-	{"observer", KNOB_HARNESS, "probes|off|detached|trace-cmd|perf",
-	 "who looks at the guest (default probes); what it costs is the difference"},
+	{"observer", KNOB_HARNESS, "probes|off|detached|trace-cmd|perf|life",
+	 "who looks at the guest (default probes); what it costs is the difference. life: every step, for bench life"},
 	{NULL, 0, NULL, NULL},
 };
 

@@ -241,6 +241,8 @@ static char *sample_difference(const struct record_sample *a, const struct recor
 		found = difference(a->exits, b->exits, "exits");
 	if (!found)
 		found = difference(a->hists, b->hists, "hists");
+	if (!found && (a->life || b->life))
+		found = difference(a->life, b->life, "life");
 	return found;
 }
 

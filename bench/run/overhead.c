@@ -30,6 +30,8 @@ int overhead_expand(struct run_args *args)
 	for (size_t i = 0; observer_names[i]; i++) {
 		const char *name = observer_names[i], *missing = observer_missing(name);
 
+		if (!strcmp(name, OBSERVER_LIFE)) /* keeps every step, and is no way to count */
+			continue;
 		if (missing) {
 			log_warn("--overhead: %s; its column is left out", missing);
 			continue;

@@ -336,6 +336,7 @@ int measure_sample(const struct observed *o, struct record_sample *s, char **why
 	s->exits = measure_merge_exits(d.exits);
 	s->threads = json_incref(d.threads);
 	s->hists = json_incref(o->hists);
+	s->life = json_incref(d.life);
 	s->bottleneck = bottleneck_of(d.threads, ns, (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
 	if (!measure_disk_check(o, s->checks))
 		failed = "disk_requests";

@@ -17,7 +17,7 @@
 #define STOP_LIMIT_NS  (60 * NSEC_PER_SEC)
 
 const char *const observer_names[OBSERVERS + 1] = {"off",	"probes", OBSERVER_DETACHED,
-						   "trace-cmd", "perf",	  NULL};
+						   "trace-cmd", "perf",	  OBSERVER_LIFE, NULL};
 
 static const struct tool {
 	const char *name, *path, *args;
@@ -56,7 +56,7 @@ const char *observer_missing(const char *name)
 
 bool observer_is_probes(const char *name)
 {
-	return !strcmp(name, "probes");
+	return !strcmp(name, "probes") || !strcmp(name, OBSERVER_LIFE);
 }
 
 /*

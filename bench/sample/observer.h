@@ -17,11 +17,13 @@ struct observer {
 
 /* The probes, attached and taken off again before the guest runs: what "probes off" leaves behind. */
 #define OBSERVER_DETACHED "detached"
+/* The probes, and every step of the window besides: bench life. */
+#define OBSERVER_LIFE "life"
 
 #define OBSERVER_INIT {PROC_INIT, -1, NULL}
 
 /* The words of --set observer=, in the order of the table; NULL-terminated. */
-#define OBSERVERS 5
+#define OBSERVERS 6
 extern const char *const observer_names[OBSERVERS + 1];
 /* What is missing on this machine for it ("perf is not installed"), or NULL. */
 const char *observer_missing(const char *name);

@@ -130,6 +130,7 @@ static int vmm_argv(struct vm_boot *b, struct strlist *a)
 
 static int open_probes(struct vm_boot *b, const char *observer)
 {
+	bool life = observer && !strcmp(observer, OBSERVER_LIFE);
 	struct probes_opts o = {
 		.pid = b->vmm.pid,
 		.peer = b->peer.pid,
@@ -142,8 +143,9 @@ static int open_probes(struct vm_boot *b, const char *observer)
 		 * Asked for by name, that is for what they cost: all of them, and by the guest's
 		 * clock alone.
 		 */
-		.mmu = observer,
+		.mmu = observer && !life,
 		.no_cost = observer,
+		.life = life,
 		.vcpu = -1,
 	};
 	char *program = NULL;

@@ -197,6 +197,47 @@ static void put_operations(const struct fixture *f, struct rng *r, json_t *m)
 		put(m, metric, 200 * (double)(i + 1) * pow(f->factor, 0.3 + (double)i / 10) * noise(r, 0.01));
 }
 
+/* A trip with what each lane may have: a kick, a wait, the way up, an answer, an interrupt. */
+static json_t *life_json(void)
+{
+	static const struct {
+		const char *part, *lane, *who, *what;
+		int ns;
+		bool waits;
+	} table[] = {
+		{"request", "kvm", "vcpu0", "exit: npf virtio-net0 txq0 kick", 2100, false},
+		{"request", "kvm", "vcpu0", "kick: eventfd signalled", 700, false},
+		{"request", "kvm", "vcpu0", "wakes net0", 1500, true},
+		{"request", "guest", "vcpu0", "guest runs", 9000, true},
+		{"request", "kvm", "vcpu0", "exit: hlt", 4000, true},
+		{"request", "vmm", "net0", "gets the CPU", 5200, false},
+		{"request", "vmm", "net0", "writev()", 2500, false},
+		{"request", "kernel", "net0", "softirq net_rx", 800, false},
+		{"request", "kernel", "net0", "frame goes up the host's stack", 9500, false},
+		{"request", "vmm", "net0", "back from writev()", 3000, true},
+		{"peer", "peer", "peer", "gets the CPU", 4100, false},
+		{"peer", "peer", "peer", "sendto()", 9900, false},
+		{"answer", "peer", "peer", "frame given to the host's device", 1200, false},
+		{"answer", "vmm", "net0", "gets the CPU", 6000, false},
+		{"answer", "vmm", "net0", "interrupt 0x31 raised in the APIC", 1100, false},
+		{"answer", "kvm", "vcpu0", "interrupt 0x31 injected", 2900, false},
+		{"guest", "guest", "vcpu0", "guest runs", 38000, false},
+	};
+	json_t *steps = json_array(), *step;
+	int at = 0;
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		step = json_pack("{s:s, s:s, s:s, s:i, s:s, s:i, s:i}", "part", table[i].part, "lane",
+				 table[i].lane, "who", table[i].who, "cpu", 0, "what", table[i].what, "ns",
+				 table[i].ns, "at_ns", at);
+		if (table[i].waits)
+			json_object_set_new(step, "waits", json_true());
+		json_array_append_new(steps, step);
+		at += table[i].ns;
+	}
+	return json_pack("{s:i, s:i, s:i, s:o}", "trips", 199, "unclear", 0, "ns", at, "steps", steps);
+}
+
 static json_t *sample_json(const struct fixture *f, const struct level *l, struct rng *r, int index)
 {
 	json_t *m = json_object(), *hists = json_object();
@@ -335,6 +376,8 @@ json_t *fixture_record(const struct fixture *f)
 	json_object_set_new(rec, "exits", exits_json(samples, l));
 	json_object_set_new(rec, "summary", summary_json(samples));
 	json_object_set_new(rec, "samples", samples);
+	if (f->knob && !strcmp(f->knob, "observer=life"))
+		json_object_set_new(json_array_get(samples, 0), "life", life_json());
 	json_object_set_new(rec, "checks",
 			    json_pack("[{s:s, s:b, s:s}]", "name", "cross_check", "ok", 1, "detail",
 				      "synthetic"));
@@ -403,6 +446,11 @@ const struct fixture fixture_queues[] = {COUNTS("queues", "virtio", 110),
 const struct fixture fixture_few[] = {
 	{"net-throughput", "virtio", NULL, 0, 3, 0, 121, 0, NULL, NULL},
 	{"net-throughput", "vhost", NULL, 0, 3, 0, 122, 0, NULL, NULL},
+	END,
+};
+
+const struct fixture fixture_life[] = {
+	{"net-latency", "virtio", NULL, 0, 1, 0, 191, 0, NULL, "observer=life"},
 	END,
 };
 

@@ -28,6 +28,6 @@ json_t *fixture_record(const struct fixture *f);
 /* Sets that between them have the data of every figure; each ends with a NULL workload. */
 extern const struct fixture fixture_modes[], fixture_sizes[], fixture_latency[], fixture_loads[],
 	fixture_vms[], fixture_queues[], fixture_few[], fixture_costs[], fixture_disks[], fixture_depths[],
-	fixture_assistance[], fixture_operations[];
+	fixture_assistance[], fixture_operations[], fixture_life[];
 
 #endif

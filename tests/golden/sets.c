@@ -21,6 +21,7 @@ const struct golden_set golden_sets[] = {
 	{"assistance", fixture_assistance, 0, 0},
 	{"scaling-vms", fixture_vms, 0, 0},
 	{"scaling-queues", fixture_queues, 0, 0},
+	{"life", fixture_life, 0, 0},
 	{"timeline", fixture_modes, 1, 0},
 	{"operations", fixture_operations, 0, 0},
 	{NULL, NULL, 0, 0},
