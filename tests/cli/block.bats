@@ -68,3 +68,14 @@ need_kvm() {
 	fails 2 "no mode vhost" "$bench" run blk-iops --mode=vhost --dry-run
 	fails 3 "a doorbell needs its value" "$bench" run blk-iops --mode=nvme --set ioeventfd=on --dry-run
 }
+
+@test "vhost-user-blk: its own command line" {
+	vub=$PWD/$O/vhost-user-blk
+	"$vub" --help | grep -q -- '--disk'
+	fails 2 "both needed" "$vub" --socket "$BATS_TEST_TMPDIR/s"
+	fails 2 "want fd=N" "$vub" --socket "$BATS_TEST_TMPDIR/s" --disk "$image" --stats=page
+	fails 2 "colour: this device does not have it" "$vub" --socket "$BATS_TEST_TMPDIR/s" --disk "$image,colour=red"
+	fails 3 "No such file" "$vub" --socket "$BATS_TEST_TMPDIR/s" --disk "$BATS_TEST_TMPDIR/none"
+	touch "$BATS_TEST_TMPDIR/file"
+	fails 2 "it is no socket" "$vub" --socket "$BATS_TEST_TMPDIR/file" --disk "$image"
+}

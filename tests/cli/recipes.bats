@@ -8,7 +8,7 @@ setup_file() {
 	mkdir -p "$copy/$O"
 	git ls-files -zco --exclude-standard | xargs -0 cp -p --parents -t "$copy"
 	# With what is built already: only what a recipe touches is built anew.
-	for f in obj probes micro libbase.a libvmm.a libbench.a libagent.a version.h bench vmm agent lab-init vhost-user-net micro.elf micro.elf64; do
+	for f in obj probes micro libbase.a libvmm.a libbench.a libagent.a version.h bench vmm agent lab-init vhost-user-net vhost-user-blk micro.elf micro.elf64; do
 		[ ! -e "$O/$f" ] || cp -a "$O/$f" "$copy/$O/"
 	done
 	cd "$copy" || return 1
