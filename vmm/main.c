@@ -272,8 +272,9 @@ static unsigned sandbox_parts(const struct args *a)
 
 	if (args_vhost_user(a))
 		parts |= SANDBOX_VHOST_USER;
-	if (a->disk.n)
-		parts |= SANDBOX_DISK;
+	for (size_t i = 0; i < a->disk.n; i++)
+		if (!strstr(a->disk.item[i], "mode=vhost-user-blk")) /* whose files are another process's */
+			parts |= SANDBOX_DISK;
 	return parts;
 }
 
