@@ -44,15 +44,19 @@ def table(*regions):
 
 
 class Guest:
-    """One transmit ring with one frame in it."""
+    """One ring with one frame to transmit in it, or with DISK=1 set one request."""
 
     def __init__(self, s):
         self.fd = os.memfd_create("guest")
         os.ftruncate(self.fd, MEM_SIZE)
         self.mem = mmap.mmap(self.fd, MEM_SIZE)
-        self.kick, self.call = os.eventfd(0), os.eventfd(0, os.EFD_NONBLOCK)
-        self.mem[0x8000:0x8000 + 72] = bytes(12) + b"\xff" * 6 + bytes(54)
-        self.mem[0:16] = struct.pack("<QIHH", 0x8000, 72, 0, 0)
+        self.idle, self.kick, self.call = os.eventfd(0), os.eventfd(0), os.eventfd(0, os.EFD_NONBLOCK)
+        if os.environ.get("DISK"):  # a flush: header and status
+            self.mem[0x8000:0x8010] = struct.pack("<IIQ", 4, 0, 0)
+            self.mem[0:32] = struct.pack("<QIHH", 0x8000, 16, 1, 1) + struct.pack("<QIHH", 0x8010, 1, 2, 0)
+        else:
+            self.mem[0x8000:0x8000 + 72] = bytes(12) + b"\xff" * 6 + bytes(54)
+            self.mem[0:16] = struct.pack("<QIHH", 0x8000, 72, 0, 0)
         send(s, SET_OWNER)
         send(s, SET_FEATURES, u64(V1))
         send(s, MEM, table(region()), [self.fd])
@@ -61,7 +65,7 @@ class Guest:
             send(s, BASE, struct.pack("<II", ring, 0))
             send(s, ADDR, struct.pack("<IIQQQQ", ring, 0, USER + at, USER + at + 0x2000, USER + at + 0x1000, 0))
             send(s, CALL, u64(ring), [self.call])
-            send(s, KICK, u64(ring), [self.kick])
+            send(s, KICK, u64(ring), [self.kick if ring else self.idle])
         send(s, GET_FEATURES)  # its answer says that all before was done
         s.recv(20)
 
@@ -74,7 +78,7 @@ class Guest:
         return struct.unpack("<H", self.mem[0x2002:0x2004])[0]
 
     def close(self):
-        for fd in (self.fd, self.kick, self.call):
+        for fd in (self.fd, self.idle, self.kick, self.call):
             os.close(fd)
 
 
