@@ -167,7 +167,7 @@ need_mounts() {
 }
 
 @test "a file that is cut while in use: the guest gets an error, the VMM lives" {
-	for engine in io_uring sync; do
+	for knobs in mode=virtio-blk,engine=io_uring mode=virtio-blk,engine=sync mode=nvme mode=ide; do
 		truncate -s 16M "$disk"
 		(
 			for _ in $(seq 500); do # until the guest has written something
@@ -176,7 +176,7 @@ need_mounts() {
 			done
 			truncate -s 4096 "$disk"
 		) 3>&- &
-		run micro_vmm "workload=blk-sync duration_ns=20000000000 verify=off area=65536" --disk "$disk,direct=off,engine=$engine"
+		run micro_vmm "workload=blk-sync duration_ns=20000000000 verify=off area=65536" --disk "$disk,direct=off,$knobs"
 		wait
 		[ "$status" -eq 3 ]
 		grep -q 'shorter than it was; all further I/O fails' <<<"$output"
