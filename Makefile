@@ -251,6 +251,7 @@ soak: all unit-bins ## the long versions: simulations, a regression found, kills
 	$(Q)O=$(O) tests/soak/store_scale.sh
 	$(Q)O=$(O) LAB_KILLS=5 tests/soak/kill.sh
 	$(Q)O=$(O) tests/soak/disk_kill.sh
+	$(Q)O=$(O) tests/soak/ext4_kill.sh
 	$(Q)O=$(O) tests/soak/rebind.sh
 	$(Q)O=$(O) tests/soak/sriov.sh
 	$(Q)O=$(O) tests/soak/deterministic.sh
