@@ -23,6 +23,8 @@ extern volatile __u64 cpu_scratch[CPU_SLOTS];
  * the watched process; -1: not watched.
  */
 int vcpu_find(__u64 vcpu, __u32 cpu);
+/* Slot of the vCPU at this address, whichever thread runs now, or -1: not met yet. */
+int vcpu_known(__u64 vcpu);
 /* Slot of a thread, or -1. */
 int vcpu_find_tid(__u32 tid);
 /* This CPU leaves thread prev, whose run_delay this is, for thread next. */

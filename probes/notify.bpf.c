@@ -21,8 +21,13 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 const volatile char cfg_vhost[16] = ""; /* name of the VMM's vhost kernel threads */
 
 struct notify_state notify;
-/* When each vector was raised, by APIC id: 0 when not pending. */
-__u64 raised[256][256];
+/*
+ * When each vector of a vCPU was raised, 0 when it is not pending. By the vCPU's number where one process is
+ * watched; where all are, by its slot, and a hook of its own tells whose interrupt it is.
+ */
+__u64 raised[PROBE_VCPUS][256];
+/* The vCPU + 1 whose APIC gets an interrupt on this CPU now. */
+__u32 raising[CPU_SLOTS];
 /* A vCPU signals an eventfd on this CPU now. */
 __u32 kicking[CPU_SLOTS];
 __u32 kicks_open;
@@ -200,16 +205,63 @@ int BPF_PROG(on_set_irq)
 	return 0;
 }
 
+/* Which row of `raised` is this vCPU's? */
+static __always_inline __u32 raised_row(struct vcpu_state *s)
+{
+	return (cfg_tgid ? (__u32)s->vcpu_id : s->slot) & (PROBE_VCPUS - 1);
+}
+
+/* A stamp from before the window is of an interrupt that was injected, or dropped, unseen. */
+static __always_inline bool stamp_holds(__u64 when)
+{
+	return when && when >= window.last_open_ns;
+}
+
+/* (apic, ...): all that set an interrupt in an APIC come by here, and the tracepoint is in it. */
+SEC("fentry/__apic_accept_irq")
+int on_raise(__u64 *ctx)
+{
+	__u32 cpu = bpf_get_smp_processor_id() & (CPU_SLOTS - 1);
+
+	cpu_scratch[cpu] = (__u64)BPF_CORE_READ((struct kvm_lapic *)ctx[0], vcpu);
+	raising[cpu] = vcpu_known(cpu_scratch[cpu]) + 1;
+	return 0;
+}
+
+#define APIC_DM_LOWEST 0x100 /* this and 0, fixed, are injected as vectors; others are not */
+#define APIC_DM_INIT   0x500
+
+/* The row of the vCPU whose APIC is given this interrupt, or NULL: it cannot be told. */
+static __always_inline __u64 *raised_of(__u32 apicid)
+{
+	__u32 cpu = bpf_get_smp_processor_id() & (CPU_SLOTS - 1), row = apicid;
+
+	if (!cfg_tgid) {
+		row = raising[cpu] - 1;
+		raising[cpu] = 0;
+	}
+	if (row >= PROBE_VCPUS)
+		return NULL;
+	return raised[row];
+}
+
 SEC("tp_btf/kvm_apic_accept_irq")
 int BPF_PROG(on_accept, __u32 apicid, __u16 dm, __u16 tm, __u8 vector)
 {
-	__u64 *when = &raised[apicid & 255][vector & 255];
+	__u64 *when;
 
 	if (!hot.gate || whose_context() == STRANGER)
 		return 0;
 	ADD(accepted, 1);
-	if (!*when)
-		*when = bpf_ktime_get_ns();
+	when = raised_of(apicid);
+	if (!when)
+		return 0;
+	/* What a vCPU had pending is forgotten with all the rest of it. */
+	if (dm == APIC_DM_INIT)
+		for (int i = 0; i < 256; i++)
+			((volatile __u64 *)when)[i] = 0; /* not a call of memset */
+	if (dm <= APIC_DM_LOWEST && !stamp_holds(when[vector & 255]))
+		when[vector & 255] = bpf_ktime_get_ns();
 	return 0;
 }
 
@@ -225,8 +277,8 @@ int BPF_PROG(on_inject, unsigned int vector)
 	if (!s)
 		return 0;
 	ADD(injected, 1);
-	when = &raised[s->vcpu_id & 255][vector & 255];
-	if (*when)
+	when = &raised[raised_row(s)][vector & 255];
+	if (stamp_holds(*when))
 		plain_hist_count(&notify.raise_to_injection, bpf_ktime_get_ns() - *when);
 	*when = 0;
 	return 0;

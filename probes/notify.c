@@ -40,6 +40,9 @@ void notify_choose(struct probes *p)
 
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
 		bpf_program__set_autoload(programs[i], p->opts.notify);
+	/* Where every process is watched it says for which vCPU an interrupt is; without, none is timed. */
+	bpf_program__set_autoload(s->progs.on_raise, p->opts.notify && !p->opts.pid &&
+							     kernel_can_hook(p->kernel, "__apic_accept_irq"));
 	choose_kick(p);
 }
 

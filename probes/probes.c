@@ -337,17 +337,23 @@ static uint64_t misses_of(const struct bpf_program *prog)
 }
 
 /*
- * Calls of our programs that the kernel skipped because one was running already. Not those of on_accept,
- * which times interrupts: a device's may arrive while it runs for another one (an assigned function's do,
- * once in some thousand). What interrupts there were is counted where they are injected.
+ * Do these programs time interrupts? A device's may arrive while they run for another one (an assigned
+ * function's do, once in some thousand), and is then not timed. What interrupts there were is counted where
+ * they are injected.
  */
+static bool times_interrupts(const struct probes *p, const struct bpf_program *prog)
+{
+	return prog == p->skel->progs.on_accept || prog == p->skel->progs.on_raise;
+}
+
+/* Calls of our programs that the kernel skipped because one was running already. */
 static uint64_t missed_runs(struct probes *p)
 {
 	struct bpf_program *prog;
 	uint64_t missed = 0;
 
 	bpf_object__for_each_program(prog, p->skel->obj) {
-		if (prog != p->skel->progs.on_accept)
+		if (!times_interrupts(p, prog))
 			missed += misses_of(prog);
 	}
 	return missed;
@@ -362,7 +368,7 @@ uint64_t probes_lost(struct probes *p)
 
 uint64_t probes_untimed(const struct probes *p)
 {
-	return misses_of(p->skel->progs.on_accept);
+	return misses_of(p->skel->progs.on_accept) + misses_of(p->skel->progs.on_raise);
 }
 
 static uint64_t window_ns(struct probes *p)

@@ -155,6 +155,8 @@ static void vcpu_give_up(struct probes *p, struct vcpu_state *v)
 		open_exit_give_up(p, v);
 	totals_give_up(p, v);
 	cpu_give_up(p, v->tgid, v->ended_tid);
+	if (!p->opts.pid) /* else they are not by slot */
+		memset(p->skel->bss->raised[slot], 0, sizeof(p->skel->bss->raised[slot]));
 	memset(v, 0, sizeof(*v));
 	hand_back(&p->skel->bss->free_slots, slot);
 }

@@ -113,6 +113,13 @@ int vcpu_find(__u64 vcpu, __u32 cpu)
 	return slot;
 }
 
+int vcpu_known(__u64 vcpu)
+{
+	__u32 *known = bpf_map_lookup_elem(&slot_of_vcpu, &vcpu);
+
+	return known ? (int)*known : -1;
+}
+
 int vcpu_find_tid(__u32 tid)
 {
 	__u32 *known = bpf_map_lookup_elem(&slot_of_tid, &tid);
