@@ -23,7 +23,7 @@
 
 struct profile_args {
 	uint64_t pid, duration_ns, interval_ns, rows;
-	const char *name, *vcpu, *sort, *key, *trace, *symbols, *counters, *listen;
+	const char *name, *vcpu, *sort, *key, *trace, *symbols, *counters, *nested, *listen;
 	bool all, histogram, json, folded, window, mmu;
 };
 
@@ -52,6 +52,8 @@ static const struct opt profile_opts[] = {
 	 "stacks for a flame graph instead of tables: exits;REASON;DEVICE;PART NANOSECONDS"},
 	{"listen", 0, OPT_STR, ARG(listen), "ADDR:PORT",
 	 "serve what has been counted so far as OpenMetrics, at http://ADDR:PORT/metrics (:PORT: this machine only)"},
+	{"nested", 0, OPT_STR, ARG(nested), "too|only|not",
+	 "exits of a guest's own guests, marked \"nested\" (default too)"},
 	{"json", 0, OPT_FLAG, ARG(json), NULL, "JSON on stdout; with --interval one object per line"},
 	OPT_END,
 };
@@ -265,6 +267,19 @@ static void watch(struct profile *p)
 	}
 }
 
+static bool nested_parse(const char *word, enum probes_nested *out)
+{
+	static const char *const words[] = {
+		[NESTED_TOO] = "too", [NESTED_ONLY] = "only", [NESTED_NOT] = "not"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		*out = (enum probes_nested)i;
+		if (!strcmp(words[i], word))
+			return true;
+	}
+	return false;
+}
+
 static int open_all(struct profile *p)
 {
 	const struct profile_args *a = p->args;
@@ -282,6 +297,10 @@ static int open_all(struct profile *p)
 	};
 	uint64_t vcpu;
 
+	if (!nested_parse(a->nested, &o.nested)) {
+		log_error("--nested=%s: expected too, only or not", a->nested);
+		return EXIT_USAGE;
+	}
 	if (a->vcpu && (parse_u64(a->vcpu, &vcpu) || vcpu > INT32_MAX)) {
 		log_error("--vcpu=%s: not a vCPU number", a->vcpu);
 		return EXIT_USAGE;
@@ -318,7 +337,7 @@ static int profile(struct profile *p, int argc, char **argv)
 
 static int profile_main(int argc, char **argv)
 {
-	struct profile_args a = {.sort = "time", .key = "all", .rows = 30};
+	struct profile_args a = {.sort = "time", .key = "all", .nested = "too", .rows = 30};
 	struct profile p = {.args = &a, .child = PROC_INIT};
 	int status;
 

@@ -232,7 +232,7 @@ static __always_inline int user_begins(__u32 reason, int err, enum probe_backend
 	 * The first access to a page of registers faults like one to RAM; only now is it known for what it
 	 * is. (VMX: kvm_mmio tells.)
 	 */
-	if (backend == BACKEND_SVM && s->reason == SVM_NPF && !(hot.flags & HOT_RIP))
+	if (backend == BACKEND_SVM && (s->reason & ~REASON_NESTED) == SVM_NPF && !(hot.flags & HOT_RIP))
 		s->key = s->gpa;
 	return 0;
 }
@@ -256,10 +256,12 @@ int BPF_PROG(on_userspace_vmx, __u32 reason, int err)
 static __always_inline void key_gpa(__u64 gpa)
 {
 	struct vcpu_state *s = vcpu_current();
+	__u32 reason;
 
 	if (!s || !(s->where & IN_EXIT) || hot.flags & HOT_RIP)
 		return;
-	if (s->reason == VMX_EPT_MISCONFIG || s->reason == VMX_EPT_VIOLATION || s->reason == VMX_EXCEPTION)
+	reason = s->reason & ~REASON_NESTED;
+	if (reason == VMX_EPT_MISCONFIG || reason == VMX_EPT_VIOLATION || reason == VMX_EXCEPTION)
 		s->key = gpa;
 }
 
@@ -285,6 +287,40 @@ int on_clock_update(void *ctx)
 
 	if (s)
 		s->last_tsc = 0;
+	return 0;
+}
+
+/*
+ * The exit that this vCPU is in was its guest's guest's: asked after the exit itself, and only when such a
+ * guest ran.
+ */
+SEC("tp_btf/kvm_nested_vmexit")
+int on_nested_exit(void *ctx)
+{
+	struct vcpu_state *s = vcpu_current();
+
+	if (s && s->where & IN_EXIT && !(s->reason >> 30))
+		s->reason |= REASON_NESTED;
+	return 0;
+}
+
+/*
+ * A guest whose registers are hidden (SEV-ES) leaves by VMGEXIT and says why on a page that it shares with
+ * KVM.
+ */
+SEC("raw_tp/kvm_vmgexit_enter")
+int on_vmgexit(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct vcpu_state *s = vcpu_current();
+	struct ghcb_exit g = {};
+
+	if (!s || !(s->where & IN_EXIT) || s->reason != SVM_VMGEXIT || hot.flags & HOT_RIP)
+		return 0;
+	bpf_probe_read_kernel(&g.block, sizeof(g.block), (void *)(ctx->args[1] + GHCB_BLOCK));
+	bpf_probe_read_kernel(&g.rax, sizeof(g.rax), (void *)(ctx->args[1] + GHCB_RAX));
+	bpf_probe_read_kernel(&g.rcx, sizeof(g.rcx), (void *)(ctx->args[1] + GHCB_RCX));
+	s->reason = ghcb_reason(&g);
+	s->key = ghcb_key(&g);
 	return 0;
 }
 

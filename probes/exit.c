@@ -29,10 +29,17 @@ static struct exit_sum sum_of_vcpu(const struct vcpu_state *v, uint32_t reason, 
 	};
 }
 
+static bool reason_wanted(const struct probes *p, uint32_t reason)
+{
+	return p->opts.nested == NESTED_TOO || REASON_IS_NESTED(reason) == (p->opts.nested == NESTED_ONLY);
+}
+
 static int add_row(struct probes *p, struct exits *e, const struct exit_row *row)
 {
 	struct exit_sum like = sum_of_vcpu(&probes_hot(p)->vcpu[row->vcpu], row->reason, row->key);
 
+	if (!reason_wanted(p, row->reason))
+		return 0;
 	like.untraced = row->untraced;
 	like.fast_count = row->fast_count;
 	like.fast_ns = row->fast_ns;
@@ -54,7 +61,7 @@ static int add_row(struct probes *p, struct exits *e, const struct exit_row *row
 	return 0;
 }
 
-static int add_open(struct exits *e, size_t rows, const struct vcpu_state *v, uint64_t now)
+static int add_open(struct probes *p, struct exits *e, size_t rows, const struct vcpu_state *v, uint64_t now)
 {
 	struct exit_sum like = sum_of_vcpu(v, v->reason, v->key), *s = NULL;
 
@@ -65,7 +72,7 @@ static int add_open(struct exits *e, size_t rows, const struct vcpu_state *v, ui
 		like.guest_ns = sub_floor(now, v->entry_ns);
 		return exits_add(e, &like) ? 0 : -ENOMEM;
 	}
-	if (!(v->where & IN_EXIT))
+	if (!(v->where & IN_EXIT) || !reason_wanted(p, v->reason))
 		return 0;
 	for (size_t i = 0; i < rows && !s; i++)
 		if (!exit_sum_compare(&e->sum[i], &like))
@@ -93,7 +100,7 @@ int probes_exits(struct probes *p, struct exits *out)
 		if (p->rows[i].count || p->rows[i].untraced) /* one that was handed back is empty */
 			err = add_row(p, out, &p->rows[i]);
 	for (uint32_t i = 1, rows = (uint32_t)out->n; i < probes_vcpus_used(p) && !err; i++)
-		err = add_open(out, rows, &probes_hot(p)->vcpu[i], now);
+		err = add_open(p, out, rows, &probes_hot(p)->vcpu[i], now);
 	if (err)
 		exits_free(out);
 	else
@@ -122,7 +129,8 @@ static json_t *sum_to_json(struct probes *p, const struct exits *e, const struct
 		const char *name;
 		uint64_t value;
 	} numbers[] = {
-		{"code", s->reason},	       {"count", s->count},	      {"total_ns", s->total_ns},
+		{"code", REASON_PLAIN(s->reason)},
+		{"count", s->count},	       {"total_ns", s->total_ns},
 		{"guest_ns", s->guest_ns},     {"kvm_fast_ns", s->fast_ns},   {"kvm_ns", exit_sum_kvm_ns(s)},
 		{"user_ns", s->user_ns},       {"wait_ns", s->wait_ns},	      {"asleep_ns", s->asleep_ns},
 		{"fast_count", s->fast_count}, {"user_count", s->user_count}, {"untraced", s->untraced},

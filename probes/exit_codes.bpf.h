@@ -10,6 +10,10 @@
 #define SVM_VMMCALL   0x81
 #define SVM_NPF       0x400
 #define SVM_AVIC_UNACCELERATED 0x402
+#define SVM_VMGEXIT   0x403
+/* GHCB specification 2.03, table 7: what software alone asks for. */
+#define SVM_VMGEXIT_MMIO_READ  0x80000001
+#define SVM_VMGEXIT_MMIO_WRITE 0x80000002
 /* SDM volume 3, appendix C. */
 #define VMX_EXCEPTION 0
 #define VMX_VMCALL    18

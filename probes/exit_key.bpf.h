@@ -5,6 +5,8 @@
 
 #include "probes/common.bpf.h"
 #include "probes/exit_codes.bpf.h"
+#include "probes/ghcb_key.h"
+#include "probes/tdx_key.h"
 #include "probes/vmx_key.h"
 
 /* AMD64 APM volume 2, appendix B: VMCB offsets of EXITCODE, EXITINFO1, EXITINFO2. */
@@ -108,12 +110,29 @@ static __always_inline __u32 vmx_intr_info(struct kvm_vcpu *vcpu)
 	return info;
 }
 
+/* What a TDX guest asked for: its registers are hidden, but those that it hands over. */
+static __always_inline struct tdx_call tdx_call_of(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_tdx *tdx = (void *)vcpu;
+	struct tdx_call c = {};
+
+	if (!bpf_core_field_exists(tdx->vp_enter_args))
+		return c;
+	bpf_core_read(&c.r10, sizeof(c.r10), &tdx->vp_enter_args.r10);
+	bpf_core_read(&c.r12, sizeof(c.r12), &tdx->vp_enter_args.r12);
+	bpf_core_read(&c.r13, sizeof(c.r13), &tdx->vp_enter_args.r13);
+	bpf_core_read(&c.r14, sizeof(c.r14), &tdx->vp_enter_args.r14);
+	return c;
+}
+
 static __always_inline void read_vmx(struct vcpu_state *s, struct kvm_vcpu *vcpu)
 {
 	s->reason = vmx_reason(vcpu) & 0xffff;
 	s->key = KEY_NONE;
 	if (s->reason == VMX_RDMSR || s->reason == VMX_WRMSR)
 		s->key = (__u32)vcpu->arch.regs[1];
+	else if (s->reason == VMX_VMCALL && s->tdx)
+		s->key = tdx_call_of(vcpu).r10; /* becomes the result */
 	else if (s->reason == VMX_VMCALL)
 		s->key = hypercall_key(vcpu);
 }
@@ -124,12 +143,19 @@ static __always_inline void read_vmx(struct vcpu_state *s, struct kvm_vcpu *vcpu
  */
 static __always_inline void late_vmx(struct vcpu_state *s, struct kvm_vcpu *vcpu, __u64 rcx)
 {
-	if (vmx_has_qualification(s->reason))
-		s->key = vmx_key_of(s->reason, vmx_qualification(vcpu));
-	else if (s->reason == VMX_EXCEPTION && s->key == KEY_NONE)
+	__u32 reason = s->reason & ~REASON_NESTED;
+	struct tdx_call call;
+
+	if (vmx_has_qualification(reason) && s->tdx) {
+		call = tdx_call_of(vcpu);
+		s->key = tdx_key_of(reason, &call);
+	} else if (vmx_has_qualification(reason)) {
+		s->key = vmx_key_of(reason, vmx_qualification(vcpu));
+	} else if (reason == VMX_EXCEPTION && s->key == KEY_NONE) {
 		s->key = vmx_intr_info(vcpu) & 0xff;
-	else if (s->reason == VMX_RDMSR || s->reason == VMX_WRMSR)
+	} else if (reason == VMX_RDMSR || reason == VMX_WRMSR) {
 		s->key = (__u32)rcx;
+	}
 }
 
 static __always_inline void read_exit(struct vcpu_state *s, struct kvm_vcpu *vcpu, enum probe_backend backend,

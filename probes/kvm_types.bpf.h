@@ -27,6 +27,7 @@ struct kvm_xen_hvm_config {
 
 struct kvm_arch {
 	struct kvm_xen_hvm_config xen_hvm_config;
+	__u8 vm_type; /* its low byte, where it is longer */
 };
 
 struct kvm {
@@ -78,6 +79,15 @@ struct vcpu_vt {
 
 struct vcpu_vmx___vt {
 	struct vcpu_vt vt;
+};
+
+struct tdx_module_args {
+	__u64 r10, r12, r13, r14;
+};
+
+struct vcpu_tdx {
+	struct kvm_vcpu vcpu;
+	struct tdx_module_args vp_enter_args;
 };
 
 struct kvm_lapic {

@@ -108,7 +108,7 @@ static __always_inline int kick_begins(void)
 	if (!hot.gate)
 		return 0;
 	s = vcpu_current();
-	if (!s || !(s->where & IN_EXIT) || !may_ring(s->reason))
+	if (!s || !(s->where & IN_EXIT) || !may_ring(s->reason & ~REASON_NESTED))
 		return 0;
 	ADD(kicks_ioeventfd, 1);
 	s->kick_ns = bpf_ktime_get_ns();

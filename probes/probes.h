@@ -18,6 +18,9 @@
 
 struct probes;
 
+/* Exits of a guest's own guests: shown beside its own, alone, or not. Totals have them always. */
+enum probes_nested { NESTED_TOO, NESTED_ONLY, NESTED_NOT };
+
 struct probes_opts {
 	pid_t pid;            /* tgid to watch; 0: every KVM process */
 	pid_t peer, backend;  /* CPU time only: the other end of the wire, a vhost-user back end; 0: none */
@@ -31,6 +34,7 @@ struct probes_opts {
 	bool life;            /* the life of one packet: probes/life.h; not with a trace */
 	int vcpu;             /* -1: all */
 	bool key_rip;
+	enum probes_nested nested;
 };
 
 /* 0; -EOPNOTSUPP and friends with one logged line that says what is missing and what still works. */

@@ -116,8 +116,8 @@ static const struct reason svm_reasons[] = {
 	{0x401, "avic_incomplete_ipi", KIND_PLAIN},
 	{0x402, "avic_unaccelerated_access", KIND_APIC},
 	{0x403, "vmgexit", KIND_PLAIN},
-	{0x80000001, "vmgexit_mmio_read", KIND_PLAIN},
-	{0x80000002, "vmgexit_mmio_write", KIND_PLAIN},
+	{0x80000001, "vmgexit_mmio_read", KIND_MMIO},
+	{0x80000002, "vmgexit_mmio_write", KIND_MMIO},
 	{0x80000003, "vmgexit_nmi_complete", KIND_PLAIN},
 	{0x80000004, "vmgexit_ap_hlt_loop", KIND_PLAIN},
 	{0x80000005, "vmgexit_ap_jump_table", KIND_PLAIN},
@@ -205,7 +205,7 @@ static const struct reason *reason_of(enum probe_backend backend, uint32_t code)
 	return NULL;
 }
 
-const char *reason_name(enum probe_backend backend, uint32_t code)
+static const char *code_name(enum probe_backend backend, uint32_t code)
 {
 	const struct reason *r = reason_of(backend, code);
 	char *buf;
@@ -217,6 +217,18 @@ const char *reason_name(enum probe_backend backend, uint32_t code)
 	return buf;
 }
 
+const char *reason_name(enum probe_backend backend, uint32_t reason)
+{
+	const char *name = code_name(backend, REASON_PLAIN(reason));
+	char *buf;
+
+	if (!REASON_IS_NESTED(reason))
+		return name;
+	buf = ring_buffer();
+	snprintf(buf, 40, "nested %s", name);
+	return buf;
+}
+
 int reason_by_name(enum probe_backend backend, const char *name)
 {
 	for (size_t i = 0; i < backends[backend].n; i++)
@@ -225,11 +237,14 @@ int reason_by_name(enum probe_backend backend, const char *name)
 	return -1;
 }
 
-enum reason_kind reason_kind(enum probe_backend backend, uint32_t code)
+enum reason_kind reason_kind(enum probe_backend backend, uint32_t reason)
 {
-	const struct reason *r = reason_of(backend, code);
+	const struct reason *r = reason_of(backend, REASON_PLAIN(reason));
 
-	return r ? r->kind : KIND_PLAIN;
+	/* Its own hypervisor halts instead, which is an exit of that one. */
+	if (!r || (REASON_IS_NESTED(reason) && r->kind == KIND_HLT))
+		return KIND_PLAIN;
+	return r->kind;
 }
 
 static void cr_text(char buf[40], uint64_t key)

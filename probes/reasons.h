@@ -10,7 +10,8 @@ const char *backend_name(enum probe_backend backend);
 
 /*
  * "npf", "io", "hlt": the kernel's own names in lower case. A code without a name is "0x1f7": every code
- * keeps a row of its own. The result is in a static ring of buffers.
+ * keeps a row of its own. "nested io" where it is a guest's own guest's (REASON_NESTED), in all of these.
+ * The result is in a static ring of buffers.
  */
 const char *reason_name(enum probe_backend backend, uint32_t reason);
 /* -1 when there is none. */

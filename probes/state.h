@@ -52,6 +52,14 @@ enum probe_backend {
 
 #define REASON_NONE 0xfffffffeu /* of a vCPU that has not left the guest yet */
 
+/*
+ * Marks the exits of a guest's own guest. No processor's number has 01 as its highest bits: AMD's own end in
+ * 0x403, software's begin at 0x80000000 and the host's at 0xf0000000.
+ */
+#define REASON_NESTED       (1u << 30)
+#define REASON_IS_NESTED(r) ((r) >> 30 == 1)
+#define REASON_PLAIN(r)     (REASON_IS_NESTED(r) ? (r) & ~REASON_NESTED : (r))
+
 /* A key is what the reason makes of it (keys.h); these hold for every reason. */
 #define KEY_NONE   0ull
 #define KEY_OTHER  (~0ull)      /* too many keys */
@@ -103,6 +111,7 @@ struct vcpu_state {
 	__u64 user_exits;
 	__u64 user_mmio;
 	__u64 guest_total_ns;
+	__u32 tdx;       /* its registers are hidden, but those that it hands over */
 	__u32 serial;    /* of this vCPU, from 1 on: no other one's, as its slot may be */
 };
 

@@ -45,6 +45,20 @@ static __noinline __u32 slot_take(void)
 	return number < 0 ? PROBE_VCPUS : number;
 }
 
+#define KVM_X86_TDX_VM 5
+
+static __always_inline bool is_tdx(struct kvm_vcpu *vcpu)
+{
+	struct vcpu_tdx *tdx = (void *)vcpu;
+	struct kvm *kvm = BPF_CORE_READ(vcpu, kvm);
+	__u8 type = 0;
+
+	if (!bpf_core_field_exists(tdx->vp_enter_args) || !bpf_core_field_exists(kvm->arch.vm_type))
+		return false;
+	bpf_core_read(&type, sizeof(type), &kvm->arch.vm_type);
+	return type == KVM_X86_TDX_VM;
+}
+
 static int slot_new(__u64 vcpu)
 {
 	__u32 slot = slot_take();
@@ -56,6 +70,7 @@ static int slot_new(__u64 vcpu)
 	}
 	s = &hot.vcpu[slot];
 	s->slot = slot;
+	s->tdx = is_tdx((struct kvm_vcpu *)vcpu);
 	s->vcpu_id = BPF_CORE_READ((struct kvm_vcpu *)vcpu, vcpu_id);
 	s->vcpu = vcpu;
 	barrier(); /* who has a number and no vCPU has ended */

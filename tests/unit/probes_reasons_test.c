@@ -7,8 +7,10 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "probes/ghcb_key.h"
 #include "probes/names.h"
 #include "probes/reasons.h"
+#include "probes/tdx_key.h"
 #include "probes/vmx_key.h"
 
 static void test_names(void **state)
@@ -37,6 +39,13 @@ static void test_names(void **state)
 		{BACKEND_VMX, 76, "seamcall", KIND_PLAIN},
 		{BACKEND_VMX, 85, "msr_write_imm", KIND_MSR},
 		{BACKEND_VMX, 49, "ept_misconfig", KIND_MMIO},
+		{BACKEND_SVM, 0x80000002, "vmgexit_mmio_write", KIND_MMIO},
+		/* A guest's own guest's; what has those bits by itself is not. */
+		{BACKEND_SVM, 0x7b | REASON_NESTED, "nested io", KIND_PIO},
+		{BACKEND_SVM, 0x78 | REASON_NESTED, "nested hlt", KIND_PLAIN},
+		{BACKEND_VMX, 10 | REASON_NESTED, "nested cpuid", KIND_PLAIN},
+		{BACKEND_SVM, 0x1f7 | REASON_NESTED, "nested 0x1f7", KIND_PLAIN},
+		{BACKEND_SVM, 0xf0000000, "0xf0000000", KIND_PLAIN},
 		{BACKEND_OTHER, 2, "io", KIND_PIO},
 		{BACKEND_OTHER, 6, "mmio", KIND_MMIO},
 		/* A code that nobody has named yet keeps its number. */
@@ -108,6 +117,87 @@ static void test_vmx_qualifications(void **state)
 	assert_false(vmx_has_qualification(10));
 }
 
+/* The page of a guest that has set what the specification asks for, in which members are then hidden. */
+static struct ghcb_exit ghcb_page(uint64_t code, uint64_t info1, uint64_t rax, uint64_t rcx)
+{
+	struct ghcb_exit g = {.block = {.code = code, .info1 = info1}, .rax = rax, .rcx = rcx};
+
+	memset(g.block.valid, 0xff, sizeof(g.block.valid));
+	return g;
+}
+
+static void ghcb_hide(struct ghcb_exit *g, unsigned offset)
+{
+	g->block.valid[offset / 64] &= (uint8_t)~(1u << offset / 8 % 8);
+}
+
+/* GHCB specification 2.03, tables 3 to 7. */
+static void test_vmgexits(void **state)
+{
+	static const struct {
+		uint64_t code, info1, rax, rcx;
+		unsigned hidden; /* 0: nothing */
+		uint32_t reason;
+		const char *text;
+	} cases[] = {
+		{0x7b, 0x03f80010, 0x55, 0, 0, 0x7b, "out 0x3f8"},
+		{0x7b, 0x03fd0011, 0, 0, 0, 0x7b, "in 0x3fd"},
+		{0x7c, 1, 0, 0xc0000080, 0, 0x7c, "write 0xc0000080"},
+		{0x7c, 0, 0, 0x10, 0, 0x7c, "read 0x10"},
+		{0x81, 0, 5, 0, 0, 0x81, "5"},
+		{0x72, 0, 0, 0, 0, 0x72, ""},
+		{0x80000001, 0xfee00020, 0, 0, 0, 0x80000001, "0xfee00020"},
+		{0x80000002, 0xfee000b0, 0, 0, 0, 0x80000002, "0xfee000b0"},
+		{0x80000010, 0x1234, 0, 0, 0, 0x80000010, ""},
+		/* What is not valid is what an earlier VMGEXIT left there. */
+		{0x7b, 0x03f80010, 0, 0, GHCB_CODE, 0x403, ""},
+		{0x7b, 0x03f80010, 0, 0, GHCB_INFO1, 0x7b, "out 0x0"},
+		{0x7c, 0, 0, 0x10, GHCB_RCX, 0x7c, "read 0x0"},
+		{0x81, 0, 5, 0, GHCB_RAX, 0x81, "0"},
+		{0x80000001, 0xfee00020, 0, 0, GHCB_INFO1, 0x80000001, ""},
+		/* No number of an exit, and one that would pass for a nested one. */
+		{0x10000007bull, 0x03f80010, 0, 0, 0, 0x403, ""},
+		{0x7b | REASON_NESTED, 0, 0, 0, 0, 0x403, ""},
+	};
+
+	(void)state;
+	/* Each bit stands for eight bytes of the page: the code is number 114. */
+	assert_int_equal(GHCB_CODE / 8, 114);
+	assert_int_equal(offsetof(struct ghcb_block, valid), 0x3f0 - GHCB_BLOCK);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct ghcb_exit g =
+			ghcb_page(cases[i].code, cases[i].info1, cases[i].rax, cases[i].rcx);
+
+		if (cases[i].hidden)
+			ghcb_hide(&g, cases[i].hidden);
+		assert_int_equal(ghcb_reason(&g), cases[i].reason);
+		assert_string_equal(key_text(BACKEND_SVM, ghcb_reason(&g), ghcb_key(&g), false),
+				    cases[i].text);
+	}
+}
+
+/* GHCI specification 1.5, 3.9: <Instruction.IO>. */
+static void test_tdx_calls(void **state)
+{
+	static const struct {
+		uint32_t reason;
+		struct tdx_call call;
+		const char *text;
+	} cases[] = {
+		{30, {.r12 = 1, .r13 = 1, .r14 = 0x3f8}, "out 0x3f8"},
+		{30, {.r12 = 1, .r13 = 0, .r14 = 0x3fd}, "in 0x3fd"},
+		{30, {.r12 = 4, .r13 = 1, .r14 = 0xabc0cf8}, "out 0xcf8"},
+		{28, {.r14 = 3}, ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint64_t key = tdx_key_of(cases[i].reason, &cases[i].call);
+
+		assert_string_equal(key_text(BACKEND_VMX, cases[i].reason, key, false), cases[i].text);
+	}
+}
+
 static void test_keys(void **state)
 {
 	static const struct {
@@ -174,6 +264,8 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_names_are_unique),
 		cmocka_unit_test(test_vmx_qualifications),
+		cmocka_unit_test(test_vmgexits),
+		cmocka_unit_test(test_tdx_calls),
 		cmocka_unit_test(test_keys),
 	};
 
