@@ -294,7 +294,7 @@ static void two_machines_are_compared_where_a_claim_is_of_both(void **state)
 
 static void what_cannot_be_measured_says_so(void **state)
 {
-	struct claim_result r = judge(NULL, 0, "exit with its indirect cost");
+	struct claim_result r = judge(NULL, 0, "paravirtualisation, computing");
 
 	(void)state;
 	assert_int_equal(r.state, CLAIM_NOT_MEASURED);
