@@ -309,6 +309,29 @@ static void requests_outlive_the_back_end(void **state)
 	}
 }
 
+/* One that ends as soon as it is looked at comes back behind the one before it all the same. */
+static void requests_come_back_in_turn(void **state)
+{
+	uint16_t first = 99, second = 99;
+	uint32_t len;
+
+	(void)state;
+	peer_start(",poll_us=0");
+	assert_non_null(attach_front(""));
+	bring_up(F(FLUSH), 1);
+	add(0, 0, VIRTIO_BLK_T_OUT, 0);
+	add(0, 1, 77, 0);
+	wr(NOTIFY, 2, 0);
+	for (int i = 0; i < 10000 && !drv_get(&ring[0], &first, &len); i++)
+		clock_sleep_ns(NSEC_PER_MSEC);
+	for (int i = 0; i < 10000 && !drv_get(&ring[0], &second, &len); i++)
+		clock_sleep_ns(NSEC_PER_MSEC);
+	assert_int_equal(first, 0);
+	assert_int_equal(second, 3);
+	detach();
+	peer_kill();
+}
+
 /* ---- what must not ---- */
 
 static bool status_becomes(uint8_t want)
@@ -518,6 +541,7 @@ int main(void)
 		cmocka_unit_test(configuration_is_the_back_ends),
 		cmocka_unit_test(what_does_not_suit_is_refused),
 		cmocka_unit_test(requests_outlive_the_back_end),
+		cmocka_unit_test(requests_come_back_in_turn),
 		cmocka_unit_test(without_a_region),
 		cmocka_unit_test(another_disk_is_not_taken),
 		cmocka_unit_test(medium_shrinks),

@@ -196,10 +196,10 @@ int vblk_queue_open(struct vblk_queue *q, uint64_t poll_ns)
 {
 	static const struct io_thread_ops ops = {queue_serve, queue_arm};
 	const struct vblk *b = q->blk;
-	char name[32]; /* the loop takes 15 characters of it */
+	char name[16];
 	int err = requests_alloc(q), fd;
 
-	snprintf(name, sizeof(name), "%s-q%u", b->name, q->index);
+	snprintf(name, sizeof(name), "%.12s-q%u", b->name, (uint8_t)q->index % 10u);
 	if (!err)
 		err = disk_queue_open(&q->disk, b->disk, b->ring_max);
 	if (!err)
