@@ -88,6 +88,37 @@ holds() {
 	EOF
 }
 
+@test "two VMs whose vCPUs and vectors have the same numbers: how long each interrupt waited is its own" {
+	"$bench" profile --all --json --interval=100ms >"$BATS_TEST_TMPDIR/lines" 3>&- &
+	local pid=$! lines=0
+	until [ -s "$BATS_TEST_TMPDIR/lines" ]; do
+		kill -0 "$pid"
+		sleep 0.1
+	done
+	"$BATS_FILE_TMPDIR/truth" two_irqs "$BATS_TEST_TMPDIR/truth.json"
+	kill -INT "$pid"
+	wait "$pid"
+	tail -1 "$BATS_TEST_TMPDIR/lines" >"$BATS_TEST_TMPDIR/json"
+	# (A fault while it is delivered has an interrupt injected once more: there are more injections than interrupts.)
+	holds 'j["notify"]["accepted"] == j["notify"]["raise_to_injection"]["count"] == t["interrupts"] == 21'
+	holds 'near(j["notify"]["raise_to_injection"]["max"], t["longest_ns"], 2e6)'
+	holds 'sum(n for slot, n in j["notify"]["raise_to_injection"]["slots"]) == 21'
+	holds 'j["notify"]["raise_to_injection"]["sum"] < 2 * t["longest_ns"]'
+}
+
+@test "a guest's own guest: its exits are marked, and can be left out or shown alone" {
+	known nested
+	holds 'rows("count", reason="nested io", key="in 0x2f3") == 100 and rows("count", reason="nested cpuid") == 50'
+	holds 'rows("count", reason="io", key="in 0x2f0") == rows("count", reason="vmrun") == 50'
+	holds 'rows("user_count", reason="nested io") == 100 and rows("count", key="in 0x2f3") == 100'
+	timeout 120 "$bench" profile --json --nested=only -- "$BATS_FILE_TMPDIR/truth" nested "$BATS_TEST_TMPDIR/truth.json" \
+		>"$BATS_TEST_TMPDIR/json"
+	holds 'rows("count") == rows("count", reason="nested io") + rows("count", reason="nested cpuid") + rows("count", reason="nested interrupt") + rows("count", reason="nested npf") >= 150'
+	timeout 120 "$bench" profile --json --nested=not -- "$BATS_FILE_TMPDIR/truth" nested "$BATS_TEST_TMPDIR/truth.json" \
+		>"$BATS_TEST_TMPDIR/json"
+	holds 'rows("count", reason="nested io") == 0 and rows("count", reason="io") == 50'
+}
+
 @test "page faults that KVM sleeps for" {
 	known faults
 	holds 'rows("count", reason="npf") >= 100'
