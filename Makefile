@@ -258,6 +258,7 @@ soak: all unit-bins ## the long versions: simulations, a regression found, kills
 	$(Q)O=$(O) tests/soak/deterministic.sh --lab=intel
 	$(Q)O=$(O) tests/soak/probes.sh
 	$(Q)O=$(O) tests/soak/iommufd.sh
+	$(Q)O=$(O) tests/soak/slurm.sh
 
 .PHONY: demo
 demo: setup ## set up, build, and run the main job

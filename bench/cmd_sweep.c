@@ -17,6 +17,7 @@
 #include "bench/cli/vendors_table.h"
 #include "bench/cli/vmms_table.h"
 #include "bench/plan/jobfile.h"
+#include "bench/fleet/slurm.h"
 #include "bench/host/paths.h"
 #include "results/query.h"
 
@@ -24,8 +25,8 @@
 #define STATUS_INTERRUPTED 130
 
 struct sweep_args {
-	const char *store, *only, *reps;
-	bool dry_run, judge;
+	const char *store, *only, *reps, *executor, *campaign;
+	bool dry_run, judge, resume;
 };
 
 static const struct opt sweep_opts[] = {
@@ -38,6 +39,12 @@ static const struct opt sweep_opts[] = {
 	{"judge", 0, OPT_FLAG, offsetof(struct sweep_args, judge), NULL,
 	 "claims, hardware, vmms, evolution: no boots, only the table from the newest stored runs"},
 	{"store", 0, OPT_STR, offsetof(struct sweep_args, store), "DIR", "where records are kept"},
+	{"executor", 0, OPT_STR, offsetof(struct sweep_args, executor), "slurm[:PARTITION]",
+	 "each plan is a job of its own on a machine of a cluster"},
+	{"campaign", 0, OPT_STR, offsetof(struct sweep_args, campaign), "DIR",
+	 "slurm: a directory that all its machines see (default: sweep-FILE)"},
+	{"resume", 0, OPT_FLAG, offsetof(struct sweep_args, resume), NULL,
+	 "slurm: go on with the sweep in that directory"},
 	OPT_END,
 };
 
@@ -207,6 +214,35 @@ static int (*sweep_summary(const char *name))(const struct sweep_args *a)
 	return NULL;
 }
 
+/* sweep-FILE, without folder and ending. Caller frees. */
+static char *campaign_dir(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	if (slash)
+		file = slash + 1;
+	return xasprintf("sweep-%.*s", (int)strcspn(file, "."), file);
+}
+
+static int run_elsewhere(const struct jobfile *f, const char *file, const struct sweep_args *a)
+{
+	const char *partition = strchr(a->executor, ':');
+	char *dir = campaign_dir(file);
+	const struct campaign_want want = {
+		.partition = partition ? partition + 1 : "",
+		.dir = text_or(a->campaign, dir),
+		.store = a->store,
+		.reps = a->reps,
+		.only = a->only,
+		.resume = a->resume,
+		.dry_run = a->dry_run,
+	};
+	int status = slurm_sweep(f, &want);
+
+	free(dir);
+	return status;
+}
+
 static int sweep_file(const char *name, const struct sweep_args *a)
 {
 	struct sigaction wait = {.sa_handler = let_the_child_end};
@@ -227,7 +263,10 @@ static int sweep_file(const char *name, const struct sweep_args *a)
 		return EXIT_USAGE;
 	}
 	sigaction(SIGINT, &wait, NULL);
-	status = run_all(&f, a);
+	if (a->executor)
+		status = run_elsewhere(&f, name, a);
+	else
+		status = run_all(&f, a);
 	jobfile_free(&f);
 	if (summary && !a->dry_run && status != STATUS_INTERRUPTED) {
 		printf("\n");
@@ -253,6 +292,14 @@ static int sweep_main(int argc, char **argv)
 		log_error("sweep: --judge is for claims, hardware, vmms and evolution");
 		return EXIT_USAGE;
 	}
+	if (a.executor && strcmp(a.executor, "slurm") != 0 && strncmp(a.executor, "slurm:", 6) != 0) {
+		log_error("sweep: --executor=%s: it is slurm or slurm:PARTITION", a.executor);
+		return EXIT_USAGE;
+	}
+	if (!a.executor && (a.campaign || a.resume)) {
+		log_error("sweep: --campaign and --resume are for --executor=slurm");
+		return EXIT_USAGE;
+	}
 	return sweep_file(argv[1], &a);
 }
 
@@ -269,7 +316,9 @@ const struct command cmd_sweep = {
 		    "bench sweep vmms --reps=3\n"
 		    "bench sweep hardware --judge\n"
 		    "bench sweep evolution\n"
-		    "bench sweep experiments/knobs.ini --only=rings --reps=7",
+		    "bench sweep experiments/knobs.ini --only=rings --reps=7\n"
+		    "bench sweep nightly --executor=slurm:metal --campaign=/shared/tonight\n"
+		    "bench sweep nightly --executor=slurm:metal --campaign=/shared/tonight --resume",
 	.opts = sweep_opts,
 	.run = sweep_main,
 };

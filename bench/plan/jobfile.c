@@ -270,7 +270,7 @@ static bool is_reps(const char *word)
 	return !strncmp(word, "--reps=", strlen("--reps="));
 }
 
-static struct strlist job_command(const struct job_experiment *e, const struct job_how *how)
+struct strlist job_command(const struct job_experiment *e, const struct job_how *how)
 {
 	struct strlist run = STRLIST_INIT;
 

@@ -37,6 +37,8 @@ struct job_how {
 	bool dry_run;             /* check the plan, boot nothing */
 	bool silent;              /* throw away what it prints */
 };
+/* The words of `bench run ...` of one experiment. The caller frees them. */
+struct strlist job_command(const struct job_experiment *e, const struct job_how *how);
 /*
  * `bench run ...` of one experiment, in a process of its own: whatever happens to it, we go on. Its exit
  * status, EXIT_CANNOT (logged) when there is none.
