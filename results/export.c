@@ -214,11 +214,75 @@ static void write_bmf(json_t *const *rec, size_t n, FILE *out)
 	json_decref(all);
 }
 
+/* ---- what test systems read: a case for each run, and its medians ---- */
+
+/* A name of a test case, which a shell, LAVA and KTAP take as one word. */
+static void case_name(const char *text, FILE *out)
+{
+	for (; *text; text++)
+		fputc(isalnum((unsigned char)*text) || strchr("_.-", *text) ? *text : '_', out);
+}
+
+static void write_ktap(json_t *const *rec, size_t n, FILE *out)
+{
+	fprintf(out, "KTAP version 1\n1..%zu\n", n);
+	for (size_t i = 0; i < n; i++) {
+		char *series = record_series(rec[i]);
+		struct interval iv;
+		const char *metric;
+
+		for (void *at = NULL; record_next_metric(rec[i], &at, &metric, &iv);) {
+			fputs("# ", out);
+			case_name(metric, out);
+			fprintf(out, " %.17g\n", iv.point);
+		}
+		fprintf(out, "%s %zu ", record_of(rec[i]).ok ? "ok" : "not ok", i + 1);
+		case_name(series, out);
+		fputc('\n', out);
+		free(series);
+	}
+}
+
+static void lava_case(const char *series, const char *metric, bool ok, FILE *out)
+{
+	fputs("lava-test-case ", out);
+	case_name(series, out);
+	if (*metric)
+		fputc('.', out);
+	case_name(metric, out);
+	fprintf(out, " --result %s", ok ? "pass" : "fail");
+}
+
+/* Commands for a job's shell. */
+static void write_lava(json_t *const *rec, size_t n, FILE *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		char *series = record_series(rec[i]);
+		struct interval iv;
+		const char *metric;
+
+		lava_case(series, "", record_of(rec[i]).ok, out);
+		fputc('\n', out);
+		for (void *at = NULL; record_next_metric(rec[i], &at, &metric, &iv);) {
+			const struct metric_info *info = metric_find(metric);
+
+			lava_case(series, metric, true, out);
+			fprintf(out, " --measurement %.17g", iv.point);
+			if (info)
+				fprintf(out, " --units '%s'", info->unit);
+			fputc('\n', out);
+		}
+		free(series);
+	}
+}
+
 const struct export_format export_formats[] = {
 	{"json", "the record itself; several as {\"records\": [...]}", write_json},
 	{"csv", "one row per sample and metric", write_csv},
 	{"openmetrics", "medians and intervals for Prometheus", write_openmetrics},
 	{"bmf", "Bencher Metric Format; the last run of each series", write_bmf},
+	{"ktap", "a line for each run, its medians before it; as the kernel's tests say it", write_ktap},
+	{"lava", "lava-test-case commands, for a LAVA job's shell: bench export last --format=lava | sh", write_lava},
 	{NULL, NULL, NULL},
 };
 

@@ -10,7 +10,7 @@ struct export_format {
 	const char *name, *text;
 	void (*write)(json_t *const *rec, size_t n, FILE *out);
 };
-/* json, csv, openmetrics, bmf; ends with a NULL name. */
+/* json, csv, openmetrics, bmf, ktap, lava; ends with a NULL name. */
 extern const struct export_format export_formats[];
 const struct export_format *export_find(const char *name);
 

@@ -110,6 +110,27 @@ static void bmf(void **state)
 	free(text);
 }
 
+/* One word each, whatever a name holds: the commands go to a shell. */
+static void test_systems(void **state)
+{
+	char *ktap, *lava;
+
+	(void)state;
+	json_object_set_new(rec[0], "vmm", json_string("a b;$(c)"));
+	json_object_set_new(rec[0], "ok", json_false());
+	ktap = written("ktap", 2);
+	lava = written("lava", 2);
+	assert_non_null(strstr(ktap, "KTAP version 1\n1..2\n# throughput_bps 2000000000\n"));
+	assert_non_null(strstr(ktap, "\nnot ok 1 net-throughput_virtio_a_b___c__linux_host_real_"));
+	assert_non_null(strstr(ktap, "\nok 2 net-throughput_vhost_"));
+	assert_non_null(strstr(lava, "lava-test-case net-throughput_virtio_a_b___c__"));
+	assert_non_null(strstr(lava, "_1460 --result fail\n"));
+	assert_non_null(strstr(lava, "_1460.throughput_bps --result pass --measurement 3000000000 --units 'bit/s'\n"));
+	assert_non_null(strstr(lava, ".exit_cost_ns.cpuid --result pass --measurement 7"));
+	free(ktap);
+	free(lava);
+}
+
 static void json_can_be_read_back(void **state)
 {
 	char *one = written("json", 1), *two = written("json", 2);
@@ -128,7 +149,7 @@ static void json_can_be_read_back(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(csv), TEST(openmetrics), TEST(bmf),
+	const struct CMUnitTest tests[] = {TEST(csv), TEST(openmetrics), TEST(bmf), TEST(test_systems),
 					   TEST(json_can_be_read_back)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
