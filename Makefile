@@ -24,7 +24,10 @@ OPT    := -O2 -g -fno-omit-frame-pointer -frecord-gcc-switches
 # What makes a fault of ours harder to use; the sanitizers find more, and cannot be with the second.
 HARDEN := -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all) $(if $(findstring fuzzer,$(SAN)),-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
-CFLAGS_ALL := -std=gnu11 -D_GNU_SOURCE -I. -I$(O) -isystem /usr/include/libnl3 $(OPT) $(HARDEN) $(WARN) $(SANFLAGS) $(if $(SLOWDOWN),-DEXITLAB_SLOWDOWN) -ffile-prefix-map=$(O)=build -pthread -MMD -MP $(CFLAGS)
+# A binary does not say where it was built: equal sources are equal bytes, and equal in virtual time.
+PLACE := -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(O)=build
+
+CFLAGS_ALL := -std=gnu11 -D_GNU_SOURCE -I. -I$(O) -isystem /usr/include/libnl3 $(OPT) $(HARDEN) $(WARN) $(SANFLAGS) $(if $(SLOWDOWN),-DEXITLAB_SLOWDOWN) $(PLACE) -pthread -MMD -MP $(CFLAGS)
 LDFLAGS_ALL := $(SANFLAGS) -pthread -Wl,-z,relro,-z,now $(LDFLAGS)
 
 BENCH_LIBS := -lbpf -lelf -lz -lpfm -ljansson -lsqlite3 -linih -lncursesw -ltinfo -lgsl -lgslcblas -lnl-route-3 -lnl-3 -llzma -lzstd -lmd -lm
@@ -110,7 +113,7 @@ BPF_SKEL := $(O)/probes/probes.skel.h
 $(O)/probes/%.bpf.o: probes/%.bpf.c $(wildcard probes/*.h) base/hist.h workloads/protocol.h
 	@mkdir -p $(@D)
 	$(SAY) "  BPF     $<"
-	$(Q)$(CLANG) -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -D__bpf__ -O2 -g -Wall -Werror -I. -I/usr/include/x86_64-linux-gnu -c -o $@ $<
+	$(Q)$(CLANG) -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -D__bpf__ -O2 -g $(PLACE) -Wall -Werror -I. -I/usr/include/x86_64-linux-gnu -c -o $@ $<
 $(BPF_SKEL): $(BPF_OBJ)
 	$(SAY) "  SKEL    $@"
 	$(Q)PATH=$$PATH:/usr/sbin; bpftool gen object $(@D)/probes.linked.o $^ && \
@@ -121,7 +124,7 @@ $(call obj,$(filter-out %.bpf.c,$(wildcard probes/*.c))): | $(BPF_SKEL)
 # The exit probe's rows under BPF_PROG_TEST_RUN: tests/bpf/replay RATE SECONDS.
 $(O)/tests/replay.skel.h: tests/bpf/replay.bpf.c $(wildcard probes/*.h) base/hist.h
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -D__bpf__ -O2 -g -Wall -Werror -I. -I/usr/include/x86_64-linux-gnu -c -o $(@:.skel.h=.bpf.o) $<
+	$(Q)$(CLANG) -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -D__bpf__ -O2 -g $(PLACE) -Wall -Werror -I. -I/usr/include/x86_64-linux-gnu -c -o $(@:.skel.h=.bpf.o) $<
 	$(Q)PATH=$$PATH:/usr/sbin; bpftool gen skeleton $(@:.skel.h=.bpf.o) name replay_bpf > $@.tmp && mv $@.tmp $@
 $(O)/obj/tests/bpf/replay.o: | $(O)/tests/replay.skel.h
 $(O)/tests/replay: $(O)/obj/tests/bpf/replay.o $(O)/libbase.a

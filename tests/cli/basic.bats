@@ -13,6 +13,12 @@ load ../helper
 	[ "${PIPESTATUS[0]}" -eq 0 ]
 }
 
+@test "no program says where it was built: equal sources are equal bytes, and equal in virtual time" {
+	for p in bench vmm agent micro.elf vhost-user-net; do
+		! grep -qaF "$PWD" "$O/$p" || { echo "$p holds $PWD"; false; }
+	done
+}
+
 @test "help without a command is the overview, on stdout" {
 	diff <("$bench" help) <("$bench" 2>&1)
 }
