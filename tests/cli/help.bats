@@ -34,7 +34,7 @@ complete_line() { # WORD...
 	[[ "$(complete_line bench ru)" == run ]]
 	[[ "$(complete_line bench run net-th)" == net-throughput ]]
 	[[ "$(complete_line bench run --determ)" == --deterministic ]]
-	[[ "$(complete_line bench run --mode = vhost- )" == vhost-user ]]
+	[[ "$(complete_line bench run --mode = vhost-user- )" == vhost-user-blk ]]
 	[[ "$(complete_line bench run --set = ring)" == ring= ]]
 	[[ "$(complete_line bench plot --format = p)" == *pdf*png* ]]
 	[[ "$(complete_line bench plot --figure = latency-c)" == latency-cdf ]]
