@@ -43,7 +43,8 @@ static const struct opt profile_opts[] = {
 	{"histogram", 0, OPT_FLAG, ARG(histogram), NULL, "draw the distribution of each row's times"},
 	{"symbols", 0, OPT_STR, ARG(symbols), "FILE", "guest System.map or vmlinux for --key=rip"},
 	{"trace", 0, OPT_STR, ARG(trace), "FILE",
-	 "write every exit as a timeline (Chrome trace JSON, opens in Perfetto)"},
+	 "write every exit as a timeline for ui.perfetto.dev, with the threads that serve one VM; FILE.json: "
+	 "Chrome's format, exits alone"},
 	{"counters", 0, OPT_STR, ARG(counters), "LIST",
 	 "hardware or software events, e.g. cycles:G,cycles:H,page-faults"},
 	{"mmu", 0, OPT_FLAG, ARG(mmu), NULL, "page faults and page-table work as well"},
@@ -368,7 +369,7 @@ const struct command cmd_profile = {
 		"bench profile --name=web --duration=10s\n"
 		"bench profile --pid=4711 --key=device --interval=1s\n"
 		"bench profile --key=rip --symbols=System.map --duration=5s\n"
-		"bench profile --trace=run.json -- qemu-system-x86_64 -accel kvm -kernel bzImage\n"
+		"bench profile --trace=run.pftrace -- qemu-system-x86_64 -accel kvm -kernel bzImage\n"
 		"bench profile --name=web --duration=10s --folded\n"
 		"bench profile --all --listen=127.0.0.1:9464\n"
 		"bench profile --all --json --duration=5s",

@@ -7,6 +7,7 @@
 
 #include "probes/internal.h"
 #include "probes/kernel.h"
+#include "probes/trace.h"
 
 /* The number of a process' network namespace; 0: not known. */
 static uint32_t netns_of(pid_t pid)
@@ -23,8 +24,7 @@ static uint32_t netns_of(pid_t pid)
 void steps_choose(struct probes *p)
 {
 	struct probes_bpf *s = p->skel;
-	/* Threads are told by the process that they are of. */
-	bool wanted = p->opts.life || (p->opts.trace && p->opts.pid);
+	bool wanted = p->opts.life || trace_has_threads(&p->opts);
 	bool plain = wanted && kernel_can_hook(p->kernel, "eventfd_signal");
 	bool mask = wanted && !plain && kernel_can_hook(p->kernel, "eventfd_signal_mask");
 	struct bpf_program *const programs[] = {

@@ -5,19 +5,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "probes/internal.h"
 #include "probes/names.h"
+#include "probes/perfetto.h"
 #include "probes/reasons.h"
+#include "probes/steps.h"
 #include "probes/trace.h"
+
+#define TRACE_THREADS 64
+#define VECTORS	      256
+
+/* A thread that has a track of its own, which has its number. */
+struct trace_thread {
+	uint32_t tid;
+	bool on_cpu;      /* its slice is open */
+	bool in_syscall;  /* and in it that of a system call */
+	uint64_t flow;    /* the arrow that woke it, or that it works for */
+};
 
 struct trace {
 	FILE *file;
 	struct ring_buffer *ring;
+	bool json;
 	uint32_t track[PROBE_VCPUS]; /* whose each slot's is: a vCPU's serial */
+	struct trace_thread thread[TRACE_THREADS];
+	size_t n_threads;
+	uint64_t flows;           /* arrows so far */
+	uint64_t kick;            /* that of the last kick, which has woken nobody yet */
+	uint64_t raised[VECTORS]; /* that of an interrupt which is not injected yet */
 };
 
-/* ---- the format ---- */
+/* ---- Chrome's format ---- */
 
 void trace_write_head(FILE *f)
 {
@@ -60,18 +81,193 @@ void trace_write_tail(FILE *f, uint64_t drops)
 	fprintf(f, "\n],\"otherData\":{\"dropped\":%" PRIu64 "}}\n", drops);
 }
 
+/* ---- Perfetto's ---- */
+
+static void trace_put(struct trace *t, enum perfetto_type type, uint32_t tid, uint64_t ns, const char *name,
+		      const char *category)
+{
+	perfetto_write_event(
+		t->file, &(struct perfetto_event){
+				 .type = type, .ns = ns, .track = tid, .name = name, .category = category});
+}
+
+static void trace_slice_put(struct trace *t, const struct trace_slice *s, const char *name, const char *key,
+			    uint64_t from, uint64_t to)
+{
+	struct perfetto_event e = {.type = PERFETTO_BEGIN, .ns = from, .track = (uint64_t)s->tid,
+				   .name = name, .category = "vcpu", .key = key};
+
+	perfetto_write_event(t->file, &e);
+	e.type = PERFETTO_END;
+	e.ns = to;
+	perfetto_write_event(t->file, &e);
+}
+
+/* The exit's slice begins before that in userspace, and both end together. */
+static void trace_exit_put(struct trace *t, const struct trace_slice *s)
+{
+	if (s->guest_from_ns && s->exit_ns > s->guest_from_ns)
+		trace_slice_put(t, s, "guest", NULL, s->guest_from_ns, s->exit_ns);
+	trace_slice_put(t, s, s->reason, s->key, s->exit_ns, s->entry_ns);
+	if (s->user_ns)
+		trace_slice_put(t, s, "userspace", NULL, s->user_ns, s->entry_ns);
+}
+
+static const struct vcpu_state *vcpu_of_tid(struct probes *p, uint32_t tid)
+{
+	for (uint32_t i = 1; i < MIN(p->skel->data->n_vcpus, PROBE_VCPUS); i++)
+		if (probes_hot(p)->vcpu[i].tid == tid)
+			return &probes_hot(p)->vcpu[i];
+	return NULL;
+}
+
+static struct trace_thread *trace_thread_find(struct trace *t, uint32_t tid)
+{
+	for (size_t i = 0; i < t->n_threads; i++)
+		if (t->thread[i].tid == tid)
+			return &t->thread[i];
+	return NULL;
+}
+
+/* Of a thread that serves the VM; NULL: there are too many. */
+static struct trace_thread *trace_thread(struct probes *p, uint32_t tid)
+{
+	struct trace_thread *known = trace_thread_find(p->trace, tid);
+	struct trace *t = p->trace;
+	char path[64], *name;
+
+	if (known || t->n_threads == TRACE_THREADS)
+		return known;
+	t->thread[t->n_threads] = (struct trace_thread){.tid = tid};
+	snprintf(path, sizeof(path), "/proc/%u/comm", tid);
+	name = file_read_line(path);
+	if (!vcpu_of_tid(p, tid))
+		perfetto_write_track(t->file, tid, p->opts.pid, (int)tid, text_or(name, "thread"));
+	free(name);
+	return &t->thread[t->n_threads++];
+}
+
+static void trace_leaves(struct trace *t, struct trace_thread *th, uint64_t ns)
+{
+	if (!th || !th->on_cpu)
+		return;
+	if (th->in_syscall)
+		trace_put(t, PERFETTO_END, th->tid, ns, NULL, NULL);
+	trace_put(t, PERFETTO_END, th->tid, ns, NULL, NULL);
+	th->on_cpu = th->in_syscall = false;
+	th->flow = 0;
+}
+
+static void trace_gets_cpu(struct trace *t, struct trace_thread *th, uint64_t ns)
+{
+	if (!th || th->on_cpu)
+		return;
+	perfetto_write_event(t->file, &(struct perfetto_event){.type = PERFETTO_BEGIN, .ns = ns,
+							       .track = th->tid, .name = "runs",
+							       .category = "thread", .flow = th->flow});
+	th->on_cpu = true;
+}
+
+static void trace_syscall(struct trace *t, struct trace_thread *th, const struct step_event *e)
+{
+	char name[32];
+
+	if (!th || !th->on_cpu || th->in_syscall == (e->kind == STEP_SYSCALL))
+		return;
+	th->in_syscall = e->kind == STEP_SYSCALL;
+	if (th->in_syscall)
+		trace_put(t, PERFETTO_BEGIN, th->tid, e->ns, step_syscall_name(e->arg, name, sizeof(name)),
+			  "syscall");
+	else
+		trace_put(t, PERFETTO_END, th->tid, e->ns, NULL, NULL);
+}
+
+/* A kick, or an interrupt on its way to the guest. */
+static void trace_instant(struct trace *t, const struct step_event *e, const char *name, uint64_t flow,
+			  uint64_t flow_end)
+{
+	perfetto_write_event(t->file, &(struct perfetto_event){.type = PERFETTO_INSTANT,
+							       .ns = e->ns,
+							       .track = e->tid,
+							       .name = name,
+							       .category = "notify",
+							       .flow = flow,
+							       .flow_end = flow_end});
+}
+
+static void trace_kick(struct trace *t, const struct step_event *e)
+{
+	t->kick = ++t->flows;
+	trace_instant(t, e, "kick", t->kick, 0);
+}
+
+/* Who is woken by a kick works for it, until it sleeps. */
+static void trace_wake(struct probes *p, const struct step_event *e)
+{
+	struct trace_thread *th = trace_thread(p, (uint32_t)e->arg);
+
+	if (!th || !p->trace->kick || vcpu_of_tid(p, th->tid))
+		return;
+	th->flow = p->trace->kick;
+	p->trace->kick = 0;
+}
+
+static void trace_interrupt(struct trace *t, const struct trace_thread *th, const struct step_event *e)
+{
+	uint64_t *flow = &t->raised[e->arg % VECTORS];
+	char name[32];
+
+	snprintf(name, sizeof(name), "interrupt 0x%x", (unsigned)e->arg);
+	if (e->kind == STEP_INJECT) {
+		trace_instant(t, e, name, 0, *flow);
+		*flow = 0;
+		return;
+	}
+	*flow = 0;
+	if (th)
+		*flow = or_usual(th->flow, ++t->flows);
+	if (th)
+		trace_instant(t, e, name, *flow, 0);
+}
+
+static void trace_switch(struct probes *p, const struct step_event *e)
+{
+	struct trace_thread *from = trace_thread_find(p->trace, e->tid);
+	struct trace_thread *to = trace_thread_find(p->trace, (uint32_t)e->arg);
+
+	if (from && !vcpu_of_tid(p, from->tid))
+		trace_leaves(p->trace, from, e->ns);
+	if (to && !vcpu_of_tid(p, to->tid))
+		trace_gets_cpu(p->trace, to, e->ns);
+}
+
+/* The threads that wake-ups and system calls are told of serve the VM; what runs otherwise may be any. */
+static void trace_step(struct probes *p, const struct step_event *e)
+{
+	struct trace *t = p->trace;
+
+	if (e->kind == STEP_SWITCH)
+		trace_switch(p, e);
+	else if (e->kind == STEP_WAKE)
+		trace_wake(p, e);
+	else if (e->kind == STEP_SYSCALL || e->kind == STEP_SYSRET)
+		trace_syscall(t, trace_thread(p, e->tid), e);
+	else if (e->kind == STEP_SIGNAL && vcpu_of_tid(p, e->tid))
+		trace_kick(t, e);
+	else if (e->kind == STEP_RAISE || e->kind == STEP_INJECT)
+		trace_interrupt(t, trace_thread_find(t, e->tid), e);
+}
+
 /* ---- the ring ---- */
 
-static int on_event(void *ctx, void *data, size_t size)
+static void trace_exit_event(struct probes *p, const struct exit_event *e)
 {
-	struct probes *p = ctx;
-	const struct exit_event *e = data;
 	const struct vcpu_state *v = &probes_hot(p)->vcpu[e->vcpu % PROBE_VCPUS];
 	uint32_t *track = &p->trace->track[e->vcpu % PROBE_VCPUS];
-	char device[64];
+	char device[64], name[16];
 	struct trace_slice s = {
 		.tgid = (int)v->tgid,
-		.tid = (int)or_usual(v->tid, v->ended_tid),
+		.tid = (int)e->tid,
 		.vcpu = v->vcpu_id,
 		.reason = reason_name(p->backend, e->reason),
 		.key = key_text(p->backend, e->reason, e->key, p->opts.key_rip),
@@ -82,16 +278,42 @@ static int on_event(void *ctx, void *data, size_t size)
 		.entry_ns = e->entry_ns,
 	};
 
-	if (size < sizeof(*e))
-		return 0;
 	if (!p->opts.key_rip &&
 	    names_find(p->names, s.tgid, p->backend, e->reason, e->key, device, sizeof(device)))
 		s.key = device;
-	if (*track != v->serial)
+	snprintf(name, sizeof(name), "vCPU %d", s.vcpu);
+	if (*track != v->serial && p->trace->json)
 		trace_write_track(p->trace->file, s.tgid, s.tid, s.vcpu);
+	else if (*track != v->serial)
+		perfetto_write_track(p->trace->file, (uint64_t)s.tid, s.tgid, s.tid, name);
 	*track = v->serial;
-	trace_write_exit(p->trace->file, &s);
+	if (p->trace->json)
+		trace_write_exit(p->trace->file, &s);
+	else
+		trace_exit_put(p->trace, &s);
+}
+
+static int on_event(void *ctx, void *data, size_t size)
+{
+	struct probes *p = ctx;
+
+	if (size == sizeof(struct exit_event))
+		trace_exit_event(p, data);
+	else if (size == sizeof(struct step_event) && !p->trace->json)
+		trace_step(p, data);
 	return 0;
+}
+
+static bool is_json(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+
+	return dot && !strcmp(dot, ".json");
+}
+
+bool trace_has_threads(const struct probes_opts *opts)
+{
+	return opts->trace && opts->pid && !is_json(opts->trace);
 }
 
 int trace_open(struct probes *p)
@@ -109,7 +331,9 @@ int trace_open(struct probes *p)
 	t->ring = ring_buffer__new(bpf_map__fd(p->skel->maps.trace_ring), on_event, p, NULL);
 	if (!t->ring)
 		return -errno;
-	trace_write_head(t->file);
+	t->json = is_json(p->opts.trace);
+	if (t->json)
+		trace_write_head(t->file);
 	return 0;
 }
 
@@ -129,10 +353,11 @@ void trace_close(struct probes *p)
 	if (!p->trace)
 		return;
 	trace_poll(p);
-	if (p->trace->ring) {
+	if (p->trace->ring && p->trace->json)
 		trace_write_tail(p->trace->file, trace_drops(p));
-		ring_buffer__free(p->trace->ring);
-	}
+	else if (p->trace->ring && trace_drops(p))
+		perfetto_write_lost(p->trace->file, clock_ns(), 0, trace_drops(p));
+	ring_buffer__free(p->trace->ring);
 	if (p->trace->file && fclose(p->trace->file))
 		log_error("%s: %s", p->opts.trace, strerror(errno));
 	free(p->trace);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * --trace FILE: every exit as slices in the Chrome trace format (chrome://tracing, ui.perfetto.dev): one
- * track per vCPU, with guest, KVM and userspace. Bounded: a ring buffer that drops and counts when its
- * reader is late.
+ * --trace FILE: a timeline for ui.perfetto.dev. One track per vCPU with guest, KVM and userspace; of one VM
+ * also a track for each thread that serves it (I/O, vhost worker), with its system calls, and arrows from a
+ * kick to the service that it wakes and from there to the interrupt. FILE.json is in Chrome's format instead
+ * and has the vCPUs alone. Bounded: a ring buffer that drops and counts when its reader is late.
  */
 #ifndef PROBES_TRACE_H
 #define PROBES_TRACE_H
@@ -13,6 +14,8 @@
 
 #define TRACE_RING_BYTES (8u << 20)
 
+/* Threads are told by the process that they are of: of all processes there is no trace of them. */
+bool trace_has_threads(const struct probes_opts *opts);
 int trace_open(struct probes *p);
 /* Write out what has come: probes_poll. */
 void trace_poll(struct probes *p);
