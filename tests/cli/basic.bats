@@ -41,6 +41,8 @@ load ../helper
 	fails 2 "did you mean event_idx" "$bench" run net-throughput --mode=virtio --set event_idk=on
 	fails 2 "expected split\|packed" "$bench" run net-throughput --mode=virtio --set ring=round
 	fails 2 "mode e1000 has no such knob" "$bench" run net-throughput --mode=e1000 --set ring=packed
+	fails 3 "mode=xen: builtin has no such device" "$bench" run net-throughput --mode=xen
+	fails 3 "mode xen needs KVM" "$bench" run net-throughput --mode=xen --vmm=qemu:accel=tcg
 	fails 2 "no VMM foo" "$bench" run boot --vmm=foo
 	fails 2 "reps=0: not a valid value" "$bench" run boot --reps=0
 	fails 2 "at most 10000 boots" "$bench" run boot --reps=4294967297
