@@ -231,6 +231,11 @@ static void test_loopback_carries_the_bytes(void **state)
 	assert_int_equal(back[1000], CANARY);
 	assert_int_equal(rd(GPTC), 1);
 	assert_int_equal(rd(GPRC), 1);
+	assert_int_equal(rd(GOTCL), 1004); /* from the first byte through the CRC (13.7) */
+	assert_int_equal(rd(GORCL), 1004);
+	assert_int_equal(rd(GORCL), 1004); /* it clears with its upper half */
+	assert_int_equal(rd(GORCL + 4), 0);
+	assert_int_equal(rd(GORCL), 0);
 	assert_true(rd(ICR) & ICR_TXDW);
 }
 
@@ -446,6 +451,8 @@ static void test_tso_cuts_and_sums(void **state)
 		seen += want;
 	}
 	assert_int_equal(got(3).status, 0);
+	assert_int_equal(rd(GPTC), 3);
+	assert_int_equal(rd(GOTCL), payload + 3 * (54 + 4));
 }
 
 /*

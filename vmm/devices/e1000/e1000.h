@@ -257,6 +257,9 @@ void e1000_irq_reset(struct e1000 *e);
 /* Serve the ring up to its tail, at most a ring's length; more arrives as another kick. */
 void e1000_tx_run(struct e1000 *e);
 void e1000_tx_reset(struct e1000 *e);
+/* So many frames of so many bytes together, to which the wire adds a CRC each: statistics count it (13.7). */
+#define E1000_CRC_LEN 4
+void e1000_count_sent(struct e1000 *e, unsigned frames, size_t len);
 
 /* ---- e1000_seg.c ---- */
 /* Complete the packet in software: insert what checksums it asks for, cut it into frames, send each. */

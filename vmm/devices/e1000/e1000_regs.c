@@ -152,6 +152,20 @@ void e1000_reg_write(struct e1000 *e, uint32_t off, uint32_t v)
 	}
 }
 
+/* Statistics clear when read; those of 64 bits when their upper half is (13.7). */
+static void clear_statistic(struct e1000 *e, uint32_t off)
+{
+	static const uint16_t octets[] = {GORCL, GOTCL, TORL, TOTL};
+
+	for (size_t i = 0; i < ARRAY_SIZE(octets); i++) {
+		if (off == octets[i])
+			return;
+		if (off == octets[i] + 4u)
+			e1000_set(e, octets[i], 0);
+	}
+	e1000_set(e, off, 0);
+}
+
 uint32_t e1000_reg_read(struct e1000 *e, uint32_t off)
 {
 	uint32_t v;
@@ -170,6 +184,6 @@ uint32_t e1000_reg_read(struct e1000 *e, uint32_t off)
 		return 0;
 	v = e1000_get(e, off);
 	if (off >= STATS_FIRST && off <= STATS_LAST)
-		e1000_set(e, off, 0); /* statistics clear when read */
+		clear_statistic(e, off);
 	return v;
 }

@@ -22,7 +22,6 @@ struct rx_desc {
 #define RX_TCPCS 0x20u
 #define RX_IPCS  0x40u
 
-#define CRC_LEN    4
 #define FRAME_MIN  60u
 #define FRAME_MAX  1518u  /* without RCTL.LPE: 1522 with the CRC (13.4.22) */
 #define FRAME_JUMBO 16384u
@@ -127,11 +126,13 @@ static void count_size(struct e1000 *e, size_t len)
 
 static void count_received(struct e1000 *e, const uint8_t *frame, size_t len)
 {
-	count_size(e, len);
+	uint64_t octets = len + E1000_CRC_LEN;
+
+	count_size(e, octets);
 	e1000_count(e, GPRC, 1);
 	e1000_count(e, TPR, 1);
-	e1000_count_octets(e, GORCL, len);
-	e1000_count_octets(e, TORL, len);
+	e1000_count_octets(e, GORCL, octets);
+	e1000_count_octets(e, TORL, octets);
 	if (frame[0] == 0xff)
 		e1000_count(e, BPRC, 1);
 	else if (frame[0] & 1)
@@ -217,8 +218,8 @@ static bool deliver_frame(struct e1000 *e, const struct rx_ring *r, uint8_t *fra
 	len = strip_vlan(e, frame, len, &vlan, &vp);
 	if (!(e1000_get(e, RCTL) & RCTL_SECRC)) {
 		memset(frame + len, 0,
-		       CRC_LEN); /* nobody looks at the CRC of a wire that loses nothing */
-		len += CRC_LEN;
+		       E1000_CRC_LEN); /* nobody looks at the CRC of a wire that loses nothing */
+		len += E1000_CRC_LEN;
 	}
 	if (buffers_free(e, r) < (len + size - 1) / size)
 		return false;
@@ -307,8 +308,8 @@ static void complete_in_place(struct e1000 *e, const struct rx_ring *r, struct r
 	len = strip_vlan(e, frame, len, &d->vlan, &d->status);
 	d->status |= checksum_status(e, true);
 	if (!(e1000_get(e, RCTL) & RCTL_SECRC)) {
-		memset(frame + len, 0, CRC_LEN);
-		len += CRC_LEN;
+		memset(frame + len, 0, E1000_CRC_LEN);
+		len += E1000_CRC_LEN;
 	}
 	fill_descriptor(e, r, NULL, d, len, true);
 	if (!e->coalesce)
@@ -318,7 +319,7 @@ static void complete_in_place(struct e1000 *e, const struct rx_ring *r, struct r
 /* Drivers of a card that drops longer frames have smaller buffers than RCTL says (Linux; CVE-2012-6075). */
 static size_t in_place_room(const struct e1000 *e)
 {
-	size_t room = buffer_size(e) - CRC_LEN;
+	size_t room = buffer_size(e) - E1000_CRC_LEN;
 
 	if (e1000_get(e, RCTL) & RCTL_LPE)
 		return room;
@@ -336,7 +337,7 @@ static bool read_frame(struct e1000 *e, const struct rx_ring *r)
 	ssize_t n;
 
 	if (room >= FRAME_MAX && read_desc(e, r, &d))
-		buf = gmem_ptr(e->pci->gm, d.addr, room + CRC_LEN);
+		buf = gmem_ptr(e->pci->gm, d.addr, room + E1000_CRC_LEN);
 	if (!buf)
 		room = 0;
 	iov[1] = (struct iovec){buf, room};

@@ -79,6 +79,7 @@ static void emit_frame(struct e1000 *e, const uint8_t *frame, size_t len)
 	const struct e1000_packet *p = &e->pkt;
 
 	e->tx_frames++;
+	e1000_count_sent(e, 1, len + 4 * p->insert_vlan);
 	put16(tag, e1000_get(e, VET));
 	put16(tag + 2, p->vlan);
 	if (e1000_loopback(e)) {

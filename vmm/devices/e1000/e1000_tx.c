@@ -121,6 +121,16 @@ static unsigned skip_header(struct e1000_packet *p, size_t skip)
 	return first;
 }
 
+/* What the kernel makes of the packet: each segment has the headers. */
+static void count_segments(struct e1000 *e, const struct virtio_net_hdr *h)
+{
+	size_t len = e->pkt.len, more = 0;
+
+	if (h->gso_type && len > h->hdr_len)
+		more = (len - h->hdr_len - 1) / h->gso_size;
+	e1000_count_sent(e, (unsigned)more + 1, len + more * h->hdr_len);
+}
+
 static void send_to_kernel(struct e1000 *e)
 {
 	struct e1000_packet *p = &e->pkt;
@@ -135,15 +145,17 @@ static void send_to_kernel(struct e1000 *e)
 	n = writev(e->tap.fd[0], p->iov + first, (int)(end - first));
 	if (n < 0)
 		e1000_stat(&e->tx_stats->stops, 1);
+	count_segments(e, &e->tx_hdr.hdr);
 }
 
-static void count_sent(struct e1000 *e, const struct e1000_packet *p)
+void e1000_count_sent(struct e1000 *e, unsigned frames, size_t len)
 {
-	e1000_count(e, GPTC, 1);
-	e1000_count(e, TPT, 1);
-	e1000_count_octets(e, GOTCL, p->len);
-	e1000_count_octets(e, TOTL, p->len);
-	e1000_stat(&e->tx_stats->bytes, p->len);
+	uint64_t octets = len + (uint64_t)frames * E1000_CRC_LEN;
+
+	e1000_count(e, GPTC, frames);
+	e1000_count(e, TPT, frames);
+	e1000_count_octets(e, GOTCL, octets);
+	e1000_count_octets(e, TOTL, octets);
 }
 
 static void send_packet(struct e1000 *e)
@@ -155,7 +167,7 @@ static void send_packet(struct e1000 *e)
 		e1000_stat(&e->tx_stats->bad, 1);
 		return;
 	}
-	count_sent(e, p);
+	e1000_stat(&e->tx_stats->bytes, p->len);
 	if (kernel_can(e, c))
 		send_to_kernel(e);
 	else
