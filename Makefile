@@ -171,6 +171,11 @@ $(O)/tests/unit/workloads_%_test: $(O)/obj/tests/unit/workloads_%_test.o $(O)/li
 	$(LINK) $^ $(BENCH_LIBS) -lcmocka
 $(O)/tests/unit/%_test: $(O)/obj/tests/unit/%_test.o $(O)/libbench.a $(O)/libbase.a
 	$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(BENCH_LIBS) -lcmocka
+# Our card beside QEMU's, by one trace: tests/vmm and tests/soak run it.
+$(O)/tests/differential: $(call obj,tests/differential/e1000.c) $(FAKE_OBJ) $(O)/libvmm.a $(O)/libbase.a
+	$(LINK) $^ $(VMM_LIBS)
+all: $(O)/tests/differential
+
 .PHONY: unit-bins
 unit-bins: $(FAKE_OBJ) $(UNIT_BIN)
 
@@ -211,6 +216,10 @@ coverage: ## lines of the devices' code that unit tests and fuzzers' inputs reac
 	$(Q)$(MAKE) --no-print-directory "CC=$(CLANG)" O=$(O)/coverage OPT='-O1 -g' HARDEN= LDFLAGS=-fprofile-instr-generate \
 		CFLAGS='-fprofile-instr-generate -fcoverage-mapping -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION' coverage-bins
 	$(Q)O=$(O) tests/coverage
+
+.PHONY: proofs
+proofs: ## what is proven of code that reads a guest's bytes (./setup.sh --proofs before)
+	$(Q)O=$(O) tests/proofs/run
 
 .PHONY: mutants
 mutants: ## take out one check after the other: a test must notice each (5 minutes)
@@ -262,6 +271,8 @@ soak: all unit-bins ## the long versions: simulations, a regression found, kills
 	$(Q)O=$(O) tests/soak/probes.sh
 	$(Q)O=$(O) tests/soak/iommufd.sh
 	$(Q)O=$(O) tests/soak/slurm.sh
+	$(Q)O=$(O) tests/soak/differential.sh
+	$(Q)O=$(O) tests/proofs/run
 
 .PHONY: demo
 demo: setup ## set up, build, and run the main job
