@@ -7,6 +7,7 @@
 #   ./setup.sh --tests      also what only the tests need: a browser, TeX, linters
 #   ./setup.sh --newer      also the newer kernel from backports, for checks against two KVM versions
 #   ./setup.sh --intel      also the Intel lab's emulator: Bochs, built from Debian 13's source in about 2 minutes
+#   ./setup.sh --proofs     also what make proofs needs: CBMC, from Debian 13 where this release has none
 #   ./setup.sh --check      install nothing; say what is missing (exit 3)
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -23,7 +24,7 @@ storage_daemon_package=qemu-utils
 
 home=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)} # as base/home.c has it
 cache=${EXITLAB_CACHE:-${XDG_CACHE_HOME:-$home/.cache}/exitlab}
-mode=install tests="" newer="" intel="" packages="$build_packages $run_packages"
+mode=install tests="" newer="" intel="" proofs="" packages="$build_packages $run_packages"
 
 for arg in "$@"; do
 	case $arg in
@@ -31,7 +32,8 @@ for arg in "$@"; do
 	--tests) tests=1 packages+=" $test_packages" ;;
 	--newer) newer=1 ;;
 	--intel) intel=1 ;;
-	-h | --help) sed -n '3,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	--proofs) proofs=1 ;;
+	-h | --help) sed -n '3,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
 	*) echo "setup: unknown option $arg; see ./setup.sh --help" >&2; exit 2 ;;
 	esac
 done
@@ -219,6 +221,41 @@ build_bochs() {
 
 # By what it was built: another recipe is another emulator.
 bochs_recipe() { { declare -f fetch_bochs mend_bochs compile_bochs replace && echo "$bochs_suite $bochs_options"; } | sha256sum; }
+# Debian 12 has no CBMC: Debian 13's, with the C library that it wants, beside this machine's and not installed. An apt of its own.
+fetch_cbmc() {
+	local site conf
+	site=$(own_mirror) || return
+	conf="-o Dir::Etc::SourceList=$PWD/list -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists=$PWD/lists"
+	conf+=" -o Dir::Cache=$PWD/cache -o APT::Sandbox::User=root"
+	mkdir -p lists/partial cache/archives/partial
+	echo "deb [signed-by=$key] $site trixie main" >list
+	# shellcheck disable=SC2086
+	apt-get -qq $conf update && apt-get -qq $conf download cbmc libc6 libstdc++6 libgcc-s1 minisat
+}
+
+unpack_cbmc() {
+	local dir=$cache/cbmc p
+	mkdir "$tmp/cbmc" && cd "$tmp/cbmc" && fetch_cbmc || return
+	rm -rf "$dir.tmp"
+	for p in *.deb; do dpkg -x "$p" "$dir.tmp" || return; done
+	cat >"$dir.tmp/cbmc" <<-end
+		#!/bin/sh
+		exec $dir/usr/lib64/ld-linux-x86-64.so.2 --library-path $dir/usr/lib/x86_64-linux-gnu:$dir/usr/lib $dir/usr/bin/cbmc "\$@"
+	end
+	chmod +x "$dir.tmp/cbmc"
+	rm -rf "$dir" && mv "$dir.tmp" "$dir"
+}
+
+install_cbmc() {
+	say "unpacking CBMC into $cache/cbmc (not installed into the system)"
+	(unpack_cbmc) >"$tmp/cbmc.log" 2>&1 || {
+		tail -5 "$tmp/cbmc.log" >&2
+		fail "CBMC cannot be had here, and make proofs needs it"
+	}
+	rm -rf "$tmp/cbmc"
+}
+
+cbmc_ok() { command -v cbmc >/dev/null || [ -x "$cache/cbmc/cbmc" ]; }
 bochs_ok() { [ -x "$cache/bochs/bochs" ] && [ "$(cat "$cache/bochs/bochs.recipe" 2>/dev/null)" = "$(bochs_recipe)" ]; }
 
 tmp=$(mktemp -d)
@@ -231,14 +268,16 @@ need=$(missing_packages)
 kernel_ok default && need_kernel= || need_kernel=1
 { [ -z "$newer" ] || kernel_ok newer; } && need_newer= || need_newer=1
 { [ -z "$intel" ] || bochs_ok; } && need_bochs= || need_bochs=1
+{ [ -z "$proofs" ] || cbmc_ok; } && need_cbmc= || need_cbmc=1
 
-[ -n "$need$need_qemu$need_kernel$need_newer$need_bochs" ] || exit 0
+[ -n "$need$need_qemu$need_kernel$need_newer$need_bochs$need_cbmc" ] || exit 0
 
 if [ $mode = check ] || { [ "$(id -u)" != 0 ] && [ -n "$need$need_qemu" ]; }; then
 	[ -z "$need$need_qemu" ] || say "missing packages:" $need ${need_qemu:+"$qemu_package (>= ${qemu_min#*:})${tests:+ and its $storage_daemon_package}"}
 	[ -z "$need_kernel" ] || say "missing: the unpacked kernel in $cache/kernels"
+	[ -z "$need_cbmc" ] || say "missing: CBMC in $cache/cbmc"
 	[ -z "$need_bochs" ] || say "missing: the Intel lab's emulator in $cache/bochs"
-	fail "run this once as root: $PWD/setup.sh${tests:+ --tests}${newer:+ --newer}${intel:+ --intel}"
+	fail "run this once as root: $PWD/setup.sh${tests:+ --tests}${newer:+ --newer}${intel:+ --intel}${proofs:+ --proofs}"
 fi
 if [ -n "$need" ]; then
 	install_packages "$need"
@@ -252,4 +291,5 @@ if [ -n "$need_newer" ]; then
 	unpack_kernel newer "$(kernel_version newer)"
 fi
 [ -z "$need_bochs" ] || build_bochs
+[ -z "$need_cbmc" ] || install_cbmc
 say "ready"
