@@ -11,6 +11,9 @@
 #define VTX "lab-intel"
 #define SVM "lab"
 
+/* Why counts of the two labs may differ. */
+#define SLOWER "an instruction takes five times as long in the Intel lab, so that more ticks and timers fall into the same job"
+
 #define HARDWARE .section = CLAIMS_HARDWARE
 
 const struct claim claim_table[] = {
@@ -284,6 +287,7 @@ const struct claim claim_table[] = {
 	 .kind = RATIO, .low = 0.8, .high = 1.25,
 	 .a = {.vmm = "builtin", .knobs = "paging=nested", .substrate = VTX, .guest = "linux"},
 	 .b = {.vmm = "builtin", .substrate = SVM, .guest = "linux"},
+	 .otherwise = SLOWER,
 	 HARDWARE},
 	{.claim = "Intel against AMD, e1000, exits per packet",
 	 .published = "the same (we take: within 25 %)",
@@ -291,6 +295,7 @@ const struct claim claim_table[] = {
 	 .kind = RATIO, .low = 0.8, .high = 1.25,
 	 .a = {.mode = "e1000", .vmm = "builtin", .knobs = "apicv=off", .substrate = VTX},
 	 .b = {.mode = "e1000", .vmm = "builtin", .substrate = SVM},
+	 .otherwise = SLOWER,
 	 HARDWARE},
 	{.claim = "Intel against AMD, virtio, exits per packet",
 	 .published = "the same (we take: within 25 %)",
@@ -298,6 +303,7 @@ const struct claim claim_table[] = {
 	 .kind = RATIO, .low = 0.8, .high = 1.25,
 	 .a = {.mode = "virtio", .vmm = "builtin", .knobs = "apicv=off", .substrate = VTX},
 	 .b = {.mode = "virtio", .vmm = "builtin", .substrate = SVM},
+	 .otherwise = SLOWER,
 	 HARDWARE},
 	{.claim = "Intel against AMD, vhost, exits per packet",
 	 .published = "the same (we take: within 25 %)",
@@ -305,6 +311,7 @@ const struct claim claim_table[] = {
 	 .kind = RATIO, .low = 0.8, .high = 1.25,
 	 .a = {.mode = "vhost", .vmm = "builtin", .knobs = "apicv=off", .substrate = VTX},
 	 .b = {.mode = "vhost", .vmm = "builtin", .substrate = SVM},
+	 .otherwise = SLOWER,
 	 HARDWARE},
 	{.claim = NULL},
 };
