@@ -86,6 +86,14 @@ uint64_t notify_kicks_of(struct probes *p, const struct exit_row *row)
 	return row->user_count && is_doorbell(p, &s) ? row->user_count : 0;
 }
 
+/* An event channel of Xen's may be KVM's to signal; what it signals it with is no doorbell's eventfd. */
+static uint64_t rings_of(struct probes *p, const struct exit_sum *s)
+{
+	if (reason_kind(p->backend, s->reason) == KIND_HYPERCALL)
+		return s->count;
+	return s->user_count;
+}
+
 static uint64_t kicks_userspace(struct probes *p)
 {
 	uint64_t kicks = p->ended.kicks;
@@ -94,8 +102,8 @@ static uint64_t kicks_userspace(struct probes *p)
 	if (!p->opts.exits || probes_exits(p, &exits))
 		return 0;
 	for (size_t i = 0; i < exits.n; i++)
-		if (exits.sum[i].user_count && is_doorbell(p, &exits.sum[i]))
-			kicks += exits.sum[i].user_count;
+		if (rings_of(p, &exits.sum[i]) && is_doorbell(p, &exits.sum[i]))
+			kicks += rings_of(p, &exits.sum[i]);
 	exits_free(&exits);
 	return kicks;
 }

@@ -495,6 +495,6 @@ const struct fixture fixture_operations[] = {
 	OPERATIONS("host", 1, 191),
 	OPERATIONS("container", 1.02, 192),
 	OPERATIONS("virtio", 1.3, 193),
-	OPERATIONS("e1000", 60, 194),
+	OPERATIONS("vhost", 60, 194),
 	END,
 };

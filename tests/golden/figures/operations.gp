@@ -6,7 +6,7 @@ mark = 1
 load "style.gp"
 dat = "operations.dat"
 
-set xtics ("host" 0, "container" 1, "virtio" 2, "e1000" 3) scale 0 rotate by 40 right
+set xtics ("host" 0, "container" 1, "virtio" 2, "vhost" 3) scale 0 rotate by 40 right
 set ytics ("syscall" 0, "page fault" 1, "mmap" 2, "mprotect" 3, "fork" 4, "exec" 5, "context switch" 6, "pipe" 7, "signal" 8, "thread wake" 9, "port write" 10, "cpuid" 11) scale 0
 set xrange [-0.5:3.5]
 set yrange [11.5:-0.5]
