@@ -119,6 +119,7 @@ static void say(const char *name, uint64_t value)
 #define TEN_PORTS   "\xba\xf0\x02\xb9\x0a\x00\xec\x42\xe2\xfc\xf4"
 /* "in al, dx" so often, then hlt. */
 #define READS_100(port) "\xba" port "\xb9\x64\x00\xec\xe2\xfd\xf4"
+#define READS_200(port) "\xba" port "\xb9\xc8\x00\xec\xe2\xfd\xf4"
 #define READS_210(port) "\xba" port "\xb9\xd2\x00\xec\xe2\xfd\xf4"
 #define READS_51(port)  "\xba" port "\xb9\x33\x00\xec\xe2\xfd\xf4"
 #define SPINS       "\xba\xf0\x02\xec\xeb\xfe"
@@ -282,7 +283,7 @@ static void say_user(const struct vcpu *v)
 /* Each exit returns to userspace twice. */
 static void case_twice(void)
 {
-	struct vm vm = VM(READS("\xf0\x02"));
+	struct vm vm = VM(READS_200("\xf0\x02"));
 	struct vcpu v = vcpu_new(&vm, 0);
 
 	for (unsigned i = 0; i < 200; i++) {
@@ -290,7 +291,7 @@ static void case_twice(void)
 		work(&v);
 		run_nothing(&v);
 	}
-	finish(&v);
+	run_expecting(&v, KVM_EXIT_HLT);
 	say_user(&v);
 	say("user_cpu_ns", v.user_cpu_ns);
 }
