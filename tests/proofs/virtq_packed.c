@@ -18,7 +18,6 @@
  * mutant: vmm/virtq/virtqueue.c s/ \|\| n >= max_iov//
  * mutant: vmm/virtq/virtqueue.c s/ \|\| len > UINT32_MAX - \*total//
  * mutant: vmm/virtq/virtqueue.c s/ \|\| len \/ 16 > vq->map\.size//
- * mutant: vmm/virtq/virtqueue.c s/ \|\| len % 16//
  * mutant: vmm/virtq/virtqueue.c s/vq->broken = err;//
  */
 #include "tests/proofs/virtq.h"
