@@ -8,7 +8,7 @@
  *          them; the guest cannot write the table's size (pci_add_msix_at sets no such bit in wmask)
  * cbmc: --unwind 65
  * model: vmm/pci/msix.c s/^static bool vector_pending\(/static bool real_vector_pending(/
- * mutant: vmm/pci/msix.c s/range_ok\(off - dev->msix_table.*/true;/
+ * mutant: vmm/pci/msix.c s/range_ok\(off - dev->msix_table[^;]+;/true;/
  * mutant: vmm/pci/msix.c s/vectors \* 16ull\);/vectors * 16ull + 8);/
  * mutant: vmm/pci/msix.c s/off >= dev->msix_table &&/true \&\&/
  * mutant: vmm/pci/msix.c s/ && off \* 8 \+ i < dev->n_vectors//
