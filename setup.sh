@@ -17,7 +17,8 @@ build_packages="build-essential clang pkg-config git bpftool libbpf-dev libelf-d
 	liblzma-dev libzstd-dev liburing-dev libmd-dev"
 run_packages="gnuplot-nox fonts-liberation iproute2 ethtool kmod xz-utils iperf3 fio procps"
 test_packages="libcmocka-dev llvm bats strace sqlite3 busybox-static cpio acpica-tools poppler-utils linux-perf trace-cmd tcpdump curl shellcheck python3 tmux
-	dmsetup clang-format clang-tidy cppcheck libclang-rt-14-dev chromium texlive-latex-recommended debhelper"
+	dmsetup clang-format clang-tidy cppcheck libclang-rt-14-dev chromium texlive-latex-recommended debhelper
+	libvirt-daemon-driver-qemu libvirt-clients"
 qemu_package=qemu-system-x86
 qemu_min=1:8.0 # the igb SR-IOV card
 storage_daemon_package=qemu-utils
@@ -156,6 +157,16 @@ unpack_kernel() {
 	rm -f "$tmp/payload" "$tmp/$pkg"_*.deb
 }
 
+# libvirt's driver for QEMU does not start without the user that its daemon's package makes.
+libvirt_user=libvirt-qemu
+libvirt_user_ok() { getent passwd $libvirt_user >/dev/null && getent group $libvirt_user >/dev/null; }
+add_libvirt_user() {
+	say "adding the user $libvirt_user, as Debian's libvirt-daemon-system does"
+	getent group $libvirt_user >/dev/null || groupadd --system --gid 64055 $libvirt_user
+	getent passwd $libvirt_user >/dev/null || useradd --system --uid 64055 --gid $libvirt_user --no-create-home \
+		--home-dir /var/lib/libvirt --shell /usr/sbin/nologin $libvirt_user
+}
+
 kernel_ok() { [ -s "$cache/kernels/$1/vmlinux" ]; }
 kernel_version() { # the newest version of the metapackage in (or, with "newer", above) the plain suite
 	apt-cache madison linux-image-amd64 | awk -F'|' -v n="$1" '
@@ -269,10 +280,12 @@ kernel_ok default && need_kernel= || need_kernel=1
 { [ -z "$newer" ] || kernel_ok newer; } && need_newer= || need_newer=1
 { [ -z "$intel" ] || bochs_ok; } && need_bochs= || need_bochs=1
 { [ -z "$proofs" ] || cbmc_ok; } && need_cbmc= || need_cbmc=1
+{ [ -z "$tests" ] || libvirt_user_ok; } && need_user= || need_user=1
 
-[ -n "$need$need_qemu$need_kernel$need_newer$need_bochs$need_cbmc" ] || exit 0
+[ -n "$need$need_qemu$need_kernel$need_newer$need_bochs$need_cbmc$need_user" ] || exit 0
 
-if [ $mode = check ] || { [ "$(id -u)" != 0 ] && [ -n "$need$need_qemu" ]; }; then
+if [ $mode = check ] || { [ "$(id -u)" != 0 ] && [ -n "$need$need_qemu$need_user" ]; }; then
+	[ -z "$need_user" ] || say "missing: the user $libvirt_user"
 	[ -z "$need$need_qemu" ] || say "missing packages:" $need ${need_qemu:+"$qemu_package (>= ${qemu_min#*:})${tests:+ and its $storage_daemon_package}"}
 	[ -z "$need_kernel" ] || say "missing: the unpacked kernel in $cache/kernels"
 	[ -z "$need_cbmc" ] || say "missing: CBMC in $cache/cbmc"
@@ -285,6 +298,7 @@ if [ -n "$need" ]; then
 	missing_packages >"$cache/absent"
 fi
 [ -z "$need_qemu" ] || install_qemu
+[ -z "$need_user" ] || add_libvirt_user
 [ -z "$need_kernel" ] || { [ -n "$(kernel_version plain)" ] || apt update; unpack_kernel default "$(kernel_version plain)"; }
 if [ -n "$need_newer" ]; then
 	add_backports

@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <sha256.h>
 #include <stdio.h>
@@ -209,19 +208,59 @@ int dir_make_all(const char *path)
 	return err;
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static int remove_dir(const char *path, dev_t dev);
+
+static int remove_entry(const char *path, dev_t dev)
 {
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
+	struct stat st;
+	int err = errno_if(lstat(path, &st));
+
+	if (!err && S_ISDIR(st.st_mode))
+		err = remove_dir(path, dev);
+	else if (!err)
+		err = errno_if(unlink(path));
+	if (err == -ENOENT)
+		return 0;
+	return err;
+}
+
+/*
+ * Only directories say on which file system they are: files of an overlay have the device of the layer
+ * they lie in.
+ */
+static int remove_dir(const char *path, dev_t dev)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+	struct stat st;
+	int err = 0;
+
+	if (!d)
+		return -errno;
+	if (fstat(dirfd(d), &st) || st.st_dev != dev)
+		err = -EXDEV;
+	while (!err && (e = readdir(d))) {
+		char *entry = xasprintf("%s/%s", path, e->d_name);
+
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+			err = remove_entry(entry, dev);
+		free(entry);
+	}
+	closedir(d);
+	if (err)
+		return err;
+	return errno_if(rmdir(path));
 }
 
 int dir_remove_all(const char *path)
 {
-	if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) && errno != ENOENT)
-		return -errno;
-	return 0;
+	struct stat st;
+
+	if (!lstat(path, &st))
+		return remove_entry(path, st.st_dev);
+	if (errno == ENOENT)
+		return 0;
+	return -errno;
 }
 
 /* Call visit for each entry of dir with its full path and type; the first error ends it. */

@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -82,13 +83,19 @@ static int confine(void)
 }
 
 /* What process 1 of new namespaces makes its own. The cgroup that it is in is the root that it sees. */
-static int settle_apart(void)
+static int settle_apart(const char *mnt)
 {
+	const char *host =
+		text_or(text_if(mnt, "localhost"), "container"); /* libvirt asks DNS for any other */
+
 	if (unshare(CLONE_NEWCGROUP) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) ||
-	    sethostname("container", strlen("container")))
+	    sethostname(host, strlen(host)))
 		return -errno;
-	return 0;
+	if (!mnt)
+		return 0;
+	mkdir("/mnt", 0755); /* of a sealed lab, which has what it was given */
+	return errno_if(mount(mnt, "/mnt", NULL, MS_BIND, NULL));
 }
 
 static int child_setup(const struct proc_opts *o, pid_t parent)
@@ -103,7 +110,7 @@ static int child_setup(const struct proc_opts *o, pid_t parent)
 	if (!o->apart && getppid() != parent)
 		return -ESRCH;
 	if (o->apart)
-		err = settle_apart();
+		err = settle_apart(o->mnt);
 	if (err)
 		return err;
 	if (o->new_group)

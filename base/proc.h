@@ -30,6 +30,7 @@ struct proc_opts {
 	 * host name, cgroups. Needs hold.
 	 */
 	bool apart;
+	const char *mnt; /* apart: the directory that it has as /mnt, or NULL */
 	int cgroup_fd; /* > 0: the directory of the cgroup that it starts in */
 };
 

@@ -51,6 +51,7 @@ static int open_files(struct vm_boot *b)
 static void boot_free(struct vm_boot *b)
 {
 	observer_stop(&b->observer);
+	starter_end(&b->starter, &b->vmm);
 	proc_end(&b->vmm, NSEC_PER_SEC);
 	proc_end(&b->peer, NSEC_PER_SEC);
 	close_fd(&b->remote_fd);
@@ -242,6 +243,7 @@ static void boot_init(struct vm_boot *b, const struct sample_want *want, unsigne
 		.vm = vm,
 		.first = vm ? b - vm : NULL,
 		.vmm = PROC_INIT,
+		.starter = STARTER_INIT,
 		.peer = PROC_INIT,
 		.remote_fd = -1,
 		.observer = OBSERVER_INIT,

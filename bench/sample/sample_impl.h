@@ -18,6 +18,7 @@
 #include "bench/modes/path.h"
 #include "bench/sample/observer.h"
 #include "bench/sample/sample.h"
+#include "bench/sample/starter.h"
 #include "probes/probes.h"
 #include "vmm/stats_page.h"
 
@@ -52,6 +53,7 @@ struct vm_boot {
 	struct kvm_params kvm_params;
 	struct device_path path;
 	struct proc vmm, peer;
+	struct starter starter; /* when vmm is a program that has made the VMM */
 	struct peer_token token; /* for a peer on another machine */
 	int remote_fd;           /* the session with a peer on another machine; -1: none */
 	struct observer observer;
@@ -96,6 +98,14 @@ static inline bool boot_no_vm(const struct vm_boot *b)
 static inline bool boot_is_micro(const struct vm_boot *b)
 {
 	return !strcmp(b->cell->guest, "micro");
+}
+
+/* The process that runs the guest. */
+static inline pid_t boot_vmm_pid(const struct vm_boot *b)
+{
+	if (b->starter.pid)
+		return b->starter.pid;
+	return b->vmm.pid;
 }
 
 /* The guest has a function of a card of this host. */

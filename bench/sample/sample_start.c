@@ -132,7 +132,7 @@ static int open_probes(struct vm_boot *b, const char *observer)
 {
 	bool life = observer && !strcmp(observer, OBSERVER_LIFE);
 	struct probes_opts o = {
-		.pid = b->vmm.pid,
+		.pid = boot_vmm_pid(b),
 		.peer = b->peer.pid,
 		.backend = b->path.helper.pid,
 		.window = !(b->cell->workload->flags & WORKLOAD_WHOLE_BOOT),
@@ -187,7 +187,7 @@ static void boot_begins(struct vm_boot *b)
 	 * exit more.
 	 */
 	if (b->pin.n && (boot_no_vm(b) || (!boot_has_device(b) && b->pin.vcpus == 1)))
-		pin_process(pin_vcpu(&b->pin, 0), b->vmm.pid, boot_no_vm(b) ? "agent" : "vcpu0",
+		pin_process(pin_vcpu(&b->pin, 0), boot_vmm_pid(b), boot_no_vm(b) ? "agent" : "vcpu0",
 			    b->placement);
 	b->stage = STAGE_BOOT;
 	b->stage_ns[STAGE_BOOT] = clock_ns();
@@ -204,14 +204,40 @@ static void boot_join_console(const struct vm_boot *b, struct proc_opts *o)
 	free(console);
 }
 
+/* There is a VMM, which waits for starter_go, and what it says at its second port comes to us. */
+static int await_vmm(struct vm_boot *b)
+{
+	char *why = NULL;
+	int err, fd = starter_make(&b->starter, &b->vmm, &why);
+
+	if (fd < 0) {
+		err = boot_fail(b, fd, "%s: %s", b->cell->vmm->name, why);
+		free(why);
+		return err;
+	}
+	close_fd(&b->agent_fd[0]);
+	b->agent_fd[0] = fd;
+	return 0;
+}
+
+static int let_vmm_go(struct vm_boot *b)
+{
+	if (b->cell->vmm->starter)
+		return starter_go(&b->starter);
+	return proc_release(&b->vmm);
+}
+
 static int start_vmm(struct vm_boot *b)
 {
+	const struct vmm_starter *starter = b->cell->vmm->starter;
 	struct proc_opts o = {.hold = true};
 	struct strlist a = STRLIST_INIT;
-	int keep[2 + PATH_FDS], err;
+	int keep[3 + PATH_FDS], err;
 
 	if (b->cell->vmm->channel == AGENT_STDIO)
 		boot_join_console(b, &o);
+	if (starter && starter_open(&b->starter, starter, b->log_dir, &o))
+		return boot_fail(b, -EIO, "no socket for the agent in %s", b->log_dir);
 	if (b->cell->vmm->opens_tap && path_fds(&b->path, keep)) {
 		o.netns_fd = wire_leave_tap(&b->path.wire);
 		if (o.netns_fd < 0)
@@ -221,17 +247,21 @@ static int start_vmm(struct vm_boot *b)
 	keep[1] = b->stats_fd;
 	o.keep_fds = keep;
 	o.n_keep = 2 + path_fds(&b->path, keep + 2);
+	if (starter && b->path.medium.fd >= 0)
+		keep[o.n_keep++] = b->path.medium.fd;
 	err = vmm_argv(b, &a);
 	if (!err)
 		err = boot_spawn(b, &b->vmm, a.v, &o, "vmm.log");
 	strlist_free(&a);
+	if (!err && starter)
+		err = await_vmm(b);
 	if (!err)
 		err = start_observer(b);
 	if (err)
 		return err;
 	close_fd(&b->agent_fd[1]);
 	boot_begins(b);
-	return proc_release(&b->vmm);
+	return let_vmm_go(b);
 }
 
 /* Mode host: the agent runs the same job in a namespace of its own, its stdout is the agent's line. */
@@ -266,7 +296,7 @@ void boot_pin(struct vm_boot *b)
 {
 	if (!b->pin.n || boot_no_vm(b) || (!boot_has_device(b) && b->pin.vcpus == 1))
 		return;
-	pin_vmm(&b->pin, b->vmm.pid, b->cell->vmm->vcpu_thread, b->cell->mode->server == SERVER_KERNEL,
+	pin_vmm(&b->pin, boot_vmm_pid(b), b->cell->vmm->vcpu_thread, b->cell->mode->server == SERVER_KERNEL,
 		b->placement);
 	if (b->path.helper.pid)
 		pin_process(pin_io(&b->pin), b->path.helper.pid, "backend", b->placement);

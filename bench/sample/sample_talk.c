@@ -48,9 +48,9 @@ static void what_it_took(struct vm_boot *b)
 {
 	if (b->probes)
 		probes_stop(b->probes);
-	json_object_set_new(b->metrics, "boot_cpu_ns", json_real((double)usage_cpu_ns(b->vmm.pid)));
+	json_object_set_new(b->metrics, "boot_cpu_ns", json_real((double)usage_cpu_ns(boot_vmm_pid(b))));
 	json_object_set_new(b->metrics, "vmm_overhead_bytes",
-			    json_real((double)usage_rss_beside(b->vmm.pid, cell_mem(b->cell))));
+			    json_real((double)usage_rss_beside(boot_vmm_pid(b), cell_mem(b->cell))));
 }
 
 static uint64_t job_limit_ns(const struct vm_boot *b)
@@ -117,7 +117,7 @@ static void on_region(struct vm_boot *b, const struct agent_line *l)
 
 	snprintf(r.name, sizeof(r.name), "%.*s", (int)sizeof(r.name) - 1, l->name);
 	if (b->probes && !b->cell->vmm->ours)
-		probes_name_region(b->probes, b->vmm.pid, &r);
+		probes_name_region(b->probes, boot_vmm_pid(b), &r);
 }
 
 static void on_line(struct vm_boot *b, const char *text)
@@ -217,6 +217,15 @@ static const char *logs(const struct vm_boot *b)
 	return sample + 1;
 }
 
+/* A program that has made it would say goodbye to it for many seconds, in the lab. */
+static int reap_vmm(struct vm_boot *b)
+{
+	if (!b->starter.pid)
+		return proc_wait(&b->vmm, NSEC_PER_SEC);
+	proc_end(&b->vmm, 0);
+	return 0;
+}
+
 static int vmm_ended(struct vm_boot *b)
 {
 	int status;
@@ -224,7 +233,7 @@ static int vmm_ended(struct vm_boot *b)
 	while (b->agent_fd[0] >= 0 && read_agent(b))
 		;
 	b->over = true;
-	status = proc_wait(&b->vmm, NSEC_PER_SEC);
+	status = reap_vmm(b);
 	if (b->done && b->error)
 		return -EIO;
 	if (b->done)
@@ -296,6 +305,13 @@ static uint64_t boot_limit_ns(const struct vm_boot *b)
 	return b->limits->boot_ns;
 }
 
+static int boot_vmm_pidfd(const struct vm_boot *b)
+{
+	if (b->starter.pid)
+		return b->starter.pidfd;
+	return b->vmm.pidfd;
+}
+
 int boot_converse(struct vm_boot *boots, unsigned n)
 {
 	struct pollfd *p = xcalloc(2 * n, sizeof(*p));
@@ -309,7 +325,8 @@ int boot_converse(struct vm_boot *boots, unsigned n)
 	while (!err && !all_over(boots, n)) {
 		for (unsigned i = 0; i < n; i++) {
 			p[2 * i] = (struct pollfd){boots[i].open ? boots[i].agent_fd[0] : -1, POLLIN, 0};
-			p[2 * i + 1] = (struct pollfd){boots[i].over ? -1 : boots[i].vmm.pidfd, POLLIN, 0};
+			p[2 * i + 1] =
+				(struct pollfd){boots[i].over ? -1 : boot_vmm_pidfd(&boots[i]), POLLIN, 0};
 		}
 		progress_tick(boots->want->progress, stage_names[boots->stage]);
 		poll(p, 2 * n, 100);

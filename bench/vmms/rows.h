@@ -3,6 +3,7 @@
 X(builtin)
 X(qemu)
 X(microvm)
+X(libvirt)
 X(kvmtool)
 X(firecracker)
 X(cloud_hypervisor)

@@ -43,6 +43,21 @@ enum agent_channel {
 	AGENT_STDIO,
 };
 
+/*
+ * A program that makes the VMM and answers for it, told by its standard input: virsh. It is process 1
+ * of namespaces of its own, which end with it and with all that it has started, and has the sample's
+ * directory of logs as /mnt. The VMM's second serial port is a socket that it connects to,
+ * STARTER_AGENT in the program's directory there.
+ */
+struct vmm_starter {
+	const char *dir;   /* below the directory of logs; gone when the sample is over */
+	const char *make;  /* what it is told, so that there is a VMM which waits */
+	const char *go;    /* ... so that it waits no longer */
+	const char *wrong; /* a line of it that begins so says why there will be none */
+};
+#define STARTER_MNT   "/mnt"
+#define STARTER_AGENT "agent"
+
 /* Of programs that no release of Debian has. */
 #define VMM_GET(env, name) "build it, and say where it is: $" env " or --vmm=" name ":PATH"
 
@@ -56,6 +71,7 @@ struct vmm_adapter {
 	const char *name, *summary;
 	bool ours; /* built here: it has our statistics page and our version */
 	enum agent_channel channel;
+	const struct vmm_starter *starter; /* NULL: what is started is the VMM */
 	const char *vcpu_thread; /* a vCPU's thread is named so, with its number behind it */
 	unsigned guests;  /* enum workload_guest; 0: all */
 	/* What the Linux guest's kernel is told, beside what all are; NULL: nothing. */

@@ -22,6 +22,25 @@ once() {
 	[[ "$output" == *"vhost/microvm "*" s "* ]] || { echo "$output"; false; }
 }
 
+# A domain of libvirt's driver within virsh.
+@test "libvirt: boot, idle and virtio, every check ok; no domain is left by a bench that was killed" {
+	local pid
+	once boot --vmm=libvirt --guest=micro
+	json 'j["ok"] and j["summary"]["boot_exits"]["median"] > 500'
+	json 'any(i["name"] == "libvirt" and i["version"][0].isdigit() for i in j["inputs"])'
+	once idle --vmm=libvirt --duration=300ms
+	json 'j["ok"]'
+	once net-throughput --vmm=libvirt --mode=virtio --duration=300ms --set verify=full
+	json 'j["ok"] and all(c["ok"] for c in j["checks"]) and j["summary"]["kicks"]["median"] > 0'
+	grep -q "<target dev=" "$store"/runs/*/sample-0/domain.xml
+	[ -z "$(find "$store" -type s)" ]
+	"$bench" -q run idle --vmm=libvirt --on=host --reps=1 --warmup=0 --store="$store" 3>&- &
+	pid=$!
+	timeout 60 sh -c 'until pgrep -f [g]uest=exitlab; do sleep 0.2; done'
+	kill -9 $pid
+	timeout 20 sh -c 'while pgrep -f [g]uest=exitlab || pgrep virsh; do sleep 0.2; done'
+}
+
 # The stand-in ends with status 1 when the TAP is not there as its VMM takes it.
 @test "one port, the console's: agent told apart, TAP by name or by number, the end by reset" {
 	local v

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* What is the same for every VMM: which program it is, its version. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "base/file.h"
 #include "bench/vmms/vmm.h"
 #include "bench/modes/knobs.h"
 
@@ -188,6 +190,82 @@ static void firecracker_reads_a_file(void **state)
 	json_decref(want);
 }
 
+/* The domain of a mode with "k=v", and NULL for one that libvirt has no words for. Caller frees. */
+static char *libvirt_domain(const struct mode *mode, const char *knob, const char *value)
+{
+	char dir[] = "/tmp/exitlab-adapter-XXXXXX", *file;
+	struct strlist a = STRLIST_INIT;
+	struct strbuf xml = STRBUF_INIT;
+	struct device_path path;
+	struct knobs ks = {NULL, 0};
+	struct vmm_want w = {
+		.program = "virsh", .kernel = "/kernel", .initrd = "/a<b.cpio", .cmdline = "a=\"b\" & c",
+		.path = &path, .knobs = &ks, .variant = "", .cpus = 2, .mem_bytes = 128 * MIB,
+		.log_dir = mkdtemp(dir),
+	};
+	int err;
+
+	if (knob)
+		knobs_set(&ks, knob, value);
+	path_init(&path, mode);
+	strcpy(path.wire.tap, "tap7");
+	strcpy(path.wire.mac, "52:54:00:00:00:01");
+	path.socket = (char *)"/run/vu.sock";
+	path.medium.path = (char *)"/m&m";
+	path.sriov.vf_addr = (char *)"0000:01:10.1";
+	err = vmm_adapter_find("libvirt", 7)->command(&w, &a);
+	file = xasprintf("%s/domain.xml", dir);
+	assert_int_equal(err, file_read(file, &xml) ? -ENOTSUP : 0);
+	free(file);
+	dir_remove_all(dir);
+	free(ks.k);
+	strlist_free(&a);
+	return strbuf_take(&xml);
+}
+
+static void libvirt_is_told_by_a_domain(void **state)
+{
+	static const struct {
+		const struct mode *mode;
+		const char *knob, *value, *says; /* NULL: refused */
+	} cases[] = {
+		{&mode_none, NULL, NULL, "<kernel>/kernel/vmlinuz</kernel>\n<initrd>/a&lt;b.cpio</initrd>"},
+		{&mode_none, NULL, NULL, "<cmdline>a=&quot;b&quot; &amp; c</cmdline>"},
+		{&mode_none, NULL, NULL, "<memory unit=\"b\">134217728</memory>"},
+		{&mode_none, "irqchip", "split", "<ioapic driver=\"qemu\"/>"},
+		{&mode_none, "irqchip", "off", NULL},
+		{&mode_e1000, NULL, NULL, "<model type=\"e1000\"/>"},
+		{&mode_e1000, "offload", "off", NULL},
+		{&mode_virtio, NULL, NULL, "<target dev=\"tap7\" managed=\"no\"/>"},
+		{&mode_virtio, "event_idx", "off", "<driver name=\"qemu\" event_idx=\"off\"><host/></driver>"},
+		{&mode_virtio, "offload", "off", "<host csum=\"off\""},
+		{&mode_virtio, "indirect", "off", NULL},
+		{&mode_virtio, "irq", "intx", NULL},
+		{&mode_vhost, "ring", "packed", "<driver name=\"vhost\" packed=\"on\">"},
+		{&mode_vhost, "queues", "4", " queues=\"4\">"},
+		{&mode_vhost_user, NULL, NULL, "<source type=\"unix\" mode=\"client\" path=\"/run/vu.sock\"/>"},
+		{&mode_vhost_user, NULL, NULL, "<access mode=\"shared\"/>"},
+		{&mode_sriov, NULL, NULL, "domain=\"0x0\" bus=\"0x1\" slot=\"0x10\" function=\"0x1\""},
+		{&mode_virtio_blk, "cache", "writethrough", "io=\"io_uring\" cache=\"directsync\""},
+		{&mode_virtio_blk, NULL, NULL, "<source file=\"/m&amp;m\"/>"},
+		{&mode_nvme, NULL, NULL, NULL},
+		{&mode_ide, NULL, NULL, NULL},
+	};
+
+	(void)state;
+	setenv("EXITLAB_CACHE", "/tmp/exitlab-adapter-cache", 1);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *xml = libvirt_domain(cases[i].mode, cases[i].knob, cases[i].value);
+
+		if (!cases[i].says)
+			assert_string_equal(xml, "");
+		else
+			assert_non_null(strstr(xml, cases[i].says));
+		free(xml);
+	}
+	dir_remove_all("/tmp/exitlab-adapter-cache");
+}
+
 static void why_it_cannot_be_used_is_said(void **state)
 {
 	char *why = vmm_unusable(&stranger, "");
@@ -204,6 +282,7 @@ int main(void)
 		cmocka_unit_test(the_program_can_be_named),
 		cmocka_unit_test(versions_are_asked_for),
 		cmocka_unit_test(firecracker_reads_a_file),
+		cmocka_unit_test(libvirt_is_told_by_a_domain),
 		cmocka_unit_test(why_it_cannot_be_used_is_said),
 	};
 
