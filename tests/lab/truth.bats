@@ -50,14 +50,14 @@ holds() {
 @test "two VMs take turns on one thread: each exit is its own vCPU's" {
 	known two_vms
 	holds 'rows("count", key="in 0x2f0") == rows("count", key="in 0x2f1") == 100'
-	holds 'near(out_of_kvm(key="in 0x2f0"), t["user_ns"] + t["off_ns"])'
-	holds 'near(out_of_kvm(key="in 0x2f1"), t["b_user_ns"] + t["b_off_ns"])'
+	holds 'near(out_of_kvm(key="in 0x2f0"), t["user_ns"] + t["off_ns"], t["inside_ns"] - t["off_ns"] - t["b_off_ns"])'
+	holds 'near(out_of_kvm(key="in 0x2f1"), t["b_user_ns"] + t["b_off_ns"], t["inside_ns"] - t["off_ns"] - t["b_off_ns"])'
 }
 
 @test "a vCPU that three threads hand on: every exit has its userspace part" {
 	known handover
 	holds 't["exits"] - 1 == rows("count", key="in 0x2f0") == rows("user_count", key="in 0x2f0") == 210'
-	holds 'near(out_of_kvm(key="in 0x2f0"), t["user_ns"] + t["off_ns"])'
+	holds 'near(out_of_kvm(key="in 0x2f0"), t["user_ns"] + t["off_ns"], t["inside_ns"] - t["off_ns"])'
 }
 
 @test "a guest that spins beside a hog: waiting for the CPU is waiting, not KVM" {
