@@ -72,9 +72,16 @@ static void figures_hold_text_in_strings(void **state)
 		struct fig_set set;
 		const char *at;
 		char *why, *gp, *dat;
+		int err;
 
 		load_hostile(g, &set);
-		assert_int_equal(figure_render(figure_find(g->figure), &set, &to, &why), 0);
+		err = figure_render(figure_find(g->figure), &set, &to, &why);
+		if (err == -ENODATA) { /* it goes by values that the attack has overwritten, and says so */
+			free(why);
+			golden_free(&set);
+			continue;
+		}
+		assert_int_equal(err, 0);
 		gp = read_text(g->figure, ".gp");
 		dat = read_text(g->figure, ".dat");
 		no_attack(g->figure, hostile_in_gp(gp));
