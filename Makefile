@@ -57,12 +57,12 @@ $(O)/libbench.a: $(call obj,$(BENCH_SRC)) $(patsubst %.S,$(O)/obj/%.o,$(BENCH_AS
 	$(SAY) "  AR      $@"
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(O)/obj/%.o: %.c
+$(O)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(SAY) "  CC      $<"
 	$(Q)$(CC) $(CFLAGS_ALL) -c -o $@ $<
 
-$(O)/obj/%.o: %.S
+$(O)/obj/%.o: %.S Makefile
 	@mkdir -p $(@D)
 	$(SAY) "  AS      $<"
 	$(Q)$(CC) -MMD -MP -c -o $@ $<
@@ -110,7 +110,7 @@ FORCE:
 # One object: the probes share their state and filters, and libbpf reads the kernel's type information once.
 BPF_OBJ  := $(patsubst probes/%.bpf.c,$(O)/probes/%.bpf.o,$(wildcard probes/*.bpf.c))
 BPF_SKEL := $(O)/probes/probes.skel.h
-$(O)/probes/%.bpf.o: probes/%.bpf.c $(wildcard probes/*.h) base/hist.h workloads/protocol.h
+$(O)/probes/%.bpf.o: probes/%.bpf.c Makefile $(wildcard probes/*.h) base/hist.h workloads/protocol.h
 	@mkdir -p $(@D)
 	$(SAY) "  BPF     $<"
 	$(Q)$(CLANG) -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -D__bpf__ -O2 -g $(PLACE) -Wall -Werror -I. -I/usr/include/x86_64-linux-gnu -c -o $@ $<
