@@ -262,16 +262,23 @@ static size_t raiser_of(const struct way *w, size_t i)
 }
 
 /* The last thing before i that can be the cause of what a card or a thread that polls does. */
-static size_t stimulus_before(const struct way *w, size_t i, bool answer, bool card)
+static size_t stimulus_before(const struct way *w, size_t i, bool answer)
 {
 	while (i-- > 0) {
 		if (answer && w->e[i].kind == STEP_XMIT && is_role(w, i, "peer"))
 			return i;
-		if (!answer && !card && w->e[i].kind == STEP_SIGNAL && is_role(w, i, "vcpu"))
-			return i;
-		if (!answer && card && w->e[i].kind == LIFE_ENTRY)
+		if (!answer && w->e[i].kind == STEP_SIGNAL && is_role(w, i, "vcpu"))
 			return i;
 	}
+	return NONE;
+}
+
+/* The guest's last entry before i. */
+static size_t entry_before(const struct way *w, size_t i)
+{
+	while (i-- > 0)
+		if (w->e[i].kind == LIFE_ENTRY)
+			return i;
 	return NONE;
 }
 
@@ -307,9 +314,7 @@ static size_t path_back(const struct way *w, struct path *p, size_t i, bool answ
 	else if (w->e[i].kind == STEP_INJECT)
 		to = raiser_of(w, i);
 	else if (w->e[i].kind == STEP_IRQ)
-		to = stimulus_before(w, i, answer, true);
-	if (to != NONE && w->e[to].kind == LIFE_ENTRY) /* the guest itself, whose doorbell is no exit */
-		return path_put(p, to, SPAN_OWN) ? to : NONE;
+		to = stimulus_before(w, i, answer);
 	if (to != NONE)
 		return path_jump(w, p, i, to) ? to : NONE;
 	if (came_by_irq(w, i))
@@ -350,7 +355,7 @@ static size_t path_awake(const struct way *w, struct path *p, size_t from, size_
 	size_t k = 0, to;
 
 	/* The last one on the path that the stimulus can have caused. */
-	to = stimulus_before(w, from, answer, false);
+	to = stimulus_before(w, from, answer);
 	if (to == NONE || to < first)
 		return NONE;
 	while (k + 1 < p->n && p->at[k + 1] > to)
@@ -359,25 +364,24 @@ static size_t path_awake(const struct way *w, struct path *p, size_t from, size_
 	return path_jump(w, p, p->at[k], to) ? to : NONE;
 }
 
-static bool is_exit(const struct way *w, size_t i)
+/* Where a trip begins: an exit, or what the guest's own card has brought to the peer's. */
+static bool is_doorbell(const struct way *w, size_t i)
 {
-	return w->e[i].kind == LIFE_EXIT;
+	return w->e[i].kind == LIFE_EXIT || w->e[i].kind == STEP_IRQ;
 }
 
 /* From the answer back to the doorbell, which is at first or later. NONE: not seen. */
 static size_t request_find(const struct way *w, size_t answer, size_t first, struct path *there)
 {
-	bool awake = false, card = false;
+	bool awake = false;
 	size_t i = answer, next;
 
 	there->n = 0;
 	path_put(there, i, SPAN_OWN);
-	while (!is_exit(w, i) && !card) {
-		card = w->e[i].kind == STEP_IRQ;
+	while (!is_doorbell(w, i)) {
 		next = path_back(w, there, i, false);
 		if ((next == NONE || next < first) && !awake) {
 			awake = true;
-			card = false;
 			next = path_awake(w, there, answer, first, false);
 		}
 		if (next == NONE || next < first)
@@ -395,6 +399,11 @@ static bool answer_find(const struct way *w, const struct trip *t, size_t next_s
 
 	back->n = 0;
 	path_put(back, i, SPAN_OWN);
+	if (w->e[i].kind == STEP_IRQ) { /* the guest itself has rung */
+		i = entry_before(w, i);
+		if (i == NONE || !path_put(back, i, SPAN_OWN))
+			return false;
+	}
 	while (i > t->answer) {
 		next = path_back(w, back, i, true);
 		if ((next == NONE || next < t->answer) && !awake) {

@@ -9,7 +9,7 @@
  * too (`waits`): on a machine of one CPU that is most of what a wake-up costs.
  *
  * Trips follow one another without a gap, from doorbell to doorbell; where the doorbell is a card's own and
- * no exit, from the guest's last entry before the card's interrupt.
+ * no exit, from one request's interrupt at the peer's card to the next one's.
  */
 #ifndef PROBES_LADDER_H
 #define PROBES_LADDER_H

@@ -345,7 +345,6 @@ static void own_card(void **state)
 	j = ladder(&r, &why);
 	assert_non_null(j);
 	assert_ladder(j,
-		      "request: guest vcpu0: guest runs\n"
 		      "request: kernel another thread: interrupt of th0\n"
 		      "request: other another thread: interrupt handler done\n"
 		      "request: kernel another thread: softirq net_rx\n"
@@ -362,7 +361,8 @@ static void own_card(void **state)
 		      "answer: kernel idle: wakes vcpu0 *\n"
 		      "answer: other idle: interrupt handler done *\n"
 		      "answer: kvm vcpu0: gets the CPU\n"
-		      "answer: kvm vcpu0: interrupt 0x41 injected\n");
+		      "answer: kvm vcpu0: interrupt 0x41 injected\n"
+		      "guest: guest vcpu0: guest runs\n");
 	json_decref(j);
 }
 
