@@ -316,6 +316,17 @@ static size_t next_frame(int wire, uint8_t *frame, size_t skip)
 	return (size_t)n - skip;
 }
 
+/* The payload length of IPv6; a sum of 0, which QEMU writes as its complement wherever it is. */
+static bool unlike_byte(const uint8_t *ours, const uint8_t *theirs, size_t i)
+{
+	static const uint8_t zero[2] = {0, 0}, ones[2] = {0xff, 0xff};
+
+	for (size_t at = i - 1; at <= i; at++)
+		if (!memcmp(ours + at, zero, 2) && !memcmp(theirs + at, ones, 2))
+			return true;
+	return ours[12] == 0x86 && (i == 18 || i == 19);
+}
+
 static void compare_wire(void)
 {
 	static uint8_t ours[70000], theirs[70000];
@@ -331,7 +342,7 @@ static void compare_wire(void)
 		if (verbose)
 			printf("  sent %zu bytes\n", n);
 		for (size_t i = 0; i < n; i++)
-			if (ours[i] != theirs[i] && !(ours[12] == 0x86 && (i == 18 || i == 19)))
+			if (ours[i] != theirs[i] && !unlike_byte(ours, theirs, i))
 				differ("byte of sent frame", k << 16 | i, ours[i], theirs[i]);
 	}
 }
