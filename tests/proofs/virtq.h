@@ -4,8 +4,8 @@
  *
  * Each part of the ring ends where an object ends, so that one byte beyond it is an error. Each read of it
  * gives anything at all, as if its driver wrote between any two of them. Guest memory is modelled: what
- * gmem_ptr gives is nothing, or ends where an object ends (proof gmem), as far as it can be an indirect
- * table; what is longer is never looked at.
+ * gmem_ptr gives is nothing, or anywhere inside an object (proof gmem), its end among others, as far as it
+ * can be an indirect table; what is longer is never looked at.
  */
 #ifndef TESTS_PROOFS_VIRTQ_H
 #define TESTS_PROOFS_VIRTQ_H
@@ -42,17 +42,21 @@ static struct virtq vq;
 static struct virtq_chain chain;
 static struct iovec iov[SIZE_PROVEN];
 static char desc[16 * SIZE_PROVEN] __attribute__((aligned(16))), driver[6 + 2 * SIZE_PROVEN],
-	device[8 + 8 * SIZE_PROVEN] __attribute__((aligned(4))), table[16 * SIZE_PROVEN];
+	device[8 + 8 * SIZE_PROVEN] __attribute__((aligned(4))),
+	table[16 * SIZE_PROVEN] __attribute__((aligned(16)));
 
 void *gmem_ptr(const struct gmem *gm, gpa_t gpa, uint64_t len)
 {
+	size_t at = nondet_u8();
+
 	(void)gm;
 	(void)gpa;
 	if (!len || nondet_bool())
 		return NULL;
 	if (len > sizeof(table))
 		return table + sizeof(table);
-	return table + sizeof(table) - len;
+	assume(at <= sizeof(table) - len);
+	return table + at;
 }
 
 static inline void make_ring(bool packed)

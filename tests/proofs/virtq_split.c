@@ -12,7 +12,6 @@
  * mutant: vmm/virtq/virtq_split.c s/if \(i >= n\)/if (0)/
  * mutant: vmm/virtq/virtq_split.c s/head >= vq->map\.size \|\| //
  * mutant: vmm/virtq/virtq_split.c s/ \|\| vq->busy\[head\]//
- * mutant: vmm/virtq/virtq_split.c s/steps < n/steps <= 2 * n/; s/ \|\| n >= max_iov//
  * mutant: vmm/virtq/virtq_split.c s/vq->used_idx & \(vq->map\.size - 1u\)/vq->used_idx/
  * mutant: vmm/virtq/virtqueue.c s/ \|\| n >= max_iov//
  * mutant: vmm/virtq/virtqueue.c s/ \|\| \(!packed && !is_pow2\(l->size\)\)//
