@@ -34,7 +34,7 @@ once() {
 	json 'j["ok"] and all(c["ok"] for c in j["checks"]) and j["summary"]["kicks"]["median"] > 0'
 	grep -q "<target dev=" "$store"/runs/*/sample-0/domain.xml
 	[ -z "$(find "$store" -type s)" ]
-	"$bench" -q run idle --vmm=libvirt --on=host --reps=1 --warmup=0 --store="$store" 3>&- &
+	"$bench" -q run timer --guest=micro --duration=60s --vmm=libvirt --on=host --reps=1 --warmup=0 --store="$store" 3>&- &
 	pid=$!
 	timeout 60 sh -c 'until pgrep -f [g]uest=exitlab; do sleep 0.2; done'
 	kill -9 $pid
