@@ -14,3 +14,9 @@ no_medium_left() {
 		jq -e '.ok and .summary.iops.median > 0 and .summary.exits_per_io.median > 0'
 	no_medium_left
 }
+
+@test "vhost-user-blk: QEMU's front-end before our back-end, each block compared" {
+	"$bench" run blk-iops --mode=vhost-user-blk --vmm=qemu --set backend=builtin --medium=ram --set area=1M --set write_pct=30 --duration=200ms \
+		--on=host --reps=1 --store="$BATS_TEST_TMPDIR/store" --json |
+		jq -e '.ok and (.samples[0].threads | map(select(.role == "backend" and .cpu_ns > 0)) | length > 0)'
+}
