@@ -110,13 +110,26 @@ const struct knob_spelling qemu_spellings[] = {
 	{"cache", NULL},     {NULL, NULL},
 };
 
+/* A device of this text, with the knobs as QEMU spells them behind it. Frees the text. */
+static int add_device(const struct vmm_want *w, const struct vmm_adapter *vmm, struct strbuf *sb,
+		      struct strlist *a)
+{
+	int err = vmm_spell_knobs(vmm, w, sb);
+
+	if (!err) {
+		strlist_add(a, "-device");
+		strlist_add(a, strbuf_str(sb));
+	}
+	strbuf_free(sb);
+	return err;
+}
+
 static int add_virtio_device(const struct vmm_want *w, const struct vmm_adapter *vmm, unsigned queues,
 			     struct strlist *a)
 {
 	const char *irq = knobs_get(w->knobs, "irq", "msix"), *ring = knobs_get(w->knobs, "ring", NULL);
 	bool mmio = vmm_uses_mmio(vmm, w->knobs);
 	struct strbuf sb = STRBUF_INIT;
-	int err;
 
 	if (mmio)
 		strbuf_addf(&sb, "virtio-net-device,netdev=n0,mac=%s", w->path->wire.mac);
@@ -133,13 +146,7 @@ static int add_virtio_device(const struct vmm_want *w, const struct vmm_adapter 
 				 "host_tso4=off,host_tso6=off,host_ufo=off");
 	if (ring)
 		strbuf_addf(&sb, ",packed=%s", on_off(!strcmp(ring, "packed")));
-	err = vmm_spell_knobs(vmm, w, &sb);
-	if (!err) {
-		strlist_add(a, "-device");
-		strlist_add(a, strbuf_str(&sb));
-	}
-	strbuf_free(&sb);
-	return err;
+	return add_device(w, vmm, &sb, a);
 }
 
 void qemu_add_tap(const struct vmm_want *w, unsigned queues, bool vhost, struct strlist *a)
@@ -194,7 +201,6 @@ static int add_disk(const struct vmm_want *w, const struct vmm_adapter *vmm, con
 {
 	const char *driver = "file", *aio = "io_uring";
 	struct strbuf sb = STRBUF_INIT;
-	int err;
 
 	if (w->path->medium.is_device)
 		driver = "host_device";
@@ -207,13 +213,7 @@ static int add_disk(const struct vmm_want *w, const struct vmm_adapter *vmm, con
 	if (queues)
 		strbuf_addf(&sb, ",%s=%u", queues, (unsigned)knobs_u64(w->knobs, "queues", 1));
 	strbuf_addf(&sb, ",write-cache=%s", on_off(!knob_is(w->knobs, "cache", "writethrough")));
-	err = vmm_spell_knobs(vmm, w, &sb);
-	if (!err) {
-		strlist_add(a, "-device");
-		strlist_add(a, strbuf_str(&sb));
-	}
-	strbuf_free(&sb);
-	return err;
+	return add_device(w, vmm, &sb, a);
 }
 
 /* The switches of a virtio device that every VMM spells in its own way. */
@@ -245,7 +245,6 @@ static int add_virtio_blk(const struct vmm_want *w, const struct vmm_adapter *vm
 static int add_vhost_user_blk(const struct vmm_want *w, const struct vmm_adapter *vmm, struct strlist *a)
 {
 	struct strbuf sb = STRBUF_INIT;
-	int err;
 
 	strlist_add(a, "-chardev");
 	strlist_addf(a, "socket,id=vu,path=%s", w->path->socket);
@@ -255,13 +254,7 @@ static int add_vhost_user_blk(const struct vmm_want *w, const struct vmm_adapter
 		strbuf_adds(&sb, "vhost-user-blk-pci,chardev=vu,disable-legacy=on");
 	strbuf_addf(&sb, ",num-queues=%u", (unsigned)knobs_u64(w->knobs, "queues", 1));
 	add_virtio_switches(w, &sb);
-	err = vmm_spell_knobs(vmm, w, &sb);
-	if (!err) {
-		strlist_add(a, "-device");
-		strlist_add(a, strbuf_str(&sb));
-	}
-	strbuf_free(&sb);
-	return err;
+	return add_device(w, vmm, &sb, a);
 }
 
 static int add_ide(const struct vmm_want *w, const struct vmm_adapter *vmm, struct strlist *a)
