@@ -46,7 +46,9 @@ static int load_cargo(struct cargo *c, const struct lab_args *a, const char *com
 
 	for (size_t i = 0; i < ARRAY_SIZE(modules); i++)
 		strlist_add(&names, modules[i]);
-	cargo_add_ours(c, kernel_dir, NULL, NULL, NULL);
+	cargo_add_ours(c, NULL, NULL, NULL);
+	cargo_add_kernel_file(c, kernel_dir, "vmlinux");
+	cargo_add_kernel_file(c, kernel_dir, "vmlinuz");
 	cargo_add_shell(c);
 	err = cargo_add_modules(c, kernel_dir, &names);
 	strlist_free(&names);

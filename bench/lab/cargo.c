@@ -73,8 +73,7 @@ static void add_helper(struct cargo *c, const char *dir, const char *name)
 	free(path);
 }
 
-void cargo_add_ours(struct cargo *c, const char *kernel_dir, const char *bin_dir, const char *vmm,
-		    const char *helper_dir)
+void cargo_add_ours(struct cargo *c, const char *bin_dir, const char *vmm, const char *helper_dir)
 {
 	static const char *const helpers[] = {"vhost-user-net", "vhost-user-blk"};
 	const char *micro = path_find("micro.elf");
@@ -92,8 +91,6 @@ void cargo_add_ours(struct cargo *c, const char *kernel_dir, const char *bin_dir
 		cargo_add_file(c, path, micro, 0644);
 		free(path);
 	}
-	cargo_add_kernel_file(c, kernel_dir, "vmlinux");
-	cargo_add_kernel_file(c, kernel_dir, "vmlinuz");
 }
 
 void cargo_add_shell(struct cargo *c)

@@ -28,11 +28,10 @@ void cargo_add_kernel_file(struct cargo *c, const char *kernel_dir, const char *
 /* Modules with all they need, and what modules_resolve reads to find them. 0 or -errno (logged). */
 int cargo_add_modules(struct cargo *c, const char *kernel_dir, const struct strlist *names);
 /*
- * Our own programs, the micro guest beside them, and the kernel for Linux guests; bin_dir: where they will
- * lie; vmm, and the directory of our helpers: instead of the usual ones, or NULL.
+ * Our own programs and the micro guest beside them; bin_dir: where they will lie; vmm, and the directory of
+ * our helpers: instead of the usual ones, or NULL.
  */
-void cargo_add_ours(struct cargo *c, const char *kernel_dir, const char *bin_dir, const char *vmm,
-		    const char *helper_dir);
+void cargo_add_ours(struct cargo *c, const char *bin_dir, const char *vmm, const char *helper_dir);
 /* A shell with the usual tools as /bin/sh: busybox', or this host's without them. */
 void cargo_add_shell(struct cargo *c);
 /* A program as the shell would find it, a directory with what is in it, a file. 0 or -errno (logged). */
