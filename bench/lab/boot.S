@@ -188,9 +188,9 @@ read_some:
 	test $8, %al			/* data */
 	jz 9b
 	push %ecx
-	mov $128, %ecx
+	mov $256, %ecx
 	mov $0x1f0, %edx
-	rep insl
+	rep insw			/* which Bochs does at one go, insl not */
 	pop %ecx
 	loop 9b
 	ret
