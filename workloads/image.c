@@ -107,6 +107,20 @@ static int image_cpio(const struct image_spec *spec, struct cpio **out)
 	return err;
 }
 
+int image_write(const struct image_spec *spec, int fd)
+{
+	struct cpio *c;
+	int err = image_cpio(spec, &c);
+
+	if (err)
+		return err;
+	err = cpio_write(c, fd);
+	if (err)
+		log_error("the initramfs cannot be written: %s", strerror(-err));
+	cpio_free(c);
+	return err;
+}
+
 static int write_file(struct cpio *c, const char *path)
 {
 	char *tmp = xasprintf("%s.tmp.%d", path, getpid());
@@ -122,29 +136,6 @@ static int write_file(struct cpio *c, const char *path)
 		log_error("%s: the guest's image cannot be written: %s", path, strerror(-err));
 	}
 	free(tmp);
-	return err;
-}
-
-static bool same_content(struct cpio *c, const char *path)
-{
-	char want[65], have[65];
-
-	if (file_sha256(path, have))
-		return false;
-	cpio_sha256(c, want);
-	return !strcmp(want, have);
-}
-
-int image_build(const struct image_spec *spec, const char *out_path)
-{
-	struct cpio *c;
-	int err = image_cpio(spec, &c);
-
-	if (err)
-		return err;
-	if (!same_content(c, out_path))
-		err = write_file(c, out_path);
-	cpio_free(c);
 	return err;
 }
 

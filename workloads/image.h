@@ -33,10 +33,12 @@ struct image_spec {
 	const char *bin_dir; /* where programs other than the system's are put; NULL: at their paths */
 };
 
-/* 0 or -errno (logged). An existing file with the same content is left alone; otherwise it is
- * replaced atomically. */
-int image_build(const struct image_spec *spec, const char *out_path);
-/* Into DIR/SHA256.cpio unless it is there already; *path is the caller's to free. */
+/* Into an open file, from where it stands on. 0 or -errno (logged). */
+int image_write(const struct image_spec *spec, int fd);
+/*
+ * Into DIR/SHA256.cpio, atomically, unless it is there already; *path is the caller's to free. 0 or -errno
+ * (logged).
+ */
 int image_build_in(const struct image_spec *spec, const char *dir, char **path);
 /* A program and its libraries; bin_dir as in image_spec. */
 int image_add_program(struct cpio *c, const char *host_path, const char *bin_dir);

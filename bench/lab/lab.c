@@ -129,7 +129,8 @@ static void lab_open(struct lab *lab, const struct lab_spec *spec)
 {
 	const struct machine *m = spec->machine ? spec->machine : machine_table[0];
 
-	*lab = (struct lab){.spec = spec, .machine = m, .emulator = PROC_INIT, .ctl_fd = -1, .stdin_fd = -1};
+	*lab = (struct lab){.spec = spec, .machine = m, .emulator = PROC_INIT};
+	lab->ctl_fd = lab->image_fd = lab->stdin_fd = -1;
 	lab->channel = m->channel;
 	if (spec->deterministic)
 		lab->channel = m->deterministic_channel;

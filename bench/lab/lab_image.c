@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -24,15 +25,49 @@ static int add_config(const char *dir, const struct strbuf *config, struct image
 	return err;
 }
 
-int lab_image(const struct lab *lab, const char *modules_dir, const struct strbuf *config, char **path)
+static int sealed_image(struct lab *lab, struct image_spec *image, const char *dir,
+			const struct strbuf *config, char **path)
 {
 	const struct lab_spec *spec = lab->spec;
+	struct image_file *files = xcalloc(spec->n_files + 1, sizeof(*files)), *own = &files[spec->n_files];
+	int err = add_config(dir, config, own);
+
+	for (size_t i = 0; i < spec->n_files; i++)
+		files[i] = spec->files[i];
+	image->files = files;
+	image->n_files = spec->n_files + 1;
+	image->programs = spec->programs;
+	image->bin_dir = spec->bin_dir;
+	if (!err) {
+		lab->image_fd = memfd_create("lab-image", MFD_CLOEXEC);
+		err = errno_if(lab->image_fd < 0);
+	}
+	if (!err)
+		err = image_write(image, lab->image_fd);
+	if (!err)
+		*path = xasprintf("/proc/self/fd/%d", lab->image_fd);
+	unlink(own->host_path);
+	free((char *)own->host_path);
+	free(files);
+	return err;
+}
+
+static int cached_image(const struct image_spec *image, const char *dir, char **path)
+{
+	int err = image_build_in(image, dir, path);
+
+	if (!err)
+		lab_cache_used(*path);
+	return err;
+}
+
+int lab_image(struct lab *lab, const char *modules_dir, const struct strbuf *config, char **path)
+{
 	struct image_spec image = {
 		.agent = path_tool("lab-init"),
 		.moddir = modules_dir,
 		.modules = lab->machine->modules,
 	};
-	struct image_file *files = xcalloc(spec->n_files + 1, sizeof(*files));
 	char *dir = xasprintf("%s/lab", path_cache());
 	int err = -ENOENT;
 
@@ -40,25 +75,12 @@ int lab_image(const struct lab *lab, const char *modules_dir, const struct strbu
 		err = dir_make_all(dir);
 	if (err && image.agent)
 		log_error("%s: %s", dir, strerror(-err));
-	if (!err && lab->channel != LAB_TALKS) {
-		for (size_t i = 0; i < spec->n_files; i++)
-			files[i] = spec->files[i];
-		image.files = files;
-		image.n_files = spec->n_files + 1;
-		image.programs = spec->programs;
-		image.bin_dir = spec->bin_dir;
-		err = add_config(dir, config, &files[spec->n_files]);
-	}
-	if (!err) {
-		lab_cache_sweep(dir, LAB_IMAGE_AGE_S, LAB_OUT_AGE_S);
-		err = image_build_in(&image, dir, path);
-	}
 	if (!err)
-		lab_cache_used(*path);
-	if (files[spec->n_files].host_path)
-		unlink(files[spec->n_files].host_path);
-	free((char *)files[spec->n_files].host_path);
-	free(files);
+		lab_cache_sweep(dir, LAB_IMAGE_AGE_S, LAB_OUT_AGE_S);
+	if (!err && lab->channel == LAB_TALKS)
+		err = cached_image(&image, dir, path);
+	else if (!err)
+		err = sealed_image(lab, &image, dir, config, path);
 	free(dir);
 	return err;
 }

@@ -25,6 +25,7 @@ struct lab {
 	uint64_t mem_mib;
 	struct proc emulator;
 	int ctl_fd;             /* our end of the channel */
+	int image_fd;           /* a memfd: the initramfs of one that does not talk, until it is started */
 	int console_fd, log_fd; /* memfds: the lab kernel's console, the emulator's own messages */
 	int signal_fd, stdin_fd;
 	struct strbuf inbox;    /* bytes that came and are no whole frame yet */

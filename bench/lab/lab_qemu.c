@@ -151,9 +151,9 @@ static int open_file_channel(int pair[2])
 
 static int qemu_spawn(struct lab *lab, const struct machine_boot *boot, int peer_fd)
 {
-	int keep[] = {peer_fd, lab->console_fd};
+	int keep[] = {peer_fd, lab->console_fd, lab->image_fd};
 	struct proc_opts po = {.keep_fds = keep,
-			       .n_keep = 2,
+			       .n_keep = 2 + (lab->image_fd >= 0),
 			       .stdout_fd = lab->log_fd,
 			       .stderr_fd = lab->log_fd,
 			       .new_group = true};

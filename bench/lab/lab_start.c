@@ -87,6 +87,7 @@ static int start_with(struct lab *lab, const char *vmlinux, const char *modules)
 	boot.initrd = initrd;
 	if (!err)
 		err = lab->machine->start(lab, &boot);
+	close_fd(&lab->image_fd);
 	strbuf_free(&config);
 	free(initrd);
 	free(line);
