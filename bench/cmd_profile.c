@@ -286,7 +286,6 @@ static int open_all(struct profile *p)
 	const struct profile_args *a = p->args;
 	struct probes_opts o = {
 		.pid = p->vm.pid,
-		.window = a->window,
 		.exits = true,
 		.notify = true,
 		.cpu = true,
@@ -298,6 +297,8 @@ static int open_all(struct profile *p)
 	};
 	uint64_t vcpu;
 
+	if (a->window)
+		o.span = PROBE_WINDOW;
 	if (!nested_parse(a->nested, &o.nested)) {
 		log_error("--nested=%s: expected too, only or not", a->nested);
 		return EXIT_USAGE;

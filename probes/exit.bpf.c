@@ -32,7 +32,7 @@ static __always_inline void look_for_marker(struct vcpu_state *s, struct kvm_vcp
 	struct vcpu_svm *svm = (void *)vcpu;
 	void *own = NULL;
 
-	if (s->reason != SVM_IOIO || s->key != MARKER_PORT || !(hot.flags & HOT_WINDOW))
+	if (s->reason != SVM_IOIO || s->key != MARKER_PORT || !(hot.flags & HOT_MARKER))
 		return;
 	bpf_core_read(&own, sizeof(own), &svm->vmcb01.ptr);
 	if (s->vmcb == (__u64)own)
@@ -43,7 +43,7 @@ static __always_inline int exit_outside(struct vcpu_state *s, struct kvm_vcpu *v
 					enum probe_backend backend)
 {
 	s->where = AT_UNKNOWN;
-	if (backend == BACKEND_SVM && hot.flags & HOT_WINDOW) {
+	if (backend == BACKEND_SVM && hot.flags & HOT_MARKER) {
 		read_svm(s, vcpu);
 		look_for_marker(s, vcpu, bpf_ktime_get_ns());
 	}

@@ -219,13 +219,13 @@ json_t *totals_to_json(struct probes *p)
 			 (json_int_t)t.guest_ns);
 }
 
-/* Without a gate the window is the time from open to now. */
+/* Without a gate the window is the time from open to now; a boot's ends at its marker. */
 json_t *window_to_json(struct probes *p)
 {
 	const struct window_state *w = &p->skel->bss->window;
 
-	if (!p->opts.window)
-		return json_pack("{s:b,s:b,s:I,s:I}", "opened", 1, "closed", 0, "open_ns",
+	if (p->opts.span != PROBE_WINDOW)
+		return json_pack("{s:b,s:b,s:I,s:I}", "opened", 1, "closed", (int)(w->closed > 0), "open_ns",
 				 (json_int_t)p->open_ns, "close_ns", (json_int_t)probes_counted_until(p));
 	return json_pack("{s:b,s:b,s:I,s:I,s:I}", "opened", (int)(w->opened > 0), "closed",
 			 (int)(w->closed > 0 && !probes_hot(p)->gate), "open_ns", (json_int_t)w->open_ns,

@@ -127,7 +127,7 @@ json_t *notify_to_json(struct probes *p)
 
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
 		json_object_set_new(j, counts[i].name, json_integer((json_int_t)counts[i].value));
-	if (names_suppressed(p->names, p->opts.window, &suppressed))
+	if (names_suppressed(p->names, p->opts.span == PROBE_WINDOW, &suppressed))
 		json_object_set_new(j, "suppressed", json_integer((json_int_t)suppressed));
 	/* Absent, not zero, where kicks cannot be seen. */
 	if (p->kicks_seen) {

@@ -189,7 +189,7 @@ static void choose_programs(struct probes *p)
 		 exits && svm && kernel_has_tracepoint(p->kernel, "kvm_vmgexit_enter")},
 		{s->progs.on_vmx_mmio, exits && vmx},
 		{s->progs.on_vmx_fast_mmio, exits && vmx},
-		{s->progs.on_marker, p->opts.window && (!svm || !exits)},
+		{s->progs.on_marker, p->opts.span != PROBE_ALL && (!svm || !exits)},
 		{s->progs.on_run, exits && other},
 		{s->progs.on_run_end, exits && other},
 		{s->progs.on_vcpu_end, vcpu_ends},
@@ -211,8 +211,10 @@ static void set_filters(struct probes *p)
 		s->data_hot->hot.flags |= HOT_RIP;
 	if (p->opts.trace || p->opts.life)
 		s->data_hot->hot.flags |= HOT_TRACE;
-	if (p->opts.window)
-		s->data_hot->hot.flags |= HOT_WINDOW;
+	if (p->opts.span != PROBE_ALL)
+		s->data_hot->hot.flags |= HOT_MARKER;
+	if (p->opts.span == PROBE_BOOT)
+		s->data_hot->hot.flags |= HOT_BOOT;
 	/* Slot 0 is nobody's (idle is thread 0); the rows that all vCPUs share are its. */
 	s->data_hot->hot.vcpu[0].tid = UINT32_MAX;
 	s->data_hot->hot.vcpu[0].tgid = (uint32_t)p->opts.pid;
@@ -287,7 +289,7 @@ int probes_open(struct probes **out, const struct probes_opts *opts)
 	p->opts = *opts;
 	p->backend = find_backend();
 	p->kernel = kernel_open();
-	p->names = names_new(!opts->window);
+	p->names = names_new(opts->span != PROBE_WINDOW);
 	err = -ENOMEM;
 	if (p->kernel)
 		err = load_and_attach(p);
@@ -302,7 +304,7 @@ int probes_open(struct probes **out, const struct probes_opts *opts)
 		return err;
 	}
 	p->open_ns = clock_ns();
-	if (!opts->window) {
+	if (opts->span != PROBE_WINDOW) {
 		p->skel->bss->window.last_open_ns = p->open_ns;
 		p->skel->data_hot->hot.gate = 1;
 	}
@@ -407,17 +409,6 @@ void probes_poll(struct probes *p)
 	recycle(p);
 }
 
-void probes_stop(struct probes *p)
-{
-	struct window_state *w = &p->skel->bss->window;
-
-	if (p->opts.window || !probes_hot(p)->gate)
-		return;
-	w->close_ns = clock_ns();
-	w->total_ns += w->close_ns - w->last_open_ns;
-	__atomic_store_n(&p->skel->data_hot->hot.gate, 0, __ATOMIC_RELEASE);
-}
-
 int probes_read(struct probes *p, json_t **out)
 {
 	uint64_t lost = probes_lost(p), own_ns;
@@ -447,7 +438,7 @@ int probes_read(struct probes *p, json_t **out)
 		json_object_set_new(j, "life", life_to_json(p));
 	if (p->opts.counters)
 		json_object_set_new(j, "counters", counters_to_json(p->counters));
-	if (p->opts.counters && p->opts.window)
+	if (p->opts.counters && p->opts.span != PROBE_ALL)
 		json_object_set_new(j, "counters_note", json_string(PROBES_COUNTERS_UNGATED));
 	json_object_set_new(j, "lost", json_integer((json_int_t)lost));
 	if (probes_cost_ns(p, &own_ns))

@@ -7,7 +7,7 @@
  *      probes_read(p, &json)     what the window holds now
  *      probes_close(p)           detach; everything also dies with our fds
  *
- * With opts.window the BPF side counts only between the guest's marker writes (workloads/protocol.h).
+ * With PROBE_WINDOW the BPF side counts only between the guest's marker writes (workloads/protocol.h).
  */
 #ifndef PROBES_PROBES_H
 #define PROBES_PROBES_H
@@ -18,13 +18,16 @@
 
 struct probes;
 
+/* What counts: all from open to read, between the guest's marker writes, or until its MARKER_BOOTED. */
+enum probes_span { PROBE_ALL, PROBE_WINDOW, PROBE_BOOT };
+
 /* Exits of a guest's own guests: shown beside its own, alone, or not. Totals have them always. */
 enum probes_nested { NESTED_TOO, NESTED_ONLY, NESTED_NOT };
 
 struct probes_opts {
 	pid_t pid;            /* tgid to watch; 0: every KVM process */
 	pid_t peer, backend;  /* CPU time only: the other end of the wire, a vhost-user back end; 0: none */
-	bool window;          /* gate on the marker port; else count from open to read */
+	enum probes_span span;
 	bool exits, notify, cpu, mmu; /* which probes */
 	/* do not sample their own run time: while that is done they cost twice as much */
 	bool no_cost;
@@ -47,9 +50,6 @@ void probes_name_region(struct probes *p, pid_t tgid, const struct stats_region 
 
 /* Call it a few times a second while you watch: a trace is written out, and room is made for who comes. */
 void probes_poll(struct probes *p);
-
-/* Without a window: nothing is counted from now on, so that what is read later is all of one moment. */
-void probes_stop(struct probes *p);
 
 /* A new object; probes/data.h lists what is in it. */
 int probes_read(struct probes *p, json_t **out);

@@ -126,7 +126,8 @@ struct hot_state {
 
 #define HOT_RIP    1 /* the key is the guest's instruction pointer */
 #define HOT_TRACE  2 /* every exit goes to the ring */
-#define HOT_WINDOW 4 /* the guest's marker writes open and close the gate */
+#define HOT_MARKER 4 /* the guest's marker writes open and close the gate */
+#define HOT_BOOT   8 /* it is open from the start, and MARKER_BOOTED closes it for good */
 
 /*
  * The slots are turned so that the one for 512 ns comes first: the counters and the slots of 0.5 to 100 us,

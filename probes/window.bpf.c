@@ -51,6 +51,11 @@ int window_marker(__u32 value, __u32 slot, __u64 now)
 {
 	struct vcpu_state *s = &hot.vcpu[slot & (PROBE_VCPUS - 1)];
 
+	if (hot.flags & HOT_BOOT) {
+		if (value == MARKER_VALUE(MARKER_BOOTED))
+			window_close(s, now);
+		return 0;
+	}
 	if (value == MARKER_VALUE(MARKER_OPEN))
 		window_open(s, now);
 	else if (value == MARKER_VALUE(MARKER_CLOSE))

@@ -21,12 +21,15 @@ static void metric_put(json_t *metrics, const char *name, double v)
 	json_object_set_new(metrics, name, json_real(v));
 }
 
-/* The guest counts its window on its own clock; the probes saw the same two marker writes. */
+/*
+ * The guest counts its window on its own clock; the probes saw the same two marker writes. Of a boot they saw
+ * the one at its end, which comes before the word that the runner hears.
+ */
 static double window_ns(const struct observed *o)
 {
 	struct probed_window w = probed_window_of(o->probes);
 
-	if (o->whole_boot)
+	if (o->whole_boot && !w.closed)
 		return (double)o->boot_ns;
 	if (w.close_ns > w.open_ns)
 		return w.close_ns - w.open_ns;
@@ -305,6 +308,18 @@ static bool check_lost(const struct observed *o, json_t *checks)
 	return lost == 0;
 }
 
+/* Who has said hello has marked the end of its boot before; else all since then would be the boot's. */
+static bool check_boot(const struct observed *o, json_t *checks)
+{
+	bool marked = probed_window_of(o->probes).closed;
+
+	if (!o->whole_boot || !o->probes)
+		return true;
+	record_add_check(checks, "boot_marker", marked,
+			 marked ? "the guest marked the end of its boot" : "the boot's end was not seen");
+	return marked;
+}
+
 static json_t *metrics_of(const struct observed *o, double ns)
 {
 	double overhead_ns = probed_of(o->probes).overhead_ns;
@@ -344,6 +359,8 @@ int measure_sample(const struct observed *o, struct record_sample *s, char **why
 		failed = "cross_check";
 	if (!measure_laps_check(o, s->checks))
 		failed = "laps";
+	if (!check_boot(o, s->checks))
+		failed = "boot_marker";
 	if (!check_lost(o, s->checks))
 		failed = "lost_events";
 	if (failed) {

@@ -131,11 +131,12 @@ static int vmm_argv(struct vm_boot *b, struct strlist *a)
 static int open_probes(struct vm_boot *b, const char *observer)
 {
 	bool life = observer && !strcmp(observer, OBSERVER_LIFE);
+	bool boot = b->cell->workload->flags & WORKLOAD_WHOLE_BOOT;
 	struct probes_opts o = {
 		.pid = boot_vmm_pid(b),
 		.peer = b->peer.pid,
 		.backend = b->path.helper.pid,
-		.window = !(b->cell->workload->flags & WORKLOAD_WHOLE_BOOT),
+		.span = boot ? PROBE_BOOT : PROBE_WINDOW,
 		.exits = true,
 		.notify = true,
 		.cpu = true,

@@ -46,8 +46,6 @@ static void stage_enter(struct vm_boot *b, enum stage stage, uint64_t limit_ns)
 /* What a boot cost its host. Read only where it is asked for: smaps holds the VMM's memory map meanwhile. */
 static void what_it_took(struct vm_boot *b)
 {
-	if (b->probes)
-		probes_stop(b->probes);
 	json_object_set_new(b->metrics, "boot_cpu_ns", json_real((double)usage_cpu_ns(boot_vmm_pid(b))));
 	json_object_set_new(b->metrics, "vmm_overhead_bytes",
 			    json_real((double)usage_rss_beside(boot_vmm_pid(b), cell_mem(b->cell))));

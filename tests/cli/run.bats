@@ -106,6 +106,14 @@ need_kvm() {
 	fails 2 'mem=lots: expected 16M..64G' "$bench" run boot --guest=micro --on=host --set mem=lots
 }
 
+@test "exits of a boot: the same in each, up to the guest's marker" {
+	need_kvm
+	record boot --guest=micro --reps=5 >"$BATS_TEST_TMPDIR/json"
+	json 'len({s["metrics"]["userspace_exits"] for s in j["samples"]}) == 1'
+	json 'all(sum(e["user_count"] for e in s["exits"] if e["key"] == "out 0xe10") == 1 for s in j["samples"])'
+	json '{"name": "boot_marker", "ok": True}.items() <= [c for c in j["checks"] if c["name"] == "boot_marker"][0].items()'
+}
+
 @test "--vmm=all: every VMM whose program is here, over the paths that it has" {
 	cells() {
 		EXITLAB_LIBVIRT=/nonexistent EXITLAB_KVMTOOL=$1 "$bench" run net-throughput --mode=host,virtio,vhost-user --vmm=all --reps=1 --warmup=0 --dry-run |

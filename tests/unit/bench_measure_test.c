@@ -131,6 +131,30 @@ static void unseen_is_absent(void **state)
 	}
 }
 
+/* A boot is over at the guest's marker: rates go by that time, and one without a marker is void. */
+static void a_boot_ends_at_its_marker(void **state)
+{
+	struct observed o = {.whole_boot = true, .boot_ns = 5000};
+	struct record_sample s = {.ok = true};
+	char *why = NULL;
+
+	(void)state;
+	o.probes = json_pack("{s:{s:b, s:i, s:i}, s:{s:i}}", "window", "closed", 1, "open_ns", 1000,
+			     "close_ns", 3000, "totals", "exits", 4);
+	assert_int_equal(measure_sample(&o, &s, &why), 0);
+	assert_true(number(s.metrics, "boot_exits") == 4);
+	assert_true(number(s.metrics, "boot_ns") == 5000);
+	assert_true(number(s.metrics, "exits_per_s") == 2e6);
+	json_decref(members_write(&sample_members, &s));
+	s = (struct record_sample){.ok = true};
+	json_object_set_new(json_object_get(o.probes, "window"), "closed", json_false());
+	assert_int_equal(measure_sample(&o, &s, &why), -EIO);
+	assert_non_null(strstr(why, "boot_marker"));
+	free(why);
+	json_decref(members_write(&sample_members, &s));
+	json_decref(o.probes);
+}
+
 /* Hypercalls and grants are numbers where there are any, and not 0 where nobody looks at them. */
 static void xen_is_counted(void **state)
 {
@@ -265,6 +289,7 @@ int main(void)
 		cmocka_unit_test(vms_of_one_sample),
 		cmocka_unit_test(rows_become_one),
 		cmocka_unit_test(unseen_is_absent),
+		cmocka_unit_test(a_boot_ends_at_its_marker),
 		cmocka_unit_test(requests_of_a_disk),
 		cmocka_unit_test(parts_of_a_window),
 		cmocka_unit_test(xen_is_counted),
