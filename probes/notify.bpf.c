@@ -13,10 +13,9 @@
 #include "probes/common.bpf.h"
 #include "probes/exit_codes.bpf.h"
 #include "probes/notify.bpf.h"
+#include "probes/serves.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
-
-#define PF_KTHREAD 0x00200000
 
 const volatile char cfg_vhost[16] = ""; /* name of the VMM's vhost kernel threads */
 
@@ -60,31 +59,17 @@ static __always_inline void plain_hist_count(struct plain_hist *h, __u64 v)
 	__sync_fetch_and_add(&h->slots[slot], 1);
 }
 
-static __always_inline bool is_our_vhost(struct task_struct *task)
-{
-	char name[16];
-
-	if (!(task->flags & PF_KTHREAD))
-		return false;
-	bpf_probe_read_kernel(name, sizeof(name), task->comm);
-	for (int i = 0; i < 16; i++) {
-		if (name[i] != cfg_vhost[i])
-			return false;
-		if (!name[i])
-			break;
-	}
-	return true;
-}
-
 enum whose { OURS, KERNEL, STRANGER };
 
 static __always_inline enum whose whose_context(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (!cfg_tgid || task->tgid == cfg_tgid || is_our_vhost(task))
+	if (!cfg_tgid || task->tgid == cfg_tgid)
 		return OURS;
-	return task->flags & PF_KTHREAD ? KERNEL : STRANGER;
+	if (!(task->flags & PF_KTHREAD))
+		return STRANGER;
+	return is_vhost(task) ? OURS : KERNEL;
 }
 
 /* ---- kicks ---- */
