@@ -22,7 +22,7 @@
 #define TICK_NS (100 * NSEC_PER_MSEC)
 
 struct profile_args {
-	uint64_t pid, duration_ns, interval_ns, rows;
+	uint64_t pid, duration_ns, interval_ns, rows, pairs_ns;
 	const char *name, *vcpu, *sort, *key, *trace, *symbols, *counters, *nested, *listen;
 	bool all, histogram, json, folded, window, mmu;
 };
@@ -48,6 +48,8 @@ static const struct opt profile_opts[] = {
 	{"counters", 0, OPT_STR, ARG(counters), "LIST",
 	 "hardware or software events, e.g. cycles:G,cycles:H,page-faults"},
 	{"mmu", 0, OPT_FLAG, ARG(mmu), NULL, "page faults and page-table work as well"},
+	{"pairs", 0, OPT_DURATION, ARG(pairs_ns), "TIME",
+	 "which exits follow which with at most so long in the guest between them"},
 	{"window", 0, OPT_FLAG, ARG(window), NULL, "count only between the guest's own marker writes"},
 	{"folded", 0, OPT_FLAG, ARG(folded), NULL,
 	 "stacks for a flame graph instead of tables: exits;REASON;DEVICE;PART NANOSECONDS"},
@@ -201,7 +203,7 @@ static void show_table(struct profile *p, const json_t *all)
 	profile_print_vms(p->probes, &exits, seconds);
 	for (size_t i = 0; p->args->histogram && i < MIN(v.n, or_usual(p->args->rows, v.n)); i++)
 		view_print_hist(&v.row[i], stdout);
-	profile_print_rest(all, seconds > 0 ? seconds : 1);
+	profile_print_rest(all, seconds > 0 ? seconds : 1, p->args->rows);
 out:
 	view_free(&v);
 	exits_free(&exits);
@@ -292,6 +294,7 @@ static int open_all(struct profile *p)
 		.mmu = a->mmu,
 		.counters = a->counters,
 		.trace = a->trace,
+		.pairs_ns = a->pairs_ns,
 		.vcpu = -1,
 		.key_rip = p->key == VIEW_RIP,
 	};
@@ -372,6 +375,7 @@ const struct command cmd_profile = {
 		"bench profile --key=rip --symbols=System.map --duration=5s\n"
 		"bench profile --trace=run.pftrace -- qemu-system-x86_64 -accel kvm -kernel bzImage\n"
 		"bench profile --name=web --duration=10s --folded\n"
+		"bench profile --name=web --duration=10s --pairs=1us\n"
 		"bench profile --all --listen=127.0.0.1:9464\n"
 		"bench profile --all --json --duration=5s",
 	.opts = profile_opts,

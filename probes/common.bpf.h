@@ -32,9 +32,12 @@ int vcpu_switch(__u32 cpu, __u32 prev, __u64 run_delay, __u32 next);
 /* This vCPU writes value to the marker port now. */
 int window_marker(__u32 value, __u32 slot, __u64 now);
 
-/* What only --key=rip and --trace ask for is in programs of its own. */
-enum detail { PLAIN, FULL };
+/* This vCPU's exit is over; the one before it was not traced. */
+int pair_count(__u32 slot);
+int pair_break(__u32 slot);
 
+/* What only --key=rip, --trace and --pairs ask for is in programs of its own. */
+enum detail { PLAIN, FULL };
 
 /* A number that was handed back, or -1. A few tries, for another CPU may be quicker. */
 static __noinline __attribute__((unused)) int free_take(struct free_numbers *f)

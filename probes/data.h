@@ -21,6 +21,7 @@
 	M(S, LIST, threads, MAY)                                                                  \
 	M(S, MAP, mmu, MAY)                                                                       \
 	M(S, MAP, life, MAY)                                                                      \
+	M(S, MAP, pairs, MAY) /* exits that follow one another closely */                         \
 	M(S, LIST, counters, MAY)                                                                 \
 	M(S, TEXT, counters_note, MAY)                                                            \
 	M(S, OR_ZERO, lost, MUST)                                                                 \

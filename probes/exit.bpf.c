@@ -117,6 +117,8 @@ static __always_inline void record_untraced(struct vcpu_state *s, struct kvm_vcp
 	s->untraced++;
 	read_exit(s, vcpu, backend, detail);
 	exit_record_untraced(s);
+	if (detail == FULL && hot.flags & HOT_PAIRS)
+		pair_break(s->slot);
 }
 
 static __always_inline void exit_is_over(struct vcpu_state *s, struct kvm_vcpu *vcpu, __u64 now, bool fast,

@@ -22,6 +22,7 @@
 #include "probes/mmu.h"
 #include "probes/names.h"
 #include "probes/notify.h"
+#include "probes/pairs.h"
 #include "probes/reasons.h"
 #include "probes/steps.h"
 #include "probes/trace.h"
@@ -142,7 +143,7 @@ static int check_machine(void)
 /* Of the programs that count exits those of this back end, this kernel's prototype, the detail asked for. */
 static void choose_exits(struct probes *p)
 {
-	bool full = p->opts.key_rip || p->opts.trace || p->opts.life;
+	bool full = p->opts.key_rip || p->opts.trace || p->opts.life || p->opts.pairs_ns;
 	bool reason_first = kernel_tracepoint_arg(p->kernel, "kvm_exit", "kvm_vcpu") == 1;
 	struct probes_bpf *s = p->skel;
 	const struct {
@@ -215,6 +216,8 @@ static void set_filters(struct probes *p)
 		s->data_hot->hot.flags |= HOT_MARKER;
 	if (p->opts.span == PROBE_BOOT)
 		s->data_hot->hot.flags |= HOT_BOOT;
+	if (p->opts.pairs_ns)
+		s->data_hot->hot.flags |= HOT_PAIRS;
 	/* Slot 0 is nobody's (idle is thread 0); the rows that all vCPUs share are its. */
 	s->data_hot->hot.vcpu[0].tid = UINT32_MAX;
 	s->data_hot->hot.vcpu[0].tgid = (uint32_t)p->opts.pid;
@@ -265,6 +268,7 @@ static int load_and_attach(struct probes *p)
 	mmu_choose(p);
 	grants_choose(p);
 	steps_choose(p);
+	pairs_choose(p);
 	err = probes_bpf__load(p->skel);
 	if (!err)
 		err = probes_bpf__attach(p->skel);
@@ -436,6 +440,8 @@ int probes_read(struct probes *p, json_t **out)
 		json_object_set_new(j, "mmu", mmu_to_json(p));
 	if (p->opts.life)
 		json_object_set_new(j, "life", life_to_json(p));
+	if (p->opts.pairs_ns)
+		json_object_set_new(j, "pairs", pairs_to_json(p));
 	if (p->opts.counters)
 		json_object_set_new(j, "counters", counters_to_json(p->counters));
 	if (p->opts.counters && p->opts.span != PROBE_ALL)

@@ -35,6 +35,7 @@ struct probes_opts {
 	const char *counters; /* libpfm4 event list, or NULL */
 	const char *trace;    /* Chrome/Perfetto trace file, or NULL */
 	bool life;            /* the life of one packet: probes/life.h; not with a trace */
+	uint64_t pairs_ns;    /* exits with at most so long in the guest between them; 0: none */
 	int vcpu;             /* -1: all */
 	bool key_rip;
 	enum probes_nested nested;

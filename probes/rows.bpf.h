@@ -287,6 +287,8 @@ static __always_inline void exit_record(struct vcpu_state *s, __u64 now, bool fa
 		off_count(s, row);
 	if (detail == FULL && hot.flags & HOT_TRACE)
 		trace_exit(s, now);
+	if (detail == FULL && hot.flags & HOT_PAIRS)
+		pair_count(s->slot);
 }
 
 /* One that this kernel did not trace: no time is known. */

@@ -128,6 +128,7 @@ struct hot_state {
 #define HOT_TRACE  2 /* every exit goes to the ring */
 #define HOT_MARKER 4 /* the guest's marker writes open and close the gate */
 #define HOT_BOOT   8 /* it is open from the start, and MARKER_BOOTED closes it for good */
+#define HOT_PAIRS  16 /* which exits follow which */
 
 /*
  * The slots are turned so that the one for 512 ns comes first: the counters and the slots of 0.5 to 100 us,
@@ -156,6 +157,20 @@ struct exit_row {
 struct row_id {
 	__u32 slot, reason;
 	__u64 key;
+};
+
+/* Two exits of one vCPU, one after the other. */
+#define PROBE_PAIRS 4096
+struct pair_id {
+	__u64 first_key, then_key;
+	__u32 first, then; /* reasons */
+};
+struct pair_sum {
+	__u64 count, guest_ns; /* in the guest between the two */
+};
+struct last_exit {
+	__u64 key;
+	__u32 reason, serial; /* serial: of the vCPU; 0: none, or another exit came between */
 };
 
 /* The measured window. All times CLOCK_MONOTONIC. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/escape.h"
+#include "base/number.h"
 #include "base/table.h"
 #include "bench/profile/profile_print.h"
 #include "probes/data.h"
@@ -240,10 +241,55 @@ static void print_counters(const json_t *list)
 	table_print(t, stdout);
 }
 
-void profile_print_rest(const json_t *all, double seconds)
+static void exit_cell(struct table *t, const json_t *exit)
+{
+	const char *reason, *key, *device;
+
+	if (json_unpack((json_t *)exit, "{s:s,s:s,s:s}", "reason", &reason, "key", &key, "device", &device))
+		reason = key = device = "";
+	table_cell(t, "%s %s", reason, text_or(device, key));
+}
+
+static void print_pair(struct table *t, const json_t *row)
+{
+	double count = json_number_value(json_object_get(row, "count"));
+
+	exit_cell(t, json_object_get(row, "first"));
+	exit_cell(t, json_object_get(row, "then"));
+	table_cell(t, "%s", fmt_si(count));
+	table_cell(t, "%.1f", 100 * ratio_or(count, json_number_value(json_object_get(row, "of")), 0));
+	table_cell(t, "%s", fmt_ns(ratio_or(json_number_value(json_object_get(row, "guest_ns")), count, 0)));
+}
+
+/* Of the exits of a chain all but the first could be handled with the one before. */
+static void print_pairs(const struct probed *d, size_t most)
+{
+	json_t *rows = json_object_get(d->pairs, "rows"), *row;
+	const char *within = fmt_ns(json_number_value(json_object_get(d->pairs, "within_ns")));
+	double close = 0, exits = json_number_value(json_object_get(d->totals, "exits"));
+	struct table *t;
+	size_t i;
+
+	if (!d->pairs)
+		return;
+	t = table_new(5, "exit:", "and then:", ":count", ":% of the first", ":guest between");
+	json_array_foreach(rows, i, row) {
+		close += json_number_value(json_object_get(row, "count"));
+		if (!most || i < most)
+			print_pair(t, row);
+	}
+	printf("\nPairs: %s of %s exits (%.1f %%) follow another one within %s of guest time\n", fmt_si(close),
+	       fmt_si(exits), 100 * ratio_or(close, exits, 0), within);
+	table_print(t, stdout);
+	if (json_integer_value(json_object_get(d->pairs, "lost")))
+		puts("(and pairs of more kinds than are kept)");
+}
+
+void profile_print_rest(const json_t *all, double seconds, size_t rows)
 {
 	struct probed d = probed_of(all);
 
+	print_pairs(&d, rows);
 	if (*d.names_note)
 		print_plain(stdout, "(%s)\n", d.names_note);
 	print_notify(all);

@@ -13,7 +13,10 @@ void profile_print_head(struct probes *p, const struct vm *vm, double seconds);
 void profile_print_summary(struct probes *p, const struct view *v, double seconds);
 /* A line for each VM, when several are watched together. */
 void profile_print_vms(struct probes *p, const struct exits *exits, double seconds);
-/* The rest of probes_read's object: notifications, page tables, threads, counters, own cost, losses. */
-void profile_print_rest(const json_t *all, double seconds);
+/*
+ * The rest of probes_read's object: at most `rows` pairs (0: all), notifications, page tables, threads,
+ * counters, own cost, losses.
+ */
+void profile_print_rest(const json_t *all, double seconds, size_t rows);
 
 #endif

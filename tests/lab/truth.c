@@ -347,6 +347,24 @@ static void case_handover(void)
 	say_user(&hand.vcpu);
 }
 
+/* Two ports, one right after the other, then at least 50 ms of the guest's own; five times. */
+static void case_pairs(void)
+{
+	/*
+	 * mov cx, 5; again: mov dx, 0x2f0; in al, dx; mov dx, 0x2f1; in al, dx; rdtsc; mov ebx, eax; wait:
+	 * rdtsc; sub eax, ebx; cmp eax, 1 << 28; jb wait; loop again; hlt
+	 */
+	static const char code[] = "\xb9\x05\x00\xba\xf0\x02\xec\xba\xf1\x02\xec\x0f\x31\x66\x89\xc3\x0f\x31"
+				   "\x66\x29\xd8\x66\x3d\x00\x00\x00\x10\x72\xf3\xe2\xe4\xf4";
+	struct vm vm = VM(code);
+	struct vcpu v = vcpu_new(&vm, 0);
+
+	for (unsigned i = 0; i < 10; i++)
+		run_expecting(&v, KVM_EXIT_IO);
+	run_expecting(&v, KVM_EXIT_HLT);
+	say("exits", v.exits);
+}
+
 static void on_alarm(int sig)
 {
 	(void)sig;
@@ -728,7 +746,7 @@ static const struct {
 	void (*run)(void);
 } cases[] = {
 	{"twice", case_twice}, {"two_vms", case_two_vms}, {"handover", case_handover},
-	{"hog", case_hog}, {"sleeps", case_sleeps}, {"faults", case_faults},
+	{"pairs", case_pairs}, {"hog", case_hog}, {"sleeps", case_sleeps}, {"faults", case_faults},
 	{"crowd", case_crowd}, {"short", case_short}, {"short_one", case_short_one},
 	{"many", case_many}, {"two_irqs", case_two_irqs}, {"halts", case_halts}, {"nested", case_nested},
 };

@@ -144,6 +144,28 @@ ours() {
 	EOP
 }
 
+@test "profile --pairs: two ports that are read one after the other, then nothing for a while" {
+	gcc -D_GNU_SOURCE -O1 -pthread -o "$BATS_TEST_TMPDIR/truth" tests/lab/truth.c
+	timeout 60 "$bench" profile --pairs=40ms --json -- "$BATS_TEST_TMPDIR/truth" pairs "$BATS_TEST_TMPDIR/truth.json" \
+		>"$BATS_TEST_TMPDIR/json"
+	# The host's timer may come in between, where its interrupts are exits.
+	python3 - "$BATS_TEST_TMPDIR/json" <<-'EOF'
+		import json, sys
+		p = json.load(open(sys.argv[1]))["pairs"]
+		def pairs(first, *then):
+		    return sum(r["count"] for r in p["rows"] if r["first"]["key"] == first and (r["then"]["key"] or r["then"]["reason"]) in then)
+		print(p)
+		assert p["within_ns"] == 40_000_000 and p["lost"] == 0
+		assert pairs("in 0x2f0", "in 0x2f1", "interrupt", "external_interrupt") == 5 and pairs("in 0x2f0", "in 0x2f1") >= 3
+		assert pairs("in 0x2f1", "in 0x2f0") == pairs("in 0x2f1", "in 0x2f1") == pairs("in 0x2f0", "in 0x2f0") == 0
+		assert all(r["of"] == 5 for r in p["rows"] if r["first"]["key"] == "in 0x2f0"), p
+		assert all(0 < r["guest_ns"] <= 40_000_000 * r["count"] for r in p["rows"])
+	EOF
+	# Off, nothing of it is there.
+	timeout 60 "$bench" profile --json -- "$BATS_TEST_TMPDIR/truth" pairs "$BATS_TEST_TMPDIR/truth.json" >"$BATS_TEST_TMPDIR/json"
+	json '"pairs" not in j'
+}
+
 # Two virtual machines that live for so many seconds; their processes are $one and $two.
 two_vms() {
 	python3 tests/vmm/bare_vm.py "$1" >/dev/null &
