@@ -7,6 +7,7 @@
 #   ./setup.sh --tests      also what only the tests need: a browser, TeX, linters
 #   ./setup.sh --newer      also the newer kernel from backports, for checks against two KVM versions
 #   ./setup.sh --intel      also the Intel lab's emulator: Bochs, built from Debian 13's source in about 2 minutes
+#   ./setup.sh --xen        also the Xen lab's hypervisor and its tools, unpacked and not installed
 #   ./setup.sh --proofs     also what make proofs needs: CBMC, from Debian 13 where this release has none
 #   ./setup.sh --check      install nothing; say what is missing (exit 3)
 set -euo pipefail
@@ -25,7 +26,7 @@ storage_daemon_package=qemu-utils
 
 home=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)} # as base/home.c has it
 cache=${EXITLAB_CACHE:-${XDG_CACHE_HOME:-$home/.cache}/exitlab}
-mode=install tests="" newer="" intel="" proofs="" packages="$build_packages $run_packages"
+mode=install tests="" newer="" intel="" xen="" proofs="" packages="$build_packages $run_packages"
 
 for arg in "$@"; do
 	case $arg in
@@ -33,8 +34,9 @@ for arg in "$@"; do
 	--tests) tests=1 packages+=" $test_packages" ;;
 	--newer) newer=1 ;;
 	--intel) intel=1 ;;
+	--xen) xen=1 ;;
 	--proofs) proofs=1 ;;
-	-h | --help) sed -n '3,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	-h | --help) sed -n '3,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
 	*) echo "setup: unknown option $arg; see ./setup.sh --help" >&2; exit 2 ;;
 	esac
 done
@@ -269,6 +271,39 @@ install_cbmc() {
 cbmc_ok() { command -v cbmc >/dev/null || [ -x "$cache/cbmc/cbmc" ]; }
 bochs_ok() { [ -x "$cache/bochs/bochs" ] && [ "$(cat "$cache/bochs/bochs.recipe" 2>/dev/null)" = "$(bochs_recipe)" ]; }
 
+# Xen: the packages that its metapackage leads to and the libraries that only they bring, as a tree that the lab lays over this
+# machine's. In it /usr/sbin has the programs themselves instead of scripts that look for the running version.
+xen_tools="xenstore-utils xen-utils-common libxencall1 libxendevicemodel1 libxenevtchn1 libxenforeignmemory1 libxengnttab1
+	libxenhypfs1 libxenstore4 libxentoolcore1 libxentoollog1 libyajl2"
+
+unpack_xen() {
+	local dir=$cache/xen hypervisor version p
+	hypervisor=$(apt-cache depends xen-system-amd64 | sed -n 's/.*Depends: \(xen-hypervisor-.*-amd64\)$/\1/p' | head -1)
+	version=${hypervisor#xen-hypervisor-}
+	version=${version%-amd64}
+	[ -n "$version" ] || { echo "xen-system-amd64: no such package known to apt; run apt-get update" >&2; return 1; }
+	mkdir "$tmp/xen" && cd "$tmp/xen" || return
+	# shellcheck disable=SC2086
+	apt-get -qq download "$hypervisor" "xen-utils-$version" "libxenmisc$version" $xen_tools || return
+	rm -rf "$dir.tmp" && mkdir -p "$dir.tmp/root" || return
+	for p in *.deb; do dpkg -x "$p" "$dir.tmp/root" || return; done
+	for p in "$dir.tmp/root/usr/lib/xen-$version/bin"/*; do ln -sfn "../lib/xen-$version/bin/${p##*/}" "$dir.tmp/root/usr/sbin/${p##*/}"; done
+	gzip -dc "$dir.tmp/root/boot/xen-$version-amd64.gz" >"$dir.tmp/xen.elf" || return
+	dpkg-deb -f "$hypervisor"_*.deb Version >"$dir.tmp/version" || return
+	rm -rf "$dir" && mv "$dir.tmp" "$dir"
+}
+
+install_xen() {
+	say "unpacking Xen into $cache/xen (not installed into the system)"
+	(unpack_xen) >"$tmp/xen.log" 2>&1 || {
+		tail -5 "$tmp/xen.log" >&2
+		fail "Xen cannot be had here, and the Xen lab needs it"
+	}
+	rm -rf "$tmp/xen"
+}
+
+xen_ok() { [ -s "$cache/xen/xen.elf" ] && [ -s "$cache/xen/version" ]; }
+
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
@@ -279,10 +314,11 @@ need=$(missing_packages)
 kernel_ok default && need_kernel= || need_kernel=1
 { [ -z "$newer" ] || kernel_ok newer; } && need_newer= || need_newer=1
 { [ -z "$intel" ] || bochs_ok; } && need_bochs= || need_bochs=1
+{ [ -z "$xen" ] || xen_ok; } && need_xen= || need_xen=1
 { [ -z "$proofs" ] || cbmc_ok; } && need_cbmc= || need_cbmc=1
 { [ -z "$tests" ] || libvirt_user_ok; } && need_user= || need_user=1
 
-[ -n "$need$need_qemu$need_kernel$need_newer$need_bochs$need_cbmc$need_user" ] || exit 0
+[ -n "$need$need_qemu$need_kernel$need_newer$need_bochs$need_xen$need_cbmc$need_user" ] || exit 0
 
 if [ $mode = check ] || { [ "$(id -u)" != 0 ] && [ -n "$need$need_qemu$need_user" ]; }; then
 	[ -z "$need_user" ] || say "missing: the user $libvirt_user"
@@ -290,7 +326,8 @@ if [ $mode = check ] || { [ "$(id -u)" != 0 ] && [ -n "$need$need_qemu$need_user
 	[ -z "$need_kernel" ] || say "missing: the unpacked kernel in $cache/kernels"
 	[ -z "$need_cbmc" ] || say "missing: CBMC in $cache/cbmc"
 	[ -z "$need_bochs" ] || say "missing: the Intel lab's emulator in $cache/bochs"
-	fail "run this once as root: $PWD/setup.sh${tests:+ --tests}${newer:+ --newer}${intel:+ --intel}${proofs:+ --proofs}"
+	[ -z "$need_xen" ] || say "missing: the Xen lab's hypervisor in $cache/xen"
+	fail "run this once as root: $PWD/setup.sh${tests:+ --tests}${newer:+ --newer}${intel:+ --intel}${xen:+ --xen}${proofs:+ --proofs}"
 fi
 if [ -n "$need" ]; then
 	install_packages "$need"
@@ -305,5 +342,6 @@ if [ -n "$need_newer" ]; then
 	unpack_kernel newer "$(kernel_version newer)"
 fi
 [ -z "$need_bochs" ] || build_bochs
+[ -z "$need_xen" ] || install_xen
 [ -z "$need_cbmc" ] || install_cbmc
 say "ready"

@@ -20,8 +20,8 @@ struct lab_args {
 };
 
 static const struct opt lab_opts[] = {
-	{"lab", 0, OPT_STR, offsetof(struct lab_args, lab), "amd|intel",
-	 "which machine: QEMU with SVM, IOMMU and SR-IOV (default), or Bochs with VT-x"},
+	{"lab", 0, OPT_STR, offsetof(struct lab_args, lab), "amd|intel|xen",
+	 "which machine: QEMU with SVM, IOMMU and SR-IOV (default), Bochs with VT-x, or dom0 of Xen"},
 	{"timeout", 't', OPT_DURATION, offsetof(struct lab_args, timeout_ns), "TIME",
 	 "end it after this long, boot included (exit status 124)"},
 	{"kernel", 0, OPT_STR, offsetof(struct lab_args, kernel), "NAME",
@@ -29,7 +29,7 @@ static const struct opt lab_opts[] = {
 	{"append", 0, OPT_LIST, offsetof(struct lab_args, append), "WORD",
 	 "more of the kernel's command line: intel_iommu=off, intremap=off, ..."},
 	{"mem", 0, OPT_SIZE, offsetof(struct lab_args, mem_bytes), "SIZE",
-	 "memory (default: amd 2G, more breaks the SR-IOV mailbox; intel 1G)"},
+	 "memory (default: amd 2G, more breaks the SR-IOV mailbox; intel 1G; xen 3G, of which dom0 has 1G)"},
 	{"carry", 0, OPT_LIST, offsetof(struct lab_args, carry), "PATH",
 	 "lab intel: a file, a directory or a program (with its libraries) that the command needs"},
 	{"out", 0, OPT_STR, offsetof(struct lab_args, out), "DIR",
@@ -157,6 +157,7 @@ const struct command cmd_lab = {
 		   "--lab=intel is Bochs with VT-x instead: /dev/kvm (kvm_intel, EPT, APICv), vhost-net, tun. It reads nothing of\n"
 		   "this host: it holds our programs, busybox' shell, the command and what --carry names, takes no input, and gives\n"
 		   "back what is left in --out. Two runs are equal to the last instruction.\n"
+		   "--lab=xen is Debian's Xen in QEMU (./setup.sh --xen): the command runs in dom0, with your files, and has xl.\n"
 		   "The exit status is the command's; 3 when there can be no lab.",
 	.examples = "bench lab exec -- uname -a\n"
 		    "bench lab exec --timeout=60s -- sh -c 'ls -l /dev/kvm /dev/vhost-net'\n"
@@ -164,6 +165,7 @@ const struct command cmd_lab = {
 		    "bench lab exec --append=intremap=off -- bench doctor\n"
 		    "bench lab exec --lab=intel -- sh -c 'dmesg | grep -i vmx; ls /dev/kvm'\n"
 		    "bench lab exec --lab=intel --carry=job.sh --out=results -- sh job.sh\n"
+		    "bench lab exec --lab=xen -- xl info\n"
 		    "bench lab shell",
 	.opts = lab_opts,
 	.run = lab_main,

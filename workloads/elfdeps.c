@@ -63,9 +63,9 @@ static const char *string_at(const struct elf *e, uint64_t vaddr)
 	return NULL;
 }
 
-static bool add_from(const char *dir, int len, const char *name, struct strlist *out)
+static bool add_from(const char *root, const char *dir, int len, const char *name, struct strlist *out)
 {
-	char *path = xasprintf("%.*s/%s", len, dir, name);
+	char *path = xasprintf("%s%.*s/%s", root, len, dir, name);
 	bool found = file_exists(path);
 
 	if (found)
@@ -75,24 +75,35 @@ static bool add_from(const char *dir, int len, const char *name, struct strlist 
 }
 
 /* own: the directories that the program itself names (DT_RUNPATH), or NULL; not those with $ORIGIN. */
-static int add_library(const char *name, const char *own, const char *wanted_by, struct strlist *out)
+static bool add_under(const char *root, const char *name, const char *own, struct strlist *out)
 {
 	for (const char *d = own; d && *d; d += strcspn(d, ":"), d += *d == ':')
-		if (*d == '/' && add_from(d, (int)strcspn(d, ":"), name, out))
-			return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(lib_dirs); i++) {
-		if (add_from(lib_dirs[i], (int)strlen(lib_dirs[i]), name, out))
-			return 0;
-	}
-	log_error("%s: needs the library %s, which is not in the usual directories", wanted_by, name);
+		if (*d == '/' && add_from(root, d, (int)strcspn(d, ":"), name, out))
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(lib_dirs); i++)
+		if (add_from(root, lib_dirs[i], (int)strlen(lib_dirs[i]), name, out))
+			return true;
+	return false;
+}
+
+/* What is wanted, by whom, and where it may be. */
+struct wanted {
+	const char *tree, *by, *own;
+};
+
+static int add_library(const char *name, const struct wanted *w, struct strlist *out)
+{
+	if ((w->tree && add_under(w->tree, name, w->own, out)) || add_under("", name, w->own, out))
+		return 0;
+	log_error("%s: needs the library %s, which is not in the usual directories", w->by, name);
 	return -ENOENT;
 }
 
-static int add_needed(const struct elf *e, const char *path, struct strlist *out)
+static int add_needed(const struct elf *e, const char *path, const char *tree, struct strlist *out)
 {
+	struct wanted w = {.tree = tree, .by = path};
 	const Elf64_Phdr *p = segment(e, PT_DYNAMIC);
 	const Elf64_Dyn *dyn;
-	const char *own = NULL;
 	uint64_t strtab = 0, runpath = 0;
 	int err = 0;
 	size_t n;
@@ -108,14 +119,14 @@ static int add_needed(const struct elf *e, const char *path, struct strlist *out
 			runpath = dyn[i].d_un.d_val;
 	}
 	if (runpath)
-		own = string_at(e, strtab + runpath);
+		w.own = string_at(e, strtab + runpath);
 	for (size_t i = 0; !err && i < n && dyn[i].d_tag != DT_NULL; i++) {
 		const char *name;
 
 		if (dyn[i].d_tag != DT_NEEDED)
 			continue;
 		name = string_at(e, strtab + dyn[i].d_un.d_val);
-		err = name ? add_library(name, own, path, out) : -ENOEXEC;
+		err = name ? add_library(name, &w, out) : -ENOEXEC;
 	}
 	return err;
 }
@@ -134,7 +145,7 @@ static int add_interpreter(const struct elf *e, struct strlist *out)
 	return 0;
 }
 
-static int add_of(const char *path, struct strlist *out)
+static int add_of(const char *path, const char *tree, struct strlist *out)
 {
 	struct strbuf sb = STRBUF_INIT;
 	struct elf e;
@@ -146,7 +157,7 @@ static int add_of(const char *path, struct strlist *out)
 	if (!err)
 		err = add_interpreter(&e, out);
 	if (!err) {
-		err = add_needed(&e, path, out);
+		err = add_needed(&e, path, tree, out);
 		said = err == -ENOENT;
 	}
 	if (err == -ENOEXEC)
@@ -157,15 +168,15 @@ static int add_of(const char *path, struct strlist *out)
 	return err;
 }
 
-int elf_deps(const char *program, struct strlist *out)
+int elf_deps(const char *program, const char *tree, struct strlist *out)
 {
 	size_t next = out->n;
-	int err = add_of(program, out);
+	int err = add_of(program, tree, out);
 
 	for (; !err && next < out->n; next++) {
 		char *path = xstrdup(out->v[next]); /* the list moves while it grows */
 
-		err = add_of(path, out);
+		err = add_of(path, tree, out);
 		free(path);
 	}
 	return err;

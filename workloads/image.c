@@ -51,19 +51,43 @@ static bool is_systems(const char *path)
 	return false;
 }
 
-int image_add_program(struct cpio *c, const char *host_path, const char *bin_dir)
+/* Where the guest has what lies here: what is in the tree as if that were its root. */
+static const char *path_in_guest(const char *host_path, const char *tree)
 {
-	bool moved = bin_dir && !is_systems(host_path);
-	char *path = moved ? xasprintf("%s/%s", bin_dir, strrchr(host_path, '/') + 1) : xstrdup(host_path);
+	size_t len = strlen(text_or(tree, ""));
+
+	if (tree && !strncmp(host_path, tree, len) && host_path[len] == '/')
+		return host_path + len;
+	return host_path;
+}
+
+int image_add_program(struct cpio *c, const char *host_path, const char *bin_dir, const char *tree)
+{
+	const char *at = path_in_guest(host_path, tree);
+	bool moved = bin_dir && !is_systems(at);
+	char *path = moved ? xasprintf("%s/%s", bin_dir, strrchr(at, '/') + 1) : xstrdup(at);
 	struct strlist libs = STRLIST_INIT;
-	int err = elf_deps(host_path, &libs);
+	int err = elf_deps(host_path, tree, &libs);
 
 	if (!err)
 		err = cpio_add_file(c, path, 0755, host_path);
 	free(path);
 	for (size_t i = 0; !err && i < libs.n; i++)
-		err = cpio_add_file(c, libs.v[i], 0755, libs.v[i]);
+		err = cpio_add_file(c, path_in_guest(libs.v[i], tree), 0755, libs.v[i]);
 	strlist_free(&libs);
+	return err;
+}
+
+static int add_tree_file(struct cpio *c, const char *tree, const char *path)
+{
+	char *host_path = xasprintf("%s%s", tree, path);
+	int err;
+
+	if (is_systems(path))
+		err = image_add_program(c, host_path, NULL, tree);
+	else
+		err = cpio_add_file(c, path, 0644, host_path);
+	free(host_path);
 	return err;
 }
 
@@ -97,7 +121,9 @@ static int image_cpio(const struct image_spec *spec, struct cpio **out)
 	if (!err && spec->modules && spec->modules[0])
 		err = image_add_modules(c, spec->moddir, spec->modules);
 	for (const char *const *p = spec->programs; !err && p && *p; p++)
-		err = image_add_program(c, *p, spec->bin_dir);
+		err = image_add_program(c, *p, spec->bin_dir, NULL);
+	for (const char *const *p = spec->tree_files; !err && spec->tree && p && *p; p++)
+		err = add_tree_file(c, spec->tree, *p);
 	for (size_t i = 0; !err && i < spec->n_files; i++)
 		err = cpio_add_file(c, spec->files[i].path, spec->files[i].perm, spec->files[i].host_path);
 	if (err)

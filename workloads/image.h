@@ -31,6 +31,9 @@ struct image_spec {
 	const char *const *programs; /* NULL-terminated host paths; their shared libraries come
 					along; or NULL */
 	const char *bin_dir; /* where programs other than the system's are put; NULL: at their paths */
+	/* An unpacked tree, or NULL, and files of it (programs with their libraries) at their places in it */
+	const char *tree;
+	const char *const *tree_files;
 };
 
 /* Into an open file, from where it stands on. 0 or -errno (logged). */
@@ -40,7 +43,7 @@ int image_write(const struct image_spec *spec, int fd);
  * (logged).
  */
 int image_build_in(const struct image_spec *spec, const char *dir, char **path);
-/* A program and its libraries; bin_dir as in image_spec. */
-int image_add_program(struct cpio *c, const char *host_path, const char *bin_dir);
+/* A program and its libraries; bin_dir and tree as in image_spec. */
+int image_add_program(struct cpio *c, const char *host_path, const char *bin_dir, const char *tree);
 
 #endif

@@ -96,6 +96,16 @@ static bool has_kvm_xen(void)
 	return has > 0 && has & KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL;
 }
 
+/* The tools that this host has are the other half of the question: the adapter's. */
+static bool has_xen(void)
+{
+	char *capabilities = file_read_line("/proc/xen/capabilities");
+	bool dom0 = strstr(capabilities, "control_d");
+
+	free(capabilities);
+	return dom0;
+}
+
 static bool has_vhost(void)
 {
 	return access("/dev/vhost-net", R_OK | W_OK) == 0;
@@ -138,6 +148,7 @@ unsigned host_lacks(unsigned needs, char **why)
 		{NEED_TAP, tap_works, "no /dev/net/tun"},
 		{NEED_VHOST, has_vhost, "no /dev/vhost-net"},
 		{NEED_VFIO, has_vfio, "no IOMMU groups: switch it on (firmware, intel_iommu=on or amd_iommu=on)"},
+		{NEED_XEN, has_xen, "it is not dom0 of Xen"},
 		{NEED_NULL_BLK, has_null_blk, "its kernel has no module null_blk; --medium=file needs none"},
 		{NEED_BRD, has_brd, "its kernel has no module brd; --medium=file needs none"},
 		{NEED_LAB, lab_inside, "paging=, apicv= and their like load KVM's module anew, under the feet of other guests"},

@@ -28,6 +28,7 @@ static int add_config(const char *dir, const struct strbuf *config, struct image
 static int sealed_image(struct lab *lab, struct image_spec *image, const char *dir,
 			const struct strbuf *config, char **path)
 {
+	char *tree = machine_tree(lab->machine);
 	const struct lab_spec *spec = lab->spec;
 	struct image_file *files = xcalloc(spec->n_files + 1, sizeof(*files)), *own = &files[spec->n_files];
 	int err = add_config(dir, config, own);
@@ -38,6 +39,8 @@ static int sealed_image(struct lab *lab, struct image_spec *image, const char *d
 	image->n_files = spec->n_files + 1;
 	image->programs = spec->programs;
 	image->bin_dir = spec->bin_dir;
+	image->tree = tree;
+	image->tree_files = lab->machine->files;
 	if (!err) {
 		lab->image_fd = memfd_create("lab-image", MFD_CLOEXEC);
 		err = errno_if(lab->image_fd < 0);
@@ -49,6 +52,7 @@ static int sealed_image(struct lab *lab, struct image_spec *image, const char *d
 	unlink(own->host_path);
 	free((char *)own->host_path);
 	free(files);
+	free(tree);
 	return err;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The machine with SVM, an IOMMU and SR-IOV: QEMU without KVM. */
+/* Labs that are QEMU without KVM, and the one of them with SVM, an IOMMU and SR-IOV. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -15,15 +15,16 @@
 #include "base/log.h"
 #include "base/strlist.h"
 #include "bench/lab/lab_erratum.h"
-#include "bench/lab/lab_image.h"
 #include "bench/lab/lab_impl.h"
+#include "bench/lab/lab_qemu.h"
 #include "bench/lab/lab_wire.h"
 #include "bench/host/paths.h"
 #include "bench/host/programs.h"
+#include "workloads/workloads.h"
 
 #define QEMU_MIN_MAJOR 8 /* the igb card */
 
-static char *qemu_missing(char **version)
+char *lab_qemu_missing(char **version)
 {
 	char *v = qemu_version(), *why = NULL;
 
@@ -78,24 +79,23 @@ static void add_share(struct strlist *a, struct strbuf *config, const char *dir,
 	free(pair);
 }
 
-/*
- * Two igb cards on one hub are the wire: the lab's own and the peer's. The port's doorbell has no
- * ioeventfd: it is answered in the vCPU's own thread, not at a time of the host's choosing.
- */
+/* The port's doorbell has no ioeventfd: it is answered in the vCPU's own thread, not when the host likes. */
 static const char machine_common[] =
 	"-machine q35 -nodefaults -no-user-config -display none -no-reboot "
 	"-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny "
+	"-device virtio-serial-pci,max_ports=4,ioeventfd=off -device virtserialport,chardev=ctl,name=" LAB_PORT;
+
+/* Two igb cards on one hub are the wire: the lab's own and the peer's. */
+static const char amd_devices[] =
 	"-device intel-iommu,intremap=on,caching-mode=on "
 	"-device pcie-root-port,id=rp1,slot=1,chassis=1 -netdev hubport,hubid=1,id=n0 -device igb,netdev=n0,bus=rp1 "
-	"-device pcie-root-port,id=rp2,slot=2,chassis=2 -netdev hubport,hubid=1,id=n1 -device igb,netdev=n1,bus=rp2 "
-	"-device virtio-serial-pci,max_ports=4,ioeventfd=off -device virtserialport,chardev=ctl,name=" LAB_PORT;
+	"-device pcie-root-port,id=rp2,slot=2,chassis=2 -netdev hubport,hubid=1,id=n1 -device igb,netdev=n1,bus=rp2";
 
 /* See docs/lab.md: with these, two runs agree in every count and every virtual nanosecond. */
 static const char machine_deterministic[] =
-	"-accel tcg,thread=single -smp 1 -cpu EPYC-v4,+svm,-rdrand,-rdseed -seed 1 "
-	"-icount shift=1,sleep=off -rtc base=2024-01-01,clock=vm";
+	"-accel tcg,thread=single -smp 1 -seed 1 -icount shift=1,sleep=off -rtc base=2024-01-01,clock=vm";
 
-static const char machine_fast[] = "-accel tcg,thread=multi -smp 2 -cpu EPYC-v4,+svm";
+static const char machine_fast[] = "-accel tcg,thread=multi -smp 2";
 
 /*
  * no_timer_check: a busy host gives the emulated timer no chance to tick in the moment for which the kernel
@@ -104,34 +104,49 @@ static const char machine_fast[] = "-accel tcg,thread=multi -smp 2 -cpu EPYC-v4,
 static const char kernel_args[] = "console=ttyS0 panic=-1 intel_iommu=on mitigations=off quiet nokaslr nowatchdog "
 				  "tsc=reliable random.trust_cpu=on no_timer_check";
 
-static void build_args(struct strlist *a, const struct lab *lab, const struct machine_boot *boot, int peer_fd)
+static void add_cpu(struct strlist *a, const struct lab *lab, const struct qemu_machine *is)
 {
-	const struct lab_spec *spec = lab->spec;
+	const char *random = text_if(lab->spec->deterministic, ",-rdrand,-rdseed");
 
+	args_text(a, lab->spec->deterministic ? machine_deterministic : machine_fast);
+	strlist_add(a, "-cpu");
+	strlist_addf(a, "%s%s", is->cpu, random);
+}
+
+static void add_shares(struct strlist *a, const struct lab *lab, const struct machine_boot *boot)
+{
+	char *tree = machine_tree(lab->machine);
+
+	add_virtfs(a, "/", "root", true);
+	if (tree) {
+		add_virtfs(a, tree, "packages", true);
+		lab_config_add(boot->config, "packages", tree);
+	}
+	add_share(a, boot->config, path_checkout(), "rw0");
+	add_share(a, boot->config, lab->spec->out_dir, "rw1");
+	add_share(a, boot->config, lab->spec->rw_dir, "rw2");
+	free(tree);
+}
+
+static void build_args(struct strlist *a, const struct lab *lab, const struct machine_boot *boot,
+		       const struct qemu_machine *is, int peer_fd)
+{
 	strlist_add(a, qemu_program());
-	args_text(a, spec->deterministic ? machine_deterministic : machine_fast);
+	add_cpu(a, lab, is);
 	strlist_add(a, "-chardev");
 	if (lab->channel == LAB_LEAVES)
 		strlist_addf(a, "file,id=ctl,path=/proc/self/fd/%d", peer_fd);
 	else
 		strlist_addf(a, "socket,id=ctl,fd=%d", peer_fd);
 	args_text(a, machine_common);
+	args_text(a, is->devices);
 	strlist_add(a, "-m");
 	strlist_addf(a, "%llu", (unsigned long long)lab->mem_mib);
 	strlist_add(a, "-serial");
 	strlist_addf(a, "file:/proc/self/fd/%d", lab->console_fd);
-	strlist_add(a, "-kernel");
-	strlist_add(a, boot->vmlinux);
-	strlist_add(a, "-initrd");
-	strlist_add(a, boot->initrd);
-	strlist_add(a, "-append");
-	strlist_add(a, boot->command_line);
-	if (lab->channel == LAB_TALKS) {
-		add_virtfs(a, "/", "root", true);
-		add_share(a, boot->config, path_checkout(), "rw0");
-		add_share(a, boot->config, spec->out_dir, "rw1");
-		add_share(a, boot->config, spec->rw_dir, "rw2");
-	}
+	is->add_kernel(a, boot);
+	if (lab->channel == LAB_TALKS)
+		add_shares(a, lab, boot);
 }
 
 static int open_channel(int pair[2])
@@ -149,7 +164,8 @@ static int open_file_channel(int pair[2])
 	return errno_if(pair[1] < 0);
 }
 
-static int qemu_spawn(struct lab *lab, const struct machine_boot *boot, int peer_fd)
+static int qemu_spawn(struct lab *lab, const struct machine_boot *boot, const struct qemu_machine *is,
+		      int peer_fd)
 {
 	int keep[] = {peer_fd, lab->console_fd, lab->image_fd};
 	struct proc_opts po = {.keep_fds = keep,
@@ -160,7 +176,7 @@ static int qemu_spawn(struct lab *lab, const struct machine_boot *boot, int peer
 	struct strlist a = STRLIST_INIT;
 	int err;
 
-	build_args(&a, lab, boot, peer_fd);
+	build_args(&a, lab, boot, is, peer_fd);
 	err = proc_spawn(&lab->emulator, a.v, &po);
 	if (err)
 		log_error("lab: %s: %s", a.v[0], strerror(-err));
@@ -168,7 +184,7 @@ static int qemu_spawn(struct lab *lab, const struct machine_boot *boot, int peer
 	return err;
 }
 
-static int qemu_start(struct lab *lab, const struct machine_boot *boot)
+int lab_qemu_start(struct lab *lab, const struct machine_boot *boot, const struct qemu_machine *is)
 {
 	int pair[2] = {-1, -1}, err;
 
@@ -177,7 +193,7 @@ static int qemu_start(struct lab *lab, const struct machine_boot *boot)
 	else
 		err = open_channel(pair);
 	if (!err)
-		err = qemu_spawn(lab, boot, pair[1]);
+		err = qemu_spawn(lab, boot, is, pair[1]);
 	if (err)
 		goto out;
 	lab_erratum_mend(lab->emulator.pid);
@@ -199,6 +215,23 @@ out:
 	return err;
 }
 
+static void amd_add_kernel(struct strlist *a, const struct machine_boot *boot)
+{
+	strlist_add(a, "-kernel");
+	strlist_add(a, boot->vmlinux);
+	strlist_add(a, "-initrd");
+	strlist_add(a, boot->initrd);
+	strlist_add(a, "-append");
+	strlist_add(a, boot->command_line);
+}
+
+static int amd_start(struct lab *lab, const struct machine_boot *boot)
+{
+	static const struct qemu_machine amd = {"EPYC-v4,+svm", amd_devices, amd_add_kernel};
+
+	return lab_qemu_start(lab, boot, &amd);
+}
+
 static const char *const modules[] = {
 	"virtio_pci", "virtio_console", "9p", "9pnet_virtio", "overlay", /* what the lab itself needs */
 	"kvm_amd", "vhost_net", "tun", "veth", "bridge", "igb", "vfio_iommu_type1", "vfio-pci",
@@ -212,12 +245,12 @@ const struct machine machine_amd = {
 	.emulator = "QEMU",
 	.summary = "QEMU: SVM with nested paging, an IOMMU, two SR-IOV cards on one wire, your files",
 	.kvm = "kvm_amd",
-	.has = ~0u,
+	.has = ~(unsigned)NEED_XEN,
 	.mem_mib = 2048,
 	.channel = LAB_TALKS,
 	.deterministic_channel = LAB_LEAVES,
 	.modules = modules,
 	.kernel_args = kernel_args,
-	.missing = qemu_missing,
-	.start = qemu_start,
+	.missing = lab_qemu_missing,
+	.start = amd_start,
 };

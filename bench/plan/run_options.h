@@ -13,8 +13,8 @@ X(guest, "guest", 'g', STR, 0, "linux|micro",
   "guest (default: the workload's first)")
 X(on, "on", 0, STR, RUN_OUTER, "auto|host|lab",
   "substrate (default auto: the host when it can, else the lab)")
-X(lab, "lab", 0, STR, RUN_OUTER, "amd|intel",
-  "which lab: QEMU with SVM, IOMMU and SR-IOV (default), or Bochs with VT-x, always deterministic")
+X(lab, "lab", 0, STR, RUN_OUTER, "amd|intel|xen",
+  "which lab: QEMU with SVM, IOMMU and SR-IOV (default), Bochs with VT-x, always deterministic, or dom0 of Xen")
 X(set, "set", 's', LIST, 0, "K=V[,V...]",
   "a knob (bench list knobs) or a key of the job; several values make a matrix")
 X(reps, "reps", 'n', COUNT, RUN_OUTER, "N",

@@ -44,7 +44,7 @@ static int add_modules(struct cargo *cargo, const struct plan *p, const char *ke
 		if (medium)
 			strlist_add_once(&names, medium);
 	}
-	if (plan_needs(p) & NEED_LAB) /* KVM is loaded anew */
+	if (plan_needs(p) & NEED_LAB && machine_find(p->args->lab)->kvm) /* which is loaded anew */
 		strlist_add_once(&names, machine_find(p->args->lab)->kvm);
 	err = cargo_add_modules(cargo, kernel_dir, &names);
 	strlist_free(&names);

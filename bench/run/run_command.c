@@ -63,15 +63,52 @@ static const char *foreign_knob(const struct plan *p, const char *module)
 	return NULL;
 }
 
+/* The first lab that has all of it, or NULL. */
+static const struct machine *machine_with(unsigned needs)
+{
+	size_t i = 0;
+
+	while (machine_table[i] && needs & ~machine_table[i]->has)
+		i++;
+	return machine_table[i];
+}
+
+/* What a lab has by its nature, and the next one has not. */
+static char *machine_lacks_parts(const struct machine *m, const struct plan *p)
+{
+	static const struct {
+		unsigned need;
+		const char *what;
+	} parts[] = {
+		{NEED_KVM | NEED_KVM_LINUX | NEED_KVM_XEN, "no KVM"},
+		{NEED_VFIO, "no IOMMU and no SR-IOV card"},
+		{NEED_VHOST, "no vhost-net"},
+		{NEED_XEN, "no Xen"},
+	};
+	unsigned needs = plan_needs(p);
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		unsigned lacks = needs & parts[i].need & ~m->has;
+		const struct machine *other = machine_with(lacks);
+
+		if (lacks && other)
+			return xasprintf("lab %s has %s; use --lab=%s", m->name, parts[i].what, other->name);
+	}
+	return NULL;
+}
+
 /* Why the plan cannot run in this lab, or NULL. Caller frees. */
 static char *machine_lacks(const struct machine *m, const struct plan *p)
 {
-	const char *knob = foreign_knob(p, m->kvm);
+	char *why = machine_lacks_parts(m, p);
+	const char *knob = NULL;
 
+	if (why)
+		return why;
+	if (m->kvm)
+		knob = foreign_knob(p, m->kvm);
 	if (knob)
 		return xasprintf("%s=: lab %s has %s, which has no such thing", knob, m->name, m->kvm);
-	if (plan_needs(p) & ~m->has & NEED_VFIO)
-		return xasprintf("lab %s has no IOMMU and no SR-IOV card; use --lab=%s", m->name, machine_find(NULL)->name);
 	return lab_missing(m, NULL);
 }
 

@@ -51,6 +51,11 @@ char **run_inner_argv(const struct plan *p, const char *out_dir)
 	return l.v;
 }
 
+static bool is_qemu(const struct machine *m)
+{
+	return !strcmp(m->emulator, "QEMU");
+}
+
 /* What the inner bench could not know: how we were called, and on what the lab itself ran. */
 void run_complete_record(json_t *rec, const struct machine *machine, const struct run_call *call,
 			 unsigned labs_lost)
@@ -67,7 +72,7 @@ void run_complete_record(json_t *rec, const struct machine *machine, const struc
 	members_read(&environment_members, host, &e);
 	lab = (struct record_lab){
 		.emulator = emulator,
-		.qemu = machine == &machine_amd ? version : NULL,
+		.qemu = is_qemu(machine) ? version : NULL,
 		.mended = lab_erratum_mended(),
 		.host_kernel = e.kernel,
 		.host_cpu = e.cpu,
@@ -83,8 +88,8 @@ void run_complete_record(json_t *rec, const struct machine *machine, const struc
 	free(version);
 }
 
-static int adopt_run(struct store *store, const char *dir, const struct run_call *call,
-		     struct run_result *out)
+static int adopt_run(struct store *store, const char *dir, const struct machine *machine,
+		     const struct run_call *call, struct run_result *out)
 {
 	char *path = xasprintf("%s/record.json", dir);
 	json_t *rec = record_read(path);
@@ -93,7 +98,7 @@ static int adopt_run(struct store *store, const char *dir, const struct run_call
 	free(path);
 	if (!rec)
 		return -EIO;
-	run_complete_record(rec, machine_find(NULL), call, out->labs_lost);
+	run_complete_record(rec, machine, call, out->labs_lost);
 	err = store_import_dir(store, dir, rec);
 	if (err) {
 		json_decref(rec);
@@ -126,8 +131,8 @@ static void sort_records(json_t *records)
 	free(v);
 }
 
-static int adopt_runs(struct store *store, const char *out_dir, const struct run_call *call,
-		      struct run_result *out)
+static int adopt_runs(struct store *store, const char *out_dir, const struct machine *machine,
+		      const struct run_call *call, struct run_result *out)
 {
 	char *runs = xasprintf("%s/runs", out_dir);
 	DIR *d = opendir(runs);
@@ -139,7 +144,7 @@ static int adopt_runs(struct store *store, const char *out_dir, const struct run
 		char *record = xasprintf("%s/record.json", dir);
 
 		if (e->d_name[0] != '.' && file_exists(record)) {
-			int one = adopt_run(store, dir, call, out);
+			int one = adopt_run(store, dir, machine, call, out);
 
 			if (!err)
 				err = one;
@@ -165,7 +170,8 @@ static uint64_t lab_limit(const struct plan *p)
 static int run_in_one_lab(const struct plan *p, struct store *store, const struct run_call *call,
 			  struct run_result *out)
 {
-	struct lab_spec spec = {.timeout_ns = or_usual(p->args->timeout_ns, lab_limit(p)),
+	struct lab_spec spec = {.machine = machine_find(p->args->lab),
+				.timeout_ns = or_usual(p->args->timeout_ns, lab_limit(p)),
 				.kernel = plan_lab_kernel(p)};
 	struct lab_out dir;
 	int status, adopted = 0, err = lab_out_make(&dir);
@@ -183,7 +189,7 @@ static int run_in_one_lab(const struct plan *p, struct store *store, const struc
 	out->interrupted = status == 128 + SIGINT;
 	/* What a lab that is lost has committed is kept, unless all of it is made once more. */
 	if (err != -EHOSTDOWN || out->labs_lost)
-		adopted = adopt_runs(store, dir.path, call, out);
+		adopted = adopt_runs(store, dir.path, spec.machine, call, out);
 	lab_out_remove(&dir);
 	if (!err)
 		err = adopted;

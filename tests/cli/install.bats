@@ -123,6 +123,15 @@ bare_setup() {
 	[ "${lines[-1]}" = "setup: error: run this once as root: $P/libexec/exitlab/setup.sh --intel" ]
 }
 
+@test "setup.sh unpacks Xen when asked for only" {
+	run bare_setup --check
+	[[ "$output" != *Xen* ]]
+	run bare_setup --check --xen
+	[ "$status" -eq 3 ]
+	[[ "$output" == *"missing: the Xen lab's hypervisor in $DIR/none/xen"* ]]
+	[ "${lines[-1]}" = "setup: error: run this once as root: $P/libexec/exitlab/setup.sh --xen" ]
+}
+
 @test "setup.sh without root says the one command that root must run, and changes nothing" {
 	unshare -m true 2>/dev/null || skip "needs root, to stop being it"
 	bare_setup --check >/dev/null || true

@@ -9,10 +9,10 @@ needs_bochs() {
 	[ -x "${EXITLAB_BOCHS:-}" ] || skip "no Bochs here; ./setup.sh --intel"
 }
 
-@test "the Intel lab says what it lacks; it has no terminal; there are two labs" {
+@test "the Intel lab says what it lacks; it has no terminal; there are three labs" {
 	fails 3 'no Bochs in /nonexistent.*run ./setup.sh --intel' env EXITLAB_BOCHS=/nonexistent "$bench" lab exec --lab=intel -- true
 	fails 2 'lab intel takes no input; use bench lab exec --lab=intel' "$bench" lab shell --lab=intel
-	fails 2 'lab=inel: not a valid value; expected amd.intel' "$bench" lab exec --lab=inel -- true
+	fails 2 'lab=inel: not a valid value; expected amd.intel.xen' "$bench" lab exec --lab=inel -- true
 }
 
 @test "a command's words, streams, files and status; what it is given; KVM of the other vendor" {

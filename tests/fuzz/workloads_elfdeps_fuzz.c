@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
 		abort();
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	elf_deps(path, &out);
+	elf_deps(path, NULL, &out);
 	strlist_free(&out);
 	close(fd);
 	return 0;

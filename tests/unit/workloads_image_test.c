@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <limits.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -246,8 +245,8 @@ static void programs_of_the_system_keep_their_place(void **state)
 	assert_true(len > 0);
 	own[len] = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(system); i++)
-		assert_int_equal(image_add_program(c, system[i], "/exitlab"), 0);
-	assert_int_equal(image_add_program(c, own, "/exitlab"), 0);
+		assert_int_equal(image_add_program(c, system[i], "/exitlab", NULL), 0);
+	assert_int_equal(image_add_program(c, own, "/exitlab", NULL), 0);
 	sb = archive(c);
 	list(&sb, &names);
 	for (size_t i = 0; i < ARRAY_SIZE(system); i++)
@@ -258,6 +257,51 @@ static void programs_of_the_system_keep_their_place(void **state)
 	strbuf_free(&sb);
 	strbuf_free(&names);
 	cpio_free(c);
+}
+
+static void copy_into(const char *tree, const char *path, const char *from)
+{
+	char to[PATH_MAX], *slash;
+	struct strbuf sb = STRBUF_INIT;
+
+	snprintf(to, sizeof(to), "%s%s", tree, path);
+	slash = strrchr(to, '/');
+	*slash = '\0';
+	assert_int_equal(dir_make_all(to), 0);
+	*slash = '/';
+	assert_int_equal(file_read(from, &sb), 0);
+	assert_int_equal(file_write_atomic(to, sb.buf, sb.len), 0);
+	strbuf_free(&sb);
+}
+
+/* Unpacked packages are in the image as if they were installed, with libraries of their own. */
+static void files_of_a_tree_lose_its_name(void **state)
+{
+	static const char *const files[] = {"/usr/sbin/tool", "/etc/tool.conf", NULL};
+	struct image_spec spec = {.agent = "/bin/true", .tree_files = files};
+	char tree[PATH_MAX], out[PATH_MAX];
+	struct strbuf sb = STRBUF_INIT, names = STRBUF_INIT;
+
+	(void)state;
+	snprintf(tree, sizeof(tree), "%s/tree", dir);
+	snprintf(out, sizeof(out), "%s/tree.cpio", dir);
+	spec.tree = tree;
+	copy_into(tree, files[0], "/usr/bin/env");
+	copy_into(tree, files[1], "/etc/passwd");
+	copy_into(tree, "/usr/lib/libc.so.6",
+		  "/etc/passwd"); /* no library, which shows that it was looked at */
+	assert_int_equal(image_build(&spec, out), -ENOEXEC);
+	copy_into(tree, "/usr/lib/libc.so.6", "/lib/x86_64-linux-gnu/libc.so.6");
+	assert_int_equal(image_build(&spec, out), 0);
+	assert_int_equal(file_read(out, &sb), 0);
+	list(&sb, &names);
+	assert_non_null(strstr(strbuf_str(&names), "usr/sbin/tool "));
+	assert_non_null(strstr(strbuf_str(&names), "etc/tool.conf "));
+	assert_non_null(strstr(strbuf_str(&names), "usr/lib/libc.so.6 "));
+	assert_null(strstr(strbuf_str(&names), "x86_64-linux-gnu/libc.so.6"));
+	assert_null(strstr(strbuf_str(&names), tree + 1));
+	strbuf_free(&sb);
+	strbuf_free(&names);
 }
 
 static void a_module_is_read_without_its_signature(void **state)
@@ -297,8 +341,7 @@ static void image_holds_what_the_mode_needs(void **state)
 	const char *names[] = {"virtio_net", NULL};
 	struct image_spec spec = {
 		.agent = agent, .moddir = moddir, .modules = names, .job = "workload=null"};
-	struct strbuf sb = STRBUF_INIT, same = STRBUF_INIT, text = STRBUF_INIT;
-	int fd = memfd_create("image", MFD_CLOEXEC);
+	struct strbuf sb = STRBUF_INIT, text = STRBUF_INIT;
 	struct stat before, after;
 
 	(void)state;
@@ -313,8 +356,7 @@ static void image_holds_what_the_mode_needs(void **state)
 	snprintf(agent, sizeof(agent), "%s/modules.dep",
 		 moddir); /* any file will do as the agent */
 	snprintf(out, sizeof(out), "%s/image.cpio", dir);
-	assert_int_equal(image_write(&spec, fd), 0);
-	snprintf(out, sizeof(out), "/proc/self/fd/%d", fd);
+	assert_int_equal(image_build(&spec, out), 0);
 	assert_int_equal(file_read(out, &sb), 0);
 	list(&sb, &text);
 	assert_non_null(strstr(strbuf_str(&text), "exitlab.job 100644 14;init 100755 "));
@@ -322,25 +364,20 @@ static void image_holds_what_the_mode_needs(void **state)
 		strstr(strbuf_str(&text),
 		       "modules/00-virtio_ring.ko 100644 4;modules/01-virtio.ko 100644 6;"
 		       "modules/02-failover.ko 100644 4;modules/03-virtio_net.ko 100644 3;"));
-	/* By content, which is the same; and then the file is left alone. */
-	assert_int_equal(image_build_in(&spec, dir, &cached), 0);
-	assert_int_equal(file_read(cached, &same), 0);
-	assert_int_equal(same.len, sb.len);
-	assert_memory_equal(same.buf, sb.buf, sb.len);
-	assert_int_equal(stat(cached, &before), 0);
-	assert_int_equal(image_build_in(&spec, dir, &again), 0);
-	assert_int_equal(stat(again, &after), 0);
+	/* The same again: the file is left alone. */
+	assert_int_equal(stat(out, &before), 0);
+	assert_int_equal(image_build(&spec, out), 0);
+	assert_int_equal(stat(out, &after), 0);
 	assert_int_equal(before.st_ino, after.st_ino);
-	free(again);
+	/* By content. */
+	assert_int_equal(image_build_in(&spec, dir, &cached), 0);
 	spec.job = "workload=boot";
 	assert_int_equal(image_build_in(&spec, dir, &again), 0);
 	assert_string_not_equal(cached, again);
 	free(cached);
 	free(again);
 	spec.job = "x";
-	assert_int_not_equal(image_write(&spec, -1), 0);
-	close(fd);
-	strbuf_free(&same);
+	assert_int_not_equal(image_build(&spec, "/nonexistent/image.cpio"), 0);
 	strbuf_free(&sb);
 	strbuf_free(&text);
 }
@@ -355,7 +392,7 @@ static void elf_runpath(void **state)
 	(void)state;
 	if (!file_exists(lib))
 		skip();
-	assert_int_equal(elf_deps(lib, &l), 0);
+	assert_int_equal(elf_deps(lib, NULL, &l), 0);
 	for (size_t i = 0; i < l.n; i++)
 		own |= strstr(l.v[i], "/ceph/libceph-common.so") != NULL;
 	assert_true(own);
@@ -368,7 +405,7 @@ static void elf_walk(void **state)
 	bool libc = false, loader = false;
 
 	(void)state;
-	assert_int_equal(elf_deps("/bin/sh", &l), 0);
+	assert_int_equal(elf_deps("/bin/sh", NULL, &l), 0);
 	for (size_t i = 0; i < l.n; i++) {
 		libc |= strstr(l.v[i], "libc.so.6") != NULL;
 		loader |= strstr(l.v[i], "ld-linux") != NULL;
@@ -403,7 +440,7 @@ static void elf_mutations(void **state)
 		fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
 		assert_int_equal(fd_write_all(fd, copy, len), 0);
 		close(fd);
-		refused += elf_deps(path, &l) != 0;
+		refused += elf_deps(path, NULL, &l) != 0;
 		strlist_free(&l);
 		free(copy);
 	}
@@ -423,6 +460,7 @@ int main(void)
 		cmocka_unit_test(cpio_is_reproducible),
 		cmocka_unit_test(cpio_refuses_bad_paths),
 		cmocka_unit_test(programs_of_the_system_keep_their_place),
+		cmocka_unit_test(files_of_a_tree_lose_its_name),
 		cmocka_unit_test(a_module_is_read_without_its_signature),
 		cmocka_unit_test(image_holds_what_the_mode_needs),
 		cmocka_unit_test(elf_walk), cmocka_unit_test(elf_runpath),

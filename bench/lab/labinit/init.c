@@ -22,7 +22,7 @@
 
 #define P9_OPTIONS "trans=virtio,version=9p2000.L,msize=512000"
 
-static void make_dirs(const char *path)
+void make_dirs(const char *path)
 {
 	char p[4096];
 
@@ -145,6 +145,8 @@ static void bind_modules(const char *root)
 
 static void enter_host_root(void)
 {
+	const char *layers = "lowerdir=/lower,upperdir=/layer/up,workdir=/layer/work";
+
 	mkdir("/lower", 0755);
 	mkdir("/layer", 0755);
 	mkdir("/root", 0755);
@@ -152,7 +154,12 @@ static void enter_host_root(void)
 	do_mount("tmpfs", "/layer", "tmpfs", 0, NULL);
 	mkdir("/layer/up", 0755);
 	mkdir("/layer/work", 0755);
-	do_mount("overlay", "/root", "overlay", 0, "lowerdir=/lower,upperdir=/layer/up,workdir=/layer/work");
+	if (config_get("packages")) {
+		mkdir("/packages", 0755);
+		do_mount("packages", "/packages", "9p", MS_RDONLY, P9_OPTIONS ",cache=loose");
+		layers = "lowerdir=/packages:/lower,upperdir=/layer/up,workdir=/layer/work";
+	}
+	do_mount("overlay", "/root", "overlay", 0, layers);
 	mount_kernel_file_systems("/root");
 	mount_shares("/root");
 	bind_modules("/root");
@@ -206,6 +213,7 @@ int main(void)
 		enter_host_root();
 	loopback_up();
 	make_dirs("/tmp");
+	dom0_start();
 	if (sealed && config_get("cwd"))
 		make_dirs(config_get("cwd"));
 	out = config_get("out");

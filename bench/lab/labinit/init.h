@@ -13,6 +13,9 @@
 
 #include "bench/lab/lab_wire.h"
 
+/* init.c: a directory and those above it. */
+void make_dirs(const char *path);
+
 /*
  * wire.c: the way that the configuration says, a virtio-serial port without one. Failures end the lab:
  * there is nobody else to tell than bench, whom LAB_FAIL reaches.
@@ -32,6 +35,9 @@ void config_receive(void);
 /* The next value of key after *at, which starts at 0; NULL at the end. */
 const char *config_next(const char *key, size_t *at);
 const char *config_get(const char *key);
+
+/* dom0.c: where the machine is Xen's first domain, what administers others. */
+void dom0_start(void);
 
 /* session.c */
 struct session {
