@@ -30,14 +30,14 @@ struct profile_args {
 #define ARG(name) offsetof(struct profile_args, name)
 static const struct opt profile_opts[] = {
 	{"pid", 'p', OPT_COUNT, ARG(pid), "PID", "the virtual machine of this process"},
-	{"name", 'n', OPT_STR, ARG(name), "NAME", "the virtual machine or program of this name"},
+	{"name", 'n', OPT_STR, ARG(name), "NAME", "the virtual machine, container, pod or program of this name"},
 	{"all", 'a', OPT_FLAG, ARG(all), NULL, "every virtual machine of this host"},
 	{"duration", 'd', OPT_DURATION, ARG(duration_ns), "TIME",
 	 "how long (default: until it ends or Ctrl-C)"},
 	{"interval", 'i', OPT_DURATION, ARG(interval_ns), "TIME", "print what each such interval added"},
 	{"vcpu", 0, OPT_STR, ARG(vcpu), "N", "only this vCPU"},
 	{"sort", 0, OPT_STR, ARG(sort), "time|count|p99", "order of the rows (default time)"},
-	{"key", 'k', OPT_STR, ARG(key), "all|reason|device|port|gpa|msr|rip",
+	{"key", 'k', OPT_STR, ARG(key), "all|reason|device|port|gpa|msr|vm|rip",
 	 "what makes a row (default all: reason and key)"},
 	{"rows", 0, OPT_U64, ARG(rows), "N", "at most so many rows (default 30; 0: all)"},
 	{"histogram", 0, OPT_FLAG, ARG(histogram), NULL, "draw the distribution of each row's times"},
@@ -99,7 +99,7 @@ static int start_child(struct profile *p, char **argv)
 		return EXIT_CANNOT;
 	}
 	p->vm.pid = p->child.pid;
-	snprintf(p->vm.name, sizeof(p->vm.name), "%s", basename(argv[0]));
+	vm_name_find(&p->vm.name, basename(argv[0]), "", 0, "");
 	return EXIT_OK;
 }
 
@@ -121,7 +121,7 @@ static int choose_vm(struct profile *p, int argc, char **argv)
 	if (a->all)
 		return EXIT_OK;
 	if (!a->pid)
-		return status_of(vm_choose(a->name, &p->vm));
+		return status_of(vm_choose("/proc", a->name, &p->vm));
 	if (kill((pid_t)a->pid, 0) && errno == ESRCH) {
 		log_error("--pid=%" PRIu64 ": no such process", a->pid);
 		return EXIT_CANNOT;
@@ -221,7 +221,7 @@ static void show_end(struct profile *p)
 		return;
 	}
 	json_object_set_new(all, "pid", json_integer(p->vm.pid));
-	json_object_set_new(all, "name", json_string(p->vm.name));
+	json_object_set_new(all, "name", json_string(p->vm.name.text));
 	dump_line(all, p->args->interval_ns ? JSON_COMPACT : JSON_INDENT(2));
 }
 
@@ -368,7 +368,8 @@ const struct command cmd_profile = {
 		"the time and its distribution, split into KVM's fast path, KVM, userspace, waiting for a CPU and sleep;\n"
 		"notifications; CPU time of every thread. Works on any program that uses KVM. Without --pid, --name, --all\n"
 		"or a command it takes the only virtual machine there is. Times: kvm_exit to kvm_entry; \"user\" begins at\n"
-		"kvm_userspace_exit.",
+		"kvm_userspace_exit. A NAME is a libvirt domain, a Firecracker id, an instance of lima or colima, a machine\n"
+		"of systemd-machined, NAMESPACE/NAME of KubeVirt, the UID of a pod or the id of a container.",
 	.examples =
 		"bench profile --name=web --duration=10s\n"
 		"bench profile --pid=4711 --key=device --interval=1s\n"

@@ -20,11 +20,11 @@ struct top_args {
 #define ARG(name) offsetof(struct top_args, name)
 static const struct opt top_opts[] = {
 	{"pid", 'p', OPT_COUNT, ARG(pid), "PID", "only this process (default: every virtual machine)"},
-	{"name", 'n', OPT_STR, ARG(name), "NAME", "only the virtual machine of this name"},
+	{"name", 'n', OPT_STR, ARG(name), "NAME", "only the virtual machine of this name, as for bench profile"},
 	{"interval", 'i', OPT_DURATION, ARG(interval_ns), "TIME", "time between updates (default 1s)"},
 	{"duration", 'd', OPT_DURATION, ARG(duration_ns), "TIME", "end after this long"},
 	{"sort", 0, OPT_STR, ARG(sort), "time|count|p99", "order of the rows at the start (default time)"},
-	{"key", 'k', OPT_STR, ARG(key), "all|reason|device|port|gpa|msr",
+	{"key", 'k', OPT_STR, ARG(key), "all|reason|device|port|gpa|msr|vm",
 	 "what makes a row at the start (default all)"},
 	OPT_END,
 };
@@ -82,7 +82,7 @@ static bool on_key(struct top *t, int c)
 		t->frame.sort = (t->frame.sort + 1) % (SORT_P99 + 1);
 		break;
 	case 'k':
-		t->frame.key = (t->frame.key + 1) % (VIEW_MSR + 1);
+		t->frame.key = (t->frame.key + 1) % (VIEW_VM + 1);
 		memset(&t->frame.rates, 0, sizeof(t->frame.rates));
 		break;
 	case ' ':
@@ -167,7 +167,7 @@ static int top_main(int argc, char **argv)
 		log_error("top: stdout is not a terminal; use bench profile --interval=1s");
 		return EXIT_USAGE;
 	}
-	if (a.name && vm_choose(a.name, &t.vm))
+	if (a.name && vm_choose("/proc", a.name, &t.vm))
 		return EXIT_CANNOT;
 	if (a.pid && !vm_of_pid((pid_t)a.pid, &t.vm)) {
 		log_error("--pid=%d: no virtual machine there", (int)a.pid);
@@ -180,7 +180,7 @@ static int top_main(int argc, char **argv)
 		return EXIT_CANNOT;
 	t.frame.title = "all virtual machines";
 	if (t.vm.pid)
-		t.frame.title = t.vm.name;
+		t.frame.title = t.vm.name.text;
 	t.frame.backend = probes_backend_text(t.probes);
 	t.frame.no_kvm_exit = probes_backend(t.probes) == BACKEND_OTHER;
 	status = with_screen(&t, &a);
@@ -196,7 +196,7 @@ const struct command cmd_top = {
 	.details =
 		"Keys: s changes the order, k what makes a row, space holds the picture, q ends. Shows every virtual\n"
 		"machine of the host together unless --pid or --name chooses one; new ones and new vCPUs join by themselves.",
-	.examples = "bench top\nbench top --name=web --key=device\nbench top --interval=250ms",
+	.examples = "bench top\nbench top --name=web --key=device\nbench top --key=vm --interval=250ms",
 	.opts = top_opts,
 	.run = top_main,
 };

@@ -6,6 +6,7 @@
 #include "base/table.h"
 #include "bench/profile/exit_view.h"
 #include "bench/profile/symbols.h"
+#include "bench/profile/vm_find.h"
 #include "probes/reasons.h"
 #include "workloads/protocol.h"
 
@@ -19,7 +20,7 @@ static int word_index(const char *word, const char *const *words, size_t n)
 
 int view_key_parse(const char *word)
 {
-	static const char *const words[] = {"all", "reason", "device", "port", "gpa", "msr", "rip"};
+	static const char *const words[] = {"all", "reason", "device", "port", "gpa", "msr", "vm", "rip"};
 
 	return word_index(word, words, ARRAY_SIZE(words));
 }
@@ -45,6 +46,27 @@ static bool key_wanted(enum view_key key, enum reason_kind kind)
 	}
 }
 
+/* A VM's rows: what its vCPUs halt, and all else. */
+static void vm_texts(struct view_row *r, const struct exit_sum *s)
+{
+	snprintf(r->reason, sizeof(r->reason), "%s", "exits");
+	if (r->hlt)
+		snprintf(r->reason, sizeof(r->reason), "%s", "halts");
+	snprintf(r->key, sizeof(r->key), "%d", (int)s->tgid);
+}
+
+/* Once for each row: a name is looked up in /proc. */
+static void name_vms(struct view *v)
+{
+	struct vm_name name;
+
+	for (size_t i = 0; i < v->n; i++) {
+		vm_name_of_pid((pid_t)atoi(v->row[i].key), &name);
+		snprintf(v->row[i].device, sizeof(v->row[i].device), "%.*s",
+			 (int)sizeof(v->row[i].device) - 1, text_or(name.text, "(ended)"));
+	}
+}
+
 /*
  * The texts under which a sum is shown. Device first: rows of one device come together whatever their
  * reason.
@@ -54,8 +76,12 @@ static void row_texts(struct view_row *r, struct probes *p, const struct exit_su
 {
 	enum probe_backend backend = probes_backend(p);
 
-	snprintf(r->reason, sizeof(r->reason), "%s", reason_name(backend, s->reason));
 	r->key[0] = r->device[0] = '\0';
+	if (key == VIEW_VM) {
+		vm_texts(r, s);
+		return;
+	}
+	snprintf(r->reason, sizeof(r->reason), "%s", reason_name(backend, s->reason));
 	if (key == VIEW_REASON)
 		return;
 	snprintf(r->key, sizeof(r->key), "%s", key_text(backend, s->reason, s->key, key == VIEW_RIP));
@@ -164,6 +190,8 @@ void view_build(struct view *v, struct probes *p, const struct exits *exits, enu
 		row_texts(&like, p, s, key, symbols);
 		row_add(row_of(v, &like), exits, s);
 	}
+	if (key == VIEW_VM)
+		name_vms(v);
 	if (v->n)
 		qsort_r(v->row, v->n, sizeof(*v->row), compare_rows, &sort);
 }
@@ -211,13 +239,19 @@ static unsigned row_has(const struct view_row *r)
 
 static struct table *rows_table(const struct view *v, unsigned has)
 {
+	static const char *const head[][2] = {
+		[VIEW_ALL] = {"key:", "device:"},  [VIEW_REASON] = {"key:", "device:"},
+		[VIEW_DEVICE] = {"key:", "device:"}, [VIEW_PORT] = {"key:", "device:"},
+		[VIEW_GPA] = {"key:", "device:"},  [VIEW_MSR] = {"key:", "device:"},
+		[VIEW_VM] = {"pid:", "VM:"},	     [VIEW_RIP] = {"key:", "function:"},
+	};
 	const struct {
 		unsigned only; /* 0: always there */
 		const char *name;
 	} columns[] = {
 		{0, "reason:"},
-		{HAS_KEY, "key:"},
-		{HAS_DEVICE, v->by == VIEW_RIP ? "function:" : "device:"},
+		{HAS_KEY, head[v->by][0]},
+		{HAS_DEVICE, head[v->by][1]},
 		{0, ":count"},
 		{0, ":per s"},
 		{0, ":time %"},

@@ -8,7 +8,7 @@
 #include "base/hist.h"
 #include "probes/exit.h"
 
-enum view_key { VIEW_ALL, VIEW_REASON, VIEW_DEVICE, VIEW_PORT, VIEW_GPA, VIEW_MSR, VIEW_RIP };
+enum view_key { VIEW_ALL, VIEW_REASON, VIEW_DEVICE, VIEW_PORT, VIEW_GPA, VIEW_MSR, VIEW_VM, VIEW_RIP };
 enum view_sort { SORT_TIME, SORT_COUNT, SORT_P99 };
 
 struct symbols;

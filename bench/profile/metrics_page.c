@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/escape.h"
-#include "base/file.h"
 #include "bench/profile/vm_find.h"
 
 /* Bounds of the buckets are powers of two: 0.5 us to 8.6 s. */
@@ -19,20 +18,27 @@ static void put_label(FILE *out, const char *name, const char *value, const char
 	fputc('"', out);
 }
 
-/* name{domain="...",pid="...",reason="..." */
+static void put_label_if(FILE *out, const char *name, const char *value)
+{
+	if (*value)
+		put_label(out, name, value, ",");
+}
+
+/* name{pid="...",domain="...",manager="...",pod_uid="...",container="...",reason="..." */
 static void put_sample(FILE *out, const char *name, const struct metrics_vm *vm, const struct view_row *r)
 {
 	fprintf(out, "%s{pid=\"%d\"", name, (int)vm->pid);
-	put_label(out, "domain", vm->name, ",");
+	put_label(out, "domain", vm->name.text, ",");
+	put_label_if(out, "manager", vm->name.manager);
+	put_label_if(out, "pod_uid", vm->name.pod);
+	put_label_if(out, "container", vm->name.container);
 	put_label(out, "reason", r->reason, ",");
 }
 
 static void put_key(FILE *out, const struct view_row *r)
 {
-	if (*r->key)
-		put_label(out, "key", r->key, ",");
-	if (*r->device)
-		put_label(out, "device", r->device, ",");
+	put_label_if(out, "key", r->key);
+	put_label_if(out, "device", r->device);
 }
 
 static void put_counts(FILE *out, const struct metrics_vm *vm)
@@ -136,22 +142,10 @@ static bool vm_known(const struct metrics_vm *vms, size_t n, pid_t pid)
 	return false;
 }
 
-/* Of one that has ended, or whose files are not to be seen. */
-static void vm_program(struct metrics_vm *vm)
-{
-	char path[64], *name;
-
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)vm->pid);
-	name = file_read_line(path);
-	snprintf(vm->name, sizeof(vm->name), "%s", text_or(name, ""));
-	free(name);
-}
-
 /* Those of one process; the histograms stay where they are. */
 static void vm_build(struct metrics_vm *vm, struct probes *p, const struct exits *all)
 {
 	struct exits own = *all;
-	struct vm named;
 
 	own.sum = xcalloc(all->n, sizeof(*own.sum));
 	own.n = 0;
@@ -161,10 +155,7 @@ static void vm_build(struct metrics_vm *vm, struct probes *p, const struct exits
 	view_build(&vm->by_key, p, &own, VIEW_ALL, SORT_COUNT, NULL);
 	view_build(&vm->by_reason, p, &own, VIEW_REASON, SORT_COUNT, NULL);
 	free(own.sum);
-	if (vm_of_pid(vm->pid, &named))
-		snprintf(vm->name, sizeof(vm->name), "%s", named.name);
-	else
-		vm_program(vm);
+	vm_name_of_pid(vm->pid, &vm->name);
 }
 
 size_t metrics_vms(struct probes *p, const struct exits *exits, struct metrics_vm **vms)

@@ -5,10 +5,11 @@
 
 #include "base/strbuf.h"
 #include "bench/profile/exit_view.h"
+#include "bench/profile/vm_name.h"
 
 struct metrics_vm {
 	pid_t pid;
-	char name[64]; /* that of the libvirt domain or QEMU's -name, else the program's */
+	struct vm_name name;
 	struct view by_key, by_reason;
 };
 

@@ -14,7 +14,7 @@
 void profile_print_head(struct probes *p, const struct vm *vm, double seconds)
 {
 	if (vm->pid)
-		print_plain(stdout, "%s (pid %d), %.2f s, KVM back end %s\n", vm->name, (int)vm->pid, seconds,
+		print_plain(stdout, "%s (pid %d), %.2f s, KVM back end %s\n", vm->name.text, (int)vm->pid, seconds,
 			   probes_backend_text(p));
 	else
 		printf("all virtual machines, %.2f s, KVM back end %s\n", seconds, probes_backend_text(p));
@@ -102,7 +102,7 @@ static void print_vm(struct table *t, const struct vm_sum *vm, bool no_kvm_exit,
 		all += (double)parts[i] / 100;
 	all = MAX(all, 0.01); /* a VM that took no time yet */
 	if (vm_of_pid(vm->tgid, &named))
-		table_cell(t, "%s", named.name);
+		table_cell(t, "%s", named.name.text);
 	else
 		table_cell(t, "(ended)");
 	table_cell(t, "%d", (int)vm->tgid);

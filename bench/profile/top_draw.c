@@ -50,6 +50,16 @@ static void put_cell(enum top_column c, int width, const char *text)
 		printw("%*.*s ", width, width, text);
 }
 
+/* Rows of VMs have a process and its name there. */
+static const char *column_title(enum top_column c, enum view_key key)
+{
+	if (key == VIEW_VM && c == TOP_KEY)
+		return "PID";
+	if (key == VIEW_VM && c == TOP_DEVICE)
+		return "VM";
+	return columns[c].title;
+}
+
 static void start_line(int y)
 {
 	move(y, 0);
@@ -127,7 +137,7 @@ static void draw_row(const struct top_frame *f, int y, const struct view_row *r,
 
 void top_draw(const struct top_frame *f)
 {
-	static const char *const keys[] = {"all", "reason", "device", "port", "gpa", "msr", "rip"};
+	static const char *const keys[] = {"all", "reason", "device", "port", "gpa", "msr", "vm", "rip"};
 	static const char *const sorts[] = {"time", "count", "p99"};
 	int width[TOP_COLUMNS], y = 3;
 	char help[80];
@@ -137,7 +147,7 @@ void top_draw(const struct top_frame *f)
 	start_line(2);
 	attron(A_REVERSE);
 	for (int c = 0; c < TOP_COLUMNS; c++)
-		put_cell((enum top_column)c, width[c], columns[c].title);
+		put_cell((enum top_column)c, width[c], column_title((enum top_column)c, f->key));
 	attroff(A_REVERSE);
 	for (size_t i = 0; i < f->view.n && y < LINES - 1; i++)
 		draw_row(f, y++, &f->view.row[i], width);

@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,56 +12,74 @@
 #include "base/log.h"
 #include "bench/profile/vm_find.h"
 
-/* "-name guest=web,debug-threads=on" or "-name web" among the NUL-separated arguments of a QEMU. */
-static void qemu_name(const char *args, size_t len, char *name, size_t size)
+#define ARGS_READ   (128 << 10) /* a QEMU of libvirt's has 10 KiB, its name in front */
+#define CGROUP_READ (16 << 10)
+
+/* Of a process's file what it begins with: a process may make its arguments as long as it likes. */
+static char *read_start(const char *proc, pid_t pid, const char *file, size_t size, size_t *len)
 {
-	for (const char *a = args; a < args + len; a += strlen(a) + 1) {
-		if (strcmp(a, "-name") || a + 6 >= args + len)
-			continue;
-		a += 6;
-		if (!strncmp(a, "guest=", 6))
-			a += 6;
-		snprintf(name, size, "%.*s", (int)strcspn(a, ","), a);
-		return;
-	}
+	char *path = xasprintf("%s/%d/%s", proc, (int)pid, file), *text = xcalloc(1, size + 1);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = 0;
+
+	if (fd >= 0)
+		n = fd_read_full(fd, text, size);
+	close_fd(&fd);
+	free(path);
+	*len = (size_t)MAX(n, 0);
+	return text;
 }
 
-static void find_name(pid_t pid, char *name, size_t size)
+static void find_name(const char *proc, pid_t pid, struct vm_name *name)
 {
-	struct strbuf sb = STRBUF_INIT;
-	char path[64], *comm;
+	size_t comm_len, args_len, cgroup_len;
+	char *comm = read_start(proc, pid, "comm", VM_NAME, &comm_len);
+	char *args = read_start(proc, pid, "cmdline", ARGS_READ, &args_len);
+	char *cgroup = read_start(proc, pid, "cgroup", CGROUP_READ, &cgroup_len);
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-	comm = file_read_line(path);
-	snprintf(name, size, "%s", comm);
+	if (comm_len && comm[comm_len - 1] == '\n')
+		comm[comm_len - 1] = '\0';
+	vm_name_find(name, comm, args, args_len, cgroup);
 	free(comm);
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	if (!file_read(path, &sb) && sb.len)
-		qemu_name(sb.buf, sb.len, name, size);
-	strbuf_free(&sb);
+	free(args);
+	free(cgroup);
+}
+
+static void count_fds(const char *proc, struct vm *vm)
+{
+	char *dir = xasprintf("%s/%d/fd", proc, (int)vm->pid), link[64];
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	ssize_t len;
+
+	while (d && (e = readdir(d))) {
+		len = readlinkat(dirfd(d), e->d_name, link, sizeof(link) - 1);
+		link[MAX(len, 0)] = '\0';
+		vm->vms += !strcmp(link, "anon_inode:kvm-vm");
+		vm->vcpus += !strncmp(link, "anon_inode:kvm-vcpu", 19);
+	}
+	if (d)
+		closedir(d);
+	free(dir);
+}
+
+static bool vm_read(const char *proc, pid_t pid, struct vm *out)
+{
+	*out = (struct vm){.pid = pid, .name.manager = ""};
+	count_fds(proc, out);
+	if (out->vms)
+		find_name(proc, pid, &out->name);
+	return out->vms;
 }
 
 bool vm_of_pid(pid_t pid, struct vm *out)
 {
-	char dir[64], link[64];
-	struct dirent *e;
-	ssize_t len;
-	DIR *d;
+	return vm_read("/proc", pid, out);
+}
 
-	*out = (struct vm){.pid = pid};
-	snprintf(dir, sizeof(dir), "/proc/%d/fd", (int)pid);
-	d = opendir(dir);
-	while (d && (e = readdir(d))) {
-		len = readlinkat(dirfd(d), e->d_name, link, sizeof(link) - 1);
-		link[MAX(len, 0)] = '\0';
-		out->vms += !strcmp(link, "anon_inode:kvm-vm");
-		out->vcpus += !strncmp(link, "anon_inode:kvm-vcpu", 19);
-	}
-	if (d)
-		closedir(d);
-	if (out->vms)
-		find_name(pid, out->name, sizeof(out->name));
-	return out->vms;
+void vm_name_of_pid(pid_t pid, struct vm_name *name)
+{
+	find_name("/proc", pid, name);
 }
 
 static int by_pid(const void *a, const void *b)
@@ -72,16 +91,16 @@ static int by_pid(const void *a, const void *b)
  * Sorted by pid; caller frees. Needs the right to read the fds of other processes: what cannot be read is
  * not listed.
  */
-static size_t vm_list(struct vm **out)
+static size_t vm_list(const char *proc, struct vm **out)
 {
-	DIR *d = opendir("/proc");
+	DIR *d = opendir(proc);
 	struct dirent *e;
 	struct vm vm;
 	size_t n = 0;
 
 	*out = NULL;
 	while (d && (e = readdir(d))) {
-		if (!isdigit((unsigned char)e->d_name[0]) || !vm_of_pid(atoi(e->d_name), &vm))
+		if (!isdigit((unsigned char)e->d_name[0]) || !vm_read(proc, atoi(e->d_name), &vm))
 			continue;
 		*out = xgrow(*out, n, sizeof(vm));
 		(*out)[n++] = vm;
@@ -97,19 +116,19 @@ static void describe_vms(const struct vm *vm, size_t n, struct strbuf *sb)
 {
 	for (size_t i = 0; i < n; i++) {
 		strbuf_sep(sb, ", ");
-		strbuf_addf(sb, "%s (pid %d)", vm[i].name, (int)vm[i].pid);
+		strbuf_addf(sb, "%s (pid %d)", vm[i].name.text, (int)vm[i].pid);
 	}
 }
 
-int vm_choose(const char *name, struct vm *out)
+int vm_choose(const char *proc, const char *name, struct vm *out)
 {
 	struct strbuf all = STRBUF_INIT;
 	struct vm *vm;
-	size_t n = vm_list(&vm), found = 0;
+	size_t n = vm_list(proc, &vm), found = 0;
 	int err = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (!name || !strcmp(vm[i].name, name)) {
+		if (!name || vm_name_is(&vm[i].name, name)) {
 			*out = vm[i];
 			found++;
 		}
