@@ -91,14 +91,41 @@ static int put_pages(const struct dash *d, const char *dir, const char *runs_dir
 	return err;
 }
 
-static int put_site(struct dash *d, const struct dashboard_opts *opts, const char *runs_dir)
+static int put_machines(const struct dash *d, const char *dir)
 {
-	char *pages = xasprintf("%s/s", opts->out_dir), *url = NULL;
-	struct strbuf index = STRBUF_INIT;
-	int err = dir_make_all(pages);
+	struct dash_noise *all;
+	size_t n = dash_noise(d, NULL, &all);
+	int err = 0;
+
+	for (size_t i = 0; i < d->machines && !err; i++) {
+		struct strbuf page = STRBUF_INIT;
+
+		dash_machine_html(d, &d->machine[i], all, n, &page);
+		err = put_file(dir, d->machine[i].page, &page);
+		strbuf_free(&page);
+	}
+	dash_noise_free(all, n);
+	return err;
+}
+
+static int make_folder(const char *path)
+{
+	int err = dir_make_all(path);
 
 	if (err)
-		log_error("%s: cannot make this folder: %s", pages, strerror(-err));
+		log_error("%s: cannot make this folder: %s", path, strerror(-err));
+	return err;
+}
+
+static int put_site(struct dash *d, const struct dashboard_opts *opts, const char *runs_dir)
+{
+	char *pages = xasprintf("%s/s", opts->out_dir), *machines = xasprintf("%s/m", opts->out_dir),
+	     *url = NULL;
+	struct strbuf index = STRBUF_INIT;
+	int err = make_folder(pages);
+
+	if (!err)
+		err = make_folder(machines);
 	if (!err) {
 		url = relative_url(pages, runs_dir);
 		d->store_runs = url;
@@ -109,12 +136,15 @@ static int put_site(struct dash *d, const struct dashboard_opts *opts, const cha
 		err = put_asset(opts->out_dir, "dashboard.js", asset_dashboard_js);
 	if (!err)
 		err = put_pages(d, pages, runs_dir);
+	if (!err)
+		err = put_machines(d, machines);
 	/* Last, so that it never points at a page that is not there. */
 	if (!err)
 		err = put_file(opts->out_dir, "index.html", &index);
 	strbuf_free(&index);
 	free(url);
 	free(pages);
+	free(machines);
 	return err;
 }
 

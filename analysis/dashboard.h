@@ -20,7 +20,7 @@ struct dashboard_stats {
 	size_t series, points, runs;
 };
 
-/* Write index.html, s/SERIES.html, dashboard.css and dashboard.js below out_dir. 0 or -errno,
+/* Write index.html, s/SERIES.html, m/MACHINE.html, dashboard.css and dashboard.js below out_dir. 0 or -errno,
  * logged. */
 int dashboard_build(struct store *store, const struct dashboard_opts *opts,
 		    struct dashboard_stats *stats);
@@ -41,6 +41,7 @@ struct dash_change {
 struct dash_config {
 	const char *key;
 	char *workload, *mode, *vmm, *guest, *substrate, *time_base;
+	char *machine; /* "" in virtual time, and of records that do not say */
 	char *settings; /* those that not all configurations share, "queues=4 ring=packed" */
 };
 
@@ -50,6 +51,7 @@ struct dash_series {
 	const char *name; /* of the metric, its kind included */
 	const struct series_point *p;
 	size_t n;
+	const char *each; /* what a point is, "days"; NULL: runs */
 	struct change_levels levels;
 	struct dash_change *change;
 	size_t changes;
@@ -59,9 +61,33 @@ struct dash_series {
 	char *comment; /* the verdict in words */
 };
 
+/* How far two runs of the same programs, one after the other, are apart (|b/a - 1|) in a metric. */
+struct dash_noise {
+	const char *workload, *metric;
+	double *v; /* sorted */
+	size_t n;
+};
+
+/* One of those that the store has records from. */
+struct dash_machine {
+	const char *name;
+	char *page; /* file name below m/ */
+	size_t runs;
+	const struct run_row *newest;
+	struct series_point *point; /* how long a fixed piece of work took there: a day's median each */
+	struct dash_config config;
+	struct dash_series speed; /* of those points */
+	struct dash_noise *noise;
+	size_t noises;
+	size_t unsettled; /* its series whose level changed of late or drifts */
+	json_t *findings; /* of bench doctor: store_machine */
+};
+
 struct dash {
 	struct dash_config *config;
 	size_t configs;
+	struct dash_machine *machine;
+	size_t machines;
 	struct dash_series *series;
 	size_t n;
 	struct series_point *point;
@@ -70,8 +96,26 @@ struct dash {
 	size_t rows;
 	size_t aa_pairs, aa_alarms; /* of the newest pairs of runs of one build */
 	const char *runs_dir;
-	const char *store_runs; /* URL of the runs directory, seen from s/ */
+	const char *store_runs; /* URL of the runs directory, seen from s/ and m/ */
 };
+
+/* d->machine, by name, from its series and runs. */
+void dash_find_machines(struct dash *d, struct store *store);
+void dash_machines_free(struct dash *d);
+/* Of the series of that machine, or of all (NULL), sorted by workload and metric. dash_noise_free frees. */
+size_t dash_noise(const struct dash *d, const char *machine, struct dash_noise **noise);
+void dash_noise_free(struct dash_noise *noise, size_t n);
+void dash_machine_html(const struct dash *d, const struct dash_machine *m, const struct dash_noise *all,
+		       size_t n_all, struct strbuf *out);
+/* The table of them on the overview; nothing when there is none. */
+void dash_machines_table(const struct dash *d, struct strbuf *out);
+/* Not so long ago that it has become the level, and with enough runs to tell. */
+bool dash_unsettled(const struct dash_series *s);
+/* Levels, changes and verdict of a series that has its points. */
+void dash_judge(struct dash_series *s);
+void dash_series_free(struct dash_series *s);
+/* A file's name of any text: what is no plain character is "_"; caller frees. */
+char *dash_file_name(const char *text);
 
 int dash_collect(struct dash *d, struct store *store, const struct dashboard_opts *opts);
 void dash_free(struct dash *d);
@@ -99,6 +143,9 @@ void dash_mix_read(struct dash_mix *m, const struct dash_series *s, const char *
 void dash_mix_free(struct dash_mix *m);
 
 void dash_index_html(const struct dash *d, struct strbuf *out);
+/* What the script draws a history from, for a script element; mix may be NULL. */
+void dash_history_json(const struct dash *d, const struct dash_series *s, const struct dash_mix *mix,
+		       struct strbuf *out);
 void dash_series_html(const struct dash *d, const struct dash_series *s, const struct dash_mix *mix,
 		      struct strbuf *out);
 /* Whether that is for the better, and by how much. */

@@ -25,13 +25,14 @@ const typing = e => /^(INPUT|TEXTAREA|SELECT)$/.test(e.target.tagName) || e.ctrl
 
 // ---- overview ----
 function overview() {
-	const cards = $$(".card"), search = $("#search");
+	const cards = $$(".card"), search = $("#search"), machine = $("#machine");
 	let want = "all";
 	function apply() {
 		const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
 		let shown = 0;
 		for (const c of cards) {
-			const ok = (want === "all" || c.dataset.verdict === want) && words.every(w => c.dataset.text.includes(w));
+			const ok = (want === "all" || c.dataset.verdict === want) && (!machine || !machine.value ||
+				c.dataset.machine === machine.value) && words.every(w => c.dataset.text.includes(w));
 			c.hidden = !ok;
 			shown += ok;
 		}
@@ -45,6 +46,12 @@ function overview() {
 			apply();
 		});
 	search.addEventListener("input", apply);
+	if (machine) {
+		machine.value = decodeURIComponent(location.hash.slice(1));
+		if (machine.selectedIndex < 0) machine.selectedIndex = 0;
+		machine.addEventListener("change", () => { window.history.replaceState(null, "", "#" + encodeURIComponent(machine.value)); apply(); });
+		apply();
+	}
 	search.addEventListener("keydown", e => { if (e.key === "Escape") { search.value = ""; apply(); search.blur(); } });
 	document.addEventListener("keydown", e => {
 		if (typing(e)) return;
@@ -347,7 +354,8 @@ function history(d) {
 	drawMix();
 }
 
-const data = $("#data");
+const data = $("#data"), own = $("#own");
+if (own) own.href += "#" + encodeURIComponent(own.dataset.machine);
 if (data) history(JSON.parse(data.textContent));
 else if ($("#search")) overview();
 })();

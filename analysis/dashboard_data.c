@@ -118,10 +118,14 @@ static void name_config(const struct dash *d, struct dash_config *c)
 
 	for (size_t i = 0; i < ARRAY_SIZE(part); i++)
 		*part[i] = next_part(&s);
+	c->machine = xstrdup("");
 	while (*s == ';') {
 		size_t len = 1 + strcspn(s + 1, ";");
 
-		if (!tells_nothing(d, c->key, s, len) && !said_before(c->key, s, len))
+		if (s[1] == '@') { /* the last */
+			free(c->machine);
+			c->machine = xasprintf("%.*s", (int)len - 2, s + 2);
+		} else if (!tells_nothing(d, c->key, s, len) && !said_before(c->key, s, len))
 			strbuf_addf(&sb, "%s%.*s", sb.len ? ", " : "", (int)len - 1, s + 1);
 		s += len;
 	}
@@ -152,7 +156,16 @@ static bool wanted(const char *metric, const struct dashboard_opts *opts)
 	return *list && metric_find_kind(metric);
 }
 
-static char *title_of(const struct dash_config *c)
+/* Only where there is more than one. */
+static bool tells_machines_apart(const struct dash *d)
+{
+	for (size_t i = 1; i < d->configs; i++)
+		if (strcmp(d->config[i].machine, d->config[0].machine) != 0)
+			return true;
+	return false;
+}
+
+static char *title_of(const struct dash_config *c, bool name_machine)
 {
 	const char *const part[] = {c->mode, c->vmm, strcmp(c->guest, "linux") ? c->guest : "",
 				    c->settings};
@@ -166,6 +179,8 @@ static char *title_of(const struct dash_config *c)
 	strbuf_addf(&sb, " (%s", c->substrate);
 	if (strcmp(c->time_base, "real") != 0)
 		strbuf_addf(&sb, ", %s", c->time_base);
+	if (name_machine && *c->machine)
+		strbuf_addf(&sb, ", %s", c->machine);
 	strbuf_addc(&sb, ')');
 	return strbuf_take(&sb);
 }
@@ -175,20 +190,29 @@ static const char *or_none(const char *text)
 	return *text ? text : "none";
 }
 
+char *dash_file_name(const char *text)
+{
+	char *name = xstrdup(text);
+
+	for (char *p = name; *p; p++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-_.", *p))
+			*p = '_';
+	return name;
+}
+
 /* The name is stable over the years: it depends on the series only. */
 static char *page_of(const struct dash_config *c, const char *metric)
 {
 	uint32_t hash = 2166136261u;
-	char *page;
+	char *page, *name;
 
 	for (const char *s = c->key; *s; s++)
 		hash = (hash ^ (unsigned char)*s) * 16777619u;
 	page = xasprintf("%s-%s-%s-%s-%08x.html", c->workload, or_none(c->mode), or_none(c->vmm), metric,
 			 hash);
-	for (char *p = page; *p; p++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789-_.", *p))
-			*p = '_';
-	return page;
+	name = dash_file_name(page);
+	free(page);
+	return name;
 }
 
 static size_t last_accepted(const struct dash_series *s)
@@ -236,24 +260,34 @@ static char *comment_of(const struct dash_series *s, const struct dash_change *c
 			 c->provisional ? " (provisional)" : "");
 }
 
-static void judge_series(struct dash_series *s)
+bool dash_unsettled(const struct dash_series *s)
 {
-	const struct dash_change *c = s->changes ? &s->change[s->changes - 1] : NULL;
+	return s->verdict != DASH_STEADY && s->verdict != DASH_FEW;
+}
 
+void dash_judge(struct dash_series *s)
+{
+	const char *each = text_or(s->each, "runs");
+	const struct dash_change *c = NULL;
+
+	dash_find_changes(s);
+	if (s->changes)
+		c = &s->change[s->changes - 1];
 	if (s->n < MIN_RUNS) {
 		s->verdict = DASH_FEW;
-		s->comment = xasprintf("too few runs for a verdict (%zu)", s->n);
+		s->comment = xasprintf("too few %s for a verdict (%zu)", each, s->n);
 	} else if (c && is_open(s, c)) {
 		s->verdict = dash_direction(s, c);
 		s->comment = comment_of(s, c);
 	} else {
 		s->verdict = DASH_STEADY;
-		s->comment = xasprintf("steady for %zu runs", s->n - (c ? c->at : 0));
+		s->comment = xasprintf("steady for %zu %s", s->n - (c ? c->at : 0), each);
 	}
 }
 
 static void add_series(struct dash *d, const struct dashboard_opts *opts)
 {
+	bool name_machine = tells_machines_apart(d);
 	size_t config = 0;
 
 	for (size_t i = 0, end; i < d->points; i = end) {
@@ -274,10 +308,9 @@ static void add_series(struct dash *d, const struct dashboard_opts *opts)
 					  .name = p->metric,
 					  .p = p,
 					  .n = end - i};
-		s->title = title_of(s->config);
+		s->title = title_of(s->config, name_machine);
 		s->page = page_of(s->config, p->metric);
-		dash_find_changes(s);
-		judge_series(s);
+		dash_judge(s);
 	}
 }
 
@@ -293,26 +326,32 @@ int dash_collect(struct dash *d, struct store *store, const struct dashboard_opt
 	qsort(d->row, d->rows, sizeof(*d->row), by_id);
 	add_configs(d);
 	add_series(d, opts);
+	dash_find_machines(d, store);
 	return 0;
+}
+
+void dash_series_free(struct dash_series *s)
+{
+	free(s->levels.v);
+	free(s->change);
+	free(s->page);
+	free(s->title);
+	free(s->comment);
 }
 
 void dash_free(struct dash *d)
 {
 	for (size_t i = 0; i < d->configs; i++) {
 		struct dash_config *c = &d->config[i];
-		char *const part[] = {c->workload,  c->mode,	  c->vmm,     c->guest,
-				      c->substrate, c->time_base, c->settings};
+		char *const part[] = {c->workload,  c->mode,	  c->vmm,      c->guest,
+				      c->substrate, c->time_base, c->settings, c->machine};
 
 		for (size_t k = 0; k < ARRAY_SIZE(part); k++)
 			free(part[k]);
 	}
-	for (size_t i = 0; i < d->n; i++) {
-		free(d->series[i].levels.v);
-		free(d->series[i].change);
-		free(d->series[i].page);
-		free(d->series[i].title);
-		free(d->series[i].comment);
-	}
+	for (size_t i = 0; i < d->n; i++)
+		dash_series_free(&d->series[i]);
+	dash_machines_free(d);
 	free(d->config);
 	free(d->series);
 	free(d->point);

@@ -65,8 +65,8 @@ static void add_card(struct strbuf *sb, const struct dash_series *s)
 	report_value(s->metric->unit, s->p[s->n - 1].median, value, sizeof(value));
 	add_spark(&spark, s);
 	page_add(sb, asset_dashboard_html, "card", "verdict", dash_verdict_class[s->verdict], "search",
-		 search, "page", s->page, "title", s->title, "name", s->name, "value", value, "spark",
-		 strbuf_str(&spark), "comment", s->comment, NULL);
+		 search, "machine", s->config->machine, "page", s->page, "title", s->title, "name", s->name,
+		 "value", value, "spark", strbuf_str(&spark), "comment", s->comment, NULL);
 	strbuf_free(&spark);
 	free(search);
 }
@@ -134,9 +134,22 @@ static void add_sections(struct strbuf *sb, const struct dash *d)
 	free(order);
 }
 
+/* One is not chosen among. */
+static void add_machine_choice(struct strbuf *sb, const struct dash *d)
+{
+	struct strbuf options = STRBUF_INIT;
+
+	for (size_t i = 0; i < d->machines; i++)
+		page_add(&options, asset_dashboard_html, "option", "name", d->machine[i].name, NULL);
+	if (d->machines > 1)
+		page_add(sb, asset_dashboard_html, "choice", "options", strbuf_str(&options), NULL);
+	strbuf_free(&options);
+}
+
 void dash_index_html(const struct dash *d, struct strbuf *sb)
 {
-	struct strbuf filters = STRBUF_INIT, sections = STRBUF_INIT;
+	struct strbuf filters = STRBUF_INIT, sections = STRBUF_INIT, machines = STRBUF_INIT,
+		      choice = STRBUF_INIT;
 	char now[32], series[24], runs[24], recent[24], *alarms = alarms_text(d);
 
 	clock_iso8601(time(NULL), now, sizeof(now));
@@ -145,10 +158,14 @@ void dash_index_html(const struct dash *d, struct strbuf *sb)
 	snprintf(recent, sizeof(recent), "%d", SPARK_RUNS);
 	add_filters(&filters, d);
 	add_sections(&sections, d);
+	dash_machines_table(d, &machines);
+	add_machine_choice(&choice, d);
 	page_add(sb, asset_dashboard_html, "index", "built", now, "series", series, "runs", runs, "recent",
-		 recent, "alarms", alarms, "filters", strbuf_str(&filters), "sections", strbuf_str(&sections),
-		 NULL);
+		 recent, "alarms", alarms, "machines", strbuf_str(&machines), "choice", strbuf_str(&choice),
+		 "filters", strbuf_str(&filters), "sections", strbuf_str(&sections), NULL);
 	strbuf_free(&filters);
 	strbuf_free(&sections);
+	strbuf_free(&machines);
+	strbuf_free(&choice);
 	free(alarms);
 }

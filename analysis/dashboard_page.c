@@ -137,8 +137,8 @@ static void add_mix(json_t *data, const struct dash_series *s, const struct dash
 }
 
 /* Inside a script element no text of it may begin a tag. */
-static void add_data(struct strbuf *sb, const struct dash *d, const struct dash_series *s,
-		     const struct dash_mix *mix)
+void dash_history_json(const struct dash *d, const struct dash_series *s, const struct dash_mix *mix,
+		       struct strbuf *sb)
 {
 	json_t *data = json_pack("{s:s,s:i,s:s}", "unit", s->metric->unit, "better", s->metric->better, "rec",
 				 d->store_runs);
@@ -148,7 +148,7 @@ static void add_data(struct strbuf *sb, const struct dash *d, const struct dash_
 	add_versions(data, d, s);
 	add_changes(data, s);
 	add_accepted(data, d, s);
-	if (mix->reasons)
+	if (mix && mix->reasons)
 		add_mix(data, s, mix);
 	text = json_dumps(data, JSON_COMPACT | JSON_REAL_PRECISION(6));
 	for (const char *c = text; c && *c; c++) {
@@ -265,7 +265,7 @@ void dash_series_html(const struct dash *d, const struct dash_series *s, const s
 	add_accepted_list(&accepted, d, s);
 	for (size_t k = 0; k < MIN(s->n, (size_t)LATEST); k++)
 		add_run(&latest, d, s, s->n - 1 - k);
-	add_data(&data, d, s, mix);
+	dash_history_json(d, s, mix, &data);
 	page_add(sb, asset_dashboard_html, "series", "title", s->title, "name", s->name, "workload",
 		 s->config->workload, "text", s->metric->text, "better", better[s->metric->better + 1],
 		 "verdict", dash_verdict_class[s->verdict], "comment", s->comment, "mix", strbuf_str(&legend),

@@ -8,16 +8,20 @@
 #include <unistd.h>
 #include <jansson.h>
 
+#include "base/clock.h"
 #include "base/table.h"
+#include "bench/host/environment.h"
 #include "bench/host/outer.h"
 #include "base/json.h"
 #include "bench/bench.h"
 #include "bench/cli/doctor.h"
 #include "bench/lab/lab.h"
 #include "bench/host/paths.h"
+#include "results/machine.h"
 
 struct doctor_args {
 	bool json;
+	const char *store;
 };
 
 static const char *const verdict_word[] = {"ok", "warning", "missing", "-"};
@@ -114,7 +118,7 @@ static const struct {
 	{"lab", "lab", find_lab},
 };
 
-static void print_json(const struct finding *f)
+static json_t *findings_json(const struct finding *f)
 {
 	json_t *out = json_object();
 
@@ -122,8 +126,37 @@ static void print_json(const struct finding *f)
 		json_object_set_new(out, rows[i].name,
 				    json_pack("{s:s, s:s, s:s?}", "verdict", verdict_word[f[i].verdict],
 					      "found", f[i].what, "todo", f[i].todo));
+	return out;
+}
+
+static void print_json(const struct finding *f)
+{
+	json_t *out = findings_json(f);
+
 	json_print(out, stdout, JSON_INDENT(1));
 	json_decref(out);
+}
+
+/* In the store, for the page of this machine. */
+static int keep_findings(const struct finding *f, const char *dir)
+{
+	char *machine = environment_machine(), now[32];
+	struct store *store = NULL;
+	json_t *about;
+	int err = -EINVAL;
+
+	clock_iso8601(time(NULL), now, sizeof(now));
+	about = json_pack("{s:s, s:s, s:o}", "machine", machine, "at", now, "findings", findings_json(f));
+	if (*machine)
+		err = store_open(&store, dir);
+	else
+		log_error("doctor: this machine has no name; set one with EXITLAB_MACHINE");
+	if (!err)
+		err = machine_keep(store, about);
+	store_close(store);
+	json_decref(about);
+	free(machine);
+	return status_of(err);
 }
 
 /*
@@ -159,28 +192,33 @@ static int doctor_main(int argc, char **argv)
 
 	if (!bench_parse(&cmd_doctor, &argc, argv, &a, &status))
 		return status;
+	status = EXIT_OK;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		f[i] = rows[i].find();
 	if (a.json)
 		print_json(f);
 	else
 		print_table(f);
+	if (a.store)
+		status = keep_findings(f, a.store);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		free(f[i].what);
 		free(f[i].todo);
 	}
-	return EXIT_OK;
+	return status;
 }
 
 static const struct opt doctor_opts[] = {
 	{"json", 'j', OPT_FLAG, offsetof(struct doctor_args, json), NULL, "as JSON"},
+	{"store", 0, OPT_STR, offsetof(struct doctor_args, store), "DIR",
+	 "keep it in this store as well, for the dashboard's page of this machine"},
 	OPT_END,
 };
 
 const struct command cmd_doctor = {
 	.name = "doctor",
 	.summary = "what this host and its lab can measure, and what to change",
-	.examples = "bench doctor\nbench doctor --json\nbench lab exec -- bench doctor",
+	.examples = "bench doctor\nbench doctor --json\nbench doctor --store=/var/lib/exitlab/store\nbench lab exec -- bench doctor",
 	.opts = doctor_opts,
 	.run = doctor_main,
 };

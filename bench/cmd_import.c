@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "bench/bench.h"
+#include "results/machine.h"
 #include "results/query.h"
 #include "results/read_ahead.h"
 #include "results/store.h"
@@ -26,7 +27,7 @@ static const struct opt import_opts[] = {
 };
 
 struct tally {
-	size_t added, known, bad, staged;
+	size_t added, known, bad, staged, machines;
 };
 
 static void flush_staged(struct store *store, struct tally *t)
@@ -119,6 +120,7 @@ static void import_path(struct store *store, const char *path, struct tally *t)
 		import_run(store, path, t);
 	} else if (file_exists(runs)) {
 		import_store(store, runs, t);
+		t->machines += machines_import(store, path);
 	} else if (file_exists(path)) {
 		import_file(store, path, t);
 	} else {
@@ -154,6 +156,9 @@ static int import_main(int argc, char **argv)
 			import_path(store, argv[i], &t);
 		flush_staged(store, &t);
 		printf("%zu imported, %zu already there, %zu refused\n", t.added, t.known, t.bad);
+		if (t.machines)
+			printf("newer findings of bench doctor on %zu machine%s\n", t.machines,
+			       text_if(t.machines > 1, "s"));
 		lost = t.bad;
 	}
 	store_close(store);

@@ -205,7 +205,7 @@ static void write_bmf(json_t *const *rec, size_t n, FILE *out)
 	json_t *all = json_object();
 
 	for (size_t i = 0; i < n; i++) {
-		char *series = record_series(rec[i]);
+		char *series = record_config(rec[i]);
 
 		json_object_set_new(all, series, bmf_measures(rec[i]));
 		free(series);
@@ -227,7 +227,7 @@ static void write_ktap(json_t *const *rec, size_t n, FILE *out)
 {
 	fprintf(out, "KTAP version 1\n1..%zu\n", n);
 	for (size_t i = 0; i < n; i++) {
-		char *series = record_series(rec[i]);
+		char *series = record_config(rec[i]);
 		struct interval iv;
 		const char *metric;
 
@@ -257,7 +257,7 @@ static void lava_case(const char *series, const char *metric, bool ok, FILE *out
 static void write_lava(json_t *const *rec, size_t n, FILE *out)
 {
 	for (size_t i = 0; i < n; i++) {
-		char *series = record_series(rec[i]);
+		char *series = record_config(rec[i]);
 		struct interval iv;
 		const char *metric;
 

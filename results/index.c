@@ -11,20 +11,21 @@
 #include "results/index.h"
 #include "results/record.h"
 
-#define INDEX_LAYOUT 4
+#define INDEX_LAYOUT 5
 
 static const char index_sql[] =
 	"CREATE TABLE run(id TEXT PRIMARY KEY, ord INT, started TEXT, workload TEXT, mode TEXT, "
 	"vmm TEXT,"
-	" guest TEXT, substrate TEXT, time_base TEXT, knobs TEXT, series TEXT, plan_id TEXT, version TEXT, build TEXT, ok "
-	"INT,"
+	" guest TEXT, substrate TEXT, time_base TEXT, knobs TEXT, series TEXT, plan_id TEXT, version TEXT, build TEXT,"
+	" machine TEXT, speed INT, ok INT,"
 	" samples INT, ok_samples INT, readable INT) WITHOUT ROWID;"
 	"CREATE INDEX run_ord ON run(ord);"
+	"CREATE INDEX run_series ON run(series, ord);"
 	"CREATE TABLE metric(run TEXT, name TEXT, median REAL, low REAL, high REAL, n INT,"
 	" PRIMARY KEY(run, name)) WITHOUT ROWID;"
 	"CREATE TABLE accepted(run TEXT, metric TEXT, why TEXT, PRIMARY KEY(run, metric)) WITHOUT "
 	"ROWID;"
-	"PRAGMA user_version=4;";
+	"PRAGMA user_version=5;";
 
 static int index_error(sqlite3 *db, const char *what)
 {
@@ -247,11 +248,11 @@ static int add_run(sqlite3 *db, const char *id, const json_t *rec)
 {
 	struct record r = record_of(rec);
 	char *knobs = record_knobs(rec), *series = record_series(rec), *build = record_build(rec);
-	int err =
-		run_sql(db, "INSERT INTO run VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1)",
-			"sissssssssssssiii", id, r.order, r.started, r.workload, r.mode, r.vmm, r.guest,
-			r.substrate, r.time_base, knobs, series, r.plan_id, vmm_version(&r), build,
-			(int64_t)r.ok, (int64_t)json_array_size(r.samples), (int64_t)record_ok_samples(rec));
+	int err = run_sql(db, "INSERT INTO run VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1)",
+			  "sisssssssssssssiiii", id, r.order, r.started, r.workload, r.mode, r.vmm, r.guest,
+			  r.substrate, r.time_base, knobs, series, r.plan_id, vmm_version(&r), build,
+			  record_machine(rec), record_machine_speed(rec), (int64_t)r.ok,
+			  (int64_t)json_array_size(r.samples), (int64_t)record_ok_samples(rec));
 
 	free(build);
 	free(series);

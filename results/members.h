@@ -67,6 +67,7 @@
 /* ---- .environment ---- */
 
 #define ENVIRONMENT_MEMBERS(M, S)                                                                 \
+	M(S, TEXT, machine, MAY)                                                                  \
 	M(S, TEXT, kernel, MAY)                                                                   \
 	M(S, TEXT, cpu, MAY)                                                                      \
 	M(S, TEXT, microcode, MAY)                                                                \
@@ -87,6 +88,7 @@
 	M(S, TEXT, emulator, MAY)                                                                 \
 	M(S, TEXT, qemu, MAY)                                                                     \
 	M(S, BOOL, mended, MAY)                                                                   \
+	M(S, TEXT, host_machine, MAY)                                                             \
 	M(S, TEXT, host_kernel, MAY)                                                              \
 	M(S, TEXT, host_cpu, MAY)                                                                 \
 	M(S, INT, host_calibration_ns, MAY)                                                       \

@@ -75,13 +75,14 @@ static void read_row(sqlite3_stmt *st, struct run_row *r)
 	char **const text[] = {&r->started, &r->workload,  &r->mode,	  &r->vmm,
 			       &r->guest,   &r->substrate, &r->time_base, &r->knobs,
 			       &r->series,  &r->plan_id,   &r->version,
-			       &r->build};
+			       &r->build,  &r->machine};
 	int c = 0;
 
 	snprintf(r->id, sizeof(r->id), "%s", (const char *)sqlite3_column_text(st, c++));
 	r->order = sqlite3_column_int64(st, c++);
 	for (size_t i = 0; i < ARRAY_SIZE(text); i++)
 		*text[i] = text_column(st, c++);
+	r->speed = sqlite3_column_int64(st, c++);
 	r->ok = sqlite3_column_int(st, c++);
 	r->samples = sqlite3_column_int(st, c++);
 	r->ok_samples = sqlite3_column_int(st, c++);
@@ -100,7 +101,7 @@ int store_list(struct store *s, const struct run_filter *f, struct run_row **row
 	strbuf_adds(
 		&sql,
 		"SELECT * FROM (SELECT id, ord, started, workload, mode, vmm, guest, substrate, "
-		"time_base, knobs, series, plan_id, version, build, ok, samples, ok_samples FROM run");
+		"time_base, knobs, series, plan_id, version, build, machine, speed, ok, samples, ok_samples FROM run");
 	add_conditions(&sql, f);
 	strbuf_adds(&sql, " ORDER BY ord DESC");
 	if (f->last && f->last < INT32_MAX)
@@ -123,7 +124,7 @@ void run_rows_free(struct run_row *rows, size_t n)
 		char *const text[] = {r->started, r->workload,	r->mode,      r->vmm,
 				      r->guest,	  r->substrate, r->time_base, r->knobs,
 				      r->series,  r->plan_id,	r->version,
-				      r->build};
+				      r->build,	  r->machine};
 
 		for (size_t k = 0; k < ARRAY_SIZE(text); k++)
 			free(text[k]);
@@ -154,6 +155,14 @@ static const char *intern(struct store *s, const char *name)
 	return s->strings.v[s->strings.n - 1];
 }
 
+/* Rows come sorted: mostly it is the last row's. */
+static const char *intern_next(struct store *s, const char *last, const unsigned char *name)
+{
+	if (last && !strcmp(last, (const char *)name))
+		return last;
+	return intern(s, (const char *)name);
+}
+
 static double double_or_nan(sqlite3_stmt *st, int i)
 {
 	if (sqlite3_column_type(st, i) == SQLITE_NULL)
@@ -165,6 +174,7 @@ int store_series(struct store *s, const struct run_filter *f, const char *metric
 		 struct series_point **points, size_t *n)
 {
 	struct strbuf sql = STRBUF_INIT;
+	const char *last_series = NULL, *last_metric = NULL;
 	sqlite3_stmt *st = NULL;
 	int err, code;
 
@@ -191,8 +201,8 @@ int store_series(struct store *s, const struct run_filter *f, const char *metric
 		p = &(*points)[(*n)++];
 		snprintf(p->id, sizeof(p->id), "%s", (const char *)sqlite3_column_text(st, 0));
 		p->order = sqlite3_column_int64(st, 1);
-		p->series = intern(s, (const char *)sqlite3_column_text(st, 2));
-		p->metric = intern(s, (const char *)sqlite3_column_text(st, 3));
+		p->series = last_series = intern_next(s, last_series, sqlite3_column_text(st, 2));
+		p->metric = last_metric = intern_next(s, last_metric, sqlite3_column_text(st, 3));
 		p->median = sqlite3_column_double(st, 4);
 		p->low = double_or_nan(st, 5);
 		p->high = double_or_nan(st, 6);

@@ -16,7 +16,8 @@ struct run_row {
 	char id[32];
 	int64_t order; /* milliseconds since 1970, see store_commit */
 	char *started, *workload, *mode, *vmm, *guest, *substrate, *time_base, *knobs, *series,
-		*plan_id, *version, *build; /* build: see record_build */
+		*plan_id, *version, *build, *machine; /* build: see record_build */
+	int64_t speed; /* record_machine_speed */
 	bool ok;
 	int samples, ok_samples;
 };

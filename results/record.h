@@ -157,9 +157,18 @@ bool record_setting_text(const json_t *rec, const char *name, char *buf, size_t 
 const char *record_knob(const json_t *rec, const char *name);
 /* "event_idx=on ring=packed", sorted; "" when nothing was set. Caller frees. */
 char *record_knobs(const json_t *rec);
+/* The machine that the record was made on, below a lab if there was one; "" when it does not say. */
+const char *record_machine(const json_t *rec);
+/* How long a fixed piece of work took there, in ns; 0 when it does not say. */
+int64_t record_machine_speed(const json_t *rec);
 /*
- * What one series of a history consists of: "WORKLOAD/MODE/VMM/GUEST/SUBSTRATE/TIME_BASE[;k=v]..."
- * with the knobs and then the parameters sorted, less the number of repetitions. Caller frees.
+ * What was measured, on whatever machine: "WORKLOAD/MODE/VMM/GUEST/SUBSTRATE/TIME_BASE[;k=v]..." with the
+ * knobs and then the parameters sorted, less the number of repetitions. Caller frees.
+ */
+char *record_config(const json_t *rec);
+/*
+ * What one series of a history consists of: the same on one machine, ";@MACHINE" behind it. In virtual time
+ * all machines are one. Caller frees.
  */
 char *record_series(const json_t *rec);
 /*

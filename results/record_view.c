@@ -303,7 +303,25 @@ char *record_knobs(const json_t *rec)
 	return text;
 }
 
-char *record_series(const json_t *rec)
+const char *record_machine(const json_t *rec)
+{
+	const struct record_environment env = record_environment_of(rec);
+
+	return text_or(record_str(env.lab, MEMBER_KEY(struct record_lab, host_machine)), env.machine);
+}
+
+int64_t record_machine_speed(const json_t *rec)
+{
+	const struct record_environment env = record_environment_of(rec);
+	struct record_lab lab;
+
+	if (!env.lab)
+		return env.calibration_ns;
+	members_read(&lab_members, env.lab, &lab);
+	return lab.host_calibration_ns;
+}
+
+char *record_config(const json_t *rec)
 {
 	struct record r = record_of(rec);
 	struct strbuf sb = STRBUF_INIT;
@@ -312,6 +330,21 @@ char *record_series(const json_t *rec)
 	add_sorted(&sb, r.knobs, NULL, ';');
 	add_sorted(&sb, r.params, "reps", ';');
 	return strbuf_take(&sb);
+}
+
+char *record_series(const json_t *rec)
+{
+	char *config = record_config(rec), *series = NULL;
+	const char *machine = record_machine(rec);
+
+	if (!*machine || !strcmp(record_of(rec).time_base, "virtual"))
+		return config;
+	series = xasprintf("%s;@%s", config, machine);
+	for (char *c = series + strlen(config) + 1; *c; c++)
+		if (*c == ';') /* a setting ends there */
+			*c = ',';
+	free(config);
+	return series;
 }
 
 /* FNV-1a, 64 bits: nobody gains by a collision. */

@@ -42,6 +42,20 @@ static void add_line(json_t *env, const char *name, char *value)
 	free(value);
 }
 
+char *environment_machine(void)
+{
+	const char *given = getenv("EXITLAB_MACHINE");
+	struct utsname u;
+	char *machine;
+
+	uname(&u);
+	if (!text_or(given, NULL) && (!strcmp(u.nodename, "(none)") || !strcmp(u.nodename, "localhost")))
+		return xstrdup("");
+	machine = xasprintf("%.63s", text_or(given, u.nodename));
+	str_one_line(machine);
+	return machine;
+}
+
 #define KEY(name) MEMBER_KEY(struct record_environment, name)
 
 json_t *environment_json(void)
@@ -51,6 +65,7 @@ json_t *environment_json(void)
 	char *version = qemu_version();
 
 	uname(&u);
+	add_line(env, KEY(machine), environment_machine());
 	json_object_set_new(env, KEY(kernel), json_sprintf("%s %s", u.release, u.version));
 	add_line(env, KEY(cpu), cpuinfo_value("model name"));
 	add_line(env, KEY(microcode), cpuinfo_value("microcode"));

@@ -6,6 +6,11 @@
 #include <jansson.h>
 #include <stdint.h>
 
+/*
+ * What this machine is called among those of a store: $EXITLAB_MACHINE, else the host's name; "" when it has
+ * none. Caller frees.
+ */
+char *environment_machine(void);
 /* .environment of the record. */
 json_t *environment_json(void);
 

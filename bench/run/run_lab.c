@@ -74,6 +74,7 @@ void run_complete_record(json_t *rec, const struct machine *machine, const struc
 		.emulator = emulator,
 		.qemu = is_qemu(machine) ? version : NULL,
 		.mended = lab_erratum_mended(),
+		.host_machine = e.machine,
 		.host_kernel = e.kernel,
 		.host_cpu = e.cpu,
 		.host_calibration_ns = e.calibration_ns,

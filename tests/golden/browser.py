@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Drive a dashboard in headless Chromium over its debugging pipe and print one "ok NAME" or "not ok NAME: WHY" a check.
 
-    browser.py SITE-DIR [SCREENSHOT-DIR]
+    browser.py SITE-DIR FLEET-SITE-DIR [SCREENSHOT-DIR]    FLEET-SITE-DIR: of several machines
+    browser.py --every SITE-DIR                            every page loads within 2 s
 
 Exit status 0 when all is well, 1 when a check failed, 77 when there is no Chromium.
 """
@@ -156,10 +157,41 @@ def brightness(b):
 
 def loads_quickly(b):
     for page in (INDEX, SERIES):
-        b.open(page)
-        ms = b.js("(e => e.loadEventEnd - e.startTime)(performance.getEntriesByType('navigation')[0])")
+        ms = load_ms(b, page)
         expect(0 < ms < 2000, f"{os.path.basename(page)} took {ms:.0f} ms")
         print(f"# {os.path.basename(page)}: {ms:.0f} ms")
+
+
+def load_ms(b, page):
+    b.open(page)
+    return b.js("(e => e.loadEventEnd - e.startTime)(performance.getEntriesByType('navigation')[0])")
+
+
+def machine_filter(b):
+    b.open(os.path.join(FLEET, "index.html"))
+    b.shot("fleet")
+    names = b.js("[...document.querySelectorAll('#machine option')].slice(1).map(o => o.value)")
+    expect(len(names) > 1, f"machines to choose among: {names}")
+    b.js(f"(s => {{ s.value = {json.dumps(names[1])}; s.dispatchEvent(new Event('change')); }})(document.querySelector('#machine'))")
+    shown = b.js("[...document.querySelectorAll('.card:not([hidden])')].map(c => c.dataset.machine)")
+    total = b.js("document.querySelectorAll('.card').length")
+    expect(len(shown) == total / len(names) and set(shown) == {names[1]}, f"{len(shown)} of {total}: {set(shown)}")
+
+
+def machine_page(b):
+    b.open(os.path.join(FLEET, "index.html"))
+    b.js("document.querySelectorAll('details a')[1].click()")
+    b.wait("location.pathname.includes('/m/') && document.readyState === 'complete'", "a machine's page did not open")
+    b.settle()
+    b.shot("machine")
+    text = b.js("document.querySelector('main').innerText")
+    for part in ("Speed of the machine", "drifting since", "19 of 20 within", "throughput_bps", "governor", "powersave"):
+        expect(part in text, f"no {part!r} on a machine's page")
+    expect(b.js("document.querySelectorAll('#chart .series').length") == 1, "its speed is not drawn")
+    b.js("document.querySelector('#own').click()")
+    b.wait("location.pathname.includes('index.html') && document.readyState === 'complete'", "its series did not open")
+    expect(b.js("document.querySelector('#machine').value") == "node02", "its series are not chosen")
+    expect(b.js("document.querySelectorAll('.card[hidden]').length") > 0, "those of others are shown")
 
 
 def overview_filters(b):
@@ -309,14 +341,34 @@ def stays_on_disk(b):
     expect(not away, f"requests leave the disk: {away[:3]}")
 
 
-CHECKS = [loads_quickly, overview_filters, overview_keyboard, hover, zoom, keyboard, change_is_marked, dark_mode, narrow,
+CHECKS = [loads_quickly, machine_filter, machine_page, overview_filters, overview_keyboard, hover, zoom, keyboard, change_is_marked, dark_mode, narrow,
           stays_on_disk, quiet]
 
 if not CHROME:
     print("no Chromium here (Debian: chromium)")
     sys.exit(77)
-SITE = sys.argv[1]
-SHOTS = sys.argv[2] if len(sys.argv) > 2 else None
+
+
+def every_page(site):
+    slow, pages = [], sorted(glob.glob(os.path.join(site, "**", "*.html"), recursive=True))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        browser = Browser(profile)
+        try:
+            browser.size(1200, 900)
+            slow = sorted(((load_ms(browser, page), page) for page in pages), reverse=True)
+        finally:
+            browser.close()
+    for ms, page in slow[:3]:
+        print(f"{os.path.relpath(page, site)}: {ms:.0f} ms")
+    print(f"{len(pages)} pages, median {slow[len(slow) // 2][0]:.0f} ms, most {slow[0][0]:.0f} ms")
+    return 0 if slow[0][0] < 2000 else 1
+
+
+SHOTS = None
+if sys.argv[1] == "--every":
+    sys.exit(every_page(sys.argv[2]))
+SITE, FLEET = sys.argv[1:3]
+SHOTS = sys.argv[3] if len(sys.argv) > 3 else None
 INDEX = os.path.join(SITE, "index.html")
 SERIES = glob.glob(os.path.join(SITE, "s", "net-throughput-vhost-builtin-throughput_bps-*.html"))[0]
 failed = 0

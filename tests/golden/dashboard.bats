@@ -8,7 +8,13 @@ setup_file() {
 	make -s O="$O" "$O/tests/golden/gen" "$O/bench"
 	"$O/tests/golden/gen" store "$BATS_FILE_TMPDIR/store" 120
 	"$O/bench" -q dashboard --store "$BATS_FILE_TMPDIR/store" --out "$BATS_FILE_TMPDIR/site"
-	timeout 120 /usr/bin/python3 tests/golden/browser.py "$BATS_FILE_TMPDIR/site" >"$BATS_FILE_TMPDIR/browser" 2>&1 || true
+	"$O/tests/golden/gen" store "$BATS_FILE_TMPDIR/fleet-store" 60 3
+	mkdir "$BATS_FILE_TMPDIR/elsewhere" "$BATS_FILE_TMPDIR/elsewhere/runs"
+	EXITLAB_MACHINE=node02 "$bench" doctor --store="$BATS_FILE_TMPDIR/elsewhere" >/dev/null
+	sed -i 's/"found": "[^"]*"/"found": "powersave"/' "$BATS_FILE_TMPDIR"/elsewhere/machines/node02-*.json
+	"$bench" -q import "$BATS_FILE_TMPDIR/elsewhere" --store="$BATS_FILE_TMPDIR/fleet-store"
+	"$bench" -q dashboard --store "$BATS_FILE_TMPDIR/fleet-store" --out "$BATS_FILE_TMPDIR/fleet"
+	timeout 120 /usr/bin/python3 tests/golden/browser.py "$BATS_FILE_TMPDIR/site" "$BATS_FILE_TMPDIR/fleet" >"$BATS_FILE_TMPDIR/browser" 2>&1 || true
 }
 
 # in_browser CHECK: browser.py said ok to it.
@@ -20,6 +26,8 @@ in_browser() {
 }
 
 @test "pages load within 2 s" { in_browser loads_quickly; }
+@test "several machines: filter by machine" { in_browser machine_filter; }
+@test "a machine's page: its speed and drift, its noise, what doctor found there" { in_browser machine_page; }
 @test "overview: filter by text and by verdict" { in_browser overview_filters; }
 @test "overview: by keyboard" { in_browser overview_keyboard; }
 @test "history: hover shows run and build, and links the record" { in_browser hover; }

@@ -3,8 +3,8 @@
  * Draws and writes the synthetic records of fixture.h:
  *
  *      gen figures DIR [WIDTH [FORMAT]]   every figure; text only (.gp, .dat, .txt) with FORMAT
- * none gen records DIR                    DIR/FIGURE-N.json gen store DIR NIGHTS               a
- * store of nightly runs with known changes
+ * none gen records DIR                    DIR/FIGURE-N.json gen store DIR NIGHTS [MACHINES]    a
+ * store of nightly runs with known changes, of one machine without a name or of so many
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,35 +88,76 @@ static int put_exits(const char *store_dir, const json_t *rec)
 	return err;
 }
 
-/* Every fourth night has no new build: an A/A pair. */
-static int nightly(const char *dir, long nights)
+/* The second machine becomes slower by and by: after all nights by a tenth. */
+static void name_machine(json_t *rec, long machine, long night, long nights)
 {
+	json_t *env = json_object_get(rec, "environment");
+	char name[24];
+
+	snprintf(name, sizeof(name), "node%02ld", machine);
+	json_object_set_new(env, "machine", json_string(name));
+	json_object_set_new(env, "calibration_ns",
+			    json_integer(20000000 + machine * 100000 + night * 37 % 11 * 4000 +
+					 (machine == 2 ? 2000000 * night / nights : 0)));
+}
+
+/* One night of one machine; machine 0 is the only one, without a name. Returns how many runs. */
+static size_t put_night(struct store *s, json_t **rec, long machine, long night, long nights)
+{
+	long seed = ((machine ? machine - 1 : 0) * nights + night) * 16;
+	char version[24];
+
+	/* Every fourth night has no new build: an A/A pair. */
+	snprintf(version, sizeof(version), "%07lx", 0xabc0000 + night - night % 4 / 3);
+	for (size_t m = 0; m < ARRAY_SIZE(nightly_modes); m++) {
+		struct fixture f = {"net-throughput",
+				    nightly_modes[m],
+				    NULL,
+				    0,
+				    8,
+				    factor_on(nightly_modes[m], night, nights),
+				    (uint64_t)(seed + (long)m + 1),
+				    1700000000 + night * 86400 + (long)m * 300 + machine * 7,
+				    version,
+				    NULL};
+
+		rec[m] = fixture_record(&f);
+		if (machine)
+			name_machine(rec[m], machine, night, nights);
+		if (store_import_stage(s, NULL, rec[m]))
+			die(EXIT_FAILED, "%s: cannot fill this store", store_dir(s));
+	}
+	return ARRAY_SIZE(nightly_modes);
+}
+
+static void enter_nights(struct store *s, json_t **rec, size_t n)
+{
+	int err = store_import_flush(s);
+
+	for (size_t i = 0; i < n && !err; i++) {
+		err = put_exits(store_dir(s), rec[i]);
+		json_decref(rec[i]);
+	}
+	if (err)
+		die(EXIT_FAILED, "%s: cannot fill this store", store_dir(s));
+}
+
+static int nightly(const char *dir, long nights, long machines)
+{
+	json_t **rec = xcalloc(ARRAY_SIZE(nightly_modes) * (size_t)(machines + 1), sizeof(json_t *));
 	struct store *s;
-	char version[16];
 
 	if (store_open(&s, dir))
 		return EXIT_FAILED;
 	for (long night = 0; night < nights; night++) {
-		snprintf(version, sizeof(version), "%07lx", 0xabc0000 + night - night % 4 / 3);
-		for (size_t m = 0; m < ARRAY_SIZE(nightly_modes); m++) {
-			struct fixture f = {"net-throughput",
-					    nightly_modes[m],
-					    NULL,
-					    0,
-					    8,
-					    factor_on(nightly_modes[m], night, nights),
-					    (uint64_t)(night * 16 + (long)m + 1),
-					    1700000000 + night * 86400 + (long)m * 300,
-					    version,
-					    NULL};
-			json_t *rec = fixture_record(&f);
+		size_t n = 0;
 
-			if (store_import_dir(s, NULL, rec) || put_exits(dir, rec))
-				die(EXIT_FAILED, "%s: cannot fill this store", dir);
-			json_decref(rec);
-		}
+		for (long machine = machines > 0; machine <= machines; machine++)
+			n += put_night(s, rec + n, machine, night, nights);
+		enter_nights(s, rec, n);
 	}
 	store_close(s);
+	free(rec);
 	return EXIT_OK;
 }
 
@@ -127,7 +168,7 @@ int main(int argc, char **argv)
 		return figures(argv[2], argc > 3 ? argv[3] : "3.3in", argc > 4 ? argv[4] : "pdf");
 	if (argc == 3 && !strcmp(argv[1], "records"))
 		return records(argv[2]);
-	if (argc == 4 && !strcmp(argv[1], "store"))
-		return nightly(argv[2], atol(argv[3]));
+	if (argc >= 4 && !strcmp(argv[1], "store"))
+		return nightly(argv[2], atol(argv[3]), argc > 4 ? atol(argv[4]) : 0);
 	die(EXIT_USAGE, "gen figures DIR [WIDTH [FORMAT]] | gen records DIR");
 }

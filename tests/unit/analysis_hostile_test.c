@@ -194,7 +194,8 @@ static void dashboard_holds_text_as_text(void **state)
 	char *key = xasprintf("exit-cost/virtio/builtin%s/linux/host/real;k=%s", hostile_text, hostile_text),
 	     *name = xasprintf("exit_cost_ns.%s", hostile_text);
 	struct series_point p[12] = {{.id = "a"}};
-	struct dash_config config = {.key = key, .workload = (char *)hostile_text};
+	struct dash_config config = {
+		.key = key, .workload = (char *)hostile_text, .machine = (char *)hostile_text};
 	struct dash_series s = {.config = &config,
 				.metric = metric_find("exit_cost_ns"),
 				.name = name,
@@ -206,10 +207,24 @@ static void dashboard_holds_text_as_text(void **state)
 	struct run_row row[1] = {{.ok = true}};
 	struct dash d = {
 		.series = &s, .n = 1, .row = row, .rows = 1, .runs_dir = dir, .store_runs = hostile_text};
+	struct dash_noise noise = {.workload = hostile_text, .metric = name, .v = (double[]){0.1}, .n = 1};
+	struct dash_machine machine[2] = {{.name = hostile_text,
+					   .page = (char *)"m.html",
+					   .newest = row,
+					   .speed = s,
+					   .noise = &noise,
+					   .noises = 1}};
 	struct dash_mix mix = {.reasons = 1, .value = xcalloc(DASH_REASONS * 12, sizeof(double))};
-	struct strbuf index = STRBUF_INIT, page = STRBUF_INIT;
+	struct strbuf index = STRBUF_INIT, page = STRBUF_INIT, of_machine = STRBUF_INIT;
 
 	(void)state;
+	s.verdict = DASH_WORSE; /* so that the machine's page names it */
+	machine[0].findings =
+		json_pack("{s:s, s:{s:{s:s, s:s, s:s}}}", "at", hostile_text, "findings", hostile_text,
+			  "verdict", hostile_text, "found", hostile_text, "todo", hostile_text);
+	machine[1] = machine[0];
+	d.machine = machine;
+	d.machines = ARRAY_SIZE(machine);
 	snprintf(mix.name[0], sizeof(mix.name[0]), "%s", hostile_text);
 	for (size_t i = 0; i < 12; i++)
 		snprintf(p[i].id, sizeof(p[i].id), "%s", hostile_text);
@@ -219,6 +234,10 @@ static void dashboard_holds_text_as_text(void **state)
 	dash_series_html(&d, &s, &mix, &page);
 	no_attack("index", hostile_in_html(strbuf_str(&index)));
 	no_attack("page", hostile_in_html(strbuf_str(&page)));
+	dash_machine_html(&d, machine, &noise, 1, &of_machine);
+	no_attack("machine", hostile_in_html(strbuf_str(&of_machine)));
+	json_decref(machine[0].findings);
+	strbuf_free(&of_machine);
 	strbuf_free(&index);
 	strbuf_free(&page);
 	free(mix.value);
