@@ -11,15 +11,17 @@
 #include "base/strbuf.h"
 #include "bench/bench.h"
 #include "bench/cli/runs.h"
+#include "bench/fleet/slurm.h"
 #include "bench/plan/jobfile.h"
 #include "bench/host/paths.h"
 
 #define INTERRUPTED (128 + SIGINT)
+#define DOCTOR_NS   (60 * NSEC_PER_SEC)
 
 struct nightly_args {
-	const char *out, *store, *since;
+	const char *out, *store, *since, *executor, *campaign;
 	uint64_t aa;
-	bool no_run;
+	bool no_run, dry_run, resume;
 };
 
 static const struct opt nightly_opts[] = {
@@ -33,6 +35,14 @@ static const struct opt nightly_opts[] = {
 	 "plans that run a second time, another one each night (default 1)"},
 	{"no-run", 0, OPT_FLAG, offsetof(struct nightly_args, no_run), NULL,
 	 "only check the file and build the dashboard"},
+	{"dry-run", 0, OPT_FLAG, offsetof(struct nightly_args, dry_run), NULL,
+	 "show every plan, or the scripts of the jobs, and stop"},
+	{"executor", 0, OPT_STR, offsetof(struct nightly_args, executor), "slurm[:PARTITION]",
+	 "each plan is a job of its own on a machine of a cluster; what runs twice does so in one job"},
+	{"campaign", 0, OPT_STR, offsetof(struct nightly_args, campaign), "DIR",
+	 "slurm: a directory that all its machines see (default: nightly-DATE)"},
+	{"resume", 0, OPT_FLAG, offsetof(struct nightly_args, resume), NULL,
+	 "slurm: go on with the night in that directory"},
 	OPT_END,
 };
 
@@ -60,14 +70,37 @@ static bool plans_are_sound(const struct jobfile *f, const struct nightly_args *
 	return true;
 }
 
+/* The first of those that run twice tonight. */
+static size_t tonights_turn(const struct jobfile *f)
+{
+	return (size_t)(time(NULL) / 86400) % f->n;
+}
+
+/* What bench doctor finds here, in the store for this machine's page. */
+static void tell_of_machine(const struct nightly_args *a)
+{
+	char *argv[] = {(char *)path_self(), (char *)"doctor", NULL, NULL}, *word;
+	struct strbuf said = STRBUF_INIT;
+	struct store *store;
+
+	if (store_open(&store, a->store))
+		return;
+	argv[2] = word = xasprintf("--store=%s", store_dir(store));
+	store_close(store);
+	if (proc_run(argv, &said, DOCTOR_NS))
+		log_warn("what bench doctor finds is not kept (see above)");
+	strbuf_free(&said);
+	free(word);
+}
+
 /*
  * After all plans, the next `aa` of them in turn run again with nothing changed: an A/A experiment,
  * from which the dashboard tells its own false-alarm rate.
  */
 static int run_night(const struct jobfile *f, const struct nightly_args *a)
 {
-	size_t first = (size_t)(time(NULL) / 86400) % f->n, total = f->n + MIN(a->aa, f->n);
-	const struct job_how how = {.store = a->store};
+	size_t first = tonights_turn(f), total = f->n + MIN(a->aa, f->n);
+	const struct job_how how = {.store = a->store, .dry_run = a->dry_run};
 	int worst = EXIT_OK;
 
 	for (size_t i = 0; i < total; i++) {
@@ -81,6 +114,39 @@ static int run_night(const struct jobfile *f, const struct nightly_args *a)
 			break;
 	}
 	return worst;
+}
+
+/* The same on machines of a cluster. */
+static int run_night_elsewhere(const struct jobfile *f, const struct nightly_args *a)
+{
+	struct campaign_want want = {
+		.partition = slurm_partition("nightly", a->executor),
+		.dir = a->campaign,
+		.store = a->store,
+		.again_from = tonights_turn(f),
+		.again = MIN(a->aa, f->n),
+		.resume = a->resume,
+		.dry_run = a->dry_run,
+	};
+	char date[32], *dir;
+	int status;
+
+	clock_iso8601(time(NULL), date, sizeof(date));
+	dir = xasprintf("nightly-%.10s", date);
+	if (!want.dir)
+		want.dir = dir;
+	status = slurm_sweep(f, &want);
+	free(dir);
+	return status;
+}
+
+static int run_plans(const struct jobfile *f, const struct nightly_args *a)
+{
+	if (a->executor)
+		return run_night_elsewhere(f, a);
+	if (!a->dry_run)
+		tell_of_machine(a);
+	return run_night(f, a);
 }
 
 static int build_dashboard(const struct nightly_args *a)
@@ -116,6 +182,12 @@ static int nightly_main(int argc, char **argv)
 			"docs/examples/nightly.ini");
 		return EXIT_USAGE;
 	}
+	if (a.executor && !slurm_partition("nightly", a.executor))
+		return EXIT_USAGE;
+	if (!a.executor && (a.campaign || a.resume)) {
+		log_error("nightly: --campaign and --resume are for --executor=slurm");
+		return EXIT_USAGE;
+	}
 	if (jobfile_read(&f, argv[1]))
 		return EXIT_USAGE;
 	status = EXIT_USAGE;
@@ -123,9 +195,11 @@ static int nightly_main(int argc, char **argv)
 		sigaction(SIGINT, &(struct sigaction){.sa_handler = on_interrupt}, NULL);
 		status = EXIT_OK;
 		if (!a.no_run)
-			status = run_night(&f, &a);
+			status = run_plans(&f, &a);
+		built = EXIT_OK;
 		/* Whatever failed tonight, the page shows what there is. */
-		built = build_dashboard(&a);
+		if (!a.dry_run)
+			built = build_dashboard(&a);
 		status = MAX(status, built);
 	}
 	jobfile_free(&f);
@@ -144,7 +218,8 @@ const struct command cmd_nightly = {
 		"status: the worst of the plans.",
 	.examples =
 		"bench nightly docs/examples/nightly.ini\n"
-		"bench nightly nightly.ini --store /var/lib/exitlab/store --out /var/www/exitlab",
+		"bench nightly nightly.ini --store /var/lib/exitlab/store --out /var/www/exitlab\n"
+		"bench nightly nightly.ini --executor=slurm:metal --store /shared/store --out /var/www/exitlab",
 	.opts = nightly_opts,
 	.run = nightly_main,
 };

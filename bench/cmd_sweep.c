@@ -226,10 +226,9 @@ static char *campaign_dir(const char *file)
 
 static int run_elsewhere(const struct jobfile *f, const char *file, const struct sweep_args *a)
 {
-	const char *partition = strchr(a->executor, ':');
 	char *dir = campaign_dir(file);
 	const struct campaign_want want = {
-		.partition = partition ? partition + 1 : "",
+		.partition = slurm_partition("sweep", a->executor),
 		.dir = text_or(a->campaign, dir),
 		.store = a->store,
 		.reps = a->reps,
@@ -292,10 +291,8 @@ static int sweep_main(int argc, char **argv)
 		log_error("sweep: --judge is for claims, hardware, vmms and evolution");
 		return EXIT_USAGE;
 	}
-	if (a.executor && strcmp(a.executor, "slurm") != 0 && strncmp(a.executor, "slurm:", 6) != 0) {
-		log_error("sweep: --executor=%s: it is slurm or slurm:PARTITION", a.executor);
+	if (a.executor && !slurm_partition("sweep", a.executor))
 		return EXIT_USAGE;
-	}
 	if (!a.executor && (a.campaign || a.resume)) {
 		log_error("sweep: --campaign and --resume are for --executor=slurm");
 		return EXIT_USAGE;

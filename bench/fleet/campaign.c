@@ -132,13 +132,13 @@ static int find_dir(struct campaign *c, const struct campaign_want *want)
 	return err;
 }
 
-static void add_plan(struct campaign *c, const struct job_experiment *e)
+static void add_plan(struct campaign *c, const struct job_experiment *e, bool again)
 {
 	struct campaign_plan *p;
 
 	c->v = xgrow(c->v, c->n, sizeof(*c->v));
 	p = &c->v[c->n++];
-	*p = (struct campaign_plan){.experiment = e};
+	*p = (struct campaign_plan){.experiment = e, .again = again};
 	p->dir = xasprintf("%s/%03zu", c->dir, c->n);
 }
 
@@ -150,7 +150,7 @@ int campaign_open(struct campaign *c, const struct jobfile *f, const struct camp
 	err = find_dir(c, want);
 	for (size_t i = 0; i < f->n; i++)
 		if (!want->only || !strcmp(want->only, f->v[i].name))
-			add_plan(c, &f->v[i]);
+			add_plan(c, &f->v[i], (i + f->n - want->again_from) % f->n < want->again);
 	if (err || want->dry_run)
 		return err;
 	err = claim(c, want->resume);
@@ -185,16 +185,37 @@ static void add_quoted(struct strbuf *sb, const char *word)
 	strbuf_adds(sb, "' ");
 }
 
+static void add_command(struct strbuf *sb, const struct strlist *words, const char *rest)
+{
+	for (size_t i = 0; i < words->n; i++)
+		add_quoted(sb, words->v[i]);
+	strbuf_adds(sb, rest);
+}
+
+/* What bench doctor finds there is for the dashboard alone. */
+static void add_doctor(struct strbuf *sb, const char *bench, const char *store)
+{
+	struct strlist words = STRLIST_INIT;
+
+	strlist_add(&words, bench);
+	strlist_add(&words, "doctor");
+	strlist_addf(&words, "--store=%s", store);
+	add_command(sb, &words, ">/dev/null\n");
+	strlist_free(&words);
+}
+
 void campaign_commands(const struct campaign_plan *p, const char *reps, struct strbuf *sb)
 {
 	char *store = campaign_file(p, "store"), *status = campaign_file(p, "status");
 	const struct job_how how = {.store = store, .reps = reps};
 	struct strlist words = job_command(p->experiment, &how);
 
-	for (size_t i = 0; i < words.n; i++)
-		add_quoted(sb, words.v[i]);
-	strbuf_addf(sb, "\necho \"$? ${SLURMD_NODENAME:-$(hostname)}\" >%s.new\nmv %s.new %s\n", status,
-		    status, status);
+	strbuf_adds(sb, "node=${SLURMD_NODENAME:-$(hostname)}\nexport EXITLAB_MACHINE=\"${EXITLAB_MACHINE:-$node}\"\n");
+	add_doctor(sb, words.v[0], store);
+	add_command(sb, &words, "\nstatus=$?\n");
+	if (p->again)
+		add_command(sb, &words, "\nagain=$?\n[ $status -ne 0 ] || status=$again\n");
+	strbuf_addf(sb, "echo \"$status $node\" >%s.new\nmv %s.new %s\n", status, status, status);
 	strlist_free(&words);
 	free(store);
 	free(status);

@@ -22,6 +22,7 @@ struct campaign_want {
 	const char *partition;		 /* "": the cluster's own choice */
 	const char *dir;		 /* that all machines see */
 	const char *store, *reps, *only; /* NULL: the usual one, as the file says, all */
+	size_t again_from, again; /* so many plans from this one on run a second time, an A/A experiment */
 	bool resume, dry_run;		 /* dry_run: nothing is made */
 };
 
@@ -31,6 +32,7 @@ struct campaign_plan {
 	const struct job_experiment *experiment;
 	char *dir;
 	enum plan_state state;
+	bool again;	  /* runs twice, in one job: on one machine */
 	unsigned attempt; /* the newest, from 1; 0: none yet */
 	char job[24];	  /* the cluster's number of it; "": not known */
 	unsigned unseen;  /* looks in a row at which neither cluster nor directory knew of its end */

@@ -336,6 +336,16 @@ static bool all_are_plans(const struct jobfile *f)
 	return sound;
 }
 
+const char *slurm_partition(const char *who, const char *executor)
+{
+	if (!strcmp(executor, "slurm"))
+		return "";
+	if (!strncmp(executor, "slurm:", 6))
+		return executor + 6;
+	log_error("%s: --executor=%s: it is slurm or slurm:PARTITION", who, executor);
+	return NULL;
+}
+
 int slurm_sweep(const struct jobfile *f, const struct campaign_want *want)
 {
 	struct sweep s = {.want = want};

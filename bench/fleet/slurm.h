@@ -8,6 +8,11 @@
 
 #include "bench/fleet/campaign.h"
 
+/*
+ * The partition of "slurm:PARTITION"; "" of "slurm": the cluster's own choice. NULL (logged) for another
+ * executor. who: the subcommand.
+ */
+const char *slurm_partition(const char *who, const char *executor);
 /* The exit status of the sweep; 130 after Ctrl-C, which cancels what is out. */
 int slurm_sweep(const struct jobfile *f, const struct campaign_want *want);
 

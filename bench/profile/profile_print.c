@@ -14,8 +14,8 @@
 void profile_print_head(struct probes *p, const struct vm *vm, double seconds)
 {
 	if (vm->pid)
-		print_plain(stdout, "%s (pid %d), %.2f s, KVM back end %s\n", vm->name.text, (int)vm->pid, seconds,
-			   probes_backend_text(p));
+		print_plain(stdout, "%s (pid %d), %.2f s, KVM back end %s\n", vm->name.text, (int)vm->pid,
+			    seconds, probes_backend_text(p));
 	else
 		printf("all virtual machines, %.2f s, KVM back end %s\n", seconds, probes_backend_text(p));
 	if (probes_backend(p) == BACKEND_OTHER)

@@ -82,7 +82,35 @@ static void words_are_a_shells(void **state)
 	assert_non_null(strstr(strbuf_str(&sb), "'--reps=7' "));
 	assert_non_null(strstr(strbuf_str(&sb), "/c/001/store-2' "));
 	assert_non_null(strstr(strbuf_str(&sb), "/c/001/status-2\n"));
+	assert_non_null(strstr(strbuf_str(&sb), "'doctor' '--store="));
 	strbuf_free(&sb);
+	campaign_free(&c);
+}
+
+static size_t commands_in(const struct campaign_plan *p)
+{
+	struct strbuf sb = STRBUF_INIT;
+	size_t n = 0;
+
+	campaign_commands(p, NULL, &sb);
+	for (const char *s = strstr(strbuf_str(&sb), "'run' "); s; s = strstr(s + 1, "'run' "))
+		n++;
+	strbuf_free(&sb);
+	return n;
+}
+
+/* The last plan and, round the end, the first. */
+static void an_aa_experiment_is_one_job(void **state)
+{
+	struct fixture *x = *state;
+	const struct campaign_want want = {.partition = "", .dir = x->campaign, .again_from = 2, .again = 2};
+	struct campaign c;
+
+	assert_int_equal(campaign_open(&c, &x->f, &want), 0);
+	assert_int_equal(c.n, 3);
+	assert_int_equal(commands_in(&c.v[0]), 2);
+	assert_int_equal(commands_in(&c.v[1]), 1);
+	assert_int_equal(commands_in(&c.v[2]), 2);
 	campaign_free(&c);
 }
 
@@ -157,6 +185,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(words_are_a_shells, fixture_make, fixture_free),
+		cmocka_unit_test_setup_teardown(an_aa_experiment_is_one_job, fixture_make, fixture_free),
 		cmocka_unit_test_setup_teardown(only_the_newest_attempt_is_heard, fixture_make, fixture_free),
 		cmocka_unit_test_setup_teardown(what_was_left_is_taken_up, fixture_make, fixture_free),
 		cmocka_unit_test_setup_teardown(a_directory_has_one_sweep, fixture_make, fixture_free),

@@ -172,7 +172,9 @@ static void test_page(void **state)
 	static struct view_row key[] = {{.reason = "npf", .key = "0xfe0", .device = "a\"b\\c", .count = 3,
 					 .timed = 2, .total_ns = 3000, .user_ns = 2000}};
 	static struct view_row reason[] = {{.reason = "npf", .count = 3}};
-	struct metrics_vm vm = {.pid = 7, .name = {.text = "web", .manager = ""}, .by_key = {.row = key, .n = 1},
+	struct metrics_vm vm = {.pid = 7,
+				.name = {.text = "web", .manager = ""},
+				.by_key = {.row = key, .n = 1},
 				.by_reason = {.row = reason, .n = 1}};
 	struct strbuf out = STRBUF_INIT;
 	const char *s;
@@ -197,7 +199,8 @@ static void test_page(void **state)
 	assert_non_null(strstr(s, "kvm_exit_events_lost_total 5\n# EOF\n"));
 	strbuf_free(&out);
 	/* Of one in a pod, and of one whose name would be a label of its own. */
-	vm.name = (struct vm_name){.text = "a\"} 1\n", .manager = "kubevirt", .pod = "7b1c", .container = "0123"};
+	vm.name = (struct vm_name){
+		.text = "a\"} 1\n", .manager = "kubevirt", .pod = "7b1c", .container = "0123"};
 	metrics_page(&vm, 1, 5, &out);
 	assert_non_null(strstr(strbuf_str(&out), "{pid=\"7\",domain=\"a\\\"} 1\\n\",manager=\"kubevirt\","
 						 "pod_uid=\"7b1c\",container=\"0123\",reason=\"npf\""));
