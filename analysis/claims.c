@@ -19,7 +19,8 @@ const char *claim_state_text(enum claim_state s)
 
 const char *claim_section_text(enum claim_section s)
 {
-	static const char *const text[] = {"Claims", "Claims of hardware assistance"};
+	static const char *const text[] = {"Claims", "Claims of hardware assistance",
+					   "Firecracker's specification"};
 
 	return text[s];
 }
@@ -104,6 +105,11 @@ static bool has_metric(const json_t *rec, const char *metric)
 	return n > 0;
 }
 
+static bool is_of_two(const struct claim *c)
+{
+	return c->kind == RATIO || c->kind == DIFFERENCE;
+}
+
 static bool has_two_places(const struct claim *c)
 {
 	return c->b.substrate && strcmp(c->a.substrate, c->b.substrate) != 0;
@@ -166,7 +172,7 @@ static void find_sides(json_t *const *rec, size_t n, const struct claim *c, cons
 		if (!last)
 			last = rec[i];
 		*a = rec[i];
-		if (c->kind != RATIO)
+		if (!is_of_two(c))
 			return;
 		*b = find_other(rec, n, c, rec[i], same_plan);
 		if (*b)
@@ -186,7 +192,10 @@ static struct interval claimed_value(const struct claim *c, const json_t *a, con
 
 	if (b) {
 		y = boot_values(b, metric_of_side(c, &c->b), &nb);
-		ci = stats_ratio_ci(y, nb, x, na, 1);
+		if (c->kind == RATIO)
+			ci = stats_ratio_ci(y, nb, x, na, 1);
+		else
+			ci = stats_difference_ci(y, nb, x, na, 1);
 		free(y);
 	} else {
 		ci = stats_median_ci(x, na);
@@ -289,7 +298,7 @@ static const char *not_the_same(const struct claim *c, const json_t *rec)
 {
 	if (!strcmp(record_str(rec, "time_base"), "real"))
 		return NULL;
-	if (c->kind == ABSOLUTE)
+	if (c->kind == ABSOLUTE || c->kind == DIFFERENCE)
 		return "absolute rates and times of the lab do not carry over";
 	if (c->a.mode && !strcmp(c->a.mode, "sriov"))
 		return "the lab's card is software";
@@ -332,7 +341,7 @@ static void judge(struct claim_result *r, const struct claim *c, json_t *const *
 		return;
 	}
 	find_sides(rec, n, c, &a, &b);
-	if (!a || (c->kind == RATIO && !b)) {
+	if (!a || (is_of_two(c) && !b)) {
 		needs(r, c, a);
 		return;
 	}

@@ -24,6 +24,7 @@ struct claim_result {
 enum claim_section {
 	CLAIMS_GUESTS,	 /* device paths and guests as a whole */
 	CLAIMS_HARDWARE, /* what one assistance of the processor does, by counts */
+	CLAIMS_FIRECRACKER, /* what its SPECIFICATION.md promises */
 	CLAIM_SECTIONS,
 };
 const char *claim_section_text(enum claim_section s); /* a heading */

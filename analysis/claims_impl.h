@@ -8,6 +8,7 @@
 enum claim_kind {
 	COUNT,	  /* holds on every substrate */
 	RATIO,	  /* of two records of one substrate, or of the two that the sides name */
+	DIFFERENCE, /* likewise, of times or rates of real hardware */
 	ABSOLUTE, /* a time or rate of real hardware */
 };
 
@@ -23,7 +24,7 @@ struct claim {
 	const char *workload, *metric;
 	enum claim_kind kind;
 	double low, high;	   /* what counts as agreement */
-	struct claim_side a, b;	   /* RATIO: metric(a) / metric(b) */
+	struct claim_side a, b;	   /* RATIO: metric(a) / metric(b); DIFFERENCE: metric(a) - metric(b) */
 	const char *otherwise; /* why it may well not hold; NULL: nothing is known to be different */
 	const char *per;       /* RATIO: b's metric where it is not a's */
 	const char *never;     /* why no record can tell */

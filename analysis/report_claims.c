@@ -52,10 +52,19 @@ static void hardware_section(struct doc *d, const struct claim_result *r, size_t
 	claims_table(d, r, n);
 }
 
+static void firecracker_section(struct doc *d, const struct claim_result *r, size_t n)
+{
+	if (!any_measured(r, n))
+		return;
+	doc_heading(d, claim_section_text(CLAIMS_FIRECRACKER));
+	doc_para(d, "What its SPECIFICATION.md promises and marks as pending a test.");
+	claims_table(d, r, n);
+}
+
 void report_claims(struct doc *d, const struct fig_set *set)
 {
-	static void (*const section[])(struct doc *, const struct claim_result *, size_t) = {guests_section,
-											   hardware_section};
+	static void (*const section[])(struct doc *, const struct claim_result *, size_t) = {
+		guests_section, hardware_section, firecracker_section};
 	struct claim_result *r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(section); i++) {

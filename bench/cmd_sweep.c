@@ -37,7 +37,7 @@ static const struct opt sweep_opts[] = {
 	{"reps", 'n', OPT_STR, offsetof(struct sweep_args, reps), "N",
 	 "boots per cell, whatever the file says"},
 	{"judge", 0, OPT_FLAG, offsetof(struct sweep_args, judge), NULL,
-	 "claims, hardware, vmms, evolution: no boots, only the table from the newest stored runs"},
+	 "claims, hardware, vmms, evolution, firecracker-spec: no boots, only the table from the newest stored runs"},
 	{"store", 0, OPT_STR, offsetof(struct sweep_args, store), "DIR", "where records are kept"},
 	{"executor", 0, OPT_STR, offsetof(struct sweep_args, executor), "slurm[:PARTITION]",
 	 "each plan is a job of its own on a machine of a cluster"},
@@ -179,6 +179,11 @@ static void claims_of_hardware(json_t *const *rec, size_t n)
 	claims_section(rec, n, CLAIMS_HARDWARE);
 }
 
+static void claims_of_firecracker(json_t *const *rec, size_t n)
+{
+	claims_section(rec, n, CLAIMS_FIRECRACKER);
+}
+
 static int print_claims(const struct sweep_args *a)
 {
 	return judge_newest(a, claims_of_guests);
@@ -187,6 +192,11 @@ static int print_claims(const struct sweep_args *a)
 static int print_hardware(const struct sweep_args *a)
 {
 	return judge_newest(a, claims_of_hardware);
+}
+
+static int print_firecracker(const struct sweep_args *a)
+{
+	return judge_newest(a, claims_of_firecracker);
 }
 
 static int print_vmms(const struct sweep_args *a)
@@ -205,8 +215,9 @@ static int (*sweep_summary(const char *name))(const struct sweep_args *a)
 	static const struct {
 		const char *name;
 		int (*print)(const struct sweep_args *a);
-	} ours[] = {{"claims", print_claims}, {"hardware", print_hardware}, {"vmms", print_vmms},
-		    {"evolution", print_evolution}};
+	} ours[] = {{"claims", print_claims},	      {"hardware", print_hardware},
+		    {"vmms", print_vmms},	      {"evolution", print_evolution},
+		    {"firecracker-spec", print_firecracker}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
 		if (!strcmp(name, ours[i].name))
@@ -288,7 +299,7 @@ static int sweep_main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (a.judge && !sweep_summary(argv[1])) {
-		log_error("sweep: --judge is for claims, hardware, vmms and evolution");
+		log_error("sweep: --judge is for claims, hardware, vmms, evolution and firecracker-spec");
 		return EXIT_USAGE;
 	}
 	if (a.executor && !slurm_partition("sweep", a.executor))
@@ -303,7 +314,7 @@ static int sweep_main(int argc, char **argv)
 const struct command cmd_sweep = {
 	.name = "sweep",
 	.args = "FILE.ini | NAME",
-	.summary = "run the experiments of a job file; `claims` judges published figures, `hardware` what VT-x and SVM do, `vmms` compares VMMs, `evolution` ways of virtualising",
+	.summary = "run the experiments of a job file; `claims` judges published figures, `hardware` what VT-x and SVM do, `vmms` compares VMMs, `evolution` ways of virtualising, `firecracker-spec` Firecracker with its promises",
 	.details =
 		"A job file has a section per experiment, [global] for what they share, and the options of\n"
 		"bench run as keys (flags are on or off); any other key is a --set. kernel is the knob,\n"
@@ -312,6 +323,7 @@ const struct command cmd_sweep = {
 	.examples = "bench sweep claims --dry-run\nbench sweep claims --judge\n"
 		    "bench sweep vmms --reps=3\n"
 		    "bench sweep hardware --judge\n"
+		    "bench sweep firecracker-spec\n"
 		    "bench sweep evolution\n"
 		    "bench sweep experiments/knobs.ini --only=rings --reps=7\n"
 		    "bench sweep nightly --executor=slurm:metal --campaign=/shared/tonight\n"

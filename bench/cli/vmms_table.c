@@ -37,7 +37,8 @@ static bool is_net(const char *workload)
 /* A path without a VM is told by its mode alone; boot and idle of a VM have none. */
 static bool same_path(const struct run_row *a, const struct run_row *net)
 {
-	if (strcmp(a->vmm, net->vmm) || strcmp(a->substrate, net->substrate))
+	if (strcmp(a->vmm, net->vmm) || strcmp(a->substrate, net->substrate) ||
+	    strcmp(a->machine, net->machine))
 		return false;
 	return !strcmp(a->mode, net->mode) || (*net->vmm && !is_net(a->workload));
 }

@@ -138,6 +138,9 @@ record() {
 		[ "$status" -eq 0 ] || { echo "$f: $output"; false; }
 	done
 	record a-1 virtio 1e9
+	run "$bench" sweep firecracker-spec --judge --store "$store"
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"125 ms"*"not measured"*"bench run boot --vmm=firecracker"* ]]
 	run "$bench" sweep claims --judge --store "$store"
 	[ "$status" -eq 0 ] && [[ "$output" == *"virtio-net, throughput"*Gb/s*" no "* ]]
 	printf '[x]\nmode=virtio\n' > "$BATS_TEST_TMPDIR/bad.ini"

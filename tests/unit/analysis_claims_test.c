@@ -165,6 +165,26 @@ static void boots_that_were_interleaved_come_first(void **state)
 		json_decref(rec[i]);
 }
 
+/* What a VMM adds to the host's: of a record each, in real time alone. */
+static void differences_are_of_two(void **state)
+{
+	static const char claim[] = "Firecracker: latency that it adds";
+	json_t *rec[] = {record_of("net-latency", "host", "latency_ns", 100e3),
+			 record_of("net-latency", "virtio", "latency_ns", 150e3)};
+
+	(void)state;
+	assert_int_equal(judge(rec, 2, claim).state, CLAIM_NOT_MEASURED);
+	json_object_set_new(rec[1], "vmm", json_string("firecracker"));
+	assert_int_equal(judge(rec + 1, 1, claim).state, CLAIM_NOT_MEASURED);
+	assert_int_equal(judge(rec, 2, claim).state, CLAIM_HOLDS);
+	assert_string_equal(judge(rec, 2, claim).ours, "50.0 us [50.0 us, 50.0 us]");
+	for (int i = 0; i < 2; i++)
+		json_object_set_new(rec[i], "time_base", json_string("emulated"));
+	assert_int_equal(judge(rec, 2, claim).state, CLAIM_CANNOT_TELL);
+	json_decref(rec[0]);
+	json_decref(rec[1]);
+}
+
 /* A run of two VMs says nothing of one. */
 static void several_vms_are_a_case_of_their_own(void **state)
 {
@@ -312,6 +332,7 @@ int main(void)
 		cmocka_unit_test(a_claim_that_fails_says_why),
 		cmocka_unit_test(sides_of_two_metrics),
 		cmocka_unit_test(boots_that_were_interleaved_come_first),
+		cmocka_unit_test(differences_are_of_two),
 		cmocka_unit_test(several_vms_are_a_case_of_their_own),
 		cmocka_unit_test(the_interval_decides),
 		cmocka_unit_test(kinds_of_exits_are_counted),
