@@ -45,6 +45,7 @@ const struct knob_info knob_table[] = {
 	 "the function may ask for promiscuous mode and its own MAC address"},
 	{"irqchip", KNOB_MACHINE, "kernel|split",
 	 "interrupt controllers in KVM, or IOAPIC and PIC in the VMM"},
+	{"sandbox", KNOB_MACHINE, "on|off", "our VMM gives up what it does not need (default on)"},
 	{"transport", KNOB_MACHINE, "mmio|pci",
 	 "how virtio devices are reached, of VMMs that have both (default: bench list vmms)"},
 	{"cpus", KNOB_MACHINE, "1..8", "virtual CPUs (default 1)"},

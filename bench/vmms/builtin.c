@@ -133,6 +133,8 @@ static int builtin_command(const struct vmm_want *w, struct strlist *a)
 	strlist_add(a, "--no-reboot");
 	if (knobs_get(w->knobs, "irqchip", NULL))
 		strlist_addf(a, "--irqchip=%s", knobs_get(w->knobs, "irqchip", NULL));
+	if (knobs_get(w->knobs, "sandbox", NULL))
+		strlist_addf(a, "--sandbox=%s", knobs_get(w->knobs, "sandbox", NULL));
 	if (w->unsafe_interrupts)
 		strlist_add(a, "--allow-unsafe-interrupts");
 	return add_device(w, a);

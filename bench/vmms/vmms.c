@@ -158,6 +158,16 @@ static int check_transport(const struct vmm_adapter *vmm, const struct knobs *ks
 	return 0;
 }
 
+static int check_sandbox(const struct vmm_adapter *vmm, const struct knobs *ks)
+{
+	const char *want = knobs_get(ks, "sandbox", NULL);
+
+	if (!want || vmm->ours)
+		return 0;
+	log_error("--set sandbox=%s: %s has no such switch here; use --vmm=builtin", want, vmm->name);
+	return -ENOTSUP;
+}
+
 int vmm_spell_knobs(const struct vmm_adapter *vmm, const struct vmm_want *w, struct strbuf *sb)
 {
 	const char *helper = text_or(w->path->mode->helper_knobs, "");
@@ -203,6 +213,8 @@ int vmm_check(const struct vmm_adapter *vmm, const char *variant, const struct m
 	struct strlist args = STRLIST_INIT;
 	int err = check_transport(vmm, ks);
 
+	if (!err)
+		err = check_sandbox(vmm, ks);
 	if (err)
 		return err;
 	path_init(&path, mode);

@@ -269,6 +269,8 @@ static void what_a_vmm_lacks_is_refused(void **state)
 	} cases[] = {
 		{"qemu", "", "in_order", "on", &mode_virtio, -ENOTSUP},
 		{"builtin", "", "in_order", "on", &mode_virtio, 0},
+		{"builtin", "", "sandbox", "off", &mode_none, 0},
+		{"qemu", "", "sandbox", "off", &mode_none, -ENOTSUP},
 		{"qemu", "", "ring", "packed", &mode_vhost, 0},
 		{"qemu", "", "queues", "8", &mode_vhost_user, 0},
 		{"qemu", "", "offload", "off", &mode_e1000, -ENOTSUP},
