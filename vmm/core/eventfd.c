@@ -5,14 +5,21 @@
 
 #include "vmm/core/eventfd.h"
 
+void eventfd_signal_own(int fd)
+{
+	uint64_t one = 1;
+
+	if (write(fd, &one, sizeof(one)) < 0) {
+		/* A full counter: it is signalled already. */
+	}
+}
+
 void eventfd_signal(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
-	uint64_t one = 1;
 
-	if (poll(&p, 1, 0) == 1 && write(fd, &one, sizeof(one)) < 0) {
-		/* Filled meanwhile: it is signalled already. */
-	}
+	if (poll(&p, 1, 0) == 1)
+		eventfd_signal_own(fd);
 }
 
 uint64_t eventfd_drain(int fd)

@@ -15,6 +15,11 @@
  * which serves nobody but him, and end_within ends the process nevertheless.
  */
 void eventfd_signal(int fd);
+/*
+ * The same for an eventfd that no other process holds and that was made with EFD_NONBLOCK: one system call
+ * instead of two.
+ */
+void eventfd_signal_own(int fd);
 /* Take all of it; 0: nothing was there, or fd is none. */
 uint64_t eventfd_drain(int fd);
 

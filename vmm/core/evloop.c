@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "vmm/core/eventfd.h"
 #include "vmm/core/evloop.h"
 
 #define EVENTS_A_ROUND 16
@@ -45,15 +46,6 @@ struct evloop {
 	struct handler *handlers;
 	struct call *calls;
 };
-
-static void wake_thread(struct evloop *l)
-{
-	uint64_t one = 1;
-
-	if (write(l->wakefd, &one, sizeof(one)) < 0) {
-		/* A full counter means that the thread has been woken already. */
-	}
-}
 
 static bool on_loop(const struct evloop *l)
 {
@@ -217,7 +209,7 @@ void evloop_destroy(struct evloop *l)
 		return;
 	if (l->running) {
 		__atomic_store_n(&l->stop, true, __ATOMIC_RELEASE);
-		wake_thread(l);
+		eventfd_signal_own(l->wakefd);
 		pthread_join(l->thread, NULL);
 	}
 	run_calls(l);
@@ -312,7 +304,7 @@ static void enqueue_call(struct evloop *l, struct call *c)
 	while (*at)
 		at = &(*at)->next;
 	*at = c;
-	wake_thread(l);
+	eventfd_signal_own(l->wakefd);
 }
 
 void evloop_post(struct evloop *l, void (*fn)(void *arg), void *arg)

@@ -43,6 +43,14 @@ static uint16_t load16(const uint16_t *p)
 	return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
+static void signal_fd(const struct virtio_dev *vd, int fd)
+{
+	if (vd->fds_out)
+		eventfd_signal(fd);
+	else
+		eventfd_signal_own(fd);
+}
+
 void virtio_call(struct virtio_dev *vd, unsigned q)
 {
 	uint16_t vector = load16(&vd->q[q].vector);
@@ -57,7 +65,7 @@ void virtio_call(struct virtio_dev *vd, unsigned q)
 	if (vd->ioeventfd)
 		fd = pci_irq_fd_made(vd->pci, vector);
 	if (fd >= 0)
-		eventfd_signal(fd);
+		signal_fd(vd, fd);
 	else
 		pci_irq_msg(vd->pci, vector);
 }
@@ -67,6 +75,7 @@ int virtio_call_fd(struct virtio_dev *vd, unsigned q)
 	uint16_t vector = load16(&vd->q[q].vector);
 	int fd = -1;
 
+	vd->fds_out = true;
 	if (vd->ioeventfd && pci_msix_enabled(vd->pci) && vector != VIRTIO_NO_VECTOR)
 		fd = pci_irq_fd(vd->pci, vector);
 	return fd >= 0 ? fd : vd->q[q].intx_fd;
@@ -121,7 +130,7 @@ static void notify_queue(struct virtio_dev *vd, uint64_t off)
 	if ((int)q == vd->sync_queue)
 		vd->ops->notify(vd, (unsigned)q);
 	else
-		eventfd_signal(vd->q[q].kick_fd);
+		signal_fd(vd, vd->q[q].kick_fd);
 }
 
 uint64_t virtio_bar_read(struct pci_dev *dev, int bar, uint64_t off, unsigned len)

@@ -85,6 +85,7 @@ struct virtio_dev {
 	uint32_t dev_feature_sel, drv_feature_sel;
 	uint16_t queue_sel, config_vector;
 	bool started;
+	bool fds_out; /* kicks and vectors' eventfds are held by others too: virtio_call_fd has been asked */
 	int sync_queue; /* set by start; -1: none */
 	pthread_mutex_t isr_lock;
 	uint8_t isr;
@@ -121,7 +122,7 @@ bool virtio_cfg_write(struct pci_dev *dev, unsigned off, unsigned len, uint32_t 
 void virtio_call(struct virtio_dev *vd, unsigned q);
 /*
  * The eventfd that does the same: the vector's irqfd, or intx_fd, which someone must watch and answer with
- * virtio_call.
+ * virtio_call. For whoever serves the queue in our place; from then on no eventfd is ours alone.
  */
 int virtio_call_fd(struct virtio_dev *vd, unsigned q);
 /* A queue broke the rules: NEEDS_RESET. */

@@ -41,7 +41,7 @@ void ide_kick(struct ide *d)
 	d->phase = ATA_BUSY;
 	d->status = ATA_BSY;
 	d->wanted = true;
-	eventfd_signal(d->kick_fd);
+	eventfd_signal_own(d->kick_fd);
 }
 
 /* ---- reset ---- */

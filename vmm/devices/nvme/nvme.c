@@ -124,7 +124,7 @@ static void write_bell(struct nvme *n, uint64_t off, uint64_t val)
 	__atomic_store_n(&n->bell[i], (uint32_t)val, __ATOMIC_RELEASE);
 	if (!pci_msix_enabled(n->pci) && i & 1)
 		pci_irq_intx(n->pci, false);
-	eventfd_signal(n->kick_fd);
+	eventfd_signal_own(n->kick_fd);
 }
 
 static void write_half(uint64_t *reg, bool high, uint64_t val)

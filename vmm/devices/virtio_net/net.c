@@ -123,19 +123,29 @@ static const struct net_front_ops front_ops = {front_call, front_broken, front_l
 
 /* ---- start and stop ---- */
 
+/* The backend in this process uses net_front_ops.call; all others are given eventfds. */
+static bool calls_by_fd(const struct vnet *net)
+{
+	return net->be.ops != &net_backend_virtio;
+}
+
 static int prepare_ring(struct vnet *net, unsigned i)
 {
 	const struct virtio_queue *q = &net->vd.q[i];
+	int call_fd = -1;
+
+	if (calls_by_fd(net))
+		call_fd = virtio_call_fd(&net->vd, i);
 
 	net->be.rings[i] = (struct served_ring){
 		.ready = q->enabled,
 		.layout = q->layout,
 		.base = virtq_base_new(net->vd.features),
 		.kick_fd = q->kick_fd,
-		.call_fd = virtio_call_fd(&net->vd, i),
+		.call_fd = call_fd,
 		.stats = q->stats,
 	};
-	return virtio_intx_watch(&net->intx, i, net->be.rings[i].call_fd);
+	return virtio_intx_watch(&net->intx, i, call_fd);
 }
 
 static int start_ctrl(struct vnet *net, unsigned i)
@@ -332,8 +342,8 @@ static int vnet_init(struct pci_dev *pci, const struct dev_opts *opts)
 	err = net->be.ops->open(&net->be, opts);
 	if (!err)
 		err = offer_features(net, opts);
-	if (!err && net->be.ops != &net_backend_virtio)
-		err = virtio_intx_open(&net->intx, &net->vd, "virtio-net-intx"); /* ours calls by itself */
+	if (!err && calls_by_fd(net))
+		err = virtio_intx_open(&net->intx, &net->vd, "virtio-net-intx");
 	if (err)
 		return err;
 	net->vd.ops = net->be.ops->ring_stop ? &vnet_ops : &vnet_ops_no_reset;
