@@ -844,6 +844,25 @@ static uint8_t ctrl(uint8_t class, uint8_t cmd, const void *data, size_t len)
 	return ctrl_sized(class, cmd, data, len, 1);
 }
 
+/* A driver's address ends with it: the next one, or the firmware, finds the device's own. */
+static void test_reset_forgets_the_drivers_mac(void **state)
+{
+	static const uint8_t mac[6] = {2, 1, 2, 3, 4, 5};
+	uint64_t own, now;
+
+	(void)state;
+	own = rd(DEVCFG, 4) | rd(DEVCFG + 4, 2) << 32;
+	bring_up(F(CTRL_VQ) | F(CTRL_MAC_ADDR) | F(MQ), 5);
+	assert_int_equal(ctrl(VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, mac, 6), VIRTIO_NET_OK);
+	now = rd(DEVCFG, 4) | rd(DEVCFG + 4, 2) << 32;
+	assert_memory_equal(&now, mac, 6);
+	assert_memory_equal(rec.filter.mac, mac, 6);
+	wr(VIRTIO_PCI_COMMON_STATUS, 1, 0);
+	assert_true((rd(DEVCFG, 4) | rd(DEVCFG + 4, 2) << 32) == own);
+	bring_up(F(CTRL_VQ), 3);
+	assert_memory_equal(rec.filter.mac, &own, 6);
+}
+
 static void test_ctrl_commands(void **state)
 {
 	static const uint8_t on = 1, mac[6] = {2, 1, 2, 3, 4, 5};
@@ -1327,6 +1346,7 @@ int main(void)
 		T(test_offers_are_whole),
 		T(test_console_emergency_write),
 		T(test_ctrl_after_reset),
+		T(test_reset_forgets_the_drivers_mac),
 		T(test_ctrl_commands),
 		T(test_ctrl_mac_tables),
 		T(test_ctrl_short_data),

@@ -212,6 +212,7 @@ static void vnet_stop(struct virtio_dev *vd)
 	net->be.ops->stop(&net->be);
 	for (unsigned i = 0; i < NET_RINGS_MAX; i++)
 		virtio_intx_unwatch(&net->intx, i);
+	memcpy(net->config.mac, net->first_mac, sizeof(net->first_mac));
 	vd->sync_queue = -1;
 }
 
@@ -350,6 +351,7 @@ static int vnet_init(struct pci_dev *pci, const struct dev_opts *opts)
 	net->config.status = VIRTIO_NET_S_LINK_UP;
 	net->config.max_virtqueue_pairs = (uint16_t)net->pairs;
 	net->config.mtu = net->be.mtu;
+	memcpy(net->first_mac, net->config.mac, sizeof(net->first_mac));
 	net->vd.config = &net->config;
 	net->vd.config_len = offsetof(struct virtio_net_config, speed);
 	name_queues(net, size);

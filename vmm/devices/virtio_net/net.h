@@ -13,6 +13,7 @@ struct vnet {
 	struct virtio_dev vd;
 	struct net_backend be;
 	struct virtio_net_config config;
+	uint8_t first_mac[6]; /* the device's own: a driver's is forgotten with a reset */
 	unsigned pairs;
 	struct virtq ctrl;
 	struct net_filter filter;
