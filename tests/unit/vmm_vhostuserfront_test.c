@@ -121,6 +121,7 @@ enum bad {
 	HALF_ANSWER,
 	NO_VERSION_1,
 	BAD_KINDS,
+	TALKS, /* well, and by itself */
 };
 
 static struct {
@@ -205,6 +206,67 @@ static void serve_badly(int sock)
 	close(sock);
 }
 
+/* A back-end with a channel of its own, on which it says what a test wants. */
+static struct {
+	int sock, channel;
+	uint16_t status; /* of its link */
+	unsigned verdict[2]; /* answers on the channel: done, refused */
+} talk;
+
+static void say_on_channel(uint32_t request)
+{
+	struct vu_msg m = vu_msg_empty(request);
+
+	m.flags |= VU_FLAG_NEED_REPLY;
+	assert_int_equal(vu_send(talk.channel, &m, NSEC_PER_SEC), 0);
+}
+
+static void talk_answer(struct vu_msg *m)
+{
+	struct virtio_net_config c = {.status = LOAD(talk.status), .mtu = 1300};
+	struct vu_msg r = vu_msg_u64(m->request, 0);
+
+	if (m->request == VU_SET_BACKEND_REQ_FD)
+		__atomic_store_n(&talk.channel, vu_take_fd(m, 0), __ATOMIC_RELEASE);
+	if (m->request == VU_GET_FEATURES)
+		r.p.u64 = BIT(32) | BIT(VU_F_PROTOCOL_FEATURES) | FEATURES;
+	if (m->request == VU_GET_PROTOCOL_FEATURES)
+		r.p.u64 = BIT(VU_P_CONFIG) | BIT(VU_P_BACKEND_REQ) | BIT(VU_P_REPLY_ACK);
+	if (m->request == VU_GET_CONFIG) {
+		r = *m;
+		memcpy(r.p.config.data, &c, MIN(m->p.config.size, sizeof(c)));
+	}
+	if (!vu_has_reply(m->request) && !(m->flags & VU_FLAG_NEED_REPLY))
+		return;
+	r.flags = VU_FLAG_VERSION | VU_FLAG_REPLY;
+	vu_send(talk.sock, &r, NSEC_PER_SEC);
+}
+
+/* Until the front-end closes. Of the channel it only counts the answers. */
+static void serve_talking(int sock)
+{
+	struct vu_msg m;
+	bool open = true;
+
+	talk.sock = sock;
+	while (open) {
+		struct pollfd p[] = {{sock, POLLIN, 0}, {LOAD(talk.channel), POLLIN, 0}};
+		uint32_t answer[5]; /* three words of header, 64 bits of payload */
+
+		poll(p, 2, 10);
+		if (p[1].revents & POLLIN &&
+		    recv(p[1].fd, answer, sizeof(answer), MSG_WAITALL) == sizeof(answer))
+			__atomic_add_fetch(&talk.verdict[answer[3] != 0], 1, __ATOMIC_RELEASE);
+		if (!p[0].revents)
+			continue;
+		open = vu_recv(sock, VU_FROM_FRONT, &m, NSEC_PER_SEC) > 0;
+		if (open)
+			talk_answer(&m);
+		vu_close_fds(&m);
+	}
+	close(sock);
+}
+
 static void *peer_main(void *arg)
 {
 	(void)arg;
@@ -221,7 +283,9 @@ static void *peer_main(void *arg)
 		sock = accept4(peer.listener, NULL, NULL, SOCK_CLOEXEC);
 		if (sock < 0)
 			continue;
-		if (peer.bad)
+		if (peer.bad == TALKS)
+			serve_talking(sock);
+		else if (peer.bad)
 			serve_badly(sock);
 		else
 			vu_back_connect(&peer.back.vu, sock);
@@ -530,6 +594,43 @@ static void test_bad_back_ends(void **state)
 	close(null);
 }
 
+/*
+ * What a back-end says by itself: that its configuration changed, which the guest's link follows; what nobody
+ * knows, which is refused; and what is no message, after which it is not listened to any more.
+ */
+static void test_back_end_talks(void **state)
+{
+	static const uint32_t nonsense[3] = {VU_BACK_CONFIG_CHANGE, 0, 0};
+	int before = open_fds();
+
+	(void)state;
+	memset(&talk, 0, sizeof(talk));
+	talk.channel = -1;
+	talk.status = VIRTIO_NET_S_LINK_UP;
+	peer_start(TALKS);
+	assert_int_equal(open_front(1), 0);
+	assert_int_equal(be.mtu, 1300);
+	assert_int_equal(be.ops->start(&be, FEATURES | BIT(32), 2), 0);
+	__atomic_store_n(&talk.status, 0, __ATOMIC_RELEASE);
+	say_on_channel(VU_BACK_CONFIG_CHANGE);
+	WAIT_FOR(LOAD(talk.verdict[0]) == 1);
+	WAIT_FOR(LOAD(down) == 1);
+	__atomic_store_n(&talk.status, VIRTIO_NET_S_LINK_UP, __ATOMIC_RELEASE);
+	say_on_channel(VU_BACK_CONFIG_CHANGE);
+	WAIT_FOR(LOAD(up) == 1);
+	say_on_channel(99);
+	WAIT_FOR(LOAD(talk.verdict[1]) == 1);
+	assert_int_equal(send(talk.channel, nonsense, sizeof(nonsense), MSG_NOSIGNAL), sizeof(nonsense));
+	WAIT_FOR(send(talk.channel, nonsense, 1, MSG_NOSIGNAL) < 0);
+	assert_int_equal(LOAD(down), 1);
+	assert_int_equal(broken, 0);
+	be.ops->stop(&be);
+	close_front();
+	peer_kill();
+	close(talk.channel);
+	assert_int_equal(open_fds(), before);
+}
+
 /* The back-end holds our memory's fd: it must not be able to cut it. */
 static void test_memory_cannot_be_cut(void **state)
 {
@@ -554,6 +655,7 @@ int main(void)
 		cmocka_unit_test(test_nobody_there),
 		cmocka_unit_test(test_too_few_queues),
 		cmocka_unit_test(test_bad_back_ends),
+		cmocka_unit_test(test_back_end_talks),
 		cmocka_unit_test(test_memory_cannot_be_cut),
 	};
 	int r;
