@@ -171,8 +171,8 @@ $(O)/tests/unit/workloads_%_test: $(O)/obj/tests/unit/workloads_%_test.o $(O)/li
 	$(LINK) $^ $(BENCH_LIBS) -lcmocka
 $(O)/tests/unit/%_test: $(O)/obj/tests/unit/%_test.o $(O)/libbench.a $(O)/libbase.a
 	$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(BENCH_LIBS) -lcmocka
-# Our card beside QEMU's, by one trace: tests/vmm and tests/soak run it.
-$(O)/tests/differential: $(call obj,tests/differential/e1000.c) $(FAKE_OBJ) $(O)/libvmm.a $(O)/libbase.a
+# Our cards beside QEMU's, by one trace: tests/vmm and tests/soak run it.
+$(O)/tests/differential: $(call obj,$(wildcard tests/differential/*.c)) $(FAKE_OBJ) $(O)/libvmm.a $(O)/libbase.a
 	$(LINK) $^ $(VMM_LIBS)
 all: $(O)/tests/differential
 

@@ -1,5 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Our e1000 beside QEMU's through 10,000 traces (tests/differential/e1000.c).
+# Our cards beside QEMU's through 10,000 traces each (tests/differential).
 cd "$(dirname "$0")/../.." || exit 2
-"${O:-build}"/tests/differential 1 "${TRACES:-10000}"
+for card in e1000 virtio-net; do
+	"${O:-build}"/tests/differential $card 1 "${TRACES:-10000}" || exit 1
+done
