@@ -11,6 +11,6 @@ const struct mode mode_ide = {
 	.front = FRONT_IDE,
 	.server = SERVER_VMM,
 	.modules = ide_modules,
-	.knobs = BLOCK_KNOBS " dma",
+	.knobs = BLOCK_KNOBS " dma posted",
 	.make = block_make,
 };

@@ -37,6 +37,8 @@ const struct knob_info knob_table[] = {
 	 "vhost-user-blk: who serves it, our program or qemu-storage-daemon (default builtin)"},
 	{"shadow", KNOB_DEVICE, "on|off", "nvme: doorbells in memory, rung when the controller asks (default on)"},
 	{"dma", KNOB_DEVICE, "on|off", "ide: the disk moves data itself, or the processor word by word (default on)"},
+	{"posted", KNOB_DEVICE, "on|off",
+	 "ide: KVM keeps writes that only a later access acts on until there is one (default on)"},
 	{"vlan", KNOB_CARD, "1..4094",
 	 "VLAN that the card puts the virtual function into; its peer is in it too"},
 	{"spoofchk", KNOB_CARD, "on|off",

@@ -284,6 +284,7 @@ static void what_a_vmm_lacks_is_refused(void **state)
 		{"qemu", "", "in_order", "on", &mode_vhost_user_blk, -ENOTSUP},
 		{"qemu", "", "shadow", "off", &mode_nvme, -ENOTSUP},
 		{"qemu", "", "dma", "off", &mode_ide, -ENOTSUP},
+		{"qemu", "", "posted", "off", &mode_ide, -ENOTSUP},
 		{"builtin", "", "dma", "off", &mode_ide, 0},
 		{"builtin", "", "ioeventfd", "on", &mode_nvme, -ENOTSUP},
 		{"builtin", "", "ioeventfd", "on", &mode_virtio_blk, 0},

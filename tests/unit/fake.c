@@ -43,6 +43,26 @@ static int fake_ioeventfd(struct vm *vm, const struct ioeventfd *io, bool add)
 	return -ENOENT;
 }
 
+static int fake_post_ports(struct vm *vm, uint64_t addr, uint64_t len, bool add)
+{
+	struct fake *f = fake_of(vm);
+
+	if (add) {
+		if (f->n_posted == FAKE_LOG)
+			return -ENOSPC;
+		f->posted[f->n_posted].addr = addr;
+		f->posted[f->n_posted++].len = len;
+		return 0;
+	}
+	for (unsigned i = 0; i < f->n_posted; i++) {
+		if (f->posted[i].addr == addr && f->posted[i].len == len) {
+			f->posted[i] = f->posted[--f->n_posted];
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
 static int fake_memslot(struct vm *vm, unsigned slot, gpa_t gpa, uint64_t size, void *hva)
 {
 	struct fake *f = fake_of(vm);
@@ -118,6 +138,7 @@ static const struct vm_backend fake_backend = {
 	.this_vcpu = fake_this_vcpu,
 	.vm_fd = fake_vm_fd,
 	.ioeventfd = fake_ioeventfd,
+	.post_ports = fake_post_ports,
 	.memslot = fake_memslot,
 	.irq_line = fake_irq_line,
 	.msi_send = fake_msi_send,
@@ -139,6 +160,7 @@ struct vm *fake_vm_create(uint64_t mem_bytes)
 	}
 	f->this_vcpu = -1;
 	vm->backend_data = f;
+	posted_set_ring(&vm->posted, f->ring, sizeof(f->ring));
 	if (threads_start(&vm->threads) || pci_core_create(&vm->pci, vm)) {
 		fake_vm_destroy(vm);
 		return NULL;
@@ -183,6 +205,51 @@ uint64_t fake_read(struct pci_dev *dev, int bar, uint64_t off, unsigned len)
 void fake_write(struct pci_dev *dev, int bar, uint64_t off, unsigned len, uint64_t val)
 {
 	bus_write(bar_bus(dev, bar), dev->bar[bar].base + off, len, val);
+}
+
+static bool fake_port_posted(const struct fake *f, uint64_t port, unsigned len)
+{
+	for (unsigned i = 0; i < f->n_posted; i++)
+		if (port >= f->posted[i].addr && range_ok(port - f->posted[i].addr, len, f->posted[i].len))
+			return true;
+	return false;
+}
+
+unsigned fake_posted(struct vm *vm)
+{
+	const struct kvm_coalesced_mmio_ring *r = vm->posted.ring;
+
+	return (r->last + vm->posted.slots - __atomic_load_n(&r->first, __ATOMIC_ACQUIRE)) % vm->posted.slots;
+}
+
+/* As KVM's coalesced_mmio_write does it: one slot stays free. */
+static bool fake_ring_take(struct vm *vm, uint64_t port, unsigned len, uint64_t val)
+{
+	struct kvm_coalesced_mmio_ring *r = vm->posted.ring;
+	struct kvm_coalesced_mmio *e = &r->coalesced_mmio[r->last];
+
+	if (!fake_port_posted(fake_of(vm), port, len) || fake_posted(vm) == vm->posted.slots - 1)
+		return false;
+	e->phys_addr = port;
+	e->len = len;
+	e->pio = 1;
+	memcpy(e->data, &val, sizeof(val));
+	__atomic_store_n(&r->last, (r->last + 1) % vm->posted.slots, __ATOMIC_RELEASE);
+	return true;
+}
+
+void fake_out(struct vm *vm, uint64_t port, unsigned len, uint64_t val)
+{
+	if (fake_ring_take(vm, port, len, val))
+		return;
+	posted_flush(&vm->posted);
+	bus_write(&vm->pio, port, len, val);
+}
+
+uint64_t fake_in(struct vm *vm, uint64_t port, unsigned len)
+{
+	posted_flush(&vm->posted);
+	return bus_read(&vm->pio, port, len);
 }
 
 void fake_msix_on(struct pci_dev *dev, unsigned vectors)

@@ -27,6 +27,11 @@ struct fake {
 		uint64_t addr;
 		uint32_t data;
 	} msi[FAKE_LOG];
+	struct {
+		uint64_t addr, len;
+	} posted[FAKE_LOG]; /* ports whose writes are kept */
+	unsigned n_posted;
+	uint8_t ring[4096] __attribute__((aligned(8))); /* where they are kept, as KVM does */
 	struct ioeventfd ioeventfd[FAKE_LOG]; /* those registered now */
 	unsigned n_ioeventfd;
 	struct {
@@ -58,6 +63,11 @@ struct pci_dev *fake_attach(struct vm *vm, const struct pci_ops *ops, const char
 /* Through the bus, as a vCPU would; the BAR must be mapped. */
 uint64_t fake_read(struct pci_dev *dev, int bar, uint64_t off, unsigned len);
 void fake_write(struct pci_dev *dev, int bar, uint64_t off, unsigned len, uint64_t val);
+/* A port as for a vCPU, with KVM between: what is posted stays in the ring until another access. */
+void fake_out(struct vm *vm, uint64_t port, unsigned len, uint64_t val);
+uint64_t fake_in(struct vm *vm, uint64_t port, unsigned len);
+/* Writes that are in the ring. */
+unsigned fake_posted(struct vm *vm);
 /* Switch MSI-X on and program vector v with addr 0xfee00000, data 0x4000 + v, unmasked. */
 void fake_msix_on(struct pci_dev *dev, unsigned vectors);
 /*

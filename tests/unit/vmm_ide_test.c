@@ -36,12 +36,18 @@ static struct pci_dev *dev;
 
 static uint64_t in(unsigned port, unsigned len)
 {
-	return bus_read(&vm->pio, port, len);
+	return fake_in(vm, port, len);
 }
 
 static void out(unsigned port, unsigned len, uint64_t val)
 {
-	bus_write(&vm->pio, port, len, val);
+	fake_out(vm, port, len, val);
+}
+
+/* A register of the bus master. */
+static void bm_out(unsigned off, unsigned len, uint64_t val)
+{
+	out((unsigned)dev->bar[4].base + off, len, val);
 }
 
 static void open_disk(const char *options)
@@ -138,14 +144,14 @@ static void fill(uint8_t *buf, size_t len, unsigned seed)
 /* Starts the bus master with the table as it is; the status of both. */
 static uint8_t dma(uint8_t c, bool to_memory, uint8_t *bm)
 {
-	fake_write(dev, 4, 4, 4, TABLE_AT);
-	fake_write(dev, 4, 2, 1, BM_ERROR | BM_IRQ);
-	fake_write(dev, 4, 0, 1, to_memory ? BM_TO_MEMORY : 0);
+	bm_out(4, 4, TABLE_AT);
+	bm_out(2, 1, BM_ERROR | BM_IRQ);
+	bm_out(0, 1, to_memory ? BM_TO_MEMORY : 0);
 	out(PORTS + COMMAND, 1, c);
-	fake_write(dev, 4, 0, 1, BM_START | (to_memory ? BM_TO_MEMORY : 0));
+	bm_out(0, 1, BM_START | (to_memory ? BM_TO_MEMORY : 0));
 	c = ready();
-	*bm = (uint8_t)fake_read(dev, 4, 2, 1);
-	fake_write(dev, 4, 0, 1, 0);
+	*bm = (uint8_t)in((unsigned)dev->bar[4].base + 2, 1);
+	bm_out(0, 1, 0);
 	return c;
 }
 
@@ -452,18 +458,18 @@ static void a_reset_moves_no_write(void **state)
 	memset(data(), 0x5a, 8 * 512);
 	put_prd(0, DATA_AT, 8 * 512, true);
 	for (unsigned i = 0; i < 100; i++) {
-		fake_write(dev, 4, 4, 4, TABLE_AT);
+		bm_out(4, 4, TABLE_AT);
 		address(1000, 8);
 		if (i % 2) /* the bus master waits for the command, or it for the bus master */
-			fake_write(dev, 4, 0, 1, BM_START);
+			bm_out(0, 1, BM_START);
 		out(PORTS + COMMAND, 1, 0x35);
 		if (i % 4 == 2)
-			fake_write(dev, 4, 0, 1, BM_START);
+			bm_out(0, 1, BM_START);
 		out(CONTROL, 1, ATA_SRST);
 		out(CONTROL, 1, 0);
-		fake_write(dev, 4, 0, 1, BM_START);
+		bm_out(0, 1, BM_START);
 		assert_int_equal(ready(), ATA_DRDY | ATA_DSC);
-		fake_write(dev, 4, 0, 1, 0);
+		bm_out(0, 1, 0);
 	}
 	for (unsigned i = 0; i < 16; i++) {
 		assert_int_equal(pread(medium, sector, 512, i * 512), 512);
@@ -482,8 +488,8 @@ static void a_bus_master_without_a_transfer(void **state)
 	open_disk("");
 	put_prd(0, DATA_AT, 512, true);
 	memset(data(), 0x5a, 512);
-	fake_write(dev, 4, 4, 4, TABLE_AT);
-	fake_write(dev, 4, 0, 1, BM_START | BM_TO_MEMORY);
+	bm_out(4, 4, TABLE_AT);
+	bm_out(0, 1, BM_START | BM_TO_MEMORY);
 	for (unsigned i = 0; i < 10; i++) {
 		address(i, 1);
 		out(PORTS + COMMAND, 1, 0x24);
@@ -492,6 +498,87 @@ static void a_bus_master_without_a_transfer(void **state)
 		assert_int_equal(command(0xea) & ATA_ERR, 0);
 	}
 	assert_int_equal(data()[0], 0x5a);
+	close_disk();
+}
+
+/* What has been posted happens before what comes after it, whoever that is, and once only. */
+static void posted_writes_keep_their_order(void **state)
+{
+	static const struct {
+		const char *options;
+		unsigned posted; /* of an address and a table */
+	} cases[] = {{"", 11}, {",posted=off", 0}};
+	struct ide *d;
+	uint8_t bm;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		open_disk(cases[i].options);
+		d = dev->priv;
+		put_prd(0, DATA_AT, 512, true);
+		address(77, 1);
+		bm_out(4, 4, TABLE_AT);
+		bm_out(2, 1, BM_ERROR | BM_IRQ);
+		assert_int_equal(fake_posted(vm), cases[i].posted);
+		/* A second driver's read is an exit: it sees them all. */
+		assert_int_equal(in(PORTS + LBA0, 1), 77);
+		assert_int_equal(fake_posted(vm), 0);
+		assert_int_equal(dma(0x25, true, &bm) & ATA_ERR, 0);
+		/* More than the ring holds: those that find no room come after those that did. */
+		for (unsigned n = 0; n < 1000; n++)
+			out(PORTS + COUNT, 1, n & 0xff);
+		assert_int_equal(in(PORTS + COUNT, 1), 999 & 0xff);
+		assert_int_equal(d->count[1], 998 & 0xff);
+		close_disk();
+	}
+}
+
+/* On the disk's thread, which therefore does nothing between the two. */
+static void start_and_take_back(void *arg)
+{
+	(void)arg;
+	bm_out(0, 1, BM_START);
+	bm_out(2, 1, BM_IRQ);
+	assert_int_equal(fake_posted(vm), 1);
+}
+
+/* What takes the status back before the command ends has not taken back that of its end. */
+static void posted_writes_come_before_the_end(void **state)
+{
+	struct ide *d;
+
+	(void)state;
+	open_disk("");
+	d = dev->priv;
+	put_prd(0, DATA_AT, 512, true);
+	address(5, 1);
+	bm_out(4, 4, TABLE_AT);
+	out(PORTS + COMMAND, 1, 0x25);
+	io_thread_call(d->thread, start_and_take_back, NULL);
+	while (bus_read(&vm->pio, CONTROL, 1) & ATA_BSY) /* past the ring, which the thread empties */
+		;
+	assert_int_equal(in((unsigned)dev->bar[4].base + 2, 1) & (BM_ACTIVE | BM_IRQ), BM_IRQ);
+	close_disk();
+}
+
+/* Those of the bus master follow it, and are gone with it. */
+static void posted_ports_follow_the_bar(void **state)
+{
+	uint64_t old;
+
+	(void)state;
+	open_disk("");
+	old = dev->bar[4].base;
+	pci_cfg_write(dev, 0x20, 4, 0xd000);
+	fake_out(vm, old + 4, 4, TABLE_AT);
+	assert_int_equal(fake_posted(vm), 0);
+	bm_out(4, 4, TABLE_AT);
+	assert_int_equal(fake_posted(vm), 1);
+	assert_int_equal(in(0xd004, 4), TABLE_AT);
+	/* What is in the ring when its ports go is nobody's. */
+	bm_out(4, 4, 0);
+	pci_cfg_write(dev, 0x20, 4, 0xe000);
+	assert_int_equal(in(0xe004, 4), TABLE_AT);
 	close_disk();
 }
 
@@ -508,6 +595,9 @@ int main(void)
 		cmocka_unit_test(a_reset_ends_everything),
 		cmocka_unit_test(a_reset_moves_no_write),
 		cmocka_unit_test(a_bus_master_without_a_transfer),
+		cmocka_unit_test(posted_writes_keep_their_order),
+		cmocka_unit_test(posted_writes_come_before_the_end),
+		cmocka_unit_test(posted_ports_follow_the_bar),
 	};
 
 	log_init("test", LOG_ERROR);

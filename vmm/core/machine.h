@@ -5,6 +5,7 @@
 #define VMM_CORE_MACHINE_H
 
 #include "vmm/core/bus.h"
+#include "vmm/core/posted.h"
 #include "vmm/core/threads.h"
 
 struct pci_core;
@@ -13,6 +14,8 @@ struct pci_core;
 struct vm_backend {
 	int (*vm_fd)(struct vm *vm);
 	int (*ioeventfd)(struct vm *vm, const struct ioeventfd *io, bool add);
+	/* Writes of these ports go into posted.ring. */
+	int (*post_ports)(struct vm *vm, uint64_t addr, uint64_t len, bool add);
 	/* size 0 removes the slot. */
 	int (*memslot)(struct vm *vm, unsigned slot, gpa_t gpa, uint64_t size, void *hva);
 	void (*irq_line)(struct vm *vm, unsigned gsi, bool level);
@@ -35,6 +38,7 @@ struct vm {
 	const struct vm_backend *backend;
 	void *backend_data;
 	struct bus pio, mmio;
+	struct posted posted;
 	struct stats_page *stats;
 	struct pci_core *pci;
 	struct threads threads;

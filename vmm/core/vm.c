@@ -21,6 +21,7 @@ int vm_create(struct vm **out, const struct vm_opts *opts, const struct vm_backe
 	vm->may_reboot = opts->may_reboot;
 	bus_init(&vm->pio, "port");
 	bus_init(&vm->mmio, "memory-mapped");
+	posted_init(&vm->posted);
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_mutex_init(&vm->end_lock, NULL);
 	vm->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -52,6 +53,7 @@ void vm_destroy(struct vm *vm)
 	close_fd(&vm->end_fd);
 	pthread_mutex_destroy(&vm->end_lock);
 	pthread_mutex_destroy(&vm->lock);
+	posted_destroy(&vm->posted);
 	bus_destroy(&vm->mmio);
 	bus_destroy(&vm->pio);
 	free(vm);

@@ -36,6 +36,17 @@ int vm_map(struct vm *vm, bool pio, uint64_t base, uint64_t len, const struct bu
 void vm_unmap(struct vm *vm, bool pio, uint64_t base,
 	      const void *dev); /* dev: a guest can put two BARs at one base */
 
+/*
+ * Ports base + off and on, whose writes KVM keeps until something reaches the VMM (posted.h says which writes
+ * may be so). write gets offsets from base. -errno: they reach the bus as ever.
+ */
+typedef void (*posted_write_fn)(void *dev, uint64_t off, unsigned len, uint64_t val);
+int vm_post_ports(struct vm *vm, uint64_t base, uint64_t off, uint64_t len, posted_write_fn write, void *dev);
+/* All that dev has posted from base. */
+void vm_unpost_ports(struct vm *vm, uint64_t base, const void *dev);
+/* What has been posted until now reaches its device; the caller holds no device's lock. */
+void vm_flush_posted(struct vm *vm);
+
 /* A doorbell that KVM turns into an eventfd without leaving the kernel. */
 struct ioeventfd {
 	bool pio;

@@ -190,6 +190,15 @@ static int kvm_ioeventfd(struct vm *vm, const struct ioeventfd *io, bool add)
 	return vm_ioctl(vm, KVM_IOEVENTFD, &arg);
 }
 
+static int kvm_post_ports(struct vm *vm, uint64_t addr, uint64_t len, bool add)
+{
+	struct kvm_coalesced_mmio_zone arg = {.addr = addr, .size = (uint32_t)len, .pio = 1};
+
+	if (add)
+		return vm_ioctl(vm, KVM_REGISTER_COALESCED_MMIO, &arg);
+	return vm_ioctl(vm, KVM_UNREGISTER_COALESCED_MMIO, &arg);
+}
+
 static int kvm_memslot(struct vm *vm, unsigned slot, gpa_t gpa, uint64_t size, void *hva)
 {
 	struct kvm_userspace_memory_region arg = {
@@ -261,6 +270,7 @@ const struct vm_backend kvm_backend = {
 	.this_vcpu = kvm_this_vcpu,
 	.vm_fd = kvm_vm_fd,
 	.ioeventfd = kvm_ioeventfd,
+	.post_ports = kvm_post_ports,
 	.memslot = kvm_memslot,
 	.irq_line = kvm_irq_line,
 	.msi_send = kvm_msi_send,
@@ -307,6 +317,18 @@ static int add_vcpu(struct vm *vm, unsigned id)
 	return cpu_state_init(v);
 }
 
+/* A page behind the first vCPU's struct kvm_run. KVM before 4.20 posts no ports. */
+static void find_posted_ring(struct vm *vm)
+{
+	struct kvm *kvm = kvm_of(vm);
+	int page = ioctl(kvm->vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_COALESCED_MMIO);
+	size_t size = (size_t)sysconf(_SC_PAGESIZE), at = (size_t)page * size;
+
+	if (page > 0 && at + size <= kvm->run_size &&
+	    ioctl(kvm->vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_COALESCED_PIO) > 0)
+		posted_set_ring(&vm->posted, (uint8_t *)kvm->vcpu[0].run + at, size);
+}
+
 static int setup_all(struct vm *vm)
 {
 	struct kvm *kvm = kvm_of(vm);
@@ -331,6 +353,8 @@ static int setup_all(struct vm *vm)
 	kvm->run_size = (size_t)size;
 	for (unsigned i = 0; i < vm->n_cpus && !err; i++)
 		err = add_vcpu(vm, i);
+	if (!err)
+		find_posted_ring(vm);
 	if (!err && vm->may_reboot)
 		err = chip_state_save(vm);
 	return err;
@@ -358,6 +382,7 @@ int kvm_reset(struct vm *vm)
 	struct kvm *kvm = kvm_of(vm);
 	int err = 0;
 
+	posted_drop(&vm->posted);
 	for (unsigned i = 0; i < vm->n_cpus && !err; i++)
 		err = cpu_state_restore(&kvm->vcpu[i]);
 	if (err)
@@ -372,6 +397,7 @@ void kvm_teardown(struct vm *vm)
 	if (!kvm)
 		return;
 	vcpus_destroy(vm);
+	vm->posted.ring = NULL;
 	for (unsigned i = 0; i < STATS_VCPUS; i++) {
 		struct vcpu *v = &kvm->vcpu[i];
 

@@ -155,6 +155,7 @@ static void run_guest(struct vcpu *v)
 		if (err == EINTR || err == EAGAIN)
 			continue;
 		start_ns = clock_ns();
+		posted_flush(&v->vm->posted); /* what the guest wrote before */
 		if (err)
 			guest_crashed(v, strerror(err), (uint64_t)err);
 		else

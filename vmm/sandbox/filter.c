@@ -91,6 +91,8 @@ static const struct rule ioctls[] = {
 	{(uint32_t)KVM_IRQ_LINE, VCPU | IO | CONTROL, 0},
 	{(uint32_t)KVM_IRQFD, VCPU | CONTROL, 0},
 	{(uint32_t)KVM_IOEVENTFD, VCPU | CONTROL, 0},
+	{(uint32_t)KVM_REGISTER_COALESCED_MMIO, VCPU | CONTROL, 0},
+	{(uint32_t)KVM_UNREGISTER_COALESCED_MMIO, VCPU | CONTROL, 0},
 	{(uint32_t)KVM_SET_GSI_ROUTING, VCPU | CONTROL, 0},
 	{(uint32_t)KVM_SET_USER_MEMORY_REGION, VCPU | CONTROL, 0},
 	/* A crash's registers; a reboot. */

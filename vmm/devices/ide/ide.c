@@ -207,13 +207,10 @@ static void write_bm_command(struct ide *d, uint8_t val)
 	ata_dma_started(d);
 }
 
-static void ide_bar_write(struct pci_dev *pci, int bar, uint64_t off, unsigned len, uint64_t val)
+static void bm_write(void *arg, uint64_t off, unsigned len, uint64_t val)
 {
-	struct ide *d = pci->priv;
+	struct ide *d = arg;
 
-	(void)len;
-	if (bar != BM_BAR)
-		return;
 	pthread_mutex_lock(&d->lock);
 	if (off == BM_COMMAND)
 		write_bm_command(d, (uint8_t)val);
@@ -223,6 +220,12 @@ static void ide_bar_write(struct pci_dev *pci, int bar, uint64_t off, unsigned l
 	else if (off == BM_TABLE && len == 4)
 		d->bm_table = (uint32_t)val & ~3u;
 	pthread_mutex_unlock(&d->lock);
+}
+
+static void ide_bar_write(struct pci_dev *pci, int bar, uint64_t off, unsigned len, uint64_t val)
+{
+	if (bar == BM_BAR)
+		bm_write(pci->priv, off, len, val);
 }
 
 static uint64_t ide_bar_read(struct pci_dev *pci, int bar, uint64_t off, unsigned len)
@@ -242,6 +245,24 @@ static uint64_t ide_bar_read(struct pci_dev *pci, int bar, uint64_t off, unsigne
 		val = d->bm_table;
 	pthread_mutex_unlock(&d->lock);
 	return val;
+}
+
+/*
+ * The table and what takes back the status do nothing until a command or a start, which return to the VMM, or
+ * until a command ends (ide_io.c).
+ */
+static void ide_bar_moved(struct pci_dev *pci, int bar, uint64_t base)
+{
+	struct ide *d = pci->priv;
+
+	if (bar != BM_BAR || !d->posted)
+		return;
+	vm_unpost_ports(pci->vm, d->bm_base, d);
+	d->bm_base = base;
+	if (!base)
+		return;
+	vm_post_ports(pci->vm, base, BM_STATUS, 1, bm_write, d);
+	vm_post_ports(pci->vm, base, BM_TABLE, 4, bm_write, d);
 }
 
 static void ide_reset(struct pci_dev *pci)
@@ -284,6 +305,13 @@ static int map_ports(struct ide *d)
 	if (!err)
 		err = vm_map(d->pci->vm, true, CONTROL, 1, &control, d);
 	return err;
+}
+
+/* What says how a command is meant does nothing without it. */
+static void post_address(struct ide *d)
+{
+	if (d->posted && vm_post_ports(d->pci->vm, PORTS, FEATURE, COMMAND - FEATURE, port_write, d))
+		log_warn("%s: this host's KVM keeps no writes of ports: posted=off", d->pci->name);
 }
 
 static int open_thread(struct ide *d, uint64_t poll_ns)
@@ -342,11 +370,13 @@ static int ide_init(struct pci_dev *pci, const struct dev_opts *opts)
 	pci->priv = d;
 	d->pci = pci;
 	d->kick_fd = -1;
-	d->dma_knob = true;
+	d->dma_knob = d->posted = true;
 	pthread_mutex_init(&d->lock, NULL);
 	err = dev_opts_u64(opts, "poll_us", &poll_us, 0, 1000000);
 	if (!err)
 		err = dev_opts_bool(opts, "dma", &d->dma_knob);
+	if (!err)
+		err = dev_opts_bool(opts, "posted", &d->posted);
 	if (!err)
 		err = open_disk(d, opts);
 	if (err)
@@ -357,9 +387,11 @@ static int ide_init(struct pci_dev *pci, const struct dev_opts *opts)
 	err = make_function(d);
 	if (!err)
 		err = open_thread(d, poll_us * NSEC_PER_USEC);
-	if (!err)
-		name_registers(d);
-	return err;
+	if (err)
+		return err;
+	post_address(d);
+	name_registers(d);
+	return 0;
 }
 
 static void ide_exit(struct pci_dev *pci)
@@ -368,6 +400,7 @@ static void ide_exit(struct pci_dev *pci)
 
 	if (!d)
 		return;
+	vm_unpost_ports(pci->vm, PORTS, d);
 	vm_unmap(pci->vm, true, PORTS, d);
 	vm_unmap(pci->vm, true, CONTROL, d);
 	if (d->thread)
@@ -386,6 +419,7 @@ const struct pci_ops ide_ops = {
 	.init = ide_init,
 	.bar_read = ide_bar_read,
 	.bar_write = ide_bar_write,
+	.bar_moved = ide_bar_moved,
 	.reset = ide_reset,
 	.exit = ide_exit,
 };

@@ -8,7 +8,8 @@
  *      ide_io.c    what the thread does for them: blocks of PIO, DMA by its table
  *
  * A command is taken by the vCPU that writes it and carried out by the thread; the disk is busy (BSY)
- * meanwhile. All state is under one lock, which is not held while a request is with the medium.
+ * meanwhile. All state is under one lock, which is not held while a request is with the medium. What was
+ * posted (core/posted.h) before a command ends happens before its end.
  */
 #ifndef VMM_DEVICES_IDE_IDE_H
 #define VMM_DEVICES_IDE_IDE_H
@@ -42,6 +43,8 @@ struct ide {
 	struct io_thread *thread;
 	int kick_fd;
 	bool dma_knob;
+	bool posted;	  /* writes that nothing waits for stay in KVM */
+	uint64_t bm_base; /* of those of the bus master; 0: none */
 	struct stats_queue *stats;
 	pthread_mutex_t lock; /* inside of the PCI device's; everything below */
 	/* Registers: what was written last, and before that (LBA48 takes both). */

@@ -60,6 +60,7 @@ static void io_done(struct disk_req *io, int err)
 {
 	struct ide *d = container_of(io, struct ide, io);
 
+	vm_flush_posted(d->pci->vm);
 	pthread_mutex_lock(&d->lock);
 	if (d->phase != ATA_BUSY)
 		goto out;
@@ -132,6 +133,7 @@ static bool io_wanted(struct ide *d)
 {
 	bool begin;
 
+	vm_flush_posted(d->pci->vm);
 	pthread_mutex_lock(&d->lock);
 	begin = d->wanted && begin_io(d);
 	d->wanted = false;
