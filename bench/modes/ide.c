@@ -4,6 +4,12 @@
 
 static const char *const ide_modules[] = {"ata_piix", "sd_mod", NULL};
 
+/* Of a disk that cannot be told to offer no DMA, the driver makes no use of it. */
+static const char *ide_cmdline(const struct knobs *knobs)
+{
+	return text_if(!knobs_on(knobs, "dma", true), "libata.dma=0");
+}
+
 const struct mode mode_ide = {
 	.name = "ide",
 	.kind = MODE_BLOCK,
@@ -11,6 +17,7 @@ const struct mode mode_ide = {
 	.front = FRONT_IDE,
 	.server = SERVER_VMM,
 	.modules = ide_modules,
+	.cmdline = ide_cmdline,
 	.knobs = BLOCK_KNOBS " dma posted",
 	.make = block_make,
 };

@@ -52,6 +52,8 @@ struct mode {
 	 * elsewhere the device says which it wants.
 	 */
 	const char *const *modules;
+	/* What the Linux guest's kernel is told with these switches, beside what all are; NULL: nothing. */
+	const char *(*cmdline)(const struct knobs *knobs);
 	/* Its switches, blank-separated: rows of knobs.c, beside those that all modes have. */
 	const char *knobs;
 	const char *helper_knobs; /* those of them that the helper is told, and not the VMM; NULL: none */

@@ -79,12 +79,20 @@ static int vmm_there(struct vm_boot *b)
 }
 
 /* Caller frees. */
-static char *linux_cmdline(const struct vmm_adapter *vmm)
+static char *linux_cmdline(const struct cell *cell)
 {
-	return xasprintf("console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0 random.trust_cpu=on "
-			 "cryptomgr.notests%s%s%s",
-			 text_if(vmm->cmdline, " "), text_if(vmm->cmdline, vmm->cmdline),
-			 text_if(vmm->channel == AGENT_STDIO, " " VMM_ONE_PORT " " VMM_GUEST_NAMES));
+	const struct vmm_adapter *vmm = cell->vmm;
+	struct strbuf sb = STRBUF_INIT;
+
+	strbuf_adds(&sb, "console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0 random.trust_cpu=on "
+			 "cryptomgr.notests");
+	if (vmm->cmdline)
+		strbuf_addf(&sb, " %s", vmm->cmdline);
+	if (vmm->channel == AGENT_STDIO)
+		strbuf_adds(&sb, " " VMM_ONE_PORT " " VMM_GUEST_NAMES);
+	if (cell->mode->cmdline)
+		strbuf_addf(&sb, " %s", cell->mode->cmdline(&cell->knobs));
+	return strbuf_take(&sb);
 }
 
 static int vmm_argv(struct vm_boot *b, struct strlist *a)
@@ -114,7 +122,7 @@ static int vmm_argv(struct vm_boot *b, struct strlist *a)
 		job_write(&b->job, line, sizeof(line));
 		w.cmdline = line;
 	} else {
-		w.cmdline = cmdline = linux_cmdline(b->cell->vmm);
+		w.cmdline = cmdline = linux_cmdline(b->cell);
 	}
 	err = vmm_there(b);
 	if (!err && !w.kernel)

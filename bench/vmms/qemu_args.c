@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/strbuf.h"
 
 static void add_memory(const struct vmm_want *w, bool shared, struct strlist *a)
@@ -107,7 +108,7 @@ const struct knob_spelling qemu_spellings[] = {
 	{"ring", NULL},	     {"event_idx", "event_idx"}, {"indirect", "indirect_desc"},
 	{"queues", NULL},    {"irq", NULL},		 {"ioeventfd", "ioeventfd"},
 	{"offload", NULL},   {"mrg_rxbuf", "mrg_rxbuf"}, {"engine", NULL},
-	{"cache", NULL},     {NULL, NULL},
+	{"cache", NULL},     {"dma", NULL},		 {NULL, NULL},
 };
 
 /* A device of this text, with the knobs as QEMU spells them behind it. Frees the text. */
@@ -257,8 +258,14 @@ static int add_vhost_user_blk(const struct vmm_want *w, const struct vmm_adapter
 	return add_device(w, vmm, &sb, a);
 }
 
+/* Its disk always offers DMA; Linux is told to leave it (the mode's cmdline). */
 static int add_ide(const struct vmm_want *w, const struct vmm_adapter *vmm, struct strlist *a)
 {
+	if (w->micro && !knobs_on(w->knobs, "dma", true)) {
+		log_error("--set dma=off: %s's disk has no such switch, and the micro guest does what the disk can; use --guest=linux",
+			  vmm->name);
+		return -ENOTSUP;
+	}
 	strlist_add(a, "-device");
 	strlist_add(a, "piix3-ide,id=piix");
 	return add_disk(w, vmm, "ide-hd,bus=piix.0", NULL, a);

@@ -84,16 +84,34 @@ static void say_hello(uint64_t booted_ns)
 	report_flush();
 }
 
-static int load_module(const char *name)
+/* The words "NAME.KEY=VALUE" of the kernel's command line, for the module NN-NAME.ko: as modprobe does. */
+static void add_parameters(const char *file, const char *cmdline, struct strbuf *out)
 {
+	const char *name = strchr(file, '-');
+	size_t len = name ? strcspn(++name, ".") : 0;
+
+	for (const char *w = cmdline; len && *w; w += strspn(w, " \n")) {
+		size_t n = strcspn(w, " \n");
+
+		if (n > len && !strncmp(w, name, len) && w[len] == '.')
+			strbuf_addf(out, "%.*s ", (int)(n - len - 1), w + len + 1);
+		w += n;
+	}
+}
+
+static int load_module(const char *name, const char *cmdline)
+{
+	struct strbuf params = STRBUF_INIT;
 	char path[288];
 	int fd, err = 0;
 
 	snprintf(path, sizeof(path), "/modules/%s", name);
+	add_parameters(name, cmdline, &params);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if ((fd < 0 || syscall(SYS_finit_module, fd, "", 0)) && errno != EEXIST)
+	if ((fd < 0 || syscall(SYS_finit_module, fd, strbuf_str(&params), 0)) && errno != EEXIST)
 		err = agent_fail(-errno, "module %s: %s", name, strerror(errno));
 	close_fd(&fd);
+	strbuf_free(&params);
 	return err;
 }
 
@@ -105,14 +123,17 @@ static int is_file(const struct dirent *d)
 /* Names sort in load order; see workloads/image.h. */
 static int load_modules(void)
 {
+	struct strbuf cmdline = STRBUF_INIT;
 	struct dirent **name;
 	int err = 0, n = scandir("/modules", &name, is_file, alphasort);
 
+	file_read("/proc/cmdline", &cmdline);
 	for (int i = 0; i < n; i++) {
 		if (!err)
-			err = load_module(name[i]->d_name);
+			err = load_module(name[i]->d_name, strbuf_str(&cmdline));
 		free(name[i]);
 	}
+	strbuf_free(&cmdline);
 	if (n >= 0)
 		free(name);
 	return err;
