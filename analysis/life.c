@@ -62,8 +62,9 @@ char *life_cell(const json_t *rec)
 static const char *part_title(const char *part)
 {
 	static const char *const table[][2] = {
-		{"request", "the request, to the peer"},
+		{"request", "the request, to the other end"},
 		{"peer", "at the peer"},
+		{"medium", "in the host's kernel"},
 		{"answer", "the answer, to the guest"},
 		{"guest", "in the guest, until its next doorbell"},
 	};
@@ -110,7 +111,7 @@ static void print_lanes(const struct record_life *life, double sum_ns, FILE *out
 			100 * ns[i] / sum_ns);
 		sep = ", ";
 	}
-	fprintf(out, "\n* the packet waits meanwhile: %s\n", fmt_ns(waits));
+	fprintf(out, "\n* it waits meanwhile: %s\n", fmt_ns(waits));
 }
 
 static void print_check(const struct record_sample *s, const struct record_life *life, FILE *out)
@@ -126,6 +127,13 @@ static void print_check(const struct record_sample *s, const struct record_life 
 		(long long)life->dropped);
 }
 
+static const char *life_subject(const struct record *r)
+{
+	if (!strncmp(r->workload, "blk-", 4))
+		return "request";
+	return "packet";
+}
+
 void life_print(const json_t *rec, const struct record_sample *s, const struct record_life *life, FILE *out)
 {
 	struct table *t = table_new(6, ":#", "step:", "who:", "whose time:", ":ns", ":since the doorbell");
@@ -135,8 +143,8 @@ void life_print(const json_t *rec, const struct record_sample *s, const struct r
 	char *cell = life_cell(rec);
 	double sum_ns = 0;
 
-	fprintf(out, "the life of one packet: %s, %s (%s, times %s)\n\n", cell, r.workload, r.substrate,
-		r.time_base);
+	fprintf(out, "the life of one %s: %s, %s (%s, times %s)\n\n", life_subject(&r), cell, r.workload,
+		r.substrate, r.time_base);
 	free(cell);
 	for (size_t i = 0; record_step(life->steps, i, &step); i++) {
 		if (strcmp(step.part, part))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* `bench life`: where one packet is, from the guest's doorbell to the peer and back. */
+/* `bench life`: where one packet, or a disk's request, is: from the doorbell to the other end and back. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,11 +115,23 @@ static int show_result(const struct life_args *a, const struct run_result *resul
 	return status;
 }
 
+/* The first mode says of what kind they are. */
+static const char *life_workload(const char *modes)
+{
+	char *first = xasprintf("%.*s", (int)strcspn(modes, ","), modes);
+	bool net = mode_find(first, MODE_NET), block = mode_find(first, MODE_BLOCK);
+
+	free(first);
+	if (block && !net)
+		return "blk-latency";
+	return "net-latency";
+}
+
 static int life_run(const struct life_args *a, struct run_args *run, const struct run_call *call)
 {
 	struct run_result result;
 	struct plan plan;
-	int status, err = plan_make(&plan, "net-latency", run);
+	int status, err = plan_make(&plan, life_workload(run->modes), run);
 
 	if (err)
 		return err == -ENOTSUP ? EXIT_CANNOT : EXIT_USAGE;
@@ -171,17 +183,18 @@ static int life_main(int argc, char **argv)
 const struct command cmd_life = {
 	.name = "life",
 	.args = "MODE[,MODE...]",
-	.summary = "the life of one packet: each step of a request and its answer, with its time",
+	.summary = "the life of one packet, or of a disk's request: each step there and back, with its time",
 	.details =
-		"Boots a guest that sends one request at a time (net-latency), records every exit, wake-up, system call, frame\n"
-		"and interrupt of the window, and shows the trip whose time is the median: from the guest's doorbell to the\n"
-		"peer, back into the guest, and on to the next doorbell. Every nanosecond stands in one step; the sum is\n"
-		"compared with the latency that the guest measured in the same boot. In a deterministic lab (the default) a\n"
-		"nanosecond is virtual and the ladder the same each time.\n"
+		"Boots a guest that sends one request at a time (net-latency, blk-latency), records every exit, wake-up, system\n"
+		"call, frame and interrupt of the window, and shows the trip whose time is the median: from the guest's doorbell to\n"
+		"the peer or, of a disk, to the host's kernel, back into the guest, and on to the next doorbell. Every nanosecond\n"
+		"stands in one step; the sum is compared with the latency that the guest measured in the same boot. In a\n"
+		"deterministic lab (the default) a nanosecond is virtual and the ladder the same each time.\n"
 		"Exit status: 0, or 1 when the sum is not within 5 % of what was measured.",
 	.examples = "bench life virtio\n"
 		    "bench life vhost,virtio --vmm=builtin,qemu\n"
 		    "bench life e1000 --out=e1000.pdf --width=7in\n"
+		    "bench life virtio-blk,nvme\n"
 		    "bench life virtio --on=lab --json\n"
 		    "bench life --run=last",
 	.opts = life_opts,

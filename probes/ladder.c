@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "probes/steps.h"
 
@@ -61,6 +62,7 @@ struct way {
 	enum lane *lane; /* where the time after an event is spent */
 	struct thread_now *now;
 	size_t n_now;
+	bool disk; /* nobody is the peer: the host's kernel answers */
 };
 
 static enum lane lane_of_role(const struct life_thread *t)
@@ -85,6 +87,14 @@ static const struct life_thread *thread_find(const struct life_log *log, uint32_
 		if (log->thread[i].tid == tid)
 			return &log->thread[i];
 	return NULL;
+}
+
+static bool has_peer(const struct life_log *log)
+{
+	for (size_t i = 0; i < log->n_threads; i++)
+		if (!strcmp(log->thread[i].role, "peer"))
+			return true;
+	return false;
 }
 
 static bool is_role(const struct way *w, size_t i, const char *role)
@@ -184,7 +194,7 @@ static void way_open(struct way *w, struct life_log *log)
 
 	log_sort(log->event, room, log->n);
 	free(room);
-	*w = (struct way){.log = log, .e = log->event};
+	*w = (struct way){.log = log, .e = log->event, .disk = !has_peer(log)};
 	w->before = xcalloc(log->n + 1, sizeof(*w->before));
 	w->lane = xcalloc(log->n + 1, sizeof(*w->lane));
 	for (size_t i = 0; i < log->n; i++) {
@@ -331,7 +341,7 @@ static size_t path_back(const struct way *w, struct path *p, size_t i, bool answ
 /* ---- one trip ---- */
 
 struct trip {
-	size_t answer; /* the peer begins to send */
+	size_t answer; /* the peer begins to send; the service hands a request to the host's kernel */
 	size_t start;  /* the doorbell */
 	size_t number; /* of the answer */
 };
@@ -341,9 +351,27 @@ static bool is_send(uint64_t nr)
 	return nr == 1 || nr == 20 || nr == 44 || nr == 46; /* write, writev, sendto, sendmsg */
 }
 
+static bool is_disk_call(uint64_t nr)
+{
+	static const uint64_t calls[] = {SYS_io_uring_enter, SYS_pread64, SYS_pwrite64,
+					 SYS_preadv,	     SYS_pwritev, SYS_preadv2,
+					 SYS_pwritev2,	     SYS_fsync,	  SYS_fdatasync};
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		if (calls[i] == nr)
+			return true;
+	return false;
+}
+
 static bool is_answer(const struct way *w, size_t i)
 {
-	return w->e[i].kind == STEP_SYSCALL && is_send(w->e[i].arg) && is_role(w, i, "peer");
+	const struct life_event *e = &w->e[i];
+
+	if (e->kind != STEP_SYSCALL)
+		return false;
+	if (w->disk)
+		return is_disk_call(e->arg) && !is_role(w, i, "vcpu") && thread_find(w->log, e->tid);
+	return is_send(e->arg) && is_role(w, i, "peer");
 }
 
 /*
@@ -496,14 +524,27 @@ struct ladder {
 	const char *part;
 };
 
-/* There, at the peer, back, in the guest: where the packet is. */
+/* The other end has it from here on. */
+static bool at_other_end(const struct way *w, size_t i, size_t answer)
+{
+	if (w->disk)
+		return i == answer;
+	return is_role(w, i, "peer") && i <= answer && w->lane[i] == LANE_PEER;
+}
+
+static bool leaves_other_end(const struct way *w, size_t i, size_t answer)
+{
+	return i > answer && w->e[i].kind == (w->disk ? STEP_SYSRET : STEP_XMIT);
+}
+
+/* There, at the other end, back, in the guest: where the packet or the request is. */
 static void part_of(struct ladder *l, const struct way *w, size_t i, size_t answer)
 {
-	bool peer = is_role(w, i, "peer");
+	const char *other = w->disk ? "medium" : "peer";
 
-	if (!strcmp(l->part, "request") && peer && i <= answer && w->lane[i] == LANE_PEER)
-		l->part = "peer";
-	else if (!strcmp(l->part, "peer") && i > answer && w->e[i].kind == STEP_XMIT)
+	if (!strcmp(l->part, "request") && at_other_end(w, i, answer))
+		l->part = other;
+	else if (!strcmp(l->part, other) && leaves_other_end(w, i, answer))
 		l->part = "answer";
 	else if (!strcmp(l->part, "answer") && w->e[i].kind == LIFE_ENTRY && i > answer)
 		l->part = "guest";
@@ -575,8 +616,9 @@ static void trips_find(const struct way *w, struct trips *all)
 
 		if (!is_answer(w, i))
 			continue;
-		all->answers++;
 		t.start = request_find(w, i, first, &there);
+		/* A second call for one request of a disk has no doorbell of its own. */
+		all->answers += !w->disk || t.start != NONE;
 		if (t.start != NONE) {
 			all->v = xgrow(all->v, all->n, sizeof(*all->v));
 			all->v[all->n++] = t;
@@ -625,9 +667,9 @@ static json_t *ladder_choose(const struct way *w, const struct trips *all, const
 	size_t n = trips_sorted(w, all, c);
 	json_t *steps = NULL, *out = NULL;
 
-	*why = "no request was seen on its way from the guest to the peer";
+	*why = "no request was seen on its way from the guest to the other end";
 	for (size_t k = n / 2; k < n && !out; k++) {
-		*why = "the peer's answers were not seen on their way into the guest";
+		*why = "no answer was seen on its way into the guest";
 		steps = trip_steps(w, &all->v[c[k].trip], all->v[c[k].trip + 1].start);
 		if (steps)
 			out = ladder_json(all, n, c[k].ns, steps);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The life of one packet: from everything that happened in the window, in the order of its time, the way of
- * one request to the peer and of its answer back into the guest, and on to the next request.
+ * one request to the peer and of its answer back into the guest, and on to the next request. Where no thread
+ * is the peer, it is a disk's request: the other end is the host's kernel, in the call that hands it on.
  *
  * A trip is found backwards, because each thing has one cause while it may have many consequences: a thread
  * that runs was woken by someone, who was woken in turn, up to the exit in which the guest rang the doorbell.

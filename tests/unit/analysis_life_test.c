@@ -67,7 +67,7 @@ static void text_has_every_step(void **state)
 	assert_non_null(strstr(text, "exit: npf"));
 	assert_non_null(strstr(text, "guest runs *"));
 	assert_non_null(strstr(text, "KVM 600 ns (60 %)"));
-	assert_non_null(strstr(text, "the packet waits meanwhile: 400 ns"));
+	assert_non_null(strstr(text, "it waits meanwhile: 400 ns"));
 	assert_non_null(strstr(text, "-16.7 %, NOT within 5 %"));
 	free(text);
 	json_decref(rec);

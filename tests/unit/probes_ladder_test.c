@@ -366,6 +366,72 @@ static void own_card(void **state)
 	json_decref(j);
 }
 
+/* ---- a disk ---- */
+
+enum { SYS_URING = 426, SYS_WRITE = 1 };
+
+/* The thread asks the kernel twice: what it has handed on, and what has come back. No thread is the peer. */
+static void request_of_disk(struct recorder *r, uint64_t guest_ns)
+{
+	uint64_t kick, halt;
+
+	kick = r->ns += guest_ns;
+	at(r, 100, 0, VCPU, STEP_SIGNAL, 0);
+	at(r, 50, 0, VCPU, STEP_WAKE, IO);
+	exit_from(r, kick, 0, 150, 0, EXIT_KICK);
+	halt = r->ns += 400;
+	at(r, 100, 0, VCPU, STEP_SWITCH, IO);
+	at(r, 200, 0, IO, STEP_SYSCALL, SYS_URING);
+	at(r, 300, 0, IO, STEP_SYSRET, SYS_URING);
+	at(r, 100, 0, IO, STEP_SYSCALL, SYS_WRITE);
+	at(r, 100, 0, IO, STEP_RAISE, 0x31);
+	at(r, 50, 0, IO, STEP_WAKE, VCPU);
+	at(r, 100, 0, IO, STEP_SYSRET, SYS_WRITE);
+	at(r, 100, 0, IO, STEP_SYSCALL, SYS_URING);
+	at(r, 100, 0, IO, STEP_SYSRET, SYS_URING);
+	at(r, 100, 0, IO, STEP_SWITCH, VCPU);
+	at(r, 100, 0, VCPU, STEP_INJECT, 0x31);
+	exit_from(r, halt, 0, 50, 0, EXIT_HLT);
+}
+
+static void one_request_of_a_disk(void **state)
+{
+	static const struct life_thread no_peer[] = {{VCPU, "vcpu", "vcpu0"}, {IO, "io", "disk0"}};
+	struct recorder r;
+	const char *why;
+	json_t *j;
+
+	(void)state;
+	recorder_start(&r);
+	r.log.thread = no_peer;
+	r.log.n_threads = ARRAY_SIZE(no_peer);
+	for (int i = 0; i < 4; i++)
+		request_of_disk(&r, 1000);
+	j = ladder(&r, &why);
+	assert_non_null(j);
+	assert_int_equal(number(j, "trips"), 3);
+	assert_int_equal(number(j, "unclear"), 0);
+	assert_ladder(j,
+		      "request: kvm vcpu0: exit: reason 2 key 0\n"
+		      "request: kvm vcpu0: kick: eventfd signalled\n"
+		      "request: kvm vcpu0: wakes disk0 *\n"
+		      "request: guest vcpu0: guest runs *\n"
+		      "request: kvm vcpu0: exit: reason 1 key 0 *\n"
+		      "request: vmm disk0: gets the CPU\n"
+		      "medium: kernel disk0: io_uring_enter()\n"
+		      "answer: vmm disk0: back from io_uring_enter()\n"
+		      "answer: kernel disk0: write()\n"
+		      "answer: kernel disk0: interrupt 0x31 raised in the APIC\n"
+		      "answer: kernel disk0: wakes vcpu0 *\n"
+		      "answer: vmm disk0: back from write() *\n"
+		      "answer: kernel disk0: io_uring_enter() *\n"
+		      "answer: vmm disk0: back from io_uring_enter() *\n"
+		      "answer: kvm vcpu0: gets the CPU\n"
+		      "answer: kvm vcpu0: interrupt 0x31 injected\n"
+		      "guest: guest vcpu0: guest runs\n");
+	json_decref(j);
+}
+
 /* ---- nothing to tell ---- */
 
 static void no_trip(void **state)
@@ -391,7 +457,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_processor), cmocka_unit_test(two_processors),
 		cmocka_unit_test(service_awake), cmocka_unit_test(own_card),
-		cmocka_unit_test(no_trip),
+		cmocka_unit_test(one_request_of_a_disk), cmocka_unit_test(no_trip),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
