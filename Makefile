@@ -135,6 +135,12 @@ all: $(O)/tests/replay
 $(O)/tests/disk_kill $(O)/tests/power_cut: $(O)/tests/%: $(O)/obj/tests/soak/%.o $(call obj,tests/soak/lossy.c) $(O)/libbase.a
 	$(LINK) $^ -lmd -lm
 all: $(O)/tests/disk_kill $(O)/tests/power_cut
+# In a guest that has no libraries: tests/soak/file_ops.sh.
+$(O)/tests/file_ops: tests/soak/file_ops.c
+	@mkdir -p $(@D)
+	@echo "  CC      $< (static)"
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
+all: $(O)/tests/file_ops
 
 # ---- the micro guest: freestanding, multiboot ELF32 with 64-bit code inside -------------------
 MICRO_SRC := $(wildcard workloads/micro/*.c workloads/micro/*.S) workloads/job.c workloads/blk_load.c
@@ -264,6 +270,7 @@ soak: all unit-bins ## the long versions: simulations, a regression found, kills
 	$(Q)O=$(O) LAB_KILLS=5 tests/soak/kill.sh
 	$(Q)O=$(O) tests/soak/disk_kill.sh
 	$(Q)O=$(O) tests/soak/ext4_kill.sh
+	$(Q)O=$(O) tests/soak/file_ops.sh
 	$(Q)O=$(O) tests/soak/rebind.sh
 	$(Q)O=$(O) tests/soak/sriov.sh
 	$(Q)O=$(O) tests/soak/deterministic.sh

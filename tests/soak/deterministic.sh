@@ -3,12 +3,12 @@
 # --deterministic: five repetitions agree in every count and every virtual time, one of them while both cores are kept
 # busy; and one port read added per transaction in the guest is found as exactly so many exits.
 #
-#   tests/soak/deterministic.sh [NAME...]               boot, paths, sriov, latency, extra (default: all)
+#   tests/soak/deterministic.sh [NAME...]               boot, paths, sriov, latency, disks, extra (default: all)
 #   tests/soak/deterministic.sh --lab=intel [NAME...]   boot and memory under both kinds of paging, cost, paths (default: all)
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 : "${O:=build}" "${REPS:=5}"
-where=--deterministic cases='boot paths sriov latency extra' paging=
+where=--deterministic cases='boot paths sriov latency disks extra' paging=
 [ "${1:-}" != --lab=intel ] || { where=$1 cases='boot cost memory paths' paging='--set=paging=nested,shadow'; shift; }
 dir=$(mktemp -d)
 : "${STORE:=$dir/store}"
@@ -72,6 +72,10 @@ for w in ${*:-$cases}; do
 	paths) same paths net-throughput --mode=e1000,virtio,vhost --work=4M ;;
 	sriov) same sriov net-throughput --mode=sriov --work=4M ;;
 	latency) same latency net-latency --mode=virtio --work=200 ;;
+	disks)
+		same disk-latency blk-latency --mode=ide,nvme,virtio-blk,vhost-user-blk --work=100
+		same disk-sync blk-sync --mode=ide,nvme,virtio-blk --work=50
+		;;
 	extra) extra ;;
 	*) echo "deterministic: no case $w" >&2; exit 2 ;;
 	esac
