@@ -62,7 +62,7 @@ needs_bochs() {
 	no_emulator
 }
 
-# One boot, ten guests: with EPT and APICv, without either, without both.
+# One boot, eleven guests: with EPT and APICv, without either, without both.
 @test "VT-x: counts are the tracepoint's and KVM's own, every reason has its name, every row its key" {
 	needs_bochs
 	mkdir "$BATS_TEST_TMPDIR/out"

@@ -20,7 +20,7 @@ SEEN = {
 # Of these the hardware tells more than the reason. (An EPT violation on RAM has no device.)
 KEYED = {0, 18, 28, 29, 30, 31, 32, 44, 45, 49, 56}
 GUESTS = ("named", "cost", "every", "triple", "task", "cost_no_apicv", "every_no_apicv",
-          "cost_shadow", "every_shadow", "cost_neither")
+          "cost_shadow", "every_shadow", "cost_neither", "every_neither")
 ENDED = ("triple", "task")  # they do not say goodbye
 NUMBER = {name: n for n, name in SEEN.items()}
 

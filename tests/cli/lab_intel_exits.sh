@@ -43,3 +43,4 @@ count_thrice cost_shadow workload=exit-cost
 count every_shadow workload=every-exit
 kvm ept=0 enable_apicv=0
 count_thrice cost_neither workload=exit-cost
+count every_neither workload=every-exit
