@@ -40,8 +40,9 @@ static const struct opt lab_opts[] = {
 /* What a machine that reads nothing of this host needs for any command, and what this one needs. */
 static int load_cargo(struct cargo *c, const struct lab_args *a, const char *command, const char *kernel_dir)
 {
-	static const char *const modules[] = {"kvm_intel", "virtio_pci", "virtio_net", "e1000"};
-	struct strlist names = STRLIST_INIT;
+	static const char *const modules[] = {"virtio_pci", "virtio_net", "e1000"};
+	struct strlist names = STRLIST_INIT, own = STRLIST_INIT;
+	const char *kvm = machine_find(a->lab)->kvm;
 	int err;
 
 	for (size_t i = 0; i < ARRAY_SIZE(modules); i++)
@@ -50,8 +51,13 @@ static int load_cargo(struct cargo *c, const struct lab_args *a, const char *com
 	cargo_add_kernel_file(c, kernel_dir, "vmlinux");
 	cargo_add_kernel_file(c, kernel_dir, "vmlinuz");
 	cargo_add_shell(c);
+	if (kvm) /* which may be loaded anew */
+		strlist_add(&own, kvm);
 	err = cargo_add_modules(c, kernel_dir, &names);
+	if (!err)
+		err = cargo_add_lab_modules(c, a->kernel, &own);
 	strlist_free(&names);
+	strlist_free(&own);
 	if (!err)
 		err = cargo_add_command(c, command);
 	for (size_t i = 0; i < a->carry.n && !err; i++)

@@ -56,14 +56,17 @@ static int lab_load_file(const char *dir, const char *file, const char *params)
 	return err;
 }
 
-/* The lab's own kernel is always the default one. The module is the last of what it needs. */
+/* The module is the last of what it needs. */
 int kmod_lab_load(const char *name, const char *params)
 {
-	char *dir = path_kernel("default", "modules");
 	const char *const names[] = {name, NULL};
 	struct strlist files = STRLIST_INIT;
+	struct utsname u;
 	int err = -ENOENT;
+	char *dir;
 
+	uname(&u);
+	dir = path_kernel(u.release, "modules");
 	if (dir)
 		err = modules_resolve(dir, names, &files);
 	if (!err && !files.n)

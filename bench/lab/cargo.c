@@ -26,10 +26,10 @@ void cargo_add_program(struct cargo *c, const char *path)
 		strlist_add_once(&c->programs, path);
 }
 
-void cargo_add_kernel_file(struct cargo *c, const char *kernel_dir, const char *name)
+static void add_kernel_file(struct cargo *c, const char *kernel_dir, const char *as, const char *name)
 {
 	char *host = xasprintf("%s/%s", kernel_dir, name);
-	char *path = xasprintf(LAB_SEALED_CACHE "/kernels/default/%s", name);
+	char *path = xasprintf(LAB_SEALED_CACHE "/kernels/%s/%s", as, name);
 
 	if (file_exists(host))
 		cargo_add_file(c, path, host, 0644);
@@ -37,7 +37,12 @@ void cargo_add_kernel_file(struct cargo *c, const char *kernel_dir, const char *
 	free(path);
 }
 
-int cargo_add_modules(struct cargo *c, const char *kernel_dir, const struct strlist *names)
+void cargo_add_kernel_file(struct cargo *c, const char *kernel_dir, const char *name)
+{
+	add_kernel_file(c, kernel_dir, "default", name);
+}
+
+static int add_modules(struct cargo *c, const char *kernel_dir, const char *as, const struct strlist *names)
 {
 	static const char *const indexes[] = {"modules/modules.dep", "modules/modules.alias",
 					      "modules/modules.builtin", "modules/modules.softdep"};
@@ -48,15 +53,34 @@ int cargo_add_modules(struct cargo *c, const char *kernel_dir, const struct strl
 	if (names->n)
 		err = modules_resolve(moddir, (const char *const *)names->v, &all);
 	for (size_t i = 0; i < ARRAY_SIZE(indexes); i++)
-		cargo_add_kernel_file(c, kernel_dir, indexes[i]);
+		add_kernel_file(c, kernel_dir, as, indexes[i]);
 	for (size_t i = 0; i < all.n; i++) {
 		char *name = xasprintf("modules/%s", all.v[i]);
 
-		cargo_add_kernel_file(c, kernel_dir, name);
+		add_kernel_file(c, kernel_dir, as, name);
 		free(name);
 	}
 	strlist_free(&all);
 	free(moddir);
+	return err;
+}
+
+int cargo_add_modules(struct cargo *c, const char *kernel_dir, const struct strlist *names)
+{
+	return add_modules(c, kernel_dir, "default", names);
+}
+
+int cargo_add_lab_modules(struct cargo *c, const char *kernel, const struct strlist *names)
+{
+	char *dir;
+	int err = -ENOENT;
+
+	if (!names->n)
+		return 0;
+	dir = path_kernel(text_or(kernel, "default"), "");
+	if (dir)
+		err = add_modules(c, dir, strrchr(dir, '/') + 1, names);
+	free(dir);
 	return err;
 }
 

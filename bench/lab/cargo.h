@@ -27,6 +27,8 @@ void cargo_add_program(struct cargo *c, const char *path);
 void cargo_add_kernel_file(struct cargo *c, const char *kernel_dir, const char *name);
 /* Modules with all they need, and what modules_resolve reads to find them. 0 or -errno (logged). */
 int cargo_add_modules(struct cargo *c, const char *kernel_dir, const struct strlist *names);
+/* The same of the lab's own kernel (NULL: the usual one), under its release, for the lab itself to load. */
+int cargo_add_lab_modules(struct cargo *c, const char *kernel, const struct strlist *names);
 /*
  * Our own programs and the micro guest beside them; bin_dir: where they will lie; vmm, and the directory of
  * our helpers: instead of the usual ones, or NULL.

@@ -29,10 +29,10 @@
 
 #define BOOT_LIMIT_NS (300 * NSEC_PER_SEC)
 
-/* The guest's modules, and those that the path is made of. */
+/* The guests' modules, and those of the lab's own kernel that the paths are made of. */
 static int add_modules(struct cargo *cargo, const struct plan *p, const char *kernel_dir)
 {
-	struct strlist names = STRLIST_INIT;
+	struct strlist names = STRLIST_INIT, own = STRLIST_INIT;
 	int err;
 
 	for (size_t i = 0; i < p->n_cells; i++) {
@@ -42,12 +42,15 @@ static int add_modules(struct cargo *cargo, const struct plan *p, const char *ke
 		for (const char *const *m = c->mode->modules; *m && c->vmm; m++)
 			strlist_add_once(&names, vmm_guest_module(c->vmm, &c->knobs, *m));
 		if (medium)
-			strlist_add_once(&names, medium);
+			strlist_add_once(&own, medium);
 	}
 	if (plan_needs(p) & NEED_LAB && machine_find(p->args->lab)->kvm) /* which is loaded anew */
-		strlist_add_once(&names, machine_find(p->args->lab)->kvm);
+		strlist_add_once(&own, machine_find(p->args->lab)->kvm);
 	err = cargo_add_modules(cargo, kernel_dir, &names);
+	if (!err)
+		err = cargo_add_lab_modules(cargo, plan_lab_kernel(p), &own);
 	strlist_free(&names);
+	strlist_free(&own);
 	return err;
 }
 
