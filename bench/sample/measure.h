@@ -17,6 +17,7 @@ struct observed {
 	bool open_ends;                 /* the load was in flight at the window's edges */
 	bool foreign_helper; /* who serves the disk counts nothing for us */
 	bool contained; /* no VM, but namespaces: no exits, which the table says */
+	bool translated; /* a VM without KVM: no exits, and nobody sees its marker */
 };
 
 /*

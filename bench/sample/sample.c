@@ -150,6 +150,7 @@ static int boot_measure(struct vm_boot *b, struct record_sample *s)
 	o.boot_ns = b->boot_ns;
 	o.open_ends = b->job.tool != JOB_ENGINE;
 	o.contained = b->cell->mode->apart;
+	o.translated = b->cell->vmm && !cell_uses_kvm(b->cell);
 	o.foreign_helper = b->path.foreign_helper;
 	if (b->cell->vmm && b->cell->vmm->ours && !stats_page_copy(b->stats_fd, b->stats, sizeof(*b->stats)))
 		o.stats = b->stats;

@@ -244,22 +244,23 @@ static void parts_of_a_window(void **state)
 {
 	static const struct {
 		const char *laps;
-		bool contained;
+		bool contained, translated;
 		int err;
 		double first, second; /* exits per operation; -1: no number */
 	} cases[] = {
-		{"[100, 101, 150, 191]", false, 0, 0, 2},
-		{"[100, 301, 302, 303]", false, 0, 2, 0},
-		{"[100, 101, 150]", false, -EIO, -1, -1},
-		{"[1, 2, 3, 4, 5, 6]", false, -EIO, -1, -1},
-		{"[]", false, -EIO, -1, -1},
-		{NULL, true, 0, 0, 0},
-		{NULL, false, 0, -1, -1},
+		{"[100, 101, 150, 191]", false, false, 0, 0, 2},
+		{"[100, 301, 302, 303]", false, false, 0, 2, 0},
+		{"[100, 101, 150]", false, false, -EIO, -1, -1},
+		{"[1, 2, 3, 4, 5, 6]", false, false, -EIO, -1, -1},
+		{"[]", false, false, -EIO, -1, -1},
+		{"[]", false, true, 0, -1, -1},
+		{NULL, true, false, 0, 0, 0},
+		{NULL, false, false, 0, -1, -1},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct observed o = {.contained = cases[i].contained};
+		struct observed o = {.contained = cases[i].contained, .translated = cases[i].translated};
 		struct record_sample s = {.ok = true};
 		const json_t *first, *second;
 		char *why = NULL;
