@@ -13,7 +13,7 @@ known() {
 	timeout 120 "$bench" profile --json -- "$BATS_FILE_TMPDIR/truth" "$1" "$BATS_TEST_TMPDIR/truth.json" >"$BATS_TEST_TMPDIR/json"
 }
 
-# holds EXPRESSION: true in Python of the probes' j, the truth t, rows(...), out_of_kvm(...) and near(shown, true, inside).
+# holds EXPRESSION: true in Python of the probes' j, the truth t, rows(...), out_of_kvm(...), truth() and near(shown, true).
 holds() {
 	python3 - "$BATS_TEST_TMPDIR" "$1" <<-'EOF'
 		import json, sys
@@ -22,13 +22,17 @@ holds() {
 		def rows(what, **like):
 		    return sum(e[what] for e in j["exits"] if all(e[k] == v for k, v in like.items()))
 
+		# What the program says was userspace's; it reads its clock outside of KVM_RUN and the probes see events inside of it,
+		# so half of what lies between may be meant.
+		def truth(vm=""):
+		    return t[vm + "user_ns"] + t[vm + "off_ns"] + t[vm + "edge_ns"] / 2
+
 		# What an exit takes that is not KVM's own work: a thread may wait and sleep in userspace, too.
 		def out_of_kvm(**like):
 		    return sum(rows(part, **like) for part in ("user_ns", "wait_ns", "asleep_ns"))
 
-		# The program reads its clock outside of KVM_RUN, the probes see events inside of it.
-		def near(shown, true, inside=0):
-		    low, high = 0.98 * true, 1.02 * true + inside
+		def near(shown, true, more=0):
+		    low, high = 0.98 * true, 1.02 * true + more
 		    print(f"shown {shown / 1e6:.3f} ms, true {true / 1e6:.3f} ms ({low / 1e6:.3f} to {high / 1e6:.3f})", file=sys.stderr)
 		    return low <= shown <= high
 
@@ -42,27 +46,28 @@ holds() {
 
 @test "an exit that returns to userspace twice: all of its time there is userspace's" {
 	known twice
-	holds 't["exits"] - 1 == rows("count", key="in 0x2f0") == 200'
-	holds 'near(rows("user_ns", key="in 0x2f0"), t["user_cpu_ns"], t["inside_ns"])'
-	holds 'near(out_of_kvm(key="in 0x2f0"), t["user_ns"], t["inside_ns"])'
+	holds 't["exits"] - 1 == rows("count", key="in 0x2f0") == 20'
+	holds 'near(out_of_kvm(key="in 0x2f0"), truth())'
+	holds 'rows("user_ns", key="in 0x2f0") >= 0.98 * t["user_cpu_ns"]'
 }
 
 @test "two VMs take turns on one thread: each exit is its own vCPU's" {
 	known two_vms
-	holds 'rows("count", key="in 0x2f0") == rows("count", key="in 0x2f1") == 100'
-	holds 'near(out_of_kvm(key="in 0x2f0"), t["user_ns"] + t["off_ns"], t["inside_ns"] - t["off_ns"] - t["b_off_ns"])'
-	holds 'near(out_of_kvm(key="in 0x2f1"), t["b_user_ns"] + t["b_off_ns"], t["inside_ns"] - t["off_ns"] - t["b_off_ns"])'
+	holds 'rows("count", key="in 0x2f0") == rows("count", key="in 0x2f1") == 20'
+	holds 'near(out_of_kvm(key="in 0x2f0"), truth())'
+	holds 'near(out_of_kvm(key="in 0x2f1"), truth("b_"))'
 }
 
 @test "a vCPU that three threads hand on: every exit has its userspace part" {
 	known handover
-	holds 't["exits"] - 1 == rows("count", key="in 0x2f0") == rows("user_count", key="in 0x2f0") == 210'
-	holds 'near(out_of_kvm(key="in 0x2f0"), t["user_ns"] + t["off_ns"], t["inside_ns"] - t["off_ns"])'
+	holds 't["exits"] - 1 == rows("count", key="in 0x2f0") == rows("user_count", key="in 0x2f0") == 42'
+	holds 'near(out_of_kvm(key="in 0x2f0"), truth())'
 }
 
 @test "a guest that spins beside a hog: waiting for the CPU is waiting, not KVM" {
 	known hog
-	holds 'near(rows("wait_ns"), t["wait_ns"])'
+	# The first exit goes on until the hog is there.
+	holds 'near(rows("wait_ns") - rows("wait_ns", key="in 0x2f0"), t["wait_ns"])'
 	holds 'near(rows("guest_ns") + rows("total_ns"), t["all_ns"])'
 	holds 'rows("kvm_ns") < 0.05 * t["cpu_ns"]'
 }
@@ -70,7 +75,8 @@ holds() {
 @test "a handler that works and sleeps: the sleep is told apart" {
 	known sleeps
 	holds 'near(rows("asleep_ns"), t["asleep_ns"])'
-	holds 'near(rows("user_ns", key="in 0x2f0"), t["user_cpu_ns"], t["inside_ns"])'
+	holds 'near(out_of_kvm(key="in 0x2f0"), truth())'
+	holds 'rows("user_ns", key="in 0x2f0") >= 0.98 * t["user_cpu_ns"]'
 	holds 'near(rows("guest_ns") + rows("total_ns") - rows("total_ns", reason="hlt"), t["all_ns"])'
 }
 
