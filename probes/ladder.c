@@ -513,9 +513,9 @@ static void what_text(const struct way *w, size_t i, char *buf, size_t size)
 	else if (e->kind == STEP_IRQ)
 		snprintf(buf, size, "interrupt of %.8s", (const char *)&e->arg);
 	else if (e->kind == STEP_RAISE)
-		snprintf(buf, size, "interrupt 0x%x raised in the APIC", (unsigned)e->arg);
+		snprintf(buf, size, "interrupt 0x%x raised in the APIC", STEP_VECTOR(e->arg));
 	else
-		snprintf(buf, size, "interrupt 0x%x injected", (unsigned)e->arg);
+		snprintf(buf, size, "interrupt 0x%x injected", STEP_VECTOR(e->arg));
 }
 
 struct ladder {

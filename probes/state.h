@@ -251,10 +251,14 @@ enum step_kind {
 	STEP_SOFTIRQ_END,
 	STEP_IRQ,         /* the first 8 bytes of its name */
 	STEP_IRQ_END,
-	STEP_RAISE,       /* in a virtual local APIC; vector */
+	STEP_RAISE,       /* in a virtual local APIC; STEP_IRQ_OF its vCPU and vector */
 	STEP_INJECT,      /* the same */
 	STEP_EOI,
 };
+
+#define STEP_IRQ_OF(vcpu, vector) ((__u64)(vcpu) << 8 | (vector))
+#define STEP_VECTOR(arg)	  ((unsigned)((arg) & 0xff))
+#define STEP_VCPU(arg)		  ((unsigned)((arg) >> 8))
 
 struct step_event {
 	__u64 ns, arg;

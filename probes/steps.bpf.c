@@ -177,15 +177,17 @@ int BPF_PROG(step_raise, __u32 apicid, __u16 dm, __u16 tm, __u8 vector)
 {
 	if (!hot.gate || !current_may_serve())
 		return 0;
-	return step_put(STEP_RAISE, vector);
+	return step_put(STEP_RAISE, STEP_IRQ_OF(apicid, vector));
 }
 
 SEC("tp_btf/kvm_inj_virq")
 int BPF_PROG(step_inject, unsigned int vector)
 {
-	if (!hot.gate || !vcpu_current())
+	struct vcpu_state *s = vcpu_current();
+
+	if (!hot.gate || !s)
 		return 0;
-	return step_put(STEP_INJECT, vector);
+	return step_put(STEP_INJECT, STEP_IRQ_OF(s->vcpu_id, vector));
 }
 
 SEC("tp_btf/kvm_eoi")

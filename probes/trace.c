@@ -16,6 +16,7 @@
 #include "probes/trace.h"
 
 #define TRACE_THREADS 64
+#define TRACE_VCPUS   64 /* of more, those whose interrupts have arrows of their own */
 #define VECTORS	      256
 
 /* A thread that has a track of its own, which has its number. */
@@ -34,8 +35,8 @@ struct trace {
 	struct trace_thread thread[TRACE_THREADS];
 	size_t n_threads;
 	uint64_t flows;           /* arrows so far */
-	uint64_t kick;            /* that of the last kick, which has woken nobody yet */
-	uint64_t raised[VECTORS]; /* that of an interrupt which is not injected yet */
+	struct step_event kick;   /* the last one, which may wake somebody yet; ns 0: none */
+	uint64_t raised[TRACE_VCPUS][VECTORS]; /* the arrow of an interrupt which is not injected yet */
 };
 
 /* ---- Chrome's format ---- */
@@ -195,29 +196,42 @@ static void trace_instant(struct trace *t, const struct step_event *e, const cha
 							       .flow_end = flow_end});
 }
 
-static void trace_kick(struct trace *t, const struct step_event *e)
+/* The last kick is known for what it was: of this arrow, or of none, since it woke nobody. */
+static void trace_kick_put(struct trace *t, uint64_t flow)
 {
-	t->kick = ++t->flows;
-	trace_instant(t, e, "kick", t->kick, 0);
+	if (t->kick.ns)
+		trace_instant(t, &t->kick, "kick", flow, 0);
+	t->kick.ns = 0;
 }
 
-/* Who is woken by a kick works for it, until it sleeps. */
+static void trace_kick(struct trace *t, const struct step_event *e)
+{
+	trace_kick_put(t, 0);
+	t->kick = *e;
+}
+
+/* Whom the kicking thread wakes works for the kick, until it sleeps. */
 static void trace_wake(struct probes *p, const struct step_event *e)
 {
 	struct trace_thread *th = trace_thread(p, (uint32_t)e->arg);
+	struct trace *t = p->trace;
+	struct step_event there = {.ns = e->ns};
 
-	if (!th || !p->trace->kick || vcpu_of_tid(p, th->tid))
+	if (!th || !t->kick.ns || t->kick.tid != e->tid || vcpu_of_tid(p, th->tid))
 		return;
-	th->flow = p->trace->kick;
-	p->trace->kick = 0;
+	th->flow = ++t->flows;
+	trace_kick_put(t, th->flow);
+	there.tid = th->tid;
+	if (th->on_cpu) /* about to sleep, and does not */
+		trace_instant(t, &there, "kicked while awake", th->flow, 0);
 }
 
 static void trace_interrupt(struct trace *t, const struct trace_thread *th, const struct step_event *e)
 {
-	uint64_t *flow = &t->raised[e->arg % VECTORS];
+	uint64_t *flow = &t->raised[STEP_VCPU(e->arg) % TRACE_VCPUS][STEP_VECTOR(e->arg)];
 	char name[32];
 
-	snprintf(name, sizeof(name), "interrupt 0x%x", (unsigned)e->arg);
+	snprintf(name, sizeof(name), "interrupt 0x%x", STEP_VECTOR(e->arg));
 	if (e->kind == STEP_INJECT) {
 		trace_instant(t, e, name, 0, *flow);
 		*flow = 0;
@@ -282,6 +296,8 @@ static void trace_exit_event(struct probes *p, const struct exit_event *e)
 	    names_find(p->names, s.tgid, p->backend, e->reason, e->key, device, sizeof(device)))
 		s.key = device;
 	snprintf(name, sizeof(name), "vCPU %d", s.vcpu);
+	if (p->trace->kick.tid == e->tid) /* the exit that it was in is over */
+		trace_kick_put(p->trace, 0);
 	if (*track != v->serial && p->trace->json)
 		trace_write_track(p->trace->file, s.tgid, s.tid, s.vcpu);
 	else if (*track != v->serial)
@@ -293,9 +309,9 @@ static void trace_exit_event(struct probes *p, const struct exit_event *e)
 		trace_exit_put(p->trace, &s);
 }
 
-static int on_event(void *ctx, void *data, size_t size)
+int trace_on_event(void *probes, void *data, size_t size)
 {
-	struct probes *p = ctx;
+	struct probes *p = probes;
 
 	if (size == sizeof(struct exit_event))
 		trace_exit_event(p, data);
@@ -316,7 +332,7 @@ bool trace_has_threads(const struct probes_opts *opts)
 	return opts->trace && opts->pid && !is_json(opts->trace);
 }
 
-int trace_open(struct probes *p)
+int trace_open_file(struct probes *p)
 {
 	struct trace *t = calloc(1, sizeof(*t));
 
@@ -328,13 +344,20 @@ int trace_open(struct probes *p)
 		log_error("%s: %s; the trace cannot be written there", p->opts.trace, strerror(errno));
 		return -EIO;
 	}
-	t->ring = ring_buffer__new(bpf_map__fd(p->skel->maps.trace_ring), on_event, p, NULL);
-	if (!t->ring)
-		return -errno;
 	t->json = is_json(p->opts.trace);
 	if (t->json)
 		trace_write_head(t->file);
 	return 0;
+}
+
+int trace_open(struct probes *p)
+{
+	int err = trace_open_file(p);
+
+	if (err)
+		return err;
+	p->trace->ring = ring_buffer__new(bpf_map__fd(p->skel->maps.trace_ring), trace_on_event, p, NULL);
+	return errno_if(!p->trace->ring);
 }
 
 void trace_poll(struct probes *p)
@@ -353,9 +376,10 @@ void trace_close(struct probes *p)
 	if (!p->trace)
 		return;
 	trace_poll(p);
-	if (p->trace->ring && p->trace->json)
+	trace_kick_put(p->trace, 0);
+	if (p->trace->json)
 		trace_write_tail(p->trace->file, trace_drops(p));
-	else if (p->trace->ring && trace_drops(p))
+	else if (p->trace->file && trace_drops(p))
 		perfetto_write_lost(p->trace->file, clock_ns(), 0, trace_drops(p));
 	ring_buffer__free(p->trace->ring);
 	if (p->trace->file && fclose(p->trace->file))

@@ -23,7 +23,9 @@ void trace_poll(struct probes *p);
 void trace_close(struct probes *p);
 uint64_t trace_drops(struct probes *p);
 
-/* The pieces, for tests: the file's head and tail and one exit. */
+/* The pieces, for tests: a file to write into, an event of the ring; Chrome's head, tail and one exit. */
+int trace_open_file(struct probes *p);
+int trace_on_event(void *probes, void *data, size_t size);
 struct trace_slice {
 	int tgid, tid, vcpu;
 	const char *reason, *key;

@@ -12,8 +12,13 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <unistd.h>
+
+#include "base/file.h"
 #include "base/util.h"
+#include "probes/internal.h"
 #include "probes/perfetto.h"
+#include "probes/trace.h"
 
 /* ---- a decoder ---- */
 
@@ -180,11 +185,152 @@ static void test_events(void **state)
 	free(written);
 }
 
+/* ---- arrows ---- */
+
+enum { VCPU0 = 10, VCPU1 = 11, SERVICE = 20, STRANGER = 30 };
+
+struct shown {
+	const char *name;
+	uint64_t track, flow, flow_end;
+};
+
+static struct probes *traced(const char *path)
+{
+	struct probes *p = calloc(1, sizeof(*p));
+
+	p->skel = calloc(1, sizeof(*p->skel));
+	p->skel->data = calloc(1, sizeof(*p->skel->data));
+	p->skel->bss = calloc(1, sizeof(*p->skel->bss));
+	p->skel->data_hot = calloc(1, sizeof(*p->skel->data_hot));
+	p->skel->data->n_vcpus = 3;
+	for (uint32_t i = 0; i < 2; i++)
+		p->skel->data_hot->hot.vcpu[1 + i] = (struct vcpu_state){
+			.tid = VCPU0 + i, .tgid = 9, .vcpu_id = (int)i, .serial = i + 1};
+	p->opts.trace = path;
+	p->opts.pid = 9;
+	assert_int_equal(trace_open_file(p), 0);
+	return p;
+}
+
+static void step(struct probes *p, uint64_t ns, uint32_t tid, enum step_kind kind, uint64_t arg)
+{
+	struct step_event e = {.ns = ns, .tid = tid, .kind = kind, .arg = arg};
+
+	trace_on_event(p, &e, sizeof(e));
+}
+
+static void exit_of(struct probes *p, uint64_t ns, uint32_t vcpu)
+{
+	struct exit_event e = {.exit_ns = ns - 50, .entry_ns = ns, .vcpu = 1 + vcpu, .tid = VCPU0 + vcpu};
+
+	trace_on_event(p, &e, sizeof(e));
+}
+
+static void service_runs(struct probes *p, uint64_t ns, uint64_t vector)
+{
+	step(p, ns, 0, STEP_SWITCH, SERVICE);
+	if (vector)
+		step(p, ns + 1, SERVICE, STEP_RAISE, vector);
+	step(p, ns + 2, SERVICE, STEP_SWITCH, 0);
+}
+
+static uint64_t optional(struct message m, uint64_t number)
+{
+	struct field f;
+
+	return find_field(m, number, &f) ? f.value : 0;
+}
+
+/* The events that are no end and no exit, in the order in which they were written. */
+static size_t read_shown(struct shown *out, size_t max)
+{
+	struct message m = {(unsigned char *)written, (unsigned char *)written + written_len}, event, name;
+	struct field f, type;
+	size_t n = 0;
+
+	while (next_field(&m, &f)) {
+		event = (struct message){f.bytes, f.bytes + f.value};
+		if (!find_field(event, 11, &f))
+			continue;
+		event = (struct message){f.bytes, f.bytes + f.value};
+		if (!find_field(event, 9, &type) || type.value == PERFETTO_END)
+			continue;
+		name = message_in(event, 23);
+		if (*message_in(event, 22).at == 'v') /* "vcpu" */
+			continue;
+		assert_true(n < max);
+		out[n++] = (struct shown){strndup((const char *)name.at, (size_t)(name.end - name.at)),
+					  number_in(event, 11), optional(event, 47), optional(event, 48)};
+	}
+	return n;
+}
+
+static void both_ends(struct probes *p)
+{
+	/* One that wakes nobody; then somebody else wakes the service. */
+	step(p, 100, VCPU0, STEP_SIGNAL, 0);
+	exit_of(p, 200, 0);
+	step(p, 300, STRANGER, STEP_WAKE, SERVICE);
+	service_runs(p, 310, STEP_IRQ_OF(0, 0x31));
+	step(p, 350, VCPU0, STEP_INJECT, STEP_IRQ_OF(0, 0x31));
+	/* One that wakes it, and on to the interrupt. */
+	step(p, 400, VCPU0, STEP_SIGNAL, 0);
+	step(p, 410, VCPU0, STEP_WAKE, SERVICE);
+	exit_of(p, 420, 0);
+	service_runs(p, 430, STEP_IRQ_OF(1, 0x31));
+	/* The same vector of another vCPU is another interrupt. */
+	step(p, 450, VCPU0, STEP_INJECT, STEP_IRQ_OF(0, 0x31));
+	step(p, 460, VCPU1, STEP_INJECT, STEP_IRQ_OF(1, 0x31));
+	/* One whose end is not recorded any more. */
+	step(p, 500, VCPU1, STEP_SIGNAL, 0);
+}
+
+static void test_arrows(void **state)
+{
+	static const struct shown want[] = {
+		{"kick", VCPU0, 0, 0}, {"runs", SERVICE, 0, 0}, {"interrupt 0x31", SERVICE, 1, 0},
+		{"interrupt 0x31", VCPU0, 0, 1}, {"kick", VCPU0, 2, 0}, {"runs", SERVICE, 2, 0},
+		{"interrupt 0x31", SERVICE, 2, 0}, {"interrupt 0x31", VCPU0, 0, 0},
+		{"interrupt 0x31", VCPU1, 0, 2}, {"kick", VCPU1, 0, 0},
+	};
+	struct shown got[32];
+	char path[] = "/tmp/exitlab-perfetto-XXXXXX";
+	struct strbuf sb = STRBUF_INIT;
+	struct probes *p;
+	size_t n;
+
+	(void)state;
+	close(mkstemp(path));
+	p = traced(path);
+	both_ends(p);
+	trace_close(p);
+	assert_int_equal(file_read(path, &sb), 0);
+	written = sb.buf;
+	written_len = sb.len;
+	n = read_shown(got, ARRAY_SIZE(got));
+	assert_int_equal(n, ARRAY_SIZE(want));
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(got[i].name, want[i].name) || got[i].track != want[i].track ||
+		    got[i].flow != want[i].flow || got[i].flow_end != want[i].flow_end)
+			fail_msg("%zu: %s on %d, arrow %d to %d", i, got[i].name, (int)got[i].track,
+				 (int)got[i].flow, (int)got[i].flow_end);
+		free((char *)got[i].name);
+	}
+	strbuf_free(&sb);
+	unlink(path);
+	free(p->skel->data);
+	free(p->skel->bss);
+	free(p->skel->data_hot);
+	free(p->skel);
+	free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_track),
 		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_arrows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
