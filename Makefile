@@ -220,7 +220,7 @@ COVERAGE_BIN := $(patsubst tests/%.c,$(O)/tests/%,$(filter tests/unit/vmm_%,$(UN
 coverage-bins: $(COVERAGE_BIN)
 coverage: ## lines of the devices' code that unit tests and fuzzers' inputs reach (clang; inputs: make fuzz before)
 	$(Q)$(MAKE) --no-print-directory "CC=$(CLANG)" O=$(O)/coverage OPT='-O1 -g' HARDEN= LDFLAGS=-fprofile-instr-generate \
-		CFLAGS='-fprofile-instr-generate -fcoverage-mapping -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION' coverage-bins
+		CFLAGS='-fprofile-instr-generate -fcoverage-mapping -mllvm -runtime-counter-relocation -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION' coverage-bins
 	$(Q)O=$(O) tests/coverage
 
 .PHONY: proofs

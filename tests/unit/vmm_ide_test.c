@@ -306,6 +306,59 @@ static uint64_t named_sector(void)
 	return sector;
 }
 
+static uint16_t identified(unsigned word)
+{
+	uint8_t buf[512];
+
+	address(0, 1);
+	out(PORTS + COMMAND, 1, 0xec);
+	pio_in(buf, 1, 1, 2);
+	return (uint16_t)(buf[2 * word] | buf[2 * word + 1] << 8);
+}
+
+/* Commands that move nothing, and what they leave behind. */
+static void commands_without_data(void **state)
+{
+	static const struct {
+		uint8_t command, feature;
+	} fine[] = {{0x10, 0}, {0x91, 0}, {0xe0, 0}, {0xe1, 0}, {0x40, 0}, {0x42, 0},
+		    {0xef, 3}, {0xef, 0x55}, {0xef, 0xaa}, {0xe7, 0}, {0xea, 0}};
+
+	(void)state;
+	open_disk("");
+	for (size_t i = 0; i < ARRAY_SIZE(fine); i++) {
+		address(SECTORS - 1, 1);
+		out(PORTS + FEATURE, 1, fine[i].feature);
+		if (command(fine[i].command) & ATA_ERR)
+			fail_msg("command %x, feature %x", fine[i].command, fine[i].feature);
+	}
+	address(SECTORS, 1);
+	assert_true(command(0x42) & ATA_ERR);
+	assert_int_equal(command(0xe5) & ATA_ERR, 0);
+	assert_int_equal(in(PORTS + COUNT, 1), 0xff); /* awake */
+	address(0, 1);
+	assert_int_equal(command(0x27) & ATA_ERR, 0);
+	assert_int_equal(named_sector(), SECTORS - 1);
+	assert_int_equal(command(0xf8) & ATA_ERR, 0);
+	assert_int_equal(in(PORTS + LBA0, 1), (SECTORS - 1) & 0xff);
+	/* The cache is off until it is switched on, and a diagnosis forgets what was set. */
+	assert_int_equal(identified(85) & 0x20, 0x20);
+	out(PORTS + FEATURE, 1, 0x82);
+	assert_int_equal(command(0xef) & ATA_ERR, 0);
+	assert_int_equal(identified(85) & 0x20, 0);
+	out(PORTS + FEATURE, 1, 2);
+	assert_int_equal(command(0xef) & ATA_ERR, 0);
+	assert_int_equal(identified(85) & 0x20, 0x20);
+	address(0, 8);
+	assert_int_equal(command(0xc6) & ATA_ERR, 0);
+	assert_int_equal(identified(59), 0x108);
+	assert_int_equal(command(0x90) & ATA_ERR, 0);
+	assert_int_equal(in(PORTS + FEATURE, 1), 1);
+	assert_int_equal(in(PORTS + COUNT, 1) | in(PORTS + LBA0, 1) << 8, 0x101);
+	assert_int_equal(identified(59), 0);
+	close_disk();
+}
+
 /* What the host says becomes what a disk says, with the sector; the bus master has done nothing wrong. */
 static void errors_of_the_medium(void **state)
 {
@@ -589,6 +642,7 @@ int main(void)
 		cmocka_unit_test(every_way_moves_the_same),
 		cmocka_unit_test(dma_follows_its_table),
 		cmocka_unit_test(nonsense_ends_with_an_error),
+		cmocka_unit_test(commands_without_data),
 		cmocka_unit_test(errors_of_the_medium),
 		cmocka_unit_test(tables_that_lead_nowhere),
 		cmocka_unit_test(the_interrupt_is_the_drivers),

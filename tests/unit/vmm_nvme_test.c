@@ -83,8 +83,8 @@ static bool completion(unsigned q, struct nvme_cqe *out)
 	return true;
 }
 
-/* One command from beginning to end; its status. */
-static uint16_t command(unsigned q, const struct nvme_cmd *cmd)
+/* One command from beginning to end. */
+static struct nvme_cqe command_end(unsigned q, const struct nvme_cmd *cmd)
 {
 	uint64_t end = clock_ns() + 10 * NSEC_PER_SEC;
 	struct nvme_cqe e;
@@ -94,7 +94,13 @@ static uint16_t command(unsigned q, const struct nvme_cmd *cmd)
 		if (clock_ns() > end)
 			fail_msg("no completion of opcode %u", cmd->opcode);
 	assert_int_equal(e.cid, cmd->cid);
-	return e.status >> 1;
+	return e;
+}
+
+/* Its status. */
+static uint16_t command(unsigned q, const struct nvme_cmd *cmd)
+{
+	return command_end(q, cmd).status >> 1;
 }
 
 static void enable(void)
@@ -427,6 +433,172 @@ static void admin(void **state)
 	fake_vm_destroy(vm);
 }
 
+/* The same, of what a driver asks before it has a queue: each field that can be wrong, one by one. */
+static void admin_without_queues(void **state)
+{
+	static const struct {
+		struct nvme_cmd c;
+		uint16_t status;
+		uint32_t result;
+	} t[] = {
+		{{.opcode = 6, .prp1 = DATA_AT, .cdw10 = 2}, NVME_OK, 0},
+		{{.opcode = 6, .prp1 = DATA_AT, .cdw10 = 2, .nsid = UINT32_MAX}, NVME_INVALID_NS, 0},
+		{{.opcode = 6, .prp1 = DATA_AT, .cdw10 = 2, .nsid = UINT32_MAX - 1}, NVME_INVALID_NS, 0},
+		{{.opcode = 6, .prp1 = DATA_AT, .cdw10 = 3, .nsid = 1}, NVME_OK, 0},
+		{{.opcode = 6, .prp1 = DATA_AT, .cdw10 = 3, .nsid = 2}, NVME_INVALID_NS, 0},
+		/* Data in two pages, of which the second is none. */
+		{{.opcode = 6, .prp1 = DATA_AT + 512, .prp2 = 1ull << 40, .cdw10 = 1}, NVME_DATA_ERROR, 0},
+		{{.opcode = 2, .prp1 = DATA_AT, .cdw10 = 0}, 0x4109, 0},
+		{{.opcode = 2, .prp1 = DATA_AT, .cdw10 = 4}, 0x4109, 0},
+		{{.opcode = 5, .prp1 = CQ_AT, .cdw10 = 15 << 16 | 1}, NVME_INVALID_FIELD, 0},
+		{{.opcode = 5, .prp1 = CQ_AT + 64, .cdw10 = 15 << 16 | 1, .cdw11 = 1}, NVME_INVALID_FIELD, 0},
+		{{.opcode = 4, .cdw10 = 1}, NVME_QID_INVALID, 0},
+		{{.opcode = 4, .cdw10 = 0}, NVME_QID_INVALID, 0},
+		{{.opcode = 5, .prp1 = CQ_AT, .cdw10 = 15 << 16 | 1, .cdw11 = 1}, NVME_OK, 0},
+		{{.opcode = 1, .prp1 = SQ_AT, .cdw10 = 15 << 16, .cdw11 = 1 << 16 | 1}, NVME_QID_INVALID, 0},
+		{{.opcode = 1, .prp1 = SQ_AT, .cdw10 = 15 << 16 | 3, .cdw11 = 1 << 16 | 1},
+		 NVME_QID_INVALID,
+		 0},
+		{{.opcode = 1, .prp1 = SQ_AT, .cdw10 = 15 << 16 | 1, .cdw11 = 1}, NVME_CQ_INVALID, 0},
+		{{.opcode = 1, .prp1 = SQ_AT, .cdw10 = 1, .cdw11 = 1 << 16 | 1}, NVME_QSIZE_INVALID, 0},
+		{{.opcode = 1, .prp1 = SQ_AT, .cdw10 = 15 << 16 | 1, .cdw11 = 1 << 16},
+		 NVME_INVALID_FIELD,
+		 0},
+		{{.opcode = 1, .prp1 = SQ_AT + 4, .cdw10 = 15 << 16 | 1, .cdw11 = 1 << 16 | 1},
+		 NVME_INVALID_FIELD,
+		 0},
+		{{.opcode = 1, .prp1 = 1ull << 40, .cdw10 = 15 << 16 | 1, .cdw11 = 1 << 16 | 1},
+		 NVME_DATA_ERROR,
+		 0},
+		{{.opcode = 10, .cdw10 = 7}, NVME_OK, 1 << 16 | 1},
+		{{.opcode = 9, .cdw10 = 7, .cdw11 = 0xffff}, NVME_OK, 1 << 16 | 1},
+		{{.opcode = 10, .cdw10 = 6}, NVME_OK, 1},
+		{{.opcode = 9, .cdw10 = 11}, NVME_OK, 0},
+		{{.opcode = 10, .cdw10 = 3}, NVME_INVALID_FIELD, 0},
+		{{.opcode = 10, .cdw10 = 0}, NVME_INVALID_FIELD, 0},
+		{{.opcode = 8, .cdw10 = 5 << 16}, NVME_OK, 1}, /* not aborted */
+		{{.opcode = 0x7c, .prp1 = SHADOW_AT + 8, .prp2 = EVENT_AT}, NVME_INVALID_FIELD, 0},
+		{{.opcode = 0x7c, .prp1 = SHADOW_AT, .prp2 = 1ull << 40}, NVME_INVALID_FIELD, 0},
+	};
+
+	(void)state;
+	attach(",queues=2");
+	enable();
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct nvme_cqe e = command_end(0, &t[i].c);
+
+		if (e.status >> 1 != t[i].status || e.result != t[i].result)
+			fail_msg("case %zu: status %x, result %x", i, e.status >> 1, e.result);
+	}
+	fake_vm_destroy(vm);
+}
+
+static void what_the_controller_says(void **state)
+{
+	uint8_t *page;
+
+	(void)state;
+	attach(",shadow=off,serial=abc");
+	enable();
+	assert_int_equal(command(0, &(struct nvme_cmd){.opcode = 0x7c, .prp1 = SHADOW_AT, .prp2 = EVENT_AT}),
+			 NVME_INVALID_OPCODE);
+	page = mem(DATA_AT, 2 * NVME_PAGE);
+	/* From amid a page on. */
+	assert_int_equal(command(0, &(struct nvme_cmd){.opcode = 6,
+						       .prp1 = DATA_AT + 512,
+						       .prp2 = DATA_AT + NVME_PAGE,
+						       .cdw10 = 1}),
+			 NVME_OK);
+	assert_memory_equal(page + 512 + 4, "abc                 ", 20);
+	assert_int_equal(page[512 + 256], 0); /* no shadow doorbells */
+	assert_int_equal(command(0, &(struct nvme_cmd){.opcode = 6, .prp1 = DATA_AT, .cdw10 = 2}), NVME_OK);
+	assert_int_equal(page[0], 1); /* the one namespace */
+	assert_int_equal(command(0, &(struct nvme_cmd){.opcode = 6, .prp1 = DATA_AT, .cdw10 = 2, .nsid = 1}),
+			 NVME_OK);
+	assert_int_equal(page[0], 0);
+	assert_int_equal(command(0, &(struct nvme_cmd){.opcode = 6, .prp1 = DATA_AT, .cdw10 = 3, .nsid = 1}),
+			 NVME_OK);
+	assert_memory_equal(page + 4, "abc", 3);
+	fake_vm_destroy(vm);
+}
+
+/* Registers that a running controller does not let go, and those that are not there. */
+static void registers(void **state)
+{
+	(void)state;
+	attach("");
+	assert_int_equal(fake_read(dev, 0, 0, 8) & 0xffff, NVME_ENTRIES - 1);
+	assert_int_equal(fake_read(dev, 0, 8, 4), 0x10400);
+	enable();
+	wr(AQA, 4, 0);
+	wr(ASQ, 8, 0);
+	wr(ACQ + 4, 4, 7);
+	assert_int_equal(fake_read(dev, 0, AQA, 4), (ENTRIES - 1) << 16 | (ENTRIES - 1));
+	assert_int_equal(fake_read(dev, 0, ASQ, 8), ASQ_AT);
+	assert_int_equal(fake_read(dev, 0, ACQ + 4, 4), 0);
+	wr(CC, 2, 0); /* narrower than a register */
+	assert_int_equal(fake_read(dev, 0, CSTS, 4), 1);
+	wr(0xc, 4, 5);
+	wr(0x10, 4, 4);
+	assert_int_equal(fake_read(dev, 0, 0xc, 4), 1);
+	assert_int_equal(fake_read(dev, 0, 0x10, 4), 1);
+	assert_int_equal(fake_read(dev, 0, 0x800, 8), 0);
+	/* An orderly shutdown, taken back. */
+	wr(CC, 4, 0x464001);
+	assert_int_equal(fake_read(dev, 0, CSTS, 4), 1 | 8);
+	wr(CC, 4, 0x460001);
+	assert_int_equal(fake_read(dev, 0, CSTS, 4), 1);
+	fake_vm_destroy(vm);
+}
+
+/* Without MSI-X: the line, unless it is masked; down with the driver's doorbell. */
+static void line_interrupt(void **state)
+{
+	uint64_t end = clock_ns() + 10 * NSEC_PER_SEC;
+	struct nvme_cqe e;
+	bool *line;
+
+	(void)state;
+	attach("");
+	line = &fake_of(vm)->line[pci_dev_gsi(dev)];
+	enable();
+	post(0, &(struct nvme_cmd){.opcode = 8});
+	while (!__atomic_load_n(line, __ATOMIC_ACQUIRE) && clock_ns() < end)
+		usleep(100);
+	assert_true(*line);
+	assert_true(completion(0, &e));
+	assert_false(*line);
+	wr(0xc, 4, 1);
+	assert_int_equal(command(0, &(struct nvme_cmd){.opcode = 8}), NVME_OK);
+	usleep(1000);
+	assert_false(*line);
+	fake_vm_destroy(vm);
+}
+
+/* Completions that the driver does not take: commands wait for room, and none is lost. */
+static void a_full_completion_queue(void **state)
+{
+	uint64_t end = clock_ns() + 10 * NSEC_PER_SEC;
+	struct nvme_cqe e;
+	unsigned got = 0;
+
+	(void)state;
+	for (unsigned shadow = 0; shadow < 2; shadow++) {
+		attach("");
+		bring_up(shadow);
+		for (unsigned i = 0; i < ENTRIES - 1; i++)
+			post(1, &(struct nvme_cmd){.opcode = 0, .cid = (uint16_t)i, .nsid = 1});
+		for (got = 0; got < 100 && clock_ns() < end;) {
+			if (!completion(1, &e))
+				continue;
+			got++;
+			post(1, &(struct nvme_cmd){.opcode = 0, .nsid = 1});
+		}
+		assert_int_equal(got, 100);
+		fake_vm_destroy(vm);
+	}
+}
+
 /* Doorbells of queues that are not there, and tails that are outside of them. */
 static void doorbells(void **state)
 {
@@ -533,13 +705,22 @@ static int make_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(data_pointers),   cmocka_unit_test(refused),
-		cmocka_unit_test(lists_that_loop), cmocka_unit_test(ranges),
-		cmocka_unit_test(admin),	   cmocka_unit_test(doorbells),
+		cmocka_unit_test(data_pointers),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(lists_that_loop),
+		cmocka_unit_test(ranges),
+		cmocka_unit_test(admin),
+		cmocka_unit_test(admin_without_queues),
+		cmocka_unit_test(what_the_controller_says),
+		cmocka_unit_test(registers),
+		cmocka_unit_test(line_interrupt),
+		cmocka_unit_test(a_full_completion_queue),
+		cmocka_unit_test(doorbells),
 		cmocka_unit_test(no_discard),
 		cmocka_unit_test(shadow_doorbells_end_with_a_reset),
 		cmocka_unit_test(medium_errors),
-		cmocka_unit_test(bad_enable),	   cmocka_unit_test(reset_in_flight),
+		cmocka_unit_test(bad_enable),
+		cmocka_unit_test(reset_in_flight),
 	};
 
 	return cmocka_run_group_tests(tests, make_file, NULL);
