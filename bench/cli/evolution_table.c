@@ -67,8 +67,9 @@ static const json_t *base_of(const struct evolution *e, const json_t *rec)
 }
 
 /* Bare metal in its time, all others relative to it. */
-static void add_cost(struct table *t, const json_t *rec, const json_t *base, const char *metric)
+static void add_cost(struct table *t, const struct evolution *e, const json_t *rec, const char *metric)
 {
+	const json_t *base = base_of(e, rec);
 	double ratio = evolution_ratio(rec, base, metric);
 	struct interval iv;
 
@@ -80,11 +81,12 @@ static void add_cost(struct table *t, const json_t *rec, const json_t *base, con
 		table_cell(t, "-");
 }
 
-static void add_exits(struct table *t, const json_t *rec, const char *metric)
+static void add_exits(struct table *t, const struct evolution *e, const json_t *rec, const char *metric)
 {
 	char *name = xasprintf("exits_per_op.%s", evolution_operation(metric));
 	struct interval iv;
 
+	(void)e;
 	if (record_summary(rec, name, &iv))
 		table_cell(t, "%.2f", iv.point);
 	else
@@ -111,7 +113,9 @@ static struct table *step_table(const struct evolution *e)
 	return t;
 }
 
-static void print_costs(const struct evolution *e)
+typedef void add_cell(struct table *t, const struct evolution *e, const json_t *rec, const char *metric);
+
+static void print_operations(const struct evolution *e, add_cell *add)
 {
 	struct table *t = step_table(e);
 	const char *metric;
@@ -120,21 +124,7 @@ static void print_costs(const struct evolution *e)
 		table_cell(t, "%s", evolution_operation(metric));
 		for (size_t i = 0; i < e->n; i++)
 			if (e->rec[i])
-				add_cost(t, e->rec[i], base_of(e, e->rec[i]), metric);
-	}
-	table_print(t, stdout);
-}
-
-static void print_exits(const struct evolution *e)
-{
-	struct table *t = step_table(e);
-	const char *metric;
-
-	for (size_t m = 0; (metric = evolution_metric(m)); m++) {
-		table_cell(t, "%s", evolution_operation(metric));
-		for (size_t i = 0; i < e->n; i++)
-			if (e->rec[i])
-				add_exits(t, e->rec[i], metric);
+				add(t, e, e->rec[i], metric);
 	}
 	table_print(t, stdout);
 }
@@ -159,9 +149,9 @@ int evolution_table_print(const char *store_dir)
 	if (load_evolution(&e, store_dir))
 		return EXIT_CANNOT;
 	printf("time of an operation; beside bare metal of the same machine as a multiple of it\n");
-	print_costs(&e);
+	print_operations(&e, add_cost);
 	printf("\nexits per operation\n");
-	print_exits(&e);
+	print_operations(&e, add_exits);
 	printf("\n");
 	print_missing(&e);
 	for (size_t i = 0; i < e.n; i++)
