@@ -246,7 +246,7 @@ static int check_vms(const struct run_args *args, const struct cell *c)
 		log_error("--set vms=%u: not supported yet with --deterministic, whose lab has one CPU", n);
 		return -ENOTSUP;
 	}
-	if (c->vmm && c->vmm->channel == AGENT_STDIO) {
+	if (c->vmm && agent_is_on_console(c->vmm->channel)) {
 		log_error("--set vms=%u: not supported yet with %s, whose guest has one port", n, c->vmm->name);
 		return -ENOTSUP;
 	}

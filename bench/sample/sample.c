@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <fcntl.h>
+#include <pty.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -34,6 +37,28 @@ int boot_fail(struct vm_boot *b, int err, const char *fmt, ...)
 	return err;
 }
 
+/* What is written at one end comes out at the other as it is: no echo, no signals, no lines. */
+static int open_terminal(int fd[2])
+{
+	struct termios raw;
+	int err;
+
+	memset(&raw, 0, sizeof(raw));
+	raw.c_cflag = CS8 | CREAD;
+	raw.c_cc[VMIN] = 1;
+	err = errno_if(openpty(&fd[0], &fd[1], NULL, &raw, NULL));
+	for (int i = 0; i < 2 && !err; i++)
+		err = errno_if(fcntl(fd[i], F_SETFD, FD_CLOEXEC));
+	return err;
+}
+
+static int open_agent_line(struct vm_boot *b)
+{
+	if (b->cell->vmm && b->cell->vmm->channel == AGENT_TTY)
+		return open_terminal(b->agent_fd);
+	return errno_if(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, b->agent_fd));
+}
+
 static int open_files(struct vm_boot *b)
 {
 	char *path = xasprintf("%s/agent.log", b->log_dir);
@@ -41,8 +66,7 @@ static int open_files(struct vm_boot *b)
 	b->agent_log = fopen(path, "we");
 	free(path);
 	b->stats_fd = memfd_create("exitlab-stats", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (!b->agent_log || b->stats_fd < 0 ||
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, b->agent_fd))
+	if (!b->agent_log || b->stats_fd < 0 || open_agent_line(b))
 		return boot_fail(b, -errno, "set-up: %s", strerror(errno));
 	b->stats = xcalloc(1, sizeof(*b->stats));
 	return 0;

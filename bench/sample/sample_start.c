@@ -88,7 +88,7 @@ static char *linux_cmdline(const struct cell *cell)
 			 "cryptomgr.notests");
 	if (vmm->cmdline)
 		strbuf_addf(&sb, " %s", vmm->cmdline);
-	if (vmm->channel == AGENT_STDIO)
+	if (agent_is_on_console(vmm->channel))
 		strbuf_adds(&sb, " " VMM_ONE_PORT " " VMM_GUEST_NAMES);
 	if (cell->mode->cmdline)
 		strbuf_addf(&sb, " %s", cell->mode->cmdline(&cell->knobs));
@@ -243,7 +243,7 @@ static int start_vmm(struct vm_boot *b)
 	struct strlist a = STRLIST_INIT;
 	int keep[3 + PATH_FDS], err;
 
-	if (b->cell->vmm->channel == AGENT_STDIO)
+	if (agent_is_on_console(b->cell->vmm->channel))
 		boot_join_console(b, &o);
 	if (starter && starter_open(&b->starter, starter, b->log_dir, &o))
 		return boot_fail(b, -EIO, "no socket for the agent in %s", b->log_dir);

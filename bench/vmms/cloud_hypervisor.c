@@ -34,8 +34,25 @@ static int net_text(const struct vmm_want *w, struct strbuf *sb)
 	return 0;
 }
 
+/* The medium past the page cache. */
+static int disk_text(const struct vmm_want *w, struct strbuf *sb)
+{
+	unsigned queues = (unsigned)knobs_u64(w->knobs, "queues", 1);
+
+	if (w->path->mode->server == SERVER_VMM)
+		strbuf_addf(sb, "path=%s,direct=on,image_type=raw", w->path->medium.path);
+	else if (w->path->mode->server == SERVER_HELPER)
+		strbuf_addf(sb, "vhost_user=on,socket=%s", w->path->socket);
+	else
+		return vmm_refuse_mode(&adapter_cloud_hypervisor, w->path->mode);
+	strbuf_addf(sb, ",num_queues=%u", queues);
+	return 0;
+}
+
 static int cloud_hypervisor_command(const struct vmm_want *w, struct strlist *a)
 {
+	static const struct vmm_devices devices = {
+		net_text, disk_text, "--net", "--disk", "--device", "path="};
 	bool shared = w->path->mode->server == SERVER_HELPER; /* the helper maps the guest's memory */
 
 	if (vmm_refuse_variant(&adapter_cloud_hypervisor, w))
@@ -58,7 +75,7 @@ static int cloud_hypervisor_command(const struct vmm_want *w, struct strlist *a)
 	strlist_add(a, "tty");
 	strlist_add(a, "--console");
 	strlist_add(a, "off");
-	return vmm_add_card(&adapter_cloud_hypervisor, w, a, net_text, (const char *[]){"--device", "path="});
+	return vmm_add_device(&adapter_cloud_hypervisor, w, a, &devices);
 }
 
 static const struct knob_spelling cloud_hypervisor_spellings[] = {{"queues", NULL}, {NULL, NULL}};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* crosvm, its devices in its own process. */
 #include <errno.h>
+#include <string.h>
 
 #include "base/strbuf.h"
 #include "bench/vmms/vmm.h"
@@ -17,11 +18,30 @@ static int net_text(const struct vmm_want *w, struct strbuf *sb)
 		strbuf_adds(sb, ",vhost-net=[device=/dev/vhost-net]");
 	else if (w->path->mode->server != SERVER_VMM)
 		return vmm_refuse_mode(&adapter_crosvm, w->path->mode);
+	if (!strcmp(knobs_get(w->knobs, "ring", ""), "packed"))
+		strbuf_adds(sb, ",packed-queue=true");
+	return 0;
+}
+
+/* The medium past the page cache; requests by io_uring, or by threads that are woken for each. */
+static int disk_text(const struct vmm_want *w, struct strbuf *sb)
+{
+	const char *executor = "uring";
+
+	if (w->path->mode->server != SERVER_VMM)
+		return vmm_refuse_mode(&adapter_crosvm, w->path->mode);
+	if (!strcmp(knobs_get(w->knobs, "engine", ""), "sync"))
+		executor = "epoll";
+	strbuf_addf(sb, "path=%s,direct=true,sparse=false,lock=false,async-executor=%s", w->path->medium.path,
+		    executor);
+	if (!strcmp(knobs_get(w->knobs, "ring", ""), "packed"))
+		strbuf_adds(sb, ",packed-queue=true");
 	return 0;
 }
 
 static int crosvm_command(const struct vmm_want *w, struct strlist *a)
 {
+	static const struct vmm_devices devices = {net_text, disk_text, "--net", "--block", "--vfio", ""};
 	int err;
 
 	if (vmm_refuse_variant(&adapter_crosvm, w))
@@ -41,7 +61,7 @@ static int crosvm_command(const struct vmm_want *w, struct strlist *a)
 	}
 	strlist_add(a, "--params");
 	strlist_add(a, w->cmdline);
-	err = vmm_add_card(&adapter_crosvm, w, a, net_text, (const char *[]){"--vfio", ""});
+	err = vmm_add_device(&adapter_crosvm, w, a, &devices);
 	strlist_addf(a, "%s/vmlinux", w->kernel);
 	return err;
 }
@@ -52,7 +72,7 @@ const struct vmm_adapter adapter_crosvm = {
 	.channel = AGENT_STDIO,
 	.vcpu_thread = "crosvm_vcpu",
 	.guests = GUEST_LINUX,
-	.spellings = vmm_no_spellings,
+	.spellings = (const struct knob_spelling[]){{"engine", NULL}, {"ring", NULL}, {NULL, NULL}},
 	.program = crosvm_program,
 	.version_word = "version",
 	.get = VMM_GET("EXITLAB_CROSVM", "crosvm"),

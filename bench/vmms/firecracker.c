@@ -21,6 +21,21 @@ static json_t *net_json(const struct vmm_want *w)
 			 "guest_mac", w->path->wire.mac);
 }
 
+/* It goes through the host's page cache: Firecracker has no other way. */
+static json_t *drive_json(const struct vmm_want *w)
+{
+	const char *engine = "Async";
+
+	if (w->path->mode->server == SERVER_HELPER)
+		return json_pack("[{s:s, s:b, s:s, s:s}]", "drive_id", "disk", "is_root_device", 0,
+				 "cache_type", "Writeback", "socket", w->path->socket);
+	if (!strcmp(knobs_get(w->knobs, "engine", ""), "sync"))
+		engine = "Sync";
+	return json_pack("[{s:s, s:b, s:b, s:s, s:s, s:s}]", "drive_id", "disk", "is_root_device", 0,
+			 "is_read_only", 0, "path_on_host", w->path->medium.path, "cache_type", "Writeback",
+			 "io_engine", engine);
+}
+
 static json_t *config_json(const struct vmm_want *w)
 {
 	json_t *boot = json_pack("{s:o, s:s}", "kernel_image_path", json_sprintf("%s/vmlinux", w->kernel),
@@ -31,6 +46,8 @@ static json_t *config_json(const struct vmm_want *w)
 
 	if (w->initrd)
 		json_object_set_new(boot, "initrd_path", json_string(w->initrd));
+	if (w->path->mode->front == FRONT_VIRTIO_BLK)
+		json_object_set_new(all, "drives", drive_json(w));
 	if (w->path->mode->front == FRONT_VIRTIO_NET)
 		json_object_set_new(all, "network-interfaces", net_json(w));
 	return all;
@@ -58,10 +75,12 @@ static int firecracker_check(const struct vmm_want *w)
 	const struct mode *mode = w->path->mode;
 	struct strbuf none = STRBUF_INIT;
 	bool net = mode->front == FRONT_VIRTIO_NET && mode->server == SERVER_VMM;
+	bool disk = mode->front == FRONT_VIRTIO_BLK &&
+		    (mode->server == SERVER_VMM || mode->server == SERVER_HELPER);
 
 	if (vmm_refuse_variant(&adapter_firecracker, w))
 		return -ENOTSUP;
-	if (!net && mode->front != FRONT_NONE)
+	if (!net && !disk && mode->front != FRONT_NONE)
 		return vmm_refuse_mode(&adapter_firecracker, mode);
 	return vmm_spell_knobs(&adapter_firecracker, w, &none);
 }
@@ -96,7 +115,7 @@ const struct vmm_adapter adapter_firecracker = {
 	.cmdline = "reboot=k i8042.noaux i8042.nomux i8042.dumbkbd " VMM_RESET,
 	.opens_tap = true,
 	.transports = "mmio|pci",
-	.spellings = vmm_no_spellings,
+	.spellings = (const struct knob_spelling[]){{"engine", NULL}, {NULL, NULL}},
 	.program = firecracker_program,
 	.version_word = "--version",
 	.get = VMM_GET("EXITLAB_FIRECRACKER", "firecracker"),

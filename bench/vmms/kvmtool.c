@@ -32,6 +32,18 @@ static int kvmtool_add_net(const struct vmm_want *w, struct strlist *a)
 	return err;
 }
 
+/* The medium past the page cache. */
+static int kvmtool_add_disk(const struct vmm_want *w, struct strlist *a)
+{
+	struct strbuf none = STRBUF_INIT;
+
+	if (w->path->mode->server != SERVER_VMM)
+		return vmm_refuse_mode(&adapter_kvmtool, w->path->mode);
+	strlist_add(a, "--disk");
+	strlist_addf(a, "%s,direct", w->path->medium.path);
+	return vmm_spell_knobs(&adapter_kvmtool, w, &none);
+}
+
 static int kvmtool_add_device(const struct vmm_want *w, struct strlist *a)
 {
 	if (w->path->mode->front == FRONT_VIRTIO_NET)
@@ -40,6 +52,8 @@ static int kvmtool_add_device(const struct vmm_want *w, struct strlist *a)
 	strlist_add(a, "mode=none");
 	if (w->path->mode->front == FRONT_NONE)
 		return 0;
+	if (w->path->mode->front == FRONT_VIRTIO_BLK)
+		return kvmtool_add_disk(w, a);
 	if (w->path->mode->front != FRONT_VFIO)
 		return vmm_refuse_mode(&adapter_kvmtool, w->path->mode);
 	strlist_add(a, "--vfio-pci");

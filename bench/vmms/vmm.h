@@ -41,7 +41,15 @@ enum agent_channel {
 	 * and what does not begin as its lines do is the kernel's or the VMM's.
 	 */
 	AGENT_STDIO,
+	/* The same of one that wants them to be a terminal. */
+	AGENT_TTY,
 };
+
+/* The agent has the console's port. */
+static inline bool agent_is_on_console(enum agent_channel channel)
+{
+	return channel == AGENT_STDIO || channel == AGENT_TTY;
+}
 
 /*
  * A program that makes the VMM and answers for it, told by its standard input: virsh. It is process 1
@@ -125,12 +133,18 @@ bool vmm_can(const struct vmm_adapter *vmm, const struct mode *mode);
 /* The modes that it has, ", " between them. Caller frees. */
 char *vmm_modes(const struct vmm_adapter *vmm);
 /*
- * The path's device for a VMM that has a virtio card and functions of real ones, and takes "--net TEXT" for
- * the first: net_text writes it but for the knobs. vfio: the option for the others, and what stands before
- * the device's directory. 0, or -ENOTSUP (logged).
+ * How a VMM is told of its devices, an option and a text each; the text is written but for the knobs, or
+ * -ENOTSUP (logged) is returned. NULL for what it has not.
  */
-int vmm_add_card(const struct vmm_adapter *vmm, const struct vmm_want *w, struct strlist *a,
-		 int (*net_text)(const struct vmm_want *w, struct strbuf *sb), const char *const vfio[2]);
+struct vmm_devices {
+	int (*net)(const struct vmm_want *w, struct strbuf *sb),
+		(*disk)(const struct vmm_want *w, struct strbuf *sb);
+	const char *net_option, *disk_option, *vfio_option;
+	const char *vfio_text; /* what stands before the directory of a real card's function */
+};
+/* The path's device as the VMM is told. 0, or -ENOTSUP (logged). */
+int vmm_add_device(const struct vmm_adapter *vmm, const struct vmm_want *w, struct strlist *a,
+		   const struct vmm_devices *d);
 /* Of a VMM that has none of the device's switches. */
 extern const struct knob_spelling vmm_no_spellings[];
 /* 0, or -ENOTSUP (logged) for a variant: this VMM has none. */

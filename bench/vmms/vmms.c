@@ -251,35 +251,43 @@ char *vmm_modes(const struct vmm_adapter *vmm)
 	return strbuf_take(&sb);
 }
 
-static int add_net_option(const struct vmm_adapter *vmm, const struct vmm_want *w, struct strlist *a,
-			  int (*net_text)(const struct vmm_want *w, struct strbuf *sb))
+static int add_option(const struct vmm_adapter *vmm, const struct vmm_want *w, struct strlist *a,
+		      const char *option, int (*text)(const struct vmm_want *w, struct strbuf *sb))
 {
 	struct strbuf sb = STRBUF_INIT;
-	int err = net_text(w, &sb);
+	int err;
 
+	if (!text)
+		return vmm_refuse_mode(vmm, w->path->mode);
+	err = text(w, &sb);
 	if (!err)
 		err = vmm_spell_knobs(vmm, w, &sb);
-	strlist_add(a, "--net");
+	strlist_add(a, option);
 	strlist_add(a, strbuf_str(&sb));
 	strbuf_free(&sb);
 	return err;
 }
 
-int vmm_add_card(const struct vmm_adapter *vmm, const struct vmm_want *w, struct strlist *a,
-		 int (*net_text)(const struct vmm_want *w, struct strbuf *sb), const char *const vfio[2])
+int vmm_add_device(const struct vmm_adapter *vmm, const struct vmm_want *w, struct strlist *a,
+		   const struct vmm_devices *d)
 {
 	switch (w->path->mode->front) {
 	case FRONT_NONE:
 		return 0;
 	case FRONT_VIRTIO_NET:
-		return add_net_option(vmm, w, a, net_text);
+		return add_option(vmm, w, a, d->net_option, d->net);
+	case FRONT_VIRTIO_BLK:
+		return add_option(vmm, w, a, d->disk_option, d->disk);
 	case FRONT_VFIO:
-		strlist_add(a, vfio[0]);
-		strlist_addf(a, "%s/sys/bus/pci/devices/%s", vfio[1], w->path->sriov.vf_addr);
+		if (!d->vfio_option)
+			break;
+		strlist_add(a, d->vfio_option);
+		strlist_addf(a, "%s/sys/bus/pci/devices/%s", d->vfio_text, w->path->sriov.vf_addr);
 		return 0;
 	default:
-		return vmm_refuse_mode(vmm, w->path->mode);
+		break;
 	}
+	return vmm_refuse_mode(vmm, w->path->mode);
 }
 
 bool vmm_is_here(const struct vmm_adapter *vmm)

@@ -151,6 +151,8 @@ static json_t *firecracker_config(const struct mode *mode, const char *transport
 	path_init(&path, mode);
 	strcpy(path.wire.tap, "tap7");
 	strcpy(path.wire.mac, "52:54:00:00:00:01");
+	path.medium.path = (char *)"/dev/d0";
+	path.socket = (char *)"/sock";
 	assert_int_equal(vmm_adapter_find("firecracker", 11)->command(&w, &a), 0);
 	*pci = strlist_has(&a, "--enable-pci");
 	file = xasprintf("%s/firecracker.json", dir);
@@ -186,6 +188,21 @@ static void firecracker_reads_a_file(void **state)
 	config = firecracker_config(&mode_none, "pci", &pci);
 	assert_true(json_equal(config, want));
 	assert_true(pci);
+	json_decref(config);
+	json_object_set_new(want, "drives",
+			    json_loads("[{\"drive_id\": \"disk\", \"is_root_device\": false, \"is_read_only\": false, "
+				       "\"path_on_host\": \"/dev/d0\", \"cache_type\": \"Writeback\", "
+				       "\"io_engine\": \"Async\"}]",
+				       0, NULL));
+	config = firecracker_config(&mode_virtio_blk, "mmio", &pci);
+	assert_true(json_equal(config, want));
+	json_decref(config);
+	json_object_set_new(want, "drives",
+			    json_loads("[{\"drive_id\": \"disk\", \"is_root_device\": false, "
+				       "\"cache_type\": \"Writeback\", \"socket\": \"/sock\"}]",
+				       0, NULL));
+	config = firecracker_config(&mode_vhost_user_blk, "mmio", &pci);
+	assert_true(json_equal(config, want));
 	json_decref(config);
 	json_decref(want);
 }

@@ -219,6 +219,7 @@ static void each_vmm_has_each_device(void **state)
 		{"kvmtool", &mode_vhost,
 		 "--network mode=tap,tapif=tap0,script=none,guest_mac=52:54:00:00:00:01,vhost=1"},
 		{"kvmtool", &mode_sriov, "--network mode=none --vfio-pci 0000:01:10.0"},
+		{"kvmtool", &mode_virtio_blk, "--network mode=none --disk /dev/d0,direct"},
 		{"firecracker", &mode_none, " vmm --no-api --level Error --config-file "},
 		{"firecracker", &mode_virtio, "/firecracker.json"},
 		{"cloud-hypervisor", &mode_none,
@@ -228,13 +229,25 @@ static void each_vmm_has_each_device(void **state)
 		 "--memory size=64M,shared=on --serial tty --console off "
 		 "--net mac=52:54:00:00:00:01,num_queues=2,vhost_user=true,socket=sock"},
 		{"cloud-hypervisor", &mode_sriov, "--device path=/sys/bus/pci/devices/0000:01:10.0"},
+		{"cloud-hypervisor", &mode_virtio_blk,
+		 "--disk path=/dev/d0,direct=on,image_type=raw,num_queues=1"},
+		{"cloud-hypervisor", &mode_vhost_user_blk,
+		 "--memory size=64M,shared=on --serial tty --console off "
+		 "--disk vhost_user=on,socket=sock,num_queues=1"},
 		{"crosvm", &mode_none,
 		 " vmm run --disable-sandbox --cpus 1 --mem 64 --serial type=stdout,hardware=serial,num=1,console,stdin "
 		 "--params  micro.elf/vmlinux"},
 		{"crosvm", &mode_virtio, "--net tap-fd=9,mac=52:54:00:00:00:01 micro.elf/vmlinux"},
 		{"crosvm", &mode_vhost,
 		 "--net tap-fd=9,mac=52:54:00:00:00:01,vhost-net=[device=/dev/vhost-net] micro.elf/vmlinux"},
+		{"crosvm", &mode_virtio_blk,
+		 "--block path=/dev/d0,direct=true,sparse=false,lock=false,async-executor=uring micro.elf/vmlinux"},
 		{"crosvm", &mode_sriov, "--vfio /sys/bus/pci/devices/0000:01:10.0 micro.elf/vmlinux"},
+		{"openvmm", &mode_none,
+		 " vmm --hypervisor kvm --single-process --guest-shutdown-action exit --guest-reset-action exit "
+		 "--processors 1 --memory 64MB --com1 console --kernel micro.elf/vmlinux --cmdline "},
+		{"openvmm", &mode_virtio, " --virtio-net tap:tap0"},
+		{"openvmm", &mode_virtio_blk, " --virtio-blk file:/dev/d0;direct"},
 		{"qemu", &mode_xen, "-accel kvm,xen-version=0x40011,kernel-irqchip=split -machine q35 -cpu host"},
 		{"qemu", &mode_xen, "-device xen-net-device,netdev=n0,mac=52:54:00:00:00:01"},
 {"qemu", &mode_ide, "-device piix3-ide,id=piix -blockdev driver=host_device,"},
