@@ -26,6 +26,7 @@
 #define MAX_FDS     4096 /* of a process, among which its page is looked for */
 #define LAPIC_BASE 0xfee00000
 #define ASK_NS     NSEC_PER_SEC /* a QEMU is not asked more often: its answer costs it a millisecond */
+#define ASK_LATER  16 /* nor after so many times that, of one that does not answer: it costs us seconds */
 
 struct vm_names {
 	pid_t tgid;
@@ -34,7 +35,8 @@ struct vm_names {
 	bool unnamed; /* something was looked up in vain */
 	bool gone;    /* the process has ended; the kernel may give its number to another one */
 	struct qmp_socket qmp;
-	uint64_t seen_ns, asked_ns; /* asked_ns 0: never */
+	uint64_t seen_ns, asked_ns; /* asked_ns 0: never; from the end of it */
+	uint64_t pause_ns;	    /* before it is asked again */
 	struct stats_region region[MAX_REGIONS]; /* as last seen mapped */
 	uint32_t n_regions;
 };
@@ -275,10 +277,13 @@ static void ask_qemu(struct vm_names *vm)
 {
 	size_t n;
 
-	if (!vm->has_qmp || (vm->asked_ns && clock_ns() - vm->asked_ns < ASK_NS))
+	if (!vm->has_qmp || (vm->asked_ns && clock_ns() - vm->asked_ns < vm->pause_ns))
 		return;
-	vm->asked_ns = clock_ns();
 	n = qemu_regions(&vm->qmp, vm->region, MAX_REGIONS);
+	vm->asked_ns = clock_ns();
+	vm->pause_ns = ASK_NS;
+	if (!n)
+		vm->pause_ns *= ASK_LATER;
 	/* It has ended, or serves another client: what was known before stays. */
 	if (n)
 		vm->n_regions = (uint32_t)n;

@@ -25,7 +25,7 @@ bool qemu_find_socket(const char *args, size_t len, struct qmp_socket *out);
 /* The same for a process, its path as seen from here. */
 bool qemu_socket_of(pid_t tgid, struct qmp_socket *out);
 /*
- * Ask; takes a fraction of a second and some MiB at most, whoever is there. How many regions, at most
+ * Ask; takes 4 s and some MiB at most, whoever is there. How many regions, at most
  * max; 0 when there is no answer.
  */
 size_t qemu_regions(const struct qmp_socket *s, struct stats_region *out, size_t max);

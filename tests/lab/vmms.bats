@@ -42,9 +42,9 @@ once() {
 }
 
 # The stand-in ends with status 1 when the TAP is not there as its VMM takes it.
-@test "one port, the console's: agent told apart, TAP by name or by number, the end by reset" {
+@test "one port, the console's: agent told apart, TAP by name or by number, the end by reset, a terminal" {
 	local v
-	for v in firecracker cloud-hypervisor; do # each of the two ways; the command lines of all are unit tests
+	for v in firecracker cloud-hypervisor openvmm; do # each of the ways; the command lines of all are unit tests
 		once net-throughput --mode=virtio --vmm="$v:tests/lab/stand_in_vmm" --no-probes
 		json 'j["ok"] and j["vmm"] == "'$v':tests/lab/stand_in_vmm" and j["summary"]["throughput_bps"]["median"] == 1e9'
 		json 'any(i["version"] == "1.2.3" for i in j["inputs"])'

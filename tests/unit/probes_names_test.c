@@ -307,6 +307,66 @@ static void a_monitor_of_somebody_else(void **state)
 	close(m.listener);
 }
 
+/* A process whose command line names the socket at which we listen: it is not the one to be asked. */
+static pid_t start_with_socket(const char *path)
+{
+	char *qmp = xasprintf("unix:%s,server=on", path);
+	pid_t pid = fork();
+
+	if (!pid) {
+		execl("/bin/sh", "sh", "-c", "kill -STOP $$; true", "-qmp", qmp, NULL);
+		_exit(127);
+	}
+	free(qmp);
+	return pid;
+}
+
+static int listen_at(const char *path)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	return fd;
+}
+
+/* It may cost us seconds each time. */
+static void who_does_not_answer_is_asked_less_often(void **state)
+{
+	char dir[] = "/tmp/exitlab-names-XXXXXX", name[64], *path;
+	struct names *n = names_new(false);
+	uint64_t end = clock_ns() + 2500 * NSEC_PER_MSEC;
+	unsigned asked = 0;
+	pid_t pid;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	path = xasprintf("%s/qmp", dir);
+	fd = listen_at(path);
+	pid = start_with_socket(path);
+	while (clock_ns() < end) {
+		int c = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+
+		asked += c >= 0;
+		close_fd(&c);
+		/* Before its exec it is us. */
+		if (end - clock_ns() < 2300 * NSEC_PER_MSEC)
+			names_find(n, pid, BACKEND_SVM, PIO_REASON, PORT, name, sizeof(name));
+		usleep(50000);
+	}
+	assert_int_equal(asked, 1);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	names_free(n);
+	unlink(path);
+	rmdir(dir);
+	free(path);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -318,6 +378,7 @@ int main(void)
 		cmocka_unit_test(a_pipe_of_that_name),
 		cmocka_unit_test(monitors_that_never_end),
 		cmocka_unit_test(a_monitor_of_somebody_else),
+		cmocka_unit_test(who_does_not_answer_is_asked_less_often),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
