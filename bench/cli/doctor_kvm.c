@@ -97,6 +97,16 @@ struct finding find_kvm(void)
 	}
 }
 
+static struct finding micro_failed(int status)
+{
+	char *todo = xasprintf("%s --kernel %s --cmdline workload=null --agent stdio says why", path_tool("vmm"),
+			       path_tool("micro.elf"));
+	struct finding f = found(BAD, xasprintf("did not come up (status %d)", status), todo);
+
+	free(todo);
+	return f;
+}
+
 struct finding find_micro(void)
 {
 	const struct micro_run *m = micro_run();
@@ -106,8 +116,7 @@ struct finding find_micro(void)
 	if (!m->built)
 		return found(WARN, xstrdup("not tried: the VMM or the micro guest is not built"), "run make");
 	if (!m->done)
-		return found(BAD, xasprintf("did not come up (status %d)", m->status),
-			     "build/vmm --kernel build/micro.elf --cmdline workload=null --agent stdio says why");
+		return micro_failed(m->status);
 	return found(GOOD, xasprintf("booted and ended in %s", fmt_ns((double)m->ns)), NULL);
 }
 

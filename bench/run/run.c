@@ -200,15 +200,25 @@ static int check_pins(const struct plan *p)
 	return err;
 }
 
+/* The micro guest and this machine itself need no unpacked kernel. */
+static int find_kernel(const struct running *r, const struct cell *c, char **dir)
+{
+	if (!c->vmm || !strcmp(c->guest, "micro"))
+		return 0;
+	*dir = path_kernel(cell_kernel(c, r->plan->args), "");
+	if (!*dir)
+		return -ENOENT;
+	return 0;
+}
+
 static int open_records(struct running *r)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < r->plan->n_cells && !err; i++) {
 		r->rec[i].samples = json_array();
-		r->rec[i].kernel_dir = path_kernel(cell_kernel(&r->plan->cell[i], r->plan->args), "");
-		err = -ENOENT;
-		if (r->rec[i].kernel_dir)
+		err = find_kernel(r, &r->plan->cell[i], &r->rec[i].kernel_dir);
+		if (!err)
 			err = store_begin(r->store, r->rec[i].id, &r->rec[i].dir);
 	}
 	return err;
