@@ -22,7 +22,7 @@
 #define RUN_WORDS     32
 
 /* In the place of a path, which begins with a slash. */
-static const char run_key[] = "run", rmdir_key[] = "rmdir";
+static const char run_key[] = "run", rmdir_key[] = "rmdir", unlink_key[] = "unlink";
 
 struct journal {
 	int fd; /* locked (flock) for as long as we live */
@@ -133,6 +133,17 @@ int journal_mkdir(struct journal *j, const char *path)
 	return err;
 }
 
+int journal_symlink(struct journal *j, const char *target, const char *path)
+{
+	int err = journal_note(j, unlink_key, path);
+
+	if (err || !symlink(target, path))
+		return err;
+	err = -errno;
+	log_error("%s: cannot be linked to %s: %s", path, target, strerror(-err));
+	return err;
+}
+
 /* A cgroup is busy for a moment after its last process has ended. */
 static int remove_directory(const char *path)
 {
@@ -149,6 +160,14 @@ static int remove_directory(const char *path)
 	return -EBUSY;
 }
 
+static int remove_link(const char *path)
+{
+	if (!unlink(path) || errno == ENOENT)
+		return 0;
+	log_error("%s: cannot be removed: %s", path, strerror(errno));
+	return -errno;
+}
+
 static int undo_line(char *line)
 {
 	char *tab = strchr(line, '\t');
@@ -159,6 +178,8 @@ static int undo_line(char *line)
 	*tab = '\0';
 	if (!strcmp(line, rmdir_key))
 		return remove_directory(tab + 1);
+	if (!strcmp(line, unlink_key))
+		return remove_link(tab + 1);
 	if (!strcmp(line, run_key)) {
 		/* What it names may have gone meanwhile, by hand: trying for ever would help nobody. */
 		if (run_text(tab + 1))
@@ -241,27 +262,41 @@ static int recover_one(const char *path)
 	return (int)n;
 }
 
+static int is_journal(const struct dirent *e)
+{
+	return !strncmp(e->d_name, "journal.", 8);
+}
+
+static uint64_t opened_ns(const struct dirent *e)
+{
+	const char *dash = strchr(e->d_name, '-');
+
+	return dash ? strtoull(dash + 1, NULL, 10) : 0;
+}
+
+static int newest_first(const struct dirent **a, const struct dirent **b)
+{
+	return compare_u64(opened_ns(*b), opened_ns(*a));
+}
+
+/* What one process changed may stand on what it had changed before, in another journal. */
 int journal_recover(void)
 {
-	DIR *d = opendir(journal_dir());
-	struct dirent *e;
-	int total = 0;
+	struct dirent **e;
+	int n = scandir(journal_dir(), &e, is_journal, newest_first), total = 0;
 
-	while (d && (e = readdir(d))) {
-		char *path;
-		int n;
+	for (int i = 0; i < n; i++) {
+		char *path = xasprintf("%s/%s", journal_dir(), e[i]->d_name);
+		int undone = recover_one(path);
 
-		if (strncmp(e->d_name, "journal.", 8))
-			continue;
-		path = xasprintf("%s/%s", journal_dir(), e->d_name);
-		n = recover_one(path);
 		free(path);
-		if (n < 0 && total >= 0)
-			total = n;
+		free(e[i]);
+		if (undone < 0 && total >= 0)
+			total = undone;
 		else if (total >= 0)
-			total += n;
+			total += undone;
 	}
-	if (d)
-		closedir(d);
+	if (n >= 0)
+		free(e);
 	return total;
 }

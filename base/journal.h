@@ -4,8 +4,8 @@
  * to, in an fsynced file named after our pid; undone in reverse at the end, and by the next start when we
  * could not (kill -9, power loss: /run is gone then and so are the changes, which all live in sysfs).
  *
- *   /run/exitlab/journal.PID-STARTTIME      one line a change: PATH <tab> OLD VALUE, run <tab> COMMAND or
- *                                           rmdir <tab> DIRECTORY
+ *   /run/exitlab/journal.PID-STARTTIME      one line a change: PATH <tab> OLD VALUE, run <tab> COMMAND,
+ *                                           rmdir <tab> DIRECTORY or unlink <tab> LINK
  */
 #ifndef BASE_JOURNAL_H
 #define BASE_JOURNAL_H
@@ -30,9 +30,11 @@ int journal_note(struct journal *j, const char *path, const char *undo);
 int journal_run(struct journal *j, const char *command, const char *undo);
 /* Note a directory, then make it; one that is empty at the end goes. 0 or -errno (logged). */
 int journal_mkdir(struct journal *j, const char *path);
+/* The same of a symbolic link. */
+int journal_symlink(struct journal *j, const char *target, const char *path);
 /* Undo everything in reverse, and close. Paths that are gone are fine. 0, or the first -errno (logged). */
 int journal_close(struct journal *j);
-/* Undo what dead processes left: the number of changes undone, or -errno. Each is logged. */
+/* Undo what dead processes left, the newest first: how many changes, or -errno. Each is logged. */
 int journal_recover(void);
 
 #endif

@@ -96,6 +96,22 @@ static void test_directory_goes(void **state)
 	free(made);
 }
 
+static void test_link_goes(void **state)
+{
+	char *link = xasprintf("%s/link", dir);
+	struct journal *j;
+
+	(void)state;
+	assert_int_equal(journal_open(&j), 0);
+	assert_int_equal(journal_symlink(j, a, link), 0);
+	assert_int_equal(journal_symlink(j, b, link), -EEXIST);
+	holds(link, "old-a");
+	assert_int_equal(journal_close(j), 0);
+	assert_false(file_exists(link));
+	holds(a, "old-a");
+	free(link);
+}
+
 static void journal_file(const char *name, const char *text)
 {
 	char *path = xasprintf("%s/%s", dir, name), *j = xasprintf("%s/journals", dir);
@@ -142,6 +158,24 @@ static void test_recover_after_kill(void **state)
 	holds(a, "old-a");
 	holds(b, "old-b");
 	assert_int_equal(journal_recover(), 0);
+}
+
+/* Whatever their names are, in which order the directory has them, and how long their numbers. */
+static void test_newest_is_undone_first(void **state)
+{
+	static const char *const names[] = {"1-98", "3-99", "2-1000"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char *name = xasprintf("journals/journal.%s", names[i]);
+		char *text = xasprintf("%s\tby-%zu\n", a, i);
+
+		journal_file(name, text);
+		free(name);
+		free(text);
+	}
+	assert_int_equal(journal_recover(), 3);
+	holds(a, "by-0");
 }
 
 static void test_gone_path_is_fine(void **state)
@@ -300,8 +334,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_close_undoes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_directory_goes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_link_goes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_living_owner_is_left_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_recover_after_kill, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_newest_is_undone_first, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_gone_path_is_fine, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_notes_and_commands, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_torn_line, set_up, tear_down),
