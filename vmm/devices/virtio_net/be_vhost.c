@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * mode=vhost: the kernel moves the packets. One /dev/vhost-net per queue pair, tied to one queue of the
- * TAP; it reads the rings through our address space, takes the guest's kicks from ioeventfds and raises
- * interrupts through irqfds, so that this process sees no packet at all.
- *
- * The worker of a device is made by VHOST_SET_OWNER and is named "vhost-PID": a kernel thread before Linux
- * 6.4, a thread of this process from then on. Either way its CPU time is this VM's.
+ * mode=vhost: the kernel moves the packets (vmm/vhost/kernel.h). One /dev/vhost-net per queue pair, tied to
+ * one queue of the TAP.
  *
  * v->lock guards the rings' running state: start and stop against the error watch. The kernel itself allows
  * all calls at once.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/vhost.h>
 #include <linux/virtio_net.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -20,16 +14,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "vmm/core/eventfd.h"
 #include "vmm/core/evloop.h"
 #include "vmm/devices/virtio_net/backend.h"
 #include "vmm/net/tap.h"
-
-#define VHOST_DEV "/dev/vhost-net"
+#include "vmm/vhost/kernel.h"
 
 #define BIT(n) (1ull << (n))
 
@@ -39,6 +30,8 @@
  */
 #define VHOST_RING_BITS (BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_RING_F_INDIRECT_DESC) | \
 			 BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_IN_ORDER))
+
+static const struct vhost_kernel_kind vhost_net_kind = {"/dev/vhost-net", "vhost", "vhost_net", "virtio"};
 
 struct vhost_net;
 
@@ -52,8 +45,7 @@ struct vhost_ring {
 struct vhost_net {
 	struct net_backend *be;
 	struct tap tap;
-	int fd[NET_PAIRS_MAX];
-	uint64_t features; /* of the kernel */
+	struct vhost_kernel pair[NET_PAIRS_MAX];
 	uint64_t poll_us;
 	struct evloop *watch;
 	pthread_mutex_t lock;
@@ -62,70 +54,12 @@ struct vhost_net {
 	struct vhost_ring ring[NET_RINGS_MAX];
 };
 
-static int vhost_call(struct vhost_net *v, unsigned pair, unsigned long request, const char *name,
-		      void *arg)
+static const struct vhost_kernel *pair_of(const struct vhost_net *v, unsigned ring)
 {
-	int err;
-
-	if (ioctl(v->fd[pair], request, arg) >= 0)
-		return 0;
-	err = -errno;
-	log_error("%s: %s for queue pair %u: %s", v->be->dev_name, name, pair, strerror(-err));
-	return err;
-}
-
-#define VHOST_CALL(v, pair, request, arg) vhost_call(v, pair, request, #request, arg)
-
-static int set_fd(struct vhost_net *v, unsigned ring, unsigned long request, const char *name,
-		  int fd)
-{
-	struct vhost_vring_file file = {ring & 1, fd};
-
-	return vhost_call(v, ring / 2, request, name, &file);
-}
-
-#define SET_FD(v, ring, request, fd) set_fd(v, ring, request, #request, fd)
-
-/* ---- memory ---- */
-
-static int set_memory(struct vhost_net *v, unsigned pair)
-{
-	size_t n;
-	const struct gmem_region *r = gmem_regions(v->be->gm, &n);
-	struct vhost_memory *mem = calloc(1, sizeof(*mem) + n * sizeof(mem->regions[0]));
-	int err;
-
-	if (!mem)
-		return -ENOMEM;
-	mem->nregions = (uint32_t)n;
-	for (size_t i = 0; i < n; i++)
-		mem->regions[i] = (struct vhost_memory_region){
-			.guest_phys_addr = r[i].gpa,
-			.memory_size = r[i].size,
-			.userspace_addr = (uintptr_t)r[i].hva,
-		};
-	err = VHOST_CALL(v, pair, VHOST_SET_MEM_TABLE, mem);
-	free(mem);
-	return err;
+	return &v->pair[ring / 2];
 }
 
 /* ---- rings ---- */
-
-static int set_addresses(struct vhost_net *v, unsigned ring)
-{
-	const struct virtq_layout *l = &v->be->rings[ring].layout;
-	bool aligned = !(l->desc & 15) && !(l->driver & 1) && !(l->device & 3);
-	struct vhost_vring_addr addr = {
-		.index = ring & 1,
-		.desc_user_addr = (uintptr_t)gmem_ptr(v->be->gm, l->desc, 16ull * l->size),
-		.avail_user_addr = (uintptr_t)gmem_ptr(v->be->gm, l->driver, 6 + 2ull * l->size),
-		.used_user_addr = (uintptr_t)gmem_ptr(v->be->gm, l->device, 6 + 8ull * l->size),
-	};
-
-	if (!aligned || !addr.desc_user_addr || !addr.avail_user_addr || !addr.used_user_addr)
-		return -EFAULT;
-	return VHOST_CALL(v, ring / 2, VHOST_SET_VRING_ADDR, &addr);
-}
 
 static int set_poll(struct vhost_net *v, unsigned ring)
 {
@@ -133,29 +67,14 @@ static int set_poll(struct vhost_net *v, unsigned ring)
 
 	if (!v->poll_us)
 		return 0;
-	return VHOST_CALL(v, ring / 2, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, &us);
+	return VHOST_CALL(pair_of(v, ring), VHOST_SET_VRING_BUSYLOOP_TIMEOUT, &us);
 }
 
-static int ring_set_up(struct vhost_net *v, unsigned ring)
+static int set_backend(struct vhost_net *v, unsigned ring, int fd)
 {
-	const struct served_ring *r = &v->be->rings[ring];
-	struct vhost_vring_state size = {ring & 1, r->layout.size}, base = {ring & 1, r->base};
-	int err;
+	struct vhost_vring_file file = {ring & 1, fd};
 
-	err = VHOST_CALL(v, ring / 2, VHOST_SET_VRING_NUM, &size);
-	if (!err)
-		err = VHOST_CALL(v, ring / 2, VHOST_SET_VRING_BASE, &base);
-	if (!err)
-		err = set_addresses(v, ring);
-	if (!err)
-		err = set_poll(v, ring);
-	if (!err)
-		err = SET_FD(v, ring, VHOST_SET_VRING_ERR, v->ring[ring].err_fd);
-	if (!err)
-		err = SET_FD(v, ring, VHOST_SET_VRING_CALL, r->call_fd);
-	if (!err)
-		err = SET_FD(v, ring, VHOST_SET_VRING_KICK, r->kick_fd);
-	return err;
+	return VHOST_CALL(pair_of(v, ring), VHOST_NET_SET_BACKEND, &file);
 }
 
 /*
@@ -164,13 +83,16 @@ static int ring_set_up(struct vhost_net *v, unsigned ring)
  */
 static int ring_attach(struct vhost_net *v, unsigned ring)
 {
+	struct served_ring *served = &v->be->rings[ring];
 	int err;
 
-	if (!v->be->rings[ring].ready || v->ring[ring].running)
+	if (!served->ready || v->ring[ring].running)
 		return 0;
-	err = ring_set_up(v, ring);
+	err = vhost_kernel_ring_give(pair_of(v, ring), ring & 1, served, v->be->gm, v->ring[ring].err_fd);
 	if (!err)
-		err = SET_FD(v, ring, VHOST_NET_SET_BACKEND, v->tap.fd[ring / 2]);
+		err = set_poll(v, ring);
+	if (!err)
+		err = set_backend(v, ring, v->tap.fd[ring / 2]);
 	if (err == -EFAULT) {
 		log_guest("%s: ring %u is misaligned or not in memory", v->be->dev_name, ring);
 		v->be->front_ops->ring_broken(v->be->front, ring);
@@ -180,22 +102,17 @@ static int ring_attach(struct vhost_net *v, unsigned ring)
 		return err;
 	v->ring[ring].running = true;
 	/* Chains made available while nobody listened have had their kick. */
-	eventfd_signal(v->be->rings[ring].kick_fd);
+	eventfd_signal(served->kick_fd);
 	return 0;
 }
 
 static void ring_detach(struct vhost_net *v, unsigned ring)
 {
-	struct vhost_vring_state base = {ring & 1, 0};
-
 	if (!v->ring[ring].running)
 		return;
 	v->ring[ring].running = false;
-	SET_FD(v, ring, VHOST_NET_SET_BACKEND, -1);
-	if (!VHOST_CALL(v, ring / 2, VHOST_GET_VRING_BASE, &base))
-		v->be->rings[ring].base = base.num;
-	SET_FD(v, ring, VHOST_SET_VRING_KICK, -1);
-	SET_FD(v, ring, VHOST_SET_VRING_CALL, -1);
+	set_backend(v, ring, -1);
+	vhost_kernel_ring_take(pair_of(v, ring), ring & 1, &v->be->rings[ring]);
 }
 
 static void ring_error(void *arg, uint32_t events)
@@ -218,31 +135,6 @@ static void ring_error(void *arg, uint32_t events)
 }
 
 /* ---- the backend ---- */
-
-static int open_pair(struct vhost_net *v, unsigned pair)
-{
-	uint64_t features;
-	int err;
-
-	v->fd[pair] = open(VHOST_DEV, O_RDWR | O_CLOEXEC);
-	if (v->fd[pair] < 0 && (errno == EACCES || errno == EPERM)) {
-		log_error("%s: mode=vhost: " VHOST_DEV ": %s; run as root or give your user access to it",
-			  v->be->dev_name, strerror(errno));
-		return -EPERM;
-	}
-	if (v->fd[pair] < 0) {
-		log_error("%s: mode=vhost: " VHOST_DEV
-			  ": %s; load it with `modprobe vhost_net`, or use mode=virtio",
-			  v->be->dev_name, strerror(errno));
-		return -ENODEV;
-	}
-	err = VHOST_CALL(v, pair, VHOST_SET_OWNER, NULL);
-	if (!err)
-		err = VHOST_CALL(v, pair, VHOST_GET_FEATURES, &features);
-	if (!err)
-		v->features = features;
-	return err;
-}
 
 static int open_ring(struct vhost_net *v, unsigned i)
 {
@@ -269,7 +161,7 @@ static struct vhost_net *vhost_new(struct net_backend *be)
 	v->tap = (struct tap)TAP_INIT;
 	pthread_mutex_init(&v->lock, NULL);
 	for (unsigned i = 0; i < NET_PAIRS_MAX; i++)
-		v->fd[i] = -1;
+		v->pair[i].fd = -1;
 	for (unsigned i = 0; i < NET_RINGS_MAX; i++)
 		v->ring[i] = (struct vhost_ring){v, i, -1, false};
 	return v;
@@ -287,20 +179,14 @@ static int vhost_open(struct net_backend *be, const struct dev_opts *opts)
 	if (!err)
 		err = tap_open_opts(&v->tap, opts, be->dev_name, be->pairs);
 	for (unsigned i = 0; i < be->pairs && !err; i++)
-		err = open_pair(v, i);
-	if (!err && !(v->features & BIT(VIRTIO_F_VERSION_1))) {
-		log_error(
-			"%s: mode=vhost: this kernel's vhost-net knows no virtio 1.0; use mode=virtio",
-			be->dev_name);
-		err = -EOPNOTSUPP;
-	}
+		err = vhost_kernel_open(&v->pair[i], &vhost_net_kind, be->dev_name);
 	if (err)
 		return err;
 	snprintf(name, sizeof(name), "%.10s-err", be->dev_name);
 	err = evloop_create(&v->watch, be->threads, THREAD_IO, name);
 	for (unsigned i = 0; i < 2 * be->pairs && !err; i++)
 		err = open_ring(v, i);
-	be->features = tap_features(&v->tap) | (v->features & VHOST_RING_BITS);
+	be->features = tap_features(&v->tap) | (v->pair[0].features & VHOST_RING_BITS);
 	be->mtu = v->tap.mtu;
 	return err;
 }
@@ -313,7 +199,7 @@ static void vhost_close(struct net_backend *be)
 		return;
 	evloop_destroy(v->watch);
 	for (unsigned i = 0; i < NET_PAIRS_MAX; i++)
-		close_fd(&v->fd[i]);
+		close_fd(&v->pair[i].fd);
 	for (unsigned i = 0; i < NET_RINGS_MAX; i++)
 		close_fd(&v->ring[i].err_fd);
 	tap_close(&v->tap);
@@ -369,15 +255,12 @@ static void vhost_stop(struct net_backend *be)
 static int vhost_start(struct net_backend *be, uint64_t features, unsigned n)
 {
 	struct vhost_net *v = be->priv;
-	uint64_t acked = features & v->features & (VHOST_RING_BITS | BIT(VIRTIO_F_VERSION_1));
+	uint64_t acked = features & v->pair[0].features & (VHOST_RING_BITS | BIT(VIRTIO_F_VERSION_1));
 	int err = 0;
 
 	pthread_mutex_lock(&v->lock);
-	for (unsigned i = 0; i < (n + 1) / 2 && !err; i++) {
-		err = VHOST_CALL(v, i, VHOST_SET_FEATURES, &acked);
-		if (!err)
-			err = set_memory(v, i);
-	}
+	for (unsigned i = 0; i < (n + 1) / 2 && !err; i++)
+		err = vhost_kernel_set_up(&v->pair[i], acked, be->gm);
 	if (!err) {
 		v->n_rings = n;
 		err = use_pairs(v, 1);
