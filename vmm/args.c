@@ -32,7 +32,7 @@ static const struct opt opts[] = {
 	 "--vfio also where interrupts are not remapped"},
 	{"device", 'd', OPT_LIST, offsetof(struct args, device), "NAME[,K=V]", "any PCI device by its name"},
 	{"disk", 0, OPT_LIST, offsetof(struct args, disk), "FILE[,K=V]",
-	 "disk on a raw image or block device, mode=virtio-blk|nvme|ide, or mode=vhost-user-blk; and its knobs"},
+	 "disk on a raw image or block device, mode=virtio-blk|nvme|ide, or mode=vhost-user-blk|vhost-scsi; and its knobs"},
 	{"console", 0, OPT_STR, offsetof(struct args, console), "WHERE",
 	 "COM1: stdio (default; Ctrl-A x ends the guest), none or a file"},
 	{"agent", 0, OPT_STR, offsetof(struct args, agent), "WHERE",

@@ -66,7 +66,8 @@ static int add_net(struct vm *vm, const struct args *a, const char *text)
 /* The mode is the name of the device. */
 static int add_disk(struct vm *vm, const struct args *a, const char *text)
 {
-	static const char *const modes[] = {"virtio-blk", "nvme", "ide", "vhost-user-blk", NULL};
+	static const char *const modes[] = {"virtio-blk",     "nvme",	    "ide",
+					    "vhost-user-blk", "vhost-scsi", NULL};
 	char *full = disk_opts_text(text);
 	struct dev_opts *o;
 	int mode = 0, err = dev_opts_parse(&o, full);
@@ -272,9 +273,14 @@ static unsigned sandbox_parts(const struct args *a)
 
 	if (args_vhost_user(a))
 		parts |= SANDBOX_VHOST_USER;
-	for (size_t i = 0; i < a->disk.n; i++)
-		if (!strstr(a->disk.item[i], "mode=vhost-user-blk")) /* whose files are another process's */
+	for (size_t i = 0; i < a->disk.n; i++) {
+		const char *disk = a->disk.item[i];
+
+		if (strstr(disk, "mode=vhost-scsi"))
+			parts |= SANDBOX_VHOST_SCSI;
+		else if (!strstr(disk, "mode=vhost-user-blk")) /* whose files are another process's */
 			parts |= SANDBOX_DISK;
+	}
 	return parts;
 }
 

@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <linux/vhost.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -47,6 +48,8 @@ static const struct {
 	 "sandbox: a vCPU made the system call number 162, which it may not: ended\n"},
 	{"a disk's call without a disk", THREAD_IO, 0, SYS_fdatasync, {-1}, ENDED,
 	 "sandbox: an I/O thread made the system call number 75, which it may not: ended\n"},
+	{"a kernel's target", THREAD_CONTROL, SANDBOX_VHOST_SCSI, SYS_ioctl,
+	 {-1, (long)VHOST_SCSI_CLEAR_ENDPOINT}, 0, ""},
 	{"a disk's call", THREAD_IO, SANDBOX_DISK, SYS_fdatasync, {-1}, 0, ""},
 	{"KVM_RUN", THREAD_VCPU, 0, SYS_ioctl, {-1, KVM_RUN}, 0, ""},
 	{"a wait", THREAD_MAIN, 0, SYS_poll, {0, 0, 0}, 0, ""},

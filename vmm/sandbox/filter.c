@@ -112,7 +112,7 @@ static const struct rule ioctls[] = {
 	{(uint32_t)KVM_SET_PIT2, CONTROL, 0},
 	{(uint32_t)KVM_SET_CLOCK, CONTROL, 0},
 	{(uint32_t)TCSETS, MAIN, 0}, /* the terminal as it was */
-	/* TAP and vhost-net. */
+	/* TAP and vhost. */
 	{(uint32_t)TUNSETOFFLOAD, CONTROL | MAIN, 0},
 	{(uint32_t)TUNSETQUEUE, CONTROL | MAIN, 0},
 	{(uint32_t)VHOST_SET_FEATURES, CONTROL, 0},
@@ -125,6 +125,8 @@ static const struct rule ioctls[] = {
 	{(uint32_t)VHOST_SET_VRING_CALL, CONTROL, 0},
 	{(uint32_t)VHOST_SET_VRING_ERR, CONTROL, 0},
 	{(uint32_t)VHOST_NET_SET_BACKEND, CONTROL, 0},
+	{(uint32_t)VHOST_SCSI_SET_ENDPOINT, CONTROL, SANDBOX_VHOST_SCSI},
+	{(uint32_t)VHOST_SCSI_CLEAR_ENDPOINT, CONTROL, SANDBOX_VHOST_SCSI},
 	/* An assigned device. */
 	{(uint32_t)VFIO_DEVICE_SET_IRQS, CONTROL, SANDBOX_VFIO},
 	{(uint32_t)VFIO_DEVICE_RESET, CONTROL, SANDBOX_VFIO},

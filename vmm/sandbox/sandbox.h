@@ -27,6 +27,7 @@ enum sandbox_part {
 	SANDBOX_VHOST_USER = 1 << 1, /* messages with file descriptors */
 	SANDBOX_SERVER = 1 << 2,     /* a process that accepts front-ends, and maps their memory */
 	SANDBOX_DISK = 1 << 3,       /* files and io_uring */
+	SANDBOX_VHOST_SCSI = 1 << 4, /* a target of the kernel */
 };
 
 /*
