@@ -13,7 +13,7 @@ static const struct {
 	const char *feature;
 } features[] = {
 	{NEED_KVM | NEED_KVM_LINUX, "kvm"},
-	{NEED_VHOST, "vhost"},
+	{NEED_VHOST | NEED_VHOST_SCSI, "vhost"},
 	{NEED_VFIO, "sriov"},
 };
 

@@ -158,3 +158,24 @@ void kmod_unload(struct kmod *k)
 		log_error("%s cannot be unloaded: %s", k->name, strerror(-err));
 	*k = (struct kmod){NULL, NULL};
 }
+
+int kmod_need(struct journal *j, const char *name)
+{
+	char *load, *unload;
+	int err;
+
+	if (is_loaded(name))
+		return 0;
+	if (lab_inside()) {
+		err = kmod_lab_load(name, "");
+		if (err)
+			log_error("the lab's kernel does not load %s: %s", name, strerror(-err));
+		return err;
+	}
+	load = xasprintf("modprobe %s", name);
+	unload = xasprintf("modprobe -r %s", name);
+	err = journal_run(j, load, unload);
+	free(unload);
+	free(load);
+	return err;
+}

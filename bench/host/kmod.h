@@ -21,6 +21,12 @@ bool kmod_exists(const char *name);
 int kmod_load(struct kmod *k, const char *name, const char *params);
 void kmod_unload(struct kmod *k);
 
+/*
+ * One that others may use too: loaded unless it is, and on a host unloaded by the journal. 0 or -errno
+ * (logged).
+ */
+int kmod_need(struct journal *j, const char *name);
+
 /* ---- in a lab ---- */
 int kmod_lab_unload(const char *name);
 /* With what it needs. */

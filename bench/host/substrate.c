@@ -111,6 +111,11 @@ static bool has_vhost(void)
 	return access("/dev/vhost-net", R_OK | W_OK) == 0;
 }
 
+static bool has_vhost_scsi(void)
+{
+	return file_exists("/dev/vhost-scsi") || kmod_exists("vhost_scsi");
+}
+
 static bool has_vfio(void)
 {
 	struct dirent *e;
@@ -147,6 +152,7 @@ unsigned host_lacks(unsigned needs, char **why)
 		{NEED_ROOT, has_root, "not root"},
 		{NEED_TAP, tap_works, "no /dev/net/tun"},
 		{NEED_VHOST, has_vhost, "no /dev/vhost-net"},
+		{NEED_VHOST_SCSI, has_vhost_scsi, "its kernel has no module vhost_scsi"},
 		{NEED_VFIO, has_vfio, "no IOMMU groups: switch it on (firmware, intel_iommu=on or amd_iommu=on)"},
 		{NEED_XEN, has_xen, "it is not dom0 of Xen"},
 		{NEED_NULL_BLK, has_null_blk, "its kernel has no module null_blk; --medium=file needs none"},

@@ -24,6 +24,7 @@ enum front_end {
 	FRONT_VIRTIO_BLK,
 	FRONT_NVME,
 	FRONT_IDE,
+	FRONT_VIRTIO_SCSI,
 	FRONT_XEN_NET, /* the VM is one of Xen's, KVM takes its hypercalls */
 	FRONT_VFIO, /* a function of a device of this host */
 };
@@ -54,6 +55,8 @@ struct mode {
 	const char *const *modules;
 	/* What the Linux guest's kernel is told with these switches, beside what all are; NULL: nothing. */
 	const char *(*cmdline)(const struct knobs *knobs);
+	/* Of this machine's kernel, which make loads; NULL: none. A lab that has to carry them asks. */
+	const char *const *host_modules;
 	/* Its switches, blank-separated: rows of knobs.c, beside those that all modes have. */
 	const char *knobs;
 	const char *helper_knobs; /* those of them that the helper is told, and not the VMM; NULL: none */

@@ -40,13 +40,15 @@ void path_undo(struct device_path *p)
 {
 	proc_end(&p->helper, NSEC_PER_SEC);
 	wire_close(&p->wire);
-	medium_close(&p->medium);
 	close_fd(&p->cgroup_fd);
 	if (p->journal)
 		journal_close(p->journal);
 	p->journal = NULL;
 	if (p->mode->undo)
 		p->mode->undo(p);
+	medium_close(&p->medium); /* after what uses it */
+	free(p->target);
+	p->target = NULL;
 	if (p->socket)
 		unlink(p->socket);
 	free(p->socket);

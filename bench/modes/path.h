@@ -44,7 +44,8 @@ struct device_path {
 	struct iommu_watch faults; /* DMA that the IOMMU stopped */
 	struct proc helper;
 	char *socket;              /* of the helper */
-	bool foreign_helper;       /* it is not ours, and counts nothing that we could read */
+	bool foreign_helper;       /* who serves it is not ours, and counts nothing that we could read */
+	char *target;              /* of the kernel's SCSI, by its name */
 	int cgroup_fd;             /* that the agent starts in, or -1 */
 	struct journal *journal;   /* of what the kernel does not clean up by itself */
 };

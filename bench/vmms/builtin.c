@@ -53,6 +53,8 @@ static const char *builtin_disk_mode(const struct mode *mode)
 {
 	if (mode->front == FRONT_VIRTIO_BLK && mode->server == SERVER_HELPER)
 		return "vhost-user-blk";
+	if (mode->front == FRONT_VIRTIO_SCSI && mode->server == SERVER_KERNEL)
+		return "vhost-scsi";
 	if (mode->server != SERVER_VMM)
 		return NULL;
 	switch (mode->front) {
@@ -76,8 +78,10 @@ static int add_disk(const struct vmm_want *w, const char *mode, struct strlist *
 		log_error("--set ioeventfd=%s: builtin's nvme has no such switch: a doorbell needs its value; see shadow=", ioeventfd);
 		return -ENOTSUP;
 	}
-	/* The helper, if there is one, has the medium. */
-	if (w->path->mode->server == SERVER_HELPER)
+	/* The helper, if there is one, has the medium; or the kernel. */
+	if (w->path->mode->server == SERVER_KERNEL)
+		strbuf_addf(&sb, "mode=%s,wwpn=%s", mode, w->path->target);
+	else if (w->path->mode->server == SERVER_HELPER)
 		strbuf_addf(&sb, "mode=%s,path=%s", mode, w->path->socket);
 	else
 		strbuf_addf(&sb, "file=%s,mode=%s", w->path->medium.path, mode);

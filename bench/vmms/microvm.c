@@ -14,6 +14,7 @@ static int microvm_add_device(const struct vmm_want *w, struct strlist *a)
 	case FRONT_VIRTIO_NET:
 		return qemu_add_virtio_net(w, &adapter_microvm, a);
 	case FRONT_VIRTIO_BLK:
+	case FRONT_VIRTIO_SCSI:
 		return qemu_add_disk(w, &adapter_microvm, a);
 	default:
 		return vmm_refuse_mode(&adapter_microvm, w->path->mode);

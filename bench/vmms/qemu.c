@@ -54,6 +54,7 @@ static int add_device(const struct vmm_want *w, struct strlist *a)
 	case FRONT_VIRTIO_BLK:
 	case FRONT_NVME:
 	case FRONT_IDE:
+	case FRONT_VIRTIO_SCSI:
 		return qemu_add_disk(w, &adapter_qemu, a);
 	case FRONT_VFIO:
 		strlist_add(a, "-device");

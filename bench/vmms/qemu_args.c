@@ -258,6 +258,20 @@ static int add_vhost_user_blk(const struct vmm_want *w, const struct vmm_adapter
 	return add_device(w, vmm, &sb, a);
 }
 
+static int add_vhost_scsi(const struct vmm_want *w, const struct vmm_adapter *vmm, struct strlist *a)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	if (vmm_uses_mmio(vmm, w->knobs))
+		strbuf_adds(&sb, "vhost-scsi");
+	else
+		strbuf_adds(&sb, "vhost-scsi-pci,disable-legacy=on");
+	strbuf_addf(&sb, ",wwpn=%s,num_queues=%u", w->path->target,
+		    (unsigned)knobs_u64(w->knobs, "queues", 1));
+	add_virtio_switches(w, &sb);
+	return add_device(w, vmm, &sb, a);
+}
+
 /* Its disk always offers DMA; Linux is told to leave it (the mode's cmdline). */
 static int add_ide(const struct vmm_want *w, const struct vmm_adapter *vmm, struct strlist *a)
 {
@@ -277,11 +291,18 @@ int qemu_add_disk(const struct vmm_want *w, const struct vmm_adapter *vmm, struc
 
 	if (mode->front == FRONT_VIRTIO_BLK && mode->server == SERVER_HELPER)
 		return add_vhost_user_blk(w, vmm, a);
+	if (mode->front == FRONT_VIRTIO_SCSI && mode->server == SERVER_KERNEL)
+		return add_vhost_scsi(w, vmm, a);
 	if (mode->server != SERVER_VMM)
 		return vmm_refuse_mode(vmm, mode);
-	if (mode->front == FRONT_VIRTIO_BLK)
+	switch (mode->front) {
+	case FRONT_VIRTIO_BLK:
 		return add_virtio_blk(w, vmm, a);
-	if (mode->front == FRONT_IDE)
+	case FRONT_IDE:
 		return add_ide(w, vmm, a);
-	return add_disk(w, vmm, "nvme,serial=exitlab", "max_ioqpairs", a);
+	case FRONT_NVME:
+		return add_disk(w, vmm, "nvme,serial=exitlab", "max_ioqpairs", a);
+	default:
+		return vmm_refuse_mode(vmm, mode);
+	}
 }

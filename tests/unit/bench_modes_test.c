@@ -130,6 +130,8 @@ static void knobs_belong_to_modes(void **state)
 		{"shadow", "off", &mode_nvme, 0},
 		{"backend", "qemu", &mode_vhost_user_blk, 0},
 		{"backend", "qemu", &mode_virtio_blk, -EINVAL},
+		{"queues", "2", &mode_vhost_scsi, 0},
+		{"engine", "sync", &mode_vhost_scsi, -EINVAL},
 		{"backend", "spdk", &mode_vhost_user_blk, -EINVAL},
 		{"engine", "sync", &mode_virtio, -EINVAL},
 		{"queues", "2", &mode_ide, -EINVAL},
@@ -164,6 +166,7 @@ static char *command_line(const struct vmm_adapter *vmm, const struct mode *mode
 	path.medium.path = (char *)"/dev/d0";
 	path.medium.is_device = true;
 	path.socket = mode->server == SERVER_HELPER ? (char *)"sock" : NULL;
+	path.target = (char *)"naa.1";
 	if (!vmm->command(&w, &a)) {
 		for (size_t i = 0; i < a.n; i++) {
 			char *longer = xasprintf("%s %s", all, a.v[i]);
@@ -192,6 +195,9 @@ static void each_vmm_has_each_device(void **state)
 		{"builtin", &mode_nvme, "--disk file=/dev/d0,mode=nvme"},
 		{"builtin", &mode_ide, "--disk file=/dev/d0,mode=ide"},
 		{"builtin", &mode_vhost_user_blk, "--disk mode=vhost-user-blk,path=sock"},
+		{"builtin", &mode_vhost_scsi, "--disk mode=vhost-scsi,wwpn=naa.1"},
+		{"qemu", &mode_vhost_scsi, "-device vhost-scsi-pci,disable-legacy=on,wwpn=naa.1,num_queues=1"},
+		{"microvm", &mode_vhost_scsi, "-device vhost-scsi,wwpn=naa.1,num_queues=1"},
 		{"qemu", &mode_vhost_user_blk,
 		 "memory-backend=mem -cpu host -smp 1 -object memory-backend-memfd,id=mem,share=on,size=64M"},
 		{"qemu", &mode_vhost_user_blk,
@@ -273,6 +279,7 @@ static void unknown_devices_are_refused(void **state)
 		{.name = "new", .front = FRONT_VIRTIO_NET, .server = 99},
 		{.name = "new", .front = FRONT_VIRTIO_BLK, .server = SERVER_KERNEL},
 		{.name = "new", .front = FRONT_NVME, .server = SERVER_HELPER},
+		{.name = "new", .front = FRONT_VIRTIO_SCSI, .server = SERVER_VMM},
 	};
 
 	(void)state;
@@ -312,6 +319,7 @@ static void what_a_vmm_lacks_is_refused(void **state)
 		{"qemu", "", "shadow", "off", &mode_nvme, -ENOTSUP},
 		{"qemu", "", "dma", "off", &mode_ide, 0},
 		{"qemu", "", "posted", "off", &mode_ide, -ENOTSUP},
+		{"qemu", "", "event_idx", "off", &mode_vhost_scsi, 0},
 		{"builtin", "", "dma", "off", &mode_ide, 0},
 		{"builtin", "", "ioeventfd", "on", &mode_nvme, -ENOTSUP},
 		{"builtin", "", "ioeventfd", "on", &mode_virtio_blk, 0},
