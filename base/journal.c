@@ -98,15 +98,17 @@ int journal_note(struct journal *j, const char *path, const char *undo)
 static int run_text(const char *text)
 {
 	char *copy = xstrdup(text), *save, *argv[RUN_WORDS + 1] = {NULL};
+	struct strbuf said = STRBUF_INIT; /* on its standard output, which is not ours */
 	size_t n = 0;
 	int status = -EINVAL;
 
 	for (char *w = strtok_r(copy, " ", &save); w && n < RUN_WORDS; w = strtok_r(NULL, " ", &save))
 		argv[n++] = w;
 	if (n)
-		status = proc_run(argv, NULL, RUN_LIMIT_NS);
+		status = proc_run(argv, &said, RUN_LIMIT_NS);
 	if (status)
 		log_error("%s: status %d", text, status);
+	strbuf_free(&said);
 	free(copy);
 	return status > 0 ? -EIO : status;
 }

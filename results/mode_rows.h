@@ -15,5 +15,6 @@ X(xen, "xen", 4, "Xen's netfront and its back end in the VMM, on a KVM that play
 X(virtio_blk, "virtio-blk", 1, "virtio-blk served by the VMM")
 X(nvme, "nvme", 3, "NVMe controller emulated in the VMM")
 X(vhost_scsi, "vhost-scsi", 4, "virtio-scsi served by the kernel's vhost_scsi over its SCSI target")
+X(nvme_vf, "nvme-vf", 2, "a virtual function of a real NVMe controller, through VFIO")
 X(vhost_user_blk, "vhost-user-blk", 7, "virtio-blk served by another process")
 X(ide, "ide", 5, "PIIX3 IDE disk emulated in the VMM, by DMA or PIO")

@@ -18,7 +18,8 @@ enum workload_need {
 	NEED_VFIO = 1 << 5,
 	NEED_NULL_BLK = 1 << 7, /* kernel modules to make disks of */
 	NEED_BRD = 1 << 8,
-	NEED_VHOST_SCSI = 1 << 10,
+	NEED_VHOST_SCSI = 1 << 11,
+	NEED_NVME_VF = 1 << 12, /* an NVMe controller with virtual functions */
 	NEED_KVM_XEN = 1 << 9, /* a KVM that takes Xen's hypercalls */
 	NEED_XEN = 1 << 10, /* to be dom0 of Xen */
 	NEED_LAB = 1 << 6, /* changes what other users of this machine's KVM would notice */

@@ -15,12 +15,15 @@
 #include "base/mounts.h"
 #include "base/proc.h"
 #include "base/strbuf.h"
+#include "bench/host/nvme_vf.h"
+#include "bench/host/outer.h"
 #include "bench/host/paths.h"
 #include "workloads/workloads.h"
 
 #define FILE_SIZE  (64 * MIB)
 #define FILE_PIECE MIB
 #define BLKID_NS   (10 * NSEC_PER_SEC)
+#define DISK_WAIT_NS (10 * NSEC_PER_SEC)
 
 struct medium_kind {
 	const char *name, *module;
@@ -30,12 +33,16 @@ struct medium_kind {
 	bool keeps;
 };
 
-/* null: requests end where they are handed over, and nothing is kept: what is left is the path to it. */
+/*
+ * null: requests end where they are handed over, and nothing is kept: what is left is the path to it.
+ * disk: that of an NVMe controller with virtual functions.
+ */
 static const struct medium_kind kinds[] = {
 	{"null", "null_blk", "nr_devices=%u gb=1 bs=512 irqmode=0 no_sched=1 hw_queue_depth=256", "/dev/nullb%u",
 	 NEED_ROOT | NEED_NULL_BLK, false},
 	{"ram", "brd", "rd_nr=%u rd_size=65536 max_part=0", "/dev/ram%u", NEED_ROOT | NEED_BRD, true},
 	{"file", NULL, NULL, NULL, 0, true},
+	{MEDIUM_OF_DEVICE, "nvme", NULL, NULL, NEED_ROOT | NEED_NVME_VF, true},
 };
 
 static const struct medium_kind *kind_find(const char *name)
@@ -50,7 +57,7 @@ int medium_check(const char *name)
 {
 	if (kind_find(name) || strchr(name, '/'))
 		return 0;
-	log_error("--medium=%s: it is null, ram, file, or the path of a block device or an image", name);
+	log_error("--medium=%s: it is null, ram, file, disk, or the path of a block device or an image", name);
 	return -EINVAL;
 }
 
@@ -222,23 +229,57 @@ static void say_busy(const char *path)
 static int open_named(struct medium *m, const struct medium_want *want)
 {
 	struct stat st;
-	int fd = open(want->name, O_RDWR | O_CLOEXEC | O_EXCL), err = errno_if(fd < 0);
+	int fd = open(m->path, O_RDWR | O_CLOEXEC | O_EXCL), err = errno_if(fd < 0);
 
 	if (err == -EBUSY)
-		say_busy(want->name);
+		say_busy(m->path);
 	else if (err)
-		log_error("--medium=%s: %s", want->name, strerror(-err));
+		log_error("--medium=%s: %s", m->path, strerror(-err));
 	if (!err && want->units > 1) {
-		log_error("--medium=%s: one disk for %u VMs; use null, ram or file", want->name, want->units);
+		log_error("--medium=%s: one disk for %u VMs; use null, ram or file", m->path, want->units);
 		err = -EINVAL;
 	}
 	if (!err && !fstat(fd, &st))
 		m->is_device = S_ISBLK(st.st_mode);
 	close_fd(&fd);
 	if (!err && !want->overwrite)
-		err = check_empty(want->name);
-	m->path = xstrdup(want->name);
+		err = check_empty(m->path);
 	return err;
+}
+
+/* ---- that of an NVMe controller ---- */
+
+static char *find_disk(void)
+{
+	char *controller = nvme_vf_find(), *disk = NULL;
+
+	if (controller)
+		disk = nvme_vf_disk(controller);
+	free(controller);
+	if (!disk || file_exists(disk))
+		return disk;
+	free(disk);
+	return NULL;
+}
+
+/* Its driver may still be at it. The lab's is empty, and nobody else's. */
+static int open_disk(struct medium *m, const struct medium_want *want)
+{
+	struct medium_want disk = *want;
+	uint64_t until = clock_ns() + DISK_WAIT_NS;
+	int err = 0;
+
+	if (lab_inside()) {
+		disk.overwrite = true;
+		err = kmod_lab_load("nvme", "");
+	}
+	while (!err && !(m->path = find_disk()) && clock_ns() < until)
+		clock_sleep_ns(10 * NSEC_PER_MSEC);
+	if (!m->path) {
+		log_error("--medium=disk: no NVMe controller here has SR-IOV and a namespace; name a device, or use --on=lab");
+		return -ENODEV;
+	}
+	return open_named(m, &disk);
 }
 
 int medium_open(struct medium *m, const struct medium_want *want)
@@ -246,11 +287,15 @@ int medium_open(struct medium *m, const struct medium_want *want)
 	const struct medium_kind *k = kind_find(want->name);
 
 	m->keeps = !k || k->keeps;
-	if (!k)
+	if (!k) {
+		m->path = xstrdup(want->name);
 		return open_named(m, want);
-	if (!k->module)
-		return open_file(m);
-	return open_module(m, k, want);
+	}
+	if (k->params)
+		return open_module(m, k, want);
+	if (k->module)
+		return open_disk(m, want);
+	return open_file(m);
 }
 
 void medium_close(struct medium *m)

@@ -9,6 +9,7 @@
 #include "bench/host/kmod.h"
 
 #define MEDIUM_DEFAULT "null"
+#define MEDIUM_OF_DEVICE "disk"
 
 struct medium {
 	char *path;       /* as another process opens it; NULL: there is none */
@@ -21,7 +22,7 @@ struct medium {
 #define MEDIUM_INIT {.fd = -1}
 
 struct medium_want {
-	const char *name; /* null, ram, file or a path; NULL: MEDIUM_DEFAULT */
+	const char *name; /* null, ram, file, disk or a path; NULL: MEDIUM_DEFAULT */
 	unsigned unit, units; /* several VMs have one each; the first makes them all */
 	bool overwrite;       /* although something seems to be on it */
 };

@@ -20,6 +20,11 @@ const char *storage_daemon_program(void)
 	return "/usr/bin/qemu-storage-daemon";
 }
 
+const char *nvme_program(void)
+{
+	return "/usr/sbin/nvme";
+}
+
 const char *qemu_program(void)
 {
 	return text_or(getenv("EXITLAB_QEMU"), "qemu-system-x86_64");

@@ -7,6 +7,8 @@
 const char *qemu_program(void);
 /* qemu-storage-daemon, as Debian installs it. */
 const char *storage_daemon_program(void);
+/* nvme-cli, as Debian installs it. */
+const char *nvme_program(void);
 /* "10.0.2", or NULL when there is none. Caller frees. */
 char *qemu_version(void);
 /* The program of --tool=iperf3 or fio, as Debian installs it; NULL: our engine. */

@@ -8,14 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/file.h"
-#include "base/iommu.h"
 #include "base/log.h"
 #include "base/strbuf.h"
-#include "bench/host/sriov.h"
-
-#define BIND_WAIT_NS (5 * NSEC_PER_SEC)
+#include "bench/host/sriov_impl.h"
 
 /* Interfaces sort by name, so that "auto" means the same card every time. */
 char *sriov_find_card(const char *not_this)
@@ -37,30 +33,6 @@ char *sriov_find_card(const char *not_this)
 	if (n >= 0)
 		free(e);
 	return found;
-}
-
-static char *device_path(const char *addr, const char *file)
-{
-	return xasprintf("/sys/bus/pci/devices/%s/%s", addr, file);
-}
-
-static int set_device(struct sriov *s, const char *addr, const char *file, const char *value,
-		      const char *undo)
-{
-	char *path = device_path(addr, file);
-	int err = journal_write(s->journal, path, value, undo);
-
-	free(path);
-	return err;
-}
-
-static char *vf_link(const struct sriov *s, unsigned index)
-{
-	char *path = xasprintf("/sys/bus/pci/devices/%s/virtfn%u", s->pf_addr, index);
-	char *vf = file_link_name(path);
-
-	free(path);
-	return vf;
 }
 
 /* ---- a function of our own ---- */
@@ -86,7 +58,7 @@ static int find_pf(struct sriov *s, const char *nic, unsigned functions)
 		log_error("--nic=%s: no such network card; see bench doctor", s->pf);
 		return -ENODEV;
 	}
-	totals = device_path(s->pf_addr, "sriov_totalvfs");
+	totals = sriov_path(s->pf_addr, "sriov_totalvfs");
 	err = file_read_u64(totals, &total);
 	free(totals);
 	if (err || !total) {
@@ -101,45 +73,13 @@ static int find_pf(struct sriov *s, const char *nic, unsigned functions)
 	return 0;
 }
 
-static int refuse_others(const struct sriov *s, uint64_t n)
-{
-	char *first = vf_link(s, 0);
-
-	log_error("%s has %llu virtual functions already, which are not ours to change; use one that is free (--vf=%s), or write 0 "
-		  "to its sriov_numvfs", s->pf, (unsigned long long)n, text_or(first, "ADDR"));
-	free(first);
-	return -EBUSY;
-}
-
-/* No more than the guests need, and without a driver: nothing on this host is to see them come and go. */
-static int enable_vfs(struct sriov *s, unsigned functions)
-{
-	char *path = device_path(s->pf_addr, "sriov_numvfs"), number[12];
-	uint64_t now = 0;
-	int err = file_read_u64(path, &now);
-
-	free(path);
-	if (!err && now)
-		return refuse_others(s, now);
-	err = set_device(s, s->pf_addr, "sriov_drivers_autoprobe", "0", NULL);
-	snprintf(number, sizeof(number), "%u", functions);
-	if (!err)
-		err = set_device(s, s->pf_addr, "sriov_numvfs", number, "0");
-	if (err)
-		return err;
-	s->vf_addr = vf_link(s, 0);
-	if (!s->vf_addr)
-		return -ENODEV;
-	return 0;
-}
-
 static int make_vfs(struct sriov *s, const char *nic, unsigned functions)
 {
 	int err = find_pf(s, nic, functions);
 
 	if (err)
 		return err;
-	return enable_vfs(s, functions);
+	return sriov_enable(s, functions, "use one that is free (--vf=ADDR), or ");
 }
 
 /* ---- a function that is there ---- */
@@ -147,7 +87,7 @@ static int make_vfs(struct sriov *s, const char *nic, unsigned functions)
 /* The one interface of a PCI device, or NULL. */
 static char *interface_of(const char *addr)
 {
-	char *dir = device_path(addr, "net"), *name = dir_entry(dir);
+	char *dir = sriov_path(addr, "net"), *name = dir_entry(dir);
 
 	free(dir);
 	return name;
@@ -166,7 +106,7 @@ static bool interface_up(const char *name)
 static int find_index(struct sriov *s)
 {
 	for (s->index = 0; s->index < 256; s->index++) {
-		char *vf = vf_link(s, s->index);
+		char *vf = sriov_function(s, s->index);
 		bool same = vf && !strcmp(vf, s->vf_addr);
 
 		free(vf);
@@ -178,7 +118,7 @@ static int find_index(struct sriov *s)
 
 static int adopt_vf(struct sriov *s, const char *addr)
 {
-	char *physfn = device_path(addr, "physfn"), *own;
+	char *physfn = sriov_path(addr, "physfn"), *own;
 
 	s->vf_addr = xstrdup(addr);
 	s->pf_addr = file_link_name(physfn);
@@ -248,98 +188,6 @@ static int configure_vf(struct sriov *s, const struct sriov_want *want)
 	return apply_settings(s, &old, &new);
 }
 
-static int unbind_driver(struct sriov *s, const char *driver)
-{
-	char *path = xasprintf("/sys/bus/pci/drivers/%s/unbind", driver);
-	int err = journal_note(s->journal, "/sys/bus/pci/drivers_probe", s->vf_addr);
-
-	if (!err)
-		err = file_write(path, s->vf_addr);
-	if (err)
-		log_error("%s: cannot be taken from its driver %s: %s", s->vf_addr, driver, strerror(-err));
-	free(path);
-	return err;
-}
-
-static char *driver_of(const char *addr)
-{
-	char *path = device_path(addr, "driver"), *name = file_link_name(path);
-
-	free(path);
-	return name;
-}
-
-/* The probe is asynchronous for some buses: wait for its outcome. */
-static int probe_drivers(struct sriov *s)
-{
-	uint64_t deadline = clock_ns() + BIND_WAIT_NS;
-	int err = file_write("/sys/bus/pci/drivers_probe", s->vf_addr);
-	char *name = NULL;
-
-	while (!err && !(name = driver_of(s->vf_addr)) && clock_ns() < deadline)
-		clock_sleep_ns(10 * NSEC_PER_MSEC);
-	if (!err && (!name || strcmp(name, "vfio-pci")))
-		err = -ENODEV;
-	if (err)
-		log_error("%s: cannot be bound to vfio-pci (%s); modprobe vfio-pci", s->vf_addr, strerror(-err));
-	free(name);
-	return err;
-}
-
-/* None is shown as "(null)"; written back as that, it would be the name of a driver that never comes. */
-static int override_driver(struct sriov *s)
-{
-	char *path = device_path(s->vf_addr, "driver_override"), *old = file_read_line(path);
-	int err = journal_write(s->journal, path, "vfio-pci", text_if(strcmp(old, "(null)"), old));
-
-	free(old);
-	free(path);
-	return err;
-}
-
-static int bind_vf(struct sriov *s)
-{
-	char *old = driver_of(s->vf_addr);
-	int err = 0;
-
-	if (old && !strcmp(old, "vfio-pci"))
-		goto out;
-	if (old)
-		err = unbind_driver(s, old);
-	if (!err)
-		err = override_driver(s);
-	if (!err)
-		err = journal_note(s->journal, "/sys/bus/pci/drivers/vfio-pci/unbind", s->vf_addr);
-	if (!err)
-		err = probe_drivers(s);
-out:
-	free(old);
-	return err;
-}
-
-/* VFIO would refuse as well, but only the VMM would hear why. */
-static int check_remapping(struct sriov *s, bool allow)
-{
-	const char *const *parameter = iommu_unsafe_parameters();
-	int err = 0;
-
-	if (iommu_remaps_interrupts())
-		return 0;
-	if (!allow) {
-		log_error("interrupts are not remapped on this host, so a device could forge them; switch remapping on in the firmware, "
-			  "or accept it with --allow-unsafe-interrupts");
-		return -EPERM;
-	}
-	if (!*parameter) {
-		log_error("vfio_iommu_type1 is not loaded, so unsafe interrupts cannot be allowed; modprobe vfio_iommu_type1");
-		return -ENOENT;
-	}
-	log_warn("interrupts are not remapped on this host: the guest's device can raise any of them while this runs");
-	for (; !err && *parameter; parameter++)
-		err = journal_write(s->journal, *parameter, "Y", NULL);
-	return err;
-}
-
 int sriov_setup(struct sriov *s, const struct sriov_want *want)
 {
 	int err;
@@ -347,7 +195,7 @@ int sriov_setup(struct sriov *s, const struct sriov_want *want)
 	*s = (struct sriov){.pf = NULL};
 	err = journal_open(&s->journal);
 	if (!err)
-		err = check_remapping(s, want->unsafe_interrupts);
+		err = sriov_check_remapping(s, want->unsafe_interrupts);
 	if (!err && want->vf)
 		err = adopt_vf(s, want->vf);
 	else if (!err)
@@ -356,7 +204,7 @@ int sriov_setup(struct sriov *s, const struct sriov_want *want)
 		err = configure_vf(s, want);
 	if (err)
 		return err;
-	return bind_vf(s);
+	return sriov_bind(s);
 }
 
 int sriov_setup_next(struct sriov *s, const struct sriov *first, unsigned index,
@@ -369,13 +217,13 @@ int sriov_setup_next(struct sriov *s, const struct sriov *first, unsigned index,
 			    .pf = xstrdup(first->pf),
 			    .pf_addr = xstrdup(first->pf_addr),
 			    .index = index};
-	s->vf_addr = vf_link(s, index);
+	s->vf_addr = sriov_function(s, index);
 	if (!s->vf_addr)
 		return -ENODEV;
 	err = configure_vf(s, want);
 	if (err)
 		return err;
-	return bind_vf(s);
+	return sriov_bind(s);
 }
 
 void sriov_undo(struct sriov *s)

@@ -25,7 +25,7 @@ struct sriov_want {
 struct sriov {
 	struct journal *journal; /* one for all functions of a sample */
 	bool is_next;            /* the journal belongs to the first function of the sample */
-	char *pf;       /* interface, "eth0" */
+	char *pf;       /* interface, "eth0"; or controller, "nvme0" */
 	char *pf_addr;  /* "0000:01:00.0" */
 	char *vf_addr;  /* "0000:01:10.0" */
 	unsigned index; /* of the function */

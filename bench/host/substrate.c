@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "bench/host/kmod.h"
+#include "bench/host/nvme_vf.h"
 #include "bench/host/outer.h"
 #include "bench/host/substrate.h"
 #include "workloads/workloads.h"
@@ -139,6 +140,20 @@ static bool has_brd(void)
 	return kmod_exists("brd");
 }
 
+/* A lab's is found when its driver is there. */
+static bool has_nvme_vf(void)
+{
+	char *controller;
+	bool has;
+
+	if (lab_inside())
+		return true;
+	controller = nvme_vf_find();
+	has = controller;
+	free(controller);
+	return has;
+}
+
 unsigned host_lacks(unsigned needs, char **why)
 {
 	static const struct {
@@ -157,6 +172,7 @@ unsigned host_lacks(unsigned needs, char **why)
 		{NEED_XEN, has_xen, "it is not dom0 of Xen"},
 		{NEED_NULL_BLK, has_null_blk, "its kernel has no module null_blk; --medium=file needs none"},
 		{NEED_BRD, has_brd, "its kernel has no module brd; --medium=file needs none"},
+		{NEED_NVME_VF, has_nvme_vf, "no NVMe controller with SR-IOV"},
 		{NEED_LAB, lab_inside, "paging=, apicv= and their like load KVM's module anew, under the feet of other guests"},
 	};
 	unsigned lacks = 0;

@@ -22,6 +22,7 @@ struct lab_spec {
 	bool terminal;            /* the command gets a terminal; ours is set raw */
 	bool pass_stdin;
 	bool deterministic; /* equal to the last digit: one core, instruction counting */
+	bool nvme;          /* ... with the NVMe controller that others always have */
 	/* A deterministic lab, and one that does not talk, holds what is listed here and nothing else. */
 	const char *sealed_out;      /* out_dir's name inside; NULL: the same */
 	const char *const *programs; /* NULL-terminated host paths; their libraries come along */

@@ -91,6 +91,18 @@ static const char amd_devices[] =
 	"-device pcie-root-port,id=rp1,slot=1,chassis=1 -netdev hubport,hubid=1,id=n0 -device igb,netdev=n0,bus=rp1 "
 	"-device pcie-root-port,id=rp2,slot=2,chassis=2 -netdev hubport,hubid=1,id=n1 -device igb,netdev=n1,bus=rp2";
 
+/*
+ * An NVMe controller with four virtual functions, to each of which it can give five queues and as many
+ * interrupts. At the end of the line: the devices before it keep their places.
+ */
+static const char amd_disk_devices[] =
+	"-device pcie-root-port,id=rp3,slot=3,chassis=3 -device nvme-subsys,id=subsys "
+	"-device nvme,id=nvme,serial=exitlab,subsys=subsys,bus=rp3,sriov_max_vfs=4,sriov_vq_flexible=20,"
+	"sriov_vi_flexible=20,max_ioqpairs=24,msix_qsize=25 "
+	"-device nvme-ns,drive=disk,bus=nvme,nsid=1,shared=on";
+
+#define DISK_BYTES (64 * MIB)
+
 /* See docs/lab.md: with these, two runs agree in every count and every virtual nanosecond. */
 static const char machine_deterministic[] =
 	"-accel tcg,thread=single -smp 1 -seed 1 -icount shift=1,sleep=off -rtc base=2024-01-01,clock=vm";
@@ -129,7 +141,7 @@ static void add_shares(struct strlist *a, const struct lab *lab, const struct ma
 }
 
 static void build_args(struct strlist *a, const struct lab *lab, const struct machine_boot *boot,
-		       const struct qemu_machine *is, int peer_fd)
+		       const struct qemu_machine *is, int peer_fd, int disk_fd)
 {
 	strlist_add(a, qemu_program());
 	add_cpu(a, lab, is);
@@ -140,6 +152,11 @@ static void build_args(struct strlist *a, const struct lab *lab, const struct ma
 		strlist_addf(a, "socket,id=ctl,fd=%d", peer_fd);
 	args_text(a, machine_common);
 	args_text(a, is->devices);
+	if (disk_fd >= 0) {
+		strlist_add(a, "-blockdev");
+		strlist_addf(a, "driver=file,node-name=disk,filename=/proc/self/fd/%d,locking=off", disk_fd);
+		args_text(a, is->disk_devices);
+	}
 	strlist_add(a, "-m");
 	strlist_addf(a, "%llu", (unsigned long long)lab->mem_mib);
 	strlist_add(a, "-serial");
@@ -164,22 +181,37 @@ static int open_file_channel(int pair[2])
 	return errno_if(pair[1] < 0);
 }
 
+/* In memory, and gone with the lab. One that is deterministic has the disk only when it is wanted. */
+static int open_disk(const struct lab *lab, const struct qemu_machine *is, int *fd)
+{
+	if (!is->disk_devices || (lab->spec->deterministic && !lab->spec->nvme))
+		return 0;
+	*fd = memfd_create("lab-disk", MFD_CLOEXEC);
+	return errno_if(*fd < 0 || ftruncate(*fd, DISK_BYTES));
+}
+
 static int qemu_spawn(struct lab *lab, const struct machine_boot *boot, const struct qemu_machine *is,
 		      int peer_fd)
 {
-	int keep[] = {peer_fd, lab->console_fd, lab->image_fd};
+	int disk_fd = -1, err = open_disk(lab, is, &disk_fd), n = 2;
+	int keep[4] = {peer_fd, lab->console_fd};
 	struct proc_opts po = {.keep_fds = keep,
-			       .n_keep = 2 + (lab->image_fd >= 0),
 			       .stdout_fd = lab->log_fd,
 			       .stderr_fd = lab->log_fd,
 			       .new_group = true};
 	struct strlist a = STRLIST_INIT;
-	int err;
 
-	build_args(&a, lab, boot, is, peer_fd);
-	err = proc_spawn(&lab->emulator, a.v, &po);
+	if (lab->image_fd >= 0)
+		keep[n++] = lab->image_fd;
+	if (disk_fd >= 0)
+		keep[n++] = disk_fd;
+	po.n_keep = n;
+	build_args(&a, lab, boot, is, peer_fd, disk_fd);
+	if (!err)
+		err = proc_spawn(&lab->emulator, a.v, &po);
 	if (err)
 		log_error("lab: %s: %s", a.v[0], strerror(-err));
+	close_fd(&disk_fd);
 	strlist_free(&a);
 	return err;
 }
@@ -227,7 +259,8 @@ static void amd_add_kernel(struct strlist *a, const struct machine_boot *boot)
 
 static int amd_start(struct lab *lab, const struct machine_boot *boot)
 {
-	static const struct qemu_machine amd = {"EPYC-v4,+svm", amd_devices, amd_add_kernel};
+	static const struct qemu_machine amd = {"EPYC-v4,+svm", amd_devices, amd_add_kernel,
+						amd_disk_devices};
 
 	return lab_qemu_start(lab, boot, &amd);
 }
@@ -243,7 +276,7 @@ const struct machine machine_amd = {
 	.name = "amd",
 	.substrate = "lab",
 	.emulator = "QEMU",
-	.summary = "QEMU: SVM with nested paging, an IOMMU, two SR-IOV cards on one wire, your files",
+	.summary = "QEMU: SVM with nested paging, an IOMMU, two SR-IOV cards on one wire, an NVMe controller with functions, your files",
 	.kvm = "kvm_amd",
 	.has = ~(unsigned)NEED_XEN,
 	.mem_mib = 2048,

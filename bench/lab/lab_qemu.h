@@ -13,6 +13,7 @@ struct qemu_machine {
 	const char *cpu, *devices; /* -cpu, and more words of the command line */
 	/* The words that name what is booted. */
 	void (*add_kernel)(struct strlist *a, const struct machine_boot *boot);
+	const char *disk_devices; /* words for what the block node "disk" is given to; NULL: there is none */
 };
 
 /* As in struct machine. */

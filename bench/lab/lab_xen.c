@@ -64,7 +64,7 @@ static void xen_add_kernel(struct strlist *a, const struct machine_boot *boot)
 static int xen_start(struct lab *lab, const struct machine_boot *boot)
 {
 	/* With MONITOR Xen executes MWAIT, which raises an exception here. */
-	static const struct qemu_machine xen = {"EPYC-v4,+svm,-monitor", "", xen_add_kernel};
+	static const struct qemu_machine xen = {"EPYC-v4,+svm,-monitor", "", xen_add_kernel, NULL};
 
 	if (strchr(boot->vmlinux, ' ') || strchr(boot->initrd, ' ')) {
 		log_error("lab: %s: Xen's files cannot have a blank in their names; set EXITLAB_CACHE",

@@ -66,7 +66,7 @@ struct mode {
 	 * does not clean up by itself when we are killed goes through base/journal.h.
 	 */
 	int (*make)(struct device_path *path, const struct path_want *want);
-	/* The program of others that would be path->helper, for a lab that has to carry it; NULL: none. */
+	/* The program of others that make or serve runs, for a lab that has to carry it; NULL: none. */
 	const char *(*helper_program)(const struct knobs *knobs);
 	/* Starts path->helper. */
 	int (*serve)(struct device_path *path, const struct path_want *want);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "bench/modes/path.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/journal.h"
+#include "base/log.h"
 #include "bench/host/paths.h"
 
 #define SOCKET_WAIT_NS (5 * NSEC_PER_SEC)
@@ -53,6 +55,19 @@ void path_undo(struct device_path *p)
 		unlink(p->socket);
 	free(p->socket);
 	p->socket = NULL;
+}
+
+/* Without the right to read the kernel's log faults are not counted. */
+void path_watch_function(struct device_path *p)
+{
+	if (iommu_watch_open(&p->faults, p->sriov.vf_addr))
+		log_warn("/dev/kmsg: %s; DMA that the IOMMU stops is not counted", strerror(errno));
+}
+
+void path_undo_function(struct device_path *p)
+{
+	iommu_watch_close(&p->faults);
+	sriov_undo(&p->sriov);
 }
 
 char *path_helper_program(const struct path_want *want, const char *name)

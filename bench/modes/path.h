@@ -55,6 +55,13 @@ void path_init(struct device_path *p, const struct mode *mode);
 int path_fds(const struct device_path *p, int *fd);
 void path_undo(struct device_path *p);
 
+/* ---- a function of a device, through VFIO ---- */
+
+/* Count DMA of p->sriov that the IOMMU stops. */
+void path_watch_function(struct device_path *p);
+/* mode->undo */
+void path_undo_function(struct device_path *p);
+
 /* ---- helpers ---- */
 
 /* Our own program NAME, or the other build's; NULL: it is not there (logged). Caller frees. */

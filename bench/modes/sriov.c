@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* A virtual function of a card, handed to the guest through VFIO. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "bench/modes/net.h"
 
 static const char *const sriov_modules[] = {"igbvf", NULL};
@@ -50,9 +48,7 @@ static int sriov_make(struct device_path *p, const struct path_want *want)
 	err = sriov_make_function(p, want, vlan);
 	if (err)
 		return err;
-	/* Without the right to read the kernel's log faults are not counted. */
-	if (iommu_watch_open(&p->faults, p->sriov.vf_addr))
-		log_warn("/dev/kmsg: %s; DMA that the IOMMU stops is not counted", strerror(errno));
+	path_watch_function(p);
 	if (want->first)
 		return 0;
 	err = net_peer_card(want, p->sriov.pf, &peer);
@@ -60,12 +56,6 @@ static int sriov_make(struct device_path *p, const struct path_want *want)
 		err = wire_cards(&p->wire, peer, NULL, vlan, want->ipv6);
 	free(peer);
 	return err;
-}
-
-static void sriov_undo_path(struct device_path *p)
-{
-	iommu_watch_close(&p->faults);
-	sriov_undo(&p->sriov);
 }
 
 const struct mode mode_sriov = {
@@ -78,5 +68,5 @@ const struct mode mode_sriov = {
 	.modules = sriov_modules,
 	.knobs = "vlan spoofchk trust",
 	.make = sriov_make,
-	.undo = sriov_undo_path,
+	.undo = path_undo_function,
 };

@@ -273,6 +273,31 @@ static int check_micro(const struct run_args *args, const struct cell *c, const 
 	return -ENOTSUP;
 }
 
+/* A function of a device has no other medium than the device's. */
+static bool has_own_medium(const struct mode *m)
+{
+	return m->kind == MODE_BLOCK && m->front == FRONT_VFIO;
+}
+
+const char *args_medium(const struct run_args *args)
+{
+	const char *modes = text_or(args->modes, "");
+
+	for (const struct mode *const *m = mode_table; *m && !args->medium; m++)
+		if (has_own_medium(*m) && knob_word_in(modes, ',', (*m)->name))
+			return MEDIUM_OF_DEVICE;
+	return text_or(args->medium, MEDIUM_DEFAULT);
+}
+
+static int check_own_medium(const struct cell *c, const char *medium)
+{
+	if (!has_own_medium(c->mode) || !strcmp(medium, MEDIUM_OF_DEVICE))
+		return 0;
+	log_error("--medium=%s: mode %s lies on its device's own; leave --medium out, or say " MEDIUM_OF_DEVICE, medium,
+		  c->mode->name);
+	return -EINVAL;
+}
+
 /* The medium is one, and can be read again when it is to be compared. */
 static int check_disk(const struct run_args *args, const struct cell *c)
 {
@@ -287,6 +312,9 @@ static int check_disk(const struct run_args *args, const struct cell *c)
 		log_error("--medium=%s: %s uses no disk", args->medium, c->workload->name);
 		return -EINVAL;
 	}
+	err = check_own_medium(c, medium);
+	if (err)
+		return err;
 	verify = knobs_get(&c->knobs, "verify", "off");
 	if (medium_keeps(medium) || !strcmp(verify, "off"))
 		return 0;
@@ -518,7 +546,7 @@ unsigned plan_needs(const struct plan *p)
 
 		needs |= c->workload->needs | c->mode->needs;
 		if (cell_has_disk(c))
-			needs |= medium_needs(p->args->medium);
+			needs |= medium_needs(args_medium(p->args));
 		if (cell_uses_kvm(c) && !strcmp(c->guest, "linux"))
 			needs |= NEED_KVM_LINUX;
 		else if (cell_uses_kvm(c))
@@ -546,7 +574,7 @@ bool plan_real_wire(const struct plan *p)
 	if (p->args->peer)
 		return true;
 	for (size_t i = 0; i < p->n_cells; i++)
-		if (p->cell[i].mode->front == FRONT_VFIO)
+		if (cell_has_net(&p->cell[i]) && p->cell[i].mode->front == FRONT_VFIO)
 			return true;
 	return false;
 }

@@ -51,11 +51,8 @@ static inline uint64_t cell_mem(const struct cell *c)
 	return knobs_u64(&c->knobs, "mem", large ? 512 * MIB : 256 * MIB);
 }
 
-/* What the disk of a block workload lies on. */
-static inline const char *args_medium(const struct run_args *args)
-{
-	return args->medium ? args->medium : MEDIUM_DEFAULT;
-}
+/* What the disk of a block workload lies on: unless told otherwise that of the one mode that has its own. */
+const char *args_medium(const struct run_args *args);
 
 static inline bool cell_has_disk(const struct cell *c)
 {

@@ -32,7 +32,8 @@ X(ipv6, "ipv6", '6', FLAG, RUN_REPLAY, NULL,
 X(topology, "topology", 0, STR, RUN_REPLAY, "local|wire",
   "TAP to the peer, or every mode through the same card (default with sriov)")
 X(medium, "medium", 0, STR, RUN_REPLAY, "MEDIUM",
-  "what a block workload's disk lies on: null (default: keeps nothing), ram, file, or the path of a block device or an image")
+  "what a block workload's disk lies on: null (default: keeps nothing), ram, file, disk (an NVMe controller's, default with "
+  "nvme-vf), or the path of a block device or an image")
 X(overwrite, "overwrite", 0, FLAG, RUN_REPLAY, NULL,
   "--medium=PATH although something is on it: it is lost")
 X(nic, "nic", 0, STR, RUN_REPLAY, "NIC",
@@ -40,7 +41,7 @@ X(nic, "nic", 0, STR, RUN_REPLAY, "NIC",
 X(vf, "vf", 0, STR, RUN_REPLAY, "ADDR",
   "mode sriov: a virtual function that is there already, instead of making one")
 X(unsafe_interrupts, "allow-unsafe-interrupts", 0, FLAG, RUN_REPLAY, NULL,
-  "mode sriov also where interrupts are not remapped")
+  "modes sriov and nvme-vf also where interrupts are not remapped")
 X(peer, "peer", 0, STR, RUN_REPLAY, "ADDR",
   "the other end of the wire is `bench peer` on that machine; see bench peer --help")
 X(token, "token", 0, STR, RUN_REPLAY, "FILE",

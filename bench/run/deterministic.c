@@ -37,7 +37,7 @@ static int add_modules(struct cargo *cargo, const struct plan *p, const char *ke
 
 	for (size_t i = 0; i < p->n_cells; i++) {
 		const struct cell *c = &p->cell[i];
-		const char *medium = cell_has_disk(c) ? medium_module(p->args->medium) : NULL;
+		const char *medium = cell_has_disk(c) ? medium_module(args_medium(p->args)) : NULL;
 
 		for (const char *const *m = c->mode->modules; *m && c->vmm; m++)
 			strlist_add_once(&names, vmm_guest_module(c->vmm, &c->knobs, *m));
@@ -162,6 +162,7 @@ static int one_lab(const struct plan *p, const struct cargo *cargo, const char *
 		.kernel = plan_lab_kernel(p),
 		.cwd = "/",
 		.deterministic = true,
+		.nvme = plan_needs(p) & NEED_NVME_VF,
 		.tell = {.inner = true, .plan_id = "deterministic"},
 		.programs = (const char *const *)cargo->programs.v,
 		.bin_dir = SEALED_BIN,

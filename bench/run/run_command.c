@@ -83,6 +83,8 @@ static char *machine_lacks_parts(const struct machine *m, const struct plan *p)
 		{NEED_KVM | NEED_KVM_LINUX | NEED_KVM_XEN, "no KVM"},
 		{NEED_VFIO, "no IOMMU and no SR-IOV card"},
 		{NEED_VHOST, "no vhost-net"},
+		{NEED_VHOST_SCSI, "no vhost_scsi"},
+		{NEED_NVME_VF, "no NVMe controller with SR-IOV"},
 		{NEED_XEN, "no Xen"},
 	};
 	unsigned needs = plan_needs(p);

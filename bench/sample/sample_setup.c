@@ -46,7 +46,7 @@ static struct path_want path_wanted(const struct vm_boot *b)
 		.peer_is_remote = args->peer,
 		.ipv6 = args->ipv6,
 		.unsafe_interrupts = args->unsafe_interrupts,
-		.medium = args->medium,
+		.medium = args_medium(args),
 		.overwrite = args->overwrite,
 		.nic = args->nic,
 		.vf = args->vf,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "bench/plan/plan.h"
 #include "bench/plan/run_args.h"
 
 #define WORDS 16
@@ -85,9 +86,33 @@ static void the_tables_agree(void **state)
 	assert_null(run_opt_find("guest_kernel"));
 }
 
+/* A function of a device brings the device's disk, for all modes of the plan. */
+static void medium_of_a_plan(void **state)
+{
+	static const struct {
+		const char *modes, *medium, *want;
+	} cases[] = {
+		{NULL, NULL, "null"},
+		{"nvme,virtio-blk", NULL, "null"},
+		{"nvme-vf", NULL, "disk"},
+		{"host,nvme,nvme-vf", NULL, "disk"},
+		{"sriov", NULL, "null"},
+		{"nvme-vf", "ram", "ram"}, /* to be refused with its own words */
+		{"nvme", "/dev/sdb", "/dev/sdb"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct run_args args = {.modes = cases[i].modes, .medium = cases[i].medium};
+
+		assert_string_equal(args_medium(&args), cases[i].want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(medium_of_a_plan),
 		cmocka_unit_test(a_record_keeps_what_was_given),
 		cmocka_unit_test(the_tables_agree),
 	};
