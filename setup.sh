@@ -16,7 +16,7 @@ cd "$(dirname "$0")"
 build_packages="build-essential clang pkg-config git bpftool libbpf-dev libelf-dev zlib1g-dev
 	libpfm4-dev libjansson-dev libsqlite3-dev libinih-dev libncurses-dev libgsl-dev libnl-route-3-dev
 	liblzma-dev libzstd-dev liburing-dev libmd-dev"
-run_packages="gnuplot-nox fonts-liberation iproute2 ethtool kmod xz-utils iperf3 fio procps"
+run_packages="gnuplot-nox fonts-liberation iproute2 ethtool kmod xz-utils iperf3 fio nvme-cli procps"
 test_packages="libcmocka-dev llvm bats strace sqlite3 busybox-static cpio acpica-tools poppler-utils linux-perf trace-cmd tcpdump curl shellcheck python3 tmux
 	dmsetup clang-format clang-tidy cppcheck libclang-rt-14-dev chromium texlive-latex-recommended debhelper
 	libvirt-daemon-driver-qemu libvirt-clients"

@@ -22,6 +22,7 @@ void path_init(struct device_path *p, const struct mode *mode)
 		.medium = MEDIUM_INIT,
 		.faults = IOMMU_WATCH_INIT,
 		.helper = PROC_INIT,
+		.foreign_helper = mode->server == SERVER_KERNEL || mode->server == SERVER_DEVICE,
 		.cgroup_fd = -1,
 	};
 	memset(p->wire.tap_fd, -1, sizeof(p->wire.tap_fd));

@@ -22,7 +22,6 @@ static int vhost_scsi_make(struct device_path *p, const struct path_want *want)
 		err = journal_open(&p->journal);
 	for (size_t i = 0; scsi_target_modules[i] && !err; i++)
 		err = kmod_need(p->journal, scsi_target_modules[i]);
-	p->foreign_helper = true;
 	if (err)
 		return err;
 	return scsi_target_make(p->journal, &p->medium, want->vm, &p->target);

@@ -60,11 +60,15 @@ need_kvm() {
 }
 
 @test "senseless disks are refused before anything starts, in one line" {
-	fails 2 "is null, ram, file, or the path" "$bench" run blk-iops --medium=floppy --dry-run
+	fails 2 "is null, ram, file, disk, or the path" "$bench" run blk-iops --medium=floppy --dry-run
 	fails 2 "uses no disk" "$bench" run net-pps --medium=file --dry-run
 	fails 2 "keeps nothing that could be compared" "$bench" run blk-iops --set verify=full --dry-run
 	fails 2 "in sectors of 512 bytes" "$bench" run blk-iops --set msg_size=1000 --dry-run
 	fails 2 "write_pct belongs to" "$bench" run blk-sync --set write_pct=10 --dry-run
+	fails 2 "lies on its device's own; leave --medium out" "$bench" run blk-iops --mode=nvme-vf --medium=null --dry-run
+	fails 2 "uses no disk" "$bench" run net-pps --medium=disk --dry-run
+	fails 2 "engine=sync: mode vhost-scsi has no such knob" "$bench" run blk-iops --mode=vhost-scsi --set engine=sync --dry-run
+	fails 2 "wants the name of the kernel's target" "$PWD/$O/vmm" --kernel "$PWD/$O/micro.elf" --disk mode=vhost-scsi
 	fails 2 "no mode vhost" "$bench" run blk-iops --mode=vhost --dry-run
 	fails 3 "a doorbell needs its value" "$bench" run blk-iops --mode=nvme --set ioeventfd=on --dry-run
 }

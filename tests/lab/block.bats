@@ -95,3 +95,31 @@ no_medium_left() {
 	jq -e '[.records[] | .samples[0].threads | map(select(.role == "backend" and .cpu_ns > 0)) | length > 0] == [true, true]' "$run"
 	no_medium_left
 }
+
+no_target_left() {
+	[ -z "$(ls -d /sys/kernel/config/target/vhost/naa.* /sys/kernel/config/target/core/iblock_* 2>/dev/null)" ]
+}
+
+# QEMU beside ours: block_long.bats.
+@test "bench run: the kernel's SCSI target, and an NVMe function, each block compared; a killed run's target is undone" {
+	local run=$BATS_TEST_TMPDIR/run.json bench_pid
+	"$bench" run blk-iops --mode=vhost-scsi --medium=ram --set area=1M --set write_pct=30 --duration=200ms --on=host --reps=1 \
+		--store="$BATS_TEST_TMPDIR/store" --json >"$run"
+	jq -c '[.mode, .ok, .summary.iops.median, .summary.exits_per_io.median, .summary.userspace_exits_per_io.median]' "$run"
+	# Doorbells end in the kernel.
+	jq -e '.ok and .summary.userspace_exits_per_io.median < 0.1' "$run"
+	no_target_left && no_medium_left
+	"$bench" run blk-iops --mode=nvme-vf --set area=1M --set write_pct=30 --duration=200ms --on=host --reps=1 \
+		--store="$BATS_TEST_TMPDIR/store" --json >"$run"
+	jq -c '[.mode, .ok, .params.medium, .summary.iops.median, .summary.exits_per_io.median, .exits]' "$run"
+	jq -e '.ok and .params.medium == "disk" and ([.exits[] | select(.reason == "npf") | .count] | add // 0) == 0' "$run"
+	[ "$(cat /sys/class/nvme/nvme0/device/sriov_numvfs)" = 0 ]
+
+	"$bench" run blk-iops --mode=vhost-scsi --duration=1h --on=host --reps=1 --store="$BATS_TEST_TMPDIR/store" 3>&- &
+	bench_pid=$!
+	until [ -e /sys/kernel/config/target/vhost/naa.*/tpgt_1/lun/lun_0/exitlab ]; do kill -0 $bench_pid && sleep 0.1; done
+	kill -KILL $bench_pid
+	wait $bench_pid || true
+	"$bench" recover
+	no_target_left
+}

@@ -20,3 +20,10 @@ no_medium_left() {
 		--on=host --reps=1 --store="$BATS_TEST_TMPDIR/store" --json |
 		jq -e '.ok and (.samples[0].threads | map(select(.role == "backend" and .cpu_ns > 0)) | length > 0)'
 }
+
+@test "QEMU's vhost-scsi and an NVMe function through its VFIO, each block compared" {
+	"$bench" run blk-iops --mode=vhost-scsi --vmm=qemu --medium=ram --set area=1M --set write_pct=30 --duration=200ms \
+		--on=host --reps=1 --store="$BATS_TEST_TMPDIR/store" --json | jq -e '.ok'
+	"$bench" run blk-iops --mode=nvme-vf --vmm=qemu --set area=1M --set write_pct=30 --duration=200ms \
+		--on=host --reps=1 --store="$BATS_TEST_TMPDIR/store" --json | jq -e '.ok'
+}

@@ -173,13 +173,18 @@ static int parse_options(struct vscsi *d, const struct dev_opts *o)
 	return virtio_ring_size(name, o, &d->ring_size);
 }
 
-/* So that a wrong name ends the VMM, and not the guest's driver. */
+/*
+ * So that a wrong name ends the VMM, and not the guest's driver. The kernel wants to know the guest's memory
+ * first.
+ */
 static int open_target(struct vscsi *d)
 {
 	int err = vhost_kernel_open(&d->kernel, &vhost_scsi_kind, d->vd.pci->name);
 
 	if (!err)
 		err = VHOST_CALL(&d->kernel, VHOST_SCSI_GET_ABI_VERSION, &d->target.abi_version);
+	if (!err)
+		err = vhost_kernel_set_up(&d->kernel, VIRTIO_BIT(VIRTIO_F_VERSION_1), d->vd.pci->gm);
 	if (!err)
 		err = target_attach(d);
 	target_detach(d);
