@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The block workloads: one engine (blk_load.h), which differs in what an operation is. */
 #include <errno.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -16,6 +17,12 @@ static void blk_defaults(struct workload_job *job)
 	job->area = AREA;
 }
 
+/* blk-rebind goes by rounds. */
+static bool rounds_ok(const struct workload_job *job)
+{
+	return job->rounds && !job->work && !job->rate && job->tool == JOB_ENGINE;
+}
+
 static int check_blk_job(const struct workload_job *job)
 {
 	const struct blk_shape *shape = blk_shape_find(job->workload);
@@ -27,6 +34,8 @@ static int check_blk_job(const struct workload_job *job)
 		wrong = "depth is at most 128";
 	else if (job->write_pct > 100)
 		wrong = "write_pct is at most 100";
+	else if (!strcmp(job->workload, "blk-rebind") && !rounds_ok(job))
+		wrong = "it goes rounds >= 1 with our engine in a closed loop, without fixed work";
 	else if (job->write_pct && (shape->sync || shape->discard))
 		wrong = "write_pct belongs to blk-latency, blk-iops and blk-throughput";
 	else if (job->rate > NSEC_PER_SEC)
@@ -67,3 +76,20 @@ BLK_WORKLOAD(blk_sync, "blk-sync", "a write and its flush, as a database commits
 	     "latency_ns latency_p99_ns iops flushes " PER_IO);
 BLK_WORKLOAD(blk_discard, "blk-discard", "blocks of 64 KiB given back to the disk",
 	     "latency_ns latency_p99_ns iops " PER_IO);
+
+/* A check more than a measurement, as net-rebind. */
+static void blk_rebind_defaults(struct workload_job *job)
+{
+	blk_defaults(job);
+	job->write_pct = 50;
+}
+
+const struct workload workload_blk_rebind = {
+	.name = "blk-rebind",
+	.summary = "the guest's driver leaves and returns under verified requests",
+	.guests = GUEST_LINUX,
+	.flags = WORKLOAD_BLOCK,
+	.metrics = "ops window_ns checked_blocks failed_requests",
+	.defaults = blk_rebind_defaults,
+	.check = check_blk_job,
+};

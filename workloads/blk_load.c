@@ -12,6 +12,7 @@ static const struct blk_shape shapes[] = {
 	{"blk-iops", 4096, 32, false, false, false},
 	{"blk-throughput", 128 * 1024, 8, true, false, false},
 	{"blk-sync", 4096, 1, false, true, false},
+	{"blk-rebind", 4096, 32, false, false, false},
 	{"blk-discard", 64 * 1024, 1, true, false, true},
 	{0, 0, 0, false, false, false},
 };
@@ -53,6 +54,9 @@ static void check_buffer(struct blk_load *l, const struct blk_slot *s)
 {
 	uint64_t seq = l->written[s->sector / l->sectors];
 
+	if (seq == BLK_UNSURE)
+		return;
+	l->compared++;
 	for (unsigned i = 0; i < l->sectors; i++) {
 		const char *wrong = blk_stamp_check((struct blk_stamp *)(s->buf + i * BLK_SECTOR),
 						    s->sector + i, seq + i);
@@ -129,13 +133,24 @@ static void note_durable(struct blk_load *l, const struct blk_slot *s)
 		__atomic_store_n(&l->durable[place], l->written[place], __ATOMIC_RELEASE);
 }
 
+static void note_failure(struct blk_load *l, const struct blk_slot *s)
+{
+	if (!l->may_fail) {
+		void_load(l, "the device reports an error", s->sector);
+		return;
+	}
+	l->failed++;
+	if (s->op == BLK_WRITE && l->verify)
+		l->written[s->sector / l->sectors] = BLK_UNSURE;
+}
+
 static void on_done(void *arg, unsigned slot, bool ok)
 {
 	struct blk_load *l = arg;
 	struct blk_slot *s = &l->slot[slot];
 
 	if (!ok)
-		void_load(l, "the device reports an error", s->sector);
+		note_failure(l, s);
 	if (ok && s->op == BLK_READ && l->verify)
 		check_buffer(l, s);
 	if (ok && s->op == BLK_FLUSH && l->flush_each)
@@ -197,22 +212,58 @@ static void flush_prepared(struct blk_load *l)
 		l->durable[i] = l->written[i];
 }
 
-void blk_load_prepare(struct blk_load *l)
+static void begin_place(struct blk_load *l, uint64_t place, bool write)
+{
+	unsigned slot = l->free[--l->n_free];
+
+	l->slot[slot].sector = place * l->sectors;
+	if (!write && l->written[place] != BLK_UNSURE) {
+		begin_request(l, slot, BLK_READ);
+		return;
+	}
+	stamp_buffer(l, &l->slot[slot]);
+	begin_request(l, slot, BLK_WRITE);
+}
+
+/* Each place once. */
+static void sweep_disk(struct blk_load *l, bool write)
 {
 	l->flush_each = false;
 	for (uint64_t i = 0; i < l->places && !l->wrong;) {
-		for (; l->n_free && i < l->places; i++) {
-			unsigned slot = l->free[--l->n_free];
-
-			l->slot[slot].sector = i * l->sectors;
-			stamp_buffer(l, &l->slot[slot]);
-			begin_request(l, slot, BLK_WRITE);
-		}
+		for (; l->n_free && i < l->places; i++)
+			begin_place(l, i, write);
 		l->blk->ops->turn(l->blk, UINT64_MAX, on_done, l);
 	}
 	drain_slots(l);
+}
+
+void blk_load_prepare(struct blk_load *l)
+{
+	sweep_disk(l, true);
 	if (l->shape->sync && !l->wrong)
 		flush_prepared(l);
+}
+
+void blk_load_verify(struct blk_load *l)
+{
+	sweep_disk(l, false);
+}
+
+void blk_load_begin(struct blk_load *l)
+{
+	uint64_t now = l->now();
+
+	l->may_fail = true;
+	l->to_begin = l->depth;
+	l->due = now;
+	fill_slots(l, now);
+	l->blk->ops->turn(l->blk, now, on_done, l);
+}
+
+void blk_load_end(struct blk_load *l)
+{
+	drain_slots(l);
+	l->may_fail = false;
 }
 
 static const char *load_fault(const struct blk_load *l, const struct workload_job *job, uint64_t area)

@@ -7,8 +7,8 @@
  *      blk_load_init, the caller's buffers, blk_load_prepare, blk_load_run for the warm-up,
  *      measuring = true, blk_load_run, measuring = false
  *
- * Nothing is in flight between two of these calls. Closed loop, or with rate= an open one whose
- * latencies count from when each operation was due.
+ * Nothing is in flight between two calls, but after blk_load_begin. Closed loop, or with rate= an open one
+ * whose latencies count from when each operation was due.
  */
 #ifndef WORKLOADS_BLK_LOAD_H
 #define WORKLOADS_BLK_LOAD_H
@@ -16,7 +16,8 @@
 #include "workloads/blk_stamp.h"
 #include "workloads/job.h"
 
-#define BLK_SLOTS 128
+#define BLK_SLOTS  128
+#define BLK_UNSURE UINT64_MAX
 
 enum blk_op { BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_DISCARD };
 
@@ -63,7 +64,7 @@ struct blk_load {
 	unsigned sectors, depth, write_pct;
 	uint64_t places; /* operations that fit side by side into what is used of the disk */
 	bool verify, corrupt, flush_each;
-	uint64_t *written; /* the caller's, with verify: a word a place, its last write */
+	uint64_t *written; /* the caller's, with verify: a word a place, its last write, or BLK_UNSURE */
 	uint64_t *durable; /* the caller's, may be NULL: a word a place, its last write that was flushed */
 	/* The clock: ticks, and how many a second has; every latency in the window. */
 	uint64_t (*now)(void);
@@ -77,6 +78,9 @@ struct blk_load {
 	/* Of the window: operations, and the requests that they took. */
 	bool measuring;
 	uint64_t ops, ios, flushes;
+	/* From blk_load_begin to blk_load_end what fails is no fault: it was done, or was not. */
+	bool may_fail;
+	uint64_t failed, compared; /* requests, and places read again */
 	const char *wrong; /* why the sample is void, and at which sector */
 	uint64_t wrong_at;
 };
@@ -89,5 +93,10 @@ const char *blk_load_init(struct blk_load *l, const struct workload_job *job);
 void blk_load_prepare(struct blk_load *l);
 /* Until so many operations have been done, or (0) for so many ticks. */
 void blk_load_run(struct blk_load *l, uint64_t ticks, uint64_t ops);
+/* Before the disk goes: as much as fits is handed to it. Then, when it has gone: wait for all of that. */
+void blk_load_begin(struct blk_load *l);
+void blk_load_end(struct blk_load *l);
+/* Every place is read and compared; one of which nobody can say what it holds is written again. */
+void blk_load_verify(struct blk_load *l);
 
 #endif

@@ -31,7 +31,7 @@ const struct job_key job_keys[] = {
 	{"streams", JOB_U64, F(streams), "1", NULL, "parallel connections per direction"},
 	{"rate", JOB_U64, F(rate), "0", NULL, "per second; 0: closed loop or search"},
 	{"loss_ppm", JOB_U64, F(loss_ppm), "0", NULL, "loss that counts as none in the search"},
-	{"rounds", JOB_U64, F(rounds), "10", NULL, "net-rebind: how often"},
+	{"rounds", JOB_U64, F(rounds), "10", NULL, "net-rebind, blk-rebind: how often"},
 	{"flood", JOB_BOOL, F(flood), "off", NULL, "send as fast as it goes instead of searching"},
 	{"disk", JOB_STR, F(disk), "", NULL, "without a VM: its path; empty: the first disk"},
 	{"depth", JOB_U64, F(depth), "0", NULL, "requests in flight; 0: the workload's own default"},

@@ -255,6 +255,46 @@ static void faults_are_found(void **state)
 	}
 }
 
+/* Of what is under way when a disk goes, the failed may have been done or not; all else is to be there. */
+static void what_a_disk_may_lose_when_it_goes(void **state)
+{
+	static const struct {
+		enum fault fault;
+		const char *wrong;
+	} cases[] = {
+		{FAILS, NULL},
+		{LOSES_A_WRITE, "not that of the last write"},
+	};
+	static struct blk_load l;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		open_load(&l, "workload=blk-rebind write_pct=100 area=262144");
+		blk_load_prepare(&l);
+		disk.fault = cases[i].fault;
+		disk.writes_left = 10;
+		blk_load_begin(&l);
+		assert_int_equal(disk.most, 32);
+		blk_load_end(&l);
+		assert_int_equal(disk.n, 0);
+		assert_null(l.wrong);
+		assert_int_equal(l.failed, cases[i].fault == FAILS);
+		blk_load_verify(&l);
+		if (cases[i].wrong)
+			assert_string_equal(l.wrong, cases[i].wrong);
+		else
+			assert_null(l.wrong);
+		if (!cases[i].wrong)
+			assert_int_equal(l.compared, l.places - 1); /* that one was written again */
+		blk_load_verify(&l);
+		disk.fault = FAILS; /* a disk that is there may not */
+		disk.writes_left = 10;
+		run_measured(&l, 0, 40);
+		assert_non_null(l.wrong);
+		close_load(&l);
+	}
+}
+
 static void what_was_never_written_is_not_ours(void **state)
 {
 	static struct blk_load l;
@@ -310,6 +350,7 @@ int main(void)
 		cmocka_unit_test(what_is_asked_for),
 		cmocka_unit_test(what_is_safe_is_what_was_flushed),
 		cmocka_unit_test(faults_are_found),
+		cmocka_unit_test(what_a_disk_may_lose_when_it_goes),
 		cmocka_unit_test(what_was_never_written_is_not_ours),
 		cmocka_unit_test(an_open_loop_counts_from_when_it_was_due),
 		cmocka_unit_test(what_a_disk_cannot_be_asked),

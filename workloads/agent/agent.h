@@ -87,6 +87,8 @@ int net_setup(struct agent *a);
 /* Take the driver off the device and put it back; the interface is set up again. Fails the sample.
  */
 int netdev_rebind(struct agent *a);
+/* Take device from the driver in this directory of sysfs, or (give) put it back. 0 or -errno. */
+int driver_switch(const char *driver, const char *device, bool give);
 void net_read(const char *ifname, struct net_counters *out);
 
 /* ---- window.c ---- */

@@ -202,6 +202,81 @@ static int measure_disk(struct agent *a, struct target *d, struct blk_load *l, c
 	return 0;
 }
 
+/* ---- blk-rebind ---- */
+
+/* The driver leaves while as many requests are under way as may be, and comes back; so does the disk. */
+static int rebind_once(struct agent *a, struct target *d, struct blk_load *l, const struct disk_driver *dr)
+{
+	uint64_t sectors = d->disk.sectors;
+	int err;
+
+	blk_load_begin(l);
+	err = driver_switch(dr->driver, dr->device, false);
+	blk_load_end(l);
+	disk_close(&d->disk);
+	d->disk = (struct disk)DISK_INIT;
+	if (!err)
+		err = driver_switch(dr->driver, dr->device, true);
+	if (err)
+		return agent_fail(err, "%s: unbind and bind: %s", dr->device, strerror(-err));
+	err = disk_open(a, &d->disk);
+	if (!err && d->disk.sectors != sectors)
+		err = agent_fail(-EIO, "disk %s has come back with %llu sectors instead of %llu", d->disk.path,
+				 (unsigned long long)d->disk.sectors, (unsigned long long)sectors);
+	return err;
+}
+
+static int rebind_round(struct agent *a, struct target *d, struct blk_load *l, const struct disk_driver *dr)
+{
+	int err;
+
+	blk_load_run(l, a->job.warmup_ns, 0);
+	err = load_failed(d, l);
+	if (!err)
+		err = rebind_once(a, d, l, dr);
+	if (err)
+		return err;
+	disk_set_queue(a, &d->disk);
+	if (l->verify)
+		blk_load_verify(l);
+	return load_failed(d, l);
+}
+
+static int rebind_disk(struct agent *a, struct target *d, struct blk_load *l)
+{
+	struct disk_driver dr = {NULL, NULL};
+	struct window w = {0};
+	int err;
+
+	if (l->verify)
+		blk_load_prepare(l);
+	err = disk_find_driver(&d->disk, &dr);
+	agent_ready(a);
+	window_open(a, &w);
+	l->measuring = true;
+	for (uint64_t i = 0; i < a->job.rounds && !err; i++) {
+		err = rebind_round(a, d, l, &dr);
+		report_note("round %llu of %llu", (unsigned long long)i + 1,
+			    (unsigned long long)a->job.rounds);
+		report_flush(); /* inside the window, but nothing is measured in this one */
+	}
+	l->measuring = false;
+	window_close(a, &w);
+	free(dr.driver);
+	free(dr.device);
+	if (err)
+		return err;
+	report_metric("checked_blocks", (double)l->compared);
+	report_metric("failed_requests", (double)l->failed);
+	window_report(a, &w, l->ops);
+	return 0;
+}
+
+static bool job_rebinds(const struct agent *a)
+{
+	return !strcmp(a->job.workload, "blk-rebind");
+}
+
 static int run_on_disk(struct agent *a, struct target *d)
 {
 	struct hist h;
@@ -220,7 +295,9 @@ static int run_on_disk(struct agent *a, struct target *d)
 	disk_set_queue(a, &d->disk);
 	report_note("disk %s, %llu MiB, depth %u, %u bytes", d->disk.path,
 		    (unsigned long long)(d->blk.sectors / 2048), l.depth, l.sectors * BLK_SECTOR);
-	if (!err)
+	if (!err && job_rebinds(a))
+		err = rebind_disk(a, d, &l);
+	else if (!err)
 		err = measure_disk(a, d, &l, &h);
 	free(l.slot[0].buf);
 	free(l.written);

@@ -109,6 +109,38 @@ void disk_close(struct disk *d)
 	free(d->sys);
 }
 
+static bool is_pci(const char *dir)
+{
+	char *path = xasprintf("%s/subsystem", dir), *name = file_link_name(path);
+	bool pci = name && !strcmp(name, "pci");
+
+	free(name);
+	free(path);
+	return pci;
+}
+
+int disk_find_driver(const struct disk *d, struct disk_driver *out)
+{
+	char *dir = NULL, *slash, *link;
+
+	if (d->sys)
+		dir = realpath(d->sys, NULL);
+	while (dir && !is_pci(dir) && (slash = strrchr(dir, '/')))
+		*slash = '\0';
+	if (!dir || !*dir) {
+		free(dir);
+		return agent_fail(-ENODEV, "disk %s: on no PCI bus", d->path);
+	}
+	link = xasprintf("%s/driver", dir);
+	out->driver = realpath(link, NULL);
+	out->device = xstrdup(strrchr(dir, '/') + 1);
+	free(link);
+	free(dir);
+	if (!out->driver)
+		return agent_fail(-ENODEV, "disk %s: its device has no driver", d->path);
+	return 0;
+}
+
 void disk_set_queue(const struct agent *a, const struct disk *d)
 {
 	static const char *const settings[][2] = {{"scheduler", "none"}, {"nomerges", "2"}, {"iostats", "1"}};

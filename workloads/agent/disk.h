@@ -24,6 +24,13 @@ struct disk_count {
 /* 0, or -errno after agent_fail; disk_close either way. */
 int disk_open(const struct agent *a, struct disk *d);
 void disk_close(struct disk *d);
+/* The PCI function that the disk hangs on, and its driver. */
+struct disk_driver {
+	char *driver; /* directory of sysfs */
+	char *device; /* "0000:00:02.0" */
+};
+/* 0, or -errno after agent_fail. Caller frees both. */
+int disk_find_driver(const struct disk *d, struct disk_driver *out);
 /* In a guest what is measured is the device: nothing is sorted, merged or held back before it. */
 void disk_set_queue(const struct agent *a, const struct disk *d);
 /* Zeroes for what does not count: a file, Linux's brd. */

@@ -14,18 +14,15 @@
 #include "base/file.h"
 #include "workloads/agent/agent.h"
 
-/* Take device from the driver in this directory of sysfs and give it back. */
-static int rebind_driver(const char *driver, const char *device)
+int driver_switch(const char *driver, const char *device, bool give)
 {
-	static const char *const steps[] = {"unbind", "bind"};
+	const char *step = "unbind";
 	char path[PATH_MAX + 8];
-	int err = 0;
 
-	for (int i = 0; i < 2 && !err; i++) {
-		snprintf(path, sizeof(path), "%s/%s", driver, steps[i]);
-		err = file_write(path, device);
-	}
-	return err;
+	if (give)
+		step = "bind";
+	snprintf(path, sizeof(path), "%s/%s", driver, step);
+	return file_write(path, device);
 }
 
 int netdev_rebind(struct agent *a)
@@ -38,9 +35,11 @@ int netdev_rebind(struct agent *a)
 	snprintf(path, sizeof(path), "/sys/class/net/%s/device/driver", a->ifname);
 	/* The path through the interface is gone once the driver is. */
 	if (device && realpath(path, driver))
-		err = rebind_driver(driver, device);
+		err = driver_switch(driver, device, false);
 	else
 		err = -errno;
+	if (!err)
+		err = driver_switch(driver, device, true);
 	free(device);
 	if (err)
 		return agent_fail(err, "%s: unbind and bind: %s", a->ifname, strerror(-err));
