@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * libFuzzer: a kernel whose vhost-net answers what the input says. The first 8 bytes are its features;
- * each further byte is one ioctl (odd: it fails) or the base that a ring reports. The backend is opened,
- * started, its pairs and rings are changed, and it is stopped: no file is left open, and nothing fails while
- * the kernel does not.
+ * libFuzzer: a kernel whose vhost-net, or with the highest bit of the first 8 bytes vhost-scsi, answers what
+ * the input says. Those bytes are its features; each further byte is one ioctl (odd: it fails) or the base
+ * that a ring reports. The device is opened, started, its pairs and rings are changed, and it is stopped: no
+ * file is left open, and nothing fails while the kernel does not.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -77,7 +77,7 @@ int ioctl(int on, unsigned long request, ...)
 /* The same, for the device that this machine need not have. */
 int open(const char *path, int flags, ...)
 {
-	if (!strcmp(path, "/dev/vhost-net") || !strcmp(path, "/dev/net/tun"))
+	if (!strncmp(path, "/dev/vhost-", 11) || !strcmp(path, "/dev/net/tun"))
 		return memfd_create("device", MFD_CLOEXEC);
 	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, 0600);
 }
@@ -123,11 +123,29 @@ static void use(struct pci_dev *dev)
 	be->ops->stop(be);
 }
 
+/* Started and stopped for as long as there is input. */
+static void use_scsi(struct pci_dev *dev)
+{
+	struct virtio_dev *vd = dev->priv;
+
+	for (unsigned i = 0; i < vd->n_queues; i++) {
+		vd->q[i].layout = (struct virtq_layout){
+			.size = 64, .desc = 0x1000, .driver = 0x2000, .device = 0x3000};
+		vd->q[i].enabled = next_byte() & 1;
+	}
+	while (left) {
+		if (vd->ops->start(vd) && !kernel_failed)
+			abort();
+		vd->ops->stop(vd);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	int files = count_files();
 	struct pci_dev *dev;
 	struct vm *vm;
+	bool scsi;
 
 	log_init("fuzz", -1);
 	input = data;
@@ -135,10 +153,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	kernel_failed = false;
 	features = next_word() | 1ull << VIRTIO_F_VERSION_1; /* or it is not used */
 	vm = fake_vm_create(MIB);
-	dev = fake_attach(vm, &virtio_net_ops, "mode=vhost,queues=2,tap=fuzz");
+	scsi = features >> 63;
+	if (scsi)
+		dev = fake_attach(vm, &vhost_scsi_ops, "wwpn=naa.1,queues=2");
+	else
+		dev = fake_attach(vm, &virtio_net_ops, "mode=vhost,queues=2,tap=fuzz");
 	if (!dev && !kernel_failed)
 		abort();
-	if (dev)
+	if (dev && scsi)
+		use_scsi(dev);
+	else if (dev)
 		use(dev);
 	fake_vm_destroy(vm);
 	if (count_files() != files)
