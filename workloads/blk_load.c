@@ -54,8 +54,6 @@ static void check_buffer(struct blk_load *l, const struct blk_slot *s)
 {
 	uint64_t seq = l->written[s->sector / l->sectors];
 
-	if (seq == BLK_UNSURE)
-		return;
 	l->compared++;
 	for (unsigned i = 0; i < l->sectors; i++) {
 		const char *wrong = blk_stamp_check((struct blk_stamp *)(s->buf + i * BLK_SECTOR),
