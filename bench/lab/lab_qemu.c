@@ -228,7 +228,7 @@ int lab_qemu_start(struct lab *lab, const struct machine_boot *boot, const struc
 		err = qemu_spawn(lab, boot, is, pair[1]);
 	if (err)
 		goto out;
-	lab_erratum_mend(lab->emulator.pid);
+	lab_erratum_mend(lab->emulator.pid, is->errata);
 	/*
 	 * Under instruction counting two of QEMU's threads take turns; on a busy machine each waits for a
 	 * core every time (load 11 on 2 cores: 17 turns a second, 35 with this). Root only, and no harm
@@ -259,8 +259,8 @@ static void amd_add_kernel(struct strlist *a, const struct machine_boot *boot)
 
 static int amd_start(struct lab *lab, const struct machine_boot *boot)
 {
-	static const struct qemu_machine amd = {"EPYC-v4,+svm", amd_devices, amd_add_kernel,
-						amd_disk_devices};
+	static const struct qemu_machine amd = {"EPYC-v4,+svm", amd_devices, 1 << ERRATUM_DELIVERY,
+						amd_add_kernel, amd_disk_devices};
 
 	return lab_qemu_start(lab, boot, &amd);
 }

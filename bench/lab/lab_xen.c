@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "bench/host/paths.h"
+#include "bench/lab/lab_erratum.h"
 #include "bench/lab/lab_impl.h"
 #include "bench/lab/lab_qemu.h"
 #include "workloads/workloads.h"
@@ -64,7 +65,9 @@ static void xen_add_kernel(struct strlist *a, const struct machine_boot *boot)
 static int xen_start(struct lab *lab, const struct machine_boot *boot)
 {
 	/* With MONITOR Xen executes MWAIT, which raises an exception here. */
-	static const struct qemu_machine xen = {"EPYC-v4,+svm,-monitor", "", xen_add_kernel, NULL};
+	static const struct qemu_machine xen = {"EPYC-v4,+svm,-monitor", "",
+						1 << ERRATUM_DELIVERY | 1 << ERRATUM_CR_READ, xen_add_kernel,
+						NULL};
 
 	if (strchr(boot->vmlinux, ' ') || strchr(boot->initrd, ' ')) {
 		log_error("lab: %s: Xen's files cannot have a blank in their names; set EXITLAB_CACHE",

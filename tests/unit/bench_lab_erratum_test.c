@@ -19,37 +19,61 @@ static const unsigned char vmrun[] = {
 	0x01, 0x00, 0x00, 0x00, 0x48, 0x89, 0xdf, 0xe8, 0x77, 0xa6, 0x06, 0x00,
 };
 
+static const unsigned char cr_read[] = {
+	0x83, 0xe8, 0x02, 0x3c, 0x02, 0x76, 0x09, 0xf6, 0xc2, 0xf7, 0x0f, 0x85, 0x25, 0xfd, 0xff, 0xff,
+	0x41, 0x0f, 0xb6, 0x44, 0x24, 0x18, 0x84, 0xc0, 0x0f, 0x84, 0xc0, 0xfb, 0xff, 0xff, 0x01, 0xd0,
+	0x41, 0x88, 0x44, 0x24, 0x18,
+};
+
+/* How much of it has to be there, what varies, what does not, and what becomes a no-op. */
+static const struct {
+	const unsigned char *code;
+	size_t len, shortest, field, fixed, at;
+} known[ERRATA] = {
+	[ERRATUM_DELIVERY] = {vmrun, sizeof(vmrun), 60, 7, 12, 11},
+	[ERRATUM_CR_READ] = {cr_read, sizeof(cr_read), sizeof(cr_read), 21, 22, 24},
+};
+
 static unsigned char code[1000];
 
-static void put(size_t at)
+static void put(unsigned which, size_t at)
 {
-	memcpy(code + at, vmrun, sizeof(vmrun));
+	memcpy(code + at, known[which].code, known[which].len);
+}
+
+static size_t find_in(unsigned which)
+{
+	return lab_erratum_find(which, code, sizeof(code));
 }
 
 static void only_what_is_known_and_there_once(void **state)
 {
 	(void)state;
-	memset(code, 0x41, sizeof(code));
-	assert_true(lab_erratum_find(code, sizeof(code)) == SIZE_MAX);
-	put(AT);
-	assert_int_equal(lab_erratum_find(code, sizeof(code)), AT + 11);
-	code[AT + 7] ^= 0x20; /* a field of another offset */
-	assert_int_equal(lab_erratum_find(code, sizeof(code)), AT + 11);
-	code[AT + 12] ^= 1; /* another instruction */
-	assert_true(lab_erratum_find(code, sizeof(code)) == SIZE_MAX);
-	put(AT);
-	put(5 * AT);
-	assert_true(lab_erratum_find(code, sizeof(code)) == SIZE_MAX);
+	for (unsigned i = 0; i < ERRATA; i++) {
+		memset(code, 0x41, sizeof(code));
+		assert_true(find_in(i) == SIZE_MAX);
+		put(i, AT);
+		assert_int_equal(find_in(i), AT + known[i].at);
+		code[AT + known[i].field] ^= 0x20; /* a field of another offset */
+		assert_int_equal(find_in(i), AT + known[i].at);
+		code[AT + known[i].fixed] ^= 1; /* another instruction */
+		assert_true(find_in(i) == SIZE_MAX);
+		put(i, AT);
+		put(i, 5 * AT);
+		assert_true(find_in(i) == SIZE_MAX);
+	}
 }
 
 static void cut_short(void **state)
 {
 	(void)state;
-	memset(code, 0, sizeof(code));
-	put(0);
-	for (size_t size = 0; size < 60; size++)
-		assert_true(lab_erratum_find(code, size) == SIZE_MAX);
-	assert_int_equal(lab_erratum_find(code, sizeof(vmrun)), 11);
+	for (unsigned i = 0; i < ERRATA; i++) {
+		memset(code, 0, sizeof(code));
+		put(i, 0);
+		for (size_t size = 0; size < known[i].shortest; size++)
+			assert_true(lab_erratum_find(i, code, size) == SIZE_MAX);
+		assert_int_equal(lab_erratum_find(i, code, known[i].shortest), known[i].at);
+	}
 }
 
 int main(void)
