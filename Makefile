@@ -44,7 +44,7 @@ obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
 BASE_SRC  := $(wildcard base/*.c)
 VMM_SRC   := $(filter-out vmm/main.c vmm/%_main.c,$(call rwildcard,vmm,*.c))
 # Programs of the workloads room (agent, micro guest) and of the lab are built apart, below.
-BENCH_SRC := $(filter-out bench/main.c bench/lab/labinit/%,$(call rwildcard,bench,*.c)) \
+BENCH_SRC := $(filter-out bench/main.c bench/lab/labinit/% bench/vmms/domain/main.c,$(call rwildcard,bench,*.c)) \
 	     $(filter-out %.bpf.c,$(wildcard probes/*.c)) \
 	     $(wildcard workloads/*.c results/*.c analysis/*.c)
 BENCH_ASM := $(wildcard bench/lab/*.S)
@@ -82,6 +82,11 @@ $(O)/vhost-user-net: $(O)/obj/vmm/devices/virtio_net/vhost_user_net_main.o $(O)/
 $(O)/vhost-user-blk: $(O)/obj/vmm/devices/virtio_blk/vhost_user_blk_main.o $(O)/libvmm.a $(O)/libbase.a
 	$(LINK) $^ $(VMM_LIBS)
 all: $(O)/vhost-user-net $(O)/vhost-user-blk
+
+# A domain of Xen's as a process.
+$(O)/vmm-xen: $(call obj,bench/vmms/domain/main.c bench/vmms/domain/domain.c) $(O)/libbase.a
+	$(LINK) $(if $(SAN),,-static-pie -s) $^ -lmd -lm
+all: $(O)/vmm-xen
 
 # Files embedded in the program (ASSET in assets.c).
 $(O)/obj/analysis/assets.o: $(wildcard analysis/*.gp analysis/*.html analysis/*.css analysis/*.js)
@@ -306,7 +311,7 @@ install: all ## to PREFIX (default /usr/local), below DESTDIR
 	$(O)/bench help --man=$(DESTDIR)$(PREFIX)/share/man/man1
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	$(O)/bench help --completion > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bench
-	install -m755 $(addprefix $(O)/,vmm agent lab-init vhost-user-net vhost-user-blk micro.elf) $(DESTDIR)$(PREFIX)/libexec/exitlab
+	install -m755 $(addprefix $(O)/,vmm agent lab-init vhost-user-net vhost-user-blk vmm-xen micro.elf) $(DESTDIR)$(PREFIX)/libexec/exitlab
 
 .PHONY: version deb dist-bin
 version: ## what bench says of its build

@@ -18,7 +18,7 @@
 
 #define UNDO_TRIES 50 /* VFIO lets go of a device up to a second after its user has ended */
 #define UNDO_PAUSE_NS (100 * NSEC_PER_MSEC)
-#define RUN_LIMIT_NS  (10 * NSEC_PER_SEC)
+#define RUN_LIMIT_NS  (60 * NSEC_PER_SEC) /* a domain of Xen's is destroyed, in an emulator */
 #define RUN_WORDS     32
 
 /* In the place of a path, which begins with a slash. */

@@ -545,6 +545,8 @@ unsigned plan_needs(const struct plan *p)
 		const struct cell *c = &p->cell[i];
 
 		needs |= c->workload->needs | c->mode->needs;
+		if (c->vmm)
+			needs |= c->vmm->needs;
 		if (cell_has_disk(c))
 			needs |= medium_needs(args_medium(p->args));
 		if (cell_uses_kvm(c) && !strcmp(c->guest, "linux"))

@@ -67,6 +67,8 @@ static bool plan_has_vmm(const struct plan *p, const struct vmm_adapter *vmm)
 /* What a VMM is made of beside our own programs. */
 static void add_vmm(struct cargo *c, const struct vmm_adapter *vmm)
 {
+	if (vmm->needs & NEED_XEN) /* its program is ours, and nobody else needs it */
+		cargo_add_program(c, vmm->program());
 	for (const char *const *f = vmm->carry; f && *f; f++) {
 		if (!access(*f, X_OK))
 			cargo_add_program(c, *f);

@@ -8,8 +8,7 @@
 
 #define OPS "ops."
 
-/* The kind that a metric counts the operations of, or NULL. */
-static const char *kind_of(const char *metric)
+const char *measure_lap_kind(const char *metric)
 {
 	if (strncmp(metric, OPS, strlen(OPS)) != 0)
 		return NULL;
@@ -23,7 +22,7 @@ static size_t count_kinds(const json_t *agent)
 	json_t *v;
 
 	json_object_foreach((json_t *)agent, metric, v)
-		n += !!kind_of(metric);
+		n += !!measure_lap_kind(metric);
 	return n;
 }
 
@@ -48,7 +47,7 @@ void measure_laps(const struct observed *o, json_t *metrics)
 		double exits = 0;
 		char name[96];
 
-		kind = kind_of(metric);
+		kind = measure_lap_kind(metric);
 		if (!kind)
 			continue;
 		if (!o->contained)

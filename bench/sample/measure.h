@@ -52,6 +52,8 @@ bool measure_disk_check(const struct observed *o, json_t *checks);
 
 /* ---- laps.c ---- */
 
+/* The kind of operation that a metric of the agent counts ("ops.fork" is "fork"), or NULL. */
+const char *measure_lap_kind(const char *metric);
 /*
  * exits_per_op.KIND of each kind of operation that the agent tells of (ops.KIND), from the edges that it
  * marked in its window. Nothing without probes, and 0 in a container.

@@ -16,6 +16,7 @@
 #include "bench/host/cr3_probe.h"
 #include "bench/sample/measure.h"
 #include "bench/sample/sample_impl.h"
+#include "probes/xen_trace.h"
 
 volatile sig_atomic_t sample_interrupted;
 
@@ -72,6 +73,22 @@ static int open_files(struct vm_boot *b)
 	return 0;
 }
 
+/* What a sample that failed has left is for who wants to know why. */
+static void drop_trace(struct vm_boot *b)
+{
+	char *domain;
+
+	if (!b->trace)
+		return;
+	domain = xasprintf("%s.domain", b->trace);
+	if (!b->error)
+		unlink(b->trace);
+	if (!b->error)
+		unlink(domain);
+	free(domain);
+	free(b->trace);
+}
+
 static void boot_free(struct vm_boot *b)
 {
 	observer_stop(&b->observer);
@@ -89,6 +106,7 @@ static void boot_free(struct vm_boot *b)
 	if (b->agent_log)
 		fclose(b->agent_log);
 	free(b->image);
+	drop_trace(b);
 	strbuf_free(&b->line);
 	json_decref(b->metrics);
 	json_decref(b->hists);
@@ -141,9 +159,11 @@ static int open_log_dir(struct vm_boot *b)
 	return 0;
 }
 
-/* With several VMs the host's scheduler places the threads. */
+/* With several VMs the host's scheduler places the threads; and a hypervisor below places its own. */
 static int choose_cpus(struct vm_boot *b)
 {
+	if (b->cell->vmm && b->cell->vmm->traces)
+		return 0;
 	if (cell_vms(b->cell) == 1 && cell_pin(b->cell, b->want->args, &b->pin))
 		return boot_fail(b, -EINVAL, "--pin");
 	return 0;
@@ -162,12 +182,38 @@ static int boot_up(struct vm_boot *b)
 	return err;
 }
 
+/* Of each part of the window: the writes to ports that it is made of itself. */
+static int read_trace(struct vm_boot *b)
+{
+	uint64_t writes[64];
+	struct xen_parts parts = {.writes = writes};
+	const char *metric, *kind;
+	json_t *ops;
+	int err;
+
+	json_object_foreach(b->metrics, metric, ops) {
+		kind = measure_lap_kind(metric);
+		if (!kind || parts.n == ARRAY_SIZE(writes))
+			continue;
+		writes[parts.n] = 0;
+		if (!strcmp(kind, "port_write"))
+			writes[parts.n] = (uint64_t)MAX(json_number_value(ops), 0);
+		parts.n++;
+	}
+	err = xen_trace_read(b->trace, &parts, &b->probe_data);
+	if (err)
+		return boot_fail(b, err, "what Xen recorded could not be read");
+	return 0;
+}
+
 static int boot_measure(struct vm_boot *b, struct record_sample *s)
 {
 	struct observed o = {.whole_boot = b->cell->workload->flags & WORKLOAD_WHOLE_BOOT};
 
 	if (b->probes && !b->probe_data && probes_read(b->probes, &b->probe_data))
 		return boot_fail(b, -EIO, "the probes could not be read");
+	if (b->trace && read_trace(b))
+		return -EIO;
 	o.agent = b->metrics;
 	o.hists = b->hists;
 	o.probes = b->probe_data;

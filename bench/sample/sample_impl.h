@@ -58,6 +58,7 @@ struct vm_boot {
 	int remote_fd;           /* the session with a peer on another machine; -1: none */
 	struct observer observer;
 	struct probes *probes;
+	char *trace; /* where a hypervisor that is not KVM is to record what it does; NULL */
 	struct stats_page *stats;  /* a copy of the VMM's page, taken at the end */
 	int stats_fd, agent_fd[2]; /* agent_fd[0] is our end, [1] the VMM's */
 	char *image;

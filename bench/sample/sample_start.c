@@ -109,6 +109,7 @@ static int vmm_argv(struct vm_boot *b, struct strlist *a)
 		.unsafe_interrupts = boot_is_vfio(b) && b->want->args->unsafe_interrupts,
 		.agent_fd = b->agent_fd[1],
 		.stats_fd = b->stats_fd,
+		.trace = b->trace,
 		.variant = vmm_variant(b->cell->variant),
 	};
 	char line[JOB_LINE_MAX], *cmdline = NULL;
@@ -174,6 +175,8 @@ static int start_observer(struct vm_boot *b)
 	const char *name = knobs_get(&b->cell->knobs, "observer", NULL);
 	int err = 0;
 
+	if (b->cell->vmm->traces)
+		return 0;
 	if (name && !strcmp(name, OBSERVER_DETACHED)) {
 		err = open_probes(b, name);
 		probes_close(b->probes);
@@ -200,6 +203,20 @@ static void boot_begins(struct vm_boot *b)
 			    b->placement);
 	b->stage = STAGE_BOOT;
 	b->stage_ns[STAGE_BOOT] = clock_ns();
+}
+
+/* A hypervisor that records is told to when it starts the guest; it has no other observers yet. */
+static int want_trace(struct vm_boot *b)
+{
+	const char *name = knobs_get(&b->cell->knobs, "observer", "probes");
+
+	if (!b->cell->vmm->traces || !strcmp(name, "off") || b->want->args->no_probes)
+		return 0;
+	if (strcmp(name, "probes") != 0)
+		return boot_fail(b, -ENOTSUP, "--set observer=%s: not supported yet with %s; it is probes or off", name,
+				 b->cell->vmm->name);
+	b->trace = xasprintf("%s/xen.trace", b->log_dir);
+	return 0;
 }
 
 /* The VMM has one port for console and agent, so the agent's log holds the console's lines too. */
@@ -243,6 +260,8 @@ static int start_vmm(struct vm_boot *b)
 	struct strlist a = STRLIST_INIT;
 	int keep[3 + PATH_FDS], err;
 
+	if (want_trace(b))
+		return -ENOTSUP;
 	if (agent_is_on_console(b->cell->vmm->channel))
 		boot_join_console(b, &o);
 	if (starter && starter_open(&b->starter, starter, b->log_dir, &o))

@@ -24,6 +24,7 @@ struct vmm_want {
 	const char *log_dir;     /* for files that the VMM reads; NULL: only asked whether it could */
 	int agent_fd;            /* one end of a socket pair */
 	int stats_fd;            /* builtin: the statistics page */
+	const char *trace;       /* a file for what its hypervisor records of it (traces below), or NULL */
 	const char *variant;     /* "accel=tcg" of --vmm=qemu:accel=tcg, or "" */
 };
 
@@ -82,6 +83,9 @@ struct vmm_adapter {
 	const struct vmm_starter *starter; /* NULL: what is started is the VMM */
 	const char *vcpu_thread; /* a vCPU's thread is named so, with its number behind it */
 	unsigned guests;  /* enum workload_guest; 0: all */
+	unsigned needs;   /* of the machine (enum workload_need), beside KVM */
+	/* Its hypervisor is not KVM, and records what it does; probes/xen_trace.h reads that. */
+	bool traces;
 	/* What the Linux guest's kernel is told, beside what all are; NULL: nothing. */
 	const char *cmdline;
 	/* It opens the TAP by its name (wire.tap), in the network namespace that it is started in. */

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "bench/host/paths.h"
+#include "bench/host/substrate.h"
 #include "bench/vmms/vmm.h"
 
 #define VERSION_WAIT_NS (20 * NSEC_PER_SEC)
@@ -299,7 +300,7 @@ bool vmm_is_here(const struct vmm_adapter *vmm)
 
 	if (program)
 		path = path_program(program);
-	here = path;
+	here = path && !host_lacks(vmm->needs, NULL);
 	free(path);
 	return here;
 }

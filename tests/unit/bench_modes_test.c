@@ -254,6 +254,7 @@ static void each_vmm_has_each_device(void **state)
 		 "--processors 1 --memory 64MB --com1 console --kernel micro.elf/vmlinux --cmdline "},
 		{"openvmm", &mode_virtio, " --virtio-net tap:tap0"},
 		{"openvmm", &mode_virtio_blk, " --virtio-blk file:/dev/d0;direct"},
+		{"xen", &mode_none, " vmm --type=pv --kernel=micro.elf/vmlinux --cmdline= --cpus=1 --mem=64M"},
 		{"qemu", &mode_xen, "-accel kvm,xen-version=0x40011,kernel-irqchip=split -machine q35 -cpu host"},
 		{"qemu", &mode_xen, "-device xen-net-device,netdev=n0,mac=52:54:00:00:00:01"},
 {"qemu", &mode_ide, "-device piix3-ide,id=piix -blockdev driver=host_device,"},
@@ -352,6 +353,10 @@ static void what_a_vmm_lacks_is_refused(void **state)
 		{"cloud-hypervisor", "", "cpus", "2", &mode_vhost, -ENOTSUP},
 		{"crosvm", "", "cpus", "2", &mode_e1000, -ENOTSUP},
 		{"crosvm", "vcpus", "cpus", "2", &mode_none, -ENOTSUP},
+		{"xen", "pvh", "cpus", "2", &mode_none, 0},
+		{"xen", "hvm", "cpus", "2", &mode_none, -ENOTSUP},
+		{"xen", "pv", "paging", "shadow", &mode_none, -ENOTSUP},
+		{"xen", "pv", "cpus", "2", &mode_virtio, -ENOTSUP},
 	};
 
 	(void)state;

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+#include "bench/vmms/domain/domain.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+
+#define DOMID_END 0x7ff0u /* Xen's own numbers begin here */
+
+/* A string of xl's ends at a quotation mark, and a backslash is not itself. */
+static int add_text(struct strbuf *out, const char *key, const char *value)
+{
+	if (strpbrk(value, "\"\\\n")) {
+		log_error(
+			"%s: Xen's configuration cannot hold a quotation mark, a backslash or a line's end: %s",
+			key, value);
+		return -EINVAL;
+	}
+	strbuf_addf(out, "%s=\"%s\"\n", key, value);
+	return 0;
+}
+
+int domain_config(const struct domain_want *w, struct strbuf *out)
+{
+	/* The time-stamp counter is the processor's own: an emulated RDTSCP ends a PVH guest here. */
+	const struct {
+		const char *key, *value;
+	} texts[] = {
+		{"name", w->name},	    {"type", w->type},	      {"kernel", w->kernel},
+		{"ramdisk", w->ramdisk},    {"cmdline", w->cmdline},  {"tsc_mode", "native"},
+		{"on_poweroff", "destroy"}, {"on_reboot", "destroy"}, {"on_crash", "destroy"},
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts) && !err; i++)
+		if (texts[i].value)
+			err = add_text(out, texts[i].key, texts[i].value);
+	if (err)
+		return err;
+	strbuf_addf(out, "vcpus=%" PRIu64 "\nmemory=%" PRIu64 "\n", w->cpus, w->mem_mib);
+	if (!w->vif)
+		return 0;
+	strbuf_adds(out, "vif=[");
+	if (strpbrk(w->vif, "\"\\\n'[]"))
+		return -EINVAL;
+	strbuf_addf(out, "\"%s\"]\n", w->vif);
+	return 0;
+}
+
+/* One line and nothing else. */
+static char *only_line(const char *text)
+{
+	size_t len = strcspn(text, "\n");
+
+	if (text[len] && text[len + 1])
+		return NULL;
+	return xasprintf("%.*s", (int)len, text);
+}
+
+int domain_parse_id(const char *text, unsigned *id)
+{
+	char *line = only_line(text);
+	uint64_t n = 0;
+	int err = -EINVAL;
+
+	if (line && !parse_u64(line, &n) && n > 0 && n < DOMID_END)
+		err = 0;
+	free(line);
+	*id = (unsigned)n;
+	return err;
+}
+
+int domain_parse_tty(const char *text, char *path, size_t size)
+{
+	static const char dir[] = "/dev/pts/";
+	char *line = only_line(text);
+	const char *number = NULL;
+	int err = -EINVAL;
+
+	if (line && !strncmp(line, dir, strlen(dir)))
+		number = line + strlen(dir);
+	if (number && *number && !number[strspn(number, "0123456789")] && strlen(line) < size) {
+		snprintf(path, size, "%s", line);
+		err = 0;
+	}
+	free(line);
+	return err;
+}
+
+enum domain_end domain_parse_end(const char *log)
+{
+	static const char key[] = "has shut down, reason code ";
+	const char *at = NULL;
+	long code;
+
+	for (const char *s = log; (s = strstr(s, key)); s++)
+		at = s + strlen(key);
+	if (!at)
+		return DOMAIN_UNKNOWN;
+	code = strtol(at, NULL, 10);
+	if (code < DOMAIN_POWEROFF || code > DOMAIN_CRASH)
+		return DOMAIN_UNKNOWN;
+	return (enum domain_end)code;
+}
+
+/* What there is to read goes on; 0 at the end, which of a terminal without another side is EIO. */
+static ssize_t pass_on(int from, int to)
+{
+	char buf[4096];
+	ssize_t n = read(from, buf, sizeof(buf));
+	int err = 0;
+
+	if (n < 0 && errno == EINTR)
+		return 1;
+	if (n < 0 && errno == EIO)
+		return 0;
+	if (n < 0)
+		return -errno;
+	if (n)
+		err = fd_write_all(to, buf, (size_t)n);
+	if (err)
+		return err;
+	return n;
+}
+
+int domain_relay(int tty, int in, int out, int signal_fd)
+{
+	ssize_t n = 1;
+
+	while (n > 0) {
+		struct pollfd p[] = {{tty, POLLIN, 0}, {in, POLLIN, 0}, {signal_fd, POLLIN, 0}};
+
+		if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
+			return -errno;
+		if (p[2].revents)
+			return -EINTR;
+		if (p[1].revents && pass_on(in, tty) <= 0)
+			in = -1;
+		if (p[0].revents)
+			n = pass_on(tty, out);
+	}
+	return (int)n;
+}

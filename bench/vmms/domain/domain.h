@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* What is said to Xen's tools of a domain, and what they answer. */
+#ifndef BENCH_VMMS_DOMAIN_DOMAIN_H
+#define BENCH_VMMS_DOMAIN_DOMAIN_H
+
+#include "base/strbuf.h"
+
+struct domain_want {
+	const char *name, *type; /* type: pv or pvh */
+	const char *kernel, *ramdisk, *cmdline; /* files, and words for the kernel; ramdisk may be NULL */
+	uint64_t cpus, mem_mib;
+	const char *vif; /* xl's words for a network card, or NULL */
+};
+
+/* How a domain came to its end, as Xen numbers it (SHUTDOWN_* of its sched.h). */
+enum domain_end { DOMAIN_POWEROFF, DOMAIN_REBOOT, DOMAIN_SUSPEND, DOMAIN_CRASH, DOMAIN_UNKNOWN = 255 };
+
+/* Its configuration for xl. 0, or -EINVAL (logged) for a text that cannot stand in one. */
+int domain_config(const struct domain_want *w, struct strbuf *out);
+/* The number that `xl domid` printed: 0, or -EINVAL for what is none. */
+int domain_parse_id(const char *text, unsigned *id);
+/* The terminal that xenstore has for its console into path: 0, or -EINVAL for what is none. */
+int domain_parse_tty(const char *text, char *path, size_t size);
+/* What the log of xl, which waits for the domain, says last. */
+enum domain_end domain_parse_end(const char *log);
+
+/*
+ * Carries bytes between the domain's console and ours until the console hangs up, which is when the domain is
+ * gone, or signal_fd is readable. in at its end, or -1, is not read; what out does not take is an end too.
+ * 0, or -errno: -EINTR for a signal.
+ */
+int domain_relay(int tty, int in, int out, int signal_fd);
+
+#endif

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+/* A domain of the Xen that this machine is dom0 of, through our own vmm-xen. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "bench/host/paths.h"
+#include "bench/host/substrate.h"
+#include "bench/vmms/vmm.h"
+#include "workloads/workloads.h"
+
+static const char *xen_program(void)
+{
+	return path_find("vmm-xen");
+}
+
+static bool xen_uses_kvm(const char *variant)
+{
+	(void)variant;
+	return false;
+}
+
+static char *xen_unusable(void)
+{
+	char *xl = path_program("xl"), *why = NULL;
+
+	if (host_lacks(NEED_XEN, NULL))
+		why = xstrdup("this machine is not dom0 of Xen; use --lab=xen");
+	else if (!xl)
+		why = xstrdup("xl is not installed; install Debian's xen-system-amd64");
+	free(xl);
+	return why;
+}
+
+/* The variant says what kind of domain it is. */
+static int check_kind(const char *variant)
+{
+	static const char *const kinds[] = {"", "pv", "pvh"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (!strcmp(variant, kinds[i]))
+			return 0;
+	if (!strcmp(variant, "hvm"))
+		log_error("--vmm=xen:hvm: not supported yet; use xen:pvh");
+	else
+		log_error("--vmm=xen:%s: it is xen:pv or xen:pvh", variant);
+	return -ENOTSUP;
+}
+
+static int check_domain(const struct vmm_want *w)
+{
+	const char *paging = knobs_get(w->knobs, "paging", NULL);
+	int err = check_kind(w->variant);
+
+	if (err)
+		return err;
+	if (paging) {
+		log_error(
+			"--set paging=%s: not supported yet with xen: a pvh domain has nested paging, a pv domain neither",
+			paging);
+		return -ENOTSUP;
+	}
+	if (w->path->mode->front != FRONT_NONE)
+		return vmm_refuse_mode(&adapter_xen, w->path->mode);
+	return 0;
+}
+
+static int xen_command(const struct vmm_want *w, struct strlist *a)
+{
+	int err = check_domain(w);
+
+	if (err)
+		return err;
+	strlist_add(a, w->program);
+	strlist_addf(a, "--type=%s", text_or(text_if(*w->variant, w->variant), "pv"));
+	strlist_addf(a, "--kernel=%s/vmlinux", w->kernel);
+	if (w->initrd)
+		strlist_addf(a, "--initrd=%s", w->initrd);
+	strlist_addf(a, "--cmdline=%s", w->cmdline);
+	strlist_addf(a, "--cpus=%u", w->cpus);
+	strlist_addf(a, "--mem=%lluM", (unsigned long long)(w->mem_bytes / MIB));
+	if (w->log_dir)
+		strlist_addf(a, "--dir=%s", w->log_dir);
+	if (w->trace)
+		strlist_addf(a, "--trace=%s", w->trace);
+	return 0;
+}
+
+const struct vmm_adapter adapter_xen = {
+	.name = "xen",
+	.summary = "a domain of the Xen below: xen:pv (default) or xen:pvh; in --lab=xen, or in dom0",
+	.channel = AGENT_STDIO,
+	.needs = NEED_ROOT | NEED_XEN,
+	.traces = true,
+	.vcpu_thread = "vcpu", /* which is none of this kernel's */
+	.guests = GUEST_LINUX,
+	.cmdline = "console=hvc0",
+	.spellings = vmm_no_spellings,
+	.program = xen_program,
+	.version_word = "--version",
+	.get = "run make",
+	.unusable = xen_unusable,
+	.uses_kvm = xen_uses_kvm,
+	.command = xen_command,
+};

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What Xen did for one domain, out of what xentrace recorded: the same rows and totals as those of KVM's
+ * probes (probes/data.h), so that a domain's record reads as a guest's.
+ *
+ * The file is a run of records, as Xen's trace buffers hold them (xen/include/public/trace.h):
+ *
+ *      bits 0-27 event, 28-30 number of data words, 31: a time stamp of 64 bits comes before them
+ *
+ * each CPU's in order, pieces of different CPUs one after the other, and each piece begins with a record that
+ * names its CPU. Which domain a record is about says the last switch on that CPU.
+ *
+ * An exit is an entry into Xen that the domain caused: of a PV domain a hypercall, a fault or an instruction
+ * that Xen emulates (calls within a multicall have rows and are none), of an HVM domain what the processor
+ * calls one.
+ */
+#ifndef PROBES_XEN_TRACE_H
+#define PROBES_XEN_TRACE_H
+
+#include <jansson.h>
+#include "probes/state.h"
+
+enum xen_event_kind {
+	XEN_HYPERCALL, XEN_SUBCALL, XEN_TRAP, XEN_PAGE_FAULT, XEN_INVALID_OP, XEN_PRIVOP, XEN_SEGMENT,
+	XEN_FPU, XEN_FIXUP, XEN_DESCRIPTOR, XEN_PTWR, XEN_EXIT
+};
+
+/* One thing that a domain did. */
+struct xen_event {
+	uint64_t tsc;
+	uint64_t at;   /* of a privileged instruction: where it is */
+	uint64_t key;  /* a hypercall as in KEY_XEN, a vector, a port with XEN_PORT_WRITE */
+	uint32_t code; /* of XEN_EXIT: the processor's */
+	uint16_t cpu;
+	uint8_t kind;  /* enum xen_event_kind */
+	uint8_t value; /* that was written to the port */
+};
+#define XEN_PORT_WRITE (1u << 16)
+
+struct xen_trace {
+	struct xen_event *event;
+	size_t n;
+	uint64_t lost; /* records, of all domains: which ones is not known */
+	enum probe_backend backend; /* whose exit codes they are */
+};
+
+/* 0, or -EBADMSG with *why set (not to be freed) for bytes that are no such file. */
+int xen_trace_parse(struct xen_trace *t, const void *data, size_t size, unsigned domain, const char **why);
+void xen_trace_free(struct xen_trace *t);
+
+/*
+ * The parts of a window that the guest marked: how many writes to ports each part has itself. Of a PV domain
+ * only the place of such an instruction is recorded, not the port, so that markers are told by their order.
+ */
+struct xen_parts {
+	const uint64_t *writes;
+	size_t n;
+};
+
+/*
+ * What probes_read gives: backend "xen", window, exits, totals, laps, lost. A window that cannot be told has
+ * opened and closed false.
+ */
+json_t *xen_trace_json(const struct xen_trace *t, const struct xen_parts *parts);
+
+/* Both, of a file and of PATH.domain beside it, which has the domain's number. 0 or -errno (logged). */
+int xen_trace_read(const char *path, const struct xen_parts *parts, json_t **out);
+
+#endif

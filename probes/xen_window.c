@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+/* What a domain did between the markers of its window, as rows, totals and laps. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/strbuf.h"
+#include "probes/data.h"
+#include "probes/hypercalls.h"
+#include "probes/reasons.h"
+#include "probes/xen_trace.h"
+#include "workloads/protocol.h"
+
+#define NR_IRET 23
+
+/* Where in the events the markers are: the window's edges, and those of its parts between them. */
+struct marks {
+	size_t open, close;
+	size_t *lap, n_laps;
+	bool found;
+};
+
+static bool is_exit(const struct xen_event *e)
+{
+	return e->kind != XEN_SUBCALL;
+}
+
+static void add_lap(struct marks *m, size_t i)
+{
+	m->lap = xgrow(m->lap, m->n_laps, sizeof(*m->lap));
+	m->lap[m->n_laps++] = i;
+}
+
+/* ---- an HVM domain: port and value are recorded ---- */
+
+static bool is_marker(const struct xen_event *e, enum marker_op op)
+{
+	return e->kind == XEN_EXIT && e->key == (XEN_PORT_WRITE | MARKER_PORT) &&
+	       e->value == MARKER_VALUE(op);
+}
+
+static void find_by_value(const struct xen_trace *t, struct marks *m)
+{
+	bool open = false;
+
+	for (size_t i = 0; i < t->n; i++) {
+		if (is_marker(&t->event[i], MARKER_OPEN)) {
+			m->open = i;
+			m->n_laps = 0;
+			open = true;
+		} else if (open && is_marker(&t->event[i], MARKER_LAP)) {
+			add_lap(m, i);
+		} else if (open && is_marker(&t->event[i], MARKER_CLOSE)) {
+			m->close = i;
+			m->found = true;
+		}
+	}
+}
+
+/* ---- a PV domain: only the place of the instruction is recorded ---- */
+
+static bool is_privop_of_user(const struct xen_trace *t, size_t i)
+{
+	const struct xen_event *e = &t->event[i];
+
+	return e->kind == XEN_PRIVOP && i + 1 < t->n && e[1].kind == XEN_HYPERCALL &&
+	       (e[1].key & 0xffff) == NR_IRET;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+	return compare_u64(*(const uint64_t *)a, *(const uint64_t *)b);
+}
+
+/*
+ * The kernel writes a port for a program in one place, and goes back to the program from there. What its own
+ * drivers do is somewhere else, mostly with no way back in between.
+ */
+static uint64_t place_of_writes(const struct xen_trace *t)
+{
+	uint64_t *place = xcalloc(t->n + 1, sizeof(*place)), found = 0;
+	size_t n = 0, most = 0, run = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (is_privop_of_user(t, i))
+			place[n++] = t->event[i].at;
+	qsort(place, n, sizeof(*place), compare_places);
+	for (size_t i = 0; i < n; i++) {
+		if (i && place[i] != place[i - 1])
+			run = 0;
+		if (++run <= most)
+			continue;
+		most = run;
+		found = place[i];
+	}
+	free(place);
+	return found;
+}
+
+/* All writes at that place, in order. */
+static size_t list_writes(const struct xen_trace *t, uint64_t place, size_t **list)
+{
+	size_t n = 0;
+
+	*list = NULL;
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->event[i].kind != XEN_PRIVOP || t->event[i].at != place)
+			continue;
+		*list = xgrow(*list, n, sizeof(**list));
+		(*list)[n++] = i;
+	}
+	return n;
+}
+
+/* The last thing that the guest writes is that its window closes; from there everything is counted back. */
+static void find_by_order(const struct xen_trace *t, const struct xen_parts *parts, struct marks *m)
+{
+	uint64_t place = place_of_writes(t);
+	uint64_t wanted = 2 + 2 * parts->n;
+	size_t *list, n = 0, at;
+
+	for (size_t i = 0; i < parts->n; i++)
+		if (__builtin_add_overflow(wanted, parts->writes[i], &wanted))
+			return;
+	if (place)
+		n = list_writes(t, place, &list);
+	if (!n || n < wanted)
+		goto out;
+	at = n - wanted;
+	m->open = list[at++];
+	for (size_t i = 0; i < parts->n; i++) {
+		add_lap(m, list[at]);
+		at += parts->writes[i] + 1;
+		add_lap(m, list[at++]);
+	}
+	m->close = list[at];
+	m->found = true;
+out:
+	if (place)
+		free(list);
+}
+
+/* ---- rows ---- */
+
+static const char *kind_name(const struct xen_trace *t, const struct xen_event *e)
+{
+	static const char *const names[] = {
+		[XEN_HYPERCALL] = "hypercall",
+		[XEN_SUBCALL] = "in multicall",
+		[XEN_TRAP] = "trap",
+		[XEN_PAGE_FAULT] = "page fault",
+		[XEN_INVALID_OP] = "invalid op",
+		[XEN_PRIVOP] = "privileged op",
+		[XEN_SEGMENT] = "segment",
+		[XEN_FPU] = "fpu",
+		[XEN_FIXUP] = "paging fixup",
+		[XEN_DESCRIPTOR] = "descriptor",
+		[XEN_PTWR] = "page-table write",
+	};
+
+	if (e->kind == XEN_EXIT)
+		return reason_name(t->backend, e->code);
+	return names[e->kind];
+}
+
+static void key_name(const struct xen_event *e, char *buf, size_t size)
+{
+	bool call = e->kind == XEN_HYPERCALL || e->kind == XEN_SUBCALL ||
+		    (e->kind == XEN_EXIT && e->key & KEY_XEN);
+
+	buf[0] = '\0';
+	if (call)
+		hypercall_text(e->key, buf, size);
+	else if (e->kind == XEN_TRAP)
+		snprintf(buf, size, "#%" PRIu64, e->key);
+	else if (e->kind == XEN_EXIT && e->key)
+		snprintf(buf, size, "%s 0x%" PRIx64, (e->key & XEN_PORT_WRITE) ? "out" : "in",
+			 e->key & 0xffff);
+}
+
+static void count_row(json_t *rows, const struct xen_trace *t, const struct xen_event *e)
+{
+	const char *reason = kind_name(t, e);
+	char key[64], id[128];
+	json_t *row;
+
+	key_name(e, key, sizeof(key));
+	snprintf(id, sizeof(id), "%s|%s", reason, key);
+	row = json_object_get(rows, id);
+	if (!row) {
+		row = json_pack("{s:s, s:s, s:i}", "reason", reason, "key", key, "count", 0);
+		json_object_set_new(rows, id, row);
+	}
+	json_integer_set(json_object_get(row, "count"),
+			 json_integer_value(json_object_get(row, "count")) + 1);
+}
+
+/* Most first. */
+static int by_count(const void *a, const void *b)
+{
+	json_int_t x = json_integer_value(json_object_get(*(json_t *const *)a, "count"));
+	json_int_t y = json_integer_value(json_object_get(*(json_t *const *)b, "count"));
+
+	return (x < y) - (x > y);
+}
+
+static json_t *rows_list(json_t *rows)
+{
+	size_t n = json_object_size(rows), i = 0;
+	json_t **v = xcalloc(n + 1, sizeof(*v)), *list = json_array(), *row;
+	const char *id;
+
+	json_object_foreach (rows, id, row)
+		v[i++] = row;
+	qsort(v, n, sizeof(*v), by_count);
+	for (i = 0; i < n; i++)
+		json_array_append(list, v[i]);
+	free(v);
+	return list;
+}
+
+struct sums {
+	json_int_t exits, hypercalls, pio, hlt;
+};
+
+static void add_sums(struct sums *s, const struct xen_trace *t, const struct xen_event *e)
+{
+	const char *reason = kind_name(t, e);
+
+	s->exits += is_exit(e);
+	s->hypercalls += e->kind == XEN_HYPERCALL || e->kind == XEN_SUBCALL ||
+			 (e->kind == XEN_EXIT && e->key & KEY_XEN);
+	s->pio += e->kind == XEN_EXIT && !strcmp(reason, "io");
+	s->hlt += e->kind == XEN_EXIT && !strcmp(reason, "hlt");
+}
+
+static json_t *totals_json(const struct sums *s)
+{
+	return json_pack("{s:I, s:i, s:i, s:I, s:i, s:I, s:I, s:i, s:i, s:i}", "exits", s->exits, "untraced",
+			 0, "fast", 0, "pio", s->pio, "mmio", 0, "hlt", s->hlt, "hypercalls", s->hypercalls,
+			 "injected", 0, "userspace_exits", 0, "guest_ns", 0);
+}
+
+json_t *xen_trace_json(const struct xen_trace *t, const struct xen_parts *parts)
+{
+	json_t *rows = json_object(), *laps = json_array(), *out;
+	struct marks m = {.found = false};
+	struct sums s = {0};
+	size_t lap = 0;
+
+	find_by_value(t, &m);
+	if (!m.found)
+		m.n_laps = 0;
+	if (!m.found)
+		find_by_order(t, parts, &m);
+	/* An edge is itself an exit, counted up to it; the one that opens is before the window. */
+	for (size_t i = m.open + 1; m.found && i <= m.close; i++) {
+		count_row(rows, t, &t->event[i]);
+		add_sums(&s, t, &t->event[i]);
+		if (lap < m.n_laps && m.lap[lap] == i) {
+			json_array_append_new(laps, json_integer(s.exits));
+			lap++;
+		}
+	}
+	out = json_pack("{s:s, s:{s:b, s:b, s:i, s:i}, s:o, s:o, s:o, s:I}", "backend", "xen", "window",
+			"opened", m.found, "closed", m.found, "open_ns", 0, "close_ns", 0, "exits",
+			rows_list(rows), "totals", totals_json(&s), "laps", laps, "lost",
+			(json_int_t)t->lost);
+	json_decref(rows);
+	free(m.lap);
+	return out;
+}

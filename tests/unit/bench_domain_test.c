@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+/* What Xen's tools are told of a domain, what they answer, and the console between. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pty.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "bench/vmms/domain/domain.h"
+
+static struct domain_want usual(void)
+{
+	return (struct domain_want){
+		.name = "exitlab-7",
+		.type = "pvh",
+		.kernel = "/k/vmlinux",
+		.ramdisk = "/i.cpio",
+		.cmdline = "console=hvc0 quiet",
+		.cpus = 2,
+		.mem_mib = 256,
+	};
+}
+
+static void configuration(void **state)
+{
+	struct domain_want w = usual();
+	struct strbuf sb = STRBUF_INIT;
+
+	(void)state;
+	assert_int_equal(domain_config(&w, &sb), 0);
+	assert_string_equal(strbuf_str(&sb), "name=\"exitlab-7\"\ntype=\"pvh\"\nkernel=\"/k/vmlinux\"\nramdisk=\"/i.cpio\"\n"
+					     "cmdline=\"console=hvc0 quiet\"\ntsc_mode=\"native\"\non_poweroff=\"destroy\"\n"
+					     "on_reboot=\"destroy\"\non_crash=\"destroy\"\nvcpus=2\nmemory=256\n");
+	strbuf_reset(&sb);
+	w.ramdisk = NULL;
+	w.vif = "mac=02:00:00:00:00:01,bridge=br0";
+	assert_int_equal(domain_config(&w, &sb), 0);
+	assert_null(strstr(strbuf_str(&sb), "ramdisk"));
+	assert_non_null(strstr(strbuf_str(&sb), "\nvif=[\"mac=02:00:00:00:00:01,bridge=br0\"]\n"));
+	strbuf_free(&sb);
+}
+
+static void what_would_end_a_string_is_refused(void **state)
+{
+	static const char *const bad[] = {"a\"\nkernel=\"/etc/passwd", "a\\", "a\nb"};
+	struct strbuf sb = STRBUF_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct domain_want w = usual();
+
+		w.cmdline = bad[i];
+		assert_int_equal(domain_config(&w, &sb), -EINVAL);
+		w = usual();
+		w.vif = bad[i];
+		assert_int_equal(domain_config(&w, &sb), -EINVAL);
+	}
+	strbuf_free(&sb);
+}
+
+static void numbers_of_domains(void **state)
+{
+	static const struct {
+		const char *text;
+		int err;
+		unsigned id;
+	} cases[] = {
+		{"1\n", 0, 1},	  {"32751", 0, 32751}, {"0\n", -EINVAL, 0},   {"32752\n", -EINVAL, 0},
+		{"", -EINVAL, 0}, {"1\n2\n", -EINVAL, 0}, {"one\n", -EINVAL, 0}, {"-1\n", -EINVAL, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		unsigned id;
+
+		assert_int_equal(domain_parse_id(cases[i].text, &id), cases[i].err);
+		if (!cases[i].err)
+			assert_int_equal(id, cases[i].id);
+	}
+}
+
+/* The store is dom0's, but what is opened is a terminal's other side and nothing else. */
+static void consoles(void **state)
+{
+	static const char *const bad[] = {"",
+					  "\n",
+					  "/dev/pts/",
+					  "/dev/pts/../sda",
+					  "/dev/pts/1/..",
+					  "/etc/passwd",
+					  "/dev/pts/1\n/dev/pts/2\n",
+					  "/dev/pts/12345678901234567890"};
+	char path[24];
+
+	(void)state;
+	assert_int_equal(domain_parse_tty("/dev/pts/12\n", path, sizeof(path)), 0);
+	assert_string_equal(path, "/dev/pts/12");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(domain_parse_tty(bad[i], path, sizeof(path)), -EINVAL);
+}
+
+static void ends(void **state)
+{
+	static const struct {
+		const char *log;
+		enum domain_end end;
+	} cases[] = {
+		{"Waiting for domain exitlab-7 (domid 1) to die [pid 300]\n"
+		 "Domain 1 has shut down, reason code 0 0x0\nAction for shutdown reason code 0 is destroy\n",
+		 DOMAIN_POWEROFF},
+		{"Domain 1 has shut down, reason code 3 0x3\n", DOMAIN_CRASH},
+		{"Domain 1 has shut down, reason code 1 0x1\nDomain 1 has shut down, reason code 0 0x0\n", DOMAIN_POWEROFF},
+		{"Domain 1 has shut down, reason code 77 0x4d\n", DOMAIN_UNKNOWN},
+		{"Domain 1 has shut down, reason code -1\n", DOMAIN_UNKNOWN},
+		{"Domain 1 has been destroyed externally.\n", DOMAIN_UNKNOWN},
+		{"", DOMAIN_UNKNOWN},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(domain_parse_end(cases[i].log), cases[i].end);
+}
+
+/* What a terminal still holds is lost when its other side goes. */
+static void await_reader(int tty)
+{
+	int held = 1;
+
+	while (!ioctl(tty, FIONREAD, &held) && held)
+		usleep(100);
+}
+
+/* Who answers for the console holds the other side, as xenconsoled does; what comes in is said back. */
+static pid_t start_guest(int *tty)
+{
+	struct termios raw;
+	int master, slave;
+	pid_t pid;
+
+	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
+	tcgetattr(slave, &raw);
+	cfmakeraw(&raw);
+	tcsetattr(slave, TCSANOW, &raw);
+	pid = fork();
+	if (!pid) {
+		char word[4] = "";
+
+		fd_write_all(master, "exitlab hello\n", 14);
+		for (size_t n = 0; n < 3; n++)
+			if (read(master, word + n, 1) != 1)
+				_exit(1);
+		fd_write_all(master, word, 3);
+		await_reader(slave);
+		_exit(0);
+	}
+	close(master);
+	*tty = slave;
+	return pid;
+}
+
+static void console_is_relayed_until_the_domain_is_gone(void **state)
+{
+	int in[2], out[2], signal_fd = eventfd(0, EFD_CLOEXEC), tty, status;
+	char said[64] = "";
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(in) | pipe(out), 0);
+	pid = start_guest(&tty);
+	fd_write_all(in[1], "go\n", 3);
+	close(in[1]);
+	assert_int_equal(domain_relay(tty, in[0], out[1], signal_fd), 0);
+	close(out[1]);
+	assert_int_equal(fd_read_full(out[0], said, sizeof(said) - 1), 17);
+	assert_string_equal(said, "exitlab hello\ngo\n");
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(in[0]);
+	close(out[0]);
+	close(tty);
+	close(signal_fd);
+}
+
+static void a_signal_or_nobody_who_listens_is_an_end(void **state)
+{
+	int out[2], signal_fd = eventfd(1, EFD_CLOEXEC), never = eventfd(0, EFD_CLOEXEC), master, tty;
+
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	assert_int_equal(openpty(&master, &tty, NULL, NULL, NULL), 0);
+	assert_int_equal(pipe(out), 0);
+	assert_int_equal(domain_relay(tty, -1, out[1], signal_fd), -EINTR);
+	close(out[0]);
+	assert_int_equal(write(master, "x\n", 2), 2);
+	assert_int_equal(domain_relay(tty, -1, out[1], never), -EPIPE);
+	close(out[1]);
+	close(master);
+	close(tty);
+	close(signal_fd);
+	close(never);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(configuration),
+		cmocka_unit_test(what_would_end_a_string_is_refused),
+		cmocka_unit_test(numbers_of_domains),
+		cmocka_unit_test(consoles),
+		cmocka_unit_test(ends),
+		cmocka_unit_test(console_is_relayed_until_the_domain_is_gone),
+		cmocka_unit_test(a_signal_or_nobody_who_listens_is_an_end),
+	};
+
+	log_init("test", LOG_SILENT);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
