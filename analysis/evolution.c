@@ -13,9 +13,9 @@ const struct evolution_step evolution_steps[] = {
 	{"bare metal (Intel)", "lab-intel", "host", "", ""},
 	{"container", "lab", "container", "", ""},
 	{"binary translation (TCG)", "lab", "", "qemu:accel=tcg", ""},
-	{"Xen PV", NULL, NULL, NULL, NULL},
+	{"Xen PV (AMD)", "lab-xen", "", "xen:pv", ""},
 	{"Xen PVH, shadow paging", NULL, NULL, NULL, NULL},
-	{"Xen PVH, nested paging", NULL, NULL, NULL, NULL},
+	{"Xen PVH, nested paging (AMD)", "lab-xen", "", "xen:pvh", ""},
 	{"KVM, shadow paging (Intel)", "lab-intel", "", "builtin", "shadow"},
 	{"KVM, nested paging (Intel)", "lab-intel", "", "builtin", "nested"},
 	{"KVM, nested paging (AMD)", "lab", "", "builtin", ""},
@@ -42,12 +42,30 @@ bool evolution_is(const struct evolution_step *step, const json_t *rec)
 	       !strcmp(record_knob(rec, "paging"), step->paging);
 }
 
+bool evolution_has_times(const json_t *rec)
+{
+	return strcmp(record_knob(rec, "observer"), "probes") != 0;
+}
+
+bool evolution_has_counts(const json_t *rec)
+{
+	return strcmp(record_knob(rec, "observer"), "off") != 0;
+}
+
 const struct evolution_step *evolution_step_of(const json_t *rec)
 {
 	for (const struct evolution_step *s = evolution_steps; s->name; s++)
 		if (evolution_is(s, rec))
 			return s;
 	return NULL;
+}
+
+/* The lab of Xen is that of KVM with a hypervisor below. */
+static const char *bare_substrate(const struct record *r)
+{
+	if (!strcmp(r->substrate, "lab-xen"))
+		return "lab";
+	return r->substrate;
 }
 
 const json_t *evolution_base(const json_t *rec, json_t *const *recs, size_t n)
@@ -57,8 +75,8 @@ const json_t *evolution_base(const json_t *rec, json_t *const *recs, size_t n)
 	while (n-- > 0) {
 		struct record b = record_of(recs[n]);
 
-		if (is_kernel_ops(&b) && !strcmp(b.mode, "host") && !strcmp(b.substrate, r.substrate) &&
-		    !strcmp(b.time_base, r.time_base))
+		if (is_kernel_ops(&b) && !strcmp(b.mode, "host") &&
+		    !strcmp(b.substrate, bare_substrate(&r)) && !strcmp(b.time_base, r.time_base))
 			return recs[n];
 	}
 	return NULL;

@@ -19,9 +19,18 @@ extern const struct evolution_step evolution_steps[];
 
 /* It is a record of this step. */
 bool evolution_is(const struct evolution_step *step, const json_t *rec);
+/*
+ * What its numbers say where who looked on was chosen (--set observer=): to look on costs time, and who does
+ * not counts nothing. Without a choice both.
+ */
+bool evolution_has_times(const json_t *rec);
+bool evolution_has_counts(const json_t *rec);
 /* NULL: a record of kernel-ops that is none of the steps, or of another workload. */
 const struct evolution_step *evolution_step_of(const json_t *rec);
-/* The bare metal of the record's machine among n records, the last one that fits; NULL: none. */
+/*
+ * The bare metal of the record's machine, on which its hypervisor may lie, among n records, the last one that
+ * fits; NULL: none.
+ */
 const json_t *evolution_base(const json_t *rec, json_t *const *recs, size_t n);
 
 /* "op_ns.syscall", ...: the i-th operation's metric, NULL behind the last. */

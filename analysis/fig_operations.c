@@ -13,7 +13,7 @@ bool fig_has_operations(const json_t *rec)
 {
 	struct interval iv;
 
-	return record_summary(rec, evolution_metric(0), &iv);
+	return evolution_has_times(rec) && record_summary(rec, evolution_metric(0), &iv);
 }
 
 static char *column_label(const struct fig_set *set, size_t i)

@@ -14,17 +14,21 @@
 #define LOOK_BACK 300 /* newest runs */
 #define STEPS	  16  /* at most */
 
-/* The newest record of each step in virtual time, NULL where there is none. */
+/* The newest record of each step in virtual time, NULL where there is none: its times, and its counts. */
 struct evolution {
-	json_t *rec[STEPS];
+	json_t *rec[STEPS], *counted[STEPS];
 	size_t n;
 };
 
 static void keep_newest(struct evolution *e, json_t *rec)
 {
 	for (size_t i = 0; i < e->n; i++) {
-		if (!e->rec[i] && evolution_is(&evolution_steps[i], rec))
+		if (!evolution_is(&evolution_steps[i], rec))
+			continue;
+		if (!e->rec[i] && evolution_has_times(rec))
 			e->rec[i] = json_incref(rec);
+		if (!e->counted[i] && evolution_has_counts(rec))
+			e->counted[i] = json_incref(rec);
 	}
 	json_decref(rec);
 }
@@ -95,7 +99,7 @@ static void add_exits(struct table *t, const struct evolution *e, const json_t *
 }
 
 /* Steps are columns, operations rows. */
-static struct table *step_table(const struct evolution *e)
+static struct table *step_table(const struct evolution *e, json_t *const *rec)
 {
 	const char *titles[STEPS + 2] = {"operation:"};
 	char *title[STEPS];
@@ -103,7 +107,7 @@ static struct table *step_table(const struct evolution *e)
 	size_t n = 0;
 
 	for (size_t i = 0; i < e->n; i++)
-		if (e->rec[i])
+		if (rec[i])
 			title[n++] = xasprintf(":%s", evolution_steps[i].name);
 	for (size_t i = 0; i < n; i++)
 		titles[i + 1] = title[i];
@@ -115,16 +119,17 @@ static struct table *step_table(const struct evolution *e)
 
 typedef void add_cell(struct table *t, const struct evolution *e, const json_t *rec, const char *metric);
 
-static void print_operations(const struct evolution *e, add_cell *add)
+/* rec: of each step, or NULL. */
+static void print_operations(const struct evolution *e, json_t *const *rec, add_cell *add)
 {
-	struct table *t = step_table(e);
+	struct table *t = step_table(e, rec);
 	const char *metric;
 
 	for (size_t m = 0; (metric = evolution_metric(m)); m++) {
 		table_cell(t, "%s", evolution_operation(metric));
 		for (size_t i = 0; i < e->n; i++)
-			if (e->rec[i])
-				add(t, e, e->rec[i], metric);
+			if (rec[i])
+				add(t, e, rec[i], metric);
 	}
 	table_print(t, stdout);
 }
@@ -149,12 +154,14 @@ int evolution_table_print(const char *store_dir)
 	if (load_evolution(&e, store_dir))
 		return EXIT_CANNOT;
 	printf("time of an operation; beside bare metal of the same machine as a multiple of it\n");
-	print_operations(&e, add_cost);
+	print_operations(&e, e.rec, add_cost);
 	printf("\nexits per operation\n");
-	print_operations(&e, add_exits);
+	print_operations(&e, e.counted, add_exits);
 	printf("\n");
 	print_missing(&e);
-	for (size_t i = 0; i < e.n; i++)
+	for (size_t i = 0; i < e.n; i++) {
 		json_decref(e.rec[i]);
+		json_decref(e.counted[i]);
+	}
 	return EXIT_OK;
 }

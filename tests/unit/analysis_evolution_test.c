@@ -34,6 +34,8 @@ static void records_have_their_steps(void **state)
 		{"kernel-ops", "lab", "container", "", "", "container"},
 		{"kernel-ops", "lab", "", "qemu:accel=tcg", "", "binary translation (TCG)"},
 		{"kernel-ops", "lab", "", "builtin", "", "KVM, nested paging (AMD)"},
+		{"kernel-ops", "lab-xen", "", "xen:pv", "", "Xen PV (AMD)"},
+		{"kernel-ops", "lab-xen", "", "xen:pvh", "", "Xen PVH, nested paging (AMD)"},
 		{"kernel-ops", "lab-intel", "", "builtin", "shadow", "KVM, shadow paging (Intel)"},
 		{"kernel-ops", "lab-intel", "", "builtin", "nested", "KVM, nested paging (Intel)"},
 		/* No step: another VMM, paging that nobody said, another machine or workload. */
@@ -57,6 +59,26 @@ static void records_have_their_steps(void **state)
 	}
 }
 
+static void who_looks_on_takes_time_and_who_does_not_counts_nothing(void **state)
+{
+	static const struct {
+		const char *observer;
+		bool times, counts;
+	} cases[] = {{NULL, true, true}, {"off", true, false}, {"probes", false, true}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		json_t *rec = record("kernel-ops", "lab-xen", "", "xen:pv", "", 1);
+
+		if (cases[i].observer)
+			json_object_set_new(json_object_get(rec, "knobs"), "observer",
+					    json_string(cases[i].observer));
+		assert_int_equal(evolution_has_times(rec), cases[i].times);
+		assert_int_equal(evolution_has_counts(rec), cases[i].counts);
+		json_decref(rec);
+	}
+}
+
 static void each_machine_has_its_own_bare_metal(void **state)
 {
 	json_t *recs[] = {
@@ -65,12 +87,14 @@ static void each_machine_has_its_own_bare_metal(void **state)
 		record("kernel-ops", "lab", "", "builtin", "", 150),
 		record("kernel-ops", "lab-intel", "", "builtin", "shadow", 1000),
 		record("kernel-ops", "host", "container", "", "", 7),
+		record("kernel-ops", "lab-xen", "", "xen:pv", "", 300),
 	};
 
 	(void)state;
 	assert_ptr_equal(evolution_base(recs[2], recs, ARRAY_SIZE(recs)), recs[0]);
 	assert_ptr_equal(evolution_base(recs[3], recs, ARRAY_SIZE(recs)), recs[1]);
 	assert_null(evolution_base(recs[4], recs, ARRAY_SIZE(recs)));
+	assert_ptr_equal(evolution_base(recs[5], recs, ARRAY_SIZE(recs)), recs[0]);
 	assert_true(evolution_ratio(recs[2], recs[0], "op_ns.syscall") == 1.5);
 	assert_true(evolution_ratio(recs[3], recs[1], "op_ns.syscall") == 2);
 	assert_true(isnan(evolution_ratio(recs[3], NULL, "op_ns.syscall")));
@@ -98,6 +122,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(records_have_their_steps),
+		cmocka_unit_test(who_looks_on_takes_time_and_who_does_not_counts_nothing),
 		cmocka_unit_test(each_machine_has_its_own_bare_metal),
 		cmocka_unit_test(operations_are_those_of_the_metrics),
 	};
