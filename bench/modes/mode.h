@@ -26,6 +26,7 @@ enum front_end {
 	FRONT_IDE,
 	FRONT_VIRTIO_SCSI,
 	FRONT_XEN_NET, /* the VM is one of Xen's, KVM takes its hypercalls */
+	FRONT_XEN_BLK,
 	FRONT_VFIO, /* a function of a device of this host */
 };
 
@@ -89,6 +90,12 @@ extern const struct mode *const mode_table[];
 const struct mode *mode_find(const char *name, unsigned kinds);
 /* The one of these kinds that has no VM, or NULL. */
 const struct mode *mode_without_vm(unsigned kinds);
+
+/* Its VM is one of Xen's. */
+static inline bool mode_is_xen(const struct mode *m)
+{
+	return m->front == FRONT_XEN_NET || m->front == FRONT_XEN_BLK;
+}
 
 static inline bool mode_has_vm(const struct mode *m)
 {

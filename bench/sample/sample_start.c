@@ -161,7 +161,7 @@ static int open_probes(struct vm_boot *b, const char *observer)
 	char *program = NULL;
 	int err;
 
-	if (b->cell->mode->front == FRONT_XEN_NET)
+	if (mode_is_xen(b->cell->mode))
 		o.grants = program = path_program(cell_vmm_program(b->cell));
 	err = probes_open(&b->probes, &o);
 	free(program);

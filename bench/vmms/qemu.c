@@ -30,10 +30,6 @@ static int add_e1000(const struct vmm_want *w, struct strlist *a)
 
 static int add_xen_net(const struct vmm_want *w, struct strlist *a)
 {
-	if (!qemu_uses_kvm(w->variant)) {
-		log_error("--vmm=qemu:%s: mode xen needs KVM, which takes the hypercalls", w->variant);
-		return -ENOTSUP;
-	}
 	qemu_add_tap(w, 1, false, a);
 	strlist_add(a, "-device");
 	strlist_addf(a, "xen-net-device,netdev=n0,mac=%s", w->path->wire.mac);
@@ -42,7 +38,13 @@ static int add_xen_net(const struct vmm_want *w, struct strlist *a)
 
 static int add_device(const struct vmm_want *w, struct strlist *a)
 {
-	switch (w->path->mode->front) {
+	const struct mode *mode = w->path->mode;
+
+	if (mode_is_xen(mode) && !qemu_uses_kvm(w->variant)) {
+		log_error("--vmm=qemu:%s: mode %s needs KVM, which takes the hypercalls", w->variant, mode->name);
+		return -ENOTSUP;
+	}
+	switch (mode->front) {
 	case FRONT_NONE:
 		return 0;
 	case FRONT_E1000:
@@ -55,13 +57,14 @@ static int add_device(const struct vmm_want *w, struct strlist *a)
 	case FRONT_NVME:
 	case FRONT_IDE:
 	case FRONT_VIRTIO_SCSI:
+	case FRONT_XEN_BLK:
 		return qemu_add_disk(w, &adapter_qemu, a);
 	case FRONT_VFIO:
 		strlist_add(a, "-device");
 		strlist_addf(a, "vfio-pci,host=%s", w->path->sriov.vf_addr);
 		return 0;
 	default:
-		return vmm_refuse_mode(&adapter_qemu, w->path->mode);
+		return vmm_refuse_mode(&adapter_qemu, mode);
 	}
 }
 

@@ -31,7 +31,7 @@ static void add_cpus_and_memory(const struct vmm_want *w, const char *machine, b
 {
 	const char *irqchip = knobs_get(w->knobs, "irqchip", NULL), *accel = "kvm", *cpu = "host";
 	bool shared = w->path->mode->server == SERVER_HELPER; /* the helper maps the guest's memory */
-	bool xen = w->path->mode->front == FRONT_XEN_NET;
+	bool xen = mode_is_xen(w->path->mode);
 	struct strbuf sb = STRBUF_INIT;
 
 	if (tcg) {
@@ -285,6 +285,14 @@ static int add_ide(const struct vmm_want *w, const struct vmm_adapter *vmm, stru
 	return add_disk(w, vmm, "ide-hd,bus=piix.0", NULL, a);
 }
 
+/* Its back end has one queue, and a thread for it as virtio-blk's has. */
+static int add_xen_blk(const struct vmm_want *w, const struct vmm_adapter *vmm, struct strlist *a)
+{
+	strlist_add(a, "-object");
+	strlist_add(a, "iothread,id=io0");
+	return add_disk(w, vmm, "xen-disk,vdev=xvda,iothread=io0", NULL, a);
+}
+
 int qemu_add_disk(const struct vmm_want *w, const struct vmm_adapter *vmm, struct strlist *a)
 {
 	const struct mode *mode = w->path->mode;
@@ -300,6 +308,8 @@ int qemu_add_disk(const struct vmm_want *w, const struct vmm_adapter *vmm, struc
 		return add_virtio_blk(w, vmm, a);
 	case FRONT_IDE:
 		return add_ide(w, vmm, a);
+	case FRONT_XEN_BLK:
+		return add_xen_blk(w, vmm, a);
 	case FRONT_NVME:
 		return add_disk(w, vmm, "nvme,serial=exitlab", "max_ioqpairs", a);
 	default:

@@ -257,7 +257,10 @@ static void each_vmm_has_each_device(void **state)
 		{"xen", &mode_none, " vmm --type=pv --kernel=micro.elf/vmlinux --cmdline= --cpus=1 --mem=64M"},
 		{"qemu", &mode_xen, "-accel kvm,xen-version=0x40011,kernel-irqchip=split -machine q35 -cpu host"},
 		{"qemu", &mode_xen, "-device xen-net-device,netdev=n0,mac=52:54:00:00:00:01"},
-{"qemu", &mode_ide, "-device piix3-ide,id=piix -blockdev driver=host_device,"},
+		{"qemu", &mode_xen_blk, "-accel kvm,xen-version=0x40011,kernel-irqchip=split -machine q35 -cpu host"},
+		{"qemu", &mode_xen_blk, "-object iothread,id=io0 -blockdev driver=host_device,"},
+		{"qemu", &mode_xen_blk, "-device xen-disk,vdev=xvda,iothread=io0,drive=m0,write-cache=on"},
+		{"qemu", &mode_ide, "-device piix3-ide,id=piix -blockdev driver=host_device,"},
 		{"qemu", &mode_ide, "-device ide-hd,bus=piix.0,drive=m0,write-cache=on"},
 	};
 
@@ -329,6 +332,10 @@ static void what_a_vmm_lacks_is_refused(void **state)
 		{"qemu", "accel=tcg", "cpus", "2", &mode_xen, -ENOTSUP},
 		{"qemu", "", "cpus", "2", &mode_xen, 0},
 		{"builtin", "", "cpus", "2", &mode_xen, -ENOTSUP},
+		{"qemu", "accel=tcg", "cpus", "2", &mode_xen_blk, -ENOTSUP},
+		{"qemu", "", "cache", "writethrough", &mode_xen_blk, 0},
+		{"builtin", "", "cpus", "2", &mode_xen_blk, -ENOTSUP},
+		{"libvirt", "", "cpus", "2", &mode_xen_blk, -ENOTSUP},
 		{"microvm", "", "cpus", "2", &mode_xen, -ENOTSUP},
 		{"builtin", "accel=tcg", "cpus", "2", &mode_none, -ENOTSUP},
 		{"builtin", "/opt/vmm", "cpus", "2", &mode_none, 0},

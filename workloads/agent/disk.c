@@ -24,7 +24,7 @@ static bool is_disk(const char *name)
 {
 	if (!strncmp(name, "nvme", 4))
 		return !strchr(name, 'c');
-	return !strncmp(name, "vd", 2) || !strncmp(name, "sd", 2);
+	return !strncmp(name, "vd", 2) || !strncmp(name, "sd", 2) || !strncmp(name, "xvd", 3);
 }
 
 /* /dev/NAME of the first disk that there is, or NULL. */
