@@ -275,7 +275,7 @@ const struct claim claim_table[] = {
 	/* Whose timer it is. */
 	{.claim = "preemption timer, host interrupts that end a guest's turn",
 	 .published = "fewer: a deadline of the guest's is an exit and no interrupt",
-	 .workload = "timer", .metric = "exits.external_interrupt",
+	 .workload = "boot", .metric = "exits.external_interrupt",
 	 .kind = RATIO, .low = 0, .high = 0.999,
 	 .a = {.vmm = "builtin", .knobs = "preemption_timer=on", .substrate = VTX},
 	 .b = {.vmm = "builtin", .knobs = "preemption_timer=off", .substrate = VTX},

@@ -288,8 +288,8 @@ static void kinds_of_exits_are_counted(void **state)
 			fail_msg("case %zu: %s, %s", i, claim_state_text(r.state), r.ours);
 		json_decref(rec[0]);
 	}
-	rec[0] = assisted("timer", "lab-intel", "preemption_timer", "on", exits_of("0x6e0", 10));
-	rec[1] = assisted("timer", "lab-intel", "preemption_timer", "off", exits_of("0x6e0", 40));
+	rec[0] = assisted("boot", "lab-intel", "preemption_timer", "on", exits_of("0x6e0", 10));
+	rec[1] = assisted("boot", "lab-intel", "preemption_timer", "off", exits_of("0x6e0", 40));
 	assert_int_equal(judge(rec, 2, timer).state, CLAIM_HOLDS);
 	assert_string_equal(judge(rec, 2, timer).ours, "0.25x");
 	json_decref(rec[0]);
