@@ -4,7 +4,7 @@
 #   O=DIR     build directory (default build)      V=1       show commands
 #   CC=clang  compiler                             WERROR=0  warnings do not stop the build
 #   SAN=address,undefined                          sanitizers
-#   TIER=unit|fuzz|vmm|cli|golden|lab|quick          of `make check` (default: all)
+#   TIER=unit|fuzz|vmm|cli|golden|lab|quick|intel          of `make check` (default: all)
 #   SLOWDOWN=1  a regression on purpose, to test the gate with (use with O=build/slow)
 #
 # A new .c file in a room needs no line here; see the wildcards.
@@ -279,6 +279,7 @@ soak: all unit-bins ## the long versions: simulations, a regression found, kills
 	$(Q)O=$(O) tests/soak/rebind.sh
 	$(Q)O=$(O) tests/soak/sriov.sh
 	$(Q)O=$(O) tests/soak/deterministic.sh
+	$(Q)O=$(O) tests/run intel
 	$(Q)O=$(O) tests/soak/deterministic.sh --lab=intel
 	$(Q)O=$(O) tests/soak/probes.sh
 	$(Q)O=$(O) tests/soak/iommufd.sh
