@@ -45,20 +45,6 @@ static char *find_disk(void)
 	return first;
 }
 
-/* Its driver may still be at it. */
-static char *wait_for_disk(void)
-{
-	uint64_t until = clock_ns() + DISK_WAIT_NS;
-	char *path = find_disk();
-
-	while ((!path || !file_exists(path)) && clock_ns() < until) {
-		free(path);
-		clock_sleep_ns(10 * NSEC_PER_MSEC);
-		path = find_disk();
-	}
-	return path;
-}
-
 /* Of a controller with several paths ("nvme0n1") the path counts ("nvme0c0n1"), and has the queue. */
 static char *nvme_path(const char *disk)
 {
@@ -88,16 +74,47 @@ static void disk_size(struct disk *d, const struct stat *st)
 	d->sectors = bytes / SECTOR;
 }
 
+static int open_path(struct disk *d)
+{
+	d->fd = open(d->path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	return errno_if(d->fd < 0);
+}
+
+/* Its driver may still be at it: there is a name before there is a disk. */
+static int open_first(struct disk *d)
+{
+	uint64_t until = clock_ns() + DISK_WAIT_NS;
+	int err;
+
+	for (;;) {
+		d->path = find_disk();
+		err = -ENODEV;
+		if (d->path)
+			err = open_path(d);
+		if (!err || clock_ns() >= until)
+			return err;
+		free(d->path);
+		clock_sleep_ns(10 * NSEC_PER_MSEC);
+	}
+}
+
 int disk_open(const struct agent *a, struct disk *d)
 {
 	struct stat st;
+	int err;
 
-	d->path = *a->job.disk ? xstrdup(a->job.disk) : wait_for_disk();
+	if (*a->job.disk) {
+		d->path = xstrdup(a->job.disk);
+		err = open_path(d);
+	} else {
+		err = open_first(d);
+	}
 	if (!d->path)
 		return agent_fail(-ENODEV, "disk: there is none");
-	d->fd = open(d->path, O_RDWR | O_DIRECT | O_CLOEXEC);
-	if (d->fd < 0 || fstat(d->fd, &st))
-		return agent_fail(-errno, "disk %s: %s", d->path, strerror(errno));
+	if (!err)
+		err = errno_if(fstat(d->fd, &st));
+	if (err)
+		return agent_fail(err, "disk %s: %s", d->path, strerror(-err));
 	disk_size(d, &st);
 	return 0;
 }
