@@ -45,6 +45,9 @@ static void import_record(struct store *store, const char *dir, json_t *rec, str
 
 	if (rec)
 		err = store_import_stage(store, dir, rec);
+	/* Somebody may have accepted a level in the meantime. */
+	if (err == -EEXIST && dir && store_join_marks(store, dir, record_of(rec).id))
+		t->bad++;
 	t->staged += !err;
 	t->known += err == -EEXIST;
 	t->bad += err && err != -EEXIST;
@@ -171,7 +174,7 @@ const struct command cmd_import = {
 	.summary = "take runs from elsewhere into the store, or rebuild its index",
 	.details = "PATH is a run directory, another store, or a JSON file of `bench export` or "
 		   "`bench run --json`.\n"
-		   "A run keeps its ID; one that is already there is passed over.",
+		   "A run keeps its ID; of one that is already there only the levels that were accepted come in.",
 	.examples =
 		"bench import /mnt/other/results/store\nbench import run.json\nbench import --all",
 	.opts = import_opts,

@@ -279,3 +279,39 @@ int store_accept(struct store *s, const char *ref, const char *metric, const cha
 	json_decref(marks);
 	return err;
 }
+
+/* Those of theirs that ours has no word of. How many. */
+static size_t marks_join(json_t *ours, const json_t *theirs)
+{
+	const char *metric;
+	json_t *why;
+	size_t n = 0;
+
+	json_object_foreach ((json_t *)theirs, metric, why) {
+		if (!json_is_string(why) || json_object_get(ours, metric))
+			continue;
+		json_object_set(ours, metric, why);
+		n++;
+	}
+	return n;
+}
+
+int store_join_marks(struct store *s, const char *from_dir, const char *id)
+{
+	char *from = xasprintf("%s/accepted.json", from_dir),
+	     *to = xasprintf("%s/%s/accepted.json", s->runs, id);
+	json_t *theirs = marks_load(from), *ours = marks_load(to);
+	int err = 0;
+
+	if (!theirs || !ours)
+		err = -EIO;
+	else if (marks_join(ours, theirs))
+		err = marks_save(s, to, ours);
+	if (!err && json_object_size(theirs))
+		err = index_add_dir(s->db, s->runs, id);
+	json_decref(theirs);
+	json_decref(ours);
+	free(from);
+	free(to);
+	return err;
+}

@@ -45,5 +45,10 @@ int store_series(struct store *s, const struct run_filter *f, const char *metric
 /* Mark the level of METRIC from this run on as accepted, with the reason; kept in accepted.json of
  * the run. */
 int store_accept(struct store *s, const char *ref, const char *metric, const char *why);
+/*
+ * The marks of another copy of this run, in from_dir, beside ours; where both have one of a metric, ours
+ * stays. 0 or -errno, logged.
+ */
+int store_join_marks(struct store *s, const char *from_dir, const char *id);
 
 #endif

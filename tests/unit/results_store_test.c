@@ -455,6 +455,44 @@ static void accepted_marks_survive_a_rebuild(void **state)
 	store_close(s);
 }
 
+/* Two copies of a run, a level accepted in each: what is imported joins what is there. */
+static void accepted_marks_of_a_copy_join_ours(void **state)
+{
+	struct store *s = open_store();
+	struct series_point *p;
+	char id[32], *copy = fake_dir(), *marks = xasprintf("%s/accepted.json", copy), *name, *path;
+	static const char theirs[] =
+		"{\"throughput_bps\": \"theirs\", \"latency_ns\": \"new\", \"odd\": 1}";
+	json_t *now;
+	size_t n;
+
+	(void)state;
+	commit_one(s, "virtio", 1, id);
+	assert_int_equal(store_join_marks(s, copy, id), 0);
+	assert_int_equal(file_write_atomic(marks, theirs, strlen(theirs)), 0);
+	assert_int_equal(store_join_marks(s, copy, id), 0);
+	assert_int_equal(store_series(s, NULL, "throughput_bps", &p, &n), 0);
+	assert_true(p[0].accepted);
+	free(p);
+	assert_int_equal(store_accept(s, id, "throughput_bps", "ours"), 0);
+	assert_int_equal(store_join_marks(s, copy, id), 0);
+	name = xasprintf("runs/%s/accepted.json", id);
+	path = in_store(name);
+	now = json_load_file(path, 0, NULL);
+	assert_string_equal(record_str(now, "throughput_bps"), "ours");
+	assert_string_equal(record_str(now, "latency_ns"), "new");
+	assert_int_equal(json_object_size(now), 2);
+	assert_int_equal(file_write_atomic(marks, "[", 1), 0);
+	assert_int_equal(store_join_marks(s, copy, id), -EIO);
+	json_decref(now);
+	dir_remove_all(copy);
+	free(path);
+	free(name);
+	free(marks);
+	free(copy);
+	store_close(s);
+}
+
 static void filters(void **state)
 {
 	struct store *s = open_store();
@@ -695,6 +733,7 @@ int main(void)
 		TEST(what_was_not_flushed_is_absent),
 		TEST(read_ahead_keeps_the_order),
 		TEST(accepted_marks_survive_a_rebuild),
+		TEST(accepted_marks_of_a_copy_join_ours),
 		TEST(filters),
 		TEST(killed_at_random_moments),
 		TEST(a_run_of_another_kernel_is_left_alone),
