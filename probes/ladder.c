@@ -259,11 +259,14 @@ static size_t waker_of(const struct way *w, size_t i)
 	return found;
 }
 
-/* Who raised the interrupt that is injected at i, while this vCPU was awake; NONE: it itself, or it slept. */
+/*
+ * Who raised the interrupt that is injected at i, while this vCPU was awake, or had been taken off its CPU;
+ * NONE: it itself, or it slept.
+ */
 static size_t raiser_of(const struct way *w, size_t i)
 {
 	for (size_t k = i; k-- > 0;) {
-		if (w->e[k].kind == LIFE_RUN && w->e[k].tid == w->e[i].tid)
+		if (w->e[k].kind == LIFE_RUN && w->e[k].tid == w->e[i].tid && waker_of(w, k) != NONE)
 			return NONE;
 		if (w->e[k].kind == STEP_RAISE && w->e[k].arg == w->e[i].arg)
 			return w->e[k].tid == w->e[i].tid ? NONE : k;

@@ -432,6 +432,51 @@ static void one_request_of_a_disk(void **state)
 	json_decref(j);
 }
 
+/* The thread takes the guest's CPU as soon as it is woken: the guest never sleeps, and nobody wakes it. */
+static void request_that_preempts(struct recorder *r, uint64_t guest_ns)
+{
+	uint64_t kick = r->ns += guest_ns;
+
+	at(r, 100, 0, VCPU, STEP_SIGNAL, 0);
+	at(r, 50, 0, VCPU, STEP_WAKE, IO);
+	at(r, 50, 0, VCPU, STEP_SWITCH, IO);
+	at(r, 200, 0, IO, STEP_SYSCALL, SYS_URING);
+	at(r, 300, 0, IO, STEP_SYSRET, SYS_URING);
+	at(r, 100, 0, IO, STEP_RAISE, 0x31);
+	at(r, 100, 0, IO, STEP_SWITCH, VCPU);
+	at(r, 100, 0, VCPU, STEP_INJECT, 0x31);
+	exit_from(r, kick, 0, 50, 0, EXIT_KICK);
+}
+
+static void a_guest_that_is_preempted(void **state)
+{
+	static const struct life_thread no_peer[] = {{VCPU, "vcpu", "vcpu0"}, {IO, "io", "disk0"}};
+	struct recorder r;
+	const char *why;
+	json_t *j;
+
+	(void)state;
+	recorder_start(&r);
+	r.log.thread = no_peer;
+	r.log.n_threads = ARRAY_SIZE(no_peer);
+	for (int i = 0; i < 4; i++)
+		request_that_preempts(&r, 1000);
+	j = ladder(&r, &why);
+	assert_non_null(j);
+	assert_ladder(j,
+		      "request: kvm vcpu0: exit: reason 2 key 0\n"
+		      "request: kvm vcpu0: kick: eventfd signalled\n"
+		      "request: kvm vcpu0: wakes disk0 *\n"
+		      "request: vmm disk0: gets the CPU\n"
+		      "medium: kernel disk0: io_uring_enter()\n"
+		      "answer: vmm disk0: back from io_uring_enter()\n"
+		      "answer: vmm disk0: interrupt 0x31 raised in the APIC *\n"
+		      "answer: kvm vcpu0: gets the CPU *\n"
+		      "answer: kvm vcpu0: interrupt 0x31 injected\n"
+		      "guest: guest vcpu0: guest runs\n");
+	json_decref(j);
+}
+
 /* ---- nothing to tell ---- */
 
 static void no_trip(void **state)
@@ -457,7 +502,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_processor), cmocka_unit_test(two_processors),
 		cmocka_unit_test(service_awake), cmocka_unit_test(own_card),
-		cmocka_unit_test(one_request_of_a_disk), cmocka_unit_test(no_trip),
+		cmocka_unit_test(one_request_of_a_disk),
+		cmocka_unit_test(a_guest_that_is_preempted), cmocka_unit_test(no_trip),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
