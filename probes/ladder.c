@@ -62,7 +62,8 @@ struct way {
 	enum lane *lane; /* where the time after an event is spent */
 	struct thread_now *now;
 	size_t n_now;
-	bool disk; /* nobody is the peer: the host's kernel answers */
+	bool disk;  /* nobody is the peer: the host's kernel answers */
+	bool uring; /* by io_uring: other calls are no requests, but reads of eventfds */
 };
 
 static enum lane lane_of_role(const struct life_thread *t)
@@ -93,6 +94,14 @@ static bool has_peer(const struct life_log *log)
 {
 	for (size_t i = 0; i < log->n_threads; i++)
 		if (!strcmp(log->thread[i].role, "peer"))
+			return true;
+	return false;
+}
+
+static bool has_uring(const struct life_log *log)
+{
+	for (size_t i = 0; i < log->n; i++)
+		if (log->event[i].kind == STEP_SYSCALL && log->event[i].arg == SYS_io_uring_enter)
 			return true;
 	return false;
 }
@@ -194,7 +203,7 @@ static void way_open(struct way *w, struct life_log *log)
 
 	log_sort(log->event, room, log->n);
 	free(room);
-	*w = (struct way){.log = log, .e = log->event, .disk = !has_peer(log)};
+	*w = (struct way){.log = log, .e = log->event, .disk = !has_peer(log), .uring = has_uring(log)};
 	w->before = xcalloc(log->n + 1, sizeof(*w->before));
 	w->lane = xcalloc(log->n + 1, sizeof(*w->lane));
 	for (size_t i = 0; i < log->n; i++) {
@@ -354,12 +363,13 @@ static bool is_send(uint64_t nr)
 	return nr == 1 || nr == 20 || nr == 44 || nr == 46; /* write, writev, sendto, sendmsg */
 }
 
-static bool is_disk_call(uint64_t nr)
+static bool is_disk_call(const struct way *w, uint64_t nr)
 {
-	static const uint64_t calls[] = {SYS_io_uring_enter, SYS_pread64, SYS_pwrite64,
-					 SYS_preadv,	     SYS_pwritev, SYS_preadv2,
-					 SYS_pwritev2,	     SYS_fsync,	  SYS_fdatasync};
+	static const uint64_t calls[] = {SYS_pread64, SYS_pwrite64,  SYS_preadv, SYS_pwritev,
+					 SYS_preadv2, SYS_pwritev2, SYS_fsync,	SYS_fdatasync};
 
+	if (w->uring)
+		return nr == SYS_io_uring_enter;
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
 		if (calls[i] == nr)
 			return true;
@@ -373,7 +383,7 @@ static bool is_answer(const struct way *w, size_t i)
 	if (e->kind != STEP_SYSCALL)
 		return false;
 	if (w->disk)
-		return is_disk_call(e->arg) && !is_role(w, i, "vcpu") && thread_find(w->log, e->tid);
+		return is_disk_call(w, e->arg) && !is_role(w, i, "vcpu") && thread_find(w->log, e->tid);
 	return is_send(e->arg) && is_role(w, i, "peer");
 }
 

@@ -368,7 +368,7 @@ static void own_card(void **state)
 
 /* ---- a disk ---- */
 
-enum { SYS_URING = 426, SYS_WRITE = 1 };
+enum { SYS_URING = 426, SYS_WRITE = 1, SYS_PREADV2 = 327 };
 
 /* The thread asks the kernel twice: what it has handed on, and what has come back. No thread is the peer. */
 static void request_of_disk(struct recorder *r, uint64_t guest_ns)
@@ -381,7 +381,9 @@ static void request_of_disk(struct recorder *r, uint64_t guest_ns)
 	exit_from(r, kick, 0, 150, 0, EXIT_KICK);
 	halt = r->ns += 400;
 	at(r, 100, 0, VCPU, STEP_SWITCH, IO);
-	at(r, 200, 0, IO, STEP_SYSCALL, SYS_URING);
+	at(r, 50, 0, IO, STEP_SYSCALL, SYS_PREADV2); /* of the kick */
+	at(r, 50, 0, IO, STEP_SYSRET, SYS_PREADV2);
+	at(r, 100, 0, IO, STEP_SYSCALL, SYS_URING);
 	at(r, 300, 0, IO, STEP_SYSRET, SYS_URING);
 	at(r, 100, 0, IO, STEP_SYSCALL, SYS_WRITE);
 	at(r, 100, 0, IO, STEP_RAISE, 0x31);
@@ -418,6 +420,8 @@ static void one_request_of_a_disk(void **state)
 		      "request: guest vcpu0: guest runs *\n"
 		      "request: kvm vcpu0: exit: reason 1 key 0 *\n"
 		      "request: vmm disk0: gets the CPU\n"
+		      "request: kernel disk0: preadv2()\n"
+		      "request: vmm disk0: back from preadv2()\n"
 		      "medium: kernel disk0: io_uring_enter()\n"
 		      "answer: vmm disk0: back from io_uring_enter()\n"
 		      "answer: kernel disk0: write()\n"
