@@ -25,20 +25,20 @@ per() {
 
 @test "a PV domain: a system call is one iret; a page fault the fault, a page-table write, an update and an iret" {
 	op=syscall
-	once kernel-ops --vmm=xen:pv --set op=$op
+	once kernel-ops --vmm=xen:pv --set observer=probes --set op=$op
 	json "j['ok'] and all(c['ok'] for c in j['checks'])"
 	json "abs($(per hypercall iret) - 1) < 0.01"
 	op=page_fault
-	once kernel-ops --vmm=xen:pv --set op=$op
+	once kernel-ops --vmm=xen:pv --set observer=probes --set op=$op
 	json "abs($(per 'page fault' '') - 1) < 0.02 and abs($(per hypercall iret) - 1) < 0.02"
 	nothing_left
 }
 
 @test "a PVH domain: a port write is one exit, by port; no trace without probes; its console and its end" {
 	op=port_write
-	once kernel-ops --vmm=xen:pvh --set op=$op
+	once kernel-ops --vmm=xen:pvh --set observer=probes --set op=$op
 	json "abs($(per io 'out 0x80') - 1) < 0.01"
-	once kernel-ops --vmm=xen:pvh --set op=syscall --set observer=off
+	once kernel-ops --vmm=xen:pvh --set op=syscall
 	json "j['ok'] and not j['exits'] and j['summary']['op_ns.syscall']['median'] > 0"
 	[ -z "$(find "$store" -name 'xen.trace*')" ]
 	nothing_left
