@@ -92,21 +92,28 @@ static int lab_load_anew(const char *name, const char *params)
 
 /* ---- on a host ---- */
 
-static int host_load(struct kmod *k, const char *name, const char *params)
+static int probe_module(struct journal *j, const char *name, const char *params)
 {
 	char *load = xasprintf("modprobe %s %s", name, params), *unload = xasprintf("modprobe -r %s", name);
+	int err = journal_run(j, load, unload);
+
+	free(unload);
+	free(load);
+	return err;
+}
+
+static int host_load(struct kmod *k, const char *name, const char *params)
+{
 	int err = -EBUSY;
 
 	if (!is_loaded(name))
 		err = journal_open(&k->journal);
 	if (!err)
-		err = journal_run(k->journal, load, unload);
+		err = probe_module(k->journal, name, params);
 	if (err && k->journal) {
 		journal_close(k->journal);
 		k->journal = NULL;
 	}
-	free(unload);
-	free(load);
 	return err;
 }
 
@@ -161,21 +168,14 @@ void kmod_unload(struct kmod *k)
 
 int kmod_need(struct journal *j, const char *name)
 {
-	char *load, *unload;
 	int err;
 
 	if (is_loaded(name))
 		return 0;
-	if (lab_inside()) {
-		err = kmod_lab_load(name, "");
-		if (err)
-			log_error("the lab's kernel does not load %s: %s", name, strerror(-err));
-		return err;
-	}
-	load = xasprintf("modprobe %s", name);
-	unload = xasprintf("modprobe -r %s", name);
-	err = journal_run(j, load, unload);
-	free(unload);
-	free(load);
+	if (!lab_inside())
+		return probe_module(j, name, "");
+	err = kmod_lab_load(name, "");
+	if (err)
+		log_error("the lab's kernel does not load %s: %s", name, strerror(-err));
 	return err;
 }
