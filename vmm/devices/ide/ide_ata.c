@@ -53,7 +53,7 @@ void ata_reset(struct ide *d)
 	d->status = ATA_DRDY | ATA_DSC;
 	d->error = 1; /* no fault found */
 	d->write_cache = disk_info(d->disk)->write_back;
-	d->multiple = 0;
+	d->multiple = ATA_MULTIPLE; /* as firmware sets it: Linux takes what it finds (word 59) */
 	ide_irq(d, false);
 }
 
