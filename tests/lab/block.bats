@@ -112,14 +112,16 @@ no_target_left() {
 	"$bench" run blk-iops --mode=nvme-vf --set area=1M --set write_pct=30 --duration=200ms --on=host --reps=1 \
 		--store="$BATS_TEST_TMPDIR/store" --json >"$run"
 	jq -c '[.mode, .ok, .params.medium, .summary.iops.median, .summary.exits_per_io.median, .exits]' "$run"
-	jq -e '.ok and .params.medium == "disk" and ([.exits[] | select(.reason == "npf") | .count] | add // 0) == 0' "$run"
+	# No access to the function leaves the guest; hardly a page is touched for the first time.
+	jq -e '.ok and .params.medium == "disk" and ([.exits[] | select(.reason == "npf") | .count] | add // 0) < 10' "$run"
 	[ "$(cat /sys/class/nvme/nvme0/device/sriov_numvfs)" = 0 ]
 
-	"$bench" run blk-iops --mode=vhost-scsi --duration=1h --on=host --reps=1 --store="$BATS_TEST_TMPDIR/store" 3>&- &
+	"$bench" run blk-iops --mode=vhost-scsi --duration=1h --on=host --reps=1 --store="$BATS_TEST_TMPDIR/store" >/dev/null 2>&1 3>&- &
 	bench_pid=$!
-	until [ -e /sys/kernel/config/target/vhost/naa.*/tpgt_1/lun/lun_0/exitlab ]; do kill -0 $bench_pid && sleep 0.1; done
+	until [ -e /sys/kernel/config/target/vhost/naa.*/tpgt_1/lun/lun_0/exitlab ]; do kill -0 $bench_pid; sleep 0.1; done
 	kill -KILL $bench_pid
 	wait $bench_pid || true
 	"$bench" recover
 	no_target_left
+	rmmod null_blk
 }
