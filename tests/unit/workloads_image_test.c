@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <limits.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -279,20 +280,19 @@ static void files_of_a_tree_lose_its_name(void **state)
 {
 	static const char *const files[] = {"/usr/sbin/tool", "/etc/tool.conf", NULL};
 	struct image_spec spec = {.agent = "/bin/true", .tree_files = files};
-	char tree[PATH_MAX], out[PATH_MAX];
+	char tree[PATH_MAX], *out = NULL;
 	struct strbuf sb = STRBUF_INIT, names = STRBUF_INIT;
 
 	(void)state;
 	snprintf(tree, sizeof(tree), "%s/tree", dir);
-	snprintf(out, sizeof(out), "%s/tree.cpio", dir);
 	spec.tree = tree;
 	copy_into(tree, files[0], "/usr/bin/env");
 	copy_into(tree, files[1], "/etc/passwd");
 	copy_into(tree, "/usr/lib/libc.so.6",
 		  "/etc/passwd"); /* no library, which shows that it was looked at */
-	assert_int_equal(image_build(&spec, out), -ENOEXEC);
+	assert_int_equal(image_build_in(&spec, dir, &out), -ENOEXEC);
 	copy_into(tree, "/usr/lib/libc.so.6", "/lib/x86_64-linux-gnu/libc.so.6");
-	assert_int_equal(image_build(&spec, out), 0);
+	assert_int_equal(image_build_in(&spec, dir, &out), 0);
 	assert_int_equal(file_read(out, &sb), 0);
 	list(&sb, &names);
 	assert_non_null(strstr(strbuf_str(&names), "usr/sbin/tool "));
@@ -300,6 +300,7 @@ static void files_of_a_tree_lose_its_name(void **state)
 	assert_non_null(strstr(strbuf_str(&names), "usr/lib/libc.so.6 "));
 	assert_null(strstr(strbuf_str(&names), "x86_64-linux-gnu/libc.so.6"));
 	assert_null(strstr(strbuf_str(&names), tree + 1));
+	free(out);
 	strbuf_free(&sb);
 	strbuf_free(&names);
 }
@@ -341,7 +342,8 @@ static void image_holds_what_the_mode_needs(void **state)
 	const char *names[] = {"virtio_net", NULL};
 	struct image_spec spec = {
 		.agent = agent, .moddir = moddir, .modules = names, .job = "workload=null"};
-	struct strbuf sb = STRBUF_INIT, text = STRBUF_INIT;
+	struct strbuf sb = STRBUF_INIT, same = STRBUF_INIT, text = STRBUF_INIT;
+	int fd = memfd_create("image", MFD_CLOEXEC);
 	struct stat before, after;
 
 	(void)state;
@@ -356,7 +358,8 @@ static void image_holds_what_the_mode_needs(void **state)
 	snprintf(agent, sizeof(agent), "%s/modules.dep",
 		 moddir); /* any file will do as the agent */
 	snprintf(out, sizeof(out), "%s/image.cpio", dir);
-	assert_int_equal(image_build(&spec, out), 0);
+	assert_int_equal(image_write(&spec, fd), 0);
+	snprintf(out, sizeof(out), "/proc/self/fd/%d", fd);
 	assert_int_equal(file_read(out, &sb), 0);
 	list(&sb, &text);
 	assert_non_null(strstr(strbuf_str(&text), "exitlab.job 100644 14;init 100755 "));
@@ -364,20 +367,25 @@ static void image_holds_what_the_mode_needs(void **state)
 		strstr(strbuf_str(&text),
 		       "modules/00-virtio_ring.ko 100644 4;modules/01-virtio.ko 100644 6;"
 		       "modules/02-failover.ko 100644 4;modules/03-virtio_net.ko 100644 3;"));
-	/* The same again: the file is left alone. */
-	assert_int_equal(stat(out, &before), 0);
-	assert_int_equal(image_build(&spec, out), 0);
-	assert_int_equal(stat(out, &after), 0);
-	assert_int_equal(before.st_ino, after.st_ino);
-	/* By content. */
+	/* By content, which is the same; and then the file is left alone. */
 	assert_int_equal(image_build_in(&spec, dir, &cached), 0);
+	assert_int_equal(file_read(cached, &same), 0);
+	assert_int_equal(same.len, sb.len);
+	assert_memory_equal(same.buf, sb.buf, sb.len);
+	assert_int_equal(stat(cached, &before), 0);
+	assert_int_equal(image_build_in(&spec, dir, &again), 0);
+	assert_int_equal(stat(again, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	free(again);
 	spec.job = "workload=boot";
 	assert_int_equal(image_build_in(&spec, dir, &again), 0);
 	assert_string_not_equal(cached, again);
 	free(cached);
 	free(again);
 	spec.job = "x";
-	assert_int_not_equal(image_build(&spec, "/nonexistent/image.cpio"), 0);
+	assert_int_not_equal(image_write(&spec, -1), 0);
+	close(fd);
+	strbuf_free(&same);
 	strbuf_free(&sb);
 	strbuf_free(&text);
 }
