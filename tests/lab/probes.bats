@@ -58,6 +58,27 @@ setup_file() {
 	json '[e for e in j["exits"] if "+0x" in e.get("device", "") or e.get("device", "").startswith("e1000 ")]'
 }
 
+@test "the life of one packet on every path: no step missing, none twice" {
+	# That each sum is within 5 % is tests/soak/deterministic.sh's to say: times here are an emulator's.
+	"$bench" -q life e1000,virtio,vhost,vhost-user,sriov --on=host --work=30 --json --store="$BATS_TEST_TMPDIR/store" \
+		>"$BATS_TEST_TMPDIR/json" || [ $? -eq 1 ]
+	python3 - "$BATS_TEST_TMPDIR/json" <<-'EOF'
+		import itertools, json, sys
+		paths = json.load(open(sys.argv[1]))
+		assert sorted(p["mode"] for p in paths) == ["e1000", "sriov", "vhost", "vhost-user", "virtio"], paths
+		for p in paths:
+		    life, at = p["life"], 0
+		    print(p["mode"], len(life["steps"]), life["trips"], life["unclear"], p["sum_ns"], p["measured_ns"], file=sys.stderr)
+		    assert life["dropped"] == 0 and life["trips"] >= 20, life
+		    assert [part for part, _ in itertools.groupby(s["part"] for s in life["steps"])] == ["request", "peer", "answer", "guest"]
+		    for s in life["steps"]:
+		        assert s["at_ns"] == at, (p["mode"], s, at)
+		        at += s["ns"]
+		    assert at == life["ns"] == p["sum_ns"]
+		    assert 0.8 < p["sum_ns"] / p["measured_ns"] < 1.25, p["mode"]
+	EOF
+}
+
 @test "any process with a KVM VM: vCPUs come and go, and every exit of each is counted" {
 	every_vcpu_is_counted
 }
