@@ -7,7 +7,8 @@ load ../helper
 	[ -c /dev/net/tun ]
 	[ "$(cat /sys/module/kvm_amd/parameters/npt)" = Y ]
 	[ -d /sys/bus/pci/drivers/vfio-pci ]
-	[ "$(cat /sys/bus/pci/devices/*/sriov_totalvfs | sort | uniq -c | awk '{print $1 "x" $2}')" = 2x7 ]
+	# The cards, and the NVMe controller.
+	[ "$(cat /sys/bus/pci/devices/*/sriov_totalvfs | sort | xargs)" = "4 7 7" ]
 	[ -d /sys/kernel/tracing/events/kvm/kvm_exit ]
 	[ -s /sys/kernel/btf/kvm ]
 	dmesg | grep -q "DMAR-IR: Enabled IRQ remapping"

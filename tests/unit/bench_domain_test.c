@@ -134,17 +134,17 @@ static void ends(void **state)
 		assert_int_equal(domain_parse_end(cases[i].log), cases[i].end);
 }
 
-/* What a terminal still holds is lost when its other side goes. */
-static void await_reader(int tty)
+/* What a terminal still holds is lost when its other side goes, so that side waits until all has been passed on. */
+static void await_bytes(int pipe, int n)
 {
-	int held = 1;
+	int held = 0;
 
-	while (!ioctl(tty, FIONREAD, &held) && held)
+	while (!ioctl(pipe, FIONREAD, &held) && held < n)
 		usleep(100);
 }
 
 /* Who answers for the console holds the other side, as xenconsoled does; what comes in is said back. */
-static pid_t start_guest(int *tty)
+static pid_t start_guest(int *tty, int passed_on)
 {
 	struct termios raw;
 	int master, slave;
@@ -163,7 +163,7 @@ static pid_t start_guest(int *tty)
 			if (read(master, word + n, 1) != 1)
 				_exit(1);
 		fd_write_all(master, word, 3);
-		await_reader(slave);
+		await_bytes(passed_on, 17);
 		_exit(0);
 	}
 	close(master);
@@ -179,7 +179,7 @@ static void console_is_relayed_until_the_domain_is_gone(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(in) | pipe(out), 0);
-	pid = start_guest(&tty);
+	pid = start_guest(&tty, out[0]);
 	fd_write_all(in[1], "go\n", 3);
 	close(in[1]);
 	assert_int_equal(domain_relay(tty, in[0], out[1], signal_fd), 0);
