@@ -5,7 +5,7 @@ load ../helper
 setup_file() {
 	cd "$BATS_TEST_DIRNAME/../.." || exit 1
 	export DIR TREE=$PWD
-	DIR=$(mktemp -d /tmp/exitlab-deb.XXXXXX)
+	DIR=$(mktemp -d)
 	command -v dh >/dev/null || return 0
 	make -s deb O="${O:-build}" >"$DIR/log" 2>&1 || { cat "$DIR/log"; exit 1; }
 	dpkg -x "${O:-build}"/deb/exitlab_*.deb "$DIR/root"
