@@ -17,8 +17,8 @@
 #include "probes/qemu_names.h"
 
 /*
- * Of all answers. QEMU's main loop may be busy, or on an emulated processor that others share; one that serves
- * another client never answers.
+ * Of all answers. QEMU's main loop may be busy, or on an emulated processor that others share; one that
+ * serves another client never answers.
  */
 #define ANSWER_NS    (4 * NSEC_PER_SEC)
 #define ANSWER_BYTES (4 * MIB) /* a map of a big machine is some 100 KiB */

@@ -134,7 +134,7 @@ static void ends(void **state)
 		assert_int_equal(domain_parse_end(cases[i].log), cases[i].end);
 }
 
-/* What a terminal still holds is lost when its other side goes, so that side waits until all has been passed on. */
+/* What a terminal still holds is lost when its other side goes, so that one waits until all is passed on. */
 static void await_bytes(int pipe, int n)
 {
 	int held = 0;
