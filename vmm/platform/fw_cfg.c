@@ -182,7 +182,7 @@ static uint64_t fw_cfg_read(void *arg, uint64_t off, unsigned len)
 		return read_data(arg);
 	if (off < REG_DMA || off + len > REG_DMA + sizeof(signature))
 		return UINT64_MAX;
-	memcpy(&v, signature + off - REG_DMA, len);
+	memcpy(&v, signature + (off - REG_DMA), len);
 	return v;
 }
 
