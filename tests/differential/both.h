@@ -5,8 +5,9 @@
  *
  *      both_start    { both.trace = N  ...  compare_* }*
  *
- * What differs ends the program with status 1 and a line that names the trace, if it differs three times:
- * on a busy machine QEMU holds a frame back for seconds, or loses it, once in some ten thousand.
+ * What differs ends the program with status 1 and a line that names the trace, if it differs three times: on
+ * a busy machine QEMU now and then holds a frame back for seconds, or loses it, and we do not know why. How
+ * often a trace was begun anew is printed: on a quiet machine it should be 0.
  */
 #ifndef TESTS_DIFFERENTIAL_BOTH_H
 #define TESTS_DIFFERENTIAL_BOTH_H
