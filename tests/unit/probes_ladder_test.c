@@ -396,21 +396,29 @@ static void request_of_disk(struct recorder *r, uint64_t guest_ns)
 	exit_from(r, halt, 0, 50, 0, EXIT_HLT);
 }
 
-static void one_request_of_a_disk(void **state)
+/* The ladder of four requests to a disk, which has no peer. */
+static json_t *ladder_of_disk(void (*request)(struct recorder *, uint64_t guest_ns))
 {
 	static const struct life_thread no_peer[] = {{VCPU, "vcpu", "vcpu0"}, {IO, "io", "disk0"}};
 	struct recorder r;
 	const char *why;
 	json_t *j;
 
-	(void)state;
 	recorder_start(&r);
 	r.log.thread = no_peer;
 	r.log.n_threads = ARRAY_SIZE(no_peer);
 	for (int i = 0; i < 4; i++)
-		request_of_disk(&r, 1000);
+		request(&r, 1000);
 	j = ladder(&r, &why);
 	assert_non_null(j);
+	return j;
+}
+
+static void one_request_of_a_disk(void **state)
+{
+	json_t *j = ladder_of_disk(request_of_disk);
+
+	(void)state;
 	assert_int_equal(number(j, "trips"), 3);
 	assert_int_equal(number(j, "unclear"), 0);
 	assert_ladder(j,
@@ -454,19 +462,9 @@ static void request_that_preempts(struct recorder *r, uint64_t guest_ns)
 
 static void a_guest_that_is_preempted(void **state)
 {
-	static const struct life_thread no_peer[] = {{VCPU, "vcpu", "vcpu0"}, {IO, "io", "disk0"}};
-	struct recorder r;
-	const char *why;
-	json_t *j;
+	json_t *j = ladder_of_disk(request_that_preempts);
 
 	(void)state;
-	recorder_start(&r);
-	r.log.thread = no_peer;
-	r.log.n_threads = ARRAY_SIZE(no_peer);
-	for (int i = 0; i < 4; i++)
-		request_that_preempts(&r, 1000);
-	j = ladder(&r, &why);
-	assert_non_null(j);
 	assert_ladder(j,
 		      "request: kvm vcpu0: exit: reason 2 key 0\n"
 		      "request: kvm vcpu0: kick: eventfd signalled\n"
