@@ -124,7 +124,8 @@ $(BPF_SKEL): $(BPF_OBJ)
 	$(Q)PATH=$$PATH:/usr/sbin; bpftool gen object $(@D)/probes.linked.o $^ && \
 		{ echo '// NOLINTBEGIN: written by bpftool'; bpftool gen skeleton $(@D)/probes.linked.o name probes_bpf && \
 		echo '// NOLINTEND'; } > $@.tmp && mv $@.tmp $@
-$(call obj,$(filter-out %.bpf.c,$(wildcard probes/*.c))): | $(BPF_SKEL)
+# Tests of the room see its inside, and a cold build makes their objects first.
+$(call obj,$(filter-out %.bpf.c,$(wildcard probes/*.c tests/unit/probes_*.c tests/fuzz/probes_*.c))): | $(BPF_SKEL)
 
 # The exit probe's rows under BPF_PROG_TEST_RUN: tests/bpf/replay RATE SECONDS.
 $(O)/tests/replay.skel.h: tests/bpf/replay.bpf.c $(wildcard probes/*.h) base/hist.h
