@@ -7,7 +7,14 @@
 #include <string.h>
 #include "base/log.h"
 
-#define PUBLISH_EVERY 16 /* transmitted buffers: the guest gets them back while we go on */
+/*
+ * The guest gets what was sent back while we go on, after so many buffers or so many bytes. TCP's small-queue
+ * limit lets a sender have as few as two segmentation requests out: it makes the next one while we send the
+ * second only if the first came back by itself. A sender that waits is not limited by its congestion window, which then
+ * does not grow, and the limit stays where it is.
+ */
+#define GIVE_BACK_EVERY 16
+#define GIVE_BACK_BYTES (16u << 10)
 
 int netq_init(struct netq *q)
 {
@@ -32,6 +39,7 @@ int netq_start(struct netq *q, bool tx, const struct gmem *gm, const struct virt
 	if (tx) {
 		q->tx_on = q->tx_armed = true;
 		q->tx_held = false;
+		q->tx_owed = 0;
 	} else {
 		q->r = (struct netq_rx){.bounce = q->r.bounce, .win = q->r.slot};
 		q->rx_on = q->rx_armed = true;
@@ -152,18 +160,26 @@ void netq_flush(struct netq *q)
 }
 
 /*
- * Sent buffers go back at once; the interrupt for them may wait unless the guest could run out of them: with
- * the event index it says itself when it wants more than a few back.
+ * Sent buffers go back at once; the interrupt for them may wait unless the guest could wait for it: with the
+ * event index it says itself when it wants more than a few back.
  */
 static void tx_give_back(struct netq *q)
 {
-	unsigned few = q->tx.event_idx ? PUBLISH_EVERY : q->tx.map.size / 2;
+	unsigned few = q->tx.event_idx ? GIVE_BACK_EVERY : q->tx.map.size / 2;
+	unsigned n = q->tx.unseen + q->tx.batch_n;
 
-	q->tx_held = q->hold && !q->fd_blocked && q->tx.unseen + q->tx.batch_n < few;
-	if (q->tx_held)
+	q->tx_held = q->hold && !q->fd_blocked && n && n < few && q->tx_owed < GIVE_BACK_BYTES;
+	if (q->tx_held) {
 		virtq_publish(&q->tx);
-	else
-		netq_call(q, true);
+		return;
+	}
+	netq_call(q, true);
+	q->tx_owed = 0;
+}
+
+static bool tx_due(const struct netq *q)
+{
+	return q->tx.batch_n >= GIVE_BACK_EVERY || q->tx_owed >= GIVE_BACK_BYTES;
 }
 
 static int netq_tx(struct netq *q, unsigned budget, bool *more)
@@ -183,7 +199,9 @@ static int netq_tx(struct netq *q, unsigned budget, bool *more)
 		}
 		virtq_push(&q->tx, &c, 0);
 		bytes += c.out_len;
-		if (++n % PUBLISH_EVERY == 0)
+		q->tx_owed += c.out_len;
+		n++;
+		if (tx_due(q))
 			tx_give_back(q);
 	}
 	if (n) {

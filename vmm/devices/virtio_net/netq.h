@@ -61,6 +61,7 @@ struct netq {
 	 * back by itself. Then the event index leaves nothing to interrupt for.
 	 */
 	bool tx_held;
+	uint32_t tx_owed; /* bytes sent since the guest was last told of any */
 	struct virtq rx, tx;
 	struct iovec tx_iov[VIRTQ_SIZE_MAX + 1];
 	struct netq_rx r;
