@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "tests/unit/drv_ring.h"
 #include "vmm/devices/virtio_net/netq.h"
+#include "vmm/devices/virtio_net/tx_hold.h"
 
 #define RX_GPA  0x10000
 #define TX_GPA  0x80000
@@ -891,6 +892,26 @@ static void test_bulk_is_not_held(void **state)
 	rig.q.hold = false;
 }
 
+/* Frames either way, and a guest that is busy, begin the wait anew; it ends all the same. */
+static void test_how_long_is_held(void **state)
+{
+	struct tx_hold h = {.ns = 500};
+
+	(void)state;
+	tx_hold_begin(&h, 10000);
+	assert_int_equal(tx_hold_left(&h, 10000, true), 500);
+	tx_hold_begin(&h, 10400);
+	assert_int_equal(tx_hold_left(&h, 10400, false), 500);
+	assert_int_equal(tx_hold_left(&h, 10899, false), 1);
+	assert_int_equal(tx_hold_left(&h, 10900, false), 0);
+	assert_int_equal(tx_hold_left(&h, 10900, true), 500);
+	assert_int_equal(tx_hold_left(&h, 13800, true), 200);
+	assert_int_equal(tx_hold_left(&h, 14000, true), 0);
+	tx_hold_end(&h);
+	tx_hold_begin(&h, 13900);
+	assert_int_equal(tx_hold_left(&h, 14000, true), 400);
+}
+
 /* Kicks are asked for only when there is something to wait for. */
 static void test_kick_suppression(void **state)
 {
@@ -970,6 +991,7 @@ int main(void)
 		cmocka_unit_test(test_interrupt_is_held),
 		cmocka_unit_test(test_held_are_few),
 		cmocka_unit_test(test_bulk_is_not_held),
+		cmocka_unit_test(test_how_long_is_held),
 		cmocka_unit_test(test_kick_suppression),
 		cmocka_unit_test(test_random_rings),
 	};

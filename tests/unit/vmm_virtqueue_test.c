@@ -250,6 +250,7 @@ static void test_call_event_idx(void **state)
 					else
 						rig.drv.avail->ring[SIZE] = (uint16_t)at;
 				}
+				assert_int_equal(virtq_driver_waits(&rig.vq), i == next + delay);
 				if (complete(1)) {
 					calls++;
 					assert_int_equal(i, next + delay);

@@ -232,7 +232,7 @@ void virtq_packed_publish(struct virtq *vq)
  * 2.8.10: an offset and wrap counter say "when the entry there has been used"; compared as in the split
  * ring, with offsets of the lap before counted negative.
  */
-bool virtq_packed_should_call(struct virtq *vq)
+bool virtq_packed_wants(const struct virtq *vq, uint16_t from, uint16_t to)
 {
 	uint16_t flags = shared_load_acquire(&driver_event(vq)->flags), off;
 
@@ -243,7 +243,7 @@ bool virtq_packed_should_call(struct virtq *vq)
 		off = (uint16_t)((off & 0x7fff) - vq->map.size);
 	else
 		off &= 0x7fff;
-	return vring_need_event(off, vq->used_idx, (uint16_t)(vq->used_idx - vq->unseen));
+	return vring_need_event(off, to, from);
 }
 
 void virtq_packed_kicks(struct virtq *vq, bool on)

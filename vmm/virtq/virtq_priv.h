@@ -52,7 +52,8 @@ const char *virtq_indirect(const struct virtq *vq, uint64_t addr, uint32_t len);
 int virtq_split_pop(struct virtq *vq, struct virtq_chain *c, unsigned max_iov);
 void virtq_split_used(struct virtq *vq, uint16_t id, uint32_t len, unsigned skip);
 void virtq_split_publish(struct virtq *vq);
-bool virtq_split_should_call(struct virtq *vq);
+/* Does the driver want to be told when the used index goes from one to the other? */
+bool virtq_split_wants(const struct virtq *vq, uint16_t from, uint16_t to);
 void virtq_split_kicks(struct virtq *vq, bool on);
 bool virtq_split_more(const struct virtq *vq);
 
@@ -60,7 +61,7 @@ int virtq_packed_pop(struct virtq *vq, struct virtq_chain *c, unsigned max_iov);
 void virtq_packed_used(struct virtq *vq, uint16_t id, uint32_t len, bool wrote, unsigned skip);
 void virtq_packed_publish(struct virtq *vq);
 void virtq_packed_track(struct virtq *vq);
-bool virtq_packed_should_call(struct virtq *vq);
+bool virtq_packed_wants(const struct virtq *vq, uint16_t from, uint16_t to);
 void virtq_packed_kicks(struct virtq *vq, bool on);
 bool virtq_packed_more(const struct virtq *vq);
 void virtq_packed_rewind(struct virtq *vq, unsigned n_desc);

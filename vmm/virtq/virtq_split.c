@@ -97,12 +97,11 @@ void virtq_split_publish(struct virtq *vq)
 	vq->unseen += vq->batch_n;
 }
 
-bool virtq_split_should_call(struct virtq *vq)
+bool virtq_split_wants(const struct virtq *vq, uint16_t from, uint16_t to)
 {
 	if (!vq->event_idx)
 		return !(shared_load(&avail(vq)->flags) & VRING_AVAIL_F_NO_INTERRUPT);
-	return vring_need_event(shared_load(used_event(vq)), vq->used_idx,
-				(uint16_t)(vq->used_idx - vq->unseen));
+	return vring_need_event(shared_load(used_event(vq)), to, from);
 }
 
 /* The event index cannot be switched off, but an index just behind is the last that the driver comes to. */

@@ -192,21 +192,27 @@ void virtq_publish(struct virtq *vq)
 	vq->batch_n = 0;
 }
 
-bool virtq_should_call(struct virtq *vq)
+/* The used entries must be visible before the driver's wish is read; otherwise both sides may go to sleep. */
+static bool driver_wants(const struct virtq *vq, uint16_t from, uint16_t to)
 {
-	bool call;
-
-	if (!vq->unseen)
-		return false;
-	/* The used entries must be visible before the driver's wish is read; otherwise both sides may go to
-	 * sleep. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (vq->packed)
-		call = virtq_packed_should_call(vq);
-	else
-		call = virtq_split_should_call(vq);
+		return virtq_packed_wants(vq, from, to);
+	return virtq_split_wants(vq, from, to);
+}
+
+bool virtq_should_call(struct virtq *vq)
+{
+	uint16_t from = (uint16_t)(vq->used_idx - vq->unseen);
+	bool call = vq->unseen && driver_wants(vq, from, vq->used_idx);
+
 	vq->unseen = 0;
 	return call;
+}
+
+bool virtq_driver_waits(const struct virtq *vq)
+{
+	return driver_wants(vq, vq->used_idx, (uint16_t)(vq->used_idx + 1));
 }
 
 void virtq_kicks_off(struct virtq *vq)

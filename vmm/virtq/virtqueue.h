@@ -133,6 +133,8 @@ void virtq_push(struct virtq *vq, const struct virtq_chain *c, uint32_t written)
 void virtq_publish(struct virtq *vq);
 /* After virtq_publish: does the driver want an interrupt for what was published since the last call? */
 bool virtq_should_call(struct virtq *vq);
+/* Has the driver taken all that was published, and wants to be told of the next? */
+bool virtq_driver_waits(const struct virtq *vq);
 /* Ask the driver for no kicks; a hint. */
 void virtq_kicks_off(struct virtq *vq);
 /* Ask for a kick at the next chain. True when a chain has come meanwhile: pop it, no kick will tell. */

@@ -8,10 +8,10 @@
 #include "base/log.h"
 
 /*
- * The guest gets what was sent back while we go on, after so many buffers or so many bytes. TCP's small-queue
- * limit lets a sender have as few as two segmentation requests out: it makes the next one while we send the
- * second only if the first came back by itself. A sender that waits is not limited by its congestion window, which then
- * does not grow, and the limit stays where it is.
+ * The guest gets what was sent back while we go on, after so many buffers or so many bytes. TCP's small-
+ * queue limit lets a sender have as few as two segmentation requests out: it makes the next one while we
+ * send the second only if the first came back by itself. A sender that waits is not limited by its
+ * congestion window, which then does not grow, and the limit stays where it is.
  */
 #define GIVE_BACK_EVERY 16
 #define GIVE_BACK_BYTES (16u << 10)

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "vmm/core/evloop.h"
 #include "vmm/devices/virtio_net/netq.h"
+#include "vmm/devices/virtio_net/tx_hold.h"
 
 #define BUDGET 64 /* packets each way before the other way has its turn */
 
@@ -33,7 +34,7 @@ struct kick {
 struct pair {
 	struct net_backend *be;
 	unsigned index;
-	uint64_t poll_ns, hold_ns;
+	uint64_t poll_ns;
 	struct evloop *loop;
 	struct netq q;
 	struct net_filter filter;
@@ -41,7 +42,7 @@ struct pair {
 	bool fd_watched;
 	bool awake;	     /* there may be work */
 	uint64_t poll_until; /* busy polling, 0: not */
-	uint64_t held_until; /* q.tx_held: when its interrupt goes out at the latest */
+	struct tx_hold hold; /* of q.tx_held */
 };
 
 static struct served_ring *ring_of(struct pair *p, bool tx)
@@ -135,17 +136,24 @@ static bool keep_polling(struct pair *p, bool worked)
 	return now < p->poll_until;
 }
 
+/* It has not yet come to the end of what was received, and takes sent buffers back before. */
+static bool guest_is_busy(const struct pair *p)
+{
+	return p->q.rx_on && !virtq_driver_waits(&p->q.rx);
+}
+
 /* What is held back goes out in time, be there other work or not; ns until then. */
 static int64_t flush_in_time(struct pair *p)
 {
-	uint64_t now;
+	uint64_t left;
 
 	if (!p->q.tx_held)
 		return EVLOOP_FOREVER;
-	now = clock_ns();
-	if (now < p->held_until)
-		return (int64_t)(p->held_until - now);
+	left = tx_hold_left(&p->hold, clock_ns(), guest_is_busy(p));
+	if (left)
+		return (int64_t)left;
 	netq_flush(&p->q);
+	tx_hold_end(&p->hold);
 	return EVLOOP_FOREVER;
 }
 
@@ -154,9 +162,11 @@ static int run_pair(struct pair *p, bool arm, bool *worked)
 	uint64_t sent = p->q.tx_stats->descs, received = p->q.rx_stats->descs;
 	int r = netq_run(&p->q, BUDGET, arm);
 
-	if (p->q.tx_held && sent != p->q.tx_stats->descs)
-		p->held_until = clock_ns() + p->hold_ns;
 	*worked = sent != p->q.tx_stats->descs || received != p->q.rx_stats->descs;
+	if (!p->q.tx_held)
+		tx_hold_end(&p->hold);
+	else if (*worked)
+		tx_hold_begin(&p->hold, clock_ns());
 	return r;
 }
 
@@ -308,7 +318,7 @@ int pair_open(struct pair **out, const struct pair_config *cfg)
 	p->be = cfg->be;
 	p->index = cfg->index;
 	p->poll_ns = cfg->poll_ns;
-	p->hold_ns = cfg->hold_ns;
+	p->hold.ns = cfg->hold_ns;
 	p->q.fd = cfg->fd;
 	p->q.call = on_call;
 	p->q.arg = p;
