@@ -301,6 +301,7 @@ static const struct {
 	 "throughput_bps", 1},
 	{"workload=net-throughput duration_ns=400000000 warmup_ns=0 direction=rx streams=3",
 	 "throughput_bps", 1},
+	{"workload=net-throughput duration_ns=100000000 warmup_ns=20000000 streams=2", "tcp_window_bytes", 10000},
 	{"workload=net-throughput work=5000001 direction=both streams=2", "bytes", 10000002},
 	{"workload=net-throughput work=3000000 msg_size=777", "checked_blocks", 45},
 	{"workload=net-latency work=50 msg_size=300", "ops", 50},

@@ -60,13 +60,34 @@ uint64_t stream_bytes(const struct stream *s)
 	return __atomic_load_n(&s->bytes, __ATOMIC_RELAXED);
 }
 
+static int read_info(const struct stream *s, struct tcp_info *info)
+{
+	socklen_t len = sizeof(*info);
+
+	memset(info, 0, sizeof(*info));
+	return getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, info, &len);
+}
+
+struct stream_sending stream_sending(const struct stream *s)
+{
+	struct tcp_info info;
+
+	if (read_info(s, &info))
+		return (struct stream_sending){0};
+	return (struct stream_sending){
+		.cwnd_bytes = (uint64_t)info.tcpi_snd_cwnd * info.tcpi_snd_mss,
+		.retransmits = info.tcpi_total_retrans,
+		.receiver_us = info.tcpi_rwnd_limited,
+		.buffer_us = info.tcpi_sndbuf_limited,
+	};
+}
+
 struct stream_progress stream_progress(const struct stream *s)
 {
-	struct tcp_info info = {0};
-	socklen_t len = sizeof(info);
+	struct tcp_info info;
 	uint64_t in;
 
-	if (getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+	if (read_info(s, &info))
 		return (struct stream_progress){0, 0};
 	if (s->sender)
 		return (struct stream_progress){info.tcpi_bytes_acked,

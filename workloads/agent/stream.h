@@ -58,6 +58,12 @@ struct stream_progress {
 	uint64_t wire_packets;
 };
 struct stream_progress stream_progress(const struct stream *s);
+/* What TCP says of a sender since it began, and how long something else than the path held it back. */
+struct stream_sending {
+	uint64_t cwnd_bytes; /* now */
+	uint64_t retransmits, receiver_us, buffer_us;
+};
+struct stream_sending stream_sending(const struct stream *s);
 
 /* For the unit tests: fill n blocks from number first on; count of bad blocks in a buffer of whole blocks. */
 void stream_pattern(unsigned char *block, uint32_t seed);

@@ -149,6 +149,39 @@ static struct totals bytes_arrived(const struct stream_set *set)
 	return t;
 }
 
+/* All of the guest's senders. */
+static struct stream_sending sending_of(const struct stream_set *set)
+{
+	struct stream_sending sum = {0};
+
+	for (unsigned i = 0; i < set->n; i++) {
+		struct stream_sending one;
+
+		if (!set->s[i].sender)
+			continue;
+		one = stream_sending(&set->s[i]);
+		sum.cwnd_bytes += one.cwnd_bytes;
+		sum.retransmits += one.retransmits;
+		sum.receiver_us += one.receiver_us;
+		sum.buffer_us += one.buffer_us;
+	}
+	return sum;
+}
+
+/* Why a stream was no faster, as far as TCP can tell: with none of the three it was the path. */
+static void report_sending(const struct window *w, unsigned senders, const struct stream_sending *from,
+			   const struct stream_sending *to)
+{
+	double us = (double)window_ns(w) / 1e3 * senders;
+
+	if (!senders)
+		return;
+	report_metric("tcp_window_bytes", (double)to->cwnd_bytes / senders);
+	report_metric("tcp_retransmits", (double)(to->retransmits - from->retransmits));
+	report_metric("tcp_receiver_limited_pct", 100.0 * (double)(to->receiver_us - from->receiver_us) / us);
+	report_metric("tcp_buffer_limited_pct", 100.0 * (double)(to->buffer_us - from->buffer_us) / us);
+}
+
 /* Both ends must have seen the same bytes, and all of them intact. */
 static int compare_ends(const struct stream_set *set, const char *result)
 {
@@ -237,10 +270,12 @@ static void no_timestamps(void)
 
 static int timed_window(struct agent *a, struct stream_set *set, struct window *w, struct totals *moved)
 {
+	struct stream_sending s0, s1;
 	struct totals t0, t1;
 	int err = 0;
 
 	clock_sleep_ns(a->job.warmup_ns);
+	s0 = sending_of(set);
 	window_open(a, w);
 	t0 = bytes_arrived(set);
 	if (job_rebinds(a))
@@ -249,6 +284,8 @@ static int timed_window(struct agent *a, struct stream_set *set, struct window *
 		clock_sleep_ns(a->job.duration_ns);
 	t1 = bytes_arrived(set);
 	window_close(a, w);
+	s1 = sending_of(set);
+	report_sending(w, streams_tx(&a->job), &s0, &s1);
 	*moved = (struct totals){t1.tx - t0.tx, t1.rx - t0.rx, t1.wire_packets - t0.wire_packets};
 	if (!err && !(moved->tx + moved->rx))
 		err = agent_fail(-EIO, "nothing moved in the window");
