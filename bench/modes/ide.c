@@ -18,6 +18,6 @@ const struct mode mode_ide = {
 	.server = SERVER_VMM,
 	.modules = ide_modules,
 	.cmdline = ide_cmdline,
-	.knobs = BLOCK_KNOBS " dma posted",
+	.knobs = BLOCK_KNOBS " dma posted io",
 	.make = block_make,
 };

@@ -31,6 +31,7 @@
 enum { DATA, FEATURE, COUNT, LBA0, LBA1, LBA2, DEVICE, COMMAND };
 
 static int medium;
+static const char *who = "auto"; /* carries commands out: io= of each disk */
 static struct vm *vm;
 static struct pci_dev *dev;
 
@@ -52,11 +53,12 @@ static void bm_out(unsigned off, unsigned len, uint64_t val)
 
 static void open_disk(const char *options)
 {
-	char opts[128];
+	char opts[160];
 
 	medium = memfd_create("disk", MFD_CLOEXEC);
 	assert_int_equal(ftruncate(medium, DISK_BYTES), 0);
-	snprintf(opts, sizeof(opts), "file=/proc/self/fd/%d,direct=off,engine=sync,poll_us=0%s", medium, options);
+	snprintf(opts, sizeof(opts), "file=/proc/self/fd/%d,direct=off,engine=sync,poll_us=0,io=%s%s", medium, who,
+		 options);
 	vm = fake_vm_create(RAM);
 	dev = fake_attach(vm, &ide_ops, opts);
 	assert_non_null(dev);
@@ -638,25 +640,170 @@ static void posted_ports_follow_the_bar(void **state)
 	close_disk();
 }
 
+/* ---- who carries a command out ---- */
+
+static uint64_t kicks_of(const struct ide *d)
+{
+	return __atomic_load_n(&d->stats->kicks, __ATOMIC_RELAXED);
+}
+
+static void set_quick(struct ide *d, unsigned quick)
+{
+	pthread_mutex_lock(&d->lock);
+	d->quick = quick;
+	pthread_mutex_unlock(&d->lock);
+}
+
+/* A read by DMA is over when the access that began it is; if not, the thread was kicked for it. */
+static bool ends_at_once(unsigned sectors)
+{
+	struct ide *d = dev->priv;
+	uint64_t kicks = kicks_of(d);
+	bool busy;
+
+	put_prd(0, DATA_AT, (uint16_t)(sectors * 512), true);
+	address(8, sectors);
+	bm_out(4, 4, TABLE_AT);
+	bm_out(0, 1, BM_TO_MEMORY);
+	out(PORTS + COMMAND, 1, 0x25);
+	bm_out(0, 1, BM_START | BM_TO_MEMORY);
+	busy = in(CONTROL, 1) & ATA_BSY;
+	assert_int_equal(ready() & ATA_ERR, 0);
+	bm_out(0, 1, 0);
+	assert_int_equal(in((unsigned)dev->bar[4].base + 2, 1) & (BM_ACTIVE | BM_ERROR | BM_IRQ), BM_IRQ);
+	bm_out(2, 1, BM_IRQ);
+	return !busy && kicks == kicks_of(d);
+}
+
+static void a_quick_medium_needs_no_thread(void **state)
+{
+	struct ide *d;
+
+	(void)state;
+	open_disk("");
+	d = dev->priv;
+	assert_false(ends_at_once(8)); /* nobody knows yet */
+	set_quick(d, IDE_QUICK_RUN);
+	assert_true(ends_at_once(8));
+	set_quick(d, IDE_QUICK_RUN);
+	assert_true(ends_at_once(IDE_SMALL / 512));
+	set_quick(d, IDE_QUICK_RUN);
+	assert_false(ends_at_once(IDE_SMALL / 512 + 1));
+	set_quick(d, IDE_QUICK_RUN - 1);
+	assert_false(ends_at_once(1));
+	assert_int_equal(d->stats->host_requests, 5);
+	assert_int_equal(d->stats->descs, 5);
+	assert_int_equal(d->stats->bytes, 512 * (8 + 8 + 2 * (IDE_SMALL / 512) + 1 + 1));
+	close_disk();
+}
+
+/* So many quick ones in a row make a medium quick, and one that is not ends that. */
+static void what_is_quick(void **state)
+{
+	static struct ide d;
+
+	(void)state;
+	for (unsigned i = 0; i < IDE_QUICK_RUN; i++) {
+		assert_true(d.quick < IDE_QUICK_RUN);
+		ide_note_speed(&d, IDE_QUICK_NS);
+	}
+	assert_int_equal(d.quick, IDE_QUICK_RUN);
+	ide_note_speed(&d, 0);
+	assert_int_equal(d.quick, IDE_QUICK_RUN);
+	ide_note_speed(&d, IDE_QUICK_NS + 1);
+	assert_int_equal(d.quick, 0);
+}
+
+/* A file that has shrunk: the vCPU's call brings less than it should, and the thread says what that is. */
+static void what_fails_is_the_threads(void **state)
+{
+	uint8_t bm;
+
+	(void)state;
+	who = "vcpu";
+	open_disk("");
+	who = "auto";
+	put_prd(0, DATA_AT, 512, true);
+	address(77, 1);
+	assert_int_equal(dma(0x25, true, &bm) & ATA_ERR, 0);
+	assert_int_equal(ftruncate(medium, 77 * 512 + 100), 0);
+	address(77, 1);
+	assert_true(dma(0x25, true, &bm) & ATA_ERR);
+	assert_int_equal(in(PORTS + FEATURE, 1), ATA_UNC);
+	assert_int_equal(bm & (BM_ACTIVE | BM_ERROR | BM_IRQ), BM_IRQ);
+	assert_int_equal(named_sector(), 77);
+	close_disk();
+}
+
+/* A vCPU that comes back from the medium while another resets the disk; the status that it finds. */
+static void *come_back(void *arg)
+{
+	struct ide *d = arg;
+	uintptr_t status;
+
+	clock_sleep_ns(20 * NSEC_PER_MSEC);
+	pthread_mutex_lock(&d->lock);
+	status = d->status;
+	d->at_medium = false;
+	pthread_cond_broadcast(&d->idle);
+	pthread_mutex_unlock(&d->lock);
+	return (void *)status;
+}
+
+static void a_reset_waits_for_the_medium(void **state)
+{
+	void *status;
+	pthread_t other;
+	struct ide *d;
+
+	(void)state;
+	open_disk("");
+	d = dev->priv;
+	pthread_mutex_lock(&d->lock);
+	d->at_medium = true;
+	d->phase = ATA_BUSY;
+	d->status = ATA_BSY;
+	pthread_mutex_unlock(&d->lock);
+	assert_int_equal(pthread_create(&other, NULL, come_back, d), 0);
+	out(CONTROL, 1, ATA_SRST);
+	out(CONTROL, 1, 0);
+	assert_false(d->at_medium);
+	assert_int_equal(in(CONTROL, 1), ATA_DRDY | ATA_DSC);
+	pthread_join(other, &status);
+	assert_int_equal((uintptr_t)status, ATA_BSY); /* nothing had been reset yet */
+	close_disk();
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_disk_says_what_it_is),
+	const struct CMUnitTest both[] = {
 		cmocka_unit_test(every_way_moves_the_same),
 		cmocka_unit_test(dma_follows_its_table),
 		cmocka_unit_test(nonsense_ends_with_an_error),
 		cmocka_unit_test(commands_without_data),
-		cmocka_unit_test(errors_of_the_medium),
 		cmocka_unit_test(tables_that_lead_nowhere),
 		cmocka_unit_test(the_interrupt_is_the_drivers),
 		cmocka_unit_test(a_reset_ends_everything),
 		cmocka_unit_test(a_reset_moves_no_write),
 		cmocka_unit_test(a_bus_master_without_a_transfer),
 		cmocka_unit_test(posted_writes_keep_their_order),
-		cmocka_unit_test(posted_writes_come_before_the_end),
 		cmocka_unit_test(posted_ports_follow_the_bar),
 	};
+	const struct CMUnitTest once[] = {
+		cmocka_unit_test(the_disk_says_what_it_is),
+		cmocka_unit_test(errors_of_the_medium),
+		cmocka_unit_test(posted_writes_come_before_the_end),
+		cmocka_unit_test(a_quick_medium_needs_no_thread),
+		cmocka_unit_test(what_is_quick),
+		cmocka_unit_test(what_fails_is_the_threads),
+		cmocka_unit_test(a_reset_waits_for_the_medium),
+	};
+	int failed;
 
 	log_init("test", LOG_ERROR);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	failed = cmocka_run_group_tests_name("once", once, NULL, NULL);
+	who = "thread";
+	failed += cmocka_run_group_tests_name("the thread", both, NULL, NULL);
+	who = "vcpu";
+	return failed + cmocka_run_group_tests_name("the vCPU", both, NULL, NULL);
 }

@@ -63,11 +63,11 @@ blk() {
 	done
 }
 
-@test "ide: every load by DMA with each engine; by PIO, word by word" {
-	for engine in io_uring sync; do
-		blk blk-latency mode=ide,direct=off,engine=$engine
-		blk blk-throughput mode=ide,direct=off,engine=$engine msg_size=65536
-		blk blk-sync mode=ide,direct=off,engine=$engine
+@test "ide: every load by DMA with each engine and on the vCPU; by PIO, word by word" {
+	for how in engine=io_uring engine=sync io=vcpu; do
+		blk blk-latency mode=ide,direct=off,$how
+		blk blk-throughput mode=ide,direct=off,$how msg_size=65536
+		blk blk-sync mode=ide,direct=off,$how
 		[ "$(metric flushes)" -gt 0 ]
 	done
 	# Each double word that is written is an exit: two sectors are enough.

@@ -15,13 +15,19 @@
 #include "vmm/block/disk_priv.h"
 #include "vmm/virtq/iov.h"
 
+ssize_t disk_move(const struct disk *d, const struct disk_req *req, const struct iovec *iov, unsigned n,
+		  uint64_t at)
+{
+	if (req->op == DISK_READ)
+		return preadv2(d->fd, iov, (int)n, (off_t)at, 0);
+	return pwritev2(d->fd, iov, (int)n, (off_t)at, (int)bits_if(req->durable, RWF_DSYNC));
+}
+
 static ssize_t move_once(struct disk_queue *q, const struct disk_req *req, const struct iovec *iov,
 			 unsigned n, uint64_t at)
 {
 	q->host_requests++;
-	if (req->op == DISK_READ)
-		return preadv2(q->disk->fd, iov, (int)n, (off_t)at, 0);
-	return pwritev2(q->disk->fd, iov, (int)n, (off_t)at, (int)bits_if(req->durable, RWF_DSYNC));
+	return disk_move(q->disk, req, iov, n, at);
 }
 
 /*

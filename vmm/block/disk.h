@@ -89,6 +89,11 @@ unsigned disk_reap(struct disk_queue *q);
 unsigned disk_in_flight(const struct disk_queue *q);
 /* Wait for all that was submitted, calling done. */
 void disk_drain(struct disk_queue *q);
+/*
+ * All of a small read or write now, on any thread, by one system call that waits, without a queue. False:
+ * not, or not all of it, or it is not for this; a queue will do it, and say what is wrong.
+ */
+bool disk_try(const struct disk *d, const struct disk_req *req);
 /* Reads, writes, flushes, ... that the host's kernel was asked for. */
 uint64_t disk_host_requests(const struct disk_queue *q);
 

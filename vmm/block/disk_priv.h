@@ -65,6 +65,9 @@ int medium_check(struct disk *d);
  * blocking.c: all of a request here and now, from byte `from` of a read or write on; 0 or -errno.
  */
 int disk_blocking(struct disk_queue *q, struct disk_req *req, uint64_t from);
+/* One system call of a read or write; what it returned. */
+ssize_t disk_move(const struct disk *d, const struct disk_req *req, const struct iovec *iov, unsigned n,
+		  uint64_t at);
 /* DISK_ZERO: the mode of fallocate */
 int disk_zero_mode(const struct disk_req *req);
 

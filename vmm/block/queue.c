@@ -140,6 +140,13 @@ void disk_submit(struct disk_queue *q, struct disk_req *req)
 		d->engine->start(q, req);
 }
 
+bool disk_try(const struct disk *d, const struct disk_req *req)
+{
+	if (!moves_data(req) || request_check(d, req) || !disk_in_place(d, req))
+		return false;
+	return disk_move(d, req, req->iov, req->n_iov, req->at) == (ssize_t)req->len;
+}
+
 void disk_push(struct disk_queue *q)
 {
 	q->disk->engine->push(q);

@@ -45,7 +45,7 @@ static const struct rule calls[] = {
 	 */
 	{SYS_io_uring_register, IO, SANDBOX_DISK},
 	{SYS_sched_yield, IO, SANDBOX_DISK},
-	{SYS_pwritev2, IO, SANDBOX_DISK},
+	{SYS_pwritev2, VCPU | IO, SANDBOX_DISK}, /* a vCPU writes to a quick disk itself */
 	{SYS_fstat, IO, SANDBOX_DISK}, /* is the medium still as large as it was? */
 	{SYS_newfstatat, IO, SANDBOX_DISK},
 	{SYS_fdatasync, IO, SANDBOX_DISK},

@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "vmm/core/eventfd.h"
 
 #define PORTS	  0x1f0 /* of the primary channel */
 #define CONTROL	  0x3f6
@@ -36,12 +35,11 @@ void ide_irq(struct ide *d, bool raised)
 		vm_irq_line(d->pci->vm, LINE, is);
 }
 
-void ide_kick(struct ide *d)
+void ide_want(struct ide *d)
 {
 	d->phase = ATA_BUSY;
 	d->status = ATA_BSY;
-	d->wanted = true;
-	eventfd_signal_own(d->kick_fd);
+	d->wanted = d->asked = true;
 }
 
 /* ---- reset ---- */
@@ -63,6 +61,7 @@ static void reset_disk(void *arg)
 
 	io_thread_call(d->thread, stop_here, d);
 	pthread_mutex_lock(&d->lock);
+	ide_wait_idle(d);
 	ata_reset(d);
 	pthread_mutex_unlock(&d->lock);
 }
@@ -125,7 +124,7 @@ static void port_write(void *arg, uint64_t off, unsigned len, uint64_t val)
 		ata_data_write(d, len, (uint32_t)val);
 	else if (len == 1)
 		write_register(d, off, (uint8_t)val);
-	pthread_mutex_unlock(&d->lock);
+	ide_go_on(d);
 }
 
 /* The status alone; of a second disk, which is not there, nothing. */
@@ -164,7 +163,7 @@ static uint64_t port_read(void *arg, uint64_t off, unsigned len)
 		val = ata_data_read(d, len);
 	else if (len == 1)
 		val = read_register(d, off);
-	pthread_mutex_unlock(&d->lock);
+	ide_go_on(d);
 	return val;
 }
 
@@ -219,7 +218,7 @@ static void bm_write(void *arg, uint64_t off, unsigned len, uint64_t val)
 					 (d->bm_status & (BM_ERROR | BM_IRQ) & ~val));
 	else if (off == BM_TABLE && len == 4)
 		d->bm_table = (uint32_t)val & ~3u;
-	pthread_mutex_unlock(&d->lock);
+	ide_go_on(d);
 }
 
 static void ide_bar_write(struct pci_dev *pci, int bar, uint64_t off, unsigned len, uint64_t val)
@@ -358,6 +357,21 @@ static int make_function(struct ide *d)
 	return err;
 }
 
+static int read_options(struct ide *d, const struct dev_opts *opts, uint64_t *poll_us)
+{
+	static const char *const io_words[] = {"auto", "vcpu", "thread", NULL}; /* enum ide_io */
+	int err = dev_opts_u64(opts, "poll_us", poll_us, 0, 1000000);
+
+	d->dma_knob = d->posted = true;
+	if (!err)
+		err = dev_opts_bool(opts, "dma", &d->dma_knob);
+	if (!err)
+		err = dev_opts_bool(opts, "posted", &d->posted);
+	if (!err)
+		err = dev_opts_word(opts, "io", io_words, &d->io);
+	return err;
+}
+
 static int ide_init(struct pci_dev *pci, const struct dev_opts *opts)
 {
 	struct ide *d = calloc(1, sizeof(*d));
@@ -370,13 +384,9 @@ static int ide_init(struct pci_dev *pci, const struct dev_opts *opts)
 	pci->priv = d;
 	d->pci = pci;
 	d->kick_fd = -1;
-	d->dma_knob = d->posted = true;
 	pthread_mutex_init(&d->lock, NULL);
-	err = dev_opts_u64(opts, "poll_us", &poll_us, 0, 1000000);
-	if (!err)
-		err = dev_opts_bool(opts, "dma", &d->dma_knob);
-	if (!err)
-		err = dev_opts_bool(opts, "posted", &d->posted);
+	pthread_cond_init(&d->idle, NULL);
+	err = read_options(d, opts, &poll_us);
 	if (!err)
 		err = open_disk(d, opts);
 	if (err)
@@ -409,6 +419,7 @@ static void ide_exit(struct pci_dev *pci)
 	disk_queue_close(d->queue);
 	disk_close(d->disk);
 	close_fd(&d->kick_fd);
+	pthread_cond_destroy(&d->idle);
 	pthread_mutex_destroy(&d->lock);
 	free(d);
 	pci->priv = NULL;

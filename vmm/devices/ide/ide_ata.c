@@ -129,7 +129,7 @@ static void begin_move(struct ide *d, enum disk_op op, bool ext, unsigned block)
 	d->at = 0;
 	d->len = ATA_SECTOR * MIN(block, d->left);
 	if (op == DISK_READ) {
-		ide_kick(d);
+		ide_want(d);
 		return;
 	}
 	d->phase = ATA_OUT; /* no interrupt for the first block (9.8) */
@@ -150,7 +150,7 @@ static void begin_dma(struct ide *d, enum disk_op op, bool ext)
 	d->phase = ATA_WAIT_DMA;
 	d->status = ATA_BSY;
 	if (d->bm_status & BM_ACTIVE)
-		ide_kick(d);
+		ide_want(d);
 }
 
 static void begin_flush(struct ide *d)
@@ -159,13 +159,13 @@ static void begin_flush(struct ide *d)
 	d->op = DISK_FLUSH;
 	d->dma = false;
 	d->left = 0;
-	ide_kick(d);
+	ide_want(d);
 }
 
 void ata_dma_started(struct ide *d)
 {
 	if (d->phase == ATA_WAIT_DMA)
-		ide_kick(d);
+		ide_want(d);
 }
 
 /* ---- IDENTIFY DEVICE (6.17) ---- */
@@ -381,7 +381,7 @@ void ata_command(struct ide *d, uint8_t command)
 static void buffer_done(struct ide *d)
 {
 	if (d->phase == ATA_OUT || d->left) {
-		ide_kick(d);
+		ide_want(d);
 		return;
 	}
 	d->phase = ATA_IDLE; /* the last block that is read has no interrupt of its own */
