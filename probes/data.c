@@ -42,3 +42,12 @@ bool probed_counter(const json_t *counters, size_t i, struct probed_counter *c)
 	members_read(&counter, json_array_get(counters, i), c);
 	return i < json_array_size(counters);
 }
+
+bool probed_part(const json_t *parts, size_t i, struct probed_part *p)
+{
+	static const struct member rows[] = {PROBED_PART_MEMBERS(MEMBER_ROW, struct probed_part)};
+	static const struct members part = {rows, ARRAY_SIZE(rows)};
+
+	members_read(&part, json_array_get(parts, i), p);
+	return i < json_array_size(parts);
+}

@@ -9,12 +9,17 @@
 
 #include "base/json.h"
 
+/* Back ends of what Xen recorded: of a PV domain, and of one that the processor virtualises. */
+#define PROBED_XEN_PV  "xen-pv"
+#define PROBED_XEN_HVM "xen-hvm"
+
 #define PROBED_MEMBERS(M, S)                                                                      \
 	M(S, TEXT, backend, MUST)                                                                 \
 	M(S, MAP, window, MUST)                                                                   \
 	M(S, LIST, exits, MAY)                                                                    \
 	M(S, MAP, totals, MAY)                                                                    \
 	M(S, LIST, laps, MAY) /* exits up to each edge that the guest marked in its window */     \
+	M(S, LIST, parts, MAY) /* between every two of them, where each exit was recorded */      \
 	M(S, TEXT, names_note, MAY) /* why a QEMU's registers have no names */                    \
 	M(S, MAP, notify, MAY)                                                                    \
 	M(S, MAP, grants, MAY) /* of a Xen back end in the VMM */                                \
@@ -27,6 +32,10 @@
 	M(S, OR_ZERO, lost, MUST)                                                                 \
 	M(S, OR_NAN, overhead_ns, MAY)                                                            \
 	M(S, TEXT, note, MAY)
+
+#define PROBED_PART_MEMBERS(M, S)                                                                 \
+	M(S, LIST, exits, MUST)                                                                   \
+	M(S, OR_ZERO, hypercalls, MUST)
 
 #define PROBED_WINDOW_MEMBERS(M, S)                                                               \
 	M(S, BOOL, opened, MUST)                                                                  \
@@ -75,6 +84,9 @@
 struct probed {
 	PROBED_MEMBERS(MEMBER_FIELD, )
 };
+struct probed_part {
+	PROBED_PART_MEMBERS(MEMBER_FIELD, )
+};
 struct probed_window {
 	PROBED_WINDOW_MEMBERS(MEMBER_FIELD, )
 };
@@ -98,5 +110,7 @@ struct probed_totals probed_totals_of(const json_t *read);
 struct probed_notify probed_notify_of(const json_t *read);
 struct probed_grants probed_grants_of(const json_t *read);
 bool probed_counter(const json_t *counters, size_t i, struct probed_counter *c);
+/* The i-th part; false behind the last. */
+bool probed_part(const json_t *parts, size_t i, struct probed_part *p);
 
 #endif

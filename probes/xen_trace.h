@@ -58,8 +58,8 @@ struct xen_parts {
 };
 
 /*
- * What probes_read gives: backend "xen", window, exits, totals, laps, lost. A window that cannot be told has
- * opened and closed false.
+ * What probes_read gives: backend PROBED_XEN_PV or PROBED_XEN_HVM (probes/data.h), window, exits, totals,
+ * laps, parts, lost. A window that cannot be told has opened and closed false.
  */
 json_t *xen_trace_json(const struct xen_trace *t, const struct xen_parts *parts);
 

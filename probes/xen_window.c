@@ -236,6 +236,18 @@ static void add_sums(struct sums *s, const struct xen_trace *t, const struct xen
 	s->hlt += e->kind == XEN_EXIT && !strcmp(reason, "hlt");
 }
 
+/* What happened in a part of the trace. */
+struct tally {
+	json_t *rows; /* by reason and key */
+	struct sums sums;
+};
+
+static void tally_event(struct tally *y, const struct xen_trace *t, const struct xen_event *e)
+{
+	count_row(y->rows, t, e);
+	add_sums(&y->sums, t, e);
+}
+
 static json_t *totals_json(const struct sums *s)
 {
 	return json_pack("{s:I, s:i, s:i, s:I, s:i, s:I, s:I, s:i, s:i, s:i}", "exits", s->exits, "untraced",
@@ -243,11 +255,42 @@ static json_t *totals_json(const struct sums *s)
 			 "injected", 0, "userspace_exits", 0, "guest_ns", 0);
 }
 
+/* Between two edges, without them. */
+static json_t *part_json(const struct xen_trace *t, size_t edge, size_t next)
+{
+	struct tally y = {.rows = json_object()};
+	json_t *out;
+
+	for (size_t i = edge + 1; i < next; i++)
+		tally_event(&y, t, &t->event[i]);
+	out = json_pack("{s:o, s:I}", "exits", rows_list(y.rows), "hypercalls", y.sums.hypercalls);
+	json_decref(y.rows);
+	return out;
+}
+
+static json_t *parts_json(const struct xen_trace *t, const struct marks *m)
+{
+	json_t *parts = json_array();
+
+	for (size_t i = 0; i + 1 < m->n_laps; i += 2)
+		json_array_append_new(parts, part_json(t, m->lap[i], m->lap[i + 1]));
+	return parts;
+}
+
+/* Processors exit, and of a PV domain none does. */
+static const char *backend_of(const struct xen_trace *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->event[i].kind == XEN_EXIT)
+			return PROBED_XEN_HVM;
+	return PROBED_XEN_PV;
+}
+
 json_t *xen_trace_json(const struct xen_trace *t, const struct xen_parts *parts)
 {
-	json_t *rows = json_object(), *laps = json_array(), *out;
+	json_t *laps = json_array(), *out;
+	struct tally y = {.rows = json_object()};
 	struct marks m = {.found = false};
-	struct sums s = {0};
 	size_t lap = 0;
 
 	find_by_value(t, &m);
@@ -257,18 +300,17 @@ json_t *xen_trace_json(const struct xen_trace *t, const struct xen_parts *parts)
 		find_by_order(t, parts, &m);
 	/* An edge is itself an exit, counted up to it; the one that opens is before the window. */
 	for (size_t i = m.open + 1; m.found && i <= m.close; i++) {
-		count_row(rows, t, &t->event[i]);
-		add_sums(&s, t, &t->event[i]);
+		tally_event(&y, t, &t->event[i]);
 		if (lap < m.n_laps && m.lap[lap] == i) {
-			json_array_append_new(laps, json_integer(s.exits));
+			json_array_append_new(laps, json_integer(y.sums.exits));
 			lap++;
 		}
 	}
-	out = json_pack("{s:s, s:{s:b, s:b, s:i, s:i}, s:o, s:o, s:o, s:I}", "backend", "xen", "window",
-			"opened", m.found, "closed", m.found, "open_ns", 0, "close_ns", 0, "exits",
-			rows_list(rows), "totals", totals_json(&s), "laps", laps, "lost",
-			(json_int_t)t->lost);
-	json_decref(rows);
+	out = json_pack("{s:s, s:{s:b, s:b, s:i, s:i}, s:o, s:o, s:o, s:o, s:I}", "backend", backend_of(t),
+			"window", "opened", m.found, "closed", m.found, "open_ns", 0, "close_ns", 0, "exits",
+			rows_list(y.rows), "totals", totals_json(&y.sums), "laps", laps, "parts",
+			parts_json(t, &m), "lost", (json_int_t)t->lost);
+	json_decref(y.rows);
 	free(m.lap);
 	return out;
 }

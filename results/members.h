@@ -114,6 +114,7 @@
 	M(S, MAP, metrics, MAY)                                                                   \
 	M(S, LIST, vms, MAY)                                                                      \
 	M(S, LIST, exits, MAY)                                                                    \
+	M(S, LIST, ops, MAY)                                                                      \
 	M(S, MAP, hists, MAY)                                                                     \
 	M(S, LIST, threads, MAY)                                                                  \
 	M(S, MAP, bottleneck, MAY)                                                                \
@@ -124,6 +125,8 @@
 	M(S, MAP, noise, MAY)
 
 #define VM_MEMBERS(M, S) M(S, MAP, metrics, MUST)
+
+#define OP_MEMBERS(M, S) M(S, TEXT, name, MUST) M(S, LIST, exits, MUST)
 
 #define THREAD_MEMBERS(M, S)                                                                      \
 	M(S, INT, tid, MAY)                                                                       \

@@ -60,6 +60,7 @@ const struct metric_info metric_table[] = {
 	{"userspace_exits_per_packet", "1", LOWER, "exits that reached the VMM, per packet"},
 	{"exits_per_op", "1", LOWER, "VM exits per operation of the workload; exits_per_op.KIND: of one kind"},
 	{"hypercalls", "1", LOWER, "exits among them by which the guest called its hypervisor"},
+	{"hypercalls_per_op", "1", LOWER, "hypercalls per operation; hypercalls_per_op.KIND: of one kind"},
 	{"hypercalls_per_packet", "1", LOWER, "hypercalls per packet"},
 	{"hypercalls_per_io", "1", LOWER, "hypercalls per request of the disk"},
 	{"grant_maps", "1", LOWER, "pages that a Xen back end in the VMM mapped by their grants"},

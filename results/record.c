@@ -20,6 +20,7 @@ TABLE(lab, LAB_MEMBERS, record_lab);
 TABLE(input, INPUT_MEMBERS, record_input);
 TABLE(sample, SAMPLE_MEMBERS, record_sample);
 TABLE(vm, VM_MEMBERS, record_vm);
+TABLE(op, OP_MEMBERS, record_op);
 TABLE(thread, THREAD_MEMBERS, record_thread);
 TABLE(bottleneck, BOTTLENECK_MEMBERS, record_bottleneck);
 TABLE(life, LIFE_MEMBERS, record_life);
@@ -40,6 +41,7 @@ const struct record_part record_parts[] = {
 	{".samples[]", &sample_members},
 	{".samples[].vms[]", &vm_members},
 	{".samples[].exits[]", &exit_members},
+	{".samples[].ops[]", &op_members},
 	{".samples[].threads[]", &thread_members},
 	{".samples[].bottleneck", &bottleneck_members},
 	{".samples[].checks[]", &check_members},

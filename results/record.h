@@ -37,6 +37,9 @@ struct record_sample {
 struct record_vm {
 	VM_MEMBERS(MEMBER_FIELD, )
 };
+struct record_op {
+	OP_MEMBERS(MEMBER_FIELD, )
+};
 struct record_thread {
 	THREAD_MEMBERS(MEMBER_FIELD, )
 };
@@ -67,8 +70,9 @@ struct record_check {
 
 /* How each of them is written and checked (members_write, members_wrong), and where it stands in a record. */
 extern const struct members record_members, params_members, plan_members, environment_members, lab_members,
-	input_members, sample_members, vm_members, thread_members, bottleneck_members, life_members,
-	step_members, stages_members, noise_members, summary_members, exit_members, check_members;
+	input_members, sample_members, vm_members, op_members, thread_members, bottleneck_members,
+	life_members, step_members, stages_members, noise_members, summary_members, exit_members,
+	check_members;
 struct record_part {
 	const char *path; /* ".samples[].threads[]"; "" is the record */
 	const struct members *members;
@@ -98,6 +102,7 @@ struct record_life record_life_of(const struct record_sample *s);
  */
 bool record_sample(const json_t *samples, size_t i, struct record_sample *s);
 bool record_exit(const json_t *exits, size_t i, struct record_exit *e);
+bool record_op(const json_t *ops, size_t i, struct record_op *op);
 bool record_thread(const json_t *threads, size_t i, struct record_thread *t);
 bool record_step(const json_t *steps, size_t i, struct record_step *s);
 bool record_check(const json_t *checks, size_t i, struct record_check *c);

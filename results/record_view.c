@@ -93,6 +93,11 @@ bool record_exit(const json_t *exits, size_t i, struct record_exit *e)
 	return read_item(&exit_members, exits, i, e);
 }
 
+bool record_op(const json_t *ops, size_t i, struct record_op *op)
+{
+	return read_item(&op_members, ops, i, op);
+}
+
 bool record_thread(const json_t *threads, size_t i, struct record_thread *t)
 {
 	return read_item(&thread_members, threads, i, t);

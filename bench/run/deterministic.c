@@ -270,6 +270,8 @@ static char *sample_difference(const struct record_sample *a, const struct recor
 
 	if (!found)
 		found = difference(a->exits, b->exits, "exits");
+	if (!found && (a->ops || b->ops))
+		found = difference(a->ops, b->ops, "ops");
 	if (!found)
 		found = difference(a->hists, b->hists, "hists");
 	if (!found && (a->life || b->life))

@@ -352,6 +352,7 @@ int measure_sample(const struct observed *o, struct record_sample *s, char **why
 	s->threads = json_incref(d.threads);
 	s->hists = json_incref(o->hists);
 	s->life = json_incref(d.life);
+	s->ops = measure_ops(o);
 	s->bottleneck = bottleneck_of(d.threads, ns, (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
 	if (!measure_disk_check(o, s->checks))
 		failed = "disk_requests";
@@ -359,6 +360,8 @@ int measure_sample(const struct observed *o, struct record_sample *s, char **why
 		failed = "cross_check";
 	if (!measure_laps_check(o, s->checks))
 		failed = "laps";
+	if (!measure_ops_check(o, s->ops, s->checks))
+		failed = "guest_ops";
 	if (!check_boot(o, s->checks))
 		failed = "boot_marker";
 	if (!check_lost(o, s->checks))

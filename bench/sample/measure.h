@@ -56,9 +56,17 @@ bool measure_disk_check(const struct observed *o, json_t *checks);
 const char *measure_lap_kind(const char *metric);
 /*
  * exits_per_op.KIND of each kind of operation that the agent tells of (ops.KIND), from the edges that it
- * marked in its window. Nothing without probes, and 0 in a container.
+ * marked in its window, and hypercalls_per_op.KIND where each exit was recorded. Nothing without probes, and
+ * 0 in a container.
  */
 void measure_laps(const struct observed *o, json_t *metrics);
+/* Of each kind the exits of its part, where each was recorded: a list as .samples[].ops, or NULL. */
+json_t *measure_ops(const struct observed *o);
+/*
+ * Operations that are known to be one exit each: what was recorded against what the guest says it did, within
+ * 1 %. Adds the check where there are such; false: they disagree.
+ */
+bool measure_ops_check(const struct observed *o, const json_t *ops, json_t *checks);
 /* Two edges for each kind. Adds the check where there are edges or kinds; false: the sample is void. */
 bool measure_laps_check(const struct observed *o, json_t *checks);
 

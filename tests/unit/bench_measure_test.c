@@ -284,6 +284,58 @@ static void parts_of_a_window(void **state)
 	}
 }
 
+/* What is known to be one exit each is as many of them as the guest says that it did. */
+static void known_operations_are_counted_twice(void **state)
+{
+	static const struct {
+		const char *backend, *reason;
+		int seen, err;
+		const char *detail; /* NULL: there is no check */
+	} cases[] = {
+		{"xen-pv", "page fault", 1000, 0, "page_fault: page fault 1000, the guest 1000"},
+		{"xen-pv", "page fault", 1012, 0, "page_fault: page fault 1012, the guest 1000"},
+		{"xen-pv", "page fault", 988, 0, "page_fault: page fault 988, the guest 1000"},
+		{"xen-pv", "page fault", 1013, -EIO, "page_fault: page fault 1013, the guest 1000"},
+		{"xen-pv", "page fault", 987, -EIO, "page_fault: page fault 987, the guest 1000"},
+		{"xen-pv", "trap", 1000, -EIO, "page_fault: page fault 0, the guest 1000"},
+		/* Nested paging: no exit. */
+		{"xen-hvm", "npf", 3, 0, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct observed o = {
+			.agent = json_pack("{s:i, s:i}", "window_ns", 1000, "ops.page_fault", 1000)};
+		struct record_sample s = {.ok = true};
+		struct record_check check = {.name = NULL};
+		char *why = NULL;
+
+		o.probes = json_pack(
+			"{s:s, s:{s:i}, s:[i, i], s:[{s:[{s:s, s:s, s:i}, {s:s, s:s, s:i}], s:i}]}",
+			"backend", cases[i].backend, "totals", "exits", 5000, "laps", 10, 3011, "parts",
+			"exits", "reason", cases[i].reason, "key", "", "count", cases[i].seen - 1, "reason",
+			cases[i].reason, "key", "#2", "count", 1, "hypercalls", 2500);
+		assert_non_null(o.probes);
+		if (measure_sample(&o, &s, &why) != cases[i].err)
+			fail_msg("case %zu: %s", i, why);
+		for (size_t k = 0; record_check(s.checks, k, &check) && strcmp(check.name, "guest_ops") != 0;)
+			k++;
+		if (cases[i].detail)
+			assert_string_equal(check.detail, cases[i].detail);
+		else
+			assert_string_not_equal(check.name, "guest_ops");
+		if (!cases[i].err) {
+			assert_true(number(s.metrics, "exits_per_op.page_fault") == 3);
+			assert_true(number(s.metrics, "hypercalls_per_op.page_fault") == 2.5);
+		}
+		assert_int_equal(json_array_size(s.ops), 1);
+		json_decref(members_write(&sample_members, &s));
+		json_decref(o.probes);
+		json_decref(o.agent);
+		free(why);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -293,6 +345,7 @@ int main(void)
 		cmocka_unit_test(a_boot_ends_at_its_marker),
 		cmocka_unit_test(requests_of_a_disk),
 		cmocka_unit_test(parts_of_a_window),
+		cmocka_unit_test(known_operations_are_counted_twice),
 		cmocka_unit_test(xen_is_counted),
 	};
 

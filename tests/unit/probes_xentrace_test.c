@@ -99,16 +99,29 @@ static json_t *read_back(const struct xen_parts *parts)
 	return json;
 }
 
-static double count_of(const json_t *json, const char *reason, const char *key)
+static double count_in(const json_t *exits, const char *reason, const char *key)
 {
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach(probed_of(json).exits, i, row)
+	json_array_foreach(exits, i, row)
 		if (!strcmp(json_string_value(json_object_get(row, "reason")), reason) &&
 		    !strcmp(json_string_value(json_object_get(row, "key")), key))
 			return json_number_value(json_object_get(row, "count"));
 	return 0;
+}
+
+static double count_of(const json_t *json, const char *reason, const char *key)
+{
+	return count_in(probed_of(json).exits, reason, key);
+}
+
+static struct probed_part part_of(const json_t *json, size_t i)
+{
+	struct probed_part p;
+
+	assert_true(probed_part(probed_of(json).parts, i, &p));
+	return p;
 }
 
 static json_int_t lap(const json_t *json, size_t i)
@@ -166,6 +179,13 @@ static void a_pv_domains_markers_are_told_by_their_order(void **state)
 	assert_int_equal(lap(json, 1) - lap(json, 0), 10);
 	/* The return from the edge, three writes with their returns, and the edge. */
 	assert_int_equal(lap(json, 3) - lap(json, 2), 8);
+	assert_int_equal(json_array_size(probed_of(json).parts), 2);
+	assert_true(part_of(json, 0).hypercalls == 5);
+	assert_true(count_in(part_of(json, 0).exits, "page fault", "") == 2);
+	assert_true(count_in(part_of(json, 0).exits, "hypercall", "iret") == 3);
+	assert_true(count_in(part_of(json, 0).exits, "privileged op", "") == 0);
+	assert_true(count_in(part_of(json, 1).exits, "privileged op", "") == 3);
+	assert_string_equal(probed_of(json).backend, PROBED_XEN_PV);
 	assert_true(count_of(json, "page fault", "") == 2);
 	assert_true(count_of(json, "page-table write", "") == 2);
 	assert_true(count_of(json, "hypercall", "mmu_update") == 2);
@@ -197,6 +217,7 @@ static void a_window_that_cannot_be_told_is_none(void **state)
 		json = read_back(&wrong[i]);
 		assert_false(probed_window_of(json).opened);
 		assert_int_equal(json_array_size(probed_of(json).laps), 0);
+		assert_int_equal(json_array_size(probed_of(json).parts), 0);
 		assert_true(probed_totals_of(json).exits == 0);
 		json_decref(json);
 	}
@@ -227,6 +248,11 @@ static void a_pvh_domains_markers_have_their_values(void **state)
 	json = read_back(&parts);
 	assert_int_equal(lap(json, 0), 1);
 	assert_int_equal(lap(json, 1), 5);
+	assert_int_equal(json_array_size(probed_of(json).parts), 1);
+	assert_true(part_of(json, 0).hypercalls == 1);
+	assert_true(count_in(part_of(json, 0).exits, "cpuid", "") == 1);
+	assert_true(count_in(part_of(json, 0).exits, "io", "out 0xe10") == 0);
+	assert_string_equal(probed_of(json).backend, PROBED_XEN_HVM);
 	assert_true(probed_totals_of(json).exits == 6);
 	assert_true(probed_totals_of(json).pio == 4);
 	assert_true(count_of(json, "cpuid", "") == 1);
