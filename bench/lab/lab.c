@@ -38,10 +38,10 @@ char *lab_missing(const struct machine *m, char **version)
 	return why;
 }
 
-/* When the caller sets no time-out, this one holds for the boot alone. */
+/* When the caller sets no limit, this one holds for the boot alone. */
 static uint64_t lab_limit(const struct lab_spec *spec)
 {
-	return or_usual(spec->timeout_ns, BOOT_TIMEOUT_NS);
+	return or_usual(spec->timeout_ns, or_usual(spec->cpu_ns, BOOT_TIMEOUT_NS));
 }
 
 static char *fd_text(int fd)

@@ -19,6 +19,7 @@ struct lab_spec {
 	const char *out_dir;      /* results: writable in the lab at the same path, or NULL */
 	const char *rw_dir;       /* one more directory that is writable (the store), or NULL */
 	uint64_t timeout_ns;      /* of the whole lab; 0: none */
+	uint64_t cpu_ns;          /* without one: of its emulator's processor time; 0: none */
 	bool terminal;            /* the command gets a terminal; ours is set raw */
 	bool pass_stdin;
 	bool deterministic; /* equal to the last digit: one core, instruction counting */

@@ -238,24 +238,30 @@ static bool is_silent(struct lab *lab)
 }
 
 /*
- * A boot that nobody gave a limit may take so much of the emulator's own processor time: on a busy machine it
- * takes longer, and is not stuck. One that waits for something that never comes uses none.
+ * A limit that nobody set is one of the emulator's own processor time: on a busy machine it takes longer, and
+ * is not stuck. One that waits for something that never comes uses none.
  */
-static bool boot_is_late(const struct lab *lab, uint64_t now)
+static bool is_spent(const struct lab *lab, uint64_t limit_ns, uint64_t now)
 {
 	uint64_t cpu;
 
-	return proc_cpu_ns(&lab->emulator, &cpu) || cpu >= BOOT_TIMEOUT_NS ||
-	       now >= lab->deadline_ns + BOOT_WAIT_NS;
+	return proc_cpu_ns(&lab->emulator, &cpu) || cpu >= limit_ns ||
+	       now >= lab->deadline_ns + BUSY_TIMES * limit_ns;
 }
 
 static bool is_late(const struct lab *lab, uint64_t now)
 {
+	const struct lab_spec *spec = lab->spec;
+
 	if (!lab->deadline_ns || now < lab->deadline_ns || lab->timed_out)
 		return false;
-	if (lab->spec->timeout_ns || lab->ready || lab->channel != LAB_TALKS)
+	if (spec->timeout_ns)
 		return true;
-	return boot_is_late(lab, now);
+	if (spec->cpu_ns)
+		return is_spent(lab, spec->cpu_ns, now);
+	if (lab->ready || lab->channel != LAB_TALKS)
+		return true;
+	return is_spent(lab, BOOT_TIMEOUT_NS, now);
 }
 
 /* Time-outs: first ask the command to end, then take the machine away. */
