@@ -143,6 +143,7 @@ bool fig_has_batch(const json_t *rec);
 bool fig_has_threads(const json_t *rec);
 bool fig_has_latency(const json_t *rec);
 bool fig_has_operations(const json_t *rec);
+bool fig_has_operation_exits(const json_t *rec);
 bool fig_has_life(const json_t *rec);
 
 #define X(symbol, ...) int fig_##symbol(const struct fig_set *set, struct fig_doc *doc);

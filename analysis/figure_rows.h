@@ -83,3 +83,7 @@ X(operations, "operations", 0.66, FIG_MIXED, fig_has_operations,
   "What an operation costs, from bare metal to nested paging",
   "two or more records of kernel-ops, bare metal (--mode=host) among them",
   "bench run kernel-ops --mode=host,container")
+X(operation_exits, "operation-exits", 0.66, FIG_MIXED, fig_has_operation_exits,
+  "How often an operation leaves for the hypervisor",
+  "two or more records of kernel-ops with exits_per_op.KIND",
+  "bench run kernel-ops --set op=fork,exec,cpuid")

@@ -85,17 +85,28 @@ static void add_cost(struct table *t, const struct evolution *e, const json_t *r
 		table_cell(t, "-");
 }
 
-static void add_exits(struct table *t, const struct evolution *e, const json_t *rec, const char *metric)
+static void add_count(struct table *t, const json_t *rec, const char *what, const char *metric)
 {
-	char *name = xasprintf("exits_per_op.%s", evolution_operation(metric));
+	char *name = xasprintf("%s.%s", what, evolution_operation(metric));
 	struct interval iv;
 
-	(void)e;
 	if (record_summary(rec, name, &iv))
 		table_cell(t, "%.2f", iv.point);
 	else
 		table_cell(t, "-");
 	free(name);
+}
+
+static void add_exits(struct table *t, const struct evolution *e, const json_t *rec, const char *metric)
+{
+	(void)e;
+	add_count(t, rec, "exits_per_op", metric);
+}
+
+static void add_hypercalls(struct table *t, const struct evolution *e, const json_t *rec, const char *metric)
+{
+	(void)e;
+	add_count(t, rec, "hypercalls_per_op", metric);
 }
 
 /* Steps are columns, operations rows. */
@@ -134,6 +145,25 @@ static void print_operations(const struct evolution *e, json_t *const *rec, add_
 	table_print(t, stdout);
 }
 
+/* Of the steps whose exits are told one by one. */
+static void print_hypercalls(const struct evolution *e)
+{
+	json_t *rec[STEPS] = {NULL};
+	struct interval iv;
+	bool any = false;
+
+	for (size_t i = 0; i < e->n; i++) {
+		if (!e->counted[i] || !record_summary(e->counted[i], "hypercalls_per_op.syscall", &iv))
+			continue;
+		rec[i] = e->counted[i];
+		any = true;
+	}
+	if (!any)
+		return;
+	printf("\nhypercalls per operation, those within a multicall too\n");
+	print_operations(e, rec, add_hypercalls);
+}
+
 static void print_missing(const struct evolution *e)
 {
 	for (size_t i = 0; i < e->n; i++) {
@@ -157,6 +187,7 @@ int evolution_table_print(const char *store_dir)
 	print_operations(&e, e.rec, add_cost);
 	printf("\nexits per operation\n");
 	print_operations(&e, e.counted, add_exits);
+	print_hypercalls(&e);
 	printf("\n");
 	print_missing(&e);
 	for (size_t i = 0; i < e.n; i++) {

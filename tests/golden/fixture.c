@@ -193,8 +193,14 @@ static void put_operations(const struct fixture *f, struct rng *r, json_t *m)
 {
 	const char *metric;
 
-	for (size_t i = 0; (metric = evolution_metric(i)); i++)
+	for (size_t i = 0; (metric = evolution_metric(i)); i++) {
+		char name[64];
+
 		put(m, metric, 200 * (double)(i + 1) * pow(f->factor, 0.3 + (double)i / 10) * noise(r, 0.01));
+		snprintf(name, sizeof(name), "exits_per_op.%s", evolution_operation(metric));
+		if (f->factor > 1)
+			put(m, name, (f->factor - 1.02) * (double)i);
+	}
 }
 
 /* A trip with what each lane may have: a kick, a wait, the way up, an answer, an interrupt. */

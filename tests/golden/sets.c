@@ -24,6 +24,7 @@ const struct golden_set golden_sets[] = {
 	{"life", fixture_life, 0, 0},
 	{"timeline", fixture_modes, 1, 0},
 	{"operations", fixture_operations, 0, 0},
+	{"operation-exits", fixture_operations, 1, 0},
 	{NULL, NULL, 0, 0},
 };
 
