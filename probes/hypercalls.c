@@ -85,7 +85,7 @@ void hypercall_text(uint64_t key, char *buf, size_t size)
 		snprintf(buf, size, "%" PRIu64, key);
 	else if (nr >= ARRAY_SIZE(calls) || !c->name)
 		snprintf(buf, size, "xen %u", nr);
-	else if (!c->which)
+	else if (!c->which || which == HYPERCALL_ANY)
 		snprintf(buf, size, "%s", c->name);
 	else if (which < c->n && c->which[which])
 		snprintf(buf, size, "%s %s", c->name, c->which[which]);

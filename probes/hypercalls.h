@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* "event_channel_op send", "xen 77" of a key with KEY_XEN; "5" of one without. */
+#define HYPERCALL_ANY 0xffffu /* in the place of the first argument: it is not known */
+
+/* "event_channel_op send", "event_channel_op", "xen 77" of a key with KEY_XEN; "5" of one without. */
 void hypercall_text(uint64_t key, char *buf, size_t size);
 /* The guest's notification of a back end: what a kick is to virtio. */
 bool hypercall_is_send(uint64_t key);

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/strbuf.h"
+#include "probes/hypercalls.h"
 
 #define CPUS	  256
 #define NO_DOMAIN 0x10000u /* beyond all of Xen's */
@@ -108,14 +109,17 @@ static uint64_t address_of(const struct record *r)
 	return r->word[0];
 }
 
-/* Bits 20-31 say which arguments are there: of the first bit 20 (32 bits), bit 21 (64). */
+/*
+ * Bits 20-31 say which arguments are there: of the first bit 20 (32 bits), bit 21 (64). Xen records it of few
+ * calls.
+ */
 static uint64_t hypercall_of(const struct record *r)
 {
-	uint64_t key = KEY_XEN | (r->word[0] & 0xffff);
+	uint64_t which = HYPERCALL_ANY;
 
 	if (r->word[0] >> 20 & 3)
-		key |= (uint64_t)(r->word[1] & 0xffff) << 16;
-	return key;
+		which = r->word[1] & 0xffff;
+	return KEY_XEN | which << 16 | (r->word[0] & 0xffff);
 }
 
 static void pv_event(struct parser *p, const struct record *r)
@@ -172,7 +176,7 @@ static void hvm_event(struct parser *p, const struct record *r)
 		p->last_exit[p->cpu] = p->out->n;
 		break;
 	case HVM_VMMCALL:
-		name_exit(p, KEY_XEN | (r->word[0] & 0xffff), 0);
+		name_exit(p, KEY_XEN | (uint64_t)HYPERCALL_ANY << 16 | (r->word[0] & 0xffff), 0);
 		break;
 	case HVM_PORT_READ:
 		name_exit(p, r->word[0] & 0xffff, 0);
