@@ -107,8 +107,7 @@ static size_t add_column(const struct heat *h, const struct fig_set *set, size_t
 		if (!(value >= 0))
 			continue;
 		h->text(value, text, sizeof(text));
-		strbuf_addf(&doc->dat, "%zu %zu %.6g %s %d\n", i, at, fmax(value, h->low), text,
-			    value >= DARK);
+		strbuf_addf(&doc->dat, "%zu %zu %.6g %s %d\n", i, at, value, text, value >= DARK);
 		shown++;
 	}
 	return shown;
@@ -168,8 +167,14 @@ static unsigned label_lines(const struct fig_set *set, size_t letters)
 /* Side by side in lines, or turned when they do not fit. */
 static void record_axis(const struct fig_set *set, struct fig_doc *doc)
 {
-	size_t letters = (size_t)((doc->width_in - LEFT_IN - KEY_IN) / (double)set->n / CHAR_IN);
-	unsigned lines = label_lines(set, letters);
+	double slots_in = doc->width_in - LEFT_IN;
+	size_t letters;
+	unsigned lines;
+
+	if (doc->width_in >= FIG_WIDE_IN)
+		slots_in -= KEY_IN;
+	letters = (size_t)(slots_in / (double)set->n / CHAR_IN);
+	lines = label_lines(set, letters);
 
 	strbuf_adds(&doc->gp, "set xtics (");
 	for (size_t i = 0; i < set->n; i++) {
@@ -220,7 +225,8 @@ static void operation_axes(const struct fig_set *set, struct fig_doc *doc)
 static const char colours[] =
 	"set format cb \"%g\"\n"
 	"set palette defined (0 \"#F7FBFF\", 0.35 \"#9ECAE1\", 0.65 \"#4292C6\", 1 \"#08306B\")\n"
-	"plot dat using 1:2:($1-0.48):($1+0.48):($2-0.46):($2+0.46):3 with boxxyerror fillstyle solid 1 noborder "
+	"plot dat using 1:2:($1-0.48):($1+0.48):($2-0.46):($2+0.46):(shown($3)) "
+	"with boxxyerror fillstyle solid 1 noborder "
 	"lc palette, \\\n"
 	"     dat using 1:($5 == 0 ? $2 : NaN):4 with labels tc rgb \"#000000\", \\\n"
 	"     dat using 1:($5 == 1 ? $2 : NaN):4 with labels tc rgb \"#FFFFFF\"\n";
@@ -237,7 +243,8 @@ static int draw_heat(const struct heat *h, const struct fig_set *set, struct fig
 	operation_axes(set, doc);
 	if (doc->width_in < FIG_WIDE_IN)
 		strbuf_adds(&doc->gp, "unset colorbox\n");
-	strbuf_addf(&doc->gp, "set logscale cb 10\nset cbrange [%g:1000]\n", h->low);
+	strbuf_addf(&doc->gp, "low = %g\nshown(x) = x < low ? low : x\nset logscale cb 10\nset cbrange [low:1000]\n",
+		    h->low);
 	strbuf_adds(&doc->gp, colours);
 	strbuf_adds(&doc->caption, h->caption);
 	return 0;
