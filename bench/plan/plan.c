@@ -149,13 +149,25 @@ static int check_mode(const struct workload *wl, const struct mode *mode, const 
  */
 #define MICRO_DEVICE_NS (50 * NSEC_PER_MSEC)
 
-uint64_t cell_duration_ns(const struct cell *c, const struct run_args *args)
+/* --quick: long enough for a stream to be under way. */
+#define QUICK_NS (500 * NSEC_PER_MSEC)
+
+static uint64_t usual_duration(const struct cell *c)
 {
-	if (args->duration_ns)
-		return args->duration_ns;
 	if (c->workload->flags & (WORKLOAD_NET | WORKLOAD_BLOCK) && !strcmp(c->guest, "micro"))
 		return MICRO_DEVICE_NS;
 	return c->workload->duration_ns;
+}
+
+uint64_t cell_duration_ns(const struct cell *c, const struct run_args *args)
+{
+	uint64_t usual = usual_duration(c);
+
+	if (args->duration_ns)
+		return args->duration_ns;
+	if (args->quick)
+		return MIN(usual, QUICK_NS);
+	return usual;
 }
 
 int cell_job(const struct cell *c, const struct run_args *args, struct workload_job *job)

@@ -19,6 +19,8 @@ X(set, "set", 's', LIST, 0, "K=V[,V...]",
   "a knob (bench list knobs) or a key of the job; several values make a matrix")
 X(reps, "reps", 'n', COUNT, RUN_OUTER, "N",
   "boots per cell (default 10; in the lab 7; deterministic 2)")
+X(quick, "quick", 'q', FLAG, RUN_REPLAY, NULL,
+  "a look: three boots per cell and windows of half a second, unless told otherwise; too few for an interval")
 X(warmup, "warmup", 0, U64, RUN_REPLAY, "N",
   "boots per cell before those, not counted (default 0)")
 X(duration_ns, "duration", 'd', DURATION, RUN_REPLAY, "TIME",

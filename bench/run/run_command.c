@@ -33,6 +33,8 @@ static bool wants_lab(const struct run_args *args, unsigned lacks)
 	return !strcmp(args->on, "lab");
 }
 
+#define QUICK_BOOTS 3 /* enough for a median that one odd boot does not decide */
+
 /*
  * Ten boots give an interval worth printing; in the lab, where each takes seven seconds, the seven with which
  * one changed metric among forty can be told from chance, so that one path is measured within a minute. Runs
@@ -44,6 +46,8 @@ static unsigned default_reps(const struct plan *p, bool lab)
 		return 2;
 	if (p->pairs)
 		return lab ? 20 : 40; /* at most */
+	if (p->args->quick)
+		return QUICK_BOOTS;
 	return lab ? 7 : 10;
 }
 

@@ -56,13 +56,22 @@ load ../helper
 	[ "${cells[0]}" = "${cells[5]}" ] && [ "${cells[1]}" = "${cells[4]}" ] && [ "${cells[2]}" = "${cells[3]}" ]
 }
 
-@test "boots by default: ten on the host, seven in the lab, two where they must be equal" {
+@test "boots by default: ten on the host, seven in the lab, two where they must be equal, three for a look" {
 	run "$bench" run null --guest=micro --on=host --dry-run
 	[[ "${lines[-1]}" == "1 cell, 10 boots"* ]]
 	run "$bench" run null --on=lab --dry-run
 	[[ "${lines[-1]}" == "1 cell, 7 boots"* ]]
 	run "$bench" run null --deterministic --dry-run
 	[[ "${lines[-1]}" == "1 cell, 2 boots"* ]]
+	run "$bench" run null --on=lab --quick --dry-run
+	[[ "${lines[-1]}" == "1 cell, 3 boots"* ]]
+	run "$bench" run null --on=lab --quick --reps=5 --dry-run
+	[[ "${lines[-1]}" == "1 cell, 5 boots"* ]]
+}
+
+@test "--quick shortens the window, unless told how long" {
+	"$bench" run timer --guest=micro --on=host --quick --reps=1 --no-probes --json >"$BATS_TEST_TMPDIR/quick.json"
+	jq -e '.summary.window_ns.median | . > 4e8 and . < 1.9e9' "$BATS_TEST_TMPDIR/quick.json"
 }
 
 @test "the same seed gives the same plan, knob lists make a matrix" {

@@ -38,6 +38,7 @@ static void a_record_keeps_what_was_given(void **state)
 		{"--set ring=packed --set tso=off,on --ipv6 --no-probes",
 		 "{\"set\": [\"ring=packed\", \"tso=off,on\"], \"ipv6\": true, \"no-probes\": true}",
 		 "--set=ring=packed --set=tso=off,on --ipv6 --no-probes"},
+		{"-q", "{\"quick\": true}", "--quick"},
 		{"--on=lab --store=x --json --deterministic --timeout=1s --seed=4 --overhead --work=16M",
 		 "{\"on\": \"lab\", \"work\": \"16777216\", \"seed\": \"4\", \"overhead\": true, \"timeout\": \"1000000000ns\","
 		 " \"store\": \"x\", \"deterministic\": true, \"json\": true}",
