@@ -336,6 +336,16 @@ int proc_run_confined(char *const argv[], struct strbuf *out, uint64_t timeout_n
 	return run_child(argv, (struct proc_opts){.confined = true}, out, timeout_ns);
 }
 
+/* include/linux/proc_ns.h: PROC_PID_INIT_INO, the namespace whose numbers are the kernel's. */
+#define FIRST_PID_NS 0xeffffffc
+
+bool proc_numbers_differ(void)
+{
+	struct stat st;
+
+	return !stat("/proc/self/ns/pid", &st) && st.st_ino != FIRST_PID_NS;
+}
+
 void proc_stand_in(int fd, int at)
 {
 	sigset_t all;

@@ -65,5 +65,7 @@ int proc_run(char *const argv[], struct strbuf *out, uint64_t timeout_ns);
  * root, gets no privileges by running others, and its CPU time, memory, files and fds have limits.
  */
 int proc_run_confined(char *const argv[], struct strbuf *out, uint64_t timeout_ns);
+/* Are process numbers here other ones than the kernel's own, as in most containers? */
+bool proc_numbers_differ(void);
 
 #endif

@@ -107,6 +107,7 @@ static const struct {
 	{"reset", "reset methods", find_reset},
 	{"assignment", "device assignment", find_assignment},
 	{"btf", "BTF", find_btf},
+	{"process_numbers", "process numbers", find_numbers},
 	{"tracepoints", "kvm tracepoints", find_tracepoints},
 	{"kvm_exit", "kvm_exit", find_kvm_exit},
 	{"pmu", "PMU", find_pmu},

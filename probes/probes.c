@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "probes/cost.h"
 #include "probes/counters.h"
 #include "probes/cpu.h"
@@ -127,6 +128,12 @@ static int check_machine(void)
 		log_error(
 			"probes: the kernel carries no type information (/sys/kernel/btf/vmlinux); use one built with "
 			"CONFIG_DEBUG_INFO_BTF; " STILL);
+		return -EOPNOTSUPP;
+	}
+	if (proc_numbers_differ()) {
+		log_error(
+			"probes: bench is in a PID namespace of its own, whose process numbers are not the "
+			"kernel's: nothing would be found; start it in the host's (--pid=host of a container); " STILL);
 		return -EOPNOTSUPP;
 	}
 	/* The device node may be there before the module is. */

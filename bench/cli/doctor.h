@@ -30,6 +30,7 @@ struct finding find_kvm_exit(void);
 
 /* ---- doctor_host.c: how steady and how deep this host's numbers are ---- */
 struct finding find_btf(void);
+struct finding find_numbers(void);
 struct finding find_pmu(void);
 struct finding find_governor(void);
 struct finding find_smt(void);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/proc.h"
 #include "base/table.h"
 #include "bench/cli/doctor.h"
 #include "bench/host/environment.h"
@@ -22,6 +23,14 @@ struct finding find_btf(void)
 		return found(GOOD, xstrdup("/sys/kernel/btf/vmlinux"), NULL);
 	return found(BAD, xstrdup("no BTF"),
 		     "a kernel with CONFIG_DEBUG_INFO_BTF=y; without it: --no-probes, or the lab");
+}
+
+struct finding find_numbers(void)
+{
+	if (proc_numbers_differ())
+		return found(BAD, xstrdup("of a PID namespace of our own: the probes find no process"),
+			     "start bench in the host's (--pid=host of a container), or --no-probes, or the lab");
+	return found(GOOD, xstrdup("the kernel's own"), NULL);
 }
 
 struct finding find_pmu(void)

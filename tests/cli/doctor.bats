@@ -4,7 +4,7 @@ load ../helper
 @test "doctor: the table and the JSON have the same rows; what is not well says what to do" {
 	"$bench" doctor --json >"$BATS_TEST_TMPDIR/json"
 	"$bench" doctor >"$BATS_TEST_TMPDIR/table"
-	for row in kvm micro_guest linux_guests nested_paging avic tap vhost_net iommu interrupt_remapping sriov btf \
+	for row in kvm micro_guest linux_guests nested_paging avic tap vhost_net iommu interrupt_remapping sriov btf process_numbers \
 		tracepoints kvm_exit pmu governor smt huge_pages steal noise lab; do
 		jq -e ".$row.verdict and .$row.found" "$BATS_TEST_TMPDIR/json" >/dev/null || { echo "no row $row"; false; }
 	done

@@ -25,6 +25,13 @@ load ../helper
 		"$bench" profile --all --duration=1s
 }
 
+@test "profile, doctor: in a PID namespace of its own one line says why nothing would be counted" {
+	unshare -p -f --mount-proc true 2>/dev/null || skip "may not make name spaces"
+	fails 3 'PID namespace of its own.*--pid=host.*still work' unshare -p -f --mount-proc "$bench" profile --all --duration=1s
+	unshare -p -f --mount-proc "$bench" doctor --json >"$BATS_TEST_TMPDIR/json"
+	jq -e '.process_numbers.verdict == "missing" and (.process_numbers.todo | test("--pid=host"))' "$BATS_TEST_TMPDIR/json"
+}
+
 @test "top: wants a terminal" {
 	fails 2 'not a terminal' "$bench" top
 }
