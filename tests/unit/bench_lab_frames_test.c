@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -157,6 +158,50 @@ static void a_lab_that_does_not_read_holds_nobody(void **state)
 	strbuf_free(&lab.outbox);
 }
 
+/*
+ * What a machine may take without a time-out is its own processor time: one that others keep from it, here
+ * by a sleep, is nothing that it has taken, unless it is several times as long.
+ */
+static void processor_time_is_the_limit(void **state)
+{
+	static const struct {
+		const char *machine;
+		uint64_t cpu_ns, timeout_ns;
+		bool late;
+	} cases[] = {
+		{"sleep 1", 500 * NSEC_PER_MSEC, 0, false},
+		{"sleep 1", 500 * NSEC_PER_MSEC, 200 * NSEC_PER_MSEC, true},
+		{"sleep 60", 100 * NSEC_PER_MSEC, 0, true},
+		{"while :; do :; done", 200 * NSEC_PER_MSEC, 0, true},
+	};
+	int32_t status = 7;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *argv[] = {(char *)"sh", (char *)"-c", (char *)cases[i].machine, NULL};
+		struct lab_spec spec = {.cpu_ns = cases[i].cpu_ns,
+					.timeout_ns = cases[i].timeout_ns};
+		struct lab lab = lab_make(LAB_LEAVES, &spec);
+		struct strbuf left = STRBUF_INIT;
+		int err;
+
+		add_frame(&left, LAB_EXIT, &status, sizeof(status));
+		lab.signal_fd = -1;
+		lab.ctl_fd = memfd_create("left", MFD_CLOEXEC);
+		assert_int_equal(fd_write_all(lab.ctl_fd, left.buf, left.len), 0);
+		lab.deadline_ns = clock_ns() + or_usual(spec.timeout_ns, spec.cpu_ns);
+		assert_int_equal(proc_spawn(&lab.emulator, argv, &(struct proc_opts){0}), 0);
+		err = lab_session(&lab);
+		assert_int_equal(err, cases[i].late * -ETIMEDOUT);
+		assert_int_equal(lab.timed_out, cases[i].late);
+		assert_int_equal(lab.done, !cases[i].late);
+		proc_end(&lab.emulator, 0);
+		close(lab.ctl_fd);
+		strbuf_free(&left);
+		strbuf_free(&lab.inbox);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +209,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_frame_ends_it),
 		cmocka_unit_test(a_file_stays_below_its_directory),
 		cmocka_unit_test(a_lab_that_does_not_read_holds_nobody),
+		cmocka_unit_test(processor_time_is_the_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
