@@ -283,13 +283,19 @@ static size_t raiser_of(const struct way *w, size_t i)
 	return NONE;
 }
 
+/* The vCPU itself signals, and not what interrupts it. */
+static bool is_kick(const struct way *w, size_t i)
+{
+	return w->e[i].kind == STEP_SIGNAL && !w->e[i].arg && is_role(w, i, "vcpu");
+}
+
 /* The last thing before i that can be the cause of what a card or a thread that polls does. */
 static size_t stimulus_before(const struct way *w, size_t i, bool answer)
 {
 	while (i-- > 0) {
 		if (answer && w->e[i].kind == STEP_XMIT && is_role(w, i, "peer"))
 			return i;
-		if (!answer && w->e[i].kind == STEP_SIGNAL && is_role(w, i, "vcpu"))
+		if (!answer && is_kick(w, i))
 			return i;
 	}
 	return NONE;
@@ -515,8 +521,7 @@ static void what_text(const struct way *w, size_t i, char *buf, size_t size)
 		who_text(w, (uint32_t)e->arg, name, sizeof(name));
 		snprintf(buf, size, "wakes %s", name);
 	} else if (e->kind == STEP_SIGNAL)
-		snprintf(buf, size, "%s", is_role(w, i, "vcpu") ? "kick: eventfd signalled" :
-								   "interrupt: eventfd signalled");
+		snprintf(buf, size, "%s: eventfd signalled", is_kick(w, i) ? "kick" : "interrupt");
 	else if (e->kind == STEP_SYSCALL)
 		snprintf(buf, size, "%s()", step_syscall_name(e->arg, name, sizeof(name)));
 	else if (e->kind == STEP_SYSRET)

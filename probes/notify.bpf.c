@@ -11,6 +11,7 @@
  * interrupt that arrives while a stranger runs is counted as unattributed.
  */
 #include "probes/common.bpf.h"
+#include "probes/context.bpf.h"
 #include "probes/exit_codes.bpf.h"
 #include "probes/notify.bpf.h"
 #include "probes/serves.bpf.h"
@@ -76,7 +77,8 @@ static __always_inline enum whose whose_context(void)
 
 /*
  * A doorbell is a port or memory. In other exits an eventfd that is signalled is an interrupt's: of an
- * assigned device, whose vectors reach this CPU while the vCPU is in the kernel.
+ * assigned device, whose vectors reach this CPU while the vCPU is in the kernel. They reach it amid a
+ * doorbell's exit as well, and are told from the kick by where they run: in an interrupt, not in the thread.
  */
 static __always_inline bool may_ring(__u32 reason)
 {
@@ -93,7 +95,7 @@ static __always_inline int kick_begins(void)
 	if (!hot.gate)
 		return 0;
 	s = vcpu_current();
-	if (!s || !(s->where & IN_EXIT) || !may_ring(s->reason & ~REASON_NESTED))
+	if (!s || !(s->where & IN_EXIT) || !may_ring(s->reason & ~REASON_NESTED) || !in_thread())
 		return 0;
 	ADD(kicks_ioeventfd, 1);
 	s->kick_ns = bpf_ktime_get_ns();
@@ -104,7 +106,10 @@ static __always_inline int kick_begins(void)
 
 static __always_inline int kick_ends(void)
 {
-	kicking[bpf_get_smp_processor_id() & (CPU_SLOTS - 1)] = 0;
+	__u32 cpu = bpf_get_smp_processor_id() & (CPU_SLOTS - 1);
+
+	if (kicking[cpu] && in_thread())
+		kicking[cpu] = 0;
 	return 0;
 }
 
@@ -139,7 +144,7 @@ int BPF_PROG(on_waking, struct task_struct *task)
 	__u32 cpu = bpf_get_smp_processor_id() & (CPU_SLOTS - 1), slot = kicking[cpu], tid;
 	__u64 when;
 
-	if (!slot)
+	if (!slot || !in_thread())
 		return 0;
 	kicking[cpu] = 0;
 	tid = task->pid;

@@ -241,7 +241,7 @@ struct exit_event {
 enum step_kind {
 	STEP_SWITCH,      /* tid leaves the CPU; the thread that gets it */
 	STEP_WAKE,        /* the thread that is woken */
-	STEP_SIGNAL,      /* an eventfd: a kick, or an interrupt on its way to KVM */
+	STEP_SIGNAL,      /* an eventfd: a kick, or an interrupt on its way to KVM; 1: by an interrupt */
 	STEP_SYSCALL,     /* its number */
 	STEP_SYSRET,      /* the same */
 	STEP_XMIT,        /* a frame is given to a device of the peer's namespace; its length */

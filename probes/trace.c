@@ -266,7 +266,7 @@ static void trace_step(struct probes *p, const struct step_event *e)
 		trace_wake(p, e);
 	else if (e->kind == STEP_SYSCALL || e->kind == STEP_SYSRET)
 		trace_syscall(t, trace_thread(p, e->tid), e);
-	else if (e->kind == STEP_SIGNAL && vcpu_of_tid(p, e->tid))
+	else if (e->kind == STEP_SIGNAL && !e->arg && vcpu_of_tid(p, e->tid))
 		trace_kick(t, e);
 	else if (e->kind == STEP_RAISE || e->kind == STEP_INJECT)
 		trace_interrupt(t, trace_thread_find(t, e->tid), e);

@@ -8,6 +8,10 @@ setup_file() {
 	gcc -D_GNU_SOURCE -O1 -pthread -Wall -o "$BATS_FILE_TMPDIR/truth" "$BATS_TEST_DIRNAME/truth.c"
 }
 
+teardown() {
+	[ ! -d /sys/module/null_blk ] || rmmod null_blk
+}
+
 # known CASE: what the probes saw of it, and what it did itself, for holds.
 known() {
 	timeout 120 "$bench" profile --json -- "$BATS_FILE_TMPDIR/truth" "$1" "$BATS_TEST_TMPDIR/truth.json" >"$BATS_TEST_TMPDIR/json"
@@ -129,6 +133,13 @@ holds() {
 	known faults
 	holds 'rows("count", reason="npf") >= 100'
 	holds 'near(rows("asleep_ns", reason="npf"), t["asleep_ns"])'
+}
+
+@test "an interrupt that signals an eventfd amid an exit is no kick of it" {
+	modprobe null_blk nr_devices=1 irqmode=2 completion_nsec=1000000
+	known interrupted
+	holds 'rows("count", key="in 0x2f0") == rows("count", key="out 0x2f1") == 20'
+	holds 'j["notify"]["kicks_ioeventfd"] == 20'
 }
 
 @test "240 vCPUs, ten ports each: every exit is counted" {

@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/aio_abi.h>
 #include <linux/kvm.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
@@ -31,6 +32,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -507,6 +509,50 @@ static void case_two_irqs(void)
 	say("interrupts", 21);
 }
 
+/* A request to a disk, to the interrupt that ends it and signals an eventfd. */
+static void disk_read(aio_context_t aio, int disk, int signal_fd)
+{
+	static uint8_t block[4096] __attribute__((aligned(4096)));
+	struct iocb request = {.aio_lio_opcode = IOCB_CMD_PREAD, .aio_fildes = (uint32_t)disk,
+			       .aio_buf = (uintptr_t)block, .aio_nbytes = 512, .aio_flags = IOCB_FLAG_RESFD,
+			       .aio_resfd = (uint32_t)signal_fd};
+	struct iocb *list = &request;
+	uint64_t count;
+
+	if (syscall(SYS_io_submit, aio, 1, &list) != 1)
+		fail("io_submit");
+	while (read(signal_fd, &count, sizeof(count)) < 0)
+		if (errno != EAGAIN)
+			fail("eventfd");
+}
+
+/*
+ * Twenty doorbells, each a kick, and after each a port read amid which an interrupt signals an eventfd on top
+ * of the vCPU's thread, as an assigned device's does: of /dev/nullb0, whose requests this CPU's timer ends.
+ */
+static void case_interrupted(void)
+{
+	/* mov cx, 20; again: mov dx, 0x2f1; out dx, al; mov dx, 0x2f0; in al, dx; loop again; hlt */
+	static const char code[] = "\xb9\x14\x00\xba\xf1\x02\xee\xba\xf0\x02\xec\xe2\xf6\xf4";
+	int disk = open("/dev/nullb0", O_RDONLY | O_DIRECT), signal_fd = eventfd(0, EFD_NONBLOCK);
+	struct kvm_ioeventfd doorbell = {.addr = PORT + 1, .len = 1, .fd = eventfd(0, 0),
+					 .flags = KVM_IOEVENTFD_FLAG_PIO};
+	struct vm vm = VM(code);
+	struct vcpu v = vcpu_new(&vm, 0);
+	aio_context_t aio = 0;
+
+	pin_to_first_cpu();
+	ask(vm.fd, KVM_IOEVENTFD, &doorbell, "KVM_IOEVENTFD");
+	if (disk < 0 || syscall(SYS_io_setup, 32, &aio))
+		fail("/dev/nullb0");
+	for (unsigned i = 0; i < 20; i++) {
+		run_expecting(&v, KVM_EXIT_IO);
+		disk_read(aio, disk, signal_fd);
+	}
+	run_expecting(&v, KVM_EXIT_HLT);
+	say_user(&v);
+}
+
 /* A vCPU that halts inside KVM for a second, until a signal comes. */
 static void case_halts(void)
 {
@@ -747,6 +793,7 @@ static const struct {
 	{"pairs", case_pairs}, {"hog", case_hog}, {"sleeps", case_sleeps}, {"faults", case_faults},
 	{"crowd", case_crowd}, {"short", case_short}, {"short_one", case_short_one},
 	{"many", case_many}, {"two_irqs", case_two_irqs}, {"halts", case_halts}, {"nested", case_nested},
+	{"interrupted", case_interrupted},
 };
 
 static void *run_case(void *arg)

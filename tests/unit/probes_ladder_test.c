@@ -215,7 +215,7 @@ static void one_processor(void **state)
 
 /*
  * The guest runs on beside the vhost worker, which it wakes (or finds awake), and is interrupted; a
- * stranger's interrupts and the guest's timer are nobody's cause.
+ * stranger's interrupts, an assigned card's and the guest's timer are nobody's cause.
  */
 static void request_by_vhost(struct recorder *r, bool awake, uint64_t guest_ns)
 {
@@ -229,7 +229,8 @@ static void request_by_vhost(struct recorder *r, bool awake, uint64_t guest_ns)
 	if (!awake)
 		at(r, 200, 1, IDLE, STEP_SWITCH, VHOST);
 	timer = r->ns += 50;
-	exit_from(r, timer, 0, 50, 0, EXIT_INTR);
+	at(r, 20, 0, VCPU, STEP_SIGNAL, 1);
+	exit_from(r, timer, 0, 30, 0, EXIT_INTR);
 	at(r, 100, 1, VHOST, STEP_IRQ, 0x6474736874);
 	at(r, 100, 1, VHOST, STEP_IRQ_END, 0);
 	at(r, 300, 1, VHOST, STEP_RECV, 67);

@@ -275,6 +275,7 @@ static void both_ends(struct probes *p)
 	step(p, 350, VCPU0, STEP_INJECT, STEP_IRQ_OF(0, 0x31));
 	/* One that wakes it, and on to the interrupt. */
 	step(p, 400, VCPU0, STEP_SIGNAL, 0);
+	step(p, 405, VCPU0, STEP_SIGNAL, 1); /* an assigned card's interrupt, on top of it */
 	step(p, 410, VCPU0, STEP_WAKE, SERVICE);
 	exit_of(p, 420, 0);
 	service_runs(p, 430, STEP_IRQ_OF(1, 0x31));
