@@ -20,7 +20,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/proc.h"
+#include "base/proc_priv.h"
 
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC (1u << 2)
@@ -98,13 +98,35 @@ static int settle_apart(const char *mnt)
 	return errno_if(mount(mnt, "/mnt", NULL, MS_BIND, NULL));
 }
 
+static int redirect_all(const struct proc_opts *o)
+{
+	int err = redirect(o->stdin_fd, 0, true);
+
+	if (!err)
+		err = redirect(o->stdout_fd, 1, false);
+	if (!err)
+		err = redirect(o->stderr_fd, 2, false);
+	return err;
+}
+
+static int give_up(const struct proc_opts *o)
+{
+	if (o->confined)
+		return confine();
+	if (o->writable)
+		return proc_keep_to_files(o->writable);
+	return 0;
+}
+
 static int child_setup(const struct proc_opts *o, pid_t parent)
 {
-	int err = o->confined ? confine() : 0;
+	int err = redirect_all(o);
 
+	if (!err)
+		err = give_up(o);
 	if (err)
 		return err;
-	/* After confine: another uid forgets it. Whoever started us may have died before the kernel knew. */
+	/* Another uid has forgotten it. Whoever started us may have died before the kernel knew. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* In a PID namespace of its own it sees no parent; that one's death is then seen at the gate. */
 	if (!o->apart && getppid() != parent)
@@ -117,15 +139,6 @@ static int child_setup(const struct proc_opts *o, pid_t parent)
 		setpgid(0, 0);
 	if (o->netns_fd > 0 && setns(o->netns_fd, CLONE_NEWNET))
 		return -errno;
-	err = redirect(o->stdin_fd, 0, true);
-	if (err)
-		return err;
-	err = redirect(o->stdout_fd, 1, false);
-	if (err)
-		return err;
-	err = redirect(o->stderr_fd, 2, false);
-	if (err)
-		return err;
 	syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC);
 	for (int i = 0; i < o->n_keep; i++)
 		fcntl(o->keep_fds[i], F_SETFD, 0);

@@ -15,6 +15,7 @@ struct proc {
 #define PROC_INIT {0, -1, -1}
 
 #define PROC_NOBODY 65534 /* the user who owns nothing */
+#define PROC_KEEPER 65533 /* ... and one whose files that one cannot write */
 
 struct proc_opts {
 	int stdin_fd, stdout_fd, stderr_fd; /* 0: /dev/null for stdin, inherit for the others */
@@ -32,6 +33,13 @@ struct proc_opts {
 	bool apart;
 	const char *mnt; /* apart: the directory that it has as /mnt, or NULL */
 	int cgroup_fd; /* > 0: the directory of the cgroup that it starts in */
+	/*
+	 * For a program that serves a stranger's requests for files: up to two directories, then NULL. Where
+	 * we are root it becomes PROC_KEEPER, who may read all files, write to those below these directories
+	 * and open no device. Whoever we are, it makes no socket and no setuid file and gets no privileges by
+	 * running others. NULL: as we are.
+	 */
+	const char *const *writable;
 };
 
 /* Start argv[0] (looked up in PATH). The child dies with us (PR_SET_PDEATHSIG). 0 or -errno; exec failure is

@@ -17,7 +17,6 @@ struct lab_spec {
 	const char *kernel;       /* "default" or "newer" (NULL: default) */
 	const char *append;       /* more words for its command line, or NULL */
 	const char *out_dir;      /* results: writable in the lab at the same path, or NULL */
-	const char *rw_dir;       /* one more directory that is writable (the store), or NULL */
 	uint64_t timeout_ns;      /* of the whole lab; 0: none */
 	uint64_t cpu_ns;          /* without one: of its emulator's processor time; 0: none */
 	bool terminal;            /* the command gets a terminal; ours is set raw */

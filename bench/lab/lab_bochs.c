@@ -117,10 +117,12 @@ static int bochs_spawn(struct lab *lab, int disk_fd, int config_fd, int out_fd)
 	char *program = bochs_program(), *rc = xasprintf("/proc/self/fd/%d", config_fd);
 	char *argv[] = {program, "-q", "-f", rc, NULL};
 	int keep[] = {disk_fd, config_fd, lab->console_fd};
+	static const char *const nothing[] = {NULL};
 	struct proc_opts po = {.keep_fds = keep,
 			       .n_keep = ARRAY_SIZE(keep),
 			       .stdout_fd = out_fd,
 			       .stderr_fd = lab->log_fd,
+			       .writable = nothing,
 			       .new_group = true};
 	int err = proc_spawn(&lab->emulator, argv, &po);
 

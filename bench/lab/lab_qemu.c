@@ -136,7 +136,6 @@ static void add_shares(struct strlist *a, const struct lab *lab, const struct ma
 	}
 	add_share(a, boot->config, path_checkout(), "rw0");
 	add_share(a, boot->config, lab->spec->out_dir, "rw1");
-	add_share(a, boot->config, lab->spec->rw_dir, "rw2");
 	free(tree);
 }
 
@@ -190,17 +189,32 @@ static int open_disk(const struct lab *lab, const struct qemu_machine *is, int *
 	return errno_if(*fd < 0 || ftruncate(*fd, DISK_BYTES));
 }
 
+/* What the lab may write to, and QEMU with it: the shares, if it has any. */
+static void list_writable(const struct lab *lab, const char *dirs[3])
+{
+	const char *const all[] = {path_checkout(), lab->spec->out_dir};
+	unsigned n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(all) && lab->channel == LAB_TALKS; i++)
+		if (all[i])
+			dirs[n++] = all[i];
+	dirs[n] = NULL;
+}
+
 static int qemu_spawn(struct lab *lab, const struct machine_boot *boot, const struct qemu_machine *is,
 		      int peer_fd)
 {
 	int disk_fd = -1, err = open_disk(lab, is, &disk_fd), n = 2;
 	int keep[4] = {peer_fd, lab->console_fd};
+	const char *writable[3];
 	struct proc_opts po = {.keep_fds = keep,
 			       .stdout_fd = lab->log_fd,
 			       .stderr_fd = lab->log_fd,
+			       .writable = writable,
 			       .new_group = true};
 	struct strlist a = STRLIST_INIT;
 
+	list_writable(lab, writable);
 	if (lab->image_fd >= 0)
 		keep[n++] = lab->image_fd;
 	if (disk_fd >= 0)

@@ -2,23 +2,22 @@
 # For tests of bench lab from outside. A lab boot costs seconds: one serves several questions.
 
 setup() {
-	# Every QEMU and Bochs that a test starts writes down its number, so that one that lives on is found.
+	# Every QEMU and Bochs that a test starts goes by this name, so that one that lives on is found.
+	emulator=$BATS_TEST_TMPDIR/emulator
 	cat >"$BATS_TEST_TMPDIR/qemu" <<-EOF
-		#!/bin/sh
-		[ "\$1" = --version ] || echo \$\$ >>"$BATS_TEST_TMPDIR/pids"
-		exec ${EXITLAB_QEMU:-qemu-system-x86_64} "\$@"
+		#!/bin/bash
+		[ "\$1" = --version ] && exec ${EXITLAB_QEMU:-qemu-system-x86_64} "\$@"
+		exec -a "$emulator" ${EXITLAB_QEMU:-qemu-system-x86_64} "\$@"
 	EOF
 	chmod +x "$BATS_TEST_TMPDIR/qemu"
 	export EXITLAB_QEMU=$BATS_TEST_TMPDIR/qemu
 	cache=${EXITLAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/exitlab}
 	cat >"$BATS_TEST_TMPDIR/bochs" <<-EOF
-		#!/bin/sh
-		echo \$\$ >>"$BATS_TEST_TMPDIR/pids"
-		exec ${EXITLAB_BOCHS:-$cache/bochs/bochs} "\$@"
+		#!/bin/bash
+		exec -a "$emulator" ${EXITLAB_BOCHS:-$cache/bochs/bochs} "\$@"
 	EOF
 	chmod +x "$BATS_TEST_TMPDIR/bochs"
 	[ ! -x "${EXITLAB_BOCHS:-$cache/bochs/bochs}" ] || export EXITLAB_BOCHS=$BATS_TEST_TMPDIR/bochs
-	: >"$BATS_TEST_TMPDIR/pids"
 }
 
 # eventually SECONDS CMD...
@@ -32,11 +31,6 @@ eventually() {
 	return 1
 }
 
-started() { [ -s "$BATS_TEST_TMPDIR/pids" ]; }
+started() { pgrep -f "^$emulator "; }
 
-no_emulator() {
-	local pid
-	while read -r pid; do
-		! kill -0 "$pid" 2>/dev/null || return 1
-	done <"$BATS_TEST_TMPDIR/pids"
-}
+no_emulator() { ! started; }

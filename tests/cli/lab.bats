@@ -40,13 +40,33 @@ load lab
 	no_emulator
 }
 
-@test "Ctrl-C reaches the command; a second one ends the lab" {
-	local status=0
-	"$bench" lab exec -- sh -c 'trap "echo first; sleep 1000" INT; echo up; while :; do sleep 0.2; done' \
-		>"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" </dev/null 3>&- &
+# What the lab's QEMU has kept of root: it can read and write files, and those of the shares only.
+has_given_up_root() {
+	[ "$(awk '/^Uid:/ { print $2 $3 $4 $5 }' "/proc/$1/status")" = 65533655336553365533 ]
+	grep -q '^CapPrm:.000000000000000e$' "/proc/$1/status"
+	grep -q '^CapBnd:.000000000000000e$' "/proc/$1/status"
+	nsenter -t "$1" -m touch "$PWD/$O/lab-test" "$BATS_TEST_TMPDIR/share/other"
+	none nsenter -t "$1" -m touch "$BATS_TEST_TMPDIR/other" 2>/dev/null
+	none nsenter -t "$1" -m touch /other 2>/dev/null
+	none nsenter -t "$1" -m sh -c ': >/dev/null' 2>/dev/null
+	rm "$PWD/$O/lab-test"
+	[ "$(stat -c %u:%a "$BATS_TEST_TMPDIR/share/new")" = 65533:711 ]
+}
+
+@test "its QEMU keeps next to nothing; Ctrl-C reaches the command; a second one ends the lab" {
+	local status=0 emulator_pid
+	mkdir "$BATS_TEST_TMPDIR/share"
+	echo "a long line" >"$BATS_TEST_TMPDIR/share/ours"
+	"$bench" lab exec --out="$BATS_TEST_TMPDIR/share" -- sh -c 'trap "echo first; sleep 1000" INT
+		cd "$0" && echo short >ours && touch new && chmod 711 ours new && ! chmod u+s ours new && echo up; while :; do sleep 0.2; done' \
+		"$BATS_TEST_TMPDIR/share" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" </dev/null 3>&- &
 	pid=$!
 	eventually 60 grep -q up "$BATS_TEST_TMPDIR/out"
-	grep -q '^Seccomp:.2' "/proc/$(tail -1 "$BATS_TEST_TMPDIR/pids")/status"
+	[ "$(stat -c %a "$BATS_TEST_TMPDIR/share/ours") $(cat "$BATS_TEST_TMPDIR/share/ours")" = "711 short" ]
+	emulator_pid=$(started)
+	grep -q '^NoNewPrivs:.1' "/proc/$emulator_pid/status"
+	grep -q '^Seccomp_filters:.[2-9]' "/proc/$emulator_pid/status"
+	[ "$(id -u)" -ne 0 ] || has_given_up_root "$emulator_pid"
 	kill -INT $pid
 	eventually 20 grep -q first "$BATS_TEST_TMPDIR/out"
 	kill -INT $pid

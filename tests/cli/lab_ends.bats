@@ -28,6 +28,7 @@ leavings() {
 		pid=$!
 		if [ $moment = up ]; then
 			eventually 60 grep -q up "$BATS_TEST_TMPDIR/out"
+			started
 		else
 			sleep $moment
 		fi
@@ -35,7 +36,6 @@ leavings() {
 		wait $pid || true
 		eventually 5 no_emulator
 	done
-	started
 	after=$(leavings)
 	diff <(echo "$before") <(echo "$after")
 }

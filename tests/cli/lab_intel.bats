@@ -41,7 +41,6 @@ needs_bochs() {
 	needs_bochs
 	fails 124 'timed out after 300 ms' "$bench" lab exec --lab=intel --timeout=300ms -- true
 	no_emulator
-	: >"$BATS_TEST_TMPDIR/pids"
 	"$bench" lab exec --lab=intel -- sh -c 'echo up; sleep 1000' >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" </dev/null 3>&- &
 	pid=$!
 	eventually 60 started
@@ -51,7 +50,6 @@ needs_bochs() {
 	[ $status -eq 143 ]
 	grep -q "lab: interrupted" "$BATS_TEST_TMPDIR/err"
 	no_emulator
-	: >"$BATS_TEST_TMPDIR/pids"
 	"$bench" lab exec --lab=intel -- true >/dev/null 2>&1 </dev/null 3>&- &
 	pid=$!
 	eventually 60 started

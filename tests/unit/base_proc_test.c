@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -68,6 +69,55 @@ static void confined(void **state)
 	strbuf_free(&want);
 }
 
+/* Of root's powers those over files are left, and below one directory only. */
+static const char keeper_script[] =
+	"import os, socket, sys\n"
+	"def refused(call, *args):\n"
+	"    try: call(*args)\n"
+	"    except OSError: return True\n"
+	"status = dict(line.split(':\\t', 1) for line in open('/proc/self/status').read().splitlines())\n"
+	"assert refused(socket.socket)\n"
+	"assert status['NoNewPrivs'] == '1'\n"
+	"here, ours = sys.argv[1], sys.argv[1] + '/ours'\n"
+	"open(here + '/new', 'w').write('new')\n"
+	"for path in here + '/new', ours:\n"
+	"    os.chmod(path, 0o755)\n"
+	"    for mode in 0o4755, 0o2755: assert refused(os.chmod, path, mode)\n"
+	"    assert refused(lambda: os.chmod('/..' + path, 0o4755, dir_fd=os.open('/', os.O_RDONLY)))\n"
+	"    with open(path) as f: assert refused(os.fchmod, f.fileno(), 0o4755)\n"
+	"open(ours, 'w').write('changed')\n"
+	"if os.environ['ROOT'] == '0': sys.exit()\n"
+	"assert status['CapEff'] == status['CapBnd'] == '000000000000000e', status\n"
+	"assert os.getresuid() == os.getresgid() == (65533, 65533, 65533) and os.getgroups() == []\n"
+	"assert os.stat(here + '/new').st_uid == 65533\n"
+	"open('/etc/shadow').read()\n"
+	"for path in '/dev/null', here + '/../proc_test.other', '/etc/passwd': assert refused(open, path, 'a'), path\n"
+	"assert refused(os.chown, ours, 1, 1) and refused(os.kill, os.getppid(), 0)\n";
+
+static void keeps_to_files(void **state)
+{
+	char dir[] = "/tmp/proc_test.XXXXXX", path[64];
+	char *argv[] = {(char *)"/usr/bin/python3", (char *)"-c", (char *)keeper_script, dir, NULL};
+	const char *dirs[] = {dir, NULL};
+	struct proc_opts o = {.writable = dirs};
+	struct proc p;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/ours", dir);
+	fd = open(path, O_CREAT | O_WRONLY, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	setenv("ROOT", geteuid() ? "0" : "1", 1);
+	assert_int_equal(proc_spawn(&p, argv, &o), 0);
+	assert_int_equal(proc_wait(&p, LIMIT_NS), 0);
+	assert_int_equal(unlink(path), 0);
+	snprintf(path, sizeof(path), "%s/new", dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 /* Process 1 of its namespaces, which sees only itself, and has our death to fear all the same. */
 static void apart(void **state)
 {
@@ -109,6 +159,7 @@ int main(void)
 		cmocka_unit_test(ends),
 		cmocka_unit_test(confined),
 		cmocka_unit_test(apart),
+		cmocka_unit_test(keeps_to_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
