@@ -24,6 +24,7 @@ const struct job_key job_keys[] = {
 	{"port", JOB_U64, F(port), "5301", NULL, "TCP and UDP port of the peer"},
 	{"mtu", JOB_U64, F(mtu), "0", NULL, "0 leaves the driver's"},
 	{"tso", JOB_BOOL, F(tso), "on", NULL, "off: the guest sends frame by frame, TSO and GSO off"},
+	{"throttle", JOB_BOOL, F(throttle), "on", NULL, "off: the guest's card interrupts at once (rx-usecs 0), in sriov the peer's too"},
 	{"direction", JOB_WORD, F(direction), "tx", direction_words, "as the guest sees it"},
 	{"tool", JOB_WORD, F(tool), "engine", tool_words, "our engine, Debian's iperf3 (network) or fio (disk)"},
 	{"verify", JOB_WORD, F(verify), "sample", verify_words, "payload bytes that are compared"},

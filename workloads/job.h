@@ -38,6 +38,7 @@ struct workload_job {
 	uint64_t port;	   /* control and data connections; iperf3 uses the next one */
 	uint64_t mtu;	   /* 0: leave it */
 	bool tso;	   /* off: the guest's stack hands over frames, not large segments */
+	bool throttle;	   /* off: the interface's interrupts are not put off */
 	int direction;	   /* enum job_direction */
 	int tool;	   /* enum job_tool */
 	int verify;	   /* enum job_verify */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
@@ -204,5 +206,28 @@ out:
 	rtnl_link_put(old);
 	rtnl_link_put(change);
 	nl_socket_free(sk);
+	return err;
+}
+
+int link_coalesce_swap(void *arg)
+{
+	struct link_coalesce *l = arg;
+	struct ethtool_coalesce c = {.cmd = ETHTOOL_GCOALESCE};
+	struct ifreq ifr = {.ifr_data = (void *)&c};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err;
+	unsigned was;
+
+	if (fd < 0)
+		return -errno;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", l->name);
+	err = errno_if(ioctl(fd, SIOCETHTOOL, &ifr));
+	was = c.rx_coalesce_usecs;
+	c.cmd = ETHTOOL_SCOALESCE;
+	c.rx_coalesce_usecs = l->rx_usecs;
+	if (!err)
+		err = errno_if(ioctl(fd, SIOCETHTOOL, &ifr));
+	if (!err)
+		l->rx_usecs = was;
+	close(fd);
 	return err;
 }

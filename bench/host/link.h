@@ -28,5 +28,11 @@ struct link_setup {
 };
 int link_setup(void *arg);
 int link_move(const char *name, int ns_fd);
+/* How long the interrupt of a received frame may be put off; the value that was. For netns_run. */
+struct link_coalesce {
+	const char *name;
+	unsigned rx_usecs;
+};
+int link_coalesce_swap(void *arg);
 
 #endif

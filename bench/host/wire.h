@@ -23,6 +23,8 @@
 struct wire_card {
 	char name[16];
 	bool was_up;
+	bool unthrottled;  /* its interrupts are not put off; */
+	unsigned rx_usecs; /* so long they were */
 };
 
 struct wire {
@@ -52,6 +54,8 @@ int wire_leave_tap(struct wire *w);
  * VLAN, 0: none. -EBUSY for a card that this host uses.
  */
 int wire_cards(struct wire *w, const char *peer_nic, const char *own_nic, int vlan, bool ipv6);
+/* The peer's card, where this machine has it, interrupts at once while it is there. 0 or -errno (logged). */
+int wire_throttle_off(struct wire *w);
 /* The real wire with a TAP for the VMM: own_nic and the TAP are ports of a switch in a namespace of its own.
  */
 int wire_switched(struct wire *w, unsigned queues, const char *peer_nic, const char *own_nic, bool ipv6);

@@ -73,6 +73,7 @@ static int return_card(void *arg)
 static void give_back(struct wire_card *card, int ns_fd, int home)
 {
 	struct return_job j = {card->name, home};
+	struct link_coalesce c = {card->name, card->rx_usecs};
 
 	if (!*card->name)
 		return;
@@ -82,7 +83,9 @@ static void give_back(struct wire_card *card, int ns_fd, int home)
 		log_debug("%s: not there to come back", card->name);
 	else if (card->was_up)
 		link_up(card->name);
-	*card->name = '\0';
+	if (card->unthrottled)
+		link_coalesce_swap(&c);
+	*card = (struct wire_card){0};
 }
 
 void wire_give_back(struct wire *w)
@@ -180,6 +183,23 @@ int wire_cards(struct wire *w, const char *peer_nic, const char *own_nic, int vl
 	if (w->agent_ns < 0)
 		return w->agent_ns;
 	return move_card(&w->own_card, own_nic, w->agent_ns, &own);
+}
+
+/* It is the lab's own card, so nothing outlasts a lab that is killed. */
+int wire_throttle_off(struct wire *w)
+{
+	struct wire_card *card = &w->peer_card;
+	struct link_coalesce c = {card->name, 0};
+	int err;
+
+	if (!*card->name)
+		return 0;
+	err = netns_run(&w->peer_ns, link_coalesce_swap, &c);
+	if (err)
+		log_error("%s: interrupt throttling cannot be switched off: %s", card->name, strerror(-err));
+	card->unthrottled = !err;
+	card->rx_usecs = c.rx_usecs;
+	return err;
 }
 
 int wire_peer_card(const char *nic)

@@ -44,6 +44,8 @@ void knobs_set(struct knobs *ks, const char *name, const char *value);
 void knob_translate(const char **name, const char **value);
 /* Name known, value one of those allowed, mode fits: 0, else -EINVAL with one logged line. */
 int knob_check(const char *name, const char *value, const struct mode *mode);
+/* The word of observer= with which every step is kept, for bench life. */
+#define OBSERVER_LIFE "life"
 /* One of words, which sep parts. */
 bool knob_word_in(const char *words, char sep, const char *word);
 /* The modes that have it, blank-separated; "" for all. Caller frees. */

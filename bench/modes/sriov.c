@@ -54,6 +54,8 @@ static int sriov_make(struct device_path *p, const struct path_want *want)
 	err = net_peer_card(want, p->sriov.pf, &peer);
 	if (!err)
 		err = wire_cards(&p->wire, peer, NULL, vlan, want->ipv6);
+	if (!err && !knobs_on(want->knobs, "throttle", true))
+		err = wire_throttle_off(&p->wire);
 	free(peer);
 	return err;
 }

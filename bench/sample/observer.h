@@ -8,6 +8,7 @@
 #define BENCH_SAMPLE_OBSERVER_H
 
 #include "base/proc.h"
+#include "bench/modes/knobs.h"
 
 struct observer {
 	struct proc tool;
@@ -17,8 +18,7 @@ struct observer {
 
 /* The probes, attached and taken off again before the guest runs: what "probes off" leaves behind. */
 #define OBSERVER_DETACHED "detached"
-/* The probes, and every step of the window besides: bench life. */
-#define OBSERVER_LIFE "life"
+/* OBSERVER_LIFE: the probes, and every step of the window besides. */
 
 #define OBSERVER_INIT {PROC_INIT, -1, NULL}
 

@@ -3,12 +3,12 @@
 # --deterministic: five repetitions agree in every count and every virtual time, one of them while both cores are kept
 # busy; and one port read added per transaction in the guest is found as exactly so many exits.
 #
-#   tests/soak/deterministic.sh [NAME...]               boot, paths, sriov, latency, disks, extra (default: all)
+#   tests/soak/deterministic.sh [NAME...]               boot, paths, sriov, latency, disks, life, extra (default: all)
 #   tests/soak/deterministic.sh --lab=intel [NAME...]   boot and memory under both kinds of paging, cost, paths (default: all)
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 : "${O:=build}" "${REPS:=5}"
-where=--deterministic cases='boot paths sriov latency disks extra' paging=
+where=--deterministic cases='boot paths sriov latency disks life extra' paging=
 [ "${1:-}" != --lab=intel ] || { where=$1 cases='boot cost memory paths' paging='--set=paging=nested,shadow'; shift; }
 dir=$(mktemp -d)
 : "${STORE:=$dir/store}"
@@ -63,6 +63,13 @@ extra() {
 	[ "$found" = "0 $work" ] || complain "extra: expected 0 and $work"
 }
 
+# The steps of a packet's life add up to what the guest measured, within 5 %, on each path and by both VMMs.
+life() {
+	"$O"/bench life e1000,virtio,vhost,vhost-user,sriov --store="$STORE" >"$dir/life.txt" 2>"$dir/life.log" || complain "life"
+	"$O"/bench life virtio,vhost --vmm=qemu --store="$STORE" >>"$dir/life.txt" 2>>"$dir/life.log" || complain "life of QEMU's"
+	grep -E '^(the life|sum)' "$dir/life.txt"
+}
+
 # shellcheck disable=SC2086 # lists
 for w in ${*:-$cases}; do
 	case $w in
@@ -76,6 +83,7 @@ for w in ${*:-$cases}; do
 		same disk-latency blk-latency --mode=ide,nvme,virtio-blk,vhost-user-blk --work=100
 		same disk-sync blk-sync --mode=ide,nvme,virtio-blk --work=50
 		;;
+	life) life ;;
 	extra) extra ;;
 	*) echo "deterministic: no case $w" >&2; exit 2 ;;
 	esac

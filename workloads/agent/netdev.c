@@ -147,6 +147,24 @@ static int tso_off(int sock, const char *name)
 	return 0;
 }
 
+/*
+ * Each frame has its interrupt at once: the time between two is neither fixed nor found by the driver. Of an
+ * interface that is up: igbvf begins to find its own anew with what it has when it is opened.
+ */
+static int throttle_off(int sock, const char *name)
+{
+	struct ethtool_coalesce c = {.cmd = ETHTOOL_GCOALESCE};
+	struct ifreq ifr = {.ifr_data = (void *)&c};
+	int err = link_request(sock, SIOCETHTOOL, name, &ifr);
+
+	c.cmd = ETHTOOL_SCOALESCE;
+	c.use_adaptive_rx_coalesce = c.use_adaptive_tx_coalesce = 0;
+	c.rx_coalesce_usecs = 0;
+	if (err)
+		return err;
+	return link_request(sock, SIOCETHTOOL, name, &ifr);
+}
+
 static int set_addr4(int sock, const char *name, const char *ip, unsigned prefix)
 {
 	struct ifreq ifr = {0};
@@ -238,6 +256,11 @@ static int configure_link(struct agent *a, int sock)
 	err = set_up(sock, a->ifname);
 	if (err)
 		return agent_fail(err, "%s: cannot be brought up: %s", a->ifname, strerror(-err));
+	if (!a->job.throttle)
+		err = throttle_off(sock, a->ifname);
+	if (err)
+		return agent_fail(err, "%s: interrupt throttling cannot be switched off: %s", a->ifname,
+				  strerror(-err));
 	return 0;
 }
 
