@@ -53,6 +53,9 @@ void dom0_start(void)
 		return;
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
 		make_dirs(dirs[i]);
+	/* By its old name, which a root file system brings along, and a sealed lab has none. */
+	if (symlink("/run", "/var/run") && errno != EEXIST)
+		fail("make", "/var/run");
 	if (mount("xenfs", "/proc/xen", "xenfs", 0, NULL))
 		fail("mount", "/proc/xen");
 	for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++)
