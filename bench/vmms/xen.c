@@ -87,6 +87,9 @@ static int xen_command(const struct vmm_want *w, struct strlist *a)
 	return 0;
 }
 
+/* The C library loads it when xl ends a thread. */
+static const char *const carry[] = {"/lib/x86_64-linux-gnu/libgcc_s.so.1", NULL};
+
 const struct vmm_adapter adapter_xen = {
 	.name = "xen",
 	.summary = "a domain of the Xen below: xen:pv (default) or xen:pvh; in --lab=xen, or in dom0",
@@ -97,6 +100,7 @@ const struct vmm_adapter adapter_xen = {
 	.guests = GUEST_LINUX,
 	.cmdline = "console=hvc0",
 	.spellings = vmm_no_spellings,
+	.carry = carry,
 	.program = xen_program,
 	.version_word = "--version",
 	.get = "run make",
