@@ -179,11 +179,54 @@ static double resampled_median(const double *s, size_t n, uint32_t *count, struc
 	return (first + s[i]) / 2;
 }
 
+/* Hoare's FIND: value number k comes where sorting would put it, none greater before it, none less after. */
+static void place_value(double *t, ptrdiff_t n, ptrdiff_t k)
+{
+	ptrdiff_t low = 0, high = n - 1;
+
+	while (low < high) {
+		ptrdiff_t i = low, j = high;
+		double pivot = t[k];
+
+		while (i <= j) {
+			while (t[i] < pivot)
+				i++;
+			while (pivot < t[j])
+				j--;
+			if (i <= j) {
+				double v = t[i];
+
+				t[i++] = t[j];
+				t[j--] = v;
+			}
+		}
+		if (j < k)
+			low = i;
+		if (k < i)
+			high = j;
+	}
+}
+
+/* As sorted_quantile, of values in any order, which change places: a bootstrap asks two of ten thousand. */
+static double placed_quantile(double *t, size_t n, double q)
+{
+	size_t i = (size_t)(q * (double)(n - 1));
+
+	place_value(t, (ptrdiff_t)n, (ptrdiff_t)i);
+	for (size_t k = i + 2; k < n; k++)
+		if (t[k] < t[i + 1]) {
+			double v = t[k];
+
+			t[k] = t[i + 1];
+			t[i + 1] = v;
+		}
+	return sorted_quantile(t, n, q);
+}
+
 static void take_quantiles(struct interval *ci, double *t, size_t n)
 {
-	qsort(t, n, sizeof(*t), stats_by_value);
-	ci->low = sorted_quantile(t, n, 0.025);
-	ci->high = sorted_quantile(t, n, 0.975);
+	ci->low = placed_quantile(t, n, 0.025);
+	ci->high = placed_quantile(t, n, 0.975);
 }
 
 struct interval stats_difference_ci(const double *a, size_t na, const double *b, size_t nb,

@@ -14,7 +14,7 @@ cd "$(dirname "$0")/../.." || exit 1
 status=0
 for t in analysis_stats analysis_compare analysis_gate analysis_ab analysis_changepoint; do
 	echo "# $t"
-	EXITLAB_SOAK=1 timeout 1200 "$O/tests/unit/${t}_test" 2>&1 | { grep -vE '^\[' || true; }
+	(ulimit -t 1200; EXITLAB_SOAK=1 exec "$O/tests/unit/${t}_test" 2>&1) | { grep -vE '^\[' || true; }
 	[ "${PIPESTATUS[0]}" -eq 0 ] || { echo "FAILED: $t"; status=1; }
 done
 echo "# store, 200 kills"
