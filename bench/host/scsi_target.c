@@ -101,18 +101,26 @@ static int make_target(struct journal *j, const char *wwpn, unsigned number, con
 	return err;
 }
 
-int scsi_target_make(struct journal *j, const struct medium *m, unsigned unit, char **wwpn)
+int scsi_target_make(struct journal *j, const struct medium *m, unsigned unit, struct scsi_target *t)
 {
 	unsigned number = (unsigned)getpid() * UNITS_MAX + unit;
 	char *hba = xasprintf(TARGETS "/core/iblock_%u", number), *store = xasprintf("%s/exitlab", hba);
 	int err = find_configfs();
 
-	*wwpn = xasprintf(WWPN_TARGET "%09x", number);
+	t->wwpn = xasprintf(WWPN_TARGET "%09x", number);
+	t->commands = xasprintf("%s/statistics/scsi_lu/num_cmds", store);
 	if (!err)
 		err = make_backstore(j, hba, store, m->path);
 	if (!err)
-		err = make_target(j, *wwpn, number, store);
+		err = make_target(j, t->wwpn, number, store);
 	free(store);
 	free(hba);
 	return err;
+}
+
+void scsi_target_free(struct scsi_target *t)
+{
+	free(t->wwpn);
+	free(t->commands);
+	t->wwpn = t->commands = NULL;
 }

@@ -50,8 +50,7 @@ void path_undo(struct device_path *p)
 	if (p->mode->undo)
 		p->mode->undo(p);
 	medium_close(&p->medium); /* after what uses it */
-	free(p->target);
-	p->target = NULL;
+	scsi_target_free(&p->target);
 	if (p->socket)
 		unlink(p->socket);
 	free(p->socket);

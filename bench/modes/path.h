@@ -10,6 +10,7 @@
 #include "base/iommu.h"
 #include "base/proc.h"
 #include "bench/host/medium.h"
+#include "bench/host/scsi_target.h"
 #include "bench/host/sriov.h"
 #include "bench/host/wire.h"
 #include "bench/modes/knobs.h"
@@ -45,7 +46,7 @@ struct device_path {
 	struct proc helper;
 	char *socket;              /* of the helper */
 	bool foreign_helper;       /* who serves it is not ours, and counts nothing that we could read */
-	char *target;              /* of the kernel's SCSI, by its name */
+	struct scsi_target target; /* of the kernel's SCSI */
 	int cgroup_fd;             /* that the agent starts in, or -1 */
 	struct journal *journal;   /* of what the kernel does not clean up by itself */
 };

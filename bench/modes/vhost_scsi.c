@@ -4,7 +4,6 @@
 
 #include "base/journal.h"
 #include "base/log.h"
-#include "bench/host/scsi_target.h"
 #include "bench/modes/block.h"
 
 static const char *const vhost_scsi_modules[] = {"virtio_pci", "virtio_scsi", "sd_mod", NULL};

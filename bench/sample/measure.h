@@ -15,7 +15,9 @@ struct observed {
 	uint64_t boot_ns;               /* power-on to the agent's first word; 0: not seen */
 	bool whole_boot;                /* the window is the boot */
 	bool open_ends;                 /* the load was in flight at the window's edges */
-	bool foreign_helper; /* who serves the disk counts nothing for us */
+	bool foreign_helper; /* who serves the disk counts nothing in our VMM's page */
+	const uint64_t
+		*commands; /* that the kernel's target counted until the window and until its end, or NULL */
 	bool contained; /* no VM, but namespaces: no exits, which the table says */
 	bool translated; /* a VM without KVM: no exits, and nobody sees its marker */
 };
@@ -45,8 +47,8 @@ void measure_join_vms(struct record_sample *vm, unsigned n);
 bool measure_cross_check(const struct observed *o, json_t *checks);
 /*
  * The requests and flushes that the guest's kernel (or our driver) counted at the disk against those that
- * the VMM's queues got: not one more, not one less, none of them bad. Adds the check where there are both;
- * false: they disagree.
+ * the VMM's queues got: not one more, not one less, none of them bad; or the requests against the commands
+ * of the kernel's target. Adds the check where there are both; false: they disagree.
  */
 bool measure_disk_check(const struct observed *o, json_t *checks);
 

@@ -222,6 +222,8 @@ static int boot_measure(struct vm_boot *b, struct record_sample *s)
 	o.contained = b->cell->mode->apart;
 	o.translated = b->cell->vmm && !cell_uses_kvm(b->cell);
 	o.foreign_helper = b->path.foreign_helper;
+	if (b->n_commands == ARRAY_SIZE(b->commands))
+		o.commands = b->commands;
 	if (b->cell->vmm && b->cell->vmm->ours && !stats_page_copy(b->stats_fd, b->stats, sizeof(*b->stats)))
 		o.stats = b->stats;
 	return measure_sample(&o, s, &b->error);

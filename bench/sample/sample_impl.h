@@ -72,6 +72,8 @@ struct vm_boot {
 	uint64_t boot_ns, deadline_ns;
 	uint64_t job_end_ns;       /* the deadline of the job, which notes do not put off */
 	uint64_t logs_ns;          /* when the sizes of the logs were last checked */
+	uint64_t commands[2];      /* that the kernel's target had before the window and behind it */
+	unsigned n_commands;       /* of these two, that are known */
 	bool ready; /* the agent has said that its device and its peer are there */
 	bool open;  /* the agent can still be heard */
 	bool done;  /* the agent has said all that it has to say */

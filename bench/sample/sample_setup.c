@@ -18,7 +18,8 @@ int boot_make_job(struct vm_boot *b)
 {
 	if (cell_job(b->cell, b->want->args, &b->job))
 		return boot_fail(b, -EINVAL, "the job is not sound");
-	b->job.start_together = cell_vms(b->cell) > 1;
+	/* What serves the disk counts all commands: there is a moment without any before the window. */
+	b->job.start_together = cell_vms(b->cell) > 1 || b->path.target.commands;
 	if (boot_is_vfio(b) || b->want->real_wire) /* all peers of the VMs share one namespace */
 		b->job.port += PEER_PORTS * b->vm;
 	if (boot_has_net(b)) {

@@ -118,6 +118,15 @@ static void on_region(struct vm_boot *b, const struct agent_line *l)
 		probes_name_region(b->probes, boot_vmm_pid(b), &r);
 }
 
+/* Nothing is with the disk: the agent waits, or has begun to tell what was. */
+static void note_commands(struct vm_boot *b, unsigned edge)
+{
+	const char *path = b->path.target.commands;
+
+	if (path && b->n_commands == edge && !file_read_u64(path, &b->commands[edge]))
+		b->n_commands++;
+}
+
 static void on_line(struct vm_boot *b, const char *text)
 {
 	static struct agent_line l;
@@ -143,6 +152,8 @@ static void on_line(struct vm_boot *b, const char *text)
 		on_note(b);
 	else if (l.kind == LINE_DONE)
 		on_done(b);
+	if (l.kind == LINE_METRIC)
+		note_commands(b, 1);
 }
 
 /* What a line counts beside its bytes, for its time stamp in the log. */
@@ -279,6 +290,8 @@ static bool let_all_go(struct vm_boot *boots, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		if (!boots[i].ready && !boots[i].done)
 			return false;
+	for (unsigned i = 0; i < n; i++)
+		note_commands(&boots[i], 0);
 	for (unsigned i = 0; i < n; i++)
 		if (boots[i].job.start_together && fd_write_all(boots[i].agent_fd[0], "go\n", 3))
 			boot_fail(&boots[i], -EPIPE, "the guest could not be let go");

@@ -80,7 +80,7 @@ static int add_disk(const struct vmm_want *w, const char *mode, struct strlist *
 	}
 	/* The helper, if there is one, has the medium; or the kernel. */
 	if (w->path->mode->server == SERVER_KERNEL)
-		strbuf_addf(&sb, "mode=%s,wwpn=%s", mode, w->path->target);
+		strbuf_addf(&sb, "mode=%s,wwpn=%s", mode, w->path->target.wwpn);
 	else if (w->path->mode->server == SERVER_HELPER)
 		strbuf_addf(&sb, "mode=%s,path=%s", mode, w->path->socket);
 	else

@@ -266,7 +266,7 @@ static int add_vhost_scsi(const struct vmm_want *w, const struct vmm_adapter *vm
 		strbuf_adds(&sb, "vhost-scsi");
 	else
 		strbuf_adds(&sb, "vhost-scsi-pci,disable-legacy=on");
-	strbuf_addf(&sb, ",wwpn=%s,num_queues=%u", w->path->target,
+	strbuf_addf(&sb, ",wwpn=%s,num_queues=%u", w->path->target.wwpn,
 		    (unsigned)knobs_u64(w->knobs, "queues", 1));
 	add_virtio_switches(w, &sb);
 	return add_device(w, vmm, &sb, a);

@@ -222,7 +222,7 @@ int vmm_check(const struct vmm_adapter *vmm, const char *variant, const struct m
 	path.socket = nothing;
 	path.sriov.vf_addr = nothing;
 	path.medium.path = nothing;
-	path.target = nothing;
+	path.target.wwpn = nothing;
 	err = vmm->command(&w, &args);
 	strlist_free(&args);
 	return err;

@@ -239,6 +239,37 @@ static void requests_of_a_disk(void **state)
 	}
 }
 
+/* Whoever the VMM is: the kernel's target counts by itself. */
+static void commands_of_a_target(void **state)
+{
+	static const struct {
+		uint64_t commands[2];
+		bool open_ends;
+		int err;
+	} cases[] = {
+		{{17, 57}, false, 0},
+		{{17, 56}, false, -EIO},
+		{{17, 58}, false, -EIO},
+		{{58, 17}, false, -EIO},
+		{{17, 99}, true, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct observed o = {.commands = cases[i].commands,
+				     .foreign_helper = true,
+				     .open_ends = cases[i].open_ends};
+		struct record_sample s = {.ok = true};
+		char *why = NULL;
+
+		o.agent = json_pack("{s:i, s:i, s:i}", "ios", 40, "flushes", 0, "window_ns", 1000);
+		assert_int_equal(measure_sample(&o, &s, &why), cases[i].err);
+		json_decref(members_write(&sample_members, &s));
+		json_decref(o.agent);
+		free(why);
+	}
+}
+
 /* Of each part the exits between its edges, without the edge's own; where edges are missing, no numbers. */
 static void parts_of_a_window(void **state)
 {
@@ -344,6 +375,7 @@ int main(void)
 		cmocka_unit_test(unseen_is_absent),
 		cmocka_unit_test(a_boot_ends_at_its_marker),
 		cmocka_unit_test(requests_of_a_disk),
+		cmocka_unit_test(commands_of_a_target),
 		cmocka_unit_test(parts_of_a_window),
 		cmocka_unit_test(known_operations_are_counted_twice),
 		cmocka_unit_test(xen_is_counted),

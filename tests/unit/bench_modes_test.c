@@ -166,7 +166,7 @@ static char *command_line(const struct vmm_adapter *vmm, const struct mode *mode
 	path.medium.path = (char *)"/dev/d0";
 	path.medium.is_device = true;
 	path.socket = mode->server == SERVER_HELPER ? (char *)"sock" : NULL;
-	path.target = (char *)"naa.1";
+	path.target.wwpn = (char *)"naa.1";
 	if (!vmm->command(&w, &a)) {
 		for (size_t i = 0; i < a.n; i++) {
 			char *longer = xasprintf("%s %s", all, a.v[i]);

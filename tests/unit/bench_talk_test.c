@@ -167,6 +167,30 @@ static void one_budget_a_sample(void **state)
 	}
 }
 
+/* What serves the disk counts: read before the guest is let go, and when it begins to tell. */
+static void commands_of_the_window(void **state)
+{
+	static const struct talk t = {HELLO "exitlab metric early 1\nexitlab ready\n",
+				      "exitlab metric m%u 1\nexitlab done\n", 3, 50000};
+	char go[3], *path;
+	int peek;
+
+	(void)state;
+	start();
+	path = xasprintf("%s/num_cmds", rig.dir);
+	assert_int_equal(file_write_atomic(path, "17\n", 3), 0);
+	rig.boot.path.target.commands = path;
+	rig.boot.job.start_together = true;
+	peek = dup(rig.boot.agent_fd[1]);
+	assert_int_equal(converse(&t), 0);
+	assert_int_equal(rig.boot.n_commands, 2);
+	assert_int_equal(rig.boot.commands[0], 17);
+	assert_int_equal(read(peek, go, sizeof(go)), 3); /* it was let go */
+	close(peek);
+	end();
+	free(path);
+}
+
 /* A guest that writes to its console as fast as it can fills this machine's disk otherwise. */
 static void logs_are_bounded(void **state)
 {
@@ -191,6 +215,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_budget_a_sample),
 		cmocka_unit_test(logs_are_bounded),
+		cmocka_unit_test(commands_of_the_window),
 	};
 
 	log_init("test", LOG_ERROR);

@@ -125,7 +125,8 @@ static void report_device(const struct blk_load *l, const struct disk_count *a, 
 	uint64_t flushes = b->flushes - a->flushes;
 	bool counts = device_counts(b);
 
-	moved = sub_floor(moved, l->flushes);
+	if (flushes) /* else the disk has no cache, and a flush ended before it was counted */
+		moved = sub_floor(moved, l->flushes);
 	report_metric("ios", (double)(counts ? moved + flushes : l->ios));
 	report_metric("flushes", (double)(counts ? flushes : l->flushes));
 	if (moved)
