@@ -91,7 +91,7 @@ bool args_vhost_user(const struct args *a)
 
 bool args_share_memory(const struct args *a)
 {
-	return a->share_memory || args_vhost_user(a);
+	return a->share_memory || args_vhost_user(a) || list_has(&a->disk, "mode=vdpa");
 }
 
 static int parse_stats(struct args *a)

@@ -67,7 +67,7 @@ static int add_net(struct vm *vm, const struct args *a, const char *text)
 static int add_disk(struct vm *vm, const struct args *a, const char *text)
 {
 	static const char *const modes[] = {"virtio-blk",     "nvme",	    "ide",
-					    "vhost-user-blk", "vhost-scsi", NULL};
+					    "vhost-user-blk", "vhost-scsi", "vdpa", NULL};
 	char *full = disk_opts_text(text);
 	struct dev_opts *o;
 	int mode = 0, err = dev_opts_parse(&o, full);
@@ -278,6 +278,8 @@ static unsigned sandbox_parts(const struct args *a)
 
 		if (strstr(disk, "mode=vhost-scsi"))
 			parts |= SANDBOX_VHOST_SCSI;
+		else if (strstr(disk, "mode=vdpa"))
+			parts |= SANDBOX_VDPA;
 		else if (!strstr(disk, "mode=vhost-user-blk")) /* whose files are another process's */
 			parts |= SANDBOX_DISK;
 	}

@@ -20,6 +20,7 @@ enum workload_need {
 	NEED_BRD = 1 << 8,
 	NEED_VHOST_SCSI = 1 << 11,
 	NEED_NVME_VF = 1 << 12, /* an NVMe controller with virtual functions */
+	NEED_VDPA = 1 << 13, /* vhost-vdpa and VDUSE */
 	NEED_KVM_XEN = 1 << 9, /* a KVM that takes Xen's hypercalls */
 	NEED_XEN = 1 << 10, /* to be dom0 of Xen */
 	NEED_LAB = 1 << 6, /* changes what other users of this machine's KVM would notice */

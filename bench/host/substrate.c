@@ -117,6 +117,11 @@ static bool has_vhost_scsi(void)
 	return file_exists("/dev/vhost-scsi") || kmod_exists("vhost_scsi");
 }
 
+static bool has_vdpa(void)
+{
+	return kmod_exists("vduse") && kmod_exists("vhost_vdpa");
+}
+
 static bool has_vfio(void)
 {
 	struct dirent *e;
@@ -168,6 +173,7 @@ unsigned host_lacks(unsigned needs, char **why)
 		{NEED_TAP, tap_works, "no /dev/net/tun"},
 		{NEED_VHOST, has_vhost, "no /dev/vhost-net"},
 		{NEED_VHOST_SCSI, has_vhost_scsi, "its kernel has no module vhost_scsi"},
+		{NEED_VDPA, has_vdpa, "its kernel has no modules vduse and vhost_vdpa; Debian's has from 6.12 on"},
 		{NEED_VFIO, has_vfio, "no IOMMU groups: switch it on (firmware, intel_iommu=on or amd_iommu=on)"},
 		{NEED_XEN, has_xen, "it is not dom0 of Xen"},
 		{NEED_NULL_BLK, has_null_blk, "its kernel has no module null_blk; --medium=file needs none"},

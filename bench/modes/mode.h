@@ -35,6 +35,7 @@ enum server {
 	SERVER_VMM,
 	SERVER_KERNEL, /* vhost: a thread of the host's kernel */
 	SERVER_HELPER, /* another process, over a socket */
+	SERVER_VDPA,   /* a device of the kernel's that speaks virtio, behind which there may be a process */
 	SERVER_DEVICE, /* the hardware itself */
 };
 
@@ -69,6 +70,7 @@ struct mode {
 	int (*make)(struct device_path *path, const struct path_want *want);
 	/* The program of others that make or serve runs, for a lab that has to carry it; NULL: none. */
 	const char *(*helper_program)(const struct knobs *knobs);
+	const char *const *carry; /* and more of them; NULL: none */
 	/* Starts path->helper. */
 	int (*serve)(struct device_path *path, const struct path_want *want);
 	/* Undoes what path_undo does not, after the VMM's end and when make has failed half-way. */

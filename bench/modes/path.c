@@ -22,7 +22,7 @@ void path_init(struct device_path *p, const struct mode *mode)
 		.medium = MEDIUM_INIT,
 		.faults = IOMMU_WATCH_INIT,
 		.helper = PROC_INIT,
-		.foreign_helper = mode->server == SERVER_KERNEL || mode->server == SERVER_DEVICE,
+		.foreign_helper = mode->server != SERVER_VMM && mode->server != SERVER_HELPER,
 		.cgroup_fd = -1,
 	};
 	memset(p->wire.tap_fd, -1, sizeof(p->wire.tap_fd));
@@ -41,12 +41,12 @@ int path_fds(const struct device_path *p, int *fd)
 
 void path_undo(struct device_path *p)
 {
+	if (p->journal) /* while the helper can still let go of what it has in the kernel */
+		journal_close(p->journal);
+	p->journal = NULL;
 	proc_end(&p->helper, NSEC_PER_SEC);
 	wire_close(&p->wire);
 	close_fd(&p->cgroup_fd);
-	if (p->journal)
-		journal_close(p->journal);
-	p->journal = NULL;
 	if (p->mode->undo)
 		p->mode->undo(p);
 	medium_close(&p->medium); /* after what uses it */

@@ -47,6 +47,7 @@ struct device_path {
 	char *socket;              /* of the helper */
 	bool foreign_helper;       /* who serves it is not ours, and counts nothing that we could read */
 	struct scsi_target target; /* of the kernel's SCSI */
+	char *vdpa;                /* the device file that serves the rings */
 	int cgroup_fd;             /* that the agent starts in, or -1 */
 	struct journal *journal;   /* of what the kernel does not clean up by itself */
 };

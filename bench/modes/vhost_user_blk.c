@@ -66,22 +66,8 @@ static int check_foreign(const struct path_want *want)
 	return -ENOTSUP;
 }
 
-static void add_blockdev(const struct device_path *p, const struct path_want *want, struct strlist *a)
-{
-	const char *driver = "file", *aio = "io_uring";
-
-	if (p->medium.is_device)
-		driver = "host_device";
-	if (!strcmp(knobs_get(want->knobs, "engine", ""), "sync"))
-		aio = "threads";
-	strlist_add(a, "--blockdev");
-	strlist_addf(a, "driver=%s,node-name=m0,filename=%s,cache.direct=on,discard=unmap,aio=%s", driver,
-		     p->medium.path, aio);
-}
-
 static int serve_foreign(struct device_path *p, const struct path_want *want)
 {
-	const char *poll_us = knobs_get(want->knobs, "poll_us", NULL);
 	struct strlist argv = STRLIST_INIT;
 	struct proc_opts o = {0};
 	int err = check_foreign(want);
@@ -89,13 +75,7 @@ static int serve_foreign(struct device_path *p, const struct path_want *want)
 	if (err)
 		return err;
 	p->foreign_helper = true;
-	strlist_add(&argv, storage_daemon_program());
-	strlist_add(&argv, "--object");
-	if (poll_us)
-		strlist_addf(&argv, "iothread,id=io0,poll-max-ns=%s000", poll_us);
-	else
-		strlist_add(&argv, "iothread,id=io0");
-	add_blockdev(p, want, &argv);
+	block_storage_daemon(p, want, &argv);
 	strlist_add(&argv, "--export");
 	strlist_addf(&argv,
 		     "type=vhost-user-blk,id=e0,node-name=m0,writable=on,iothread=io0,num-queues=%u,"

@@ -589,10 +589,10 @@ unsigned plan_needs(const struct plan *p)
 	return needs;
 }
 
-/* Debian's usual kernel is built without CONFIG_KVM_XEN. */
+/* Debian's usual kernel is built without CONFIG_KVM_XEN and CONFIG_VDPA_USER. */
 const char *plan_lab_kernel(const struct plan *p)
 {
-	return plan_needs(p) & NEED_KVM_XEN ? "newer" : NULL;
+	return plan_needs(p) & (NEED_KVM_XEN | NEED_VDPA) ? "newer" : NULL;
 }
 
 bool plan_real_wire(const struct plan *p)

@@ -113,6 +113,8 @@ static int load_cargo(struct cargo *c, const struct plan *p, const char *kernel_
 		cargo_add_program(c, tool_program(knobs_get(&p->cell[i].knobs, "tool", "engine")));
 		if (mode->helper_program)
 			cargo_add_program(c, mode->helper_program(&p->cell[i].knobs));
+		for (const char *const *f = mode->carry; f && *f; f++)
+			cargo_add_program(c, *f);
 		tools |= !!observer_program(knobs_get(&p->cell[i].knobs, "observer", ""));
 	}
 	for (size_t i = 0; tools && observer_names[i]; i++)

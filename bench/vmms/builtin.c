@@ -55,6 +55,8 @@ static const char *builtin_disk_mode(const struct mode *mode)
 		return "vhost-user-blk";
 	if (mode->front == FRONT_VIRTIO_SCSI && mode->server == SERVER_KERNEL)
 		return "vhost-scsi";
+	if (mode->front == FRONT_VIRTIO_BLK && mode->server == SERVER_VDPA)
+		return "vdpa";
 	if (mode->server != SERVER_VMM)
 		return NULL;
 	switch (mode->front) {
@@ -78,11 +80,13 @@ static int add_disk(const struct vmm_want *w, const char *mode, struct strlist *
 		log_error("--set ioeventfd=%s: builtin's nvme has no such switch: a doorbell needs its value; see shadow=", ioeventfd);
 		return -ENOTSUP;
 	}
-	/* The helper, if there is one, has the medium; or the kernel. */
+	/* Who serves it has the medium. */
 	if (w->path->mode->server == SERVER_KERNEL)
 		strbuf_addf(&sb, "mode=%s,wwpn=%s", mode, w->path->target.wwpn);
 	else if (w->path->mode->server == SERVER_HELPER)
 		strbuf_addf(&sb, "mode=%s,path=%s", mode, w->path->socket);
+	else if (w->path->mode->server == SERVER_VDPA)
+		strbuf_addf(&sb, "mode=%s,path=%s", mode, w->path->vdpa);
 	else
 		strbuf_addf(&sb, "file=%s,mode=%s", w->path->medium.path, mode);
 	vmm_spell_knobs(&adapter_builtin, w, &sb); /* has them all */

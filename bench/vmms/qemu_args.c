@@ -30,7 +30,9 @@ static void add_xen_accel(struct strlist *a)
 static void add_cpus_and_memory(const struct vmm_want *w, const char *machine, bool tcg, struct strlist *a)
 {
 	const char *irqchip = knobs_get(w->knobs, "irqchip", NULL), *accel = "kvm", *cpu = "host";
-	bool shared = w->path->mode->server == SERVER_HELPER; /* the helper maps the guest's memory */
+	enum server server = w->path->mode->server;
+	bool shared =
+		server == SERVER_HELPER || server == SERVER_VDPA; /* a process maps the guest's memory */
 	bool xen = mode_is_xen(w->path->mode);
 	struct strbuf sb = STRBUF_INIT;
 
@@ -258,6 +260,20 @@ static int add_vhost_user_blk(const struct vmm_want *w, const struct vmm_adapter
 	return add_device(w, vmm, &sb, a);
 }
 
+/* Of whatever type it is: QEMU asks it, and for the number of its queues. */
+static int add_vdpa(const struct vmm_want *w, const struct vmm_adapter *vmm, struct strlist *a)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	if (vmm_uses_mmio(vmm, w->knobs))
+		strbuf_adds(&sb, "vhost-vdpa-device");
+	else
+		strbuf_adds(&sb, "vhost-vdpa-device-pci,disable-legacy=on");
+	strbuf_addf(&sb, ",vhostdev=%s", w->path->vdpa);
+	add_virtio_switches(w, &sb);
+	return add_device(w, vmm, &sb, a);
+}
+
 static int add_vhost_scsi(const struct vmm_want *w, const struct vmm_adapter *vmm, struct strlist *a)
 {
 	struct strbuf sb = STRBUF_INIT;
@@ -299,6 +315,8 @@ int qemu_add_disk(const struct vmm_want *w, const struct vmm_adapter *vmm, struc
 
 	if (mode->front == FRONT_VIRTIO_BLK && mode->server == SERVER_HELPER)
 		return add_vhost_user_blk(w, vmm, a);
+	if (mode->front == FRONT_VIRTIO_BLK && mode->server == SERVER_VDPA)
+		return add_vdpa(w, vmm, a);
 	if (mode->front == FRONT_VIRTIO_SCSI && mode->server == SERVER_KERNEL)
 		return add_vhost_scsi(w, vmm, a);
 	if (mode->server != SERVER_VMM)

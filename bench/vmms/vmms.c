@@ -223,6 +223,7 @@ int vmm_check(const struct vmm_adapter *vmm, const char *variant, const struct m
 	path.sriov.vf_addr = nothing;
 	path.medium.path = nothing;
 	path.target.wwpn = nothing;
+	path.vdpa = nothing;
 	err = vmm->command(&w, &args);
 	strlist_free(&args);
 	return err;

@@ -69,6 +69,7 @@ need_kvm() {
 	fails 2 "uses no disk" "$bench" run net-pps --medium=disk --dry-run
 	fails 2 "engine=sync: mode vhost-scsi has no such knob" "$bench" run blk-iops --mode=vhost-scsi --set engine=sync --dry-run
 	fails 2 "wants the name of the kernel's target" "$PWD/$O/vmm" --kernel "$PWD/$O/micro.elf" --disk mode=vhost-scsi
+	fails 2 "wants the device that serves it" "$PWD/$O/vmm" --kernel "$PWD/$O/micro.elf" --disk mode=vdpa
 	fails 2 "no mode vhost" "$bench" run blk-iops --mode=vhost --dry-run
 	fails 3 "a doorbell needs its value" "$bench" run blk-iops --mode=nvme --set ioeventfd=on --dry-run
 }

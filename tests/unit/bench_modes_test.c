@@ -167,6 +167,7 @@ static char *command_line(const struct vmm_adapter *vmm, const struct mode *mode
 	path.medium.is_device = true;
 	path.socket = mode->server == SERVER_HELPER ? (char *)"sock" : NULL;
 	path.target.wwpn = (char *)"naa.1";
+	path.vdpa = (char *)"/dev/vhost-vdpa-0";
 	if (!vmm->command(&w, &a)) {
 		for (size_t i = 0; i < a.n; i++) {
 			char *longer = xasprintf("%s %s", all, a.v[i]);
@@ -198,6 +199,10 @@ static void each_vmm_has_each_device(void **state)
 		{"builtin", &mode_vhost_scsi, "--disk mode=vhost-scsi,wwpn=naa.1"},
 		{"qemu", &mode_vhost_scsi, "-device vhost-scsi-pci,disable-legacy=on,wwpn=naa.1,num_queues=1"},
 		{"microvm", &mode_vhost_scsi, "-device vhost-scsi,wwpn=naa.1,num_queues=1"},
+		{"builtin", &mode_vdpa, "--disk mode=vdpa,path=/dev/vhost-vdpa-0"},
+		{"qemu", &mode_vdpa, "-device vhost-vdpa-device-pci,disable-legacy=on,vhostdev=/dev/vhost-vdpa-0"},
+		{"qemu", &mode_vdpa, "memory-backend-memfd,id=mem,share=on"},
+		{"microvm", &mode_vdpa, "-device vhost-vdpa-device,vhostdev=/dev/vhost-vdpa-0"},
 		{"qemu", &mode_vhost_user_blk,
 		 "memory-backend=mem -cpu host -smp 1 -object memory-backend-memfd,id=mem,share=on,size=64M"},
 		{"qemu", &mode_vhost_user_blk,
@@ -282,6 +287,7 @@ static void unknown_devices_are_refused(void **state)
 		{.name = "new", .front = FRONT_VIRTIO_NET, .server = SERVER_DEVICE},
 		{.name = "new", .front = FRONT_VIRTIO_NET, .server = 99},
 		{.name = "new", .front = FRONT_VIRTIO_BLK, .server = SERVER_KERNEL},
+		{.name = "new", .front = FRONT_VIRTIO_NET, .server = SERVER_VDPA},
 		{.name = "new", .front = FRONT_NVME, .server = SERVER_HELPER},
 		{.name = "new", .front = FRONT_VIRTIO_SCSI, .server = SERVER_VMM},
 	};

@@ -28,6 +28,7 @@ enum sandbox_part {
 	SANDBOX_SERVER = 1 << 2,     /* a process that accepts front-ends, and maps their memory */
 	SANDBOX_DISK = 1 << 3,       /* files and io_uring */
 	SANDBOX_VHOST_SCSI = 1 << 4, /* a target of the kernel */
+	SANDBOX_VDPA = 1 << 5,       /* a device of the kernel's that speaks virtio */
 };
 
 /*

@@ -95,6 +95,11 @@ static int set_addresses(const struct vhost_kernel *k, unsigned index, const str
 
 	if (!aligned || !addr.desc_user_addr || !addr.avail_user_addr || !addr.used_user_addr)
 		return -EFAULT;
+	if (k->guest_addresses) {
+		addr.desc_user_addr = l->desc;
+		addr.avail_user_addr = l->driver;
+		addr.used_user_addr = l->device;
+	}
 	return VHOST_CALL(k, VHOST_SET_VRING_ADDR, &addr);
 }
 
@@ -134,6 +139,11 @@ void vhost_kernel_ring_take(const struct vhost_kernel *k, unsigned index, struct
 
 	if (!VHOST_CALL(k, VHOST_GET_VRING_BASE, &base))
 		r->base = base.num;
+	vhost_kernel_ring_drop(k, index);
+}
+
+void vhost_kernel_ring_drop(const struct vhost_kernel *k, unsigned index)
+{
 	SET_FD(k, index, VHOST_SET_VRING_KICK, -1);
 	SET_FD(k, index, VHOST_SET_VRING_CALL, -1);
 }

@@ -26,6 +26,7 @@ struct vhost_kernel {
 	int fd;
 	const char *dev_name;
 	uint64_t features; /* of the kernel */
+	bool guest_addresses; /* rings lie where the guest says, and not where we have mapped them */
 };
 
 /* Opened, owned, its features asked for. 0 or -errno (logged). */
@@ -46,5 +47,7 @@ int vhost_kernel_ring_give(const struct vhost_kernel *k, unsigned index, const s
 			   const struct gmem *gm, int err_fd);
 /* The ring is not served any more: its base is filled in. */
 void vhost_kernel_ring_take(const struct vhost_kernel *k, unsigned index, struct served_ring *r);
+/* Of a ring that is not served any more: its kicks and calls. */
+void vhost_kernel_ring_drop(const struct vhost_kernel *k, unsigned index);
 
 #endif
