@@ -42,7 +42,7 @@ static int add_modules(struct cargo *cargo, const struct plan *p, const char *ke
 		for (const char *const *m = c->mode->modules; *m && c->vmm; m++)
 			strlist_add_once(&names, vmm_guest_module(c->vmm, &c->knobs, *m));
 		for (const char *const *m = c->mode->host_modules; m && *m; m++)
-			strlist_add_once(&names, *m);
+			strlist_add_once(&own, *m);
 		if (medium)
 			strlist_add_once(&own, medium);
 	}
