@@ -382,14 +382,22 @@ static bool is_disk_call(const struct way *w, uint64_t nr)
 	return false;
 }
 
+/* A vCPU that has the medium do it asks with calls that wait. */
+static bool is_vcpu_call(uint64_t nr)
+{
+	return nr == SYS_preadv2 || nr == SYS_pwritev2;
+}
+
 static bool is_answer(const struct way *w, size_t i)
 {
 	const struct life_event *e = &w->e[i];
 
 	if (e->kind != STEP_SYSCALL)
 		return false;
+	if (w->disk && is_role(w, i, "vcpu"))
+		return is_vcpu_call(e->arg);
 	if (w->disk)
-		return is_disk_call(w, e->arg) && !is_role(w, i, "vcpu") && thread_find(w->log, e->tid);
+		return is_disk_call(w, e->arg) && thread_find(w->log, e->tid);
 	return is_send(e->arg) && is_role(w, i, "peer");
 }
 

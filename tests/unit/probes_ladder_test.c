@@ -480,6 +480,34 @@ static void a_guest_that_is_preempted(void **state)
 	json_decref(j);
 }
 
+/* A disk's register: the vCPU asks the medium within the exit, and raises its own interrupt. */
+static void request_of_the_vcpu(struct recorder *r, uint64_t guest_ns)
+{
+	uint64_t exit = r->ns += guest_ns, user = r->ns += 100;
+
+	at(r, 100, 0, VCPU, STEP_SYSCALL, SYS_PREADV2);
+	at(r, 300, 0, VCPU, STEP_SYSRET, SYS_PREADV2);
+	at(r, 100, 0, VCPU, STEP_RAISE, 0x31);
+	at(r, 100, 0, VCPU, STEP_INJECT, 0x31);
+	exit_from(r, exit, user, 50, 0, EXIT_KICK);
+}
+
+static void a_vcpu_that_asks_the_medium(void **state)
+{
+	json_t *j = ladder_of_disk(request_of_the_vcpu);
+
+	(void)state;
+	assert_ladder(j,
+		      "request: kvm vcpu0: exit: reason 2 key 0\n"
+		      "request: vmm vcpu0: handler in the VMM\n"
+		      "medium: kernel vcpu0: preadv2()\n"
+		      "answer: vmm vcpu0: back from preadv2()\n"
+		      "answer: vmm vcpu0: interrupt 0x31 raised in the APIC\n"
+		      "answer: vmm vcpu0: interrupt 0x31 injected\n"
+		      "guest: guest vcpu0: guest runs\n");
+	json_decref(j);
+}
+
 /* ---- nothing to tell ---- */
 
 static void no_trip(void **state)
@@ -506,7 +534,8 @@ int main(void)
 		cmocka_unit_test(one_processor), cmocka_unit_test(two_processors),
 		cmocka_unit_test(service_awake), cmocka_unit_test(own_card),
 		cmocka_unit_test(one_request_of_a_disk),
-		cmocka_unit_test(a_guest_that_is_preempted), cmocka_unit_test(no_trip),
+		cmocka_unit_test(a_guest_that_is_preempted), cmocka_unit_test(a_vcpu_that_asks_the_medium),
+		cmocka_unit_test(no_trip),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
