@@ -799,6 +799,30 @@ static void send_lone(void)
 	run();
 }
 
+/* To one request one answer comes: the read for another is left out if the owner tells of what is left. */
+static void test_rx_lone_answer(void **state)
+{
+	(void)state;
+	for (unsigned level = 0; level < 2; level++) {
+		start(F(MRG_RXBUF));
+		post_rx(SIZE, 1526, 1);
+		rig.q.fd_level = level;
+		run();
+		rig.q.sent = 0;
+		send_lone();
+		peer_send(100, 1);
+		peer_send(100, 2);
+		run();
+		assert_int_equal(rig.rxs.descs, level ? 1 : 2);
+		assert_false(rig.q.fd_readable);
+		rig.q.fd_readable = true;
+		peer_send(100, 3); /* to no request */
+		run();
+		assert_int_equal(rig.rxs.descs, 3);
+	}
+	rig.q.fd_level = false;
+}
+
 /* As Linux does when it takes sent buffers back, on receiving or on sending: the event moves on. */
 static void reap(uint16_t *event)
 {
@@ -988,6 +1012,7 @@ int main(void)
 		cmocka_unit_test(test_rx_stop_and_go_on),
 		cmocka_unit_test(test_rx_filter),
 		cmocka_unit_test(test_rx_interrupts),
+		cmocka_unit_test(test_rx_lone_answer),
 		cmocka_unit_test(test_interrupt_is_held),
 		cmocka_unit_test(test_held_are_few),
 		cmocka_unit_test(test_bulk_is_not_held),

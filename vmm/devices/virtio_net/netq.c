@@ -205,6 +205,7 @@ static int netq_tx(struct netq *q, unsigned budget, bool *more)
 			tx_give_back(q);
 	}
 	if (n) {
+		q->sent += n;
 		stats_count(&q->tx_stats->descs, n);
 		count_batch(q->tx_stats, n);
 		tx_give_back(q);

@@ -52,6 +52,7 @@ struct netq {
 	/* What the owner tells when its event loop says so. */
 	bool fd_readable;
 	bool fd_blocked; /* a write would have blocked */
+	bool fd_level;   /* it tells again of a frame that is left unread */
 	/* The rest is netq's. */
 	bool rx_on, tx_on;
 	bool rx_armed, tx_armed; /* the guest was asked to kick */
@@ -62,6 +63,7 @@ struct netq {
 	 */
 	bool tx_held;
 	uint32_t tx_owed; /* bytes sent since the guest was last told of any */
+	unsigned sent; /* frames since the last one was received */
 	struct virtq rx, tx;
 	struct iovec tx_iov[VIRTQ_SIZE_MAX + 1];
 	struct netq_rx r;

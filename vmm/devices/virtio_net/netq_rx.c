@@ -197,9 +197,18 @@ static int rx_one(struct netq *q)
 }
 
 /*
- * When to interrupt: after the first frame if the last run had only one (a request and its answer: the
- * guest should not wait for our next read to come back empty), else once at the end of the run.
+ * The first frame of a run, and the last run had only one: a request and its answer. The guest should not
+ * wait for our next read to come back empty. To one request one answer comes, so that read is left out
+ * where the owner tells of another.
  */
+static void got_lone_frame(struct netq *q)
+{
+	netq_call(q, false);
+	if (q->fd_level && q->sent == 1)
+		q->fd_readable = false;
+}
+
+/* The guest is interrupted after a lone frame, else once at the end of the run. */
 int netq_rx(struct netq *q, unsigned budget, bool *more)
 {
 	struct netq_rx *r = &q->r;
@@ -218,10 +227,12 @@ int netq_rx(struct netq *q, unsigned budget, bool *more)
 		got = rx_one(q);
 		n += (unsigned)got;
 		if (n == 1 && r->last_run <= 1)
-			netq_call(q, false);
+			got_lone_frame(q);
 	}
-	if (n)
+	if (n) {
 		r->last_run = n;
+		q->sent = 0;
+	}
 	netq_call(q, false);
 	if (q->fd_readable && !r->n_win)
 		stats_count(&q->rx_stats->stops, 1);

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * All fds are edge-triggered: an event only sets a flag, the work is done by pair_poll, which the event
- * loop calls before it sleeps. While there is work the guest is told not to kick. An eventfd need not be
- * read for the next edge to come, so the read, which only the statistics need, waits until there is nothing
- * better to do.
+ * An event only sets a flag, the work is done by pair_poll, which the event loop calls before it sleeps.
+ * While there is work the guest is told not to kick.
+ *
+ * Kicks are edge-triggered: an eventfd need not be read for the next edge to come. Only the statistics need
+ * what it holds, so it is read once in many wake-ups, for the kicks that came together.
+ *
+ * The frame fd is level-triggered, so that a lone frame needs no second read that finds nothing. What cannot
+ * be done now is not watched, so that it wakes nobody.
  */
 #include "vmm/core/eventfd.h"
 #include "vmm/devices/virtio_net/pair.h"
@@ -20,15 +24,16 @@
 #include "vmm/devices/virtio_net/netq.h"
 #include "vmm/devices/virtio_net/tx_hold.h"
 
-#define BUDGET 64 /* packets each way before the other way has its turn */
+#define BUDGET	   64 /* packets each way before the other way has its turn */
+#define READ_EVERY 64 /* wake-ups by a kick: the eventfd */
 
 struct kick {
 	struct pair *pair;
 	bool tx;
 	bool watched;
-	bool rung; /* since the eventfd was last read */
-	uint64_t
-		descs_was; /* statistics at that time: no progress since makes the kick a spurious one */
+	bool rung;	    /* since it was last counted */
+	unsigned wakes;	    /* that were counted since the eventfd was last read */
+	uint64_t descs_was; /* at the last count: no progress since makes the kick a spurious one */
 };
 
 struct pair {
@@ -40,6 +45,7 @@ struct pair {
 	struct net_filter filter;
 	struct kick kick[2]; /* receive, transmit */
 	bool fd_watched;
+	uint32_t fd_events;  /* for which */
 	bool awake;	     /* there may be work */
 	uint64_t poll_until; /* busy polling, 0: not */
 	struct tx_hold hold; /* of q.tx_held */
@@ -59,15 +65,33 @@ static void on_kick(void *arg, uint32_t events)
 	k->pair->awake = true;
 }
 
+/*
+ * An error does not go away, and would wake us for ever (a TAP's queue that is detached, a TAP that is gone):
+ * from then on only changes are told.
+ */
 static void on_fd(void *arg, uint32_t events)
 {
 	struct pair *p = arg;
 
-	if (events & (EPOLLIN | EPOLLERR))
+	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
 		p->q.fd_readable = true;
 	if (events & EPOLLOUT)
 		p->q.fd_blocked = false;
+	if (events & (EPOLLERR | EPOLLHUP))
+		p->q.fd_level = false;
 	p->awake = true;
+}
+
+/* sleep: from now on an event would wake us. */
+static void watch_fd(struct pair *p, bool sleep)
+{
+	uint32_t events = EPOLLIN | EPOLLOUT | EPOLLET;
+
+	if (p->q.fd_level)
+		events = bits_if(!(sleep && p->q.fd_readable), EPOLLIN) |
+			 bits_if(p->q.fd_blocked, EPOLLOUT);
+	if (events != p->fd_events && !evloop_mod(p->loop, p->q.fd, events))
+		p->fd_events = events;
 }
 
 static void on_call(void *arg, bool tx)
@@ -78,34 +102,39 @@ static void on_call(void *arg, bool tx)
 	be->front_ops->call(be->front, 2 * p->index + tx);
 }
 
-/*
- * Read the eventfd of a queue that was kicked. Before the guest is asked to kick again: later it could lose
- * a kick.
- */
-static void drain_kick(struct kick *k)
+/* What came together with a kick that was counted. Who else holds the fd may have read it before. */
+static void read_kicks(struct kick *k)
+{
+	struct served_ring *r = ring_of(k->pair, k->tx);
+
+	stats_count(&r->stats->kicks, sub_floor(eventfd_drain(r->kick_fd), k->wakes));
+	k->wakes = 0;
+}
+
+static void count_kick(struct kick *k)
 {
 	struct stats_queue *s = ring_of(k->pair, k->tx)->stats;
-	uint64_t n;
 
 	if (!k->rung)
 		return;
 	k->rung = false;
-	n = eventfd_drain(ring_of(k->pair, k->tx)->kick_fd);
-	if (!n)
-		return;
-	stats_count(&s->kicks, n);
+	stats_count(&s->kicks, 1);
 	if (s->descs == k->descs_was)
 		stats_count(&s->spurious_kicks, 1);
 	k->descs_was = s->descs;
+	if (++k->wakes == READ_EVERY)
+		read_kicks(k);
 }
 
 static void stop_direction(struct pair *p, bool tx)
 {
 	struct kick *k = &p->kick[tx];
 
-	drain_kick(k);
-	if (k->watched)
+	if (k->watched) {
+		count_kick(k);
+		read_kicks(k);
 		evloop_del(p->loop, ring_of(p, tx)->kick_fd);
+	}
 	k->watched = false;
 	if (netq_is_on(&p->q, tx))
 		ring_of(p, tx)->base = netq_stop(&p->q, tx);
@@ -180,16 +209,19 @@ static int64_t pair_poll(void *arg)
 	if (!p->awake)
 		return sleep;
 	r = run_pair(p, false, &worked);
-	if (!r && keep_polling(p, worked))
+	if (!r && keep_polling(p, worked)) {
+		watch_fd(p, false);
 		return 0;
+	}
 	if (!r) {
-		drain_kick(&p->kick[0]);
-		drain_kick(&p->kick[1]);
+		count_kick(&p->kick[0]);
+		count_kick(&p->kick[1]);
 		r = run_pair(p, true, &worked);
 	}
 	if (r < 0)
 		report_broken(p);
 	p->awake = r != 0;
+	watch_fd(p, !p->awake);
 	if (p->awake)
 		return 0;
 	return flush_in_time(p);
@@ -240,9 +272,10 @@ static void do_start(void *arg)
 	if (c->tx && !c->err)
 		c->err = start_direction(p, true, c->features);
 	if (!p->fd_watched && !c->err) {
-		p->q.fd_readable = true;
+		p->q.fd_readable = p->q.fd_level = true;
 		p->q.fd_blocked = false;
-		c->err = evloop_add(p->loop, p->q.fd, EPOLLIN | EPOLLOUT | EPOLLET, on_fd, p);
+		p->fd_events = 0;
+		c->err = evloop_add(p->loop, p->q.fd, 0, on_fd, p);
 		p->fd_watched = !c->err;
 	}
 	if (!c->err)
