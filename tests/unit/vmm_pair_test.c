@@ -3,6 +3,7 @@
  * A queue pair with its thread: rings in plain memory, a socket that stands in for the TAP, eventfds for
  * the kicks.
  */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -55,6 +56,7 @@ static void start(uint64_t hold_ns, uint64_t poll_ns)
 
 	assert_int_equal(gmem_create(&rig.gm, RAM), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv), 0);
+	assert_int_equal(fcntl(sv[0], F_SETFL, O_NONBLOCK), 0);
 	cfg.fd = rig.fd = sv[0];
 	rig.peer = sv[1];
 	rig.calls[0] = rig.calls[1] = 0;
