@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -78,7 +79,7 @@ struct domain {
 	int tty;
 	struct journal *journal;
 	struct proc tracer;
-	pid_t copier; /* of what the tracer writes */
+	int trace_fd; /* what it writes */
 };
 
 static void parse_args(int argc, char **argv, struct args *a)
@@ -256,39 +257,10 @@ static int open_console(struct domain *d)
 	return errno_if(tcsetattr(d->tty, TCSANOW, &tio));
 }
 
-/* Until nobody writes any more. */
-static _Noreturn void copy_trace(int from, int to)
-{
-	char buf[65536];
-	ssize_t n;
-
-	while ((n = read(from, buf, sizeof(buf))) > 0)
-		if (fd_write_all(to, buf, (size_t)n))
-			break;
-	_exit(EXIT_OK);
-}
-
 /*
- * xentrace writes from Xen's own pages, which no file system can take that hands them on as they are (9p): a
- * child of ours copies them.
+ * xentrace writes from Xen's own pages, which no file system can take that hands them on as they are (9p), and
+ * gives up when a signal cuts a write short, as it does a pipe's. It writes to memory.
  */
-static int start_copier(const char *path, pid_t *pid, int *pipe_fd)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), fds[2];
-
-	if (fd < 0 || pipe2(fds, O_CLOEXEC))
-		return -errno;
-	*pid = fork();
-	if (!*pid) {
-		close(fds[1]);
-		copy_trace(fds[0], fd);
-	}
-	close(fd);
-	close(fds[0]);
-	*pipe_fd = fds[1];
-	return errno_if(*pid < 0);
-}
-
 static int start_tracer(struct domain *d, const char *path)
 {
 	char *argv[] = {"xentrace", "-D", "-e", TRACE_EVENTS, "-S", TRACE_PAGES, "/proc/self/fd/1", NULL};
@@ -297,13 +269,40 @@ static int start_tracer(struct domain *d, const char *path)
 
 	if (!path)
 		return 0;
-	err = start_copier(path, &d->copier, &o.stdout_fd);
+	d->trace_fd = memfd_create("trace", MFD_CLOEXEC);
+	o.stdout_fd = d->trace_fd;
+	err = errno_if(d->trace_fd < 0);
 	if (!err)
 		err = proc_spawn(&d->tracer, argv, &o);
 	if (err)
 		log_error("xentrace: %s", strerror(-err));
-	close_fd(&o.stdout_fd);
 	return err;
+}
+
+static int copy_trace(int from, int to)
+{
+	char buf[65536];
+	int err = errno_if(from < 0 || to < 0);
+	off_t at = 0;
+
+	while (!err) {
+		ssize_t n = pread(from, buf, sizeof(buf), at);
+
+		if (n <= 0)
+			return errno_if(n < 0);
+		err = fd_write_all(to, buf, (size_t)n);
+		at += n;
+	}
+	return err;
+}
+
+static void keep_trace(const struct domain *d, const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), err = copy_trace(d->trace_fd, fd);
+
+	if (err)
+		log_error("%s: %s", path, strerror(-err));
+	close_fd(&fd);
 }
 
 /* What it has recorded is whole when it was still at it. */
@@ -311,6 +310,8 @@ static void end_tracer(struct domain *d, const char *path)
 {
 	char *id;
 
+	if (!path)
+		return;
 	if (d->tracer.pid && proc_wait(&d->tracer, 0) != -ETIMEDOUT) {
 		log_error("xentrace ended before the domain did; what it said stands above");
 		id = xasprintf("%s.domain", path);
@@ -318,8 +319,8 @@ static void end_tracer(struct domain *d, const char *path)
 		free(id);
 	}
 	proc_end(&d->tracer, TOOL_NS);
-	if (d->copier > 0)
-		waitpid(d->copier, NULL, 0);
+	keep_trace(d, path);
+	close_fd(&d->trace_fd);
 }
 
 /* Of all that Xen did, who reads the records wants to know which of its domains was ours. */
@@ -413,7 +414,7 @@ static int run_domain(struct domain *d, const struct args *a)
 int main(int argc, char **argv)
 {
 	struct args a = {0};
-	struct domain d = {.tty = -1, .tracer = PROC_INIT};
+	struct domain d = {.tty = -1, .tracer = PROC_INIT, .trace_fd = -1};
 
 	log_init("vmm-xen", LOG_INFO);
 	parse_args(argc, argv, &a);
