@@ -40,7 +40,14 @@ static const char *const hvm_ops[] = {
 
 /* xen/include/public/xen.h, of those that a guest of this kind may call. */
 static const struct call_names calls[] = {
+	[0] = {"set_trap_table", NULL, 0},
 	[1] = {"mmu_update", NULL, 0},
+	[2] = {"set_gdt", NULL, 0},
+	[3] = {"stack_switch", NULL, 0},
+	[4] = {"set_callbacks", NULL, 0},
+	[5] = {"fpu_taskswitch", NULL, 0},
+	[8] = {"set_debugreg", NULL, 0},
+	[10] = {"update_descriptor", NULL, 0},
 	[12] = FAMILY("memory_op", memory_ops),
 	[13] = {"multicall", NULL, 0},
 	[14] = {"update_va_mapping", NULL, 0},
@@ -51,6 +58,7 @@ static const struct call_names calls[] = {
 	[21] = {"vm_assist", NULL, 0},
 	[23] = {"iret", NULL, 0},
 	[24] = FAMILY("vcpu_op", vcpu_ops),
+	[25] = {"set_segment_base", NULL, 0},
 	[26] = {"mmuext_op", NULL, 0},
 	[29] = FAMILY("sched_op", sched_ops),
 	[32] = FAMILY("event_channel_op", event_channel_ops),

@@ -134,7 +134,6 @@ bool measure_ops_check(const struct observed *o, const json_t *ops, json_t *chec
 {
 	static const struct known_op known[] = {
 		{PROBED_XEN_PV, "page_fault", "page fault"},
-		{PROBED_XEN_PV, "port_write", "privileged op"},
 		{PROBED_XEN_HVM, "cpuid", "cpuid"},
 	};
 	const char *backend = probed_of(o->probes).backend;

@@ -258,8 +258,8 @@ static int open_console(struct domain *d)
 }
 
 /*
- * xentrace writes from Xen's own pages, which no file system can take that hands them on as they are (9p), and
- * gives up when a signal cuts a write short, as it does a pipe's. It writes to memory.
+ * xentrace writes from Xen's own pages, which no file system can take that hands them on as they are (9p),
+ * and gives up when a signal cuts a write short, as it does a pipe's. It writes to memory.
  */
 static int start_tracer(struct domain *d, const char *path)
 {
@@ -298,7 +298,8 @@ static int copy_trace(int from, int to)
 
 static void keep_trace(const struct domain *d, const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), err = copy_trace(d->trace_fd, fd);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644),
+	    err = copy_trace(d->trace_fd, fd);
 
 	if (err)
 		log_error("%s: %s", path, strerror(-err));
