@@ -216,8 +216,6 @@ void both_drain_wires(void)
 
 _Noreturn void both_differ(const char *what, uint64_t at, uint64_t ours, uint64_t theirs)
 {
-	if (!both.last_try)
-		longjmp(both.again, 1);
 	die(EXIT_FAILED, "trace %lu: %s 0x%" PRIx64 ": ours 0x%" PRIx64 ", QEMU's 0x%" PRIx64, both.trace,
 	    what, at, ours, theirs);
 }

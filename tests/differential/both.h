@@ -5,14 +5,11 @@
  *
  *      both_start    { both.trace = N  ...  compare_* }*
  *
- * What differs ends the program with status 1 and a line that names the trace, if it differs three times: on
- * a busy machine QEMU now and then holds a frame back for seconds, or loses it, and we do not know why. How
- * often a trace was begun anew is printed: on a quiet machine it should be 0.
+ * What differs ends the program with status 1 and a line that names the trace.
  */
 #ifndef TESTS_DIFFERENTIAL_BOTH_H
 #define TESTS_DIFFERENTIAL_BOTH_H
 
-#include <setjmp.h>
 #include "base/rng.h"
 #include "tests/unit/fake.h"
 
@@ -29,8 +26,6 @@ struct both {
 	struct pci_dev *dev;
 	int our_wire, their_wire; /* the far ends */
 	int qtest;
-	jmp_buf again; /* where a trace that differs is begun anew */
-	bool last_try;
 };
 
 extern struct both both;

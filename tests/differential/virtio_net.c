@@ -160,7 +160,10 @@ static uint8_t *ring_memory(unsigned q)
 	return gmem_ptr(vm_gmem(both.vm), RING_GPA + q * RING_GAP, RING_GAP);
 }
 
-/* What the driver has written into our memory since then goes into QEMU's. */
+/*
+ * What the driver has written into our memory since then goes into QEMU's. Ours looks at a ring only when it
+ * is kicked, which comes after this: a chain that it had used by then would reach QEMU as used, and wait.
+ */
 static void copy_ring(unsigned q)
 {
 	const uint8_t *now = ring_memory(q), *was = seen[q];
