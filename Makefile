@@ -84,8 +84,8 @@ $(O)/vhost-user-blk: $(O)/obj/vmm/devices/virtio_blk/vhost_user_blk_main.o $(O)/
 all: $(O)/vhost-user-net $(O)/vhost-user-blk
 
 # A domain of Xen's as a process.
-$(O)/vmm-xen: $(call obj,bench/vmms/domain/main.c bench/vmms/domain/domain.c) $(O)/libbase.a
-	$(LINK) $(if $(SAN),,-static-pie -s) $^ -lmd -lm
+$(O)/vmm-xen: $(call obj,bench/vmms/domain/main.c bench/vmms/domain/domain.c bench/vmms/domain/vif.c bench/host/link.c) $(O)/libbase.a
+	$(LINK) $^ -lnl-route-3 -lnl-3 -lmd -lm
 all: $(O)/vmm-xen
 
 # Files embedded in the program (ASSET in assets.c).

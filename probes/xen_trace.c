@@ -44,6 +44,14 @@ enum {
 	HVM_PORT_WRITE = 0x82216
 };
 
+/* TRC_MEM: whose page it was is the first word. */
+enum { GRANT_MAP = 0x10f001 };
+#define DOM0		0u
+#define GRANT_TABLE_OP	20u
+#define GNTTABOP_COPY	5u
+#define HAS_FIRST	(1u << 20)
+#define HAS_THIRD	(1u << 24)
+
 struct record {
 	uint32_t event, n;
 	uint32_t word[WORDS];
@@ -187,12 +195,33 @@ static void hvm_event(struct parser *p, const struct record *r)
 	}
 }
 
+static void add_grant(struct parser *p, uint32_t maps, uint32_t copies)
+{
+	struct xen_trace *t = p->out;
+
+	t->grant = xgrow(t->grant, t->n_grants, sizeof(*t->grant));
+	t->grant[t->n_grants++] = (struct xen_grant){p->tsc[p->cpu], maps, copies};
+}
+
+/* Of what is copied Xen does not say whose it was; dom0, which serves our domain, has no other in a lab. */
+static void grant_event(struct parser *p, const struct record *r)
+{
+	uint32_t event = r->event & ~FLAG_64, copy = GRANT_TABLE_OP | HAS_FIRST | HAS_THIRD;
+
+	if (event == GRANT_MAP && r->word[0] == p->domain)
+		add_grant(p, 1, 0);
+	else if ((event == PV_HYPERCALL || event == PV_SUBCALL) && p->current[p->cpu] == DOM0 &&
+		 (r->word[0] & (0xffff | HAS_FIRST | HAS_THIRD)) == copy && r->word[1] == GNTTABOP_COPY)
+		add_grant(p, 0, r->word[2]);
+}
+
 static void cpu_event(struct parser *p, const struct record *r)
 {
 	if (r->has_tsc)
 		p->tsc[p->cpu] = r->tsc;
 	if ((r->event & RUNSTATE_MASK) == RUNSTATE_CHANGE && (r->event >> 4 & 3) == RUNNING)
 		p->current[p->cpu] = r->word[0] >> 16;
+	grant_event(p, r);
 	if (p->current[p->cpu] != p->domain)
 		return;
 	if (r->event >> 16 == PV_TRAP >> 16)
@@ -271,6 +300,7 @@ int xen_trace_parse(struct xen_trace *t, const void *data, size_t size, unsigned
 void xen_trace_free(struct xen_trace *t)
 {
 	free(t->event);
+	free(t->grant);
 	*t = (struct xen_trace){.n = 0};
 }
 

@@ -37,9 +37,17 @@ struct xen_event {
 };
 #define XEN_PORT_WRITE (1u << 16)
 
+/* What another domain did with pages that ours had granted it. */
+struct xen_grant {
+	uint64_t tsc;
+	uint32_t maps, copies;
+};
+
 struct xen_trace {
 	struct xen_event *event;
 	size_t n;
+	struct xen_grant *grant;
+	size_t n_grants;
 	uint64_t lost; /* records, of all domains: which ones is not known */
 	enum probe_backend backend; /* whose exit codes they are */
 };

@@ -27,6 +27,12 @@ static bool is_exit(const struct xen_event *e)
 	return e->kind != XEN_SUBCALL;
 }
 
+static bool is_call(const struct xen_event *e)
+{
+	return e->kind == XEN_HYPERCALL || e->kind == XEN_SUBCALL ||
+	       (e->kind == XEN_EXIT && e->key & KEY_XEN);
+}
+
 static void add_lap(struct marks *m, size_t i)
 {
 	m->lap = xgrow(m->lap, m->n_laps, sizeof(*m->lap));
@@ -167,11 +173,8 @@ static const char *kind_name(const struct xen_trace *t, const struct xen_event *
 
 static void key_name(const struct xen_event *e, char *buf, size_t size)
 {
-	bool call = e->kind == XEN_HYPERCALL || e->kind == XEN_SUBCALL ||
-		    (e->kind == XEN_EXIT && e->key & KEY_XEN);
-
 	buf[0] = '\0';
-	if (call)
+	if (is_call(e))
 		hypercall_text(e->key, buf, size);
 	else if (e->kind == XEN_TRAP)
 		snprintf(buf, size, "#%" PRIu64, e->key);
@@ -230,8 +233,7 @@ static void add_sums(struct sums *s, const struct xen_trace *t, const struct xen
 	const char *reason = kind_name(t, e);
 
 	s->exits += is_exit(e);
-	s->hypercalls += e->kind == XEN_HYPERCALL || e->kind == XEN_SUBCALL ||
-			 (e->kind == XEN_EXIT && e->key & KEY_XEN);
+	s->hypercalls += is_call(e);
 	s->pio += e->kind == XEN_EXIT && !strcmp(reason, "io");
 	s->hlt += e->kind == XEN_EXIT && !strcmp(reason, "hlt");
 }
@@ -277,6 +279,23 @@ static json_t *parts_json(const struct xen_trace *t, const struct marks *m)
 	return parts;
 }
 
+/* In the window's time, of a domain that grants any pages at all. */
+static void add_grants(json_t *out, const struct xen_trace *t, const struct marks *m)
+{
+	json_int_t maps = 0, copies = 0;
+
+	for (size_t i = 0; m->found && i < t->n_grants; i++) {
+		const struct xen_grant *g = &t->grant[i];
+
+		if (g->tsc <= t->event[m->open].tsc || g->tsc > t->event[m->close].tsc)
+			continue;
+		maps += g->maps;
+		copies += g->copies;
+	}
+	if (maps || copies)
+		json_object_set_new(out, "grants", json_pack("{s:I, s:I}", "maps", maps, "copies", copies));
+}
+
 /* Processors exit, and of a PV domain none does. */
 static const char *backend_of(const struct xen_trace *t)
 {
@@ -310,6 +329,7 @@ json_t *xen_trace_json(const struct xen_trace *t, const struct xen_parts *parts)
 			"window", "opened", m.found, "closed", m.found, "open_ns", 0, "close_ns", 0, "exits",
 			rows_list(y.rows), "totals", totals_json(&y.sums), "laps", laps, "parts",
 			parts_json(t, &m), "lost", (json_int_t)t->lost);
+	add_grants(out, t, &m);
 	json_decref(y.rows);
 	free(m.lap);
 	return out;

@@ -92,6 +92,15 @@ int wire_tap(struct wire *w, unsigned queues, bool ipv6)
 	return err;
 }
 
+int wire_alone(struct wire *w, bool ipv6)
+{
+	wire_init(w, 0, ipv6);
+	w->peer_ns = netns_new();
+	if (w->peer_ns < 0)
+		return w->peer_ns;
+	return 0;
+}
+
 int wire_leave_tap(struct wire *w)
 {
 	int err = 0;

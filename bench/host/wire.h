@@ -7,6 +7,7 @@
  *   local:   guest eth0 -- VMM -- TAP tap0 in the peer's namespace
  *   switch:  guest eth0 -- VMM -- TAP -- bridge -- own card -- the cards' wire -- peer's card
  *   cards:   VF or PF -- the cards' wire -- peer's card, moved into the peer's namespace
+ *   domain:  guest eth0 -- its back end, vifN.0 in the peer's namespace
  *   host:    agent's namespace veth -- veth peer's namespace (no VM: the baseline)
  *   container: agent's namespace veth -- veth -- bridge -- veth peer's namespace, or the own card of "switch"
  */
@@ -41,6 +42,8 @@ struct wire {
 /* ipv6 chooses the addresses of the job; both families are configured. 0 or -errno (logged). */
 int wire_tap(struct wire *w, unsigned queues, bool ipv6);
 int wire_veth(struct wire *w, bool ipv6);
+/* Nothing but the peer's namespace: who makes the card's other end moves it there. */
+int wire_alone(struct wire *w, bool ipv6);
 /* A container's: own_nic, unless NULL, is a port of its bridge and leads to the peer, as in wire_switched. */
 int wire_container(struct wire *w, const char *peer_nic, const char *own_nic, bool ipv6);
 /*

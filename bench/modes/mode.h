@@ -27,6 +27,7 @@ enum front_end {
 	FRONT_VIRTIO_SCSI,
 	FRONT_XEN_NET, /* the VM is one of Xen's, KVM takes its hypercalls */
 	FRONT_XEN_BLK,
+	FRONT_XEN_VIF, /* the VM is a domain of Xen itself */
 	FRONT_VFIO, /* a function of a device of this host */
 };
 

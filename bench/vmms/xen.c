@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "bench/host/paths.h"
@@ -61,9 +62,16 @@ static int check_domain(const struct vmm_want *w)
 			paging);
 		return -ENOTSUP;
 	}
-	if (w->path->mode->front != FRONT_NONE)
+	if (w->path->mode->front != FRONT_NONE && w->path->mode->front != FRONT_XEN_VIF)
 		return vmm_refuse_mode(&adapter_xen, w->path->mode);
 	return 0;
+}
+
+/* The peer's namespace lives as long as our fd of it. */
+static void add_card(const struct wire *wire, struct strlist *a)
+{
+	strlist_addf(a, "--mac=%s", wire->mac);
+	strlist_addf(a, "--netns=/proc/%d/fd/%d", getpid(), wire->peer_ns);
 }
 
 static int xen_command(const struct vmm_want *w, struct strlist *a)
@@ -84,6 +92,8 @@ static int xen_command(const struct vmm_want *w, struct strlist *a)
 		strlist_addf(a, "--dir=%s", w->log_dir);
 	if (w->trace)
 		strlist_addf(a, "--trace=%s", w->trace);
+	if (w->path->mode->front == FRONT_XEN_VIF)
+		add_card(&w->path->wire, a);
 	return 0;
 }
 

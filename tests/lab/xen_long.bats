@@ -55,6 +55,13 @@ is() {
 	nothing_left
 }
 
+@test "a PV domain's network: one event channel and one block for each request, its packets are copied by grant" {
+	once net-latency --mode=netback --vmm=xen:pv --set observer=probes --work=200
+	json "j['ok'] and 1.9 < j['summary']['grant_copies_per_packet']['median'] < 2.2"
+	json "0.9 < sum(e['count'] for e in j['exits'] if e['key'] == 'event_channel_op') / 200 < 1.5"
+	nothing_left
+}
+
 @test "a bench that is killed leaves no domain; nor do dom0 without memory and a store that is gone" {
 	local pid
 	"$bench" -q run idle --duration=100s --vmm=xen:pv --on=host --reps=1 --warmup=0 --store="$store" 3>&- &

@@ -46,10 +46,11 @@ static void configuration(void **state)
 					     "on_reboot=\"destroy\"\non_crash=\"destroy\"\nvcpus=2\nmemory=256\n");
 	strbuf_reset(&sb);
 	w.ramdisk = NULL;
-	w.vif = "mac=02:00:00:00:00:01,bridge=br0";
+	w.mac = "02:00:00:00:00:01";
+	w.script = "/b/vmm-xen";
 	assert_int_equal(domain_config(&w, &sb), 0);
 	assert_null(strstr(strbuf_str(&sb), "ramdisk"));
-	assert_non_null(strstr(strbuf_str(&sb), "\nvif=[\"mac=02:00:00:00:00:01,bridge=br0\"]\n"));
+	assert_non_null(strstr(strbuf_str(&sb), "\nvif=[\"mac=02:00:00:00:00:01,script=/b/vmm-xen\"]\n"));
 	strbuf_free(&sb);
 }
 
@@ -65,7 +66,8 @@ static void what_would_end_a_string_is_refused(void **state)
 		w.cmdline = bad[i];
 		assert_int_equal(domain_config(&w, &sb), -EINVAL);
 		w = usual();
-		w.vif = bad[i];
+		w.mac = "02:00:00:00:00:01";
+		w.script = bad[i];
 		assert_int_equal(domain_config(&w, &sb), -EINVAL);
 	}
 	strbuf_free(&sb);

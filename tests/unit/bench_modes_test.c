@@ -260,6 +260,7 @@ static void each_vmm_has_each_device(void **state)
 		{"openvmm", &mode_virtio, " --virtio-net tap:tap0"},
 		{"openvmm", &mode_virtio_blk, " --virtio-blk file:/dev/d0;direct"},
 		{"xen", &mode_none, " vmm --type=pv --kernel=micro.elf/vmlinux --cmdline= --cpus=1 --mem=64M"},
+		{"xen", &mode_netback, "--mem=64M --mac=52:54:00:00:00:01 --netns=/proc/"},
 		{"qemu", &mode_xen, "-accel kvm,xen-version=0x40011,kernel-irqchip=split -machine q35 -cpu host"},
 		{"qemu", &mode_xen, "-device xen-net-device,netdev=n0,mac=52:54:00:00:00:01"},
 		{"qemu", &mode_xen_blk, "-accel kvm,xen-version=0x40011,kernel-irqchip=split -machine q35 -cpu host"},
@@ -370,6 +371,8 @@ static void what_a_vmm_lacks_is_refused(void **state)
 		{"xen", "hvm", "cpus", "2", &mode_none, -ENOTSUP},
 		{"xen", "pv", "paging", "shadow", &mode_none, -ENOTSUP},
 		{"xen", "pv", "cpus", "2", &mode_virtio, -ENOTSUP},
+		{"xen", "pv", "cpus", "2", &mode_netback, 0},
+		{"qemu", "", "cpus", "2", &mode_netback, -ENOTSUP},
 	};
 
 	(void)state;

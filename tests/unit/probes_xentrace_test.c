@@ -288,6 +288,41 @@ static void cpus_are_put_in_order(void **state)
 	json_decref(json);
 }
 
+/* What dom0 does with the domain's pages is counted from edge to edge, and is none of the domain's exits. */
+static void pages_that_dom0_maps_and_copies(void **state)
+{
+	const struct xen_parts none = {NULL, 0};
+	const uint32_t copy[] = {20 | 1u << 20 | 1u << 24, 5, 3}, unmap[] = {20 | 1u << 20 | 1u << 24, 1, 9};
+	json_t *json;
+
+	(void)state;
+	begin_file();
+	cpu(0);
+	runs(0);
+	record(0x10f001, 1, (uint32_t[]){OURS}); /* before the window */
+	runs(OURS);
+	hvm_marker(MARKER_OPEN);
+	hvm_exit(0x81);
+	record(0x82012, 1, (uint32_t[]){32});
+	runs(0);
+	record(0x10f001, 1, (uint32_t[]){OURS});
+	record(0x10f001, 1, (uint32_t[]){OTHER});
+	record(0x10f002, 1, (uint32_t[]){OURS}); /* an unmap */
+	record(0x20100d, 3, copy);
+	record(0x20100d, 3, unmap);
+	record(0x20200e, 3, copy);
+	runs(OTHER);
+	record(0x20100d, 3, copy);
+	runs(OURS);
+	hvm_marker(MARKER_CLOSE);
+	json = read_back(&none);
+	assert_true(probed_grants_of(json).maps == 1);
+	assert_true(probed_grants_of(json).copies == 6);
+	assert_true(probed_totals_of(json).exits == 2);
+	assert_true(probed_totals_of(json).hypercalls == 1);
+	json_decref(json);
+}
+
 static void lost_records_are_told(void **state)
 {
 	const struct xen_parts none = {NULL, 0};
@@ -337,6 +372,7 @@ int main(void)
 		cmocka_unit_test(a_window_that_cannot_be_told_is_none),
 		cmocka_unit_test(a_pvh_domains_markers_have_their_values),
 		cmocka_unit_test(cpus_are_put_in_order),
+		cmocka_unit_test(pages_that_dom0_maps_and_copies),
 		cmocka_unit_test(lost_records_are_told),
 		cmocka_unit_test(what_is_no_trace_is_refused),
 	};

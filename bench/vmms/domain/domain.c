@@ -45,12 +45,13 @@ int domain_config(const struct domain_want *w, struct strbuf *out)
 	if (err)
 		return err;
 	strbuf_addf(out, "vcpus=%" PRIu64 "\nmemory=%" PRIu64 "\n", w->cpus, w->mem_mib);
-	if (!w->vif)
+	if (!w->mac)
 		return 0;
-	strbuf_adds(out, "vif=[");
-	if (strpbrk(w->vif, "\"\\\n'[]"))
+	if (strpbrk(w->mac, "\"\\\n'[],") || strpbrk(w->script, "\"\\\n'[],")) {
+		log_error("%s: %s: Xen's configuration cannot hold one of these", w->mac, w->script);
 		return -EINVAL;
-	strbuf_addf(out, "\"%s\"]\n", w->vif);
+	}
+	strbuf_addf(out, "vif=[\"mac=%s,script=%s\"]\n", w->mac, w->script);
 	return 0;
 }
 

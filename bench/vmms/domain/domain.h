@@ -9,7 +9,8 @@ struct domain_want {
 	const char *name, *type; /* type: pv or pvh */
 	const char *kernel, *ramdisk, *cmdline; /* files, and words for the kernel; ramdisk may be NULL */
 	uint64_t cpus, mem_mib;
-	const char *vif; /* xl's words for a network card, or NULL */
+	const char *mac;    /* of its network card; NULL: it has none */
+	const char *script; /* what xl is to run when the card's back end is there */
 };
 
 /* How a domain came to its end, as Xen numbers it (SHUTDOWN_* of its sched.h). */

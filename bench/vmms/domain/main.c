@@ -23,6 +23,7 @@
 #include "base/opts.h"
 #include "base/proc.h"
 #include "bench/vmms/domain/domain.h"
+#include "bench/vmms/domain/vif.h"
 
 #define TOOL_NS	   (120 * NSEC_PER_SEC) /* in an emulator on a busy machine */
 #define CONSOLE_NS (60 * NSEC_PER_SEC)
@@ -33,7 +34,7 @@
 #define TRACE_PAGES  "256"
 
 struct args {
-	const char *type, *kernel, *initrd, *cmdline, *vif, *dir, *trace, *destroy;
+	const char *type, *kernel, *initrd, *cmdline, *mac, *netns, *dir, *trace, *destroy;
 	uint64_t cpus, mem_bytes;
 	bool version;
 };
@@ -46,8 +47,9 @@ static const struct opt opts[] = {
 	{"cmdline", 'c', OPT_STR, offsetof(struct args, cmdline), "TEXT", "the kernel's command line"},
 	{"cpus", 0, OPT_COUNT, offsetof(struct args, cpus), "N", "virtual processors (default 1)"},
 	{"mem", 'm', OPT_SIZE, offsetof(struct args, mem_bytes), "SIZE", "memory (default 256M)"},
-	{"vif", 0, OPT_STR, offsetof(struct args, vif), "TEXT",
-	 "a network card in xl's words: mac=...,bridge=..."},
+	{"mac", 0, OPT_STR, offsetof(struct args, mac), "MAC", "a network card; with --netns"},
+	{"netns", 0, OPT_STR, offsetof(struct args, netns), "FILE",
+	 "the network namespace that the other end of its card goes to"},
 	{"dir", 0, OPT_STR, offsetof(struct args, dir), "DIR",
 	 "for the domain's configuration (default: here)"},
 	{"trace", 0, OPT_STR, offsetof(struct args, trace), "FILE",
@@ -92,6 +94,8 @@ static void parse_args(int argc, char **argv, struct args *a)
 		die(EXIT_USAGE, "%s: takes options only; see --help", argv[1]);
 	if (!a->kernel && !a->destroy && !a->version)
 		die(EXIT_USAGE, "--kernel is needed; see --help");
+	if (!a->mac != !a->netns)
+		die(EXIT_USAGE, "--mac and --netns: one is nothing without the other");
 	a->type = text_or(a->type, "pv");
 	a->dir = text_or(a->dir, ".");
 	a->cmdline = text_or(a->cmdline, "console=hvc0");
@@ -342,6 +346,19 @@ static int note_id(const struct domain *d, const char *trace)
 	return err;
 }
 
+/* The domain's back end waits until somebody says that its interface is where it belongs. */
+static int connect_card(const struct domain *d, const char *netns)
+{
+	char *key = xasprintf("/local/domain/0/backend/vif/%u/0/hotplug-status", d->id);
+	char *say[] = {"xenstore-write", key, "connected", NULL};
+	int err = vif_move(d->id, netns);
+
+	if (!err)
+		err = run_tool(say, STDERR_FILENO);
+	free(key);
+	return err;
+}
+
 static int make_domain(struct domain *d, const struct args *a)
 {
 	char *unpause[] = {"xl", "unpause", d->name, NULL};
@@ -355,6 +372,8 @@ static int make_domain(struct domain *d, const struct args *a)
 		err = find_id(d);
 	if (!err)
 		err = note_id(d, a->trace);
+	if (!err && a->netns)
+		err = connect_card(d, a->netns);
 	if (!err)
 		err = open_console(d);
 	if (!err)
@@ -412,18 +431,33 @@ static int run_domain(struct domain *d, const struct args *a)
 	return status;
 }
 
+/*
+ * xl wants a program to run when a card comes and goes. It is this one, which has nothing to do then: who
+ * makes the domain connects the card.
+ */
+static bool is_hotplug(int argc, char **argv)
+{
+	return getenv("XENBUS_PATH") && argc > 1 &&
+	       (!strcmp(argv[1], "online") || !strcmp(argv[1], "offline"));
+}
+
 int main(int argc, char **argv)
 {
 	struct args a = {0};
 	struct domain d = {.tty = -1, .tracer = PROC_INIT, .trace_fd = -1};
+	char *self;
+	int status;
 
 	log_init("vmm-xen", LOG_INFO);
+	if (is_hotplug(argc, argv))
+		return EXIT_OK;
 	parse_args(argc, argv, &a);
 	if (a.version)
 		return print_version();
 	if (a.destroy)
 		return destroy_domain(a.destroy) ? EXIT_FAILED : EXIT_OK;
 	snprintf(d.name, sizeof(d.name), "exitlab-%d", getpid());
+	self = realpath(SELF, NULL);
 	d.want = (struct domain_want){
 		.name = d.name,
 		.type = a.type,
@@ -432,7 +466,10 @@ int main(int argc, char **argv)
 		.cmdline = a.cmdline,
 		.cpus = a.cpus,
 		.mem_mib = a.mem_bytes / MIB,
-		.vif = a.vif,
+		.mac = a.mac,
+		.script = self,
 	};
-	return run_domain(&d, &a);
+	status = run_domain(&d, &a);
+	free(self);
+	return status;
 }
