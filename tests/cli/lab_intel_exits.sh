@@ -6,10 +6,12 @@ build=$1 out=$2
 hist=/sys/kernel/tracing/events/kvm/kvm_exit
 module=$(find / -xdev -name 'kvm-intel.ko*' | head -n 1)
 
-# kvm PARAMETERS: kvm_intel, loaded anew
+# kvm EPT APICV: kvm_intel, loaded anew; both are said, because enable_apicv lives in kvm.ko and outlasts kvm_intel
 kvm() {
 	rmmod kvm_intel
-	insmod "$module" "$@" || exit 1
+	insmod "$module" "ept=$1" "enable_apicv=$2" || exit 1
+	set -- "$1$2" "$(cat /sys/module/kvm_intel/parameters/ept /sys/module/kvm_intel/parameters/enable_apicv | tr -d '\n' | tr YN 10)"
+	[ "$1" = "$2" ] || { echo "kvm_intel has ept and enable_apicv $2 instead of $1" >&2; exit 1; }
 }
 
 # count NAME JOB [VMM OPTIONS]: one guest, as the probes and the tracepoint count it; fd 7 is $out/page
@@ -35,12 +37,12 @@ count_thrice cost workload=exit-cost
 count_thrice every workload=every-exit
 count triple "workload=every-exit op=triple-fault"
 count task "workload=every-exit op=task-switch"
-kvm enable_apicv=0
+kvm 1 0
 count_thrice cost_no_apicv workload=exit-cost
 count every_no_apicv workload=every-exit
-kvm ept=0
+kvm 0 1
 count_thrice cost_shadow workload=exit-cost
 count every_shadow workload=every-exit
-kvm ept=0 enable_apicv=0
+kvm 0 0
 count_thrice cost_neither workload=exit-cost
 count every_neither workload=every-exit

@@ -26,6 +26,7 @@
 #define CR4_OSXSAVE   0x40000
 #define SPIN_NS	      (12 * NS_PER_MS) /* three ticks of a host at 250 Hz */
 #define TIMER_NS      200000
+#define LARGE_PAGE    0x200000
 #define PAUSES	      20000 /* more than KVM's window before it calls a loop a loop */
 
 /* Each in ring 0 with interrupts off; an exception ends it. */
@@ -117,19 +118,28 @@ static uint64_t copy_tables(uint64_t pages)
 	return pages;
 }
 
+/* The operand of LIDT, LGDT and their like. */
+struct table_pointer {
+	uint16_t limit;
+	uint64_t base;
+} __attribute__((packed));
+
 /*
- * An interrupt comes right after new page tables: under shadow paging its delivery is what touches the IDT
- * and the stack first, and ends in an exit half way.
+ * An interrupt comes right after new page tables, with the IDT in another large page than the code: under
+ * shadow paging its delivery is what touches that page first, and ends in an exit half way.
  */
 static uint64_t do_delivery(uint64_t pages)
 {
 	uint64_t old, tables = copy_tables(pages);
+	struct table_pointer near, far = {4095, pages + 3 * 4096};
 	uint32_t seen = irq_seen(IRQ);
 
+	__asm__ volatile("sidt %0" : "=m"(near));
+	memcpy((void *)far.base, (void *)near.base, 4096);
 	apic_ipi(apic_id(), VEC);
-	__asm__ volatile("mov %%cr3, %0; mov %1, %%cr3; sti; nop; cli; mov %0, %%cr3"
+	__asm__ volatile("lidt %2; mov %%cr3, %0; mov %1, %%cr3; sti; nop; cli; mov %0, %%cr3; lidt %3"
 			 : "=&r"(old)
-			 : "r"(tables)
+			 : "r"(tables), "m"(far), "m"(near)
 			 : "memory");
 	if (irq_seen(IRQ) != seen + 1)
 		report_fail("an interrupt was lost or came twice on its way through new page tables");
@@ -182,12 +192,7 @@ struct task {
 	uint32_t es, cs, ss, ds, fs, gs, ldt, iomap;
 };
 
-struct gdt_pointer {
-	uint16_t limit;
-	uint64_t base;
-} __attribute__((packed));
-
-void task_switch(const struct gdt_pointer *table) __attribute__((noreturn)); /* task.S */
+void task_switch(const struct table_pointer *table) __attribute__((noreturn)); /* task.S */
 extern uint8_t task_next[];
 extern uint64_t gdt[];
 
@@ -202,7 +207,7 @@ static uint64_t do_task_switch(uint64_t page)
 {
 	uint64_t *table = (uint64_t *)page;
 	struct task *first = (void *)(page + 1024), *next = first + 1;
-	struct gdt_pointer pointer = {TASK_NEXT + 7, page};
+	struct table_pointer pointer = {TASK_NEXT + 7, page};
 
 	memcpy(table, gdt, TASK_FIRST);
 	table[TASK_FIRST / 8] = task_descriptor(first);
@@ -233,7 +238,6 @@ static const struct op ops[] = {
 	{"invept", do_invept},	 {"invvpid", do_invvpid},   {"vmfunc", do_vmfunc},
 	{"pause", do_pause},	 {"xsetbv", do_xsetbv},	    {"umip", do_umip},
 	{"window", do_window},	 {"priority", do_priority}, {"eoi", do_eoi},
-	{"delivery", do_delivery},
 };
 
 /* These end the machine, so only those are run that are asked for. */
@@ -273,7 +277,7 @@ static void run_xapic(void)
 
 int job_every_exit(const struct workload_job *job)
 {
-	uint64_t page = (uint64_t)mem_alloc(3 * 4096, 4096);
+	uint64_t page = (uint64_t)mem_alloc(4 * 4096, LARGE_PAGE);
 	unsigned refused = 0;
 
 	if (!page)
@@ -286,6 +290,8 @@ int job_every_exit(const struct workload_job *job)
 	for (unsigned i = 0; i < ARRAY_SIZE(ops); i++)
 		if (job_wants(job, ops[i].name))
 			refused += ring0_try(ops[i].fn, page) == (uint64_t)TRY_FAULTED;
+	if (job_wants(job, "delivery") && ring0_try(do_delivery, page) == (uint64_t)TRY_FAULTED)
+		report_fail("an interrupt became an exception on its way through new page tables");
 	if (job_wants(job, "nmi"))
 		ring0(do_nmi, page);
 	if (job_wants(job, "timer"))
