@@ -79,6 +79,7 @@ static __always_inline enum whose whose_context(void)
  * A doorbell is a port or memory. In other exits an eventfd that is signalled is an interrupt's: of an
  * assigned device, whose vectors reach this CPU while the vCPU is in the kernel. They reach it amid a
  * doorbell's exit as well, and are told from the kick by where they run: in an interrupt, not in the thread.
+ * And what the thread signals once it is back in userspace is no doorbell that KVM has answered.
  */
 static __always_inline bool may_ring(__u32 reason)
 {
@@ -95,7 +96,9 @@ static __always_inline int kick_begins(void)
 	if (!hot.gate)
 		return 0;
 	s = vcpu_current();
-	if (!s || !(s->where & IN_EXIT) || !may_ring(s->reason & ~REASON_NESTED) || !in_thread())
+	if (!s || !(s->where & IN_EXIT) || s->user_ns || !may_ring(s->reason & ~REASON_NESTED))
+		return 0;
+	if (!in_thread())
 		return 0;
 	ADD(kicks_ioeventfd, 1);
 	s->kick_ns = bpf_ktime_get_ns();

@@ -363,6 +363,23 @@ static bool times_interrupts(const struct probes *p, const struct bpf_program *p
 	return prog == p->skel->progs.on_accept || prog == p->skel->progs.on_raise;
 }
 
+/*
+ * What they look for is never in an interrupt, and nothing else can come while they run: a skipped call would
+ * have counted nothing.
+ */
+static bool counts_in_thread(const struct probes *p, const struct bpf_program *prog)
+{
+	const struct probes_bpf *s = p->skel;
+	const struct bpf_program *const of_kicks[] = {s->progs.on_kick, s->progs.on_kick_end,
+						      s->progs.on_kick_mask, s->progs.on_kick_mask_end,
+						      s->progs.on_waking};
+
+	for (size_t i = 0; i < ARRAY_SIZE(of_kicks); i++)
+		if (prog == of_kicks[i])
+			return true;
+	return false;
+}
+
 /* Calls of our programs that the kernel skipped because one was running already. */
 static uint64_t missed_runs(struct probes *p)
 {
@@ -370,7 +387,7 @@ static uint64_t missed_runs(struct probes *p)
 	uint64_t missed = 0;
 
 	bpf_object__for_each_program(prog, p->skel->obj) {
-		if (!times_interrupts(p, prog))
+		if (!times_interrupts(p, prog) && !counts_in_thread(p, prog))
 			missed += misses_of(prog);
 	}
 	return missed;

@@ -509,7 +509,7 @@ static void case_two_irqs(void)
 	say("interrupts", 21);
 }
 
-/* A request to a disk, to the interrupt that ends it and signals an eventfd. */
+/* A request to a disk, whose end signals an eventfd. */
 static void disk_read(aio_context_t aio, int disk, int signal_fd)
 {
 	static uint8_t block[4096] __attribute__((aligned(4096)));
@@ -517,29 +517,30 @@ static void disk_read(aio_context_t aio, int disk, int signal_fd)
 			       .aio_buf = (uintptr_t)block, .aio_nbytes = 512, .aio_flags = IOCB_FLAG_RESFD,
 			       .aio_resfd = (uint32_t)signal_fd};
 	struct iocb *list = &request;
-	uint64_t count;
 
 	if (syscall(SYS_io_submit, aio, 1, &list) != 1)
 		fail("io_submit");
-	while (read(signal_fd, &count, sizeof(count)) < 0)
-		if (errno != EAGAIN)
-			fail("eventfd");
 }
 
 /*
- * Twenty doorbells, each a kick, and after each a port read amid which an interrupt signals an eventfd on top
- * of the vCPU's thread, as an assigned device's does: of /dev/nullb0, whose requests this CPU's timer ends.
+ * Twenty times 500 doorbells, each a kick. Amid them an interrupt signals another eventfd on top of the
+ * vCPU's thread, as an assigned device's does: of /dev/nullb0, whose requests this CPU's timer ends.
  */
 static void case_interrupted(void)
 {
-	/* mov cx, 20; again: mov dx, 0x2f1; out dx, al; mov dx, 0x2f0; in al, dx; loop again; hlt */
-	static const char code[] = "\xb9\x14\x00\xba\xf1\x02\xee\xba\xf0\x02\xec\xe2\xf6\xf4";
-	int disk = open("/dev/nullb0", O_RDONLY | O_DIRECT), signal_fd = eventfd(0, EFD_NONBLOCK);
+	/*
+	 * mov cx, 20; again: mov dx, 0x2f0; in al, dx; mov bx, 500; mov dx, 0x2f1; bell: out dx, al;
+	 * dec bx; jnz bell; loop again; hlt
+	 */
+	static const char code[] = "\xb9\x14\x00\xba\xf0\x02\xec\xbb\xf4\x01\xba\xf1\x02\xee\x4b"
+				   "\x75\xfc\xe2\xf0\xf4";
+	int disk = open("/dev/nullb0", O_RDONLY | O_DIRECT), signal_fd = eventfd(0, 0);
 	struct kvm_ioeventfd doorbell = {.addr = PORT + 1, .len = 1, .fd = eventfd(0, 0),
 					 .flags = KVM_IOEVENTFD_FLAG_PIO};
 	struct vm vm = VM(code);
 	struct vcpu v = vcpu_new(&vm, 0);
 	aio_context_t aio = 0;
+	uint64_t count;
 
 	pin_to_first_cpu();
 	ask(vm.fd, KVM_IOEVENTFD, &doorbell, "KVM_IOEVENTFD");
@@ -547,6 +548,8 @@ static void case_interrupted(void)
 		fail("/dev/nullb0");
 	for (unsigned i = 0; i < 20; i++) {
 		run_expecting(&v, KVM_EXIT_IO);
+		if (i && read(signal_fd, &count, sizeof(count)) < 0)
+			fail("eventfd");
 		disk_read(aio, disk, signal_fd);
 	}
 	run_expecting(&v, KVM_EXIT_HLT);
