@@ -249,8 +249,8 @@ static void idle_in_vain(void **state)
 			close_fd(&rig.peer);
 		usleep(20000);
 		t0 = cpu_ns();
-		usleep(200000);
-		assert_true(cpu_ns() - t0 < 100 * NSEC_PER_MSEC);
+		usleep(200000); /* of which a busy machine gives a spinning thread little, too */
+		assert_true(cpu_ns() - t0 < 5 * NSEC_PER_MSEC);
 		give_buffers(2);
 		assert_true(received_within(2, 5 * NSEC_PER_SEC));
 		stop();
