@@ -344,7 +344,9 @@ static bool status_becomes(uint8_t want)
 /* It has asked for kicks again, after the last look that it takes by itself. */
 static void peer_sleeps(void)
 {
-	for (int i = 0; i < 10000 && (__atomic_load_n(&ring[0].used->flags, __ATOMIC_ACQUIRE) & VRING_USED_F_NO_NOTIFY); i++)
+	uint16_t *flags = &ring[0].used->flags;
+
+	for (int i = 0; i < 10000 && (__atomic_load_n(flags, __ATOMIC_ACQUIRE) & VRING_USED_F_NO_NOTIFY); i++)
 		clock_sleep_ns(NSEC_PER_MSEC);
 	clock_sleep_ns(50 * NSEC_PER_MSEC);
 }
