@@ -10,22 +10,23 @@
 
 /*
  * x86's preempt_count: a variable of its own until 6.1 and again since 6.15, between them a member
- * ("x86/percpu: Move preempt_count next to current_task").
+ * ("x86/percpu: Move preempt_count next to current_task"). It is found by how far it lies from a variable that
+ * all of them have: for a name that a kernel lacks libbpf looks through all modules, which wants CAP_SYS_ADMIN.
  */
-extern const int __preempt_count __ksym __weak;
-extern const struct pcpu_hot pcpu_hot __ksym __weak;
+extern const unsigned long this_cpu_off __ksym __weak;
+extern const volatile bool cfg_knows_context;
+extern const volatile __s64 cfg_preempt_count; /* from this_cpu_off, in bytes */
 
 /* Of this CPU now. A kernel that has neither does not tell: then it is the thread. */
 static __always_inline bool in_thread(void)
 {
-	if (&__preempt_count)
-		return !(*(const int *)bpf_this_cpu_ptr(&__preempt_count) & IN_INTERRUPT);
-	if (&pcpu_hot) {
-		const struct pcpu_hot *this = bpf_this_cpu_ptr(&pcpu_hot);
+	__u32 count = 0;
 
-		return !(this->preempt_count & IN_INTERRUPT);
-	}
-	return true;
+	if (!cfg_knows_context || !&this_cpu_off)
+		return true;
+	bpf_probe_read_kernel(&count, sizeof(count),
+			      (const char *)bpf_this_cpu_ptr(&this_cpu_off) + cfg_preempt_count);
+	return !(count & IN_INTERRUPT);
 }
 
 #endif

@@ -139,3 +139,49 @@ int kernel_tracepoint_arg(const struct kernel *k, const char *tracepoint, const 
 			return i - 1;
 	return -1;
 }
+
+/* The offset of a variable among those of each CPU; -1: there is none of this name. */
+static long percpu_offset(const struct btf *types, const char *name)
+{
+	int id = btf__find_by_name_kind(types, ".data..percpu", BTF_KIND_DATASEC);
+	const struct btf_type *section;
+	const struct btf_var_secinfo *var;
+
+	if (id < 0)
+		return -1;
+	section = btf__type_by_id(types, (__u32)id);
+	var = btf_var_secinfos(section);
+	for (int i = 0; i < btf_vlen(section); i++)
+		if (!strcmp(btf__name_by_offset(types, btf__type_by_id(types, var[i].type)->name_off), name))
+			return var[i].offset;
+	return -1;
+}
+
+/* In bytes; -1: the struct or its member is not there. What has no name and stands first is a part of it. */
+static long member_offset(const struct btf *types, const char *name, const char *member)
+{
+	int id = btf__find_by_name_kind(types, name, BTF_KIND_STRUCT);
+	const struct btf_type *t;
+
+	if (id < 0)
+		return -1;
+	t = btf__type_by_id(types, (__u32)id);
+	while (btf_vlen(t) && !btf_members(t)[0].name_off)
+		t = btf__type_by_id(types, btf_members(t)[0].type);
+	for (int i = 0; i < btf_vlen(t); i++)
+		if (!strcmp(btf__name_by_offset(types, btf_members(t)[i].name_off), member))
+			return btf_member_bit_offset(t, (__u32)i) / 8;
+	return -1;
+}
+
+bool kernel_preempt_count(const struct kernel *k, long *from)
+{
+	const struct btf *types = k->vmlinux;
+	long known = percpu_offset(types, "this_cpu_off"), at = percpu_offset(types, "__preempt_count");
+	long hot = percpu_offset(types, "pcpu_hot"), member = member_offset(types, "pcpu_hot", "preempt_count");
+
+	if (at < 0 && hot >= 0 && member >= 0)
+		at = hot + member;
+	*from = at - known;
+	return known >= 0 && at >= 0;
+}

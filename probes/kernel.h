@@ -19,5 +19,7 @@ bool kernel_can_hook(const struct kernel *k, const char *name);
 bool kernel_has_tracepoint(const struct kernel *k, const char *name);
 /* Which argument of a tracepoint points to a struct of this name, from 0; -1: none does. */
 int kernel_tracepoint_arg(const struct kernel *k, const char *tracepoint, const char *name);
+/* Where each CPU's preempt_count lies, in bytes from its this_cpu_off. False: the kernel does not tell. */
+bool kernel_preempt_count(const struct kernel *k, long *from);
 
 #endif

@@ -146,10 +146,6 @@ struct sk_buff {
 	struct net_device *dev;
 };
 
-struct pcpu_hot {
-	int preempt_count;
-};
-
 struct irqaction {
 	const char *name;
 };

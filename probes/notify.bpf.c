@@ -18,6 +18,8 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
+const volatile bool cfg_knows_context = false;
+const volatile __s64 cfg_preempt_count = 0;
 const volatile char cfg_vhost[16] = ""; /* name of the VMM's vhost kernel threads */
 
 struct notify_state notify;

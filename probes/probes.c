@@ -212,7 +212,12 @@ static void choose_programs(struct probes *p)
 static void set_filters(struct probes *p)
 {
 	struct probes_bpf *s = p->skel;
+	long preempt_count;
 
+	if (kernel_preempt_count(p->kernel, &preempt_count)) {
+		s->rodata->cfg_knows_context = true;
+		s->rodata->cfg_preempt_count = preempt_count;
+	}
 	s->rodata->cfg_tgid = (uint32_t)p->opts.pid;
 	s->rodata->cfg_vcpu = p->opts.vcpu;
 	if (p->opts.key_rip)

@@ -35,11 +35,26 @@ static void test_what_there_is(void **state)
 	kernel_close(k);
 }
 
+/* Every x86 kernel of ours has it, under one of two names. */
+static void test_preempt_count(void **state)
+{
+	struct kernel *k = kernel_open();
+	long from = 0;
+
+	(void)state;
+	if (!k)
+		skip();
+	assert_true(kernel_preempt_count(k, &from));
+	assert_int_not_equal(from, 0);
+	kernel_close(k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_arguments),
 		cmocka_unit_test(test_what_there_is),
+		cmocka_unit_test(test_preempt_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
