@@ -10,8 +10,9 @@
 
 /*
  * x86's preempt_count: a variable of its own until 6.1 and again since 6.15, between them a member
- * ("x86/percpu: Move preempt_count next to current_task"). It is found by how far it lies from a variable that
- * all of them have: for a name that a kernel lacks libbpf looks through all modules, which wants CAP_SYS_ADMIN.
+ * ("x86/percpu: Move preempt_count next to current_task"). It is found by how far it lies from a variable
+ * that all of them have: for a name that a kernel lacks libbpf looks through all modules, which wants
+ * CAP_SYS_ADMIN.
  */
 extern const unsigned long this_cpu_off __ksym __weak;
 extern const volatile bool cfg_knows_context;

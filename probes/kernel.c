@@ -177,8 +177,10 @@ static long member_offset(const struct btf *types, const char *name, const char 
 bool kernel_preempt_count(const struct kernel *k, long *from)
 {
 	const struct btf *types = k->vmlinux;
-	long known = percpu_offset(types, "this_cpu_off"), at = percpu_offset(types, "__preempt_count");
-	long hot = percpu_offset(types, "pcpu_hot"), member = member_offset(types, "pcpu_hot", "preempt_count");
+	long known = percpu_offset(types, "this_cpu_off");
+	long at = percpu_offset(types, "__preempt_count");
+	long hot = percpu_offset(types, "pcpu_hot");
+	long member = member_offset(types, "pcpu_hot", "preempt_count");
 
 	if (at < 0 && hot >= 0 && member >= 0)
 		at = hot + member;
