@@ -135,14 +135,20 @@ static int map_table(struct ide *d, uint64_t bytes)
 	return bytes ? -EFAULT : 0;
 }
 
+/* Sectors that the next request moves: all by DMA, by PIO a block. */
+static uint32_t next_sectors(const struct ide *d)
+{
+	if (d->op == DISK_FLUSH)
+		return 0;
+	return d->dma ? d->left : MIN(d->block, d->left);
+}
+
 /* True: the request is to be submitted. */
 static bool begin_io(struct ide *d)
 {
 	bool moves = d->op != DISK_FLUSH;
 
-	d->under_way = d->dma ? d->left : MIN(d->block, d->left);
-	if (!moves)
-		d->under_way = 0;
+	d->under_way = next_sectors(d);
 	d->req = (struct disk_req){.op = d->op, .done = io_done, .iov = d->iov, .n_iov = moves};
 	d->req.at = d->sector * ATA_SECTOR;
 	d->req.len = (uint64_t)d->under_way * ATA_SECTOR;
@@ -178,7 +184,7 @@ static bool take_wanted(struct ide *d)
  */
 static bool done_here(const struct ide *d)
 {
-	uint64_t bytes = (uint64_t)ATA_SECTOR * (d->dma ? d->left : MIN(d->block, d->left));
+	uint64_t bytes = (uint64_t)ATA_SECTOR * next_sectors(d);
 
 	if (d->io == IDE_THREAD || d->op == DISK_FLUSH)
 		return false;
