@@ -140,17 +140,19 @@ int kernel_tracepoint_arg(const struct kernel *k, const char *tracepoint, const 
 	return -1;
 }
 
-/* The offset of a variable among those of each CPU; -1: there is none of this name. */
-static long percpu_offset(const struct btf *types, const char *name)
+/* Those of each CPU; NULL: the kernel does not tell. A name is looked for among all types, so once. */
+static const struct btf_type *percpu_section(const struct btf *types)
 {
 	int id = btf__find_by_name_kind(types, ".data..percpu", BTF_KIND_DATASEC);
-	const struct btf_type *section;
-	const struct btf_var_secinfo *var;
 
-	if (id < 0)
-		return -1;
-	section = btf__type_by_id(types, (__u32)id);
-	var = btf_var_secinfos(section);
+	return id < 0 ? NULL : btf__type_by_id(types, (__u32)id);
+}
+
+/* The offset of a variable in its section; -1: there is none of this name. */
+static long var_offset(const struct btf *types, const struct btf_type *section, const char *name)
+{
+	const struct btf_var_secinfo *var = btf_var_secinfos(section);
+
 	for (int i = 0; i < btf_vlen(section); i++)
 		if (!strcmp(btf__name_by_offset(types, btf__type_by_id(types, var[i].type)->name_off), name))
 			return var[i].offset;
@@ -174,16 +176,29 @@ static long member_offset(const struct btf *types, const char *name, const char 
 	return -1;
 }
 
+/* It is a variable of its own, or a member of one. */
+static long preempt_count_offset(const struct btf *types, const struct btf_type *section)
+{
+	long at = var_offset(types, section, "__preempt_count"), hot, member;
+
+	if (at >= 0)
+		return at;
+	hot = var_offset(types, section, "pcpu_hot");
+	member = member_offset(types, "pcpu_hot", "preempt_count");
+	if (hot < 0 || member < 0)
+		return -1;
+	return hot + member;
+}
+
 bool kernel_preempt_count(const struct kernel *k, long *from)
 {
-	const struct btf *types = k->vmlinux;
-	long known = percpu_offset(types, "this_cpu_off");
-	long at = percpu_offset(types, "__preempt_count");
-	long hot = percpu_offset(types, "pcpu_hot");
-	long member = member_offset(types, "pcpu_hot", "preempt_count");
+	const struct btf_type *section = percpu_section(k->vmlinux);
+	long known, at;
 
-	if (at < 0 && hot >= 0 && member >= 0)
-		at = hot + member;
+	if (!section)
+		return false;
+	known = var_offset(k->vmlinux, section, "this_cpu_off");
+	at = preempt_count_offset(k->vmlinux, section);
 	*from = at - known;
 	return known >= 0 && at >= 0;
 }
