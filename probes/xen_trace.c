@@ -45,7 +45,7 @@ enum {
 };
 
 /* TRC_MEM: whose page it was is the first word. */
-enum { GRANT_MAP = 0x10f001 };
+enum { GRANT_MAP = 0x10f001, GRANT_UNMAP, GRANT_TRANSFER };
 #define DOM0		0u
 #define GRANT_TABLE_OP	20u
 #define GNTTABOP_COPY	5u
@@ -195,12 +195,12 @@ static void hvm_event(struct parser *p, const struct record *r)
 	}
 }
 
-static void add_grant(struct parser *p, uint32_t maps, uint32_t copies)
+static void add_grant(struct parser *p, enum xen_grant_kind kind, uint32_t n)
 {
 	struct xen_trace *t = p->out;
 
 	t->grant = xgrow(t->grant, t->n_grants, sizeof(*t->grant));
-	t->grant[t->n_grants++] = (struct xen_grant){p->tsc[p->cpu], maps, copies};
+	t->grant[t->n_grants++] = (struct xen_grant){p->tsc[p->cpu], n, (uint8_t)kind};
 }
 
 /* Of what is copied Xen does not say whose it was; dom0, which serves our domain, has no other in a lab. */
@@ -208,11 +208,11 @@ static void grant_event(struct parser *p, const struct record *r)
 {
 	uint32_t event = r->event & ~FLAG_64, copy = GRANT_TABLE_OP | HAS_FIRST | HAS_THIRD;
 
-	if (event == GRANT_MAP && r->word[0] == p->domain)
-		add_grant(p, 1, 0);
+	if (event >= GRANT_MAP && event <= GRANT_TRANSFER && r->word[0] == p->domain)
+		add_grant(p, XEN_GRANT_MAP + (event - GRANT_MAP), 1);
 	else if ((event == PV_HYPERCALL || event == PV_SUBCALL) && p->current[p->cpu] == DOM0 &&
 		 (r->word[0] & (0xffff | HAS_FIRST | HAS_THIRD)) == copy && r->word[1] == GNTTABOP_COPY)
-		add_grant(p, 0, r->word[2]);
+		add_grant(p, XEN_GRANT_COPY, r->word[2]);
 }
 
 static void cpu_event(struct parser *p, const struct record *r)

@@ -38,9 +38,11 @@ struct xen_event {
 #define XEN_PORT_WRITE (1u << 16)
 
 /* What another domain did with pages that ours had granted it. */
+enum xen_grant_kind { XEN_GRANT_MAP, XEN_GRANT_UNMAP, XEN_GRANT_TRANSFER, XEN_GRANT_COPY, XEN_GRANT_KINDS };
 struct xen_grant {
 	uint64_t tsc;
-	uint32_t maps, copies;
+	uint32_t n;
+	uint8_t kind; /* enum xen_grant_kind */
 };
 
 struct xen_trace {

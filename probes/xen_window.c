@@ -20,6 +20,7 @@ struct marks {
 	size_t open, close;
 	size_t *lap, n_laps;
 	bool found;
+	uint64_t place; /* of a PV domain: where its kernel writes a port for a program */
 };
 
 static bool is_exit(const struct xen_event *e)
@@ -142,6 +143,7 @@ static void find_by_order(const struct xen_trace *t, const struct xen_parts *par
 		add_lap(m, list[at++]);
 	}
 	m->close = list[at];
+	m->place = place;
 	m->found = true;
 out:
 	if (place)
@@ -171,11 +173,14 @@ static const char *kind_name(const struct xen_trace *t, const struct xen_event *
 	return names[e->kind];
 }
 
-static void key_name(const struct xen_event *e, char *buf, size_t size)
+/* A port that a program writes is told from what the kernel does of its own, as in a switch of tasks. */
+static void key_name(const struct xen_event *e, uint64_t place, char *buf, size_t size)
 {
 	buf[0] = '\0';
 	if (is_call(e))
 		hypercall_text(e->key, buf, size);
+	else if (e->kind == XEN_PRIVOP && e->at == place)
+		snprintf(buf, size, "port write");
 	else if (e->kind == XEN_TRAP)
 		snprintf(buf, size, "#%" PRIu64, e->key);
 	else if (e->kind == XEN_EXIT && e->key)
@@ -183,13 +188,11 @@ static void key_name(const struct xen_event *e, char *buf, size_t size)
 			 e->key & 0xffff);
 }
 
-static void count_row(json_t *rows, const struct xen_trace *t, const struct xen_event *e)
+static void count_row(json_t *rows, const char *reason, const char *key, json_int_t n)
 {
-	const char *reason = kind_name(t, e);
-	char key[64], id[128];
+	char id[128];
 	json_t *row;
 
-	key_name(e, key, sizeof(key));
 	snprintf(id, sizeof(id), "%s|%s", reason, key);
 	row = json_object_get(rows, id);
 	if (!row) {
@@ -197,7 +200,7 @@ static void count_row(json_t *rows, const struct xen_trace *t, const struct xen_
 		json_object_set_new(rows, id, row);
 	}
 	json_integer_set(json_object_get(row, "count"),
-			 json_integer_value(json_object_get(row, "count")) + 1);
+			 json_integer_value(json_object_get(row, "count")) + n);
 }
 
 /* Most first. */
@@ -241,12 +244,16 @@ static void add_sums(struct sums *s, const struct xen_trace *t, const struct xen
 /* What happened in a part of the trace. */
 struct tally {
 	json_t *rows; /* by reason and key */
+	uint64_t place;
 	struct sums sums;
 };
 
 static void tally_event(struct tally *y, const struct xen_trace *t, const struct xen_event *e)
 {
-	count_row(y->rows, t, e);
+	char key[64];
+
+	key_name(e, y->place, key, sizeof(key));
+	count_row(y->rows, kind_name(t, e), key, 1);
 	add_sums(&y->sums, t, e);
 }
 
@@ -258,9 +265,9 @@ static json_t *totals_json(const struct sums *s)
 }
 
 /* Between two edges, without them. */
-static json_t *part_json(const struct xen_trace *t, size_t edge, size_t next)
+static json_t *part_json(const struct xen_trace *t, const struct marks *m, size_t edge, size_t next)
 {
-	struct tally y = {.rows = json_object()};
+	struct tally y = {.rows = json_object(), .place = m->place};
 	json_t *out;
 
 	for (size_t i = edge + 1; i < next; i++)
@@ -275,25 +282,30 @@ static json_t *parts_json(const struct xen_trace *t, const struct marks *m)
 	json_t *parts = json_array();
 
 	for (size_t i = 0; i + 1 < m->n_laps; i += 2)
-		json_array_append_new(parts, part_json(t, m->lap[i], m->lap[i + 1]));
+		json_array_append_new(parts, part_json(t, m, m->lap[i], m->lap[i + 1]));
 	return parts;
 }
 
-/* In the window's time, of a domain that grants any pages at all. */
-static void add_grants(json_t *out, const struct xen_trace *t, const struct marks *m)
+static bool is_within(const struct xen_trace *t, const struct marks *m, const struct xen_grant *g)
 {
-	json_int_t maps = 0, copies = 0;
+	return m->found && g->tsc > t->event[m->open].tsc && g->tsc <= t->event[m->close].tsc;
+}
 
-	for (size_t i = 0; m->found && i < t->n_grants; i++) {
-		const struct xen_grant *g = &t->grant[i];
+/* Of a domain that grants any pages at all. They have rows, and are none of the domain's exits. */
+static void add_grants(json_t *out, json_t *rows, const struct xen_trace *t, const struct marks *m)
+{
+	static const char *const names[XEN_GRANT_KINDS] = {"map", "unmap", "transfer", "copy"};
+	json_int_t n[XEN_GRANT_KINDS] = {0};
 
-		if (g->tsc <= t->event[m->open].tsc || g->tsc > t->event[m->close].tsc)
-			continue;
-		maps += g->maps;
-		copies += g->copies;
-	}
-	if (maps || copies)
-		json_object_set_new(out, "grants", json_pack("{s:I, s:I}", "maps", maps, "copies", copies));
+	for (size_t i = 0; i < t->n_grants; i++)
+		if (is_within(t, m, &t->grant[i]))
+			n[t->grant[i].kind] += t->grant[i].n;
+	for (size_t k = 0; k < XEN_GRANT_KINDS; k++)
+		if (n[k])
+			count_row(rows, "granted page", names[k], n[k]);
+	if (n[XEN_GRANT_MAP] || n[XEN_GRANT_COPY])
+		json_object_set_new(out, "grants", json_pack("{s:I, s:I}", "maps", n[XEN_GRANT_MAP], "copies",
+							     n[XEN_GRANT_COPY]));
 }
 
 /* Processors exit, and of a PV domain none does. */
@@ -317,6 +329,7 @@ json_t *xen_trace_json(const struct xen_trace *t, const struct xen_parts *parts)
 		m.n_laps = 0;
 	if (!m.found)
 		find_by_order(t, parts, &m);
+	y.place = m.place;
 	/* An edge is itself an exit, counted up to it; the one that opens is before the window. */
 	for (size_t i = m.open + 1; m.found && i <= m.close; i++) {
 		tally_event(&y, t, &t->event[i]);
@@ -325,11 +338,12 @@ json_t *xen_trace_json(const struct xen_trace *t, const struct xen_parts *parts)
 			lap++;
 		}
 	}
-	out = json_pack("{s:s, s:{s:b, s:b, s:i, s:i}, s:o, s:o, s:o, s:o, s:I}", "backend", backend_of(t),
-			"window", "opened", m.found, "closed", m.found, "open_ns", 0, "close_ns", 0, "exits",
-			rows_list(y.rows), "totals", totals_json(&y.sums), "laps", laps, "parts",
-			parts_json(t, &m), "lost", (json_int_t)t->lost);
-	add_grants(out, t, &m);
+	out = json_pack("{s:s, s:{s:b, s:b, s:i, s:i}, s:o, s:o, s:o, s:I}", "backend", backend_of(t),
+			"window", "opened", m.found, "closed", m.found, "open_ns", 0, "close_ns", 0, "totals",
+			totals_json(&y.sums), "laps", laps, "parts", parts_json(t, &m), "lost",
+			(json_int_t)t->lost);
+	add_grants(out, y.rows, t, &m);
+	json_object_set_new(out, "exits", rows_list(y.rows));
 	json_decref(y.rows);
 	free(m.lap);
 	return out;

@@ -150,6 +150,7 @@ static void pv_window(void)
 	port_write();
 	for (int i = 0; i < 3; i++)
 		port_write();
+	at(0x201006, DRIVER); /* the kernel's own */
 	port_write();
 	record(0x201103, 3, (uint32_t[]){0, 0, 13});
 	hypercall(13);
@@ -178,14 +179,15 @@ static void a_pv_domains_markers_are_told_by_their_order(void **state)
 	assert_int_equal(json_array_size(probed_of(json).laps), 4);
 	/* Between the edges of the first part: the return from the first edge, eight, and the second edge. */
 	assert_int_equal(lap(json, 1) - lap(json, 0), 10);
-	/* The return from the edge, three writes with their returns, and the edge. */
-	assert_int_equal(lap(json, 3) - lap(json, 2), 8);
+	/* The return from the edge, three writes with their returns, the kernel's own, and the edge. */
+	assert_int_equal(lap(json, 3) - lap(json, 2), 9);
 	assert_int_equal(json_array_size(probed_of(json).parts), 2);
 	assert_true(part_of(json, 0).hypercalls == 5);
 	assert_true(count_in(part_of(json, 0).exits, "page fault", "") == 2);
 	assert_true(count_in(part_of(json, 0).exits, "hypercall", "iret") == 3);
-	assert_true(count_in(part_of(json, 0).exits, "privileged op", "") == 0);
-	assert_true(count_in(part_of(json, 1).exits, "privileged op", "") == 3);
+	assert_true(count_in(part_of(json, 0).exits, "privileged op", "port write") == 0);
+	assert_true(count_in(part_of(json, 1).exits, "privileged op", "port write") == 3);
+	assert_true(count_in(part_of(json, 1).exits, "privileged op", "") == 1);
 	assert_string_equal(probed_of(json).backend, PROBED_XEN_PV);
 	assert_true(count_of(json, "page fault", "") == 2);
 	assert_true(count_of(json, "page-table write", "") == 2);
@@ -195,9 +197,10 @@ static void a_pv_domains_markers_are_told_by_their_order(void **state)
 	assert_true(count_of(json, "hypercall", "multicall") == 1);
 	assert_true(count_of(json, "in multicall", "mmu_update") == 1);
 	assert_true(count_of(json, "trap", "#13") == 1);
-	assert_true(count_of(json, "privileged op", "") == 8);
+	assert_true(count_of(json, "privileged op", "port write") == 8);
+	assert_true(count_of(json, "privileged op", "") == 1);
 	assert_true(count_of(json, "hypercall", "iret") == 10);
-	assert_true(probed_totals_of(json).exits == 28);
+	assert_true(probed_totals_of(json).exits == 29);
 	assert_true(probed_totals_of(json).hypercalls == 16);
 	json_decref(json);
 }
@@ -307,7 +310,9 @@ static void pages_that_dom0_maps_and_copies(void **state)
 	runs(0);
 	record(0x10f001, 1, (uint32_t[]){OURS});
 	record(0x10f001, 1, (uint32_t[]){OTHER});
-	record(0x10f002, 1, (uint32_t[]){OURS}); /* an unmap */
+	record(0x10f002, 1, (uint32_t[]){OURS});
+	record(0x10f002, 1, (uint32_t[]){OURS});
+	record(0x10f003, 1, (uint32_t[]){OTHER});
 	record(0x20100d, 3, copy);
 	record(0x20100d, 3, unmap);
 	record(0x20200e, 3, copy);
@@ -318,6 +323,10 @@ static void pages_that_dom0_maps_and_copies(void **state)
 	json = read_back(&none);
 	assert_true(probed_grants_of(json).maps == 1);
 	assert_true(probed_grants_of(json).copies == 6);
+	assert_true(count_of(json, "granted page", "map") == 1);
+	assert_true(count_of(json, "granted page", "unmap") == 2);
+	assert_true(count_of(json, "granted page", "transfer") == 0);
+	assert_true(count_of(json, "granted page", "copy") == 6);
 	assert_true(probed_totals_of(json).exits == 2);
 	assert_true(probed_totals_of(json).hypercalls == 1);
 	json_decref(json);
