@@ -46,10 +46,12 @@ static void configuration(void **state)
 					     "on_reboot=\"destroy\"\non_crash=\"destroy\"\nvcpus=2\nmemory=256\n");
 	strbuf_reset(&sb);
 	w.ramdisk = NULL;
+	w.uuid = "u-1";
 	w.mac = "02:00:00:00:00:01";
 	w.script = "/b/vmm-xen";
 	assert_int_equal(domain_config(&w, &sb), 0);
 	assert_null(strstr(strbuf_str(&sb), "ramdisk"));
+	assert_non_null(strstr(strbuf_str(&sb), "\nuuid=\"u-1\"\n"));
 	assert_non_null(strstr(strbuf_str(&sb), "\nvif=[\"mac=02:00:00:00:00:01,script=/b/vmm-xen\"]\n"));
 	strbuf_free(&sb);
 }
@@ -92,6 +94,24 @@ static void numbers_of_domains(void **state)
 		if (!cases[i].err)
 			assert_int_equal(id, cases[i].id);
 	}
+}
+
+/* xl that was killed leaves a domain without a name. */
+static void a_domain_is_found_by_its_uuid(void **state)
+{
+	static const char list[] = "UUID                                  ID    name\n"
+				   "00000000-0000-0000-0000-000000000000  0    Domain-0\n"
+				   "45786974-6c61-6200-0000-000000000080  12    (null)\n"
+				   "45786974-6c61-6200-0000-000000000081  x\n";
+	unsigned id = 0;
+
+	(void)state;
+	assert_int_equal(domain_find_uuid(list, "45786974-6c61-6200-0000-000000000080", &id), 0);
+	assert_int_equal(id, 12);
+	assert_int_equal(domain_find_uuid(list, "45786974-6c61-6200-0000-000000000081", &id), -ENOENT);
+	assert_int_equal(domain_find_uuid(list, "45786974-6c61-6200-0000-000000000082", &id), -ENOENT);
+	/* Never dom0. */
+	assert_int_equal(domain_find_uuid(list, "00000000-0000-0000-0000-000000000000", &id), -ENOENT);
 }
 
 /* The store is dom0's, but what is opened is a terminal's other side and nothing else. */
@@ -221,6 +241,7 @@ int main(void)
 		cmocka_unit_test(configuration),
 		cmocka_unit_test(what_would_end_a_string_is_refused),
 		cmocka_unit_test(numbers_of_domains),
+		cmocka_unit_test(a_domain_is_found_by_its_uuid),
 		cmocka_unit_test(consoles),
 		cmocka_unit_test(ends),
 		cmocka_unit_test(console_is_relayed_until_the_domain_is_gone),

@@ -315,6 +315,8 @@ static void parts_of_a_window(void **state)
 	}
 }
 
+#define MMU_UPDATES ", page_fault: mmu_update 1000, the guest 1000"
+
 /* What is known to be one exit each is as many of them as the guest says that it did. */
 static void known_operations_are_counted_twice(void **state)
 {
@@ -323,12 +325,13 @@ static void known_operations_are_counted_twice(void **state)
 		int seen, err;
 		const char *detail; /* NULL: there is no check */
 	} cases[] = {
-		{"xen-pv", "page fault", 1000, 0, "page_fault: page fault 1000, the guest 1000"},
-		{"xen-pv", "page fault", 1012, 0, "page_fault: page fault 1012, the guest 1000"},
-		{"xen-pv", "page fault", 988, 0, "page_fault: page fault 988, the guest 1000"},
-		{"xen-pv", "page fault", 1013, -EIO, "page_fault: page fault 1013, the guest 1000"},
-		{"xen-pv", "page fault", 987, -EIO, "page_fault: page fault 987, the guest 1000"},
-		{"xen-pv", "trap", 1000, -EIO, "page_fault: page fault 0, the guest 1000"},
+		{"xen-pv", "page fault", 1000, 0, "page_fault: page fault 1000, the guest 1000" MMU_UPDATES},
+		{"xen-pv", "page fault", 1012, 0, "page_fault: page fault 1012, the guest 1000" MMU_UPDATES},
+		{"xen-pv", "page fault", 988, 0, "page_fault: page fault 988, the guest 1000" MMU_UPDATES},
+		{"xen-pv", "page fault", 1013, -EIO,
+		 "page_fault: page fault 1013, the guest 1000" MMU_UPDATES},
+		{"xen-pv", "page fault", 987, -EIO, "page_fault: page fault 987, the guest 1000" MMU_UPDATES},
+		{"xen-pv", "trap", 1000, -EIO, "page_fault: page fault 0, the guest 1000" MMU_UPDATES},
 		/* Nested paging: no exit. */
 		{"xen-hvm", "npf", 3, 0, NULL},
 	};
@@ -342,10 +345,11 @@ static void known_operations_are_counted_twice(void **state)
 		char *why = NULL;
 
 		o.probes = json_pack(
-			"{s:s, s:{s:i}, s:[i, i], s:[{s:[{s:s, s:s, s:i}, {s:s, s:s, s:i}], s:i}]}",
+			"{s:s, s:{s:i}, s:[i, i], s:[{s:[{s:s, s:s, s:i}, {s:s, s:s, s:i}, {s:s, s:s, s:i}], s:i}]}",
 			"backend", cases[i].backend, "totals", "exits", 5000, "laps", 10, 3011, "parts",
 			"exits", "reason", cases[i].reason, "key", "", "count", cases[i].seen - 1, "reason",
-			cases[i].reason, "key", "#2", "count", 1, "hypercalls", 2500);
+			cases[i].reason, "key", "#2", "count", 1, "reason", "hypercall", "key", "mmu_update",
+			"count", 1000, "hypercalls", 2500);
 		assert_non_null(o.probes);
 		if (measure_sample(&o, &s, &why) != cases[i].err)
 			fail_msg("case %zu: %s", i, why);
@@ -367,9 +371,51 @@ static void known_operations_are_counted_twice(void **state)
 	}
 }
 
+/* The irets of timing a part, of which CPUID has nothing else, and of the timer are not the operation's. */
+static void returns_to_a_domains_programs(void **state)
+{
+	static const struct {
+		int irets, timers, err;
+		const char *detail;
+	} cases[] = {
+		{213, 2, 0, "port_write: port write 200, the guest 200, port_write: iret 200, the guest 200"},
+		{218, 2, -EIO, "port_write: port write 200, the guest 200, port_write: iret 205, the guest 200"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct observed o = {.agent = json_pack("{s:i, s:i, s:i}", "window_ns", 1000,
+							"ops.port_write", 200, "ops.cpuid", 1000)};
+		struct record_sample s = {.ok = true};
+		struct record_check check;
+		char *why = NULL;
+
+		o.probes = json_pack(
+			"{s:s, s:{s:i}, s:[i, i, i, i], "
+			"s:[{s:[{s:s, s:s, s:i}, {s:s, s:s, s:i}, {s:s, s:s, s:i}], s:i},"
+			" {s:[{s:s, s:s, s:i}, {s:s, s:s, s:i}], s:i}]}",
+			"backend", "xen-pv", "totals", "exits", 5000, "laps", 10, 500, 501, 512, "parts",
+			"exits", "reason", "privileged op", "key", "port write", "count", 200, "reason",
+			"hypercall", "key", "iret", "count", cases[i].irets, "reason", "hypercall", "key",
+			"vcpu_op set_singleshot_timer", "count", cases[i].timers, "hypercalls", 215, "exits",
+			"reason", "hypercall", "key", "iret", "count", 12, "reason", "hypercall", "key",
+			"vcpu_op set_singleshot_timer", "count", 1, "hypercalls", 13);
+		assert_non_null(o.probes);
+		assert_int_equal(measure_sample(&o, &s, &why), cases[i].err);
+		for (size_t k = 0; record_check(s.checks, k, &check) && strcmp(check.name, "guest_ops") != 0;)
+			k++;
+		assert_string_equal(check.detail, cases[i].detail);
+		json_decref(members_write(&sample_members, &s));
+		json_decref(o.probes);
+		json_decref(o.agent);
+		free(why);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(returns_to_a_domains_programs),
 		cmocka_unit_test(vms_of_one_sample),
 		cmocka_unit_test(rows_become_one),
 		cmocka_unit_test(unseen_is_absent),

@@ -33,9 +33,10 @@ int domain_config(const struct domain_want *w, struct strbuf *out)
 	const struct {
 		const char *key, *value;
 	} texts[] = {
-		{"name", w->name},	    {"type", w->type},	      {"kernel", w->kernel},
-		{"ramdisk", w->ramdisk},    {"cmdline", w->cmdline},  {"tsc_mode", "native"},
-		{"on_poweroff", "destroy"}, {"on_reboot", "destroy"}, {"on_crash", "destroy"},
+		{"name", w->name},	  {"uuid", w->uuid},	      {"type", w->type},
+		{"kernel", w->kernel},	  {"ramdisk", w->ramdisk},    {"cmdline", w->cmdline},
+		{"tsc_mode", "native"},	  {"on_poweroff", "destroy"}, {"on_reboot", "destroy"},
+		{"on_crash", "destroy"},
 	};
 	int err = 0;
 
@@ -76,6 +77,24 @@ int domain_parse_id(const char *text, unsigned *id)
 	free(line);
 	*id = (unsigned)n;
 	return err;
+}
+
+int domain_find_uuid(const char *text, const char *uuid, unsigned *id)
+{
+	const char *line = strstr(text, uuid);
+	char *number;
+	int err;
+
+	if (!line)
+		return -ENOENT;
+	line += strlen(uuid);
+	line += strspn(line, " ");
+	number = xasprintf("%.*s", (int)strspn(line, "0123456789"), line);
+	err = domain_parse_id(number, id);
+	free(number);
+	if (err)
+		return -ENOENT;
+	return 0;
 }
 
 int domain_parse_tty(const char *text, char *path, size_t size)

@@ -7,6 +7,7 @@
 
 struct domain_want {
 	const char *name, *type; /* type: pv or pvh */
+	const char *uuid;	 /* which it has from its first moment, before it has a name; may be NULL */
 	const char *kernel, *ramdisk, *cmdline; /* files, and words for the kernel; ramdisk may be NULL */
 	uint64_t cpus, mem_mib;
 	const char *mac;    /* of its network card; NULL: it has none */
@@ -20,6 +21,8 @@ enum domain_end { DOMAIN_POWEROFF, DOMAIN_REBOOT, DOMAIN_SUSPEND, DOMAIN_CRASH, 
 int domain_config(const struct domain_want *w, struct strbuf *out);
 /* The number that `xl domid` printed: 0, or -EINVAL for what is none. */
 int domain_parse_id(const char *text, unsigned *id);
+/* The number of the domain with that UUID in what `xl vm-list` printed: 0, or -ENOENT. */
+int domain_find_uuid(const char *text, const char *uuid, unsigned *id);
 /* The terminal that xenstore has for its console into path: 0, or -EINVAL for what is none. */
 int domain_parse_tty(const char *text, char *path, size_t size);
 /* What the log of xl, which waits for the domain, says last. */

@@ -29,6 +29,7 @@
 #define CONSOLE_NS (60 * NSEC_PER_SEC)
 #define LOOK_NS	   (20 * NSEC_PER_MSEC)
 #define SELF	   "/proc/self/exe"
+#define UUID_BEGINS "45786974-6c61-6200-8000-" /* "Exitlab" */
 /* The records of scheduling, HVM guests, memory and PV guests; of the least frequent two kinds of each. */
 #define TRACE_EVENTS "0x3a3000"
 #define TRACE_PAGES  "256"
@@ -54,7 +55,7 @@ static const struct opt opts[] = {
 	 "for the domain's configuration (default: here)"},
 	{"trace", 0, OPT_STR, offsetof(struct args, trace), "FILE",
 	 "have xentrace record what Xen does meanwhile"},
-	{"destroy", 0, OPT_STR, offsetof(struct args, destroy), "NAME",
+	{"destroy", 0, OPT_STR, offsetof(struct args, destroy), "UUID",
 	 "nothing but destroy that domain, if it is there"},
 	{"version", 0, OPT_FLAG, offsetof(struct args, version), NULL,
 	 "the version of the Xen that is running"},
@@ -76,7 +77,7 @@ static const struct command command = {
 /* One domain, what it is told, and what looks on. */
 struct domain {
 	struct domain_want want;
-	char name[32];
+	char name[32], uuid[40];
 	unsigned id;
 	int tty;
 	struct journal *journal;
@@ -136,18 +137,27 @@ static int run_tool(char *const argv[], int say_fd)
 	return err;
 }
 
-/* A domain that is not there any more is what was wanted. */
-static int destroy_domain(const char *name)
+/*
+ * A domain that is not there any more is what was wanted. xl that was killed in the middle left one without a
+ * name.
+ */
+static int destroy_domain(const char *uuid)
 {
-	char *find[] = {"xl", "domid", (char *)name, NULL},
-	     *destroy[] = {"xl", "destroy", (char *)name, NULL};
-	int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC), err = 0;
+	char *find[] = {"xl", "vm-list", NULL}, *destroy[] = {"xl", "destroy", NULL, NULL};
+	struct strbuf list = STRBUF_INIT;
+	int err = proc_run(find, &list, TOOL_NS);
+	unsigned id;
 
-	if (!run_tool(find, null_fd))
+	if (err) {
+		log_error("xl vm-list: status %d", err);
+	} else if (!domain_find_uuid(strbuf_str(&list), uuid, &id)) {
+		destroy[2] = xasprintf("%u", id);
 		err = run_tool(destroy, STDERR_FILENO);
-	close_fd(&null_fd);
-	if (err)
-		log_error("xl destroy %s: status %d", name, err);
+		if (err)
+			log_error("xl destroy %u: status %d", id, err);
+		free(destroy[2]);
+	}
+	strbuf_free(&list);
 	return err;
 }
 
@@ -176,7 +186,7 @@ static int start_janitor(void)
 
 static int promise_end(struct domain *d)
 {
-	char *self = realpath(SELF, NULL), *undo = xasprintf("%s --destroy=%s", text_or(self, SELF), d->name);
+	char *self = realpath(SELF, NULL), *undo = xasprintf("%s --destroy=%s", text_or(self, SELF), d->uuid);
 	int err = journal_open(&d->journal);
 
 	if (!err)
@@ -457,9 +467,11 @@ int main(int argc, char **argv)
 	if (a.destroy)
 		return destroy_domain(a.destroy) ? EXIT_FAILED : EXIT_OK;
 	snprintf(d.name, sizeof(d.name), "exitlab-%d", getpid());
+	snprintf(d.uuid, sizeof(d.uuid), "%s%012x", UUID_BEGINS, (unsigned)getpid());
 	self = realpath(SELF, NULL);
 	d.want = (struct domain_want){
 		.name = d.name,
+		.uuid = d.uuid,
 		.type = a.type,
 		.kernel = a.kernel,
 		.ramdisk = a.initrd,
