@@ -4,6 +4,7 @@
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -102,7 +103,8 @@ static void on_trap(int sig, siginfo_t *si, void *context)
  * ---- the filter ----
  *
  * What number and architecture decide alone, the kernel answers once, when the filter is installed (Linux
- * 5.11): such a call runs no instruction of it, wherever it stands. What looks at an argument runs each time,
+ * 5.11): such a call runs no instruction of it, wherever it stands. For that it walks the filter with every
+ * number that there is, so these are a tree: a boot waits for it. What looks at an argument runs each time,
  * so it comes first, the most frequent value before the others.
  */
 
@@ -112,17 +114,39 @@ static void emit_code(struct call_filter *f, uint16_t code, uint32_t k, uint8_t 
 	f->code[f->n++] = (struct sock_filter){code, jt, jf, k};
 }
 
-/* What is loaded equals the value: allowed. */
-static void emit_allow(struct call_filter *f, uint32_t value)
+/* What is loaded is one of these, or it is a trap. n + 2 instructions. */
+static void emit_choice(struct call_filter *f, const uint32_t *values, size_t n)
 {
-	emit_code(f, BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
+	for (size_t i = 0; i < n; i++)
+		emit_code(f, BPF_JMP | BPF_JEQ | BPF_K, values[i], (uint8_t)(n - i), 0);
+	emit_code(f, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
 	emit_code(f, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+}
+
+#define LEAF 4
+
+/* The same of many, in ascending order. */
+static void emit_tree(struct call_filter *f, const uint32_t *values, size_t n)
+{
+	size_t lower = n / 2;
+	unsigned short at = f->n;
+
+	if (n <= LEAF) {
+		emit_choice(f, values, n);
+		return;
+	}
+	emit_code(f, BPF_JMP | BPF_JGE | BPF_K, values[lower], 0, 0);
+	emit_tree(f, values, lower);
+	BUG_ON(f->n - at - 1 > UINT8_MAX);
+	f->code[at].jt = (uint8_t)(f->n - at - 1);
+	emit_tree(f, values + lower, n - lower);
 }
 
 /* Another architecture's calls have other numbers: killed. */
 void call_filter_begin(struct call_filter *f)
 {
 	f->n = 0;
+	f->n_calls = 0;
 	emit_code(f, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
 	emit_code(f, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
 	emit_code(f, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
@@ -131,20 +155,32 @@ void call_filter_begin(struct call_filter *f)
 
 void call_filter_allow(struct call_filter *f, uint32_t call)
 {
-	emit_allow(f, call);
+	BUG_ON(f->n_calls == ARRAY_SIZE(f->calls));
+	f->calls[f->n_calls++] = call;
 }
 
 void call_filter_allow_with(struct call_filter *f, uint32_t call, unsigned arg, const uint32_t *values,
 			    size_t n)
 {
-	size_t over = 2 * n + 2; /* what follows, for all other calls */
+	size_t over = n + 3; /* what follows, for all other calls */
 
 	BUG_ON(arg > 5 || over > UINT8_MAX);
 	emit_code(f, BPF_JMP | BPF_JEQ | BPF_K, call, 0, (uint8_t)over);
 	emit_code(f, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, args) + 8 * arg, 0, 0);
-	for (size_t i = 0; i < n; i++)
-		emit_allow(f, values[i]);
-	emit_code(f, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
+	emit_choice(f, values, n);
+}
+
+static int compare_calls(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+void call_filter_end(struct call_filter *f)
+{
+	qsort(f->calls, f->n_calls, sizeof(f->calls[0]), compare_calls);
+	emit_tree(f, f->calls, f->n_calls);
 }
 
 /*
@@ -158,7 +194,7 @@ int call_filter_install(struct call_filter *f, const char *who)
 	struct sigaction sa = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO};
 	struct sock_fprog program = {.filter = f->code};
 
-	emit_code(f, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
+	call_filter_end(f);
 	program.len = f->n;
 	thread_words = who;
 	sigaction(SIGSYS, &sa, NULL);

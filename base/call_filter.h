@@ -16,6 +16,8 @@
 struct call_filter {
 	struct sock_filter code[CALL_FILTER_MAX];
 	unsigned short n;
+	uint32_t calls[CALL_FILTER_MAX / 2]; /* with any argument: they become code at the end */
+	size_t n_calls;
 };
 
 void call_filter_begin(struct call_filter *f);
@@ -26,6 +28,8 @@ void call_filter_allow(struct call_filter *f, uint32_t call);
  */
 void call_filter_allow_with(struct call_filter *f, uint32_t call, unsigned arg, const uint32_t *values,
 			    size_t n);
+/* The rest of the code. For call_filter_install, and for who only looks at it. */
+void call_filter_end(struct call_filter *f);
 /* who makes the call in that line: "a vCPU"; it outlives the thread. 0 or -errno. */
 int call_filter_install(struct call_filter *f, const char *who);
 
