@@ -163,7 +163,7 @@ const struct claim claim_table[] = {
 	 .workload = "blk-latency", .metric = "userspace_exits_per_io",
 	 .kind = COUNT, .low = 1000, .high = 10000,
 	 .a = {.mode = "ide", .vmm = "builtin", .knobs = "dma=off write_pct=100"},
-	 .otherwise = "4 KiB written by PIO, two bytes an exit; read, KVM fetches up to 1,024 bytes at a time"},
+	 .otherwise = "4 KiB written by PIO, four bytes an exit; read, KVM fetches up to 1,024 bytes at a time"},
 	{.claim = "the same by bus master DMA",
 	 .published = "thousands",
 	 .workload = "blk-latency", .metric = "userspace_exits_per_io",
