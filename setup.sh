@@ -8,6 +8,7 @@
 #   ./setup.sh --newer      also the newer kernel from backports, for checks against two KVM versions
 #   ./setup.sh --intel      also the Intel lab's emulator: Bochs, built from Debian 13's source in about 2 minutes
 #   ./setup.sh --xen        also the Xen lab's hypervisor and its tools, unpacked and not installed
+#   ./setup.sh --xen-shadow also a hypervisor with shadow paging, built from Debian's source in about 2 minutes; the lab then uses it
 #   ./setup.sh --proofs     also what make proofs needs: CBMC, from Debian 13 where this release has none
 #   ./setup.sh --check      install nothing; say what is missing (exit 3)
 set -euo pipefail
@@ -26,7 +27,7 @@ storage_daemon_package=qemu-utils
 
 home=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)} # as base/home.c has it
 cache=${EXITLAB_CACHE:-${XDG_CACHE_HOME:-$home/.cache}/exitlab}
-mode=install tests="" newer="" intel="" xen="" proofs="" packages="$build_packages $run_packages"
+mode=install tests="" newer="" intel="" xen="" shadow="" proofs="" packages="$build_packages $run_packages"
 
 for arg in "$@"; do
 	case $arg in
@@ -35,8 +36,9 @@ for arg in "$@"; do
 	--newer) newer=1 ;;
 	--intel) intel=1 ;;
 	--xen) xen=1 ;;
+	--xen-shadow) xen=1 shadow=1 packages+=" flex bison" ;;
 	--proofs) proofs=1 ;;
-	-h | --help) sed -n '3,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	-h | --help) sed -n '3,14s/^# \{0,1\}//p' "$0"; exit 0 ;;
 	*) echo "setup: unknown option $arg; see ./setup.sh --help" >&2; exit 2 ;;
 	esac
 done
@@ -234,14 +236,20 @@ build_bochs() {
 
 # By what it was built: another recipe is another emulator.
 bochs_recipe() { { declare -f fetch_bochs mend_bochs compile_bochs replace && echo "$bochs_suite $bochs_options"; } | sha256sum; }
-# Debian 12 has no CBMC: Debian 13's, with the C library that it wants, beside this machine's and not installed. An apt of its own.
-fetch_cbmc() {
-	local site conf
+# own_apt LINE: the options of an apt that knows one source, in the directory in which it is called.
+own_apt() {
+	local site
 	site=$(own_mirror) || return
-	conf="-o Dir::Etc::SourceList=$PWD/list -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists=$PWD/lists"
-	conf+=" -o Dir::Cache=$PWD/cache -o APT::Sandbox::User=root"
 	mkdir -p lists/partial cache/archives/partial
-	echo "deb [signed-by=$key] $site trixie main" >list
+	echo "${1/SITE/[signed-by=$key] $site}" >list
+	echo "-o Dir::Etc::SourceList=$PWD/list -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists=$PWD/lists" \
+		"-o Dir::Cache=$PWD/cache -o APT::Sandbox::User=root"
+}
+
+# Debian 12 has no CBMC: Debian 13's, with the C library that it wants, beside this machine's and not installed.
+fetch_cbmc() {
+	local conf
+	conf=$(own_apt "deb SITE trixie main") || return
 	# shellcheck disable=SC2086
 	apt-get -qq $conf update && apt-get -qq $conf download cbmc libc6 libstdc++6 libgcc-s1 minisat
 }
@@ -302,6 +310,32 @@ install_xen() {
 	rm -rf "$tmp/xen"
 }
 
+# Xen as Debian configures it, with shadow paging and, in what xentrace records, which of the event channels' calls it was.
+compile_xen() {
+	local conf suite
+	suite=$(codename)
+	mkdir "$tmp/xen-source" && cd "$tmp/xen-source" && conf=$(own_apt "deb-src SITE $suite main") || return
+	# shellcheck disable=SC2086
+	apt-get -qq $conf update && apt-get -qq $conf source --tar-only xen && mkdir src || return
+	tar -xf xen_*.orig.tar.* -C src --strip-components=1 && cd src/xen || return
+	replace common/trace.c '^    case __HYPERVISOR_sched_op:$' '    case __HYPERVISOR_event_channel_op:\n&' || return
+	sed '/CONFIG_\(SHADOW_PAGING\|LIVEPATCH\)\b/d' "$cache"/xen/root/boot/xen-*.config >.config
+	printf '%s\n' CONFIG_SHADOW_PAGING=y '# CONFIG_LIVEPATCH is not set' >>.config
+	export XEN_CONFIG_EXPERT=y
+	make olddefconfig && make XEN_VENDORVERSION=-exitlab -j"$(nproc)" && cp xen "$cache/xen/built.tmp" || return
+	mv "$cache/xen/built.tmp" "$cache/xen/built.elf"
+}
+
+build_xen() {
+	say "building Xen with shadow paging from Debian's source package into $cache/xen (about 2 minutes on 2 cores)"
+	(compile_xen) >"$tmp/xen.log" 2>&1 || {
+		tail -5 "$tmp/xen.log" >&2
+		fail "Xen cannot be built here; --lab=xen works without shadow paging"
+	}
+	rm -rf "$tmp/xen-source"
+}
+
+shadow_ok() { [ -s "$cache/xen/built.elf" ]; }
 xen_ok() { [ -s "$cache/xen/xen.elf" ] && [ -s "$cache/xen/version" ]; }
 
 tmp=$(mktemp -d)
@@ -315,10 +349,11 @@ kernel_ok default && need_kernel= || need_kernel=1
 { [ -z "$newer" ] || kernel_ok newer; } && need_newer= || need_newer=1
 { [ -z "$intel" ] || bochs_ok; } && need_bochs= || need_bochs=1
 { [ -z "$xen" ] || xen_ok; } && need_xen= || need_xen=1
+{ [ -z "$shadow" ] || { [ -z "$need_xen" ] && shadow_ok; }; } && need_shadow= || need_shadow=1
 { [ -z "$proofs" ] || cbmc_ok; } && need_cbmc= || need_cbmc=1
 { [ -z "$tests" ] || libvirt_user_ok; } && need_user= || need_user=1
 
-[ -n "$need$need_qemu$need_kernel$need_newer$need_bochs$need_xen$need_cbmc$need_user" ] || exit 0
+[ -n "$need$need_qemu$need_kernel$need_newer$need_bochs$need_xen$need_shadow$need_cbmc$need_user" ] || exit 0
 
 if [ $mode = check ] || { [ "$(id -u)" != 0 ] && [ -n "$need$need_qemu$need_user" ]; }; then
 	[ -z "$need_user" ] || say "missing: the user $libvirt_user"
@@ -327,7 +362,8 @@ if [ $mode = check ] || { [ "$(id -u)" != 0 ] && [ -n "$need$need_qemu$need_user
 	[ -z "$need_cbmc" ] || say "missing: CBMC in $cache/cbmc"
 	[ -z "$need_bochs" ] || say "missing: the Intel lab's emulator in $cache/bochs"
 	[ -z "$need_xen" ] || say "missing: the Xen lab's hypervisor in $cache/xen"
-	fail "run this once as root: $PWD/setup.sh${tests:+ --tests}${newer:+ --newer}${intel:+ --intel}${xen:+ --xen}${proofs:+ --proofs}"
+	[ -z "$need_shadow" ] || say "missing: the Xen lab's hypervisor with shadow paging in $cache/xen"
+	fail "run this once as root: $PWD/setup.sh${tests:+ --tests}${newer:+ --newer}${intel:+ --intel}${xen:+ --xen${shadow:+-shadow}}${proofs:+ --proofs}"
 fi
 if [ -n "$need" ]; then
 	install_packages "$need"
@@ -343,5 +379,6 @@ if [ -n "$need_newer" ]; then
 fi
 [ -z "$need_bochs" ] || build_bochs
 [ -z "$need_xen" ] || install_xen
+[ -z "$need_shadow" ] || build_xen
 [ -z "$need_cbmc" ] || install_cbmc
 say "ready"

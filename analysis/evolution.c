@@ -14,7 +14,7 @@ const struct evolution_step evolution_steps[] = {
 	{"container", "lab", "container", "", ""},
 	{"binary translation (TCG)", "lab", "", "qemu:accel=tcg", ""},
 	{"Xen PV (AMD)", "lab-xen", "", "xen:pv", ""},
-	{"Xen PVH, shadow paging", NULL, NULL, NULL, NULL},
+	{"Xen PVH, shadow paging (AMD)", "lab-xen", "", "xen:pvh", "shadow"},
 	{"Xen PVH, nested paging (AMD)", "lab-xen", "", "xen:pvh", ""},
 	{"KVM, shadow paging (Intel)", "lab-intel", "", "builtin", "shadow"},
 	{"KVM, nested paging (Intel)", "lab-intel", "", "builtin", "nested"},
@@ -37,7 +37,7 @@ bool evolution_is(const struct evolution_step *step, const json_t *rec)
 {
 	struct record r = record_of(rec);
 
-	return step->substrate && is_kernel_ops(&r) && !strcmp(r.substrate, step->substrate) &&
+	return is_kernel_ops(&r) && !strcmp(r.substrate, step->substrate) &&
 	       !strcmp(r.mode, step->mode) && !strcmp(vmm_of(&r), step->vmm) &&
 	       !strcmp(record_knob(rec, "paging"), step->paging);
 }

@@ -10,7 +10,7 @@
 
 struct evolution_step {
 	const char *name;
-	/* The records that measure it; a NULL substrate: nothing measures it yet. */
+	/* The records that measure it. */
 	const char *substrate, *mode, *vmm, *paging;
 };
 

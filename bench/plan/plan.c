@@ -580,7 +580,7 @@ unsigned plan_needs(const struct plan *p)
 		else if (cell_uses_kvm(c))
 			needs |= NEED_KVM;
 		for (size_t k = 0; k < c->knobs.n; k++)
-			if (kvm_param_find(c->knobs.k[k].name))
+			if (kvm_param_find(c->knobs.k[k].name) && !cell_own_hypervisor(c))
 				needs |= NEED_LAB;
 	}
 	/* The lab has cards on a wire; another machine has them for sure only if one was named. */

@@ -116,6 +116,11 @@ static inline const char *cell_vmm_given(const struct cell *c)
 }
 /* It has a VM, and that needs this machine's KVM. */
 bool cell_uses_kvm(const struct cell *c);
+/* Its VMM brings its own, which is not KVM and has none of KVM's parameters. */
+static inline bool cell_own_hypervisor(const struct cell *c)
+{
+	return c->vmm && c->vmm->traces;
+}
 /* The program that its VMM is, a path or a name in PATH; NULL when it is not there (logged). */
 const char *cell_vmm_program(const struct cell *c);
 /* Where its threads run: 0, or -EINVAL (logged) for a --pin that is none. */

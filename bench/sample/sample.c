@@ -133,6 +133,8 @@ static int set_kvm_params(struct vm_boot *b)
 	char *why = NULL;
 	int err;
 
+	if (cell_own_hypervisor(b->cell))
+		return 0;
 	for (size_t i = 0; i < b->cell->knobs.n; i++) {
 		const struct kvm_param *k = kvm_param_find(b->cell->knobs.k[i].name);
 

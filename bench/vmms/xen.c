@@ -56,10 +56,8 @@ static int check_domain(const struct vmm_want *w)
 
 	if (err)
 		return err;
-	if (paging) {
-		log_error(
-			"--set paging=%s: not supported yet with xen: a pvh domain has nested paging, a pv domain neither",
-			paging);
+	if (paging && strcmp(w->variant, "pvh") != 0) {
+		log_error("--set paging=%s: a paravirtualised domain has neither; use --vmm=xen:pvh", paging);
 		return -ENOTSUP;
 	}
 	if (w->path->mode->front != FRONT_NONE && w->path->mode->front != FRONT_XEN_VIF)
@@ -76,12 +74,15 @@ static void add_card(const struct wire *wire, struct strlist *a)
 
 static int xen_command(const struct vmm_want *w, struct strlist *a)
 {
+	const char *paging = knobs_get(w->knobs, "paging", NULL);
 	int err = check_domain(w);
 
 	if (err)
 		return err;
 	strlist_add(a, w->program);
 	strlist_addf(a, "--type=%s", text_or(text_if(*w->variant, w->variant), "pv"));
+	if (paging)
+		strlist_addf(a, "--paging=%s", paging);
 	strlist_addf(a, "--kernel=%s/vmlinux", w->kernel);
 	if (w->initrd)
 		strlist_addf(a, "--initrd=%s", w->initrd);

@@ -36,6 +36,7 @@ static void records_have_their_steps(void **state)
 		{"kernel-ops", "lab", "", "builtin", "", "KVM, nested paging (AMD)"},
 		{"kernel-ops", "lab-xen", "", "xen:pv", "", "Xen PV (AMD)"},
 		{"kernel-ops", "lab-xen", "", "xen:pvh", "", "Xen PVH, nested paging (AMD)"},
+		{"kernel-ops", "lab-xen", "", "xen:pvh", "shadow", "Xen PVH, shadow paging (AMD)"},
 		{"kernel-ops", "lab-intel", "", "builtin", "shadow", "KVM, shadow paging (Intel)"},
 		{"kernel-ops", "lab-intel", "", "builtin", "nested", "KVM, nested paging (Intel)"},
 		/* No step: another VMM, paging that nobody said, another machine or workload. */

@@ -47,12 +47,14 @@ static void configuration(void **state)
 	strbuf_reset(&sb);
 	w.ramdisk = NULL;
 	w.uuid = "u-1";
+	w.shadow = true;
 	w.mac = "02:00:00:00:00:01";
 	w.script = "/b/vmm-xen";
 	assert_int_equal(domain_config(&w, &sb), 0);
 	assert_null(strstr(strbuf_str(&sb), "ramdisk"));
 	assert_non_null(strstr(strbuf_str(&sb), "\nuuid=\"u-1\"\n"));
 	assert_non_null(strstr(strbuf_str(&sb), "\nvif=[\"mac=02:00:00:00:00:01,script=/b/vmm-xen\"]\n"));
+	assert_non_null(strstr(strbuf_str(&sb), "\nhap=0\n"));
 	strbuf_free(&sb);
 }
 

@@ -370,6 +370,7 @@ static void what_a_vmm_lacks_is_refused(void **state)
 		{"xen", "pvh", "cpus", "2", &mode_none, 0},
 		{"xen", "hvm", "cpus", "2", &mode_none, -ENOTSUP},
 		{"xen", "pv", "paging", "shadow", &mode_none, -ENOTSUP},
+		{"xen", "pvh", "paging", "shadow", &mode_none, 0},
 		{"xen", "pv", "cpus", "2", &mode_virtio, -ENOTSUP},
 		{"xen", "pv", "cpus", "2", &mode_netback, 0},
 		{"qemu", "", "cpus", "2", &mode_netback, -ENOTSUP},

@@ -46,6 +46,7 @@ int domain_config(const struct domain_want *w, struct strbuf *out)
 	if (err)
 		return err;
 	strbuf_addf(out, "vcpus=%" PRIu64 "\nmemory=%" PRIu64 "\n", w->cpus, w->mem_mib);
+	strbuf_adds(out, text_if(w->shadow, "hap=0\n"));
 	if (!w->mac)
 		return 0;
 	if (strpbrk(w->mac, "\"\\\n'[],") || strpbrk(w->script, "\"\\\n'[],")) {

@@ -10,6 +10,7 @@ struct domain_want {
 	const char *uuid;	 /* which it has from its first moment, before it has a name; may be NULL */
 	const char *kernel, *ramdisk, *cmdline; /* files, and words for the kernel; ramdisk may be NULL */
 	uint64_t cpus, mem_mib;
+	bool shadow; /* pvh: Xen shadows its page tables */
 	const char *mac;    /* of its network card; NULL: it has none */
 	const char *script; /* what xl is to run when the card's back end is there */
 };

@@ -35,7 +35,7 @@
 #define TRACE_PAGES  "256"
 
 struct args {
-	const char *type, *kernel, *initrd, *cmdline, *mac, *netns, *dir, *trace, *destroy;
+	const char *type, *paging, *kernel, *initrd, *cmdline, *mac, *netns, *dir, *trace, *destroy;
 	uint64_t cpus, mem_bytes;
 	bool version;
 };
@@ -43,6 +43,8 @@ struct args {
 static const struct opt opts[] = {
 	{"type", 0, OPT_STR, offsetof(struct args, type), "pv|pvh",
 	 "paravirtualised (default), or hardware-assisted without a PC"},
+	{"paging", 0, OPT_STR, offsetof(struct args, paging), "nested|shadow",
+	 "pvh: the processor walks Xen's tables, or Xen shadows those of the domain"},
 	{"kernel", 'k', OPT_STR, offsetof(struct args, kernel), "FILE", "vmlinux"},
 	{"initrd", 'i', OPT_STR, offsetof(struct args, initrd), "FILE", "initial RAM file system"},
 	{"cmdline", 'c', OPT_STR, offsetof(struct args, cmdline), "TEXT", "the kernel's command line"},
@@ -98,6 +100,9 @@ static void parse_args(int argc, char **argv, struct args *a)
 	if (!a->mac != !a->netns)
 		die(EXIT_USAGE, "--mac and --netns: one is nothing without the other");
 	a->type = text_or(a->type, "pv");
+	a->paging = text_or(a->paging, "nested");
+	if (strcmp(a->paging, "nested") != 0 && strcmp(a->paging, "shadow") != 0)
+		die(EXIT_USAGE, "--paging=%s: it is nested or shadow", a->paging);
 	a->dir = text_or(a->dir, ".");
 	a->cmdline = text_or(a->cmdline, "console=hvc0");
 	a->cpus = or_usual(a->cpus, 1);
@@ -195,6 +200,23 @@ static int promise_end(struct domain *d)
 		err = start_janitor();
 	free(undo);
 	free(self);
+	return err;
+}
+
+/* Debian's Xen is built without. */
+static int check_shadow(const struct domain_want *w)
+{
+	char *argv[] = {"xl", "info", "virt_caps", NULL};
+	struct strbuf caps = STRBUF_INIT;
+	int err = 0;
+
+	if (!w->shadow)
+		return 0;
+	if (proc_run(argv, &caps, TOOL_NS) || !strstr(strbuf_str(&caps), "shadow")) {
+		log_error("this Xen has no shadow paging; ./setup.sh --xen-shadow builds one for the lab");
+		err = -ENOTSUP;
+	}
+	strbuf_free(&caps);
 	return err;
 }
 
@@ -372,8 +394,10 @@ static int connect_card(const struct domain *d, const char *netns)
 static int make_domain(struct domain *d, const struct args *a)
 {
 	char *unpause[] = {"xl", "unpause", d->name, NULL};
-	int err = promise_end(d);
+	int err = check_shadow(&d->want);
 
+	if (!err)
+		err = promise_end(d);
 	if (!err)
 		err = start_tracer(d, a->trace);
 	if (!err)
@@ -478,6 +502,7 @@ int main(int argc, char **argv)
 		.cmdline = a.cmdline,
 		.cpus = a.cpus,
 		.mem_mib = a.mem_bytes / MIB,
+		.shadow = !strcmp(a.paging, "shadow"),
 		.mac = a.mac,
 		.script = self,
 	};
