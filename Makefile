@@ -4,7 +4,7 @@
 #   O=DIR     build directory (default build)      V=1       show commands
 #   CC=clang  compiler                             WERROR=0  warnings do not stop the build
 #   SAN=address,undefined                          sanitizers
-#   TIER=unit|fuzz|vmm|cli|golden|lab|quick|intel          of `make check` (default: all)
+#   TIER=unit|fuzz|vmm|cli|golden|lab|quick|intel|xen      of `make check` (default: all)
 #   SLOWDOWN=1  a regression on purpose, to test the gate with (use with O=build/slow)
 #
 # A new .c file in a room needs no line here; see the wildcards.

@@ -203,6 +203,20 @@ static int promise_end(struct domain *d)
 	return err;
 }
 
+/* Xen's tools wait for it without end. */
+static int check_store(void)
+{
+	char *argv[] = {"xenstore-read", "/local/domain/0/name", NULL};
+	struct strbuf name = STRBUF_INIT;
+	int err = proc_run(argv, &name, CONSOLE_NS);
+
+	strbuf_free(&name);
+	if (err >= 0)
+		return 0;
+	log_error("xenstore-read: %s; is xenstored running?", strerror(-err));
+	return err;
+}
+
 /* Debian's Xen is built without. */
 static int check_shadow(const struct domain_want *w)
 {
@@ -394,8 +408,10 @@ static int connect_card(const struct domain *d, const char *netns)
 static int make_domain(struct domain *d, const struct args *a)
 {
 	char *unpause[] = {"xl", "unpause", d->name, NULL};
-	int err = check_shadow(&d->want);
+	int err = check_store();
 
+	if (!err)
+		err = check_shadow(&d->want);
 	if (!err)
 		err = promise_end(d);
 	if (!err)
