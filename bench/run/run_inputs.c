@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "bench/host/build_type.h"
+#include "bench/host/file_facts.h"
 #include "bench/host/paths.h"
 #include "bench/run/run.h"
 #include "version.h"
@@ -13,18 +13,17 @@
 /* version: of ours, or what a VMM says of itself; the hash says it of all. */
 static void add_input(json_t *inputs, const char *name, const char *path, const char *version)
 {
-	char hex[65], *real = NULL;
+	struct file_facts facts;
 	struct record_input in;
-	const char *build;
+	char *real = NULL;
 
 	if (path)
 		real = realpath(path, NULL);
-	if (real && !file_sha256(real, hex)) {
-		build = build_type(real);
-		if (!strcmp(build, "debug") || !strcmp(build, "asan"))
-			log_warn("%s: a build of type %s; its times are not those of a release", real, build);
+	if (real && !file_facts(real, path_cache(), &facts)) {
+		if (!strcmp(facts.build, "debug") || !strcmp(facts.build, "asan"))
+			log_warn("%s: a build of type %s; its times are not those of a release", real, facts.build);
 		in = (struct record_input){
-			.name = name, .path = real, .sha256 = hex, .build = build,
+			.name = name, .path = real, .sha256 = facts.sha256, .build = facts.build,
 			.version = text_or(version, "")};
 		json_array_append_new(inputs, members_write(&input_members, &in));
 	}
