@@ -8,44 +8,18 @@
 
 #include "base/util.h"
 #include "probes/kernel.h"
+#include "probes/type_names.h"
 
 struct kernel {
 	struct btf *vmlinux, *kvm; /* kvm: of the module, on top of vmlinux; NULL when it is built in */
+	struct type_names *names;  /* of both */
+	int kvm_fd;		   /* the module's types as the kernel holds them; -1: it has none */
 };
-
-struct kernel *kernel_open(void)
-{
-	struct kernel *k = calloc(1, sizeof(*k));
-
-	if (!k)
-		return NULL;
-	k->vmlinux = btf__load_vmlinux_btf();
-	if (!k->vmlinux) {
-		free(k);
-		return NULL;
-	}
-	k->kvm = btf__load_module_btf("kvm", k->vmlinux);
-	return k;
-}
-
-void kernel_close(struct kernel *k)
-{
-	if (!k)
-		return;
-	btf__free(k->kvm);
-	btf__free(k->vmlinux);
-	free(k);
-}
 
 /* The module's types go on where the kernel's end, so what it does not have is found in the kernel's. */
 static const struct btf *all_types(const struct kernel *k)
 {
 	return k->kvm ? k->kvm : k->vmlinux;
-}
-
-static int find_type(const struct kernel *k, const char *name, unsigned kind)
-{
-	return MAX(btf__find_by_name_kind(all_types(k), name, kind), 0);
 }
 
 /* The module's types as the kernel holds them, to name one of them to it; -1: not to be had. */
@@ -67,6 +41,53 @@ static int kvm_types_fd(void)
 	return -1;
 }
 
+struct kernel *kernel_open(void)
+{
+	struct kernel *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return NULL;
+	k->kvm_fd = -1;
+	k->vmlinux = btf__load_vmlinux_btf();
+	if (k->vmlinux) {
+		k->kvm = btf__load_module_btf("kvm", k->vmlinux);
+		k->names = type_names_of(all_types(k));
+	}
+	if (k->kvm)
+		k->kvm_fd = kvm_types_fd();
+	if (!k->names) {
+		kernel_close(k);
+		return NULL;
+	}
+	return k;
+}
+
+void kernel_close(struct kernel *k)
+{
+	if (!k)
+		return;
+	close_fd(&k->kvm_fd);
+	type_names_free(k->names);
+	btf__free(k->kvm);
+	btf__free(k->vmlinux);
+	free(k);
+}
+
+bool kernel_hook(const struct kernel *k, const char *name, bool tracepoint, struct kernel_hook *hook)
+{
+	char type[128];
+
+	snprintf(type, sizeof(type), "%s%s", tracepoint ? "btf_trace_" : "", name);
+	hook->type = type_names_find(k->names, type, tracepoint ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
+	hook->types_fd = 0;
+	if (!hook->type)
+		return false;
+	if (hook->type < btf__type_cnt(k->vmlinux))
+		return true;
+	hook->types_fd = (uint32_t)MAX(k->kvm_fd, 0);
+	return k->kvm_fd >= 0;
+}
+
 bool kernel_can_hook(const struct kernel *k, const char *name)
 {
 	static const struct bpf_insn nothing[] = {
@@ -74,23 +95,17 @@ bool kernel_can_hook(const struct kernel *k, const char *name)
 		{.code = BPF_JMP | BPF_EXIT},
 	};
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY);
-	int id = find_type(k, name, BTF_KIND_FUNC), types_fd = -1, fd;
+	struct kernel_hook hook;
+	int fd;
 
-	if (!id)
+	if (!kernel_hook(k, name, false, &hook))
 		return false;
-	if ((__u32)id >= btf__type_cnt(k->vmlinux)) {
-		types_fd = kvm_types_fd();
-		if (types_fd < 0)
-			return false;
-		opts.attach_btf_obj_fd = (__u32)types_fd;
-	}
-	opts.attach_btf_id = (__u32)id;
-	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "hook", "Dual MIT/GPL", nothing,
-			   ARRAY_SIZE(nothing), &opts);
+	opts.attach_btf_id = hook.type;
+	opts.attach_btf_obj_fd = hook.types_fd;
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "hook", "Dual MIT/GPL", nothing, ARRAY_SIZE(nothing),
+			   &opts);
 	if (fd >= 0)
 		close(fd);
-	if (types_fd >= 0)
-		close(types_fd);
 	return fd >= 0;
 }
 
@@ -98,15 +113,12 @@ bool kernel_can_hook(const struct kernel *k, const char *name)
 static const struct btf_type *prototype(const struct kernel *k, const char *tracepoint)
 {
 	const struct btf *types = all_types(k);
-	char name[128];
-	int id;
+	struct kernel_hook hook;
 
-	snprintf(name, sizeof(name), "btf_trace_%s", tracepoint);
-	id = find_type(k, name, BTF_KIND_TYPEDEF);
-	if (!id)
+	if (!kernel_hook(k, tracepoint, true, &hook))
 		return NULL;
 	/* A typedef of a pointer to the function. */
-	return btf__type_by_id(types, btf__type_by_id(types, btf__type_by_id(types, (__u32)id)->type)->type);
+	return btf__type_by_id(types, btf__type_by_id(types, btf__type_by_id(types, hook.type)->type)->type);
 }
 
 bool kernel_has_tracepoint(const struct kernel *k, const char *name)

@@ -7,6 +7,7 @@
 #define PROBES_KERNEL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct kernel;
 
@@ -14,6 +15,13 @@ struct kernel;
 struct kernel *kernel_open(void);
 void kernel_close(struct kernel *k);
 
+/* A function or a tracepoint as the kernel wants it named. types_fd: of its module; 0: the kernel itself. */
+struct kernel_hook {
+	uint32_t type, types_fd;
+};
+
+/* False: there is none of this name. */
+bool kernel_hook(const struct kernel *k, const char *name, bool tracepoint, struct kernel_hook *hook);
 /* Can this function's entry be hooked? Some kernels forbid it (no ftrace) though tracepoints work. */
 bool kernel_can_hook(const struct kernel *k, const char *name);
 bool kernel_has_tracepoint(const struct kernel *k, const char *name);

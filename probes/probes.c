@@ -17,6 +17,7 @@
 #include "probes/cpu.h"
 #include "probes/exit.h"
 #include "probes/grants.h"
+#include "probes/hooks.h"
 #include "probes/internal.h"
 #include "probes/kernel.h"
 #include "probes/life.h"
@@ -269,7 +270,6 @@ static int load_and_attach(struct probes *p)
 {
 	int err;
 
-	libbpf_last[0] = '\0';
 	p->skel = probes_bpf__open();
 	if (!p->skel)
 		return -errno;
@@ -290,6 +290,20 @@ static int load_and_attach(struct probes *p)
 	return map_rows(p);
 }
 
+static int start_programs(struct probes *p)
+{
+	struct hooks hooks;
+	int err;
+
+	libbpf_last[0] = '\0';
+	err = hooks_begin(&hooks, p->kernel);
+	if (err)
+		return load_failed(err);
+	err = load_and_attach(p);
+	hooks_end(&hooks);
+	return err;
+}
+
 int probes_open(struct probes **out, const struct probes_opts *opts)
 {
 	struct probes *p;
@@ -308,7 +322,7 @@ int probes_open(struct probes **out, const struct probes_opts *opts)
 	p->names = names_new(opts->span != PROBE_WINDOW);
 	err = -ENOMEM;
 	if (p->kernel)
-		err = load_and_attach(p);
+		err = start_programs(p);
 	if (!err && opts->trace)
 		err = trace_open(p);
 	if (!err && opts->life)

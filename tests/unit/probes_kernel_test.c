@@ -4,8 +4,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <bpf/btf.h>
 #include <cmocka.h>
 
+#include "base/util.h"
 #include "probes/kernel.h"
 
 static void test_arguments(void **state)
@@ -35,6 +37,40 @@ static void test_what_there_is(void **state)
 	kernel_close(k);
 }
 
+/* As libbpf finds it, which looks at one type after the other. */
+static void test_hooks(void **state)
+{
+	static const struct {
+		const char *name, *type;
+		bool tracepoint;
+	} cases[] = {
+		{"sched_switch", "btf_trace_sched_switch", true},
+		{"sched_process_exit", "btf_trace_sched_process_exit", true},
+		{"eventfd_signal", "eventfd_signal", false},
+		{"no_such_function", "no_such_function", false},
+		{"no_such_tracepoint", "btf_trace_no_such_tracepoint", true},
+		{"", "", false},
+	};
+	struct kernel *k = kernel_open();
+	struct btf *types = btf__load_vmlinux_btf();
+
+	(void)state;
+	if (!k || !types)
+		skip();
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int id = btf__find_by_name_kind(types, cases[i].type,
+						cases[i].tracepoint ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC);
+		struct kernel_hook hook;
+
+		assert_int_equal(kernel_hook(k, cases[i].name, cases[i].tracepoint, &hook), id > 0);
+		if (id > 0)
+			assert_int_equal(hook.type, id);
+		assert_int_equal(hook.types_fd, 0);
+	}
+	btf__free(types);
+	kernel_close(k);
+}
+
 /* Every x86 kernel of ours has it, under one of two names. */
 static void test_preempt_count(void **state)
 {
@@ -54,6 +90,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_arguments),
 		cmocka_unit_test(test_what_there_is),
+		cmocka_unit_test(test_hooks),
 		cmocka_unit_test(test_preempt_count),
 	};
 
