@@ -11,6 +11,7 @@
 #include "bench/bench.h"
 #include "bench/host/environment.h"
 #include "bench/host/paths.h"
+#include "bench/lab/lab.h"
 #include "bench/plan/rerun.h"
 #include "bench/cli/runs.h"
 
@@ -32,6 +33,18 @@ static const struct opt rerun_opts[] = {
 	OPT_END,
 };
 
+/* What a sealed lab had under a path of its own came from this machine. */
+static char *path_here(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	if (!strncmp(path, LAB_SEALED_CACHE "/", strlen(LAB_SEALED_CACHE "/")))
+		return xasprintf("%s%s", path_cache(), path + strlen(LAB_SEALED_CACHE));
+	if (!strncmp(path, LAB_SEALED_BIN "/", strlen(LAB_SEALED_BIN "/")))
+		return xstrdup(text_or(path_find(name + 1), path));
+	return xstrdup(path);
+}
+
 /* Number of inputs that are not what they were. */
 static size_t check_inputs(const json_t *rec)
 {
@@ -40,17 +53,16 @@ static size_t check_inputs(const json_t *rec)
 	size_t differ = 0;
 
 	for (size_t i = 0; record_input(inputs, i, &in); i++) {
-		char now[65];
-		int err = file_sha256(in.path, now);
+		char *path = path_here(in.path), now[65];
+		int err = file_sha256(path, now);
 
-		if (!err && !strcmp(now, in.sha256))
-			continue;
-		differ++;
+		differ += err || strcmp(now, in.sha256) != 0;
 		if (err)
-			print_plain(stdout, "differs: input %s: %s: %s\n", in.name, in.path, strerror(-err));
-		else
+			print_plain(stdout, "differs: input %s: %s: %s\n", in.name, path, strerror(-err));
+		else if (strcmp(now, in.sha256) != 0)
 			print_plain(stdout, "differs: input %s: %s: SHA-256 was %.12s, is %.12s (version then: %s)\n",
-				   in.name, in.path, in.sha256, now, in.version);
+				   in.name, path, in.sha256, now, in.version);
+		free(path);
 	}
 	return differ;
 }

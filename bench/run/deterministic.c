@@ -24,7 +24,6 @@
 
 /* Paths inside the sealed lab; constant, because every byte of the initramfs is part of the experiment. */
 #define SEALED_OUT   "/out"
-#define SEALED_BIN   "/exitlab" /* wherever they were built: a path's length shows in virtual time */
 #define SEALED_SEED  1
 
 #define BOOT_LIMIT_NS (300 * NSEC_PER_SEC)
@@ -105,7 +104,7 @@ static int load_cargo(struct cargo *c, const struct plan *p, const char *kernel_
 	const char *ip = "/usr/sbin/ip";
 	bool tools = false;
 
-	cargo_add_ours(c, SEALED_BIN, other->vmm, other->helper_dir);
+	cargo_add_ours(c, LAB_SEALED_BIN, other->vmm, other->helper_dir);
 	add_guest_kernels(c, p, kernel_dir);
 	for (size_t i = 0; i < p->n_cells; i++) {
 		const struct mode *mode = p->cell[i].mode;
@@ -169,7 +168,7 @@ static int one_lab(const struct plan *p, const struct cargo *cargo, const char *
 		.nvme = plan_needs(p) & NEED_NVME_VF,
 		.tell = {.inner = true, .plan_id = "deterministic"},
 		.programs = (const char *const *)cargo->programs.v,
-		.bin_dir = SEALED_BIN,
+		.bin_dir = LAB_SEALED_BIN,
 		.files = cargo->files,
 		.n_files = cargo->n_files,
 		.out_dir = out_dir,
@@ -188,7 +187,7 @@ static int one_lab(const struct plan *p, const struct cargo *cargo, const char *
 	once.seed = SEALED_SEED;
 	argv = run_inner_argv(&once, SEALED_OUT);
 	if (strncmp(argv[0], "/usr/bin/", 9) != 0)
-		argv[0] = xstrdup(SEALED_BIN "/bench");
+		argv[0] = xstrdup(LAB_SEALED_BIN "/bench");
 	spec.argv = argv;
 	err = lab_run(&spec, &status);
 	if (!err && status > EXIT_FAILED)

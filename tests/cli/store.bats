@@ -132,6 +132,15 @@ record() {
 	[ "$status" -eq 1 ]
 }
 
+@test "rerun: a sealed lab's inputs came from this machine" {
+	local sum
+	sum=$(sha256sum <"$O/agent")
+	record a-1 virtio 1e9 ".time_base = \"virtual\" | .substrate = \"lab\" |
+		.inputs = [{name: \"agent\", path: \"/exitlab/agent\", sha256: \"${sum%% *}\"}]"
+	run "$bench" rerun a-1 --dry-run --store "$store"
+	[[ "$output" == *"every input is what it was"*"--on=lab --deterministic"* ]] || { echo "$output"; false; }
+}
+
 @test "sweep: shipped job files are valid plans, claims can be judged" {
 	for f in experiments/*.ini; do
 		run "$bench" sweep "$f" --dry-run --store "$store"
