@@ -207,6 +207,148 @@ static void test_causes_raise_the_line_only_when_unmasked(void **state)
 	}
 }
 
+/* ---- when the line rises ---- */
+
+#define THROTTLE_NS (100 * NSEC_PER_MSEC)
+#define IDE	    (1u << 31)
+
+static int setup_delays(void **state)
+{
+	(void)state;
+	vm = fake_vm_create(16 * MIB);
+	dev = fake_attach(vm, &e1000_ops, "mode=e1000,io=vcpu,coalesce_us=0,mac=52:54:00:00:00:07");
+	gm = vm_gmem(vm);
+	assert_non_null(dev);
+	return 0;
+}
+
+static struct e1000 *card(void)
+{
+	return dev->priv;
+}
+
+struct irq_state {
+	bool line;
+	uint64_t timer_ns;
+};
+
+static struct irq_state irq_now(void)
+{
+	struct irq_state now;
+
+	pthread_mutex_lock(&card()->irq_lock);
+	now = (struct irq_state){card()->line, card()->timer_ns};
+	pthread_mutex_unlock(&card()->irq_lock);
+	return now;
+}
+
+static void await_line(void)
+{
+	for (int ms = 0; ms < 20000 && !irq_now().line; ms++)
+		clock_sleep_ns(NSEC_PER_MSEC);
+	assert_true(irq_now().line);
+}
+
+static void await_timer(void)
+{
+	for (int ms = 0; ms < 20000 && irq_now().timer_ns; ms++)
+		clock_sleep_ns(NSEC_PER_MSEC);
+	assert_int_equal(irq_now().timer_ns, 0);
+}
+
+/* ITR (13.4.18): a second interrupt waits, and is one however many causes it has. */
+static void test_interrupts_are_throttled(void **state)
+{
+	uint64_t first = clock_ns();
+
+	(void)state;
+	card()->coalesce_ns = THROTTLE_NS;
+	wr(IMS, ICR_TXDW | ICR_RXT0);
+	wr(ICS, ICR_TXDW);
+	assert_true(irq_now().line);
+	assert_true(rd(ICR) & ICR_TXDW);
+	wr(ICS, ICR_TXDW);
+	wr(ICS, ICR_RXT0);
+	await_line();
+	assert_true(clock_ns() - first >= THROTTLE_NS);
+	assert_int_equal(rd(ICR) & (ICR_TXDW | ICR_RXT0), ICR_TXDW | ICR_RXT0);
+	assert_false(irq_now().line);
+	/* The register's own words: units of 256 ns, the longer of the two holds. */
+	first = clock_ns();
+	card()->coalesce_ns = 0;
+	card()->next_irq_ns = 0;
+	wr(ITR, 0xffff);
+	wr(ICS, ICR_TXDW);
+	assert_true(irq_now().line);
+	rd(ICR);
+	wr(ICS, ICR_TXDW);
+	await_line();
+	assert_true(clock_ns() - first >= 0xffff * 256ull);
+}
+
+/* What is masked when its time has come raises nothing then, and does when it is unmasked. */
+static void test_throttled_and_masked(void **state)
+{
+	(void)state;
+	card()->coalesce_ns = THROTTLE_NS;
+	wr(IMS, ICR_TXDW);
+	wr(ICS, ICR_TXDW);
+	rd(ICR);
+	wr(ICS, ICR_TXDW);
+	wr(IMC, ICR_TXDW);
+	await_timer();
+	assert_false(irq_now().line);
+	wr(IMS, ICR_TXDW);
+	await_line();
+}
+
+static void send_one(uint32_t how)
+{
+	uint32_t slot = rd(TDT);
+
+	put(slot, TX_BUF, 60 | EOP | RS | how, 0);
+	wr(TDT, (slot + 1) % RING);
+}
+
+/* TIDV and TADV: each packet puts it off, to the absolute limit; who does not ask for it gets it now. */
+static void test_delayed_causes(void **state)
+{
+	uint64_t first;
+
+	(void)state;
+	rings(0);
+	wr(TIDV, 0xffff);
+	wr(IMS, ICR_TXDW);
+	send_one(0);
+	assert_true(rd(ICR) & ICR_TXDW);
+	first = clock_ns();
+	send_one(IDE);
+	await_line();
+	assert_true(clock_ns() - first >= 0xffff * 1024ull);
+	rd(ICR);
+	wr(TADV, 0x1000);
+	first = clock_ns();
+	for (int i = 0; i < 3; i++)
+		send_one(IDE);
+	assert_true(irq_now().timer_ns <= clock_ns() + 0x1000 * 1024ull);
+	await_line();
+	assert_true(clock_ns() - first >= 0x1000 * 1024ull);
+}
+
+static void test_reset_forgets_what_was_delayed(void **state)
+{
+	(void)state;
+	rings(0);
+	wr(TIDV, 0xffff);
+	wr(IMS, ICR_TXDW);
+	send_one(IDE);
+	wr(CTRL, CTRL_RST);
+	wr(IMS, ICR_TXDW);
+	await_timer();
+	assert_false(irq_now().line);
+	assert_int_equal(rd(ICR) & ICR_TXDW, 0);
+}
+
 /* ---- transmit ---- */
 
 static void test_loopback_carries_the_bytes(void **state)
@@ -846,6 +988,7 @@ static void test_odd_accesses(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define D(f) cmocka_unit_test_setup_teardown(f, setup_delays, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_eeprom_sums_to_baba),
 		T(test_microwire_reads_the_mac),
@@ -870,6 +1013,10 @@ int main(void)
 		T(test_checksum_request_fits_its_frame),
 		T(test_bounded_work_for_segments_of_one_byte),
 		T(test_odd_accesses),
+		D(test_interrupts_are_throttled),
+		D(test_throttled_and_masked),
+		D(test_delayed_causes),
+		D(test_reset_forgets_what_was_delayed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

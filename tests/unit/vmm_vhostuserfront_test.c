@@ -325,20 +325,18 @@ static void peer_kill(void)
 
 static struct net_backend be;
 
-static int open_front(unsigned pairs)
+static int open_front_with(unsigned pairs, const char *text, int (*make_memory)(struct gmem **, uint64_t))
 {
-	char text[96];
 	struct dev_opts *o;
 	int err;
 
-	snprintf(text, sizeof(text), "path=%s", path);
 	assert_int_equal(dev_opts_parse(&o, text), 0);
 	be = (struct net_backend){.ops = &net_backend_vhost_user,
 				  .dev_name = "test",
 				  .threads = &running,
 				  .pairs = pairs,
 				  .front_ops = &front_ops};
-	assert_int_equal(gmem_create(&be.gm, 4 * MIB), 0);
+	assert_int_equal(make_memory(&be.gm, 4 * MIB), 0);
 	for (unsigned i = 0; i < 2 * pairs; i++) {
 		gpa_t at = 0x10000 * (i + 1);
 
@@ -352,6 +350,14 @@ static int open_front(unsigned pairs)
 	err = be.ops->open(&be, o);
 	dev_opts_free(o);
 	return err;
+}
+
+static int open_front(unsigned pairs)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "path=%s", path);
+	return open_front_with(pairs, text, gmem_create);
 }
 
 static void close_front(void)
@@ -535,6 +541,72 @@ static void test_packed_ring_goes_on(void **state)
 	assert_int_equal(open_fds(), before);
 }
 
+/* One ring of a device that runs: the back-end says how far it was, and goes on where the guest wants it. */
+static void test_ring_reset(void **state)
+{
+	(void)state;
+	peer_start(GOOD);
+	assert_int_equal(open_front(1), 0);
+	assert_int_equal(be.ops->start(&be, FEATURES | BIT(32), 2), 0);
+	__atomic_store_n(&seen.served, true, __ATOMIC_RELEASE);
+	be.ops->ring_stop(&be, 1);
+	assert_int_equal(be.rings[1].base, 41);
+	be.rings[1].base = 7;
+	be.rings[1].ready = false; /* not enabled again: nothing is told */
+	assert_int_equal(be.ops->ring_start(&be, 1), 0);
+	be.rings[1].ready = true;
+	be.ops->ring_stop(&be, 1);
+	assert_int_equal(be.rings[1].base, 7);
+	assert_int_equal(be.ops->ring_start(&be, 1), 0);
+	assert_true(seen.ready[0] && seen.ready[1]);
+	assert_int_equal(seen.base[1], 7);
+	assert_int_equal(broken, 0);
+	be.ops->stop(&be);
+	close_front();
+	peer_kill();
+}
+
+/* While nobody is there: a split ring begins with the next back-end, a packed one contradicts its region. */
+static void test_ring_reset_without_back_end(void **state)
+{
+	(void)state;
+	for (int packed = 0; packed < 2; packed++) {
+		peer_start(GOOD);
+		assert_int_equal(open_front(1), 0);
+		assert_int_equal(be.ops->start(&be, FEATURES | BIT(32) | (packed ? BIT(34) : 0), 2), 0);
+		peer_kill();
+		WAIT_FOR(LOAD(down) == 1);
+		be.ops->ring_stop(&be, 0);
+		be.rings[0].base = packed ? 1u << 31 | 1u << 15 : 5;
+		assert_int_equal(be.ops->ring_start(&be, 0), 0);
+		assert_int_equal(broken, packed);
+		memset(&seen, 0, sizeof(seen));
+		peer_start(GOOD);
+		WAIT_FOR(LOAD(up) == 1);
+		assert_true(seen.ready[1]);
+		assert_int_equal(seen.ready[0], !packed);
+		assert_int_equal(seen.base[0], packed ? 0 : 5);
+		be.ops->stop(&be);
+		close_front();
+		peer_kill();
+	}
+}
+
+/* Each is said before anybody is asked. */
+static void test_what_it_needs(void **state)
+{
+	char text[96];
+
+	(void)state;
+	peer_start(GOOD);
+	snprintf(text, sizeof(text), "path=%s", path);
+	assert_int_equal(open_front_with(1, "", gmem_create), -EINVAL);
+	close_front();
+	assert_int_equal(open_front_with(1, text, gmem_create_private), -EINVAL);
+	close_front();
+	peer_kill();
+}
+
 static void test_ring_outside_memory(void **state)
 {
 	(void)state;
@@ -651,6 +723,9 @@ int main(void)
 		cmocka_unit_test(test_eventfds_held_by_the_back_end),
 		cmocka_unit_test(test_restart_without_back_end),
 		cmocka_unit_test(test_packed_ring_goes_on),
+		cmocka_unit_test(test_ring_reset),
+		cmocka_unit_test(test_ring_reset_without_back_end),
+		cmocka_unit_test(test_what_it_needs),
 		cmocka_unit_test(test_ring_outside_memory),
 		cmocka_unit_test(test_nobody_there),
 		cmocka_unit_test(test_too_few_queues),
