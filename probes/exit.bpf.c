@@ -121,12 +121,19 @@ static __always_inline void record_untraced(struct vcpu_state *s, struct kvm_vcp
 		pair_break(s->slot);
 }
 
-static __always_inline void exit_is_over(struct vcpu_state *s, struct kvm_vcpu *vcpu, __u64 now, bool fast,
-					 enum probe_backend backend, enum detail detail, bool odd)
+/* The row is looked for before all that is kept in registers is loaded: a helper leaves few. */
+static __always_inline __u64 exit_is_over(struct vcpu_state *s, struct kvm_vcpu *vcpu, __u64 now,
+					  enum probe_backend backend, enum detail detail, bool odd)
 {
+	struct exit_row *row;
+	__u64 tsc;
+
 	if (backend == BACKEND_VMX && !(detail == FULL && hot.flags & HOT_RIP))
 		late_vmx(s, vcpu, vcpu->arch.regs[1]);
-	exit_record(s, now, fast, detail, odd);
+	row = row_ready(s);
+	tsc = vcpu->arch.last_guest_tsc;
+	exit_record(s, row, now, tsc == s->last_tsc, detail, odd);
+	return tsc;
 }
 
 /*
@@ -142,17 +149,17 @@ static __always_inline int exit_ends(struct kvm_vcpu *vcpu, enum probe_backend b
 	if (!s || (!hot.gate && !(s->where & IN_EXIT)))
 		return 0;
 	now = bpf_ktime_get_ns();
-	tsc = vcpu->arch.last_guest_tsc;
 	/* The plain exit first, and alone: what the others need would cost it registers. */
-	if (s->where == IN_EXIT)
-		exit_is_over(s, vcpu, now, tsc == s->last_tsc, backend, detail, false);
-	else if (s->where & IN_EXIT)
-		exit_is_over(s, vcpu, now, tsc == s->last_tsc, backend, detail, true);
-	else if (s->where == IN_GUEST)
-		record_untraced(s, vcpu, backend, detail);
-	s->where = AT_UNKNOWN;
-	if (hot.gate)
-		s->where = IN_GUEST;
+	if (s->where == IN_EXIT) {
+		tsc = exit_is_over(s, vcpu, now, backend, detail, false);
+	} else if (s->where & IN_EXIT) {
+		tsc = exit_is_over(s, vcpu, now, backend, detail, true);
+	} else {
+		tsc = vcpu->arch.last_guest_tsc;
+		if (s->where == IN_GUEST)
+			record_untraced(s, vcpu, backend, detail);
+	}
+	s->where = hot.gate; /* IN_GUEST, or AT_UNKNOWN */
 	s->last_tsc = tsc;
 	s->entry_ns = now;
 	return 0;
@@ -371,7 +378,7 @@ int BPF_PROG(on_run, struct pt_regs___sys *regs, long id)
 		return 0;
 	now = bpf_ktime_get_ns();
 	if (s->where & IN_EXIT)
-		exit_record(s, now, false, FULL, true);
+		exit_record(s, row_ready(s), now, false, FULL, true);
 	s->where = hot.gate ? IN_GUEST : AT_UNKNOWN;
 	s->entry_ns = now;
 	return 0;

@@ -68,14 +68,10 @@ static __noinline __u32 row_find(__u32 slot, __u32 reason, __u64 key, __u32 limi
 	return known ? *known : 0;
 }
 
-static __always_inline struct exit_slot *recent_row(struct vcpu_state *s)
+/* Ports differ in low bits, registers above those, directions in bit 16: a product's top bits have all. */
+static __always_inline struct exit_slot *recent_row(struct vcpu_state *s, __u32 reason, __u64 key)
 {
-	/* Ports differ in their low bits, registers above those, a direction in bit 16. */
-	__u32 at = s->reason ^ s->key ^ s->key >> 3 ^ s->key >> 16;
-
-	/* A compiler that knows it to be small would leave out the mask that the verifier wants. */
-	barrier_var(at);
-	return &s->recent[at & (RECENT_ROWS - 1)];
+	return &s->recent[(reason + key) * 0x9e3779b97f4a7c15ull >> (64 - RECENT_BITS)];
 }
 
 /*
@@ -92,7 +88,7 @@ static __noinline __u32 row_find_any(struct vcpu_state *s)
 	number = row_find(s->slot, s->reason, s->key, cfg_rows - ROWS_SHARED - ROWS_RESERVED);
 	if (!number)
 		number = row_find(s->slot, s->reason, KEY_OTHER, cfg_rows - ROWS_SHARED);
-	r = recent_row(s);
+	r = recent_row(s, s->reason, s->key);
 	r->row = number;
 	r->reason = s->reason;
 	r->key = s->key;
@@ -102,10 +98,13 @@ static __noinline __u32 row_find_any(struct vcpu_state *s)
 /* Number + 1 of the row, or 0. */
 static __always_inline __u32 row_of(struct vcpu_state *s)
 {
-	struct exit_slot *r = recent_row(s);
-	__u32 number = r->row;
+	__u32 reason = s->reason, number;
+	__u64 key = s->key;
+	struct exit_slot *r = recent_row(s, reason, key);
 
-	if (!number || r->reason != s->reason || r->key != s->key)
+	barrier_var(r); /* or its address is worked out anew for each member */
+	number = r->row;
+	if (!number || r->reason != reason || r->key != key)
 		number = row_find_any(s);
 	return number;
 }
@@ -137,34 +136,50 @@ static __always_inline unsigned int log2_u64(__u64 v)
 	return r + (v >> 1);
 }
 
-/* A row's exits take about the same time each: the last one's logarithm nearly always holds again. */
-static __always_inline unsigned int row_log2(struct exit_row *h, __u64 v)
+/* How many low bits of v do not choose its slot. */
+static __always_inline unsigned int row_shift(__u64 v)
 {
-	__u32 log2 = h->log2 & 63;
+	unsigned int log2 = log2_u64(v);
 
-	if (v >> log2 != 1)
-		h->log2 = log2 = log2_u64(v);
-	return log2;
+	return log2 > HIST_SUB_BITS ? log2 - HIST_SUB_BITS : 0;
 }
 
-static __always_inline unsigned int row_slot(__u64 v, unsigned int log2)
+/* Where the row has a slot that is not among the first, or is beyond all. */
+static __always_inline unsigned int row_far(unsigned int slot)
 {
-	unsigned int slot = HIST_SLOT_OF(v, log2);
-
-	return slot > HIST_SLOTS - 1 ? HIST_SLOTS - 1 : slot;
+	return ROW_SLOT(slot > HIST_SLOTS - 1 ? HIST_SLOTS - 1 : slot);
 }
 
+/* HIST_SLOT_OF by its shift, and where the row has that slot. */
+static __always_inline unsigned int row_at(__u64 top, unsigned int shift)
+{
+	unsigned int slot = shift * HIST_SUB + (unsigned int)top, at = slot - ROW_FIRST_SLOT;
+
+	if (at >= HIST_SLOTS - ROW_FIRST_SLOT)
+		at = row_far(slot);
+	return at;
+}
+
+/* A row's exits take about the same time each: the last one's power of two nearly always holds again. */
 static __always_inline void hist_count(struct exit_row *h, __u64 v)
 {
-	unsigned int slot = row_slot(v, row_log2(h, v));
+	unsigned int shift = h->shift & 63, at;
+	__u64 top = v >> shift;
 
+	if (top - HIST_SUB >= HIST_SUB) {
+		shift = row_shift(v) & 63;
+		h->shift = shift;
+		top = v >> shift;
+	}
+	at = row_at(top, shift);
+	if (at < HIST_SLOTS)
+		h->slots[at]++;
 	h->count++;
 	h->sum += v;
 	if (v < h->min)
 		h->min = v;
 	if (v > h->max)
 		h->max = v;
-	h->slots[ROW_SLOT(slot)]++;
 }
 
 static __always_inline void trace_exit(struct vcpu_state *s, __u64 now)
@@ -249,8 +264,8 @@ static __noinline int exit_record_shared(struct vcpu_state *s, __u64 now, bool f
 		row->min = total;
 	if (total > row->max)
 		row->max = total;
-	at = row_slot(total, log2_u64(total));
-	at = ROW_SLOT(at);
+	at = row_shift(total) & 63;
+	at = row_at(total >> at, at);
 	barrier_var(at); /* or the compiler leaves out the check that the verifier wants */
 	if (at < HIST_SLOTS)
 		SHARE(slots[at], 1);
@@ -258,22 +273,24 @@ static __noinline int exit_record_shared(struct vcpu_state *s, __u64 now, bool f
 	return 0;
 }
 
-/* The exit that began at exit_ns ends now; odd: its thread may have been off its CPU meanwhile. */
-static __always_inline void exit_record(struct vcpu_state *s, __u64 now, bool fast, enum detail detail,
-					bool odd)
+/* The row of the exit that ends, or NULL. */
+static __always_inline struct exit_row *row_ready(struct vcpu_state *s)
 {
-	__u32 number = row_of(s);
-	__u64 total = now - s->exit_ns;
-	struct exit_row *row;
+	__u32 number = row_of(s) - 1;
 
-	if (!number) {
+	return bpf_map_lookup_elem(&rows, &number);
+}
+
+/* The exit that began at exit_ns ends now; odd: its thread may have been off its CPU meanwhile. */
+static __always_inline void exit_record(struct vcpu_state *s, struct exit_row *row, __u64 now, bool fast,
+					enum detail detail, bool odd)
+{
+	__u64 total = now - s->exit_ns;
+
+	if (!row) {
 		exit_record_shared(s, now, fast);
 		return;
 	}
-	number--;
-	row = bpf_map_lookup_elem(&rows, &number);
-	if (!row)
-		return;
 	hist_count(row, total);
 	row->guest_ns += s->guest_ns;
 	if (s->user_ns) {
@@ -295,12 +312,10 @@ static __always_inline void exit_record(struct vcpu_state *s, __u64 now, bool fa
 static __noinline __attribute__((unused)) int exit_record_untraced(struct vcpu_state *s)
 {
 	struct exit_row *row;
-	__u32 number;
 
 	if (!s)
 		return 0;
-	number = row_of(s) - 1;
-	row = bpf_map_lookup_elem(&rows, &number);
+	row = row_ready(s);
 	if (!row)
 		row = row_shared(s);
 	if (row)

@@ -28,7 +28,8 @@
 #define CPU_SLOTS     512
 #define TID_SLOTS     512
 #define ROWS_DEFAULT  1280
-#define RECENT_ROWS   8
+#define RECENT_BITS   3
+#define RECENT_ROWS   (1 << RECENT_BITS)
 #define ROWS_RESERVED 128
 #define ROWS_SHARED   256 /* more than there are reasons */
 #define WINDOW_LAPS   64  /* a power of two */
@@ -116,7 +117,7 @@ struct vcpu_state {
 };
 
 struct hot_state {
-	__u32 gate;  /* counting now */
+	__u32 gate;  /* counting now: 1, which is IN_GUEST as well */
 	__u32 flags; /* HOT_* */
 	__u16 cpu_slot[CPU_SLOTS]; /* the slot of the vCPU whose thread is on this CPU; 0 is never a vCPU */
 	/* The slot of the last thread found with these low bits of its number; 0: there never was one. */
@@ -143,7 +144,7 @@ struct exit_row {
 	__u64 key;
 	__u32 reason;
 	__u16 vcpu;        /* slot */
-	__u16 log2;        /* of the last time counted, rounded down */
+	__u16 shift;       /* so many low bits of the last time counted do not choose its slot */
 	__u64 untraced;    /* entries without an exit before them: no time known, not in count */
 	__u64 fast_count, fast_ns;
 	__u64 user_count, user_ns;

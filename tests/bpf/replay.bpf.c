@@ -30,7 +30,7 @@ static long one_exit(__u32 i, void *ctx)
 	s->key = (r >> 20 & 255) % 5;
 	s->exit_ns = now - 500 - (r & 0xffff);
 	s->user_ns = r >> 8 & 3 ? 0 : now - 100;
-	exit_record(s, now, i & 1, PLAIN, false);
+	exit_record(s, row_ready(s), now, i & 1, PLAIN, false);
 	return 0;
 }
 
