@@ -4,12 +4,13 @@
  * all is known.
  *
  * This runs twice per exit, so it is made of loads and stores: no map look-up but one array element
- * (inlined), no hash, no atomics, and of helpers only the clock and, on SVM, one read of the VMCB.
+ * (inlined), no hash, no atomics, and of helpers only the clock and, on SVM, where this CPU's variables are.
  */
 #include "probes/common.bpf.h"
 #include "workloads/protocol.h"
 
 const volatile __u32 cfg_rows = ROWS_DEFAULT;
+const volatile bool cfg_svm_data = false; /* SVM_DATA_PLACE is filled in */
 
 #include "probes/exit_key.bpf.h"
 #include "probes/rows.bpf.h"

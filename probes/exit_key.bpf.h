@@ -36,38 +36,95 @@ static __always_inline __u64 hypercall_key(struct kvm_vcpu *vcpu)
 	return nr & ~KEY_XEN;
 }
 
-static __always_inline __u64 svm_key(struct vcpu_state *s, struct kvm_vcpu *vcpu, const struct vmcb_exit *e)
+/* EXITINFO1 and 2: of the copy, where there is one. */
+static __always_inline __u64 svm_info1(struct vmcb *typed, const struct vmcb_exit *copy)
 {
-	switch ((__u32)e->code) {
+	if (copy)
+		return copy->info1;
+	return typed->control.exit_info_1;
+}
+
+static __always_inline __u64 svm_info2(struct vmcb *typed, const struct vmcb_exit *copy)
+{
+	if (copy)
+		return copy->info2;
+	return typed->control.exit_info_2;
+}
+
+static __always_inline __u64 svm_key(struct vcpu_state *s, struct kvm_vcpu *vcpu, struct vmcb *typed,
+				     const struct vmcb_exit *copy)
+{
+	__u64 info1;
+
+	switch (s->reason) {
 	case SVM_IOIO:
-		return (e->info1 >> 16 & 0xffff) | (e->info1 & 1 ? KEY_IN : 0);
+		info1 = svm_info1(typed, copy);
+		return (info1 >> 16 & 0xffff) | (info1 & 1) * KEY_IN;
 	case SVM_MSR:
-		return (__u32)vcpu->arch.regs[1] | (e->info1 & 1 ? KEY_WRITE : 0);
+		return (__u32)vcpu->arch.regs[1] | (svm_info1(typed, copy) & 1) * KEY_WRITE;
 	case SVM_VMMCALL:
 		return hypercall_key(vcpu);
 	case SVM_NPF:
-		s->gpa = e->info2;
-		return e->info1 & PFERR_RSVD ? e->info2 : KEY_NONE;
+		s->gpa = svm_info2(typed, copy);
+		if (svm_info1(typed, copy) & PFERR_RSVD)
+			return s->gpa;
+		break;
 	case SVM_AVIC_UNACCELERATED: /* EXITINFO1: 11:4 the register, 32 a write */
-		return KEY_SOME | (e->info1 & 0xff0) | (e->info1 & KEY_WRITE);
+		info1 = svm_info1(typed, copy);
+		return KEY_SOME | (info1 & 0xff0) | (info1 & KEY_WRITE);
 	}
 	return KEY_NONE;
 }
 
+/*
+ * `svm_data` has a pointer to the VMCB of the vCPU that was loaded last on this CPU, and its type. What the
+ * program is to take for that variable's address is put in before it is loaded (vmcb.c).
+ */
+static __always_inline struct vmcb *svm_typed(void)
+{
+	struct svm_cpu_data *of_cpu;
+	void *at;
+
+	asm volatile("%0 = %1 ll" : "=r"(at) : "i"(SVM_DATA_PLACE));
+	of_cpu = bpf_this_cpu_ptr(at);
+	return of_cpu->current_vmcb;
+}
+
+/* A function of its own: one load may not be through either kind of pointer. */
+static __noinline int read_svm_copy(struct vcpu_state *s, struct kvm_vcpu *vcpu)
+{
+	struct vmcb_exit e;
+
+	if (!s)
+		return 0;
+	bpf_probe_read_kernel(&e, sizeof(e), (void *)(s->vmcb + VMCB_EXITCODE));
+	s->reason = e.code;
+	s->key = svm_key(s, vcpu, NULL, &e);
+	return 0;
+}
+
+/* A typed load is a few instructions, a helper that copies is a hundred. */
 static __always_inline void read_svm(struct vcpu_state *s, struct kvm_vcpu *vcpu)
 {
 	struct vcpu_svm *svm = (void *)vcpu;
 	__u32 hflags = vcpu->arch.hflags;
-	struct vmcb_exit e;
+	struct vmcb *typed;
 
 	/* The pointer changes only when the vCPU enters or leaves its own guest, and hflags with it. */
-	if (!s->vmcb || s->hflags != hflags) {
+	if (s->hflags != hflags) {
 		bpf_core_read(&s->vmcb, sizeof(s->vmcb), &svm->vmcb);
 		s->hflags = hflags;
 	}
-	bpf_probe_read_kernel(&e, sizeof(e), (void *)(s->vmcb + VMCB_EXITCODE));
-	s->reason = e.code;
-	s->key = svm_key(s, vcpu, &e);
+	if (cfg_svm_data) {
+		typed = svm_typed();
+		/* Another one while it runs its own guest, and behind that until it is loaded again. */
+		if ((__u64)typed == s->vmcb) {
+			s->reason = typed->control.exit_code;
+			s->key = svm_key(s, vcpu, typed, NULL);
+			return;
+		}
+	}
+	read_svm_copy(s, vcpu);
 }
 
 static __always_inline __u32 vmx_reason(struct kvm_vcpu *vcpu)

@@ -3,6 +3,7 @@
 #ifndef PROBES_INTERNAL_H
 #define PROBES_INTERNAL_H
 
+#include "probes/kernel.h"
 #include "probes/probes.h"
 #include "probes/state.h"
 #include "probes/probes.skel.h"
@@ -13,6 +14,7 @@ struct probes {
 	struct probes_bpf *skel;
 	enum probe_backend backend;
 	struct kernel *kernel;
+	struct kernel_var svm_data; /* while programs are loaded */
 	struct exit_row *rows; /* the map itself; written by recycle.c alone */
 	size_t rows_size;
 	bool kicks_seen; /* this kernel lets us hook eventfd_signal */

@@ -22,8 +22,8 @@ static const struct btf *all_types(const struct kernel *k)
 	return k->kvm ? k->kvm : k->vmlinux;
 }
 
-/* The module's types as the kernel holds them, to name one of them to it; -1: not to be had. */
-static int kvm_types_fd(void)
+/* A module's types as the kernel holds them, to name one of them to it; -1: not to be had. */
+static int module_types_fd(const char *module)
 {
 	char name[32];
 	__u32 id = 0;
@@ -33,7 +33,7 @@ static int kvm_types_fd(void)
 		__u32 len = sizeof(info);
 		int fd = bpf_btf_get_fd_by_id(id);
 
-		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) && !strcmp(name, "kvm"))
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) && !strcmp(name, module))
 			return fd;
 		if (fd >= 0)
 			close(fd);
@@ -54,7 +54,7 @@ struct kernel *kernel_open(void)
 		k->names = type_names_of(all_types(k));
 	}
 	if (k->kvm)
-		k->kvm_fd = kvm_types_fd();
+		k->kvm_fd = module_types_fd("kvm");
 	if (!k->names) {
 		kernel_close(k);
 		return NULL;
@@ -213,4 +213,48 @@ bool kernel_preempt_count(const struct kernel *k, long *from)
 	at = preempt_count_offset(k->vmlinux, section);
 	*from = at - known;
 	return known >= 0 && at >= 0;
+}
+
+static bool has_member(const struct btf *types, __u32 id, const char *member)
+{
+	const struct btf_type *t = btf__type_by_id(types, id);
+
+	for (int i = 0; btf_is_struct(t) && i < btf_vlen(t); i++)
+		if (!strcmp(btf__name_by_offset(types, btf_members(t)[i].name_off), member))
+			return true;
+	return false;
+}
+
+/* Among the types from `first` on; 0: none. */
+static int find_var(const struct btf *types, __u32 first, const char *name, const char *member)
+{
+	for (__u32 id = first; id < btf__type_cnt(types); id++) {
+		const struct btf_type *t = btf__type_by_id(types, id);
+
+		if (btf_is_var(t) && !strcmp(btf__name_by_offset(types, t->name_off), name) &&
+		    has_member(types, t->type, member))
+			return (int)id;
+	}
+	return 0;
+}
+
+bool kernel_percpu_var(const struct kernel *k, const char *module, const char *name, const char *member,
+		       struct kernel_var *var)
+{
+	struct btf *types = btf__load_module_btf(module, k->vmlinux);
+	__u32 own = btf__type_cnt(k->vmlinux);
+
+	*var = (struct kernel_var){0, 0};
+	if (types) {
+		var->id = find_var(types, own, name, member);
+		var->types_fd = module_types_fd(module);
+		btf__free(types);
+		if (var->id && var->types_fd >= 0)
+			return true;
+		if (var->types_fd > 0)
+			close(var->types_fd);
+		return false;
+	}
+	var->id = find_var(k->vmlinux, 1, name, member);
+	return var->id;
 }

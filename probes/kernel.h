@@ -30,4 +30,15 @@ int kernel_tracepoint_arg(const struct kernel *k, const char *tracepoint, const 
 /* Where each CPU's preempt_count lies, in bytes from its this_cpu_off. False: the kernel does not tell. */
 bool kernel_preempt_count(const struct kernel *k, long *from);
 
+/* How a program names a variable to the verifier. types_fd: of its module; 0 when it is the kernel's own. */
+struct kernel_var {
+	int id, types_fd;
+};
+/*
+ * A variable that each CPU has, of a struct with such a member. False: it is not to be had. Whoever has it
+ * closes types_fd when it is not 0.
+ */
+bool kernel_percpu_var(const struct kernel *k, const char *module, const char *name, const char *member,
+		       struct kernel_var *var);
+
 #endif

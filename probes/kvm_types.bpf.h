@@ -59,6 +59,20 @@ struct vcpu_svm {
 	struct kvm_vmcb_info vmcb01; /* the guest's own; vmcb is another one while the guest runs a guest */
 };
 
+struct vmcb_control_area {
+	__u32 exit_code;
+	__u64 exit_info_1, exit_info_2;
+};
+
+struct vmcb {
+	struct vmcb_control_area control;
+};
+
+/* Of each CPU: `svm_data`. */
+struct svm_cpu_data {
+	struct vmcb *current_vmcb; /* of the vCPU that was loaded last */
+};
+
 union vmx_exit_reason {
 	__u32 full;
 };

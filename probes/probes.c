@@ -28,6 +28,7 @@
 #include "probes/reasons.h"
 #include "probes/steps.h"
 #include "probes/trace.h"
+#include "probes/vmcb.h"
 
 #define STILL "the VMM's own statistics, throughput and latency still work"
 
@@ -275,6 +276,7 @@ static int load_and_attach(struct probes *p)
 		return -errno;
 	set_filters(p);
 	choose_programs(p);
+	vmcb_choose(p);
 	notify_choose(p);
 	cpu_choose(p);
 	mmu_choose(p);
@@ -282,6 +284,7 @@ static int load_and_attach(struct probes *p)
 	steps_choose(p);
 	pairs_choose(p);
 	err = probes_bpf__load(p->skel);
+	vmcb_chosen(p);
 	if (!err)
 		err = probes_bpf__attach(p->skel);
 	if (err)

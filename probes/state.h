@@ -51,6 +51,11 @@ enum probe_backend {
 	BACKEND_OTHER, /* emits no kvm_exit: rows are KVM_RUN's exits to userspace */
 };
 
+#define HFLAGS_NONE (~0u)
+
+/* Stands for the address of a variable of the kernel's in a program that is not loaded yet. */
+#define SVM_DATA_PLACE 0x5f6d76735f65786cll
+
 #define REASON_NONE 0xfffffffeu /* of a vCPU that has not left the guest yet */
 
 /*
@@ -96,7 +101,7 @@ struct vcpu_state {
 	__u32 take_user; /* the next userspace exit counts (1) or does not (2), whatever the gate says */
 	__u32 cached_cpu; /* the one CPU whose cpu_slot may be this one */
 	__u32 slot;      /* own number */
-	__u32 hflags;
+	__u32 hflags;    /* KVM's, or HFLAGS_NONE: vmcb is not known yet */
 	__u32 ended_tid; /* tid of a thread that has ended, when tid is 0 */
 	__u64 kick_ns;   /* the last eventfd signalled by this vCPU */
 	__u64 end_ns;       /* 0, or when it or its thread ended inside an exit */

@@ -70,6 +70,7 @@ static int slot_new(__u64 vcpu)
 	}
 	s = &hot.vcpu[slot];
 	s->slot = slot;
+	s->hflags = HFLAGS_NONE;
 	s->tdx = is_tdx((struct kvm_vcpu *)vcpu);
 	s->vcpu_id = BPF_CORE_READ((struct kvm_vcpu *)vcpu, vcpu_id);
 	s->vcpu = vcpu;

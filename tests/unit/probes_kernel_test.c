@@ -85,6 +85,23 @@ static void test_preempt_count(void **state)
 	kernel_close(k);
 }
 
+/* Of the kernel's own, as of a module's: by its name, and by what its struct has. */
+static void test_percpu_var(void **state)
+{
+	struct kernel *k = kernel_open();
+	struct kernel_var var;
+
+	(void)state;
+	if (!k)
+		skip();
+	assert_true(kernel_percpu_var(k, "no_such_module", "runqueues", "nr_running", &var));
+	assert_int_not_equal(var.id, 0);
+	assert_int_equal(var.types_fd, 0);
+	assert_false(kernel_percpu_var(k, "no_such_module", "runqueues", "no_such_member", &var));
+	assert_false(kernel_percpu_var(k, "no_such_module", "no_such_variable", "nr_running", &var));
+	kernel_close(k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -92,6 +109,7 @@ int main(void)
 		cmocka_unit_test(test_what_there_is),
 		cmocka_unit_test(test_hooks),
 		cmocka_unit_test(test_preempt_count),
+		cmocka_unit_test(test_percpu_var),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
