@@ -15,7 +15,7 @@ needs_bochs() {
 	fails 2 'lab=inel: not a valid value; expected amd.intel.xen' "$bench" lab exec --lab=inel -- true
 }
 
-@test "a command's words, streams, files and status; what it is given; KVM of the other vendor" {
+@test "a command's words, streams, files and status; what it is given; KVM of the other vendor, which boots a Linux guest" {
 	needs_bochs
 	mkdir -p "$BATS_TEST_TMPDIR/in/deep" "$BATS_TEST_TMPDIR/out"
 	echo carried >"$BATS_TEST_TMPDIR/in/deep/file"
@@ -25,15 +25,18 @@ needs_bochs() {
 		echo "to stderr" >&2
 		mkdir $1/out/deep; cp $1/in/random $1/out/deep/
 		grep -o apicv /proc/cpuinfo; cat /sys/module/kvm_intel/parameters/ept
+		$2 run boot --reps=1 --json >$1/out/boot 2>/dev/null
 		pwd; exit 7
 	EOF
 	status=0
 	"$bench" lab exec --lab=intel --carry="$BATS_TEST_TMPDIR/in" --out="$BATS_TEST_TMPDIR/out" -- \
-		sh "$BATS_TEST_TMPDIR/in/job" "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/stdout" 2>"$BATS_TEST_TMPDIR/stderr" || status=$?
+		sh "$BATS_TEST_TMPDIR/in/job" "$BATS_TEST_TMPDIR" "$bench" >"$BATS_TEST_TMPDIR/stdout" 2>"$BATS_TEST_TMPDIR/stderr" || status=$?
 	[ $status -eq 7 ]
 	[ "$(cat "$BATS_TEST_TMPDIR/stdout")" = "$(printf 'carried\napicv\nY\n%s' "$PWD")" ]
 	[ "$(cat "$BATS_TEST_TMPDIR/stderr")" = "to stderr" ]
 	cmp "$BATS_TEST_TMPDIR/in/random" "$BATS_TEST_TMPDIR/out/deep/random"
+	cp "$BATS_TEST_TMPDIR/out/boot" "$BATS_TEST_TMPDIR/json"
+	json 'j["ok"] and j["substrate"] == "lab-intel" and j["guest"] == "linux" and j["summary"]["boot_exits"]["median"] > 1000'
 	no_emulator
 }
 
