@@ -17,7 +17,7 @@ known() {
 	timeout 120 "$bench" profile --json -- "$BATS_FILE_TMPDIR/truth" "$1" "$BATS_TEST_TMPDIR/truth.json" >"$BATS_TEST_TMPDIR/json"
 }
 
-# holds EXPRESSION: true in Python of the probes' j, the truth t, rows(...), out_of_kvm(...), truth() and near(shown, true).
+# holds EXPRESSION: true in Python of the probes' j, the truth t, rows(...), out_of_kvm(...), is_userspace(shown) and near(shown, true).
 holds() {
 	python3 - "$BATS_TEST_TMPDIR" "$1" <<-'EOF'
 		import json, sys
@@ -25,11 +25,6 @@ holds() {
 
 		def rows(what, **like):
 		    return sum(e[what] for e in j["exits"] if all(e[k] == v for k, v in like.items()))
-
-		# What the program says was userspace's; it reads its clock outside of KVM_RUN and the probes see events inside of it,
-		# so half of what lies between may be meant.
-		def truth(vm=""):
-		    return t[vm + "user_ns"] + t[vm + "off_ns"] + t[vm + "edge_ns"] / 2
 
 		# What an exit takes that is not KVM's own work: a thread may wait and sleep in userspace, too.
 		def out_of_kvm(**like):
@@ -39,6 +34,14 @@ holds() {
 		    low, high = 0.98 * true, 1.02 * true + more
 		    print(f"shown {shown / 1e6:.3f} ms, true {true / 1e6:.3f} ms ({low / 1e6:.3f} to {high / 1e6:.3f})", file=sys.stderr)
 		    return low <= shown <= high
+
+		# What the program says was userspace's. It reads its clock outside of KVM_RUN and the probes see events inside of it, so
+		# half of what lies between may be meant: within 2 %, or on a busy machine within what the program itself cannot tell.
+		def is_userspace(shown, vm=""):
+		    half = t[vm + "edge_ns"] / 2
+		    true = t[vm + "user_ns"] + t[vm + "off_ns"] + half
+		    print(f"shown {shown / 1e6:.3f} ms, true {true / 1e6:.3f} ms, of which {half / 1e6:.3f} ms more or less", file=sys.stderr)
+		    return abs(shown - true) <= max(0.02 * true, half)
 
 		if not eval(sys.argv[2]):
 		    print(sys.argv[2], "does not hold;", t)
@@ -51,21 +54,21 @@ holds() {
 @test "an exit that returns to userspace twice: all of its time there is userspace's" {
 	known twice
 	holds 't["exits"] - 1 == rows("count", key="in 0x2f0") == 20'
-	holds 'near(out_of_kvm(key="in 0x2f0"), truth())'
+	holds 'is_userspace(out_of_kvm(key="in 0x2f0"))'
 	holds 'rows("user_ns", key="in 0x2f0") >= 0.98 * t["user_cpu_ns"]'
 }
 
 @test "two VMs take turns on one thread: each exit is its own vCPU's" {
 	known two_vms
 	holds 'rows("count", key="in 0x2f0") == rows("count", key="in 0x2f1") == 20'
-	holds 'near(out_of_kvm(key="in 0x2f0"), truth())'
-	holds 'near(out_of_kvm(key="in 0x2f1"), truth("b_"))'
+	holds 'is_userspace(out_of_kvm(key="in 0x2f0"))'
+	holds 'is_userspace(out_of_kvm(key="in 0x2f1"), "b_")'
 }
 
 @test "a vCPU that three threads hand on: every exit has its userspace part" {
 	known handover
 	holds 't["exits"] - 1 == rows("count", key="in 0x2f0") == rows("user_count", key="in 0x2f0") == 42'
-	holds 'near(out_of_kvm(key="in 0x2f0"), truth())'
+	holds 'is_userspace(out_of_kvm(key="in 0x2f0"))'
 }
 
 @test "a guest that spins beside a hog: waiting for the CPU is waiting, not KVM" {
@@ -79,7 +82,7 @@ holds() {
 @test "a handler that works and sleeps: the sleep is told apart" {
 	known sleeps
 	holds 'near(rows("asleep_ns"), t["asleep_ns"])'
-	holds 'near(out_of_kvm(key="in 0x2f0"), truth())'
+	holds 'is_userspace(out_of_kvm(key="in 0x2f0"))'
 	holds 'rows("user_ns", key="in 0x2f0") >= 0.98 * t["user_cpu_ns"]'
 	holds 'near(rows("guest_ns") + rows("total_ns") - rows("total_ns", reason="hlt"), t["all_ns"])'
 }
