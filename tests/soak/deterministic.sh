@@ -4,12 +4,13 @@
 # busy; and one port read added per transaction in the guest is found as exactly so many exits.
 #
 #   tests/soak/deterministic.sh [NAME...]               boot, paths, sriov, latency, disks, life, extra (default: all)
-#   tests/soak/deterministic.sh --lab=intel [NAME...]   boot and memory under both kinds of paging, cost, paths (default: all)
+#   tests/soak/deterministic.sh --lab=intel [NAME...]   boot and memory under both kinds of paging, cost, paths, the same by
+#                                                       micro guests: micro (default: all)
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 : "${O:=build}" "${REPS:=5}"
 where=--deterministic cases='boot paths sriov latency disks life extra' paging=
-[ "${1:-}" != --lab=intel ] || { where=$1 cases='boot cost memory paths' paging='--set=paging=nested,shadow'; shift; }
+[ "${1:-}" != --lab=intel ] || { where=$1 cases='boot cost memory paths micro' paging='--set=paging=nested,shadow'; shift; }
 dir=$(mktemp -d)
 : "${STORE:=$dir/store}"
 trap 'rm -rf "$dir"' EXIT
@@ -77,6 +78,11 @@ for w in ${*:-$cases}; do
 	cost) same cost exit-cost $paging ;;
 	memory) same memory memory $paging ;;
 	paths) same paths net-throughput --mode=e1000,virtio,vhost --work=4M ;;
+	micro)
+		same micro-memory memory --guest=micro $paging
+		same micro-boot boot --guest=micro $paging
+		same micro-paths net-throughput --guest=micro --mode=e1000,virtio,vhost --duration=300ms
+		;;
 	sriov) same sriov net-throughput --mode=sriov --work=4M ;;
 	latency) same latency net-latency --mode=virtio --work=200 ;;
 	disks)
