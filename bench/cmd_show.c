@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/budget.h"
 #include "analysis/stats.h"
 #include "base/escape.h"
 #include "base/table.h"
@@ -13,7 +14,7 @@
 
 struct show_args {
 	const char *store;
-	bool json, samples, inputs, all;
+	bool json, samples, inputs, all, budget;
 };
 
 static const struct opt show_opts[] = {
@@ -24,6 +25,8 @@ static const struct opt show_opts[] = {
 	 "binaries and images with their SHA-256"},
 	{"all", 'a', OPT_FLAG, offsetof(struct show_args, all), NULL,
 	 "every exit reason, not only the ten dearest"},
+	{"budget", 'b', OPT_FLAG, offsetof(struct show_args, budget), NULL,
+	 "where the CPU time of one packet or request goes, and nothing else"},
 	{"store", 0, OPT_STR, offsetof(struct show_args, store), "DIR", "look there for runs"},
 	OPT_END,
 };
@@ -252,25 +255,89 @@ static void print_json(const struct fig_set *set)
 	}
 }
 
+static void budget_line(struct table *t, const struct budget *b, const struct budget_row *r)
+{
+	table_cell(t, "%s", r->part);
+	if (r->times > 0)
+		table_cell(t, "%.3g", r->times);
+	else
+		table_cell(t, "-");
+	time_cell(t, r->times > 0 ? r->ns / r->times : 0);
+	table_cell(t, "%s", fmt_ns(r->ns));
+	table_cell(t, "%.1f %%", 100 * r->ns / b->measured_ns);
+}
+
+static void print_budget(const struct budget *b)
+{
+	char often[16], each[16];
+	struct table *t;
+
+	snprintf(often, sizeof(often), ":per %s", b->unit);
+	snprintf(each, sizeof(each), ":CPU/%s", b->unit);
+	t = table_new(5, "part:", often, ":each", each, ":share");
+	for (size_t i = 0; i < b->n; i++)
+		budget_line(t, b, &b->row[i]);
+	budget_line(t, b, &(struct budget_row){.part = "sum", .ns = b->sum_ns});
+	budget_line(t, b, &(struct budget_row){.part = "measured by the scheduler", .ns = b->measured_ns});
+	table_print(t, stdout);
+	printf("n = %zu boot%s; the rows are %.1f %% %s than the scheduler's account\n", b->boots,
+	       text_if(b->boots != 1, "s"), fabs(budget_excess(b)), budget_excess(b) < 0 ? "less" : "more");
+	if (b->peer_ns > 0)
+		printf("beside it, the peer: %s\n", fmt_ns(b->peer_ns));
+}
+
+/* Exit status. */
+static int show_budget(const json_t *rec, bool json)
+{
+	struct record r = record_of(rec);
+	struct budget b;
+
+	if (!budget_of(rec, &b)) {
+		log_error("%s has no budget: it takes exits, threads and packets or requests of one window; measure, "
+			  "say, net-throughput or blk-iops with a mode that has a VM, and without --no-probes", r.id);
+		return EXIT_FAILED;
+	}
+	if (json) {
+		json_t *out = budget_json(&b);
+
+		json_object_set_new(out, "run", json_string(r.id));
+		json_print(out, stdout, JSON_INDENT(1) | JSON_SORT_KEYS);
+		json_decref(out);
+		return EXIT_OK;
+	}
+	print_head(&r);
+	printf("\n");
+	print_budget(&b);
+	return EXIT_OK;
+}
+
+static int show_one(const json_t *rec, const struct show_args *a)
+{
+	if (a->budget)
+		return show_budget(rec, a->json);
+	show_record(rec, a);
+	return EXIT_OK;
+}
+
 static int show_main(int argc, char **argv)
 {
 	struct show_args a = {0};
 	struct fig_set set;
-	int status;
+	int status, worst = EXIT_OK;
 
 	if (!bench_parse(&cmd_show, &argc, argv, &a, &status))
 		return status;
 	if (runs_load_or_newest(a.store, argc, argv, &set))
 		return EXIT_CANNOT;
-	if (a.json)
+	if (a.json && !a.budget)
 		print_json(&set);
-	for (size_t i = 0; !a.json && i < set.n; i++) {
-		if (i)
+	for (size_t i = 0; (!a.json || a.budget) && i < set.n; i++) {
+		if (i && !a.json)
 			printf("\n");
-		show_record(set.rec[i], &a);
+		worst = MAX(show_one(set.rec[i], &a), worst);
 	}
 	runs_free(&set);
-	return EXIT_OK;
+	return worst;
 }
 
 const struct command cmd_show = {
@@ -282,7 +349,7 @@ const struct command cmd_show = {
 		"path to a run directory\n"
 		"or record.json. Without RUN: the last. Spread is 1.4826 times the median "
 		"absolute deviation, relative.",
-	.examples = "bench show\nbench show last~1 --samples\nbench show 20260314-0926 --json | jq "
+	.examples = "bench show\nbench show last~1 --samples\nbench show last --budget\nbench show 20260314-0926 --json | jq "
 		    ".summary",
 	.opts = show_opts,
 	.run = show_main,
