@@ -123,23 +123,35 @@ static void emit_choice(struct call_filter *f, const uint32_t *values, size_t n)
 	emit_code(f, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
 }
 
-#define LEAF 4
+#define LEAF	4
+#define NUMBERS 512 /* of system calls, some more than there are */
 
-/* The same of many, in ascending order. */
-static void emit_tree(struct call_filter *f, const uint32_t *values, size_t n)
+/* The value at which the numbers from first to end part into halves, as nearly as may be. */
+static size_t middle_of(const uint32_t *values, size_t n, uint32_t first, uint32_t end)
 {
-	size_t lower = n / 2;
+	size_t i = 1;
+
+	while (i < n - 1 && values[i] < first + (end - first) / 2)
+		i++;
+	return i;
+}
+
+/* The same of many, in ascending order, for numbers from first to end. */
+static void emit_tree(struct call_filter *f, const uint32_t *values, size_t n, uint32_t first, uint32_t end)
+{
 	unsigned short at = f->n;
+	size_t lower;
 
 	if (n <= LEAF) {
 		emit_choice(f, values, n);
 		return;
 	}
+	lower = middle_of(values, n, first, end);
 	emit_code(f, BPF_JMP | BPF_JGE | BPF_K, values[lower], 0, 0);
-	emit_tree(f, values, lower);
+	emit_tree(f, values, lower, first, values[lower]);
 	BUG_ON(f->n - at - 1 > UINT8_MAX);
 	f->code[at].jt = (uint8_t)(f->n - at - 1);
-	emit_tree(f, values + lower, n - lower);
+	emit_tree(f, values + lower, n - lower, values[lower], end);
 }
 
 /* Another architecture's calls have other numbers: killed. */
@@ -180,7 +192,7 @@ static int compare_calls(const void *a, const void *b)
 void call_filter_end(struct call_filter *f)
 {
 	qsort(f->calls, f->n_calls, sizeof(f->calls[0]), compare_calls);
-	emit_tree(f, f->calls, f->n_calls);
+	emit_tree(f, f->calls, f->n_calls, 0, NUMBERS);
 }
 
 /*

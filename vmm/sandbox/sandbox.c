@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "vmm/sandbox/sandbox.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -92,26 +91,39 @@ static int drop_capabilities(void)
 }
 
 struct open_files {
-	unsigned last;    /* the highest descriptor */
+	unsigned last;    /* none is above it */
 	uint64_t largest; /* bytes in the largest file */
 };
 
+/*
+ * As many descriptors as the table has room for, UINT16_MAX where the kernel does not say. For a look at the
+ * names in /proc/self/fd the kernel would make a file of each, of which a boot would know.
+ */
+static unsigned table_size(void)
+{
+	unsigned size = UINT16_MAX;
+	char line[128];
+	FILE *f = fopen("/proc/self/status", "re");
+
+	if (!f)
+		return size;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "FDSize: %u", &size) == 1)
+			break;
+	fclose(f);
+	return size;
+}
+
 static void look_at_files(struct open_files *f)
 {
-	DIR *dir = opendir("/proc/self/fd");
+	unsigned n = table_size();
+	struct stat st;
 
-	*f = (struct open_files){dir ? 2 : UINT16_MAX, 0};
-	if (!dir)
-		return;
-	for (struct dirent *d; (d = readdir(dir));) {
-		unsigned fd = (unsigned)strtoul(d->d_name, NULL, 10);
-		struct stat st;
-
-		f->last = MAX(f->last, fd);
+	*f = (struct open_files){n - 1, 0};
+	for (unsigned fd = 0; fd < n; fd++) {
 		if (!fstat((int)fd, &st))
 			f->largest = MAX(f->largest, (uint64_t)st.st_size);
 	}
-	closedir(dir);
 }
 
 /* No file grows beyond the largest that is open now and what a console may say. */
