@@ -41,7 +41,14 @@ int hooks_begin(struct hooks *h, const struct kernel *k)
 	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .cookie = (long)k, .prog_prepare_load_fn = find_hook,
 		    .prog_attach_fn = attach_hook);
 
-	for (h->n = 0; h->n < HOOK_KINDS; h->n++) {
+	/*
+	 * One that stays: libbpf before 1.3 keeps a list that it has freed once the last handler is gone,
+	 * so that the probes of a second boot in one process would write into what is free.
+	 */
+	h->n = 0;
+	if (libbpf_register_prog_handler("exitlab", BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, NULL) < 0)
+		return -ENOMEM;
+	for (; h->n < HOOK_KINDS; h->n++) {
 		h->handler[h->n] = libbpf_register_prog_handler(kinds[h->n].sections, BPF_PROG_TYPE_TRACING,
 								kinds[h->n].attach, &opts);
 		if (h->handler[h->n] < 0) {
