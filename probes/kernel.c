@@ -219,6 +219,8 @@ static bool has_member(const struct btf *types, __u32 id, const char *member)
 {
 	const struct btf_type *t = btf__type_by_id(types, id);
 
+	if (!member)
+		return !btf_is_composite(t);
 	for (int i = 0; btf_is_struct(t) && i < btf_vlen(t); i++)
 		if (!strcmp(btf__name_by_offset(types, btf_members(t)[i].name_off), member))
 			return true;

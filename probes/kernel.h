@@ -35,8 +35,8 @@ struct kernel_var {
 	int id, types_fd;
 };
 /*
- * A variable that each CPU has, of a struct with such a member. False: it is not to be had. Whoever has it
- * closes types_fd when it is not 0.
+ * A variable that each CPU has, of a struct with such a member, or of no struct (NULL). False: it is not to
+ * be had. Whoever has it closes types_fd when it is not 0.
  */
 bool kernel_percpu_var(const struct kernel *k, const char *module, const char *name, const char *member,
 		       struct kernel_var *var);

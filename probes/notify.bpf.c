@@ -19,6 +19,7 @@
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 const volatile bool cfg_knows_context = false;
+const volatile bool cfg_typed_count = false;
 const volatile __s64 cfg_preempt_count = 0;
 const volatile char cfg_vhost[16] = ""; /* name of the VMM's vhost kernel threads */
 

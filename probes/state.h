@@ -53,8 +53,9 @@ enum probe_backend {
 
 #define HFLAGS_NONE (~0u)
 
-/* Stands for the address of a variable of the kernel's in a program that is not loaded yet. */
-#define SVM_DATA_PLACE 0x5f6d76735f65786cll
+/* These stand for addresses of the kernel's variables in a program that is not loaded yet. */
+#define SVM_DATA_PLACE	    0x5f6d76735f65786cll
+#define PREEMPT_COUNT_PLACE 0x5f6d7670745f786cll
 
 #define REASON_NONE 0xfffffffeu /* of a vCPU that has not left the guest yet */
 
