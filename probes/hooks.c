@@ -28,6 +28,17 @@ static int attach_hook(const struct bpf_program *prog, long kernel, struct bpf_l
 	return errno_if(!*link);
 }
 
+/*
+ * libbpf (1.1 at least) frees its list of handlers with the last of them and goes on using it. So one more
+ * begins each time, which matches no program and never ends: some bytes of libbpf's.
+ */
+static int keep_list(void)
+{
+	int id = libbpf_register_prog_handler("exitlab_none", BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, NULL);
+
+	return MIN(id, 0);
+}
+
 int hooks_begin(struct hooks *h, const struct kernel *k)
 {
 	static const struct {
@@ -40,25 +51,17 @@ int hooks_begin(struct hooks *h, const struct kernel *k)
 	};
 	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .cookie = (long)k, .prog_prepare_load_fn = find_hook,
 		    .prog_attach_fn = attach_hook);
+	int err = keep_list();
 
-	/*
-	 * One that stays: libbpf before 1.3 keeps a list that it has freed once the last handler is gone,
-	 * so that the probes of a second boot in one process would write into what is free.
-	 */
-	h->n = 0;
-	if (libbpf_register_prog_handler("exitlab", BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, NULL) < 0)
-		return -ENOMEM;
-	for (; h->n < HOOK_KINDS; h->n++) {
+	for (h->n = 0; !err && h->n < HOOK_KINDS;) {
 		h->handler[h->n] = libbpf_register_prog_handler(kinds[h->n].sections, BPF_PROG_TYPE_TRACING,
 								kinds[h->n].attach, &opts);
-		if (h->handler[h->n] < 0) {
-			int err = h->handler[h->n];
-
-			hooks_end(h);
-			return err;
-		}
+		err = MIN(h->handler[h->n], 0);
+		h->n += !err;
 	}
-	return 0;
+	if (err)
+		hooks_end(h);
+	return err;
 }
 
 void hooks_end(struct hooks *h)

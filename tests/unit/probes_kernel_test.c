@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/util.h"
+#include "probes/hooks.h"
 #include "probes/kernel.h"
 
 static void test_arguments(void **state)
@@ -71,6 +72,21 @@ static void test_hooks(void **state)
 	kernel_close(k);
 }
 
+/* As a run does, sample by sample: a libbpf that has lost its last handler uses what it has freed. */
+static void test_hooks_again(void **state)
+{
+	struct kernel *k = kernel_open();
+	struct hooks h;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(hooks_begin(&h, k), 0);
+		assert_int_equal(h.n, HOOK_KINDS);
+		hooks_end(&h);
+	}
+	kernel_close(k);
+}
+
 /* Every x86 kernel of ours has it, under one of two names. */
 static void test_preempt_count(void **state)
 {
@@ -108,6 +124,7 @@ int main(void)
 		cmocka_unit_test(test_arguments),
 		cmocka_unit_test(test_what_there_is),
 		cmocka_unit_test(test_hooks),
+		cmocka_unit_test(test_hooks_again),
 		cmocka_unit_test(test_preempt_count),
 		cmocka_unit_test(test_percpu_var),
 	};
