@@ -13,7 +13,7 @@ static const char *crosvm_program(void)
 
 static int net_text(const struct vmm_want *w, struct strbuf *sb)
 {
-	strbuf_addf(sb, "tap-fd=%d,mac=%s", w->path->wire.tap_fd[0], w->path->wire.mac);
+	strbuf_addf(sb, "tap-name=%s,mac=%s", w->path->wire.tap, w->path->wire.mac);
 	if (w->path->mode->server == SERVER_KERNEL)
 		strbuf_adds(sb, ",vhost-net=[device=/dev/vhost-net]");
 	else if (w->path->mode->server != SERVER_VMM)
@@ -70,6 +70,7 @@ const struct vmm_adapter adapter_crosvm = {
 	.name = "crosvm",
 	.summary = "crosvm without its sandbox, virtio-pci",
 	.channel = AGENT_STDIO,
+	.opens_tap = true, /* it asks for the MTU by the name, whichever way it got the TAP */
 	.vcpu_thread = "crosvm_vcpu",
 	.guests = GUEST_LINUX,
 	.spellings = (const struct knob_spelling[]){{"engine", NULL}, {"ring", NULL}, {NULL, NULL}},

@@ -248,9 +248,9 @@ static void each_vmm_has_each_device(void **state)
 		{"crosvm", &mode_none,
 		 " vmm run --disable-sandbox --cpus 1 --mem 64 --serial type=stdout,hardware=serial,num=1,console,stdin "
 		 "--params  micro.elf/vmlinux"},
-		{"crosvm", &mode_virtio, "--net tap-fd=9,mac=52:54:00:00:00:01 micro.elf/vmlinux"},
+		{"crosvm", &mode_virtio, "--net tap-name=tap0,mac=52:54:00:00:00:01 micro.elf/vmlinux"},
 		{"crosvm", &mode_vhost,
-		 "--net tap-fd=9,mac=52:54:00:00:00:01,vhost-net=[device=/dev/vhost-net] micro.elf/vmlinux"},
+		 "--net tap-name=tap0,mac=52:54:00:00:00:01,vhost-net=[device=/dev/vhost-net] micro.elf/vmlinux"},
 		{"crosvm", &mode_virtio_blk,
 		 "--block path=/dev/d0,direct=true,sparse=false,lock=false,async-executor=uring micro.elf/vmlinux"},
 		{"crosvm", &mode_sriov, "--vfio /sys/bus/pci/devices/0000:01:10.0 micro.elf/vmlinux"},
