@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "analysis/budget.h"
-#include "base/number.h"
 #include "base/util.h"
 #include "results/record.h"
 
@@ -128,8 +126,7 @@ static void insert_kinds(struct budget *b, struct budget *kinds)
 	for (size_t i = KINDS_SHOWN; i < kinds->n; i++) {
 		kinds->row[KINDS_SHOWN - 1].times += kinds->row[i].times;
 		kinds->row[KINDS_SHOWN - 1].ns += kinds->row[i].ns;
-		snprintf(kinds->row[KINDS_SHOWN - 1].part, sizeof(kinds->row[0].part),
-			 OTHERS);
+		snprintf(kinds->row[KINDS_SHOWN - 1].part, sizeof(kinds->row[0].part), OTHERS);
 	}
 	shown = MIN(kinds->n, (size_t)KINDS_SHOWN);
 	memmove(b->row + 1 + shown, b->row + 1, after * sizeof(b->row[0]));

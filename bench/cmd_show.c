@@ -248,13 +248,6 @@ static void show_record(const json_t *rec, const struct show_args *a)
 		print_inputs(r.inputs);
 }
 
-static void print_json(const struct fig_set *set)
-{
-	for (size_t i = 0; i < set->n; i++) {
-		json_print(set->rec[i], stdout, JSON_INDENT(1) | JSON_SORT_KEYS);
-	}
-}
-
 static void budget_line(struct table *t, const struct budget *b, const struct budget_row *r)
 {
 	table_cell(t, "%s", r->part);
@@ -315,7 +308,10 @@ static int show_one(const json_t *rec, const struct show_args *a)
 {
 	if (a->budget)
 		return show_budget(rec, a->json);
-	show_record(rec, a);
+	if (a->json)
+		json_print(rec, stdout, JSON_INDENT(1) | JSON_SORT_KEYS);
+	else
+		show_record(rec, a);
 	return EXIT_OK;
 }
 
@@ -329,9 +325,7 @@ static int show_main(int argc, char **argv)
 		return status;
 	if (runs_load_or_newest(a.store, argc, argv, &set))
 		return EXIT_CANNOT;
-	if (a.json && !a.budget)
-		print_json(&set);
-	for (size_t i = 0; (!a.json || a.budget) && i < set.n; i++) {
+	for (size_t i = 0; i < set.n; i++) {
 		if (i && !a.json)
 			printf("\n");
 		worst = MAX(show_one(set.rec[i], &a), worst);

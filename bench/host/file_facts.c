@@ -93,10 +93,14 @@ static bool kept_facts(const char *kept, const char *now, struct file_facts *f)
 static void keep_facts(const char *kept, const char *now, const struct file_facts *f)
 {
 	char *line = xasprintf("%s %s %s\n", now, f->sha256, f->build), *dir = xstrdup(kept);
+	int err;
 
 	*strrchr(dir, '/') = '\0';
-	if (dir_make_all(dir) || file_write_atomic(kept, line, strlen(line)))
-		log_debug("%s: what is known of a file is not kept: %s", kept, strerror(errno));
+	err = dir_make_all(dir);
+	if (!err)
+		err = file_write_atomic(kept, line, strlen(line));
+	if (err)
+		log_debug("%s: what is known of a file is not kept: %s", kept, strerror(-err));
 	free(dir);
 	free(line);
 }

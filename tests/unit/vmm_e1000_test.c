@@ -77,14 +77,19 @@ static void rings(uint32_t rctl)
 	wr(RDT, RING - 1);
 }
 
-static int setup(void **state)
+static int attach(const char *options)
 {
-	(void)state;
 	vm = fake_vm_create(16 * MIB);
-	dev = fake_attach(vm, &e1000_ops, "mode=e1000,io=vcpu,coalesce=off,mac=52:54:00:00:00:07");
+	dev = fake_attach(vm, &e1000_ops, options);
 	gm = vm_gmem(vm);
 	assert_non_null(dev);
 	return 0;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	return attach("mode=e1000,io=vcpu,coalesce=off,mac=52:54:00:00:00:07");
 }
 
 static int teardown(void **state)
@@ -215,11 +220,7 @@ static void test_causes_raise_the_line_only_when_unmasked(void **state)
 static int setup_delays(void **state)
 {
 	(void)state;
-	vm = fake_vm_create(16 * MIB);
-	dev = fake_attach(vm, &e1000_ops, "mode=e1000,io=vcpu,coalesce_us=0,mac=52:54:00:00:00:07");
-	gm = vm_gmem(vm);
-	assert_non_null(dev);
-	return 0;
+	return attach("mode=e1000,io=vcpu,coalesce_us=0,mac=52:54:00:00:00:07");
 }
 
 static struct e1000 *card(void)
