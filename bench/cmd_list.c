@@ -202,7 +202,8 @@ static void list_figures(struct listing *l)
 
 static void list_vmms(struct listing *l)
 {
-	static const char *const columns[] = {"name", "version", "usable here", "modes", "what it is", NULL};
+	static const char *const columns[] = {"name", "version", "usable here", "modes",
+					      "transports", "has not",	"what it is", NULL};
 
 	list_start(l, columns);
 	for (size_t i = 0; vmm_adapters[i]; i++) {
@@ -213,6 +214,8 @@ static void list_vmms(struct listing *l)
 		list_cell(l, text_or(version, "-"));
 		list_cell(l, text_or(why, "yes"));
 		list_cell(l, modes);
+		list_cell(l, text_or(vmm->transports, "pci"));
+		list_cell(l, text_or(vmm->lacks, "-"));
 		list_cell(l, vmm->summary);
 		free(modes);
 		free(why);

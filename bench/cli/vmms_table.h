@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `bench sweep vmms`: what the newest runs say of every VMM, in one table. */
+/* `bench sweep vmms`: what the newest runs say of every VMM, of networks with boot and idle, and of disks. */
 #ifndef BENCH_CLI_VMMS_TABLE_H
 #define BENCH_CLI_VMMS_TABLE_H
 

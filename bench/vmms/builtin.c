@@ -155,5 +155,6 @@ const struct vmm_adapter adapter_builtin = {
 	.program = builtin_program,
 	.ours = true,
 	.vcpu_thread = "vcpu",
+	.lacks = "virtio-mmio, Xen's split drivers",
 	.command = builtin_command,
 };

@@ -49,14 +49,24 @@ static int disk_text(const struct vmm_want *w, struct strbuf *sb)
 	return 0;
 }
 
+static int vdpa_text(const struct vmm_want *w, struct strbuf *sb)
+{
+	strbuf_addf(sb, "path=%s,num_queues=%u", w->path->vdpa, (unsigned)knobs_u64(w->knobs, "queues", 1));
+	return 0;
+}
+
 static int cloud_hypervisor_command(const struct vmm_want *w, struct strlist *a)
 {
-	static const struct vmm_devices devices = {
-		net_text, disk_text, "--net", "--disk", "--device", "path="};
-	bool shared = w->path->mode->server == SERVER_HELPER; /* the helper maps the guest's memory */
+	static const struct vmm_devices own = {net_text, disk_text, "--net", "--disk", "--device", "path="},
+					vdpa = {NULL, vdpa_text, NULL, "--vdpa", NULL, NULL};
+	bool is_vdpa = w->path->mode->server == SERVER_VDPA;
+	bool shared = is_vdpa || w->path->mode->server == SERVER_HELPER; /* mapped by another process */
+	const struct vmm_devices *devices = &own;
 
 	if (vmm_refuse_variant(&adapter_cloud_hypervisor, w))
 		return -ENOTSUP;
+	if (is_vdpa)
+		devices = &vdpa;
 	strlist_add(a, w->program);
 	strlist_add(a, "--kernel");
 	strlist_addf(a, "%s/vmlinux", w->kernel);
@@ -75,7 +85,7 @@ static int cloud_hypervisor_command(const struct vmm_want *w, struct strlist *a)
 	strlist_add(a, "tty");
 	strlist_add(a, "--console");
 	strlist_add(a, "off");
-	return vmm_add_device(&adapter_cloud_hypervisor, w, a, &devices);
+	return vmm_add_device(&adapter_cloud_hypervisor, w, a, devices);
 }
 
 static const struct knob_spelling cloud_hypervisor_spellings[] = {{"queues", NULL}, {NULL, NULL}};
@@ -87,6 +97,7 @@ const struct vmm_adapter adapter_cloud_hypervisor = {
 	.vcpu_thread = "vcpu",
 	.guests = GUEST_LINUX,
 	.spellings = cloud_hypervisor_spellings,
+	.lacks = "vhost in the kernel, vhost-scsi, virtio-mmio, e1000, nvme, ide",
 	.program = cloud_hypervisor_program,
 	.version_word = "--version",
 	.get = VMM_GET("EXITLAB_CLOUD_HYPERVISOR", "cloud-hypervisor"),

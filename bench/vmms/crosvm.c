@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/strbuf.h"
 #include "bench/vmms/vmm.h"
 
@@ -39,13 +40,33 @@ static int disk_text(const struct vmm_want *w, struct strbuf *sb)
 	return 0;
 }
 
+/* Its queues are as many as the helper says. */
+static int vhost_user_text(const struct vmm_want *w, struct strbuf *sb)
+{
+	const char *type = "net", *ring = knobs_get(w->knobs, "ring", NULL);
+
+	if (ring) {
+		log_error("--set ring=%s: crosvm leaves a helper's ring to the guest; leave it out", ring);
+		return -ENOTSUP;
+	}
+	if (w->path->mode->front == FRONT_VIRTIO_BLK)
+		type = "block";
+	strbuf_addf(sb, "type=%s,socket=%s", type, w->path->socket);
+	return 0;
+}
+
 static int crosvm_command(const struct vmm_want *w, struct strlist *a)
 {
-	static const struct vmm_devices devices = {net_text, disk_text, "--net", "--block", "--vfio", ""};
+	static const struct vmm_devices own = {net_text, disk_text, "--net", "--block", "--vfio", ""},
+					helpers = {vhost_user_text, vhost_user_text, "--vhost-user",
+						   "--vhost-user",  NULL,	     NULL};
+	const struct vmm_devices *devices = &own;
 	int err;
 
 	if (vmm_refuse_variant(&adapter_crosvm, w))
 		return -ENOTSUP;
+	if (w->path->mode->server == SERVER_HELPER)
+		devices = &helpers;
 	strlist_add(a, w->program);
 	strlist_add(a, "run");
 	strlist_add(a, "--disable-sandbox");
@@ -61,7 +82,7 @@ static int crosvm_command(const struct vmm_want *w, struct strlist *a)
 	}
 	strlist_add(a, "--params");
 	strlist_add(a, w->cmdline);
-	err = vmm_add_device(&adapter_crosvm, w, a, &devices);
+	err = vmm_add_device(&adapter_crosvm, w, a, devices);
 	strlist_addf(a, "%s/vmlinux", w->kernel);
 	return err;
 }
@@ -74,6 +95,7 @@ const struct vmm_adapter adapter_crosvm = {
 	.vcpu_thread = "crosvm_vcpu",
 	.guests = GUEST_LINUX,
 	.spellings = (const struct knob_spelling[]){{"engine", NULL}, {"ring", NULL}, {NULL, NULL}},
+	.lacks = "vDPA, vhost-scsi, virtio-mmio, e1000, nvme, ide",
 	.program = crosvm_program,
 	.version_word = "version",
 	.get = VMM_GET("EXITLAB_CROSVM", "crosvm"),

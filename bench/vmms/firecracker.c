@@ -116,6 +116,7 @@ const struct vmm_adapter adapter_firecracker = {
 	.opens_tap = true,
 	.transports = "mmio|pci",
 	.spellings = (const struct knob_spelling[]){{"engine", NULL}, {NULL, NULL}},
+	.lacks = "vhost in the kernel, vhost-user for networks, VFIO, vDPA, vhost-scsi, e1000, nvme, ide",
 	.program = firecracker_program,
 	.version_word = "--version",
 	.get = VMM_GET("EXITLAB_FIRECRACKER", "firecracker"),

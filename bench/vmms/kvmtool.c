@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: MIT
-/*
- * kvmtool's lkvm. Its virtio-mmio devices are told to the kernel as parameters, which Debian's does not read:
- * virtio-pci it is.
- */
+/* kvmtool's lkvm, whose virtio devices on x86 are PCI's: as virtio 1 has them, or legacy ones. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -32,15 +29,19 @@ static int kvmtool_add_net(const struct vmm_want *w, struct strlist *a)
 	return err;
 }
 
-/* The medium past the page cache. */
+/* The medium past the page cache, or the kernel's SCSI target that has it. */
 static int kvmtool_add_disk(const struct vmm_want *w, struct strlist *a)
 {
+	const struct mode *mode = w->path->mode;
 	struct strbuf none = STRBUF_INIT;
 
-	if (w->path->mode->server != SERVER_VMM)
-		return vmm_refuse_mode(&adapter_kvmtool, w->path->mode);
 	strlist_add(a, "--disk");
-	strlist_addf(a, "%s,direct", w->path->medium.path);
+	if (mode->front == FRONT_VIRTIO_SCSI && mode->server == SERVER_KERNEL)
+		strlist_addf(a, "scsi:%s", w->path->target.wwpn);
+	else if (mode->front == FRONT_VIRTIO_BLK && mode->server == SERVER_VMM)
+		strlist_addf(a, "%s,direct", w->path->medium.path);
+	else
+		return vmm_refuse_mode(&adapter_kvmtool, mode);
 	return vmm_spell_knobs(&adapter_kvmtool, w, &none);
 }
 
@@ -52,10 +53,8 @@ static int kvmtool_add_device(const struct vmm_want *w, struct strlist *a)
 	strlist_add(a, "mode=none");
 	if (w->path->mode->front == FRONT_NONE)
 		return 0;
-	if (w->path->mode->front == FRONT_VIRTIO_BLK)
-		return kvmtool_add_disk(w, a);
 	if (w->path->mode->front != FRONT_VFIO)
-		return vmm_refuse_mode(&adapter_kvmtool, w->path->mode);
+		return kvmtool_add_disk(w, a);
 	strlist_add(a, "--vfio-pci");
 	strlist_add(a, w->path->sriov.vf_addr);
 	return 0;
@@ -84,17 +83,21 @@ static int kvmtool_command(const struct vmm_want *w, struct strlist *a)
 	}
 	strlist_add(a, "--params");
 	strlist_add(a, w->cmdline);
+	strlist_add(a, "--virtio-transport");
+	strlist_add(a, knobs_get(w->knobs, "transport", "pci"));
 	return kvmtool_add_device(w, a);
 }
 
 const struct vmm_adapter adapter_kvmtool = {
 	.name = "kvmtool",
-	.summary = "kvmtool's lkvm, virtio-pci",
+	.summary = "kvmtool's lkvm, virtio-pci; --set transport=pci-legacy gives it virtio 0.9",
 	.channel = AGENT_STDIO,
 	.vcpu_thread = "kvm-vcpu-",
 	.guests = GUEST_LINUX,
 	.cmdline = "noapic noacpi pci=conf1 reboot=k i8042.direct=1 i8042.dumbkbd=1 i8042.nopnp=1 i8042.noaux=1 " VMM_RESET,
 	.opens_tap = true,
+	.transports = "pci|pci-legacy",
+	.lacks = "virtio-mmio on x86, vhost-user, vDPA, e1000, nvme, ide",
 	.spellings = vmm_no_spellings,
 	.program = kvmtool_program,
 	.version_word = "version",

@@ -408,6 +408,7 @@ const struct vmm_adapter adapter_libvirt = {
 	.starter = &libvirt_starter,
 	.vcpu_thread = "CPU ",
 	.opens_tap = true,
+	.lacks = "nvme, ide, vhost-scsi, vDPA, vhost-user for disks: not told to libvirt here; virtio-mmio",
 	.spellings = (const struct knob_spelling[]){{"ring", NULL},
 						    {"event_idx", NULL},
 						    {"queues", NULL},

@@ -48,6 +48,7 @@ const struct vmm_adapter adapter_microvm = {
 	.vcpu_thread = "CPU ",
 	.transports = "mmio|pci",
 	.spellings = qemu_spellings,
+	.lacks = "VFIO, e1000, nvme, ide: its machine has no PCI of old",
 	.carry = microvm_carry,
 	.program = qemu_program,
 	.version_word = "--version",

@@ -96,6 +96,7 @@ const struct vmm_adapter adapter_qemu = {
 	.name = "qemu",
 	.summary = "QEMU's q35; qemu:accel=tcg is the binary-translation row",
 	.vcpu_thread = "CPU ",
+	.lacks = "virtio-mmio, which microvm has",
 	.spellings = qemu_spellings,
 	.carry = qemu_carry,
 	.program = qemu_program,

@@ -110,6 +110,8 @@ const struct vmm_adapter adapter_xen = {
 	.vcpu_thread = "vcpu", /* which is none of this kernel's */
 	.guests = GUEST_LINUX,
 	.cmdline = "console=hvc0",
+	.transports = "xenbus",
+	.lacks = "virtio, VFIO, disks, HVM domains",
 	.spellings = vmm_no_spellings,
 	.carry = carry,
 	.program = xen_program,

@@ -224,13 +224,15 @@ static void each_vmm_has_each_device(void **state)
 		{"microvm", &mode_vhost, "vhost=on,fd=9 -device virtio-net-device,netdev=n0"},
 		{"microvm", &mode_vhost_user, "vhost-user,id=n0,chardev=vu -device virtio-net-device"},
 		{"kvmtool", &mode_none,
-		 " --console serial --cpus 1 --mem 64M --kernel micro.elf/vmlinuz --params  --network mode=none"},
+		 " --console serial --cpus 1 --mem 64M --kernel micro.elf/vmlinuz --params  --virtio-transport pci "
+		 "--network mode=none"},
 		{"kvmtool", &mode_virtio,
 		 "--network mode=tap,tapif=tap0,script=none,guest_mac=52:54:00:00:00:01"},
 		{"kvmtool", &mode_vhost,
 		 "--network mode=tap,tapif=tap0,script=none,guest_mac=52:54:00:00:00:01,vhost=1"},
 		{"kvmtool", &mode_sriov, "--network mode=none --vfio-pci 0000:01:10.0"},
 		{"kvmtool", &mode_virtio_blk, "--network mode=none --disk /dev/d0,direct"},
+		{"kvmtool", &mode_vhost_scsi, "--network mode=none --disk scsi:naa.1"},
 		{"firecracker", &mode_none, " vmm --no-api --level Error --config-file "},
 		{"firecracker", &mode_virtio, "/firecracker.json"},
 		{"cloud-hypervisor", &mode_none,
@@ -245,6 +247,10 @@ static void each_vmm_has_each_device(void **state)
 		{"cloud-hypervisor", &mode_vhost_user_blk,
 		 "--memory size=64M,shared=on --serial tty --console off "
 		 "--disk vhost_user=on,socket=sock,num_queues=1"},
+		{"cloud-hypervisor", &mode_vdpa,
+		 "size=64M,shared=on --serial tty --console off --vdpa path=/dev/vhost-vdpa-0,num_queues=1"},
+		{"crosvm", &mode_vhost_user, "--vhost-user type=net,socket=sock micro.elf/vmlinux"},
+		{"crosvm", &mode_vhost_user_blk, "--vhost-user type=block,socket=sock micro.elf/vmlinux"},
 		{"crosvm", &mode_none,
 		 " vmm run --disable-sandbox --cpus 1 --mem 64 --serial type=stdout,hardware=serial,num=1,console,stdin "
 		 "--params  micro.elf/vmlinux"},
@@ -356,6 +362,9 @@ static void what_a_vmm_lacks_is_refused(void **state)
 		{"microvm", "", "cpus", "2", &mode_sriov, -ENOTSUP},
 		{"microvm", "accel=tcg", "cpus", "2", &mode_none, -ENOTSUP},
 		{"kvmtool", "", "transport", "mmio", &mode_virtio, -ENOTSUP},
+		{"kvmtool", "", "transport", "pci-legacy", &mode_virtio, 0},
+		{"kvmtool", "", "cpus", "2", &mode_vdpa, -ENOTSUP},
+		{"qemu", "", "transport", "pci-legacy", &mode_virtio, -ENOTSUP},
 		{"kvmtool", "", "ring", "packed", &mode_virtio, -ENOTSUP},
 		{"kvmtool", "", "cpus", "2", &mode_vhost_user, -ENOTSUP},
 		{"kvmtool", "/opt/lkvm", "cpus", "2", &mode_virtio, 0},
@@ -365,7 +374,10 @@ static void what_a_vmm_lacks_is_refused(void **state)
 		{"firecracker", "", "cpus", "2", &mode_sriov, -ENOTSUP},
 		{"cloud-hypervisor", "", "queues", "2", &mode_virtio, 0},
 		{"cloud-hypervisor", "", "cpus", "2", &mode_vhost, -ENOTSUP},
+		{"cloud-hypervisor", "", "cpus", "2", &mode_vhost_scsi, -ENOTSUP},
 		{"crosvm", "", "cpus", "2", &mode_e1000, -ENOTSUP},
+		{"crosvm", "", "ring", "packed", &mode_vhost_user_blk, -ENOTSUP},
+		{"crosvm", "", "cpus", "2", &mode_vdpa, -ENOTSUP},
 		{"crosvm", "vcpus", "cpus", "2", &mode_none, -ENOTSUP},
 		{"xen", "pvh", "cpus", "2", &mode_none, 0},
 		{"xen", "hvm", "cpus", "2", &mode_none, -ENOTSUP},
@@ -395,7 +407,8 @@ static void the_transport_brings_its_driver(void **state)
 	} cases[] = {
 		{"builtin", NULL, "virtio_pci"},   {"qemu", NULL, "virtio_pci"},
 		{"microvm", NULL, "virtio_mmio"},  {"microvm", "pci", "virtio_pci"},
-		{"kvmtool", NULL, "virtio_pci"},   {"firecracker", NULL, "virtio_mmio"},
+		{"kvmtool", NULL, "virtio_pci"},   {"kvmtool", "pci-legacy", "virtio_pci"},
+		{"firecracker", NULL, "virtio_mmio"},
 		{"microvm", "mmio", "virtio_mmio"},
 	};
 
