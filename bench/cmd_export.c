@@ -16,8 +16,8 @@ struct export_args {
 };
 
 static const struct opt export_opts[] = {
-	{"format", 'f', OPT_STR, offsetof(struct export_args, format), "json|csv|openmetrics|bmf|ktap|lava",
-	 "default json"},
+	{"format", 'f', OPT_STR, offsetof(struct export_args, format),
+	 "json|csv|openmetrics|bmf|ktap|lava|kcidb", "default json"},
 	{"out", 'o', OPT_STR, offsetof(struct export_args, out), "FILE",
 	 "write there instead of stdout"},
 	{"all", 0, OPT_FLAG, offsetof(struct export_args, all), NULL, "every run of the store"},
@@ -94,7 +94,7 @@ static int export_main(int argc, char **argv)
 const struct command cmd_export = {
 	.name = "export",
 	.args = "RUN... | --all",
-	.summary = "stored runs as JSON, CSV, OpenMetrics, Bencher's BMF, KTAP or LAVA's test cases",
+	.summary = "stored runs as JSON, CSV, OpenMetrics, Bencher's BMF, KTAP, LAVA's test cases or KCIDB's report",
 	.examples =
 		"bench export last --format=csv > last.csv\n"
 		"bench export --all --format=openmetrics --out /var/lib/node_exporter/exitlab.prom",

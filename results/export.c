@@ -283,6 +283,7 @@ const struct export_format export_formats[] = {
 	{"bmf", "Bencher Metric Format; the last run of each series", write_bmf},
 	{"ktap", "a line for each run, its medians before it; as the kernel's tests say it", write_ktap},
 	{"lava", "lava-test-case commands, for a LAVA job's shell: bench export last --format=lava | sh", write_lava},
+	{"kcidb", "KCIDB's report, schema 5.0, for kcidb-submit", export_kcidb},
 	{NULL, NULL, NULL},
 };
 

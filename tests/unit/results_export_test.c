@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <ctype.h>
 
 #include "base/util.h"
 #include "results/export.h"
@@ -131,6 +132,49 @@ static void test_systems(void **state)
 	free(lava);
 }
 
+static const char *test_text(const json_t *tests, size_t i, const char *key)
+{
+	return json_string_value(json_object_get(json_array_get(tests, i), key));
+}
+
+/* A run is one test, each of its medians another; a path has letters, digits, _, - and dots between them. */
+static void kcidb(void **state)
+{
+	json_t *report, *tests, *number;
+	char *text;
+
+	(void)state;
+	json_object_set_new(rec[0], "vmm", json_string("a b;$(c)..d"));
+	json_object_set_new(rec[0], "ok", json_false());
+	json_object_set_new(rec[0], "environment", json_pack("{s:s}", "kernel", "6.1.0-49"));
+	json_object_set_new(rec[1], "environment", json_pack("{s:s}", "kernel", "6.1.0-49"));
+	text = written("kcidb", 2);
+	report = json_loads(text, 0, NULL);
+	tests = json_object_get(report, "tests");
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(report, "version"), "major")), 5);
+	assert_int_equal(json_array_size(json_object_get(report, "builds")), 1);
+	assert_string_equal(test_text(json_object_get(report, "builds"), 0, "id"), "exitlab:6.1.0-49");
+	assert_int_equal(json_array_size(tests), 6);
+	assert_string_equal(test_text(tests, 0, "status"), "FAIL");
+	assert_string_equal(test_text(tests, 1, "status"), "DONE");
+	assert_string_equal(test_text(tests, 2, "status"), "PASS");
+	assert_string_not_equal(test_text(tests, 2, "id"), test_text(tests, 3, "id"));
+	number = json_object_get(json_array_get(tests, 1), "number");
+	assert_float_equal(json_number_value(json_object_get(number, "value")), 2e9, 0);
+	assert_string_equal(json_string_value(json_object_get(number, "unit")), "bit/s");
+	for (size_t i = 0; i < json_array_size(tests); i++) {
+		const char *path = test_text(tests, i, "path");
+
+		assert_int_equal(strncmp(path, "exitlab.net-throughput_", 23), 0);
+		for (const char *c = path; *c; c++)
+			assert_true(isalnum((unsigned char)*c) || strchr("_-.", *c));
+		assert_null(strstr(path, ".."));
+		assert_int_equal(strncmp(test_text(tests, i, "id"), "exitlab:", 8), 0);
+	}
+	json_decref(report);
+	free(text);
+}
+
 static void json_can_be_read_back(void **state)
 {
 	char *one = written("json", 1), *two = written("json", 2);
@@ -150,6 +194,7 @@ static void json_can_be_read_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {TEST(csv), TEST(openmetrics), TEST(bmf), TEST(test_systems),
+					   TEST(kcidb),
 					   TEST(json_can_be_read_back)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
