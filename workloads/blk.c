@@ -46,6 +46,8 @@ static int check_blk_job(const struct workload_job *job)
 		wrong = "iperf3 is for networks; use tool=engine or fio";
 	else if (job->tool == JOB_FIO && (job->work || job->rate || shape->discard))
 		wrong = "tool=fio runs for a duration, in a closed loop, and discards nothing";
+	else if (job->tool == JOB_FIO && job->verify == JOB_VERIFY_FULL)
+		wrong = "fio's blocks bear no stamps: verify=full is the engine's";
 	if (wrong)
 		log_error("%s: %s", job->workload, wrong);
 	return wrong ? -EINVAL : 0;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,19 +31,21 @@ struct medium_kind {
 	const char *params; /* of the module, with the number of devices */
 	const char *device; /* with its number */
 	unsigned needs;
-	bool keeps;
+	bool keeps, timed;
 };
 
 /*
- * null: requests end where they are handed over, and nothing is kept: what is left is the path to it.
+ * null: requests end where they are handed over, or by a timer, and nothing is kept: what is left is the path
+ * to it.
  * disk: that of an NVMe controller with virtual functions.
  */
 static const struct medium_kind kinds[] = {
-	{"null", "null_blk", "nr_devices=%u gb=1 bs=512 irqmode=0 no_sched=1 hw_queue_depth=256", "/dev/nullb%u",
-	 NEED_ROOT | NEED_NULL_BLK, false},
-	{"ram", "brd", "rd_nr=%u rd_size=65536 max_part=0", "/dev/ram%u", NEED_ROOT | NEED_BRD, true},
-	{"file", NULL, NULL, NULL, 0, true},
-	{MEDIUM_OF_DEVICE, "nvme", NULL, NULL, NEED_ROOT | NEED_NVME_VF, true},
+	{"null", "null_blk", "nr_devices=%u gb=1 bs=512 no_sched=1 hw_queue_depth=256", "/dev/nullb%u",
+	 NEED_ROOT | NEED_NULL_BLK, .timed = true},
+	{"ram", "brd", "rd_nr=%u rd_size=65536 max_part=0", "/dev/ram%u", NEED_ROOT | NEED_BRD,
+	 .keeps = true},
+	{"file", NULL, NULL, NULL, 0, .keeps = true},
+	{MEDIUM_OF_DEVICE, "nvme", NULL, NULL, NEED_ROOT | NEED_NVME_VF, .keeps = true},
 };
 
 static const struct medium_kind *kind_find(const char *name)
@@ -77,6 +80,13 @@ bool medium_keeps(const char *name)
 	return !k || k->keeps;
 }
 
+bool medium_timed(const char *name)
+{
+	const struct medium_kind *k = kind_find(name);
+
+	return k && k->timed;
+}
+
 const char *medium_module(const char *name)
 {
 	const struct medium_kind *k = kind_find(name);
@@ -86,11 +96,27 @@ const char *medium_module(const char *name)
 	return k->module;
 }
 
+char *medium_params(const struct medium_want *want)
+{
+	const struct medium_kind *k = kind_find(want->name);
+	uint64_t ns = want->request_us * NSEC_PER_USEC;
+	struct strbuf sb = STRBUF_INIT;
+
+	if (!k || !k->params)
+		return NULL;
+	strbuf_addf(&sb, k->params, want->units);
+	if (k->timed && ns)
+		strbuf_addf(&sb, " irqmode=2 completion_nsec=%" PRIu64, ns);
+	else if (k->timed)
+		strbuf_adds(&sb, " irqmode=0");
+	return strbuf_take(&sb);
+}
+
 /* ---- a device that a module makes ---- */
 
-static int load_module(struct medium *m, const struct medium_kind *k, unsigned units)
+static int load_module(struct medium *m, const struct medium_kind *k, const struct medium_want *want)
 {
-	char *params = xasprintf(k->params, units);
+	char *params = medium_params(want);
 	int err = kmod_load(&m->kmod, k->module, params);
 
 	if (err == -EBUSY)
@@ -118,7 +144,7 @@ static int open_module(struct medium *m, const struct medium_kind *k, const stru
 	int err = 0;
 
 	if (!want->unit)
-		err = load_module(m, k, want->units);
+		err = load_module(m, k, want);
 	if (err)
 		return err;
 	m->path = xasprintf(k->device, want->unit);

@@ -40,6 +40,8 @@ const struct knob_info knob_table[] = {
 	{"dma", KNOB_DEVICE, "on|off", "ide: the disk moves data itself, or the processor word by word (default on)"},
 	{"posted", KNOB_DEVICE, "on|off",
 	 "ide: KVM keeps writes that only a later access acts on until there is one (default on)"},
+	{"medium_us", KNOB_MEDIUM, "0..1000000",
+	 "medium null: a request ends so long after it came (default 0: as it is handed over)"},
 	{"vlan", KNOB_CARD, "1..4094",
 	 "VLAN that the card puts the virtual function into; its peer is in it too"},
 	{"spoofchk", KNOB_CARD, "on|off",
@@ -173,18 +175,24 @@ static bool value_ok(const char *values, const char *value)
 	return !parse_size(value, &n) && n >= low && n <= high;
 }
 
+/* Some modes have it, and others do not. */
+static bool of_modes(const struct knob_info *k)
+{
+	return k->home == KNOB_DEVICE || k->home == KNOB_CARD || k->home == KNOB_MEDIUM;
+}
+
 static bool mode_has_knob(const struct mode *mode, const struct knob_info *k)
 {
-	bool chosen = k->home == KNOB_DEVICE || k->home == KNOB_CARD;
-
-	return !chosen || knob_word_in(mode->knobs, ' ', k->name);
+	if (k->home == KNOB_MEDIUM)
+		return mode->kind == MODE_BLOCK;
+	return !of_modes(k) || knob_word_in(mode->knobs, ' ', k->name);
 }
 
 char *knob_modes(const struct knob_info *k)
 {
 	struct strbuf sb = STRBUF_INIT;
 
-	if (k->home != KNOB_DEVICE && k->home != KNOB_CARD)
+	if (!of_modes(k))
 		return xstrdup("");
 	for (const struct mode *const *m = mode_table; *m; m++) {
 		if (!mode_has_knob(*m, k))

@@ -11,6 +11,7 @@ enum knob_home {
 	KNOB_DEVICE,  /* of the device that the guest sees; the mode says whether it has it */
 	KNOB_MACHINE, /* of the machine */
 	KNOB_HARNESS, /* of the measurement itself */
+	KNOB_MEDIUM,  /* of what disks lie on, of all modes that have one (--medium) */
 	KNOB_CARD,    /* of the host's card, for its virtual function; the mode says too */
 	KNOB_KVM,     /* of KVM: a parameter of its module (bench/host/kvm_params.h) */
 	KNOB_JOB,     /* of the workload: any key of workloads/job.h */

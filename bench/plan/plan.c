@@ -310,6 +310,16 @@ static int check_own_medium(const struct cell *c, const char *medium)
 	return -EINVAL;
 }
 
+static int check_medium_time(const struct cell *c, const char *medium)
+{
+	const char *us = knobs_get(&c->knobs, "medium_us", NULL);
+
+	if (!us || medium_timed(medium))
+		return 0;
+	log_error("--set medium_us=%s: --medium=%s takes the time that it takes; only null can be told", us, medium);
+	return -EINVAL;
+}
+
 /* The medium is one, and can be read again when it is to be compared. */
 static int check_disk(const struct run_args *args, const struct cell *c)
 {
@@ -325,6 +335,8 @@ static int check_disk(const struct run_args *args, const struct cell *c)
 		return -EINVAL;
 	}
 	err = check_own_medium(c, medium);
+	if (!err)
+		err = check_medium_time(c, medium);
 	if (err)
 		return err;
 	verify = knobs_get(&c->knobs, "verify", "off");

@@ -63,6 +63,10 @@ need_kvm() {
 	fails 2 "is null, ram, file, disk, or the path" "$bench" run blk-iops --medium=floppy --dry-run
 	fails 2 "uses no disk" "$bench" run net-pps --medium=file --dry-run
 	fails 2 "keeps nothing that could be compared" "$bench" run blk-iops --set verify=full --dry-run
+	fails 2 "takes the time that it takes; only null" "$bench" run blk-iops --medium=ram --set medium_us=100 --dry-run
+	fails 2 "mode virtio has no such knob" "$bench" run net-pps --mode=virtio --set medium_us=100 --dry-run
+	fails 2 "expected 0..1000000" "$bench" run blk-iops --set medium_us=2000000 --dry-run
+	fails 2 "bear no stamps" "$bench" run blk-iops --medium=ram --tool=fio --set verify=full --dry-run
 	fails 2 "in sectors of 512 bytes" "$bench" run blk-iops --set msg_size=1000 --dry-run
 	fails 2 "write_pct belongs to" "$bench" run blk-sync --set write_pct=10 --dry-run
 	fails 2 "lies on its device's own; leave --medium out" "$bench" run blk-iops --mode=nvme-vf --medium=null --dry-run
