@@ -310,6 +310,19 @@ void names_poll(struct names *n, pid_t tgid)
 	pthread_mutex_unlock(&n->lock);
 }
 
+void names_ask(struct names *n, pid_t tgid)
+{
+	struct vm_names *vm;
+
+	if (!n)
+		return;
+	pthread_mutex_lock(&n->lock);
+	vm = vm_of(n, tgid);
+	if (vm)
+		ask_qemu(vm);
+	pthread_mutex_unlock(&n->lock);
+}
+
 void names_add(struct names *n, pid_t tgid, const struct stats_region *region)
 {
 	struct vm_names *vm;

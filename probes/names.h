@@ -22,6 +22,8 @@ struct names *names_new(bool ask_early);
  * gone.
  */
 void names_poll(struct names *n, pid_t tgid);
+/* A QEMU is asked now, since it may have ended when its names are wanted. */
+void names_ask(struct names *n, pid_t tgid);
 /* A region of a process that is neither ours nor a QEMU; of "...-mmio" the registers are virtio-mmio's. */
 void names_add(struct names *n, pid_t tgid, const struct stats_region *region);
 void names_free(struct names *n);

@@ -453,6 +453,12 @@ void probes_name_region(struct probes *p, pid_t tgid, const struct stats_region 
 	names_add(p->names, tgid, region);
 }
 
+void probes_ask_names(struct probes *p, pid_t tgid)
+{
+	if (p->opts.exits)
+		names_ask(p->names, tgid);
+}
+
 void probes_poll(struct probes *p)
 {
 	trace_poll(p);

@@ -49,6 +49,9 @@ void probes_close(struct probes *p);
 struct stats_region;
 void probes_name_region(struct probes *p, pid_t tgid, const struct stats_region *region);
 
+/* A VMM that may have ended at probes_read is asked now for the names of its registers: after the window. */
+void probes_ask_names(struct probes *p, pid_t tgid);
+
 /* Call it a few times a second while you watch: a trace is written out, and room is made for who comes. */
 void probes_poll(struct probes *p);
 

@@ -128,6 +128,20 @@ static void note_commands(struct vm_boot *b, unsigned edge)
 		b->n_commands++;
 }
 
+/*
+ * The window has closed, and nothing is measured any more. A guest that says as little as a micro guest is
+ * gone, and its VMM with it, before the probes are read.
+ */
+static void on_metric(struct vm_boot *b, const struct agent_line *l)
+{
+	bool first = !json_object_size(b->metrics);
+
+	keep_value(b, b->metrics, l->name, json_real(l->value));
+	note_commands(b, 1);
+	if (first && b->probes)
+		probes_ask_names(b->probes, boot_vmm_pid(b));
+}
+
 static void on_line(struct vm_boot *b, const char *text)
 {
 	static struct agent_line l;
@@ -142,7 +156,7 @@ static void on_line(struct vm_boot *b, const char *text)
 	else if (l.kind == LINE_READY)
 		on_ready(b);
 	else if (l.kind == LINE_METRIC)
-		keep_value(b, b->metrics, l.name, json_real(l.value));
+		on_metric(b, &l);
 	else if (l.kind == LINE_HIST)
 		keep_value(b, b->hists, l.name, hist_to_json(&l.hist));
 	else if (l.kind == LINE_REGION)
@@ -153,8 +167,6 @@ static void on_line(struct vm_boot *b, const char *text)
 		on_note(b);
 	else if (l.kind == LINE_DONE)
 		on_done(b);
-	if (l.kind == LINE_METRIC)
-		note_commands(b, 1);
 }
 
 /* What a line counts beside its bytes, for its time stamp in the log. */
