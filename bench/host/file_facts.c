@@ -37,7 +37,8 @@ const char *build_type_of(const char *data, size_t len)
 	const char *end = data + len, *type = "unknown";
 	char asan[16];
 
-	snprintf(asan, sizeof(asan), "__%s_init", "asan"); /* not in one piece: bench is such a binary too */
+	/* Not in one piece: bench is such a binary too. Who only asks whether there is ASan has its _init. */
+	snprintf(asan, sizeof(asan), "__%s_report", "asan");
 	if (find_after(data, end, asan))
 		return "asan";
 	for (const char *s = data; (s = find_after(s, end, "GNU C")); s += 5) {

@@ -18,6 +18,8 @@
 #include "bench/sample/sample_impl.h"
 #include "probes/xen_trace.h"
 
+#define CONSOLE_BUFFER (16 * MIB) /* some 20,000 bytes, written one by one */
+
 volatile sig_atomic_t sample_interrupted;
 
 void sample_interrupt(void)
@@ -53,11 +55,29 @@ static int open_terminal(int fd[2])
 	return err;
 }
 
+/*
+ * Firecracker writes its console byte by byte and drops what does not fit: each byte is a buffer of some 800
+ * to the kernel, of which the usual limit holds 277.
+ */
+static void widen_console(int fd)
+{
+	int bytes = CONSOLE_BUFFER;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)))
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)); /* up to the limit */
+}
+
 static int open_agent_line(struct vm_boot *b)
 {
-	if (b->cell->vmm && b->cell->vmm->channel == AGENT_TTY)
+	const struct vmm_adapter *vmm = b->cell->vmm;
+	int err;
+
+	if (vmm && vmm->channel == AGENT_TTY)
 		return open_terminal(b->agent_fd);
-	return errno_if(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, b->agent_fd));
+	err = errno_if(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, b->agent_fd));
+	if (!err && vmm && vmm->channel == AGENT_STDIO)
+		widen_console(b->agent_fd[1]);
+	return err;
 }
 
 static int open_files(struct vm_boot *b)

@@ -36,7 +36,8 @@ static void of_what_is_in_it(void **state)
 		{BINARY("\177ELF\0GNU C11 12.2.0 -mtune=generic -g -O0\0main.c"), "debug"},
 		{BINARY("GNU C17 12 -mtune=generic -O2\0GNU C17 12 -mtune=generic -g\0"),
 		 "debug"}, /* one file of many */
-		{BINARY("GNU C17 12 -mtune=generic -O2\0__asan_init\0"), "asan"},
+		{BINARY("GNU C17 12 -mtune=generic -O2\0__asan_init\0__asan_report_load8\0"), "asan"},
+		{BINARY("GNU C17 12 -mtune=generic -O2\0__asan_init\0"), "release"},
 		{BINARY("\177ELF\0stripped"), "unknown"},
 		{BINARY("GNU C\0GNU C library"), "unknown"},
 	};

@@ -250,8 +250,8 @@ static void each_vmm_has_each_device(void **state)
 		 "--disk vhost_user=on,socket=sock,num_queues=1"},
 		{"cloud-hypervisor", &mode_vdpa,
 		 "size=64M,shared=on --serial tty --console off --vdpa path=/dev/vhost-vdpa-0,num_queues=1"},
-		{"crosvm", &mode_vhost_user, "--vhost-user type=net,socket=sock micro.elf/vmlinux"},
-		{"crosvm", &mode_vhost_user_blk, "--vhost-user type=block,socket=sock micro.elf/vmlinux"},
+		{"crosvm", &mode_vhost_user, "--vhost-user type=net,socket=sock,max-queue-size=256 micro.elf/vmlinux"},
+		{"crosvm", &mode_vhost_user_blk, "--vhost-user type=block,socket=sock,max-queue-size=256 micro.elf/vmlinux"},
 		{"crosvm", &mode_none,
 		 " vmm run --disable-sandbox --cpus 1 --mem 64 --serial type=stdout,hardware=serial,num=1,console,stdin "
 		 "--params  micro.elf/vmlinux"},
