@@ -70,23 +70,27 @@ $(O)/obj/%.o: %.S Makefile
 SAY  := $(if $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),@:,@echo)
 LINK = $(if $(V),,$(SAY) "  LD      $@";) mkdir -p $(@D); $(CC) $(LDFLAGS_ALL) -o $@
 
-$(O)/vmm: $(O)/obj/vmm/main.o $(O)/libvmm.a $(O)/libbase.a
+$(O)/vmm $(O)/static/vmm: $(O)/obj/vmm/main.o $(O)/libvmm.a $(O)/libbase.a
 	$(LINK) $^ $(VMM_LIBS)
 
-$(O)/bench: $(O)/obj/bench/main.o $(O)/libbench.a $(O)/libbase.a
+$(O)/bench $(O)/static/bench: $(O)/obj/bench/main.o $(O)/libbench.a $(O)/libbase.a
 	$(LINK) $^ $(BENCH_LIBS)
 
 # The stand-alone vhost-user back-ends.
-$(O)/vhost-user-net: $(O)/obj/vmm/devices/virtio_net/vhost_user_net_main.o $(O)/libvmm.a $(O)/libbase.a
+$(O)/vhost-user-net $(O)/static/vhost-user-net: $(O)/obj/vmm/devices/virtio_net/vhost_user_net_main.o $(O)/libvmm.a $(O)/libbase.a
 	$(LINK) $^ $(VMM_LIBS)
-$(O)/vhost-user-blk: $(O)/obj/vmm/devices/virtio_blk/vhost_user_blk_main.o $(O)/libvmm.a $(O)/libbase.a
+$(O)/vhost-user-blk $(O)/static/vhost-user-blk: $(O)/obj/vmm/devices/virtio_blk/vhost_user_blk_main.o $(O)/libvmm.a $(O)/libbase.a
 	$(LINK) $^ $(VMM_LIBS)
 all: $(O)/vhost-user-net $(O)/vhost-user-blk
 
 # A domain of Xen's as a process.
-$(O)/vmm-xen: $(call obj,bench/vmms/domain/main.c bench/vmms/domain/domain.c bench/vmms/domain/vif.c bench/host/link.c) $(O)/libbase.a
+$(O)/vmm-xen $(O)/static/vmm-xen: $(call obj,bench/vmms/domain/main.c bench/vmms/domain/domain.c bench/vmms/domain/vif.c bench/host/link.c) $(O)/libbase.a
 	$(LINK) $^ -lnl-route-3 -lnl-3 -lmd -lm
 all: $(O)/vmm-xen
+
+# The same without a library of the machine that they run on.
+$(O)/static/%: LDFLAGS_ALL += -static-pie -Wl,--no-warnings
+STATIC := $(addprefix $(O)/static/,bench vmm vhost-user-net vhost-user-blk vmm-xen)
 
 # Files embedded in the program (ASSET in assets.c).
 $(O)/obj/analysis/assets.o: $(wildcard analysis/*.gp analysis/*.html analysis/*.css analysis/*.js)
@@ -320,9 +324,11 @@ version: ## what bench says of its build
 	@echo $(VERSION)
 deb: all ## a Debian package, in $(O)/deb
 	$(Q)O=$(O) VERSION=$(VERSION) debian/make-deb
-dist-bin: all ## what is installed as a tar file that runs from where it is unpacked, in $(O)/dist
+dist-bin: all $(STATIC) ## what is installed, without libraries of others, as a tar file that runs from where it is unpacked, in $(O)/dist
 	$(Q)rm -rf $(O)/dist && mkdir -p $(O)/dist
 	$(Q)$(MAKE) --no-print-directory -s install O=$(O) DESTDIR= PREFIX=$(abspath $(O))/dist/exitlab-$(VERSION) >/dev/null
+	$(Q)install -m755 $(O)/static/bench $(O)/dist/exitlab-$(VERSION)/bin
+	$(Q)install -m755 $(filter-out %/bench,$(STATIC)) $(O)/dist/exitlab-$(VERSION)/libexec/exitlab
 	$(Q)tar -C $(O)/dist -cJf $(O)/dist/exitlab-$(VERSION)-amd64.tar.xz exitlab-$(VERSION)
 
 .PHONY: clean

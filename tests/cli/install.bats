@@ -141,3 +141,16 @@ bare_setup() {
 	[ "${lines[-1]}" = "setup: error: run this once as root: $P/libexec/exitlab/setup.sh" ] || { echo "$output"; false; }
 	[ ! -e "$DIR/none" ]
 }
+
+@test "make dist-bin: the programs want no library of the machine that they are unpacked on" {
+	local root=$BATS_TEST_TMPDIR/root tree=$BATS_TEST_DIRNAME/../.. p
+	[ "$(id -u)" = 0 ] || skip "needs root, for a root without libraries"
+	mkdir "$root"
+	XZ_OPT=-0 make -s -C "$tree" dist-bin O="${O:-build}"
+	tar -C "$root" --strip-components=1 -xf "$tree/${O:-build}"/dist/exitlab-*.tar.xz
+	[[ "$(chroot "$root" /bin/bench --version)" == *"$(make -s -C "$tree" version)"* ]]
+	chroot "$root" /bin/bench list modes | grep -q virtio-blk
+	for p in vmm vhost-user-net vhost-user-blk vmm-xen; do
+		chroot "$root" "/libexec/exitlab/$p" --help | grep -q -- --
+	done
+}
