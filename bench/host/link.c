@@ -129,6 +129,20 @@ int netns_new(void)
 	return fd;
 }
 
+static int leave_empty(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+int netns_new_empty(void)
+{
+	int fd = -1;
+
+	netns_run(&fd, leave_empty, NULL);
+	return fd;
+}
+
 static int add_address(struct nl_sock *sk, int ifindex, const char *text)
 {
 	struct rtnl_addr *addr = rtnl_addr_alloc();

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/journal.h"
 #include "base/log.h"
+#include "bench/host/link.h"
 #include "bench/host/paths.h"
 #include "bench/sample/sample_impl.h"
 
@@ -256,12 +257,30 @@ static int let_vmm_go(struct vm_boot *b)
 	return proc_release(&b->vmm);
 }
 
+/*
+ * The network that the VMM begins in: that of the TAP where it opens one by its name; ours gets what it needs as descriptors,
+ * and begins without any, so that its sandbox has no namespace to make when the boot has begun. *empty is for the caller to close.
+ */
+static int choose_network(struct vm_boot *b, struct proc_opts *o, int *empty)
+{
+	int keep[PATH_FDS];
+
+	if (b->cell->vmm->ours)
+		o->netns_fd = *empty = netns_new_empty();
+	if (!b->cell->vmm->opens_tap || !path_fds(&b->path, keep))
+		return 0;
+	o->netns_fd = wire_leave_tap(&b->path.wire);
+	if (o->netns_fd < 0)
+		return boot_fail(b, o->netns_fd, "the TAP");
+	return 0;
+}
+
 static int start_vmm(struct vm_boot *b)
 {
 	const struct vmm_starter *starter = b->cell->vmm->starter;
 	struct proc_opts o = {.hold = true};
 	struct strlist a = STRLIST_INIT;
-	int keep[3 + PATH_FDS], err;
+	int keep[3 + PATH_FDS], empty = -1, err;
 
 	if (want_trace(b))
 		return -ENOTSUP;
@@ -269,11 +288,9 @@ static int start_vmm(struct vm_boot *b)
 		boot_join_console(b, &o);
 	if (starter && starter_open(&b->starter, starter, b->log_dir, &o))
 		return boot_fail(b, -EIO, "no socket for the agent in %s", b->log_dir);
-	if (b->cell->vmm->opens_tap && path_fds(&b->path, keep)) {
-		o.netns_fd = wire_leave_tap(&b->path.wire);
-		if (o.netns_fd < 0)
-			return boot_fail(b, o.netns_fd, "the TAP");
-	}
+	err = choose_network(b, &o, &empty);
+	if (err)
+		return err;
 	keep[0] = b->agent_fd[1];
 	keep[1] = b->stats_fd;
 	o.keep_fds = keep;
@@ -284,6 +301,7 @@ static int start_vmm(struct vm_boot *b)
 	if (!err)
 		err = boot_spawn(b, &b->vmm, a.v, &o, "vmm.log");
 	strlist_free(&a);
+	close_fd(&empty);
 	if (!err && starter)
 		err = await_vmm(b);
 	if (!err)

@@ -51,6 +51,8 @@ static const struct {
 	{"a kernel's target", THREAD_CONTROL, SANDBOX_VHOST_SCSI, SYS_ioctl,
 	 {-1, (long)VHOST_SCSI_CLEAR_ENDPOINT}, 0, ""},
 	{"a disk's call", THREAD_IO, SANDBOX_DISK, SYS_fdatasync, {-1}, 0, ""},
+	{"polling of vhost's, when the driver starts the ring", THREAD_CONTROL, 0, SYS_ioctl,
+	 {-1, (long)VHOST_SET_VRING_BUSYLOOP_TIMEOUT}, 0, ""},
 	{"KVM_RUN", THREAD_VCPU, 0, SYS_ioctl, {-1, KVM_RUN}, 0, ""},
 	{"a wait", THREAD_MAIN, 0, SYS_poll, {0, 0, 0}, 0, ""},
 };

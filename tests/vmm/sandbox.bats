@@ -8,9 +8,10 @@ status_of() {
 	sed -n "s/^$2:[[:space:]]*//p" /proc/"$1"/task/*/status | sort -u
 }
 
-# A guest that goes on until it is ended, in a network of its own; its pid in $vm.
+# A guest that goes on until it is ended, in a network of its own, prepared by $network; its pid in $vm.
+network=true
 start_vm() {
-	unshare -n "$vmm" --kernel "$O/micro.elf" --cmdline "workload=timer duration_ns=60000000000" --mem 64M --console none "$@" \
+	unshare -n sh -c "$network"' && readlink /proc/self/ns/net >"$0" && exec "$@"' "$BATS_TEST_TMPDIR/began" "$vmm" --kernel "$O/micro.elf" --cmdline "workload=timer duration_ns=60000000000" --mem 64M --console none "$@" \
 		3>&- >"$BATS_TEST_TMPDIR/log" 2>&1 &
 	vm=$!
 	for _ in $(seq 500); do
@@ -35,12 +36,24 @@ start_vm() {
 	[ "$(status_of $vm NoNewPrivs)" = 1 ]
 	[ -z "$(ls -A /proc/$vm/root/)" ]
 	[ "$(wc -l </proc/$vm/mountinfo)" -eq 1 ]
-	[ "$(readlink /proc/$vm/ns/net)" != "$(readlink /proc/self/ns/net)" ]
+	[ "$(readlink /proc/$vm/ns/net)" = "$(cat "$BATS_TEST_TMPDIR/began")" ]
 	[ "$(awk 'NR > 2' /proc/$vm/net/dev | grep -vc ' lo:')" -eq 0 ]
 	awk '/Max file size/ { size = $5 } /Max core/ { core = $6 } /Max open files/ { files = $5 }
 	     END { exit !(size != "unlimited" && core == 0 && files < 1024) }' /proc/$vm/limits
 	kill $vm
 	! wait $vm
+}
+
+@test "a network with a loopback that is up, or with another interface, is left for an empty one" {
+	need_kvm
+	[ "$(id -u)" -eq 0 ] || skip "needs root to make namespaces"
+	for network in "ip link set lo up" "ip link add e0 type veth peer name e1"; do
+		start_vm
+		[ "$(readlink /proc/$vm/ns/net)" != "$(cat "$BATS_TEST_TMPDIR/began")" ]
+		[ "$(awk 'NR > 2' /proc/$vm/net/dev | grep -vc ' lo:')" -eq 0 ]
+		kill $vm
+		! wait $vm
+	done
 }
 
 @test "without the sandbox it keeps what it was started with, and says nothing" {
