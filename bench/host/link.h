@@ -15,7 +15,7 @@
 int netns_run(int *ns_fd, int (*fn)(void *arg), void *arg);
 /* A new namespace with its loopback up; fd or -errno (logged). */
 int netns_new(void);
-/* The same with nothing that is up, for a process that is to have no network; -1 where it is not permitted. */
+/* The same with nothing that is up, for a process without a network; -1 where it is not permitted. */
 int netns_new_empty(void);
 
 /* These act in the namespace that the caller is in. */

@@ -258,8 +258,9 @@ static int let_vmm_go(struct vm_boot *b)
 }
 
 /*
- * The network that the VMM begins in: that of the TAP where it opens one by its name; ours gets what it needs as descriptors,
- * and begins without any, so that its sandbox has no namespace to make when the boot has begun. *empty is for the caller to close.
+ * The network that the VMM begins in: that of the TAP where it opens one by its name. Ours gets descriptors,
+ * and begins without any network, so that its sandbox has no namespace to make when the boot has begun.
+ * *empty is for the caller to close.
  */
 static int choose_network(struct vm_boot *b, struct proc_opts *o, int *empty)
 {

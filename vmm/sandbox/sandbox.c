@@ -48,8 +48,8 @@ static int empty_root(void)
 }
 
 /*
- * True where there is no network: no interface but the loopback, which is down. To make another namespace takes
- * milliseconds of a boot, so bench starts the VMM in one that is new.
+ * True where there is no network: no interface but the loopback, which is down. To make another namespace
+ * takes milliseconds of a boot, so bench starts the VMM in one that is new.
  */
 static bool network_is_empty(void)
 {

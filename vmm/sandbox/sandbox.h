@@ -2,7 +2,8 @@
 /*
  * What a program of ours gives up once all that it needs is open, so that a guest that breaks into it finds
  * nothing to take: another user, no capability, no new privileges, empty mount and network namespaces (one
- * without a network that it was started in is not made anew), a Landlock domain without a path, limits on files, and on each thread a filter of system calls.
+ * without a network that it was started in stays), a Landlock domain without a path, limits on files, and on
+ * each thread a filter of system calls.
  *
  *      set-up, one thread    sandbox_enter    threads_start    sandbox_thread on each, main last
  *
