@@ -367,6 +367,46 @@ static void who_does_not_answer_is_asked_less_often(void **state)
 	close(fd);
 }
 
+static unsigned connections(int listener)
+{
+	unsigned n = 0;
+	int fd;
+
+	while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+		close(fd);
+		n++;
+	}
+	return n;
+}
+
+/* Not while it is measured; then at once, since it may be gone when a name is wanted. */
+static void who_may_end_is_asked_before(void **state)
+{
+	char dir[] = "/tmp/exitlab-names-XXXXXX", *path;
+	struct names *n = names_new(false);
+	int fd, status;
+	pid_t pid;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	path = xasprintf("%s/qmp", dir);
+	fd = listen_at(path);
+	pid = start_with_socket(path);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	names_poll(n, pid);
+	assert_int_equal(connections(fd), 0);
+	names_ask(n, pid);
+	assert_int_equal(connections(fd), 1);
+	names_ask(NULL, pid);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	names_free(n);
+	unlink(path);
+	rmdir(dir);
+	free(path);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -379,6 +419,7 @@ int main(void)
 		cmocka_unit_test(monitors_that_never_end),
 		cmocka_unit_test(a_monitor_of_somebody_else),
 		cmocka_unit_test(who_does_not_answer_is_asked_less_often),
+		cmocka_unit_test(who_may_end_is_asked_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
