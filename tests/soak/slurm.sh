@@ -121,6 +121,21 @@ same() {
 	X
 }
 
+# hold_job: a job of node n2 stands still in the middle of its plan: $job, its processes in $held. One that has just ended is not held.
+hold_job() {
+	local p step script plan
+	job=$(squeue -h --me -w n2 -t R -o %i | head -1)
+	[ -n "$job" ] || return 1
+	step=$(pgrep -f "slurmstepd: \\[$job\\.")
+	held="$step $(for p in $step; do pgrep -P "$p"; done)"
+	kill -STOP $held || return 1
+	script=${held#* }
+	plan=$(pgrep -P "${script%% *}")
+	kill -STOP $plan && held="$held $plan" && return 0
+	kill -CONT $held
+	return 1
+}
+
 start_cluster
 
 # ---- one node against two: plans that take their time and no processor, which the nodes share here ----
@@ -160,13 +175,8 @@ plans 40 workload=exit-cost guest=micro duration=1s >"$dir/plans.ini"
 sweep forty &
 bench_pid=$!
 await 200 grep -q "'\[1[0-9]/40\]'" "$dir/forty.txt"
-await 60 'squeue -h --me -w n2 -t R -o %i | grep -q .'
-job=$(squeue -h --me -w n2 -t R -o %i | head -1)
-kill -9 "$(cat "$dir/n2.pid")"
-for p in $(pgrep -f "slurmstepd: \[$job\."); do
-	script=$(pgrep -P "$p" | head -1)
-	kill -9 "$p" ${script:+"$script" $(pgrep -P "$script")} 2>/dev/null # the script first: it would note its command's end
-done
+await 60 hold_job
+kill -9 "$(cat "$dir/n2.pid")" $held
 wait $bench_pid || failed "forty: $(tail -3 "$dir/forty.txt")"
 lost=yes records forty 40
 grep -q "job $job was lost" "$dir/forty.txt" || failed "the lost job is not said"

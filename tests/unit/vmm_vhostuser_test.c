@@ -247,7 +247,7 @@ static void test_life_of_a_ring(void **state)
 {
 	(void)state;
 	negotiate();
-	assert_int_equal(get(vu_msg_empty(VU_GET_QUEUE_NUM)).p.u64, 2);
+	assert_int_equal(get(vu_msg_empty(VU_GET_QUEUE_NUM)).p.u64, 4);
 	start_ring(0);
 	assert_false(fake.started); /* its addresses are in no memory yet */
 	assert_int_equal(ask(mem_msg(whole, memfd)), 0);

@@ -636,7 +636,7 @@ static void test_too_few_queues(void **state)
 {
 	(void)state;
 	peer_start(GOOD);
-	assert_int_equal(open_front(3), -EOPNOTSUPP);
+	assert_int_equal(open_front(5), -EOPNOTSUPP);
 	close_front();
 	peer_kill();
 }

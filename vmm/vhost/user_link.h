@@ -17,7 +17,7 @@ struct vu_link {
 	bool dead;
 	uint64_t features;  /* virtio features that the back-end offers */
 	uint64_t protocol;  /* negotiated VU_P_* */
-	unsigned pairs;     /* queue pairs that it can serve */
+	unsigned pairs;     /* queue pairs that it can serve, at most */
 };
 
 #define VU_LINK_INIT {.sock = -1}

@@ -28,7 +28,7 @@ enum vu_request {
 	VU_SET_VRING_ERR = 14,
 	VU_GET_PROTOCOL_FEATURES = 15,
 	VU_SET_PROTOCOL_FEATURES = 16,
-	VU_GET_QUEUE_NUM = 17, /* of a network device: queue pairs */
+	VU_GET_QUEUE_NUM = 17, /* of a network device: rings, or pairs of them */
 	VU_SET_VRING_ENABLE = 18,
 	VU_SET_BACKEND_REQ_FD = 21,
 	VU_GET_CONFIG = 24,

@@ -25,7 +25,7 @@ static int on_joined(struct vu_front *f, bool again)
 	(void)again;
 	if (f->link.pairs >= u->be->pairs)
 		return 0;
-	log_error("%s: vhost-user: the back-end at %s serves %u queue pairs; %u are asked for", f->dev_name,
+	log_error("%s: vhost-user: the back-end at %s serves %u queues; %u pairs are asked for", f->dev_name,
 		  f->path, f->link.pairs, u->be->pairs);
 	return -EOPNOTSUPP;
 }

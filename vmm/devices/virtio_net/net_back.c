@@ -79,7 +79,7 @@ int net_back_init(struct net_back *b, struct net_backend *be)
 		.ops = &device_ops,
 		.priv = be,
 		.features = features_of(be),
-		.queues = be->pairs,
+		.queues = 2 * be->pairs, /* as rust-vmm has it; QEMU takes it for a limit of pairs */
 		.n_rings = 2 * be->pairs,
 		.rings = be->rings,
 		.config = &b->config,
