@@ -105,7 +105,7 @@ records() {
 	[[ "$n" == "0 imported, "* ]] || [ -n "${lost:-}" ] || failed "$1: not idempotent: $n"
 }
 
-# same NAME NAME: the records of two sweeps without what was measured, when and where.
+# same NAME NAME: the kinds of records of two sweeps, without what was measured, when and where.
 same() {
 	python3 - "$dir/$1.store/runs" "$dir/$2.store/runs" <<-'X'
 		import glob, json, sys
@@ -113,11 +113,9 @@ same() {
 		    keep = ("workload", "mode", "vmm", "guest", "substrate", "time_base", "knobs", "params", "ok")
 		    options = {k: v for k, v in r["options"].items() if k != "store"}
 		    return json.dumps([{k: r.get(k) for k in keep}, options, sorted(i["sha256"] for i in r["inputs"])])
-		a, b = (sorted(shape(json.load(open(f))) for f in glob.glob(d + "/*/record.json")) for d in sys.argv[1:])
-		for x, y in zip(a, b):
-		    if x != y:
-		        sys.exit(x + "\n" + y)
-		sys.exit(len(a) != len(b) or not a)
+		a, b = ({shape(json.load(open(f))) for f in glob.glob(d + "/*/record.json")} for d in sys.argv[1:])
+		print("\n".join(a ^ b), end="")
+		sys.exit(a != b or not a)
 	X
 }
 
@@ -179,6 +177,8 @@ await 60 hold_job
 kill -9 "$(cat "$dir/n2.pid")" $held
 wait $bench_pid || failed "forty: $(tail -3 "$dir/forty.txt")"
 lost=yes records forty 40
+"$bench" sweep "$dir/plans.ini" --only=p1 --store="$dir/here.store" >"$dir/here.txt" 2>&1
+same forty here || failed "forty: records are not those of this machine without a cluster"
 grep -q "job $job was lost" "$dir/forty.txt" || failed "the lost job is not said"
 grep -h 'was lost' "$dir/forty.txt"
 [ "$(awk '$2 > 1' "$dir/forty.txt" | grep -c '^p')" -ge 1 ] || failed "no plan had a second attempt"
