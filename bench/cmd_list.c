@@ -215,7 +215,7 @@ static void list_vmms(struct listing *l)
 		list_cell(l, text_or(why, "yes"));
 		list_cell(l, modes);
 		list_cell(l, text_or(vmm->transports, "pci"));
-		list_cell(l, text_or(vmm->lacks, "-"));
+		list_cell(l, vmm->lacks);
 		list_cell(l, vmm->summary);
 		free(modes);
 		free(why);

@@ -69,6 +69,7 @@ const struct vmm_adapter adapter_openvmm = {
 	.vcpu_thread = "vp-",
 	.guests = GUEST_LINUX,
 	.opens_tap = true,
+	.lacks = "vhost in the kernel, vDPA, e1000; ide wants its BIOS; vhost-user, nvme, VFIO: not told to it yet",
 	.spellings = vmm_no_spellings,
 	.program = openvmm_program,
 	.version_word = "--version",

@@ -36,6 +36,7 @@ const struct vmm_adapter adapter_skeleton = {
 	.name = "skeleton",
 	.summary = "one line for bench list",
 	.vcpu_thread = "vcpu",
+	.lacks = "every device",
 	.program = skeleton_program,
 	.version_word = "--version",
 	.get = "run make",

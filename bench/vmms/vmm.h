@@ -92,7 +92,7 @@ struct vmm_adapter {
 	bool opens_tap;
 	/* How its virtio devices are reached, as the knob has it, what it does unasked first; NULL: "pci". */
 	const char *transports;
-	/* Of paths that others have: what it has not, and why, for who asks. NULL: it has all. */
+	/* Of paths that others have: what it has not, and why where that is not plain. */
 	const char *lacks;
 	/* The device's switches that it has, ending with a NULL knob; NULL: all, under our names. */
 	const struct knob_spelling *spellings;

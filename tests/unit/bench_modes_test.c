@@ -437,6 +437,7 @@ static void vmm_rows_are_sound(void **state)
 		assert_non_null(vmm->program);
 		assert_true(vmm->ours || (vmm->get && vmm->version_word));
 		assert_true(*vmm->vcpu_thread);
+		assert_true(vmm->lacks && *vmm->lacks); /* none has every path */
 		for (const struct knob_spelling *s = vmm->spellings; s && s->knob; s++)
 			assert_int_equal(knob_find(s->knob)->home, KNOB_DEVICE);
 	}
