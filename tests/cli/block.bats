@@ -26,6 +26,8 @@ need_kvm() {
 	blk blk-iops --mode=host --medium=file --work=500 --set write_pct=50 --set verify=full | jq -e '.ok and .summary.iops.median > 0'
 	blk blk-sync --mode=host --medium=file --work=20 | jq -e '.summary.flushes.median == 20 and .summary.ios.median == 40'
 	blk blk-throughput --mode=host --medium=file --work=20 --set write_pct=100 | jq -e '.summary.throughput_bps.median > 0'
+	run "$bench" sweep vmms --judge --store="$store" # one workload of a disk, so one table of one row
+	[[ "$output" == *"I/Os per second"*"exits/I/O"* ]] && [ "$(grep -c '^host ' <<<"$output")" -eq 1 ] || { echo "$output"; false; }
 	run blk blk-iops --mode=host --medium=file --work=500 --set write_pct=50 --set corrupt=on
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"torn or damaged"* ]]
