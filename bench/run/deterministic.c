@@ -77,6 +77,20 @@ static void add_vmm(struct cargo *c, const struct vmm_adapter *vmm)
 }
 
 /*
+ * The program of --vmm=NAME:PATH: at its path, where it is looked for, and as a program, so that its
+ * libraries are there. Ours is cargo_add_ours's.
+ */
+static void add_given_vmm(struct cargo *c, const struct cell *cell)
+{
+	const char *path = text_if(cell->vmm && !cell->vmm->ours, cell_vmm_given(cell));
+
+	if (!strchr(path, '/') || access(path, X_OK) || strlist_has(&c->programs, path))
+		return;
+	cargo_add_program(c, path);
+	cargo_add_file(c, path, path, 0755);
+}
+
+/*
  * What the Linux guests boot, 74 MB: a lab without any is up sooner. Ours boots a vmlinux unless it is told
  * otherwise.
  */
@@ -109,6 +123,7 @@ static int load_cargo(struct cargo *c, const struct plan *p, const char *kernel_
 	for (size_t i = 0; i < p->n_cells; i++) {
 		const struct mode *mode = p->cell[i].mode;
 
+		add_given_vmm(c, &p->cell[i]);
 		cargo_add_program(c, tool_program(knobs_get(&p->cell[i].knobs, "tool", "engine")));
 		if (mode->helper_program)
 			cargo_add_program(c, mode->helper_program(&p->cell[i].knobs));
