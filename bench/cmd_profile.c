@@ -17,13 +17,14 @@
 #include "bench/profile/profile_print.h"
 #include "bench/profile/symbols.h"
 #include "bench/profile/vm_find.h"
+#include "bench/profile/xen_profile.h"
 #include "probes/data.h"
 
 #define TICK_NS (100 * NSEC_PER_MSEC)
 
 struct profile_args {
 	uint64_t pid, duration_ns, interval_ns, rows, pairs_ns;
-	const char *name, *vcpu, *sort, *key, *trace, *symbols, *counters, *nested, *listen;
+	const char *name, *xen, *vcpu, *sort, *key, *trace, *symbols, *counters, *nested, *listen;
 	bool all, histogram, json, folded, window, mmu;
 };
 
@@ -32,6 +33,8 @@ static const struct opt profile_opts[] = {
 	{"pid", 'p', OPT_COUNT, ARG(pid), "PID", "the virtual machine of this process"},
 	{"name", 'n', OPT_STR, ARG(name), "NAME", "the virtual machine, container, pod or program of this name"},
 	{"all", 'a', OPT_FLAG, ARG(all), NULL, "every virtual machine of this host"},
+	{"xen", 0, OPT_STR, ARG(xen), "DOMAIN",
+	 "the domain of Xen's of this name or number, in dom0: what it asks of Xen, in counts"},
 	{"duration", 'd', OPT_DURATION, ARG(duration_ns), "TIME",
 	 "how long (default: until it ends or Ctrl-C)"},
 	{"interval", 'i', OPT_DURATION, ARG(interval_ns), "TIME", "print what each such interval added"},
@@ -317,9 +320,36 @@ static int open_all(struct profile *p)
 	return status_of(probes_open(&p->probes, &o));
 }
 
-static int profile(struct profile *p, int argc, char **argv)
+/* What xentrace records has no times, no address of the guest and nothing of this kernel's threads. */
+static int profile_xen(const struct profile *p, int argc)
+{
+	const struct profile_args *a = p->args;
+	const struct xen_profile x = {.domain = a->xen,
+				      .duration_ns = a->duration_ns,
+				      .interval_ns = a->interval_ns,
+				      .rows = a->rows,
+				      .key = p->key,
+				      .json = a->json};
+
+	if (a->pid || a->name || a->all || argc > 1 || a->vcpu || a->histogram || a->symbols || a->trace ||
+	    a->counters || a->mmu || a->pairs_ns || a->window || a->folded || a->listen ||
+	    (p->key != VIEW_ALL && p->key != VIEW_REASON)) {
+		log_error("profile: --xen goes with --duration, --interval, --rows, --json and --key=all|reason only");
+		return EXIT_USAGE;
+	}
+	return status_of(xen_profile(&x, &stop));
+}
+
+static void catch_signals(void)
 {
 	struct sigaction sa = {.sa_handler = on_stop};
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+}
+
+static int profile(struct profile *p, int argc, char **argv)
+{
 	int status = choose_vm(p, argc, argv);
 
 	if (!status && p->args->listen)
@@ -330,8 +360,7 @@ static int profile(struct profile *p, int argc, char **argv)
 		return status;
 	if (p->listener)
 		log_info("metrics are at port %u", listener_port(p->listener));
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
+	catch_signals();
 	p->start_ns = p->interval_start_ns = clock_ns();
 	if (p->child.pid)
 		proc_release(&p->child);
@@ -350,6 +379,10 @@ static int profile_main(int argc, char **argv)
 		return status;
 	p.key = (enum view_key)view_key_parse(a.key);
 	p.sort = (enum view_sort)view_sort_parse(a.sort);
+	if (a.xen) {
+		catch_signals();
+		return profile_xen(&p, argc);
+	}
 	status = profile(&p, argc, argv);
 	probes_close(p.probes);
 	listener_close(p.listener);
@@ -369,7 +402,8 @@ const struct command cmd_profile = {
 		"notifications; CPU time of every thread. Works on any program that uses KVM. Without --pid, --name, --all\n"
 		"or a command it takes the only virtual machine there is. Times: kvm_exit to kvm_entry; \"user\" begins at\n"
 		"kvm_userspace_exit. A NAME is a libvirt domain, a Firecracker id, an instance of lima or colima, a machine\n"
-		"of systemd-machined, NAMESPACE/NAME of KubeVirt, the UID of a pod or the id of a container.",
+		"of systemd-machined, NAMESPACE/NAME of KubeVirt, the UID of a pod or the id of a container.\n"
+		"--xen has xentrace record a domain of Xen's, as root in its dom0: hypercalls, faults, exits; no times.",
 	.examples =
 		"bench profile --name=web --duration=10s\n"
 		"bench profile --pid=4711 --key=device --interval=1s\n"
@@ -378,7 +412,8 @@ const struct command cmd_profile = {
 		"bench profile --name=web --duration=10s --folded\n"
 		"bench profile --name=web --duration=10s --pairs=1us\n"
 		"bench profile --all --listen=127.0.0.1:9464\n"
-		"bench profile --all --json --duration=5s",
+		"bench profile --all --json --duration=5s\n"
+		"bench profile --xen=web --duration=5s",
 	.opts = profile_opts,
 	.run = profile_main,
 };

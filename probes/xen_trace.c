@@ -21,6 +21,7 @@ enum { LOST_RECORDS = 0x1f001, WRAP_BUFFER = 0x1f002, CPU_CHANGE = 0x1f003 };
 #define RUNSTATE_CHANGE 0x21001u
 #define RUNSTATE_MASK	0xfffff00fu
 #define RUNNING		0u
+#define RUNSTATE_CONTINUE 0x21002u /* Xen has chosen whom it had chosen before */
 /* TRC_PV, without FLAG_64. */
 enum {
 	PV_TRAP = 0x201003,
@@ -59,17 +60,17 @@ struct record {
 	uint64_t tsc;
 };
 
-struct parser {
+struct xen_reader {
 	const unsigned char *at, *end;
 	unsigned domain, cpu;
 	bool on_cpu;		/* a piece has begun */
 	unsigned current[CPUS]; /* the domain that runs there */
 	uint64_t tsc[CPUS];
 	size_t last_exit[CPUS]; /* its index + 1, until another event of the domain comes */
-	struct xen_trace *out;
+	struct xen_trace out;
 };
 
-static bool take_word(struct parser *p, uint32_t *word)
+static bool take_word(struct xen_reader *p, uint32_t *word)
 {
 	if (p->end - p->at < (ptrdiff_t)sizeof(*word))
 		return false;
@@ -78,7 +79,7 @@ static bool take_word(struct parser *p, uint32_t *word)
 	return true;
 }
 
-static bool take_record(struct parser *p, struct record *r)
+static bool take_record(struct xen_reader *p, struct record *r)
 {
 	uint32_t head, low, high;
 
@@ -99,13 +100,14 @@ static bool take_record(struct parser *p, struct record *r)
 	return true;
 }
 
-static struct xen_event *add_event(struct parser *p, enum xen_event_kind kind)
+static struct xen_event *add_event(struct xen_reader *p, enum xen_event_kind kind)
 {
-	struct xen_trace *t = p->out;
+	struct xen_trace *t = &p->out;
 
 	t->event = xgrow(t->event, t->n, sizeof(*t->event));
-	t->event[t->n] =
-		(struct xen_event){.tsc = p->tsc[p->cpu], .cpu = (uint16_t)p->cpu, .kind = (uint8_t)kind};
+	t->event[t->n] = (struct xen_event){.tsc = p->tsc[p->cpu],
+					    .domain = (uint16_t)p->current[p->cpu],
+					    .kind = (uint8_t)kind};
 	p->last_exit[p->cpu] = 0;
 	return &t->event[t->n++];
 }
@@ -130,7 +132,7 @@ static uint64_t hypercall_of(const struct record *r)
 	return KEY_XEN | which << 16 | (r->word[0] & 0xffff);
 }
 
-static void pv_event(struct parser *p, const struct record *r)
+static void pv_event(struct xen_reader *p, const struct record *r)
 {
 	static const uint8_t kinds[] = {
 		[PV_TRAP - PV_TRAP] = XEN_TRAP,
@@ -166,22 +168,22 @@ static void pv_event(struct parser *p, const struct record *r)
 }
 
 /* What handles an exit records after it what that was about. */
-static void name_exit(struct parser *p, uint64_t key, uint32_t value)
+static void name_exit(struct xen_reader *p, uint64_t key, uint32_t value)
 {
 	size_t last = p->last_exit[p->cpu];
 
 	if (!last)
 		return;
-	p->out->event[last - 1].key = key;
-	p->out->event[last - 1].value = (uint8_t)value;
+	p->out.event[last - 1].key = key;
+	p->out.event[last - 1].value = (uint8_t)value;
 }
 
-static void hvm_event(struct parser *p, const struct record *r)
+static void hvm_event(struct xen_reader *p, const struct record *r)
 {
 	switch (r->event & ~FLAG_64) {
 	case HVM_VMEXIT:
 		add_event(p, XEN_EXIT)->code = r->word[0];
-		p->last_exit[p->cpu] = p->out->n;
+		p->last_exit[p->cpu] = p->out.n;
 		break;
 	case HVM_VMMCALL:
 		name_exit(p, KEY_XEN | (uint64_t)HYPERCALL_ANY << 16 | (r->word[0] & 0xffff), 0);
@@ -195,16 +197,16 @@ static void hvm_event(struct parser *p, const struct record *r)
 	}
 }
 
-static void add_grant(struct parser *p, enum xen_grant_kind kind, uint32_t n)
+static void add_grant(struct xen_reader *p, enum xen_grant_kind kind, uint32_t n)
 {
-	struct xen_trace *t = p->out;
+	struct xen_trace *t = &p->out;
 
 	t->grant = xgrow(t->grant, t->n_grants, sizeof(*t->grant));
 	t->grant[t->n_grants++] = (struct xen_grant){p->tsc[p->cpu], n, (uint8_t)kind};
 }
 
 /* Of what is copied Xen does not say whose it was; dom0, which serves our domain, has no other in a lab. */
-static void grant_event(struct parser *p, const struct record *r)
+static void grant_event(struct xen_reader *p, const struct record *r)
 {
 	uint32_t event = r->event & ~FLAG_64, copy = GRANT_TABLE_OP | HAS_FIRST | HAS_THIRD;
 
@@ -215,14 +217,29 @@ static void grant_event(struct parser *p, const struct record *r)
 		add_grant(p, XEN_GRANT_COPY, r->word[2]);
 }
 
-static void cpu_event(struct parser *p, const struct record *r)
+/* Does it say which domain its processor runs from here on? */
+static bool runs_now(const struct record *r)
+{
+	if (r->event == RUNSTATE_CONTINUE)
+		return r->n;
+	return (r->event & RUNSTATE_MASK) == RUNSTATE_CHANGE && (r->event >> 4 & 3) == RUNNING;
+}
+
+static bool is_of_interest(const struct xen_reader *p)
+{
+	unsigned domain = p->current[p->cpu];
+
+	return domain == p->domain || (p->domain == XEN_ALL_DOMAINS && domain != NO_DOMAIN);
+}
+
+static void cpu_event(struct xen_reader *p, const struct record *r)
 {
 	if (r->has_tsc)
 		p->tsc[p->cpu] = r->tsc;
-	if ((r->event & RUNSTATE_MASK) == RUNSTATE_CHANGE && (r->event >> 4 & 3) == RUNNING)
+	if (runs_now(r))
 		p->current[p->cpu] = r->word[0] >> 16;
 	grant_event(p, r);
-	if (p->current[p->cpu] != p->domain)
+	if (!is_of_interest(p))
 		return;
 	if (r->event >> 16 == PV_TRAP >> 16)
 		pv_event(p, r);
@@ -230,7 +247,7 @@ static void cpu_event(struct parser *p, const struct record *r)
 		hvm_event(p, r);
 }
 
-static const char *begin_piece(struct parser *p, const struct record *r)
+static const char *begin_piece(struct xen_reader *p, const struct record *r)
 {
 	if (!r->n || r->word[0] >= CPUS)
 		return "a piece of a CPU that there cannot be";
@@ -239,14 +256,14 @@ static const char *begin_piece(struct parser *p, const struct record *r)
 	return NULL;
 }
 
-static const char *parse_record(struct parser *p, const struct record *r)
+static const char *parse_record(struct xen_reader *p, const struct record *r)
 {
 	if (r->event == CPU_CHANGE)
 		return begin_piece(p, r);
 	if (!p->on_cpu)
 		return "it does not begin with the name of a CPU";
 	if (r->event == LOST_RECORDS) {
-		p->out->lost += r->word[0];
+		p->out.lost += r->word[0];
 		p->current[p->cpu] = NO_DOMAIN;
 	} else if (r->event != WRAP_BUFFER) {
 		cpu_event(p, r);
@@ -272,24 +289,84 @@ static bool is_in_order(const struct xen_trace *t)
 	return true;
 }
 
-int xen_trace_parse(struct xen_trace *t, const void *data, size_t size, unsigned domain, const char **why)
+struct xen_reader *xen_reader_new(unsigned domain)
 {
-	struct parser *p = xcalloc(1, sizeof(*p));
-	struct record r;
+	struct xen_reader *p = xcalloc(1, sizeof(*p));
 
-	*t = (struct xen_trace){.n = 0};
-	*p = (struct parser){
-		.at = data, .end = (const unsigned char *)data + size, .domain = domain, .out = t};
+	p->domain = domain;
 	for (size_t i = 0; i < CPUS; i++)
 		p->current[i] = NO_DOMAIN;
+	return p;
+}
+
+int xen_reader_take(struct xen_reader *p, const void *data, size_t size, size_t *used, const char **why)
+{
+	const unsigned char *begins = data;
+	struct record r;
+
+	p->at = begins;
+	p->end = begins + size;
 	*why = NULL;
-	while (!*why && p->at < p->end) {
-		if (take_record(p, &r))
-			*why = parse_record(p, &r);
-		else
-			*why = "it ends within a record";
+	*used = 0;
+	while (!*why && p->at < p->end && take_record(p, &r)) {
+		*why = parse_record(p, &r);
+		*used = (size_t)(p->at - begins);
 	}
+	return *why ? -EBADMSG : 0;
+}
+
+/* An exit that is its CPU's last may get its name from the next record there. */
+static void keep_unnamed(struct xen_reader *p, const struct xen_trace *given)
+{
+	for (size_t i = 0; i < CPUS; i++) {
+		if (!p->last_exit[i])
+			continue;
+		p->out.event = xgrow(p->out.event, p->out.n, sizeof(*p->out.event));
+		p->out.event[p->out.n++] = given->event[p->last_exit[i] - 1];
+		p->last_exit[i] = p->out.n;
+	}
+}
+
+void xen_reader_give(struct xen_reader *p, struct xen_trace *t, bool end)
+{
+	bool *kept;
+	size_t n = 0;
+
+	*t = p->out;
+	p->out = (struct xen_trace){.n = 0};
+	if (end)
+		return;
+	kept = xcalloc(t->n + 1, sizeof(*kept));
+	for (size_t i = 0; i < CPUS; i++)
+		if (p->last_exit[i])
+			kept[p->last_exit[i] - 1] = true;
+	keep_unnamed(p, t);
+	for (size_t i = 0; i < t->n; i++)
+		if (!kept[i])
+			t->event[n++] = t->event[i];
+	t->n = n;
+	free(kept);
+}
+
+void xen_reader_free(struct xen_reader *p)
+{
+	if (!p)
+		return;
+	xen_trace_free(&p->out);
 	free(p);
+}
+
+int xen_trace_parse(struct xen_trace *t, const void *data, size_t size, unsigned domain, const char **why)
+{
+	struct xen_reader *p = xen_reader_new(domain);
+	size_t used;
+
+	*t = (struct xen_trace){.n = 0};
+	if (!xen_reader_take(p, data, size, &used, why) && used < size)
+		*why = "it ends within a record";
+	if (!*why)
+		xen_reader_give(p, t, true);
+	xen_reader_free(p);
 	if (*why)
 		return -EBADMSG;
 	if (!is_in_order(t))
@@ -304,8 +381,7 @@ void xen_trace_free(struct xen_trace *t)
 	*t = (struct xen_trace){.n = 0};
 }
 
-/* Xen does not say whose processor it is on. */
-static enum probe_backend machine_backend(void)
+enum probe_backend xen_machine_backend(void)
 {
 	struct strbuf sb = STRBUF_INIT;
 	enum probe_backend backend = BACKEND_SVM;
@@ -331,7 +407,7 @@ static int parse_text(const char *path, const struct strbuf *sb, const struct st
 		return -EBADMSG;
 	}
 	err = xen_trace_parse(&t, sb->buf, sb->len, (unsigned)id, &why);
-	t.backend = machine_backend();
+	t.backend = xen_machine_backend();
 	if (err)
 		log_error("%s: not what xentrace writes: %s", path, why);
 	else

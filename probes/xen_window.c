@@ -152,6 +152,8 @@ out:
 
 /* ---- rows ---- */
 
+static const char *const grant_names[XEN_GRANT_KINDS] = {"map", "unmap", "transfer", "copy"};
+
 static const char *kind_name(const struct xen_trace *t, const struct xen_event *e)
 {
 	static const char *const names[] = {
@@ -227,11 +229,7 @@ static json_t *rows_list(json_t *rows)
 	return list;
 }
 
-struct sums {
-	json_int_t exits, hypercalls, pio, hlt;
-};
-
-static void add_sums(struct sums *s, const struct xen_trace *t, const struct xen_event *e)
+static void add_sums(struct xen_sums *s, const struct xen_trace *t, const struct xen_event *e)
 {
 	const char *reason = kind_name(t, e);
 
@@ -241,23 +239,59 @@ static void add_sums(struct sums *s, const struct xen_trace *t, const struct xen
 	s->hlt += e->kind == XEN_EXIT && !strcmp(reason, "hlt");
 }
 
-/* What happened in a part of the trace. */
-struct tally {
-	json_t *rows; /* by reason and key */
-	uint64_t place;
-	struct sums sums;
-};
-
-static void tally_event(struct tally *y, const struct xen_trace *t, const struct xen_event *e)
+void xen_tally_add(struct xen_tally *y, const struct xen_trace *t, const struct xen_event *e)
 {
 	char key[64];
 
+	if (!y->rows)
+		y->rows = json_object();
 	key_name(e, y->place, key, sizeof(key));
 	count_row(y->rows, kind_name(t, e), key, 1);
 	add_sums(&y->sums, t, e);
 }
 
-static json_t *totals_json(const struct sums *s)
+/* Of what dom0 has copied Xen does not say whose it was: where there are several domains nobody knows. */
+void xen_tally_grants(struct xen_tally *y, const struct xen_trace *t)
+{
+	for (size_t i = 0; i < t->n_grants; i++) {
+		const struct xen_grant *g = &t->grant[i];
+
+		if (!y->rows)
+			y->rows = json_object();
+		if (g->kind != XEN_GRANT_COPY)
+			count_row(y->rows, "granted page", grant_names[g->kind], g->n);
+	}
+}
+
+void xen_tally_merge(struct xen_tally *into, const struct xen_tally *from)
+{
+	const json_t *row;
+	const char *id;
+
+	if (!into->rows)
+		into->rows = json_object();
+	json_object_foreach (from->rows, id, row)
+		count_row(into->rows, json_string_value(json_object_get(row, "reason")),
+			  json_string_value(json_object_get(row, "key")),
+			  json_integer_value(json_object_get(row, "count")));
+	into->sums.exits += from->sums.exits;
+	into->sums.hypercalls += from->sums.hypercalls;
+	into->sums.pio += from->sums.pio;
+	into->sums.hlt += from->sums.hlt;
+}
+
+json_t *xen_tally_rows(const struct xen_tally *y)
+{
+	return rows_list(y->rows);
+}
+
+void xen_tally_free(struct xen_tally *y)
+{
+	json_decref(y->rows);
+	*y = (struct xen_tally){.rows = NULL};
+}
+
+json_t *xen_totals_json(const struct xen_sums *s)
 {
 	return json_pack("{s:I, s:i, s:i, s:I, s:i, s:I, s:I, s:i, s:i, s:i}", "exits", s->exits, "untraced",
 			 0, "fast", 0, "pio", s->pio, "mmio", 0, "hlt", s->hlt, "hypercalls", s->hypercalls,
@@ -267,11 +301,11 @@ static json_t *totals_json(const struct sums *s)
 /* Between two edges, without them. */
 static json_t *part_json(const struct xen_trace *t, const struct marks *m, size_t edge, size_t next)
 {
-	struct tally y = {.rows = json_object(), .place = m->place};
+	struct xen_tally y = {.rows = json_object(), .place = m->place};
 	json_t *out;
 
 	for (size_t i = edge + 1; i < next; i++)
-		tally_event(&y, t, &t->event[i]);
+		xen_tally_add(&y, t, &t->event[i]);
 	out = json_pack("{s:o, s:I}", "exits", rows_list(y.rows), "hypercalls", y.sums.hypercalls);
 	json_decref(y.rows);
 	return out;
@@ -294,7 +328,6 @@ static bool is_within(const struct xen_trace *t, const struct marks *m, const st
 /* Of a domain that grants any pages at all. They have rows, and are none of the domain's exits. */
 static void add_grants(json_t *out, json_t *rows, const struct xen_trace *t, const struct marks *m)
 {
-	static const char *const names[XEN_GRANT_KINDS] = {"map", "unmap", "transfer", "copy"};
 	json_int_t n[XEN_GRANT_KINDS] = {0};
 
 	for (size_t i = 0; i < t->n_grants; i++)
@@ -302,7 +335,7 @@ static void add_grants(json_t *out, json_t *rows, const struct xen_trace *t, con
 			n[t->grant[i].kind] += t->grant[i].n;
 	for (size_t k = 0; k < XEN_GRANT_KINDS; k++)
 		if (n[k])
-			count_row(rows, "granted page", names[k], n[k]);
+			count_row(rows, "granted page", grant_names[k], n[k]);
 	if (n[XEN_GRANT_MAP] || n[XEN_GRANT_COPY])
 		json_object_set_new(out, "grants", json_pack("{s:I, s:I}", "maps", n[XEN_GRANT_MAP], "copies",
 							     n[XEN_GRANT_COPY]));
@@ -320,7 +353,7 @@ static const char *backend_of(const struct xen_trace *t)
 json_t *xen_trace_json(const struct xen_trace *t, const struct xen_parts *parts)
 {
 	json_t *laps = json_array(), *out;
-	struct tally y = {.rows = json_object()};
+	struct xen_tally y = {.rows = json_object()};
 	struct marks m = {.found = false};
 	size_t lap = 0;
 
@@ -332,7 +365,7 @@ json_t *xen_trace_json(const struct xen_trace *t, const struct xen_parts *parts)
 	y.place = m.place;
 	/* An edge is itself an exit, counted up to it; the one that opens is before the window. */
 	for (size_t i = m.open + 1; m.found && i <= m.close; i++) {
-		tally_event(&y, t, &t->event[i]);
+		xen_tally_add(&y, t, &t->event[i]);
 		if (lap < m.n_laps && m.lap[lap] == i) {
 			json_array_append_new(laps, json_integer(y.sums.exits));
 			lap++;
@@ -340,7 +373,7 @@ json_t *xen_trace_json(const struct xen_trace *t, const struct xen_parts *parts)
 	}
 	out = json_pack("{s:s, s:{s:b, s:b, s:i, s:i}, s:o, s:o, s:o, s:I}", "backend", backend_of(t),
 			"window", "opened", m.found, "closed", m.found, "open_ns", 0, "close_ns", 0, "totals",
-			totals_json(&y.sums), "laps", laps, "parts", parts_json(t, &m), "lost",
+			xen_totals_json(&y.sums), "laps", laps, "parts", parts_json(t, &m), "lost",
 			(json_int_t)t->lost);
 	add_grants(out, y.rows, t, &m);
 	json_object_set_new(out, "exits", rows_list(y.rows));

@@ -192,6 +192,16 @@ void view_build(struct view *v, struct probes *p, const struct exits *exits, enu
 	}
 	if (key == VIEW_VM)
 		name_vms(v);
+	view_sort(v, sort);
+}
+
+void view_count(struct view *v, const struct view_row *like, uint64_t count)
+{
+	row_of(v, like)->count += count;
+}
+
+void view_sort(struct view *v, enum view_sort sort)
+{
 	if (v->n)
 		qsort_r(v->row, v->n, sizeof(*v->row), compare_rows, &sort);
 }
@@ -226,7 +236,7 @@ static const char *mean_or_dash(uint64_t ns, uint64_t count)
 /* Columns that are left out of a table when no row has anything in them. */
 enum {
 	HAS_KEY = 1 << 0, HAS_DEVICE = 1 << 1, HAS_FAST = 1 << 2, HAS_KVM = 1 << 3, HAS_USER = 1 << 4,
-	HAS_WAIT = 1 << 5, HAS_ASLEEP = 1 << 6
+	HAS_WAIT = 1 << 5, HAS_ASLEEP = 1 << 6, HAS_TIMES = 1 << 7
 };
 
 static unsigned row_has(const struct view_row *r)
@@ -254,11 +264,11 @@ static struct table *rows_table(const struct view *v, unsigned has)
 		{HAS_DEVICE, head[v->by][1]},
 		{0, ":count"},
 		{0, ":per s"},
-		{0, ":time %"},
-		{0, ":total"},
-		{0, ":p50"},
-		{0, ":p99"},
-		{0, ":max"},
+		{HAS_TIMES, ":time %"},
+		{HAS_TIMES, ":total"},
+		{HAS_TIMES, ":p50"},
+		{HAS_TIMES, ":p99"},
+		{HAS_TIMES, ":max"},
 		{HAS_FAST, ":fast"},
 		{HAS_KVM, ":KVM"},
 		{HAS_USER, ":user"},
@@ -274,6 +284,17 @@ static struct table *rows_table(const struct view *v, unsigned has)
 	return table_new_from(names);
 }
 
+static void print_times(struct table *t, const struct view *v, const struct view_row *r)
+{
+	uint64_t n = r->hist.count;
+
+	table_cell(t, "%s", r->hlt ? "-" : percent_text(r->total_ns, v->total_ns));
+	table_cell(t, "%s", fmt_ns((double)r->total_ns));
+	table_cell(t, "%s", ns_or_dash(n, (double)hist_quantile(&r->hist, 0.5)));
+	table_cell(t, "%s", ns_or_dash(n, (double)hist_quantile(&r->hist, 0.99)));
+	table_cell(t, "%s", ns_or_dash(n, (double)r->hist.max));
+}
+
 static void print_row(struct table *t, unsigned has, const struct view *v, const struct view_row *r,
 		      double seconds)
 {
@@ -284,7 +305,6 @@ static void print_row(struct table *t, unsigned has, const struct view *v, const
 		{HAS_FAST, r->fast_ns}, {HAS_KVM, view_row_kvm_ns(r)}, {HAS_USER, r->user_ns},
 		{HAS_WAIT, r->wait_ns}, {HAS_ASLEEP, r->asleep_ns},
 	};
-	uint64_t n = r->hist.count;
 
 	table_cell(t, "%s", r->reason);
 	if (has & HAS_KEY)
@@ -293,11 +313,8 @@ static void print_row(struct table *t, unsigned has, const struct view *v, const
 		table_cell(t, "%s", r->device);
 	table_cell(t, "%s", fmt_si((double)r->count));
 	table_cell(t, "%s", seconds > 0 ? fmt_si((double)r->count / seconds) : "-");
-	table_cell(t, "%s", r->hlt ? "-" : percent_text(r->total_ns, v->total_ns));
-	table_cell(t, "%s", fmt_ns((double)r->total_ns));
-	table_cell(t, "%s", ns_or_dash(n, (double)hist_quantile(&r->hist, 0.5)));
-	table_cell(t, "%s", ns_or_dash(n, (double)hist_quantile(&r->hist, 0.99)));
-	table_cell(t, "%s", ns_or_dash(n, (double)r->hist.max));
+	if (has & HAS_TIMES)
+		print_times(t, v, r);
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		if (has & parts[i].bit)
 			table_cell(t, "%s", mean_or_dash(parts[i].ns, r->timed));
@@ -307,7 +324,7 @@ void view_print(const struct view *v, double seconds, size_t rows, FILE *out)
 {
 	size_t n = MIN(or_usual(rows, SIZE_MAX), v->n);
 	struct table *t;
-	unsigned has = 0;
+	unsigned has = bits_if(!v->counts_only, HAS_TIMES);
 
 	if (!v->n) {
 		fprintf(out, "no exits%s\n", text_if(v->count + v->hlt_count, " of this kind"));

@@ -26,6 +26,7 @@ uint64_t view_row_kvm_ns(const struct view_row *r);
 
 struct view {
 	enum view_key by;
+	bool counts_only; /* nobody took the times */
 	struct view_row *row;
 	size_t n;
 	uint64_t count, total_ns; /* without HLT */
@@ -43,6 +44,9 @@ int view_sort_parse(const char *word);
 /* HLT rows come last whatever the order: waiting is not work. */
 void view_build(struct view *v, struct probes *p, const struct exits *exits, enum view_key key,
 		enum view_sort sort, const struct symbols *symbols);
+/* The same from counts that come from elsewhere, which the row then has more of; and put in order. */
+void view_count(struct view *v, const struct view_row *like, uint64_t count);
+void view_sort(struct view *v, enum view_sort sort);
 void view_free(struct view *v);
 
 /*

@@ -51,12 +51,12 @@ static void put_cell(enum top_column c, int width, const char *text)
 }
 
 /* Rows of VMs have a process and its name there. */
-static const char *column_title(enum top_column c, enum view_key key)
+static const char *column_title(enum top_column c, const struct top_frame *f)
 {
-	if (key == VIEW_VM && c == TOP_KEY)
-		return "PID";
-	if (key == VIEW_VM && c == TOP_DEVICE)
-		return "VM";
+	static const char *const names[][2] = {{"PID", "VM"}, {"ID", "DOMAIN"}};
+
+	if (f->key == VIEW_VM && (c == TOP_KEY || c == TOP_DEVICE))
+		return names[f->domains][c == TOP_DEVICE];
 	return columns[c].title;
 }
 
@@ -92,7 +92,7 @@ static void draw_totals(const struct top_frame *f)
 	if (all > 0)
 		strbuf_addf(&sb, "  waiting %.1f %%  asleep %.1f %%", (double)v->wait_ns / all,
 			    (double)v->asleep_ns / all);
-	else
+	else if (!v->count)
 		strbuf_adds(&sb, "no exits in this interval");
 	start_line(1);
 	addnstr(strbuf_str(&sb), COLS);
@@ -147,7 +147,7 @@ void top_draw(const struct top_frame *f)
 	start_line(2);
 	attron(A_REVERSE);
 	for (int c = 0; c < TOP_COLUMNS; c++)
-		put_cell((enum top_column)c, width[c], column_title((enum top_column)c, f->key));
+		put_cell((enum top_column)c, width[c], column_title((enum top_column)c, f));
 	attroff(A_REVERSE);
 	for (size_t i = 0; i < f->view.n && y < LINES - 1; i++)
 		draw_row(f, y++, &f->view.row[i], width);

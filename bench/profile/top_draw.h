@@ -13,6 +13,7 @@
 struct top_frame {
 	const char *title, *backend;
 	bool no_kvm_exit; /* this back end cannot tell KVM's time from the guest's */
+	bool domains;     /* of Xen's: rows of VMs are those, and nobody takes times */
 	struct view view;
 	double seconds;   /* of the interval that view shows */
 	uint64_t lost;    /* since the start */

@@ -39,3 +39,53 @@ load ../helper
 @test "list counters: software events are there on every machine" {
 	"$bench" list counters | grep -q '^perf .*page-faults'
 }
+
+# A Xen host of two programs: what xl lists, and an xentrace that records what it is told to end.
+fake_xen() {
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	cat >"$BATS_TEST_TMPDIR/bin/xl" <<-'sh'
+		#!/bin/sh
+		printf '%s\n' 'UUID                                  ID    name' \
+			'00000000-0000-0000-0000-000000000000     0    Domain-0' \
+			'45786974-6c61-6200-8000-000000000080     5    a web server                  ' \
+			'45786974-6c61-6200-8000-000000000081     9    other' 'nonsense'
+	sh
+	# The seed has the fuzzer's two bytes before the records; the first piece is of the time before.
+	cat >"$BATS_TEST_TMPDIR/bin/xentrace" <<-sh
+		#!/bin/sh
+		end() { tail -c +3 "$PWD/tests/fuzz/seeds/probes_xentrace/\$kind"; exit 0; }
+		trap end TERM
+		kind=\${FAKE_TRACE:-pv}
+		tail -c +3 "$PWD/tests/fuzz/seeds/probes_xentrace/pv"
+		while :; do sleep 0.1; done
+	sh
+	chmod +x "$BATS_TEST_TMPDIR"/bin/*
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH
+}
+
+@test "profile --xen: on a machine without Xen one line says so and where it can be done" {
+	fails 3 'xl is not installed.*bench lab exec --lab=xen' env PATH=/nowhere "$bench" profile --xen=web
+	fails 2 'xen goes with' "$bench" profile --xen=web --all
+	fails 2 'xen goes with' "$bench" profile --xen=web --key=gpa
+}
+
+@test "profile --xen: a domain's hypercalls, by name and number, as a table and as JSON" {
+	fake_xen
+	fails 3 'xen=db: no such domain; there are: Domain-0, a web server, other' "$bench" profile --xen=db
+	"$bench" profile --xen='a web server' --duration=100ms --json >"$BATS_TEST_TMPDIR/json"
+	json "j['name'] == 'a web server' and j['domain'] == 5 and j['backend'] == 'xen-pv' and j['lost'] == 0"
+	json "[r['count'] for r in j['exits'] if (r['reason'], r['key']) == ('hypercall', 'iret')] == [7]"
+	json "j['totals']['exits'] == sum(r['count'] for r in j['exits'] if r['reason'] != 'in multicall')"
+	"$bench" profile --xen=9 --duration=100ms >"$BATS_TEST_TMPDIR/table"
+	grep -E '^other \(domain 9\)' "$BATS_TEST_TMPDIR/table"
+	grep -E '^hypercall +mmu_update +1 ' "$BATS_TEST_TMPDIR/table"
+	none grep -q p99 "$BATS_TEST_TMPDIR/table"
+}
+
+@test "profile --xen: what is no trace, or an xentrace that ends, is one line and no figures" {
+	fake_xen
+	printf '#!/bin/sh\nexit 1\n' >"$BATS_TEST_TMPDIR/bin/xentrace"
+	fails 3 'xentrace records nothing' "$bench" profile --xen=5 --duration=100ms
+	printf '#!/bin/sh\nprintf 0123456789abcdef; sleep 5\n' >"$BATS_TEST_TMPDIR/bin/xentrace"
+	fails 3 'no record: it does not begin' "$bench" profile --xen=5 --duration=100ms
+}

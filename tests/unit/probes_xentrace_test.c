@@ -332,6 +332,89 @@ static void pages_that_dom0_maps_and_copies(void **state)
 	json_decref(json);
 }
 
+static json_int_t tally_count(const struct xen_tally *y, const char *reason, const char *key)
+{
+	json_t *rows = xen_tally_rows(y);
+	json_int_t n = (json_int_t)count_in(rows, reason, key);
+
+	json_decref(rows);
+	return n;
+}
+
+/* Adds what the reader gives of our domain. */
+static void tally_given(struct xen_reader *r, struct xen_tally *y, bool end)
+{
+	struct xen_trace t;
+
+	xen_reader_give(r, &t, end);
+	for (size_t i = 0; i < t.n; i++)
+		if (t.event[i].domain == OURS)
+			xen_tally_add(y, &t, &t.event[i]);
+	xen_tally_grants(y, &t);
+	xen_trace_free(&t);
+}
+
+/* What there was, in pieces of so many bytes, with all of it handed over after each. */
+static void read_in_pieces(struct xen_tally *y, unsigned domain, size_t piece)
+{
+	struct xen_reader *r = xen_reader_new(domain);
+	size_t at = 0, used;
+	const char *why;
+
+	for (size_t end = piece; at < words * 4; end += piece) {
+		const char *from = (const char *)file + at;
+
+		assert_int_equal(xen_reader_take(r, from, MIN(end, words * 4) - at, &used, &why), 0);
+		at += used;
+		tally_given(r, y, false);
+	}
+	tally_given(r, y, true);
+	xen_reader_free(r);
+}
+
+/* However it is cut, each exit keeps the name that the record after it has; other domains are others. */
+static void a_trace_is_read_while_it_is_written(void **state)
+{
+	static const unsigned domains[] = {OURS, XEN_ALL_DOMAINS};
+
+	(void)state;
+	begin_file();
+	cpu(0);
+	runs(OTHER);
+	hvm_exit(0x72);
+	record(0x10f001, 1, (uint32_t[]){OURS});
+	record(0x21002, 1, (uint32_t[]){OURS << 16}); /* chosen once more */
+	hvm_exit(0x72);
+	hvm_exit(0x81);
+	record(0x82012, 1, (uint32_t[]){SCHED});
+	cpu(1);
+	runs(OURS);
+	hypercall(MMU);
+	record(0x21002, 0, NULL);
+	hypercall(MMU);
+	cpu(0);
+	hvm_exit(0x7b);
+	record(0x82216, 2, (uint32_t[]){0x80, 1});
+	for (size_t i = 0; i < ARRAY_SIZE(domains); i++)
+		for (size_t piece = 1; piece <= words * 4; piece++) {
+			struct xen_tally y = {.rows = NULL}, sum = {.rows = NULL};
+
+			read_in_pieces(&y, domains[i], piece);
+			xen_tally_merge(&sum, &y);
+			xen_tally_merge(&sum, &y);
+			assert_int_equal(tally_count(&y, "cpuid", ""), 1);
+			assert_int_equal(tally_count(&y, "vmmcall", "sched_op"), 1);
+			assert_int_equal(tally_count(&y, "io", "out 0x80"), 1);
+			assert_int_equal(tally_count(&y, "hypercall", "mmu_update"), 2);
+			assert_int_equal(tally_count(&y, "granted page", "map"), domains[i] == OURS);
+			assert_int_equal(y.sums.exits, 5);
+			assert_int_equal(tally_count(&sum, "hypercall", "mmu_update"), 4);
+			assert_int_equal(sum.sums.hypercalls, 6);
+			xen_tally_free(&y);
+			xen_tally_free(&sum);
+		}
+}
+
 static void lost_records_are_told(void **state)
 {
 	const struct xen_parts none = {NULL, 0};
@@ -382,6 +465,7 @@ int main(void)
 		cmocka_unit_test(a_pvh_domains_markers_have_their_values),
 		cmocka_unit_test(cpus_are_put_in_order),
 		cmocka_unit_test(pages_that_dom0_maps_and_copies),
+		cmocka_unit_test(a_trace_is_read_while_it_is_written),
 		cmocka_unit_test(lost_records_are_told),
 		cmocka_unit_test(what_is_no_trace_is_refused),
 	};
