@@ -91,6 +91,13 @@ need_kvm() {
 	fails 3 "under the feet of other guests" "$bench" run memory --guest=micro --set paging=shadow --on=host --store="$store"
 }
 
+@test "--deterministic: the program of --vmm=NAME:PATH is in the sealed lab" {
+	[ -n "${FULL:-}" ] || skip "a lab of its own; FULL=1 runs it"
+	cp "$(readlink -f "$(command -v qemu-system-x86_64)")" "$BATS_TEST_TMPDIR/other"
+	"$bench" run boot --guest=micro --vmm="qemu:$BATS_TEST_TMPDIR/other" --deterministic --reps=1 --warmup=0 --store="$store" --json |
+		jq -e '.ok and .vmm == "qemu:'"$BATS_TEST_TMPDIR"'/other"'
+}
+
 @test "--deterministic: two repetitions agree in every count and every virtual nanosecond" {
 	[ -n "${FULL:-}" ] || skip "two minutes; FULL=1 runs it, tests/soak/deterministic.sh more"
 	"$bench" run net-latency --mode=virtio --work=50 --deterministic --reps=2 --store="$store" --json 2>"$BATS_TEST_TMPDIR/err" |
