@@ -20,4 +20,5 @@ X(nvme_vf, "nvme-vf", 2, "a virtual function of a real NVMe controller, through 
 X(vhost_user_blk, "vhost-user-blk", 7, "virtio-blk served by another process")
 X(vdpa, "vdpa", 6, "virtio-blk served by a vDPA device: VDUSE, with qemu-storage-daemon behind it")
 X(xen_blk, "xen-blk", 4, "Xen's blkfront and its back end in the VMM, on a KVM that plays Xen")
+X(blkback, "blkback", 4, "Xen's blkfront in a domain and its back end in dom0's kernel")
 X(ide, "ide", 5, "PIIX3 IDE disk emulated in the VMM, by DMA or PIO")

@@ -97,7 +97,7 @@ static const char
 			"9pnet_virtio", "overlay", /* what the lab itself needs */
 			"xen-evtchn",	"xen-privcmd",	  "xen-gntdev",
 			"xen-gntalloc", "xenfs",	  "xen-netback",
-			"tun",		"veth",		  "bridge",
+			"xen-blkback",	"tun",		"veth",		  "bridge",
 			NULL,
 };
 

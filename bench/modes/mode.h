@@ -28,6 +28,7 @@ enum front_end {
 	FRONT_XEN_NET, /* the VM is one of Xen's, KVM takes its hypercalls */
 	FRONT_XEN_BLK,
 	FRONT_XEN_VIF, /* the VM is a domain of Xen itself */
+	FRONT_XEN_VBD,
 	FRONT_VFIO, /* a function of a device of this host */
 };
 

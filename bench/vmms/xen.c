@@ -60,9 +60,14 @@ static int check_domain(const struct vmm_want *w)
 		log_error("--set paging=%s: a paravirtualised domain has neither; use --vmm=xen:pvh", paging);
 		return -ENOTSUP;
 	}
-	if (w->path->mode->front != FRONT_NONE && w->path->mode->front != FRONT_XEN_VIF)
+	switch (w->path->mode->front) {
+	case FRONT_NONE:
+	case FRONT_XEN_VIF:
+	case FRONT_XEN_VBD:
+		return 0;
+	default:
 		return vmm_refuse_mode(&adapter_xen, w->path->mode);
-	return 0;
+	}
 }
 
 /* The peer's namespace lives as long as our fd of it. */
@@ -95,6 +100,8 @@ static int xen_command(const struct vmm_want *w, struct strlist *a)
 		strlist_addf(a, "--trace=%s", w->trace);
 	if (w->path->mode->front == FRONT_XEN_VIF)
 		add_card(&w->path->wire, a);
+	if (w->path->mode->front == FRONT_XEN_VBD)
+		strlist_addf(a, "--disk=%s", w->path->medium.path);
 	return 0;
 }
 
@@ -111,7 +118,7 @@ const struct vmm_adapter adapter_xen = {
 	.guests = GUEST_LINUX,
 	.cmdline = "console=hvc0",
 	.transports = "xenbus",
-	.lacks = "virtio, VFIO, disks, HVM domains",
+	.lacks = "virtio, VFIO, HVM domains",
 	.spellings = vmm_no_spellings,
 	.carry = carry,
 	.program = xen_program,

@@ -25,6 +25,13 @@ load xen
 	nothing_left
 }
 
+@test "a PV domain's disk: dom0's kernel serves each request, one event channel or more for each" {
+	once blk-iops --mode=blkback --vmm=xen:pv --set observer=probes --set depth=1 --work=100
+	json "j['ok'] and j['mode'] == 'blkback' and j['summary']['ops']['median'] == 100"
+	json "sum(e['count'] for e in j['exits'] if e['key'].startswith('event_channel_op')) >= 100"
+	nothing_left
+}
+
 @test "a bench that is killed leaves no domain; nor do dom0 without memory and a store that is gone" {
 	local pid
 	"$bench" -q run idle --duration=100s --vmm=xen:pv --on=host --reps=1 --warmup=0 --store="$store" 3>&- &

@@ -20,6 +20,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "bench/vmms/domain/domain.h"
+#include "bench/vmms/domain/vbd.h"
 
 static struct domain_want usual(void)
 {
@@ -50,10 +51,13 @@ static void configuration(void **state)
 	w.shadow = true;
 	w.mac = "02:00:00:00:00:01";
 	w.script = "/b/vmm-xen";
+	w.disk = "/dev/nullb0";
 	assert_int_equal(domain_config(&w, &sb), 0);
 	assert_null(strstr(strbuf_str(&sb), "ramdisk"));
 	assert_non_null(strstr(strbuf_str(&sb), "\nuuid=\"u-1\"\n"));
-	assert_non_null(strstr(strbuf_str(&sb), "\nvif=[\"mac=02:00:00:00:00:01,script=/b/vmm-xen\"]\n"));
+	assert_non_null(strstr(strbuf_str(&sb), "\nvif=[\"script=/b/vmm-xen,mac=02:00:00:00:00:01\"]\n"));
+	assert_non_null(strstr(strbuf_str(&sb), "\ndisk=[\"script=/b/vmm-xen,format=raw,vdev=xvda,access=rw,"
+						"backendtype=phy,target=/dev/nullb0\"]\n"));
 	assert_non_null(strstr(strbuf_str(&sb), "\nhap=0\n"));
 	strbuf_free(&sb);
 }
@@ -73,8 +77,22 @@ static void what_would_end_a_string_is_refused(void **state)
 		w.mac = "02:00:00:00:00:01";
 		w.script = bad[i];
 		assert_int_equal(domain_config(&w, &sb), -EINVAL);
+		w = usual();
+		w.disk = bad[i];
+		w.script = "/b/vmm-xen";
+		assert_int_equal(domain_config(&w, &sb), -EINVAL);
 	}
 	strbuf_free(&sb);
+}
+
+/* What is no block device has no number of one. */
+static void a_disk_is_a_block_device(void **state)
+{
+	char number[32];
+
+	(void)state;
+	assert_int_equal(vbd_number("/dev/null", number, sizeof(number)), -ENOTBLK);
+	assert_int_equal(vbd_number("/no/such/disk", number, sizeof(number)), -ENOENT);
 }
 
 static void numbers_of_domains(void **state)
@@ -242,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(configuration),
 		cmocka_unit_test(what_would_end_a_string_is_refused),
+		cmocka_unit_test(a_disk_is_a_block_device),
 		cmocka_unit_test(numbers_of_domains),
 		cmocka_unit_test(a_domain_is_found_by_its_uuid),
 		cmocka_unit_test(consoles),

@@ -268,6 +268,7 @@ static void each_vmm_has_each_device(void **state)
 		{"openvmm", &mode_virtio_blk, " --virtio-blk file:/dev/d0;direct"},
 		{"xen", &mode_none, " vmm --type=pv --kernel=micro.elf/vmlinux --cmdline= --cpus=1 --mem=64M"},
 		{"xen", &mode_netback, "--mem=64M --mac=52:54:00:00:00:01 --netns=/proc/"},
+		{"xen", &mode_blkback, "--mem=64M --disk=/dev/d0"},
 		{"qemu", &mode_xen, "-accel kvm,xen-version=0x40011,kernel-irqchip=split -machine q35 -cpu host"},
 		{"qemu", &mode_xen, "-device xen-net-device,netdev=n0,mac=52:54:00:00:00:01"},
 		{"qemu", &mode_xen_blk, "-accel kvm,xen-version=0x40011,kernel-irqchip=split -machine q35 -cpu host"},
@@ -387,6 +388,8 @@ static void what_a_vmm_lacks_is_refused(void **state)
 		{"xen", "pv", "cpus", "2", &mode_virtio, -ENOTSUP},
 		{"xen", "pv", "cpus", "2", &mode_netback, 0},
 		{"qemu", "", "cpus", "2", &mode_netback, -ENOTSUP},
+		{"qemu", "", "cpus", "2", &mode_blkback, -ENOTSUP},
+		{"builtin", "", "cpus", "2", &mode_blkback, -ENOTSUP},
 	};
 
 	(void)state;

@@ -27,6 +27,20 @@ static int add_text(struct strbuf *out, const char *key, const char *value)
 	return 0;
 }
 
+/* A device is an item of a list, whose words end at a comma; a disk's target has the rest. */
+static int add_device(struct strbuf *out, const char *kind, const char *of, const char *value,
+		      const char *script)
+{
+	static const char never[] = "\"\\\n'[],";
+
+	if (strpbrk(value, never) || strpbrk(script, never)) {
+		log_error("%s: %s: Xen's configuration cannot hold one of these", value, script);
+		return -EINVAL;
+	}
+	strbuf_addf(out, "%s=[\"script=%s,%s=%s\"]\n", kind, script, of, value);
+	return 0;
+}
+
 int domain_config(const struct domain_want *w, struct strbuf *out)
 {
 	/* The time-stamp counter is the processor's own: an emulated RDTSCP ends a PVH guest here. */
@@ -47,14 +61,12 @@ int domain_config(const struct domain_want *w, struct strbuf *out)
 		return err;
 	strbuf_addf(out, "vcpus=%" PRIu64 "\nmemory=%" PRIu64 "\n", w->cpus, w->mem_mib);
 	strbuf_adds(out, text_if(w->shadow, "hap=0\n"));
-	if (!w->mac)
-		return 0;
-	if (strpbrk(w->mac, "\"\\\n'[],") || strpbrk(w->script, "\"\\\n'[],")) {
-		log_error("%s: %s: Xen's configuration cannot hold one of these", w->mac, w->script);
-		return -EINVAL;
-	}
-	strbuf_addf(out, "vif=[\"mac=%s,script=%s\"]\n", w->mac, w->script);
-	return 0;
+	if (w->mac)
+		err = add_device(out, "vif", "mac", w->mac, w->script);
+	if (!err && w->disk)
+		err = add_device(out, "disk", "format=raw,vdev=xvda,access=rw,backendtype=phy,target",
+				 w->disk, w->script);
+	return err;
 }
 
 /* One line and nothing else. */

@@ -12,7 +12,8 @@ struct domain_want {
 	uint64_t cpus, mem_mib;
 	bool shadow; /* pvh: Xen shadows its page tables */
 	const char *mac;    /* of its network card; NULL: it has none */
-	const char *script; /* what xl is to run when the card's back end is there */
+	const char *disk;   /* the block device of dom0 that is its disk; NULL: it has none */
+	const char *script; /* what xl is to run when the card's or the disk's back end is there */
 };
 
 /* How a domain came to its end, as Xen numbers it (SHUTDOWN_* of its sched.h). */

@@ -23,6 +23,7 @@
 #include "base/opts.h"
 #include "base/proc.h"
 #include "bench/vmms/domain/domain.h"
+#include "bench/vmms/domain/vbd.h"
 #include "bench/vmms/domain/vif.h"
 
 #define TOOL_NS	   (120 * NSEC_PER_SEC) /* in an emulator on a busy machine */
@@ -30,12 +31,13 @@
 #define LOOK_NS	   (20 * NSEC_PER_MSEC)
 #define SELF	   "/proc/self/exe"
 #define UUID_BEGINS "45786974-6c61-6200-8000-" /* "Exitlab" */
+#define XVDA	   "51712" /* its number in the store */
 /* The records of scheduling, HVM guests, memory and PV guests; of the least frequent two kinds of each. */
 #define TRACE_EVENTS "0x3a3000"
 #define TRACE_PAGES  "256"
 
 struct args {
-	const char *type, *paging, *kernel, *initrd, *cmdline, *mac, *netns, *dir, *trace, *destroy;
+	const char *type, *paging, *kernel, *initrd, *cmdline, *mac, *netns, *disk, *dir, *trace, *destroy;
 	uint64_t cpus, mem_bytes;
 	bool version;
 };
@@ -53,6 +55,8 @@ static const struct opt opts[] = {
 	{"mac", 0, OPT_STR, offsetof(struct args, mac), "MAC", "a network card; with --netns"},
 	{"netns", 0, OPT_STR, offsetof(struct args, netns), "FILE",
 	 "the network namespace that the other end of its card goes to"},
+	{"disk", 0, OPT_STR, offsetof(struct args, disk), "DEVICE",
+	 "a disk, which is this block device of dom0"},
 	{"dir", 0, OPT_STR, offsetof(struct args, dir), "DIR",
 	 "for the domain's configuration (default: here)"},
 	{"trace", 0, OPT_STR, offsetof(struct args, trace), "FILE",
@@ -405,6 +409,21 @@ static int connect_card(const struct domain *d, const char *netns)
 	return err;
 }
 
+/* xl's own script would say which device it is, and look whether somebody else has it open. */
+static int connect_disk(const struct domain *d, const char *disk)
+{
+	char *device = xasprintf("/local/domain/0/backend/vbd/%u/" XVDA "/physical-device", d->id),
+	     *status = xasprintf("/local/domain/0/backend/vbd/%u/" XVDA "/hotplug-status", d->id), number[32];
+	char *say[] = {"xenstore-write", device, number, status, "connected", NULL};
+	int err = vbd_number(disk, number, sizeof(number));
+
+	if (!err)
+		err = run_tool(say, STDERR_FILENO);
+	free(device);
+	free(status);
+	return err;
+}
+
 static int make_domain(struct domain *d, const struct args *a)
 {
 	char *unpause[] = {"xl", "unpause", d->name, NULL};
@@ -424,6 +443,8 @@ static int make_domain(struct domain *d, const struct args *a)
 		err = note_id(d, a->trace);
 	if (!err && a->netns)
 		err = connect_card(d, a->netns);
+	if (!err && a->disk)
+		err = connect_disk(d, a->disk);
 	if (!err)
 		err = open_console(d);
 	if (!err)
@@ -482,13 +503,17 @@ static int run_domain(struct domain *d, const struct args *a)
 }
 
 /*
- * xl wants a program to run when a card comes and goes. It is this one, which has nothing to do then: who
- * makes the domain connects the card.
+ * xl wants a program to run when a card or disk comes and goes. It is this one, which has nothing to do then:
+ * who makes the domain connects them.
  */
 static bool is_hotplug(int argc, char **argv)
 {
-	return getenv("XENBUS_PATH") && argc > 1 &&
-	       (!strcmp(argv[1], "online") || !strcmp(argv[1], "offline"));
+	static const char *const words[] = {"online", "offline", "add", "remove"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words) && argc > 1; i++)
+		if (!strcmp(argv[1], words[i]))
+			return getenv("XENBUS_PATH");
+	return false;
 }
 
 int main(int argc, char **argv)
@@ -520,6 +545,7 @@ int main(int argc, char **argv)
 		.mem_mib = a.mem_bytes / MIB,
 		.shadow = !strcmp(a.paging, "shadow"),
 		.mac = a.mac,
+		.disk = a.disk,
 		.script = self,
 	};
 	status = run_domain(&d, &a);
