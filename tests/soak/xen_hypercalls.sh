@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # In the lab, with a KVM that takes Xen's hypercalls: the probes' count of them against the kernel's tracepoint, over the
-# whole life of a QEMU whose guest finds no root and gives up.
+# whole life of a QEMU whose guest finds no root and gives up. Rows of a vCPU that had ended before they were read have no
+# names any more (probes/recycle.c): they are "other", and count.
 #
 #   xen_hypercalls.sh BENCH
 set -eu
