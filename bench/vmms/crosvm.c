@@ -57,7 +57,7 @@ static int vhost_user_text(const struct vmm_want *w, struct strbuf *sb)
 
 static int crosvm_command(const struct vmm_want *w, struct strlist *a)
 {
-	static const struct vmm_devices own = {net_text, disk_text, "--net", "--block", "--vfio", ""},
+	static const struct vmm_devices own = {net_text, disk_text, "--net", "--block", NULL, NULL},
 					helpers = {vhost_user_text, vhost_user_text, "--vhost-user",
 						   "--vhost-user",  NULL,	     NULL};
 	const struct vmm_devices *devices = &own;
@@ -95,7 +95,7 @@ const struct vmm_adapter adapter_crosvm = {
 	.vcpu_thread = "crosvm_vcpu",
 	.guests = GUEST_LINUX,
 	.spellings = (const struct knob_spelling[]){{"engine", NULL}, {"ring", NULL}, {NULL, NULL}},
-	.lacks = "vDPA, vhost-scsi, virtio-mmio, e1000, nvme, ide",
+	.lacks = "VFIO (its guest finds no card), vDPA, vhost-scsi, virtio-mmio, e1000, nvme, ide",
 	.program = crosvm_program,
 	.version_word = "version",
 	.get = VMM_GET("EXITLAB_CROSVM", "crosvm"),

@@ -29,19 +29,16 @@ static int kvmtool_add_net(const struct vmm_want *w, struct strlist *a)
 	return err;
 }
 
-/* The medium past the page cache, or the kernel's SCSI target that has it. */
+/* The medium past the page cache. */
 static int kvmtool_add_disk(const struct vmm_want *w, struct strlist *a)
 {
 	const struct mode *mode = w->path->mode;
 	struct strbuf none = STRBUF_INIT;
 
-	strlist_add(a, "--disk");
-	if (mode->front == FRONT_VIRTIO_SCSI && mode->server == SERVER_KERNEL)
-		strlist_addf(a, "scsi:%s", w->path->target.wwpn);
-	else if (mode->front == FRONT_VIRTIO_BLK && mode->server == SERVER_VMM)
-		strlist_addf(a, "%s,direct", w->path->medium.path);
-	else
+	if (mode->front != FRONT_VIRTIO_BLK || mode->server != SERVER_VMM)
 		return vmm_refuse_mode(&adapter_kvmtool, mode);
+	strlist_add(a, "--disk");
+	strlist_addf(a, "%s,direct", w->path->medium.path);
 	return vmm_spell_knobs(&adapter_kvmtool, w, &none);
 }
 
@@ -97,7 +94,7 @@ const struct vmm_adapter adapter_kvmtool = {
 	.cmdline = "noapic noacpi pci=conf1 reboot=k i8042.direct=1 i8042.dumbkbd=1 i8042.nopnp=1 i8042.noaux=1 " VMM_RESET,
 	.opens_tap = true,
 	.transports = "pci|pci-legacy",
-	.lacks = "virtio-mmio on x86, vhost-user, vDPA, e1000, nvme, ide",
+	.lacks = "vhost-scsi (its requests are never answered), virtio-mmio on x86, vhost-user, vDPA, e1000, nvme, ide",
 	.spellings = vmm_no_spellings,
 	.program = kvmtool_program,
 	.version_word = "version",
