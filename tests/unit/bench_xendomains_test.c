@@ -15,6 +15,7 @@
 static void domains_have_numbers_and_names(void **state)
 {
 	static const char list[] = "UUID                                  ID    name\n"
+				   "abc      15    no UUID\n"
 				   "00000000-0000-0000-0000-000000000000     0    Domain-0                      \n" UUID
 				   "     7    7 of 9\n" UUID "    12    (null)\n" UUID "    13    a\tb\n" UUID
 				   " 32752    Xen's own\n" UUID " x  none\n" UUID "\n" UUID "   14    ";
