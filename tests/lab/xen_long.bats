@@ -25,10 +25,11 @@ load xen
 	nothing_left
 }
 
-@test "a PV domain's disk: dom0's kernel serves each request, one event channel or more for each" {
+# Where dom0 runs beside the domain, it may look at the ring again before the domain has to tell it.
+@test "a PV domain's disk: dom0's kernel serves each request, most of them for a call of its event channels" {
 	once blk-iops --mode=blkback --vmm=xen:pv --set observer=probes --set depth=1 --work=100
 	json "j['ok'] and j['mode'] == 'blkback' and j['summary']['ops']['median'] == 100"
-	json "sum(e['count'] for e in j['exits'] if e['key'].startswith('event_channel_op')) >= 100"
+	json "sum(e['count'] for e in j['exits'] if e['key'].startswith('event_channel_op')) > 50"
 	nothing_left
 }
 
