@@ -23,9 +23,10 @@
 #include "bench/sample/progress.h"
 #include "bench/sample/sample_impl.h"
 
+/* A busy machine may take its time where no limit is to be met. */
 static const struct talk_limits limits = {
-	.boot_ns = 2 * NSEC_PER_SEC,
-	.slack_ns = 200 * NSEC_PER_MSEC,
+	.boot_ns = 60 * NSEC_PER_SEC,
+	.slack_ns = 60 * NSEC_PER_SEC,
 	.off_ns = 200 * NSEC_PER_MSEC,
 	.bytes = 64 * KIB,
 	.line_bytes = 16 * KIB,
@@ -74,7 +75,7 @@ static void guest_main(int fd, const struct talk *t)
 		pause();
 }
 
-static void start(void)
+static void start(const struct talk_limits *l)
 {
 	char *argv[] = {(char *)"sleep", (char *)"30", NULL};
 	char *path;
@@ -87,7 +88,7 @@ static void start(void)
 	rig.want = (struct sample_want){.cell = &rig.cell, .progress = &rig.progress};
 	rig.boot = (struct vm_boot){.want = &rig.want,
 				    .cell = &rig.cell,
-				    .limits = &limits,
+				    .limits = l,
 				    .log_dir = rig.dir,
 				    .metrics = json_object(),
 				    .hists = json_object()};
@@ -149,14 +150,25 @@ static const struct {
 	{"histograms", {HELLO, "exitlab hist h%u 0 0 0 0 \n", 1000, 0}, -EIO, "more than 20 names"},
 };
 
+/* Of the limit that a case is there to meet. */
+static void short_limits(struct talk_limits *l, const struct talk *t)
+{
+	l->slack_ns = 200 * NSEC_PER_MSEC;
+	if (!*t->first)
+		l->boot_ns = 200 * NSEC_PER_MSEC;
+}
+
 static void one_budget_a_sample(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct talk_limits l = limits;
 		uint64_t t0 = clock_ns();
 		int err;
 
-		start();
+		if (cases[i].err == -ETIMEDOUT)
+			short_limits(&l, &cases[i].talk);
+		start(&l);
 		err = converse(&cases[i].talk);
 		if (err != cases[i].err || !rig.boot.error != !cases[i].error ||
 		    (rig.boot.error && !strstr(rig.boot.error, cases[i].error)))
@@ -176,7 +188,7 @@ static void commands_of_the_window(void **state)
 	int peek;
 
 	(void)state;
-	start();
+	start(&limits);
 	path = xasprintf("%s/num_cmds", rig.dir);
 	assert_int_equal(file_write_atomic(path, "17\n", 3), 0);
 	rig.boot.path.target.commands = path;
@@ -199,7 +211,7 @@ static void logs_are_bounded(void **state)
 	int fd;
 
 	(void)state;
-	start();
+	start(&limits);
 	path = xasprintf("%s/console.log", rig.dir);
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	assert_int_equal(ftruncate(fd, 2 * MIB), 0);

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "tests/unit/cpu_clock.h"
 #include "tests/unit/drv_ring.h"
 #include "tests/unit/held_fd.h"
 #include "vmm/devices/virtio_net/pair.h"
@@ -108,14 +109,6 @@ static bool called_within(uint64_t ns)
 	while (!sent_calls() && clock_ns() < end)
 		usleep(500);
 	return sent_calls();
-}
-
-static uint64_t cpu_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
 }
 
 struct hold_case {
