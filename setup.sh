@@ -310,6 +310,26 @@ install_xen() {
 	rm -rf "$tmp/xen"
 }
 
+# The PC of an HVM domain: Xen's build of QEMU, into the same tree with what this machine lacks of its libraries. Xen's are there.
+unpack_pc() {
+	local p
+	mkdir "$tmp/pc" && cd "$tmp/pc" || return
+	apt-get -qq -s --no-install-recommends install qemu-system-xen >plan || return
+	# shellcheck disable=SC2046
+	apt-get -qq download qemu-system-xen $(sed -n '/^Inst \(qemu-system-xen\|libxen\)/!s/^Inst \([^ ]*\).*/\1/p' plan) || return
+	for p in *.deb; do dpkg -x "$p" "$cache/xen/root" || return; done
+	dpkg-deb -f qemu-system-xen_*.deb Version >"$cache/xen/pc"
+}
+
+install_pc() {
+	say "unpacking the QEMU of Xen's HVM domains into $cache/xen (not installed into the system)"
+	(unpack_pc) >"$tmp/pc.log" 2>&1 || {
+		tail -5 "$tmp/pc.log" >&2
+		fail "qemu-system-xen cannot be had here; --lab=xen works without HVM domains"
+	}
+	rm -rf "$tmp/pc"
+}
+
 # Xen as Debian configures it, with shadow paging and, in what xentrace records, which of the event channels' calls it was.
 compile_xen() {
 	local conf suite
@@ -336,6 +356,7 @@ build_xen() {
 }
 
 shadow_ok() { [ -s "$cache/xen/built.elf" ]; }
+pc_ok() { [ -s "$cache/xen/pc" ]; }
 xen_ok() { [ -s "$cache/xen/xen.elf" ] && [ -s "$cache/xen/version" ]; }
 
 tmp=$(mktemp -d)
@@ -349,11 +370,12 @@ kernel_ok default && need_kernel= || need_kernel=1
 { [ -z "$newer" ] || kernel_ok newer; } && need_newer= || need_newer=1
 { [ -z "$intel" ] || bochs_ok; } && need_bochs= || need_bochs=1
 { [ -z "$xen" ] || xen_ok; } && need_xen= || need_xen=1
+{ [ -z "$xen" ] || { [ -z "$need_xen" ] && pc_ok; }; } && need_pc= || need_pc=1
 { [ -z "$shadow" ] || { [ -z "$need_xen" ] && shadow_ok; }; } && need_shadow= || need_shadow=1
 { [ -z "$proofs" ] || cbmc_ok; } && need_cbmc= || need_cbmc=1
 { [ -z "$tests" ] || libvirt_user_ok; } && need_user= || need_user=1
 
-[ -n "$need$need_qemu$need_kernel$need_newer$need_bochs$need_xen$need_shadow$need_cbmc$need_user" ] || exit 0
+[ -n "$need$need_qemu$need_kernel$need_newer$need_bochs$need_xen$need_pc$need_shadow$need_cbmc$need_user" ] || exit 0
 
 if [ $mode = check ] || { [ "$(id -u)" != 0 ] && [ -n "$need$need_qemu$need_user" ]; }; then
 	[ -z "$need_user" ] || say "missing: the user $libvirt_user"
@@ -362,6 +384,7 @@ if [ $mode = check ] || { [ "$(id -u)" != 0 ] && [ -n "$need$need_qemu$need_user
 	[ -z "$need_cbmc" ] || say "missing: CBMC in $cache/cbmc"
 	[ -z "$need_bochs" ] || say "missing: the Intel lab's emulator in $cache/bochs"
 	[ -z "$need_xen" ] || say "missing: the Xen lab's hypervisor in $cache/xen"
+	[ -z "$need_pc" ] || say "missing: the QEMU of Xen's HVM domains in $cache/xen"
 	[ -z "$need_shadow" ] || say "missing: the Xen lab's hypervisor with shadow paging in $cache/xen"
 	fail "run this once as root: $PWD/setup.sh${tests:+ --tests}${newer:+ --newer}${intel:+ --intel}${xen:+ --xen${shadow:+-shadow}}${proofs:+ --proofs}"
 fi
@@ -379,6 +402,7 @@ if [ -n "$need_newer" ]; then
 fi
 [ -z "$need_bochs" ] || build_bochs
 [ -z "$need_xen" ] || install_xen
+[ -z "$need_pc" ] || install_pc
 [ -z "$need_shadow" ] || build_xen
 [ -z "$need_cbmc" ] || install_cbmc
 say "ready"

@@ -128,7 +128,7 @@ bare_setup() {
 	[[ "$output" != *Xen* ]]
 	run bare_setup --check --xen
 	[ "$status" -eq 3 ]
-	[[ "$output" == *"missing: the Xen lab's hypervisor in $DIR/none/xen"* ]]
+	[[ "$output" == *"missing: the Xen lab's hypervisor in $DIR/none/xen"*"missing: the QEMU of Xen's HVM domains in $DIR/none/xen"* ]]
 	[ "${lines[-1]}" = "setup: error: run this once as root: $P/libexec/exitlab/setup.sh --xen" ]
 }
 
