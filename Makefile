@@ -84,7 +84,7 @@ $(O)/vhost-user-blk $(O)/static/vhost-user-blk: $(O)/obj/vmm/devices/virtio_blk/
 all: $(O)/vhost-user-net $(O)/vhost-user-blk
 
 # A domain of Xen's as a process.
-$(O)/vmm-xen $(O)/static/vmm-xen: $(call obj,bench/vmms/domain/main.c bench/vmms/domain/domain.c bench/vmms/domain/vbd.c bench/vmms/domain/vif.c bench/host/link.c) $(O)/libbase.a
+$(O)/vmm-xen $(O)/static/vmm-xen: $(call obj,bench/vmms/domain/main.c bench/vmms/domain/domain.c bench/vmms/domain/pc.c bench/vmms/domain/vbd.c bench/vmms/domain/vif.c bench/host/link.c) $(O)/libbase.a
 	$(LINK) $^ -lnl-route-3 -lnl-3 -lmd -lm
 all: $(O)/vmm-xen
 

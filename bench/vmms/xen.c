@@ -37,16 +37,26 @@ static char *xen_unusable(void)
 /* The variant says what kind of domain it is. */
 static int check_kind(const char *variant)
 {
-	static const char *const kinds[] = {"", "pv", "pvh"};
+	static const char *const kinds[] = {"", "pv", "pvh", "hvm"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (!strcmp(variant, kinds[i]))
 			return 0;
-	if (!strcmp(variant, "hvm"))
-		log_error("--vmm=xen:hvm: not supported yet; use xen:pvh");
-	else
-		log_error("--vmm=xen:%s: it is xen:pv or xen:pvh", variant);
+	log_error("--vmm=xen:%s: it is xen:pv, xen:pvh or xen:hvm", variant);
 	return -ENOTSUP;
+}
+
+static bool is_pv(const char *variant)
+{
+	return !*variant || !strcmp(variant, "pv");
+}
+
+/* A PC's firmware loads the kernel as a boot loader would, and takes no other image. */
+static const char *kernel_file(const char *variant)
+{
+	if (!strcmp(variant, "hvm"))
+		return "vmlinuz";
+	return "vmlinux";
 }
 
 static int check_domain(const struct vmm_want *w)
@@ -56,7 +66,7 @@ static int check_domain(const struct vmm_want *w)
 
 	if (err)
 		return err;
-	if (paging && strcmp(w->variant, "pvh") != 0) {
+	if (paging && is_pv(w->variant)) {
 		log_error("--set paging=%s: a paravirtualised domain has neither; use --vmm=xen:pvh", paging);
 		return -ENOTSUP;
 	}
@@ -88,7 +98,7 @@ static int xen_command(const struct vmm_want *w, struct strlist *a)
 	strlist_addf(a, "--type=%s", text_or(text_if(*w->variant, w->variant), "pv"));
 	if (paging)
 		strlist_addf(a, "--paging=%s", paging);
-	strlist_addf(a, "--kernel=%s/vmlinux", w->kernel);
+	strlist_addf(a, "--kernel=%s/%s", w->kernel, kernel_file(w->variant));
 	if (w->initrd)
 		strlist_addf(a, "--initrd=%s", w->initrd);
 	strlist_addf(a, "--cmdline=%s", w->cmdline);
@@ -110,7 +120,7 @@ static const char *const carry[] = {"/lib/x86_64-linux-gnu/libgcc_s.so.1", NULL}
 
 const struct vmm_adapter adapter_xen = {
 	.name = "xen",
-	.summary = "a domain of the Xen below: xen:pv (default) or xen:pvh; in --lab=xen, or in dom0",
+	.summary = "a domain of the Xen below: xen:pv (default), xen:pvh or xen:hvm; in --lab=xen, or in dom0",
 	.channel = AGENT_STDIO,
 	.needs = NEED_ROOT | NEED_XEN,
 	.traces = true,
@@ -118,7 +128,7 @@ const struct vmm_adapter adapter_xen = {
 	.guests = GUEST_LINUX,
 	.cmdline = "console=hvc0",
 	.transports = "xenbus",
-	.lacks = "virtio, VFIO, HVM domains",
+	.lacks = "virtio, VFIO",
 	.spellings = vmm_no_spellings,
 	.carry = carry,
 	.program = xen_program,

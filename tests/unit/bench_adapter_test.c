@@ -283,6 +283,55 @@ static void libvirt_is_told_by_a_domain(void **state)
 	dir_remove_all("/tmp/exitlab-adapter-cache");
 }
 
+/* What is run for a domain of that kind, with a value of paging or NULL: each word behind a blank. */
+static int xen_words(const char *kind, const char *paging, struct strbuf *words)
+{
+	struct knobs knobs = {NULL, 0};
+	struct device_path path;
+	struct vmm_want w = {
+		.program = "vmm-xen", .kernel = "/k", .cmdline = "quiet", .path = &path, .variant = kind,
+		.knobs = &knobs, .cpus = 1, .mem_bytes = 256 * MIB, .agent_fd = -1, .stats_fd = -1,
+	};
+	struct strlist a = STRLIST_INIT;
+	int err;
+
+	if (paging)
+		knobs_set(&knobs, "paging", paging);
+	path_init(&path, &mode_none);
+	err = vmm_adapter_find("xen", 3)->command(&w, &a);
+	for (size_t i = 0; i < a.n && !err; i++)
+		strbuf_addf(words, " %s", a.v[i]);
+	strlist_free(&a);
+	free(knobs.k);
+	return err;
+}
+
+static void a_domain_is_of_a_kind(void **state)
+{
+	static const struct {
+		const char *kind, *paging, *words;
+		int err;
+	} cases[] = {
+		{"", NULL, " vmm-xen --type=pv --kernel=/k/vmlinux --cmdline=quiet --cpus=1 --mem=256M", 0},
+		{"pv", "shadow", "", -ENOTSUP},
+		{"pvh", "shadow",
+		 " vmm-xen --type=pvh --paging=shadow --kernel=/k/vmlinux --cmdline=quiet --cpus=1 --mem=256M", 0},
+		{"hvm", NULL, " vmm-xen --type=hvm --kernel=/k/vmlinuz --cmdline=quiet --cpus=1 --mem=256M", 0},
+		{"hvm", "nested",
+		 " vmm-xen --type=hvm --paging=nested --kernel=/k/vmlinuz --cmdline=quiet --cpus=1 --mem=256M", 0},
+		{"pvm", NULL, "", -ENOTSUP},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct strbuf words = STRBUF_INIT;
+
+		assert_int_equal(xen_words(cases[i].kind, cases[i].paging, &words), cases[i].err);
+		assert_string_equal(strbuf_str(&words), cases[i].words);
+		strbuf_free(&words);
+	}
+}
+
 static void why_it_cannot_be_used_is_said(void **state)
 {
 	char *why = vmm_unusable(&stranger, "");
@@ -300,6 +349,7 @@ int main(void)
 		cmocka_unit_test(versions_are_asked_for),
 		cmocka_unit_test(firecracker_reads_a_file),
 		cmocka_unit_test(libvirt_is_told_by_a_domain),
+		cmocka_unit_test(a_domain_is_of_a_kind),
 		cmocka_unit_test(why_it_cannot_be_used_is_said),
 	};
 

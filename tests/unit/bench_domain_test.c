@@ -20,6 +20,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "bench/vmms/domain/domain.h"
+#include "bench/vmms/domain/pc.h"
 #include "bench/vmms/domain/vbd.h"
 
 static struct domain_want usual(void)
@@ -60,6 +61,112 @@ static void configuration(void **state)
 						"backendtype=phy,target=/dev/nullb0\"]\n"));
 	assert_non_null(strstr(strbuf_str(&sb), "\nhap=0\n"));
 	strbuf_free(&sb);
+}
+
+/* xl hands nothing on to the PC but the kernel's first part: the rest its QEMU puts into memory. */
+static void a_pc_is_given_its_files_in_memory(void **state)
+{
+	struct domain_want w = usual();
+	struct strbuf sb = STRBUF_INIT;
+
+	(void)state;
+	w.type = "hvm";
+	w.kernel = "/d/kernel";
+	w.image = "/k/vmlinuz";
+	w.image_at = 0x1ffb000;
+	w.mac = "02:00:00:00:00:01";
+	w.script = "/b/vmm-xen";
+	assert_int_equal(domain_config(&w, &sb), 0);
+	assert_non_null(strstr(strbuf_str(&sb), "\ntype=\"hvm\"\nkernel=\"/d/kernel\"\ncmdline="));
+	assert_non_null(strstr(strbuf_str(&sb), "\nvga=\"none\"\nnographic=1\nvnc=0\ndevice_model_args_hvm=["
+						"\"-device\",\"loader,file=/k/vmlinuz,addr=0x1ffb000,force-raw=on\","
+						"\"-device\",\"loader,file=/i.cpio,addr=0x1000000,force-raw=on\",]\n"));
+	assert_non_null(strstr(strbuf_str(&sb), "\nvif=[\"script=/b/vmm-xen,type=vif,mac=02:00:00:00:00:01\"]\n"));
+	w.ramdisk = NULL;
+	strbuf_reset(&sb);
+	assert_int_equal(domain_config(&w, &sb), 0);
+	assert_null(strstr(strbuf_str(&sb), "0x1000000"));
+	w.image = "/k/vmlinuz,addr=0";
+	assert_int_equal(domain_config(&w, &sb), -EINVAL);
+	strbuf_free(&sb);
+}
+
+#define SETUP_SECTORS 3
+#define SETUP_SIZE    ((SETUP_SECTORS + 1) * 512)
+
+/* A bzImage's header (Documentation/arch/x86/boot.rst), and a byte of what follows its first part. */
+static void make_bzimage(uint8_t image[static SETUP_SIZE + 1])
+{
+	memset(image, 0xcc, SETUP_SIZE + 1);
+	image[0x1f1] = SETUP_SECTORS;
+	memcpy(image + 0x202, "HdrS", 4);
+	image[0x234] = 1; /* relocatable */
+}
+
+static uint32_t u32_at(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* The code behind it: two words of the boot parameters, at which ESI is, and a register to jump by. */
+static void jump_lands(const uint8_t *code, uint32_t initrd, uint32_t size)
+{
+	assert_int_equal(u32_at(code), 0x021886c7);
+	assert_int_equal(u32_at(code + 6), initrd);
+	assert_int_equal(u32_at(code + 10), 0x021c86c7);
+	assert_int_equal(u32_at(code + 16), size);
+	assert_int_equal(code[20], 0xb8);
+	assert_int_equal(u32_at(code + 21), PC_KERNEL_AT);
+	assert_memory_equal(code + 25, "\xff\xe0", 3);
+}
+
+static void a_kernels_first_part_finds_the_rest(void **state)
+{
+	uint8_t image[SETUP_SIZE + 1], out[SETUP_SIZE + 512];
+	uint64_t at;
+	size_t len;
+
+	(void)state;
+	make_bzimage(image);
+	assert_int_equal(pc_first_part(image, sizeof(image), 4711, out, sizeof(out), &len, &at), 0);
+	assert_int_equal(len, SETUP_SIZE + 512);
+	assert_int_equal(at + SETUP_SIZE, PC_KERNEL_AT);
+	assert_memory_equal(out, image, SETUP_SIZE);
+	jump_lands(out + SETUP_SIZE, PC_INITRD_AT, 4711);
+	assert_int_equal(pc_first_part(image, sizeof(image), 0, out, sizeof(out), &len, &at), 0);
+	jump_lands(out + SETUP_SIZE, 0, 0);
+}
+
+static void what_is_no_kernel_for_a_pc_is_refused(void **state)
+{
+	static const struct {
+		size_t at, size;
+		uint64_t initrd;
+	} cases[] = {
+		{0x202, SETUP_SIZE + 1, 0}, /* a byte that is not what it should be, */
+		{0x234, SETUP_SIZE + 1, 0},
+		{0, 0x1f1, 0},		    /* the end of the file, */
+		{0, SETUP_SIZE - 1, 0},
+		{0, SETUP_SIZE + 1, PC_KERNEL_AT - PC_INITRD_AT + 1},
+	};
+	uint8_t image[SETUP_SIZE + 1], out[SETUP_SIZE + 512];
+	uint64_t at;
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		make_bzimage(image);
+		image[cases[i].at] = 0;
+		assert_int_equal(pc_first_part(image, cases[i].size, cases[i].initrd, out, sizeof(out), &len,
+					       &at), -EINVAL);
+	}
+	make_bzimage(image);
+	assert_int_equal(pc_first_part(image, sizeof(image), 0, out, sizeof(out) - 1, &len, &at), -EINVAL);
+	assert_int_equal(pc_write_first_part("/no/such/kernel", NULL, "/no/such/part", &at), -ENOENT);
+	assert_int_equal(pc_write_first_part("/dev/null", NULL, "/no/such/part", &at), -EINVAL);
 }
 
 static void what_would_end_a_string_is_refused(void **state)
@@ -259,6 +366,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(configuration),
+		cmocka_unit_test(a_pc_is_given_its_files_in_memory),
+		cmocka_unit_test(a_kernels_first_part_finds_the_rest),
+		cmocka_unit_test(what_is_no_kernel_for_a_pc_is_refused),
 		cmocka_unit_test(what_would_end_a_string_is_refused),
 		cmocka_unit_test(a_disk_is_a_block_device),
 		cmocka_unit_test(numbers_of_domains),

@@ -11,7 +11,9 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "bench/vmms/domain/pc.h"
 
+#define NEVER_IN_LIST "\"\\\n'[],"
 #define DOMID_END 0x7ff0u /* Xen's own numbers begin here */
 
 /* A string of xl's ends at a quotation mark, and a backslash is not itself. */
@@ -31,14 +33,48 @@ static int add_text(struct strbuf *out, const char *key, const char *value)
 static int add_device(struct strbuf *out, const char *kind, const char *of, const char *value,
 		      const char *script)
 {
-	static const char never[] = "\"\\\n'[],";
-
-	if (strpbrk(value, never) || strpbrk(script, never)) {
+	if (strpbrk(value, NEVER_IN_LIST) || strpbrk(script, NEVER_IN_LIST)) {
 		log_error("%s: %s: Xen's configuration cannot hold one of these", value, script);
 		return -EINVAL;
 	}
 	strbuf_addf(out, "%s=[\"script=%s,%s=%s\"]\n", kind, script, of, value);
 	return 0;
+}
+
+static bool is_hvm(const struct domain_want *w)
+{
+	return !strcmp(w->type, "hvm");
+}
+
+/* What xl hands on itself. */
+static const char *ramdisk_of(const struct domain_want *w)
+{
+	if (is_hvm(w))
+		return NULL;
+	return w->ramdisk;
+}
+
+static int add_loader(struct strbuf *out, const char *file, uint64_t at)
+{
+	if (strpbrk(file, NEVER_IN_LIST)) {
+		log_error("%s: Xen's configuration cannot hold this name", file);
+		return -EINVAL;
+	}
+	strbuf_addf(out, "\"-device\",\"loader,file=%s,addr=%#" PRIx64 ",force-raw=on\",", file, at);
+	return 0;
+}
+
+/* A PC at whose screen nobody looks, and what its QEMU puts into the domain's memory. */
+static int add_pc(struct strbuf *out, const struct domain_want *w)
+{
+	int err;
+
+	strbuf_adds(out, "vga=\"none\"\nnographic=1\nvnc=0\ndevice_model_args_hvm=[");
+	err = add_loader(out, w->image, w->image_at);
+	if (!err && w->ramdisk)
+		err = add_loader(out, w->ramdisk, PC_INITRD_AT);
+	strbuf_adds(out, "]\n");
+	return err;
 }
 
 int domain_config(const struct domain_want *w, struct strbuf *out)
@@ -48,7 +84,7 @@ int domain_config(const struct domain_want *w, struct strbuf *out)
 		const char *key, *value;
 	} texts[] = {
 		{"name", w->name},	  {"uuid", w->uuid},	      {"type", w->type},
-		{"kernel", w->kernel},	  {"ramdisk", w->ramdisk},    {"cmdline", w->cmdline},
+		{"kernel", w->kernel},	  {"ramdisk", ramdisk_of(w)},    {"cmdline", w->cmdline},
 		{"tsc_mode", "native"},	  {"on_poweroff", "destroy"}, {"on_reboot", "destroy"},
 		{"on_crash", "destroy"},
 	};
@@ -61,8 +97,12 @@ int domain_config(const struct domain_want *w, struct strbuf *out)
 		return err;
 	strbuf_addf(out, "vcpus=%" PRIu64 "\nmemory=%" PRIu64 "\n", w->cpus, w->mem_mib);
 	strbuf_adds(out, text_if(w->shadow, "hap=0\n"));
-	if (w->mac)
-		err = add_device(out, "vif", "mac", w->mac, w->script);
+	if (is_hvm(w))
+		err = add_pc(out, w);
+	/* Without a card of the PC's beside it. */
+	if (!err && w->mac)
+		err = add_device(out, "vif", text_or(text_if(is_hvm(w), "type=vif,mac"), "mac"), w->mac,
+				 w->script);
 	if (!err && w->disk)
 		err = add_device(out, "disk", "format=raw,vdev=xvda,access=rw,backendtype=phy,target",
 				 w->disk, w->script);

@@ -6,11 +6,14 @@
 #include "base/strbuf.h"
 
 struct domain_want {
-	const char *name, *type; /* type: pv or pvh */
+	const char *name, *type; /* type: pv, pvh or hvm */
 	const char *uuid;	 /* which it has from its first moment, before it has a name; may be NULL */
 	const char *kernel, *ramdisk, *cmdline; /* files, and words for the kernel; ramdisk may be NULL */
+	/* hvm: kernel is its first part, and the PC's QEMU puts this file, of which it is one, there. */
+	const char *image;
+	uint64_t image_at;
 	uint64_t cpus, mem_mib;
-	bool shadow; /* pvh: Xen shadows its page tables */
+	bool shadow; /* pvh, hvm: Xen shadows its page tables */
 	const char *mac;    /* of its network card; NULL: it has none */
 	const char *disk;   /* the block device of dom0 that is its disk; NULL: it has none */
 	const char *script; /* what xl is to run when the card's or the disk's back end is there */

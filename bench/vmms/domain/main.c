@@ -23,6 +23,7 @@
 #include "base/opts.h"
 #include "base/proc.h"
 #include "bench/vmms/domain/domain.h"
+#include "bench/vmms/domain/pc.h"
 #include "bench/vmms/domain/vbd.h"
 #include "bench/vmms/domain/vif.h"
 
@@ -31,6 +32,7 @@
 #define LOOK_NS	   (20 * NSEC_PER_MSEC)
 #define SELF	   "/proc/self/exe"
 #define UUID_BEGINS "45786974-6c61-6200-8000-" /* "Exitlab" */
+#define PC_QEMU	   "/usr/libexec/xen-qemu-system-i386"
 #define XVDA	   "51712" /* its number in the store */
 /* The records of scheduling, HVM guests, memory and PV guests; of the least frequent two kinds of each. */
 #define TRACE_EVENTS "0x3a3000"
@@ -43,11 +45,11 @@ struct args {
 };
 
 static const struct opt opts[] = {
-	{"type", 0, OPT_STR, offsetof(struct args, type), "pv|pvh",
-	 "paravirtualised (default), or hardware-assisted without a PC"},
+	{"type", 0, OPT_STR, offsetof(struct args, type), "pv|pvh|hvm",
+	 "paravirtualised (default), or hardware-assisted, without a PC or with QEMU for one"},
 	{"paging", 0, OPT_STR, offsetof(struct args, paging), "nested|shadow",
-	 "pvh: the processor walks Xen's tables, or Xen shadows those of the domain"},
-	{"kernel", 'k', OPT_STR, offsetof(struct args, kernel), "FILE", "vmlinux"},
+	 "pvh, hvm: the processor walks Xen's tables, or Xen shadows those of the domain"},
+	{"kernel", 'k', OPT_STR, offsetof(struct args, kernel), "FILE", "vmlinux; hvm: bzImage"},
 	{"initrd", 'i', OPT_STR, offsetof(struct args, initrd), "FILE", "initial RAM file system"},
 	{"cmdline", 'c', OPT_STR, offsetof(struct args, cmdline), "TEXT", "the kernel's command line"},
 	{"cpus", 0, OPT_COUNT, offsetof(struct args, cpus), "N", "virtual processors (default 1)"},
@@ -89,6 +91,7 @@ struct domain {
 	struct journal *journal;
 	struct proc tracer;
 	int trace_fd; /* what it writes */
+	char *first_part; /* of a PC's kernel */
 };
 
 static void parse_args(int argc, char **argv, struct args *a)
@@ -236,6 +239,24 @@ static int check_shadow(const struct domain_want *w)
 	}
 	strbuf_free(&caps);
 	return err;
+}
+
+/* The PC's QEMU, and what its firmware starts. */
+static int prepare_pc(struct domain *d, const char *dir)
+{
+	struct domain_want *w = &d->want;
+
+	if (strcmp(w->type, "hvm") != 0)
+		return 0;
+	if (access(PC_QEMU, X_OK)) {
+		log_error(PC_QEMU ": %s; ./setup.sh --xen unpacks it for the lab, on dom0 install qemu-system-xen",
+			  strerror(errno));
+		return -ENOENT;
+	}
+	w->image = w->kernel;
+	d->first_part = xasprintf("%s/kernel", dir);
+	w->kernel = d->first_part;
+	return pc_write_first_part(w->image, w->ramdisk, d->first_part, &w->image_at);
 }
 
 static int create_domain(struct domain *d, const char *dir)
@@ -432,6 +453,8 @@ static int make_domain(struct domain *d, const struct args *a)
 	if (!err)
 		err = check_shadow(&d->want);
 	if (!err)
+		err = prepare_pc(d, a->dir);
+	if (!err)
 		err = promise_end(d);
 	if (!err)
 		err = start_tracer(d, a->trace);
@@ -549,6 +572,7 @@ int main(int argc, char **argv)
 		.script = self,
 	};
 	status = run_domain(&d, &a);
+	free(d.first_part);
 	free(self);
 	return status;
 }
