@@ -248,6 +248,16 @@ static int check_guest(const struct workload *wl, const char *guest)
 	return -EINVAL;
 }
 
+static int check_sealed(const struct run_args *args, const struct cell *c)
+{
+	if (!args->deterministic || !c->vmm || !c->vmm->unsealed)
+		return 0;
+	if (strcmp(c->variant, c->vmm->unsealed) != 0)
+		return 0;
+	log_error("--vmm=%s:%s: not supported yet with --deterministic", c->vmm->name, c->variant);
+	return -ENOTSUP;
+}
+
 static int check_vms(const struct run_args *args, const struct cell *c)
 {
 	unsigned n = cell_vms(c);
@@ -422,6 +432,8 @@ static int add_cell(struct plan *p, const struct workload *wl, const char *mode,
 		err = check_disk(p->args, &c);
 	if (!err && c.vmm)
 		err = vmm_check(c.vmm, c.variant, c.mode, &c.knobs);
+	if (!err)
+		err = check_sealed(p->args, &c);
 	if (err)
 		return err;
 	err = cell_job(&c, p->args, &job); /* refused now, not after a boot */

@@ -98,6 +98,8 @@ struct vmm_adapter {
 	const struct knob_spelling *spellings;
 	/* What the sealed lab holds for it, of what is there: programs with their libraries, other files. */
 	const char *const *carry;
+	/* A variant for which it holds too little (the rest is not of this machine), or NULL. */
+	const char *unsealed;
 	/* The program that is run: a path, or a name in PATH. NULL when it is not there (logged). */
 	const char *(*program)(void);
 	/* How one comes by it, for who has not. */

@@ -131,6 +131,7 @@ const struct vmm_adapter adapter_xen = {
 	.lacks = "virtio, VFIO",
 	.spellings = vmm_no_spellings,
 	.carry = carry,
+	.unsealed = "hvm", /* whose QEMU and firmware are in the lab's packages */
 	.program = xen_program,
 	.version_word = "--version",
 	.get = "run make",

@@ -82,6 +82,7 @@ need_kvm() {
 @test "knobs of the measurement: refused where they cannot be" {
 	fails 2 "expected 1..64" "$bench" run net-throughput --set vms=65
 	fails 3 "not supported yet with --deterministic" "$bench" run net-throughput --set vms=2 --deterministic
+	fails 3 "vmm=xen:hvm: not supported yet with --deterministic" "$bench" run boot --lab=xen --vmm=xen:hvm --deterministic
 	for option in --ipv6 --work=1M --tool=iperf3 --set=direction=both; do
 		fails 3 "the micro guest sends or receives by IPv4" "$bench" run net-throughput --guest=micro --on=host $option
 	done
