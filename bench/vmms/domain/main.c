@@ -572,6 +572,8 @@ int main(int argc, char **argv)
 		.script = self,
 	};
 	status = run_domain(&d, &a);
+	if (d.first_part)
+		unlink(d.first_part);
 	free(d.first_part);
 	free(self);
 	return status;
