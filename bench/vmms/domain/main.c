@@ -253,6 +253,11 @@ static int prepare_pc(struct domain *d, const char *dir)
 			  strerror(errno));
 		return -ENOENT;
 	}
+	if (w->mem_mib < PC_MEM_MIB) {
+		log_error("--mem: an HVM domain has at least %u MiB here: its kernel unpacks itself above the first 32",
+			  PC_MEM_MIB);
+		return -EINVAL;
+	}
 	w->image = w->kernel;
 	d->first_part = xasprintf("%s/kernel", dir);
 	w->kernel = d->first_part;

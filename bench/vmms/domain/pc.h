@@ -13,6 +13,8 @@
 /* Between what the firmware tries and the kernel, and above both where the kernel unpacks itself. */
 #define PC_INITRD_AT 0x1000000u
 #define PC_KERNEL_AT 0x2000000u
+/* Below, with 64 MiB for Debian's kernel and what the firmware takes at the top, there is no room. */
+#define PC_MEM_MIB 128u
 
 /*
  * A bzImage's first part and the jump into out, which has size bytes: 0 with their length in *len, and where
