@@ -82,7 +82,7 @@ static void xen_update(struct top *t)
 	xen_watch_next(t->xen);
 }
 
-static void update(struct top *t)
+static void update_frame(struct top *t)
 {
 	uint64_t now = clock_ns();
 
@@ -151,7 +151,7 @@ static void run_screen(struct top *t, const struct top_args *a)
 			return;
 		if (now >= next) {
 			if (!t->frame.paused)
-				update(t);
+				update_frame(t);
 			next = now + a->interval_ns;
 		}
 		top_draw(&t->frame);
