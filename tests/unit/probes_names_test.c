@@ -335,39 +335,56 @@ static int listen_at(const char *path)
 	return fd;
 }
 
+struct stranger {
+	char dir[32], *path;
+	int fd; /* we listen */
+	pid_t pid;
+};
+
+static struct stranger stranger_start(void)
+{
+	struct stranger s = {.dir = "/tmp/exitlab-names-XXXXXX"};
+
+	assert_non_null(mkdtemp(s.dir));
+	s.path = xasprintf("%s/qmp", s.dir);
+	s.fd = listen_at(s.path);
+	s.pid = start_with_socket(s.path);
+	return s;
+}
+
+static void stranger_end(struct stranger *s)
+{
+	kill(s->pid, SIGKILL);
+	waitpid(s->pid, NULL, 0);
+	unlink(s->path);
+	rmdir(s->dir);
+	free(s->path);
+	close(s->fd);
+}
+
 /* It may cost us seconds each time. */
 static void who_does_not_answer_is_asked_less_often(void **state)
 {
-	char dir[] = "/tmp/exitlab-names-XXXXXX", name[64], *path;
+	char name[64];
 	struct names *n = names_new(false);
 	uint64_t end = clock_ns() + 2500 * NSEC_PER_MSEC;
+	struct stranger s = stranger_start();
 	unsigned asked = 0;
-	pid_t pid;
-	int fd;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
-	path = xasprintf("%s/qmp", dir);
-	fd = listen_at(path);
-	pid = start_with_socket(path);
 	while (clock_ns() < end) {
-		int c = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+		int c = accept4(s.fd, NULL, NULL, SOCK_CLOEXEC);
 
 		asked += c >= 0;
 		close_fd(&c);
 		/* Before its exec it is us. */
 		if (end - clock_ns() < 2300 * NSEC_PER_MSEC)
-			names_find(n, pid, BACKEND_SVM, PIO_REASON, PORT, name, sizeof(name));
+			names_find(n, s.pid, BACKEND_SVM, PIO_REASON, PORT, name, sizeof(name));
 		usleep(50000);
 	}
 	assert_int_equal(asked, 1);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
 	names_free(n);
-	unlink(path);
-	rmdir(dir);
-	free(path);
-	close(fd);
+	stranger_end(&s);
 }
 
 static unsigned connections(int listener)
@@ -385,29 +402,19 @@ static unsigned connections(int listener)
 /* Not while it is measured; then at once, since it may be gone when a name is wanted. */
 static void who_may_end_is_asked_before(void **state)
 {
-	char dir[] = "/tmp/exitlab-names-XXXXXX", *path;
+	struct stranger s = stranger_start();
 	struct names *n = names_new(false);
-	int fd, status;
-	pid_t pid;
+	int status;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
-	path = xasprintf("%s/qmp", dir);
-	fd = listen_at(path);
-	pid = start_with_socket(path);
-	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
-	names_poll(n, pid);
-	assert_int_equal(connections(fd), 0);
-	names_ask(n, pid);
-	assert_int_equal(connections(fd), 1);
-	names_ask(NULL, pid);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	assert_int_equal(waitpid(s.pid, &status, WUNTRACED), s.pid);
+	names_poll(n, s.pid);
+	assert_int_equal(connections(s.fd), 0);
+	names_ask(n, s.pid);
+	assert_int_equal(connections(s.fd), 1);
+	names_ask(NULL, s.pid);
 	names_free(n);
-	unlink(path);
-	rmdir(dir);
-	free(path);
-	close(fd);
+	stranger_end(&s);
 }
 
 int main(void)
